@@ -1,0 +1,22 @@
+//! Control characters with a meaning of their own on the line (V.250 section 5.2, 3GPP TS 27.005 section 3.1).
+
+/// Ends a command line (S3 of V.250) and, with [`LF`], a response line.
+pub const CR: u8 = b'\r';
+/// The second half of the end of a response line (S4 of V.250).
+pub const LF: u8 = b'\n';
+/// Ends the data phase of a publish and sends the data.
+pub const CTRL_Z: u8 = 0x1A;
+/// Ends the data phase of a publish and discards the data.
+pub const ESC: u8 = 0x1B;
+/// Never legal inside a command line.
+pub const NUL: u8 = 0x00;
+/// Encloses a string parameter; no dialect has an escape for it inside one.
+pub const QUOTE: u8 = b'"';
+/// Offered by the module when it waits for data.
+pub const PROMPT: u8 = b'>';
+
+/// Whether a byte must never stand inside a string parameter, because some module would act on it.
+#[must_use]
+pub const fn is_forbidden_in_string(byte: u8) -> bool {
+    matches!(byte, CR | LF | CTRL_Z | ESC | NUL)
+}

@@ -1,0 +1,185 @@
+//! Result codes, a newtype for each table. A value that no table names survives as its number.
+
+/// One line per code: value, constant, name.
+macro_rules! codes {
+    ($(#[$doc:meta])* $type:ident($int:ty) { $($value:literal $constant:ident $name:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub struct $type(pub $int);
+
+        impl $type {
+            $(
+                #[doc = $name]
+                pub const $constant: Self = Self($value);
+            )*
+
+            /// The codes that the table names.
+            pub const TABLE: &'static [(Self, &'static str)] = &[$((Self($value), $name)),*];
+
+            /// The name of the code; `None` for one outside the table.
+            #[must_use]
+            pub fn name(self) -> Option<&'static str> {
+                Self::TABLE.iter().find(|(code, _)| *code == self).map(|(_, name)| *name)
+            }
+        }
+
+        impl std::fmt::Display for $type {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                match self.name() {
+                    Some(name) => write!(f, "{} ({name})", self.0),
+                    None => write!(f, "{} (not in the table)", self.0),
+                }
+            }
+        }
+    };
+}
+
+codes! {
+    /// `<result>` of `+QMTOPEN` (M95 MQTT Application Note V1.0, 3.2.2; BC660K-GL MQTT Application Note V1.1, 3.3.2).
+    OpenResult(i64) {
+        -1 FAILED "failed to open the network connection",
+        0 OPENED "opened",
+        1 WRONG_PARAMETER "wrong parameter",
+        2 OCCUPIED "client index occupied",
+        3 PDP_FAILED "PDP activation failed",
+        4 NAME_NOT_RESOLVED "host name not resolved",
+        5 NETWORK_ERROR "network error",
+    }
+}
+
+codes! {
+    /// `<result>` of `+QMTCLOSE` and `+QMTDISC` (M95 note 3.2.3 and 3.2.5; BC660K-GL note 3.3.3 and 3.3.5).
+    CloseResult(i64) {
+        -1 FAILED "failed to close",
+        0 CLOSED "closed",
+    }
+}
+
+codes! {
+    /// `<result>` of `+QMTCONN`, `+QMTSUB`, `+QMTUNS` and `+QMTPUB` (M95 note 3.2.4 to 3.2.8; BC660K-GL note 3.3.4 to 3.3.8).
+    PacketResult(i64) {
+        0 ACKNOWLEDGED "acknowledged",
+        1 RETRANSMISSION "retransmission",
+        2 FAILED "failed to send the packet",
+    }
+}
+
+codes! {
+    /// `<ret_code>` of `+QMTCONN`: the return code of the CONNACK packet (MQTT 3.1.1 section 3.2.2.3).
+    ReturnCode(i64) {
+        0 ACCEPTED "connection accepted",
+        1 PROTOCOL_VERSION "unacceptable protocol version",
+        2 IDENTIFIER_REJECTED "identifier rejected",
+        3 SERVER_UNAVAILABLE "server unavailable",
+        4 BAD_CREDENTIALS "bad user name or password",
+        5 NOT_AUTHORISED "not authorised",
+    }
+}
+
+codes! {
+    /// `<state>` of `AT+QMTCONN?` (M95 note 3.2.4; BC660K-GL note 3.3.4).
+    ConnectionState(i64) {
+        1 INITIALISING "initialising",
+        2 CONNECTING "connecting",
+        3 CONNECTED "connected",
+        4 DISCONNECTING "disconnecting",
+    }
+}
+
+codes! {
+    /// `<err_code>` of `+QMTSTAT` (M95 note 4.1.1, table 2; BC660K-GL note 5.1, table 4). The EG800Q/EG91xQ note adds 8.
+    StatCode(i64) {
+        1 PEER_CLOSED "connection closed or reset by the peer",
+        2 PING_FAILED "PINGREQ timed out or could not be sent",
+        3 CONNECT_FAILED "CONNECT timed out or could not be sent",
+        4 CONNACK_FAILED "CONNACK timed out or was not received",
+        5 SERVER_CLOSED "server closed the connection after DISCONNECT",
+        6 SEND_FAILED "client closed the connection after repeated send failures",
+        7 LINK_DOWN "link down or server unreachable",
+        8 CLIENT_CLOSED "client closed the connection",
+    }
+}
+
+impl StatCode {
+    /// What the notes advise to do, in the tables named above.
+    #[must_use]
+    pub fn advice(self) -> Option<&'static str> {
+        Some(match self {
+            Self::PEER_CLOSED => "open the connection again",
+            Self::PING_FAILED => "deactivate and activate the PDP context, then open again",
+            Self::CONNECT_FAILED | Self::CONNACK_FAILED => {
+                "check user name, password and whether the client id is in use, then open and connect again"
+            }
+            Self::SERVER_CLOSED => "nothing: this is the normal end",
+            Self::SEND_FAILED => "check the data; the network may be congested; open again",
+            Self::LINK_DOWN => "make sure that the link is alive and the server reachable, then open again",
+            _ => return None,
+        })
+    }
+}
+
+codes! {
+    /// `<err>` of `+CME ERROR`: 3GPP TS 27.007 section 9.2, and from 8503 on the MQTT errors of the notes
+    /// (M95 note 6.2; BC660K-GL note chapter 4).
+    CmeCode(i64) {
+        0 PHONE_FAILURE "phone failure",
+        1 NO_CONNECTION "no connection to phone",
+        2 LINK_RESERVED "phone-adaptor link reserved",
+        3 NOT_ALLOWED "operation not allowed",
+        4 NOT_SUPPORTED "operation not supported",
+        5 PH_SIM_PIN "PH-SIM PIN required",
+        10 SIM_ABSENT "SIM not inserted",
+        11 SIM_PIN "SIM PIN required",
+        12 SIM_PUK "SIM PUK required",
+        13 SIM_FAILURE "SIM failure",
+        14 SIM_BUSY "SIM busy",
+        15 SIM_WRONG "SIM wrong",
+        16 WRONG_PASSWORD "incorrect password",
+        20 MEMORY_FULL "memory full",
+        21 INVALID_INDEX "invalid index",
+        22 NOT_FOUND "not found",
+        23 MEMORY_FAILURE "memory failure",
+        24 STRING_TOO_LONG "text string too long",
+        25 STRING_CHARACTERS "invalid characters in text string",
+        30 NO_NETWORK "no network service",
+        31 NETWORK_TIMEOUT "network timeout",
+        32 NETWORK_NOT_ALLOWED "network not allowed - emergency calls only",
+        50 INCORRECT_PARAMETERS "incorrect parameters",
+        51 DISABLED "command implemented but currently disabled",
+        52 ABORTED "command aborted by user",
+        53 NOT_ATTACHED "not attached to network due to MT functionality restrictions",
+        58 ALPHABET "language/alphabet not supported",
+        59 UNEXPECTED_VALUE "unexpected data value",
+        60 SYSTEM_FAILURE "system failure",
+        61 DATA_MISSING "data missing",
+        100 UNKNOWN "unknown",
+        8503 MQTT_LINK "MQTT link error",
+        8504 MQTT_ILLEGAL_PACKET "MQTT illegal packet",
+        8505 MQTT_ILLEGAL_CHARACTER "MQTT illegal character",
+        8506 MQTT_ILLEGAL_UTF8 "MQTT illegal UTF-8",
+        8507 MQTT_INVALID_PARAMETER "MQTT invalid parameter",
+        8508 MQTT_TOO_LARGE "MQTT packet too large for the send buffer",
+        8509 MQTT_OVERFLOW "MQTT buffer overflow",
+        8510 MQTT_OUT_OF_MEMORY "MQTT out of memory",
+        8511 MQTT_MEMORY "MQTT memory error",
+        8512 MQTT_WINDOW "more MQTT packets in flight than the window allows",
+        8600 MQTT_UNKNOWN "MQTT unknown error",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_has_its_name() {
+        assert_eq!(OpenResult(2).name(), Some("client index occupied"));
+        assert_eq!(StatCode(2).to_string(), "2 (PINGREQ timed out or could not be sent)");
+    }
+
+    #[test]
+    fn a_code_outside_the_table_survives_as_its_number() {
+        assert_eq!(StatCode(77).name(), None);
+        assert_eq!(StatCode(77).to_string(), "77 (not in the table)");
+    }
+}

@@ -1,0 +1,392 @@
+//! BC660K-GL: NB-IoT. "BC660K-GL MQTT Application Note", V1.1, 2021-12-20.
+
+use std::time::Duration;
+
+use super::rows::{
+    Arity, DataPhase, Dialect, Gate, Kind, Model, Parameter, ROW, ReadBack, ReceiveLength, ReceiveUrc, Refusal,
+    Refusals, Row, Urc, Wait, integer, text,
+};
+use crate::codes::{CmeCode, OpenResult};
+use crate::{Command, Form, SettingKey, Version};
+
+const CLIENT: Parameter = integer("TCP_connectID", 0, 4);
+const MESSAGE_ID: Parameter = integer("msgID", 1, 65_535);
+const TOPIC: Parameter = text("topic", 1, 256);
+const NETWORK: Wait = Wait::Fixed(Duration::from_secs(176));
+
+pub(super) static DIALECT: Dialect = Dialect {
+    name: "bc660k",
+    note: "BC660K-GL MQTT Application Note V1.1, 2021-12-20",
+    models: &[Model {
+        name: "BC660K-GL",
+        stem: "BC660K",
+        identification: &["Quectel_Ltd", "Quectel_BC660K-GL", "Revision: BC660KGLAAR01A01"],
+        model_line: "Quectel_BC660K-GL",
+    }],
+    // 3.3.1, <TCP_connectID>.
+    last_client: 4,
+    rows: ROWS,
+    urcs: &[
+        Urc {
+            name: "QMTSTAT",
+            fields: "<TCP_connectID>,<err_code>",
+            source: "5.1",
+        },
+        Urc {
+            name: "QMTRECV",
+            fields: "<TCP_connectID>,<msgID>,<topic>[,<payload_len>],<payload>",
+            source: "5.2",
+        },
+    ],
+    // 3.3.1, <version_num>.
+    versions: &[(Version::V31, 0), (Version::V311, 1)],
+    // The underline of the default is lost in the text of 3.3.1; a sibling of the module starts with 3.1.
+    default_version: Version::V311,
+    // 3.3.8, <msg_len> in text mode.
+    payload: 1460,
+    command_line: 2048,
+    // 3.3.8, note 1: the next publish after the final result of the last.
+    window: 1,
+    read_back: ReadBack::Values,
+    // 5.2; 6.1 shows both in quotes.
+    receive: ReceiveUrc {
+        length: ReceiveLength::Switchable(SettingKey::ShowReceiveLength),
+        topic_quoted: true,
+        payload_quoted: true,
+    },
+    // 3.3.1 to 3.3.8 allow `ERROR` and `+CME ERROR: <err>`; modules answer errors of syntax with the former.
+    refusals: Refusals {
+        parameter: Refusal::Error,
+        state: Refusal::Cme(CmeCode::MQTT_LINK),
+        window: Refusal::Cme(CmeCode::MQTT_TOO_LARGE),
+    },
+    // 3.3.2, <result>.
+    open_results: &[
+        OpenResult::FAILED,
+        OpenResult::OPENED,
+        OpenResult::WRONG_PARAMETER,
+        OpenResult::OCCUPIED,
+        OpenResult::PDP_FAILED,
+        OpenResult::NAME_NOT_RESOLVED,
+    ],
+    // 3.3.5: the command "is about to close its TCP/IP connection"; modules do.
+    disconnect_closes: true,
+    // 3.3.8, note 5.
+    data_idle: Some(Duration::from_secs(60)),
+    // BC660K-GL&BC950K-GL AT Commands Manual, 2024-01-26.
+    boot: &["RDY", "+CFUN: 1", "+CEREG: 2"],
+};
+
+const ROWS: &[Row] = &[
+    Row {
+        command: Command::Configure,
+        form: Form::Test,
+        answer: &[
+            "+QMTCFG: \"will\",(0-4),(0,1),(0-2),(0,1),<will_topic>,<will_msg>",
+            "+QMTCFG: \"timeout\",(0-4),(1-60),(0-10),(0,1)",
+            "+QMTCFG: \"session\",(0-4),(0,1)",
+            "+QMTCFG: \"keepalive\",(0-4),(0-3600)",
+            "+QMTCFG: \"version\",(0-4),(0,1)",
+            "+QMTCFG: \"showrecvlen\",(0-4),(0,1)",
+        ],
+        source: "3.3.1",
+        ..ROW
+    },
+    Row {
+        setting: Some(SettingKey::Will),
+        parameters: &[
+            CLIENT,
+            integer("will_fg", 0, 1),
+            integer("will_QoS", 0, 2),
+            integer("will_retain", 0, 1),
+            text("will_topic", 1, 256),
+            text("will_msg", 1, 256),
+        ],
+        // Note 1: all of them with flag 1, none with flag 0.
+        arity: Arity::OneOf(&[2, 6]),
+        defaults: &[0],
+        // Note 6.
+        gate: Gate::BeforeOpen,
+        source: "3.3.1",
+        ..ROW
+    },
+    Row {
+        setting: Some(SettingKey::Will),
+        form: Form::Read,
+        parameters: &[CLIENT],
+        arity: Arity::Exact(1),
+        source: "3.3.1",
+        ..ROW
+    },
+    Row {
+        setting: Some(SettingKey::Timeout),
+        parameters: &[
+            CLIENT,
+            integer("pkt_timeout", 1, 60),
+            integer("retry_times", 0, 10),
+            integer("timeout_notice", 0, 1),
+        ],
+        arity: Arity::OneOf(&[2, 3, 4]),
+        defaults: &[30, 0, 0],
+        source: "3.3.1",
+        ..ROW
+    },
+    Row {
+        setting: Some(SettingKey::Timeout),
+        form: Form::Read,
+        parameters: &[CLIENT],
+        arity: Arity::Exact(1),
+        source: "3.3.1",
+        ..ROW
+    },
+    Row {
+        setting: Some(SettingKey::Session),
+        parameters: &[CLIENT, integer("clean_session", 0, 1)],
+        arity: Arity::Exact(2),
+        // The underline of the default is lost in the text; 1 is what the other families have.
+        defaults: &[1],
+        // Note 6.
+        gate: Gate::BeforeOpen,
+        source: "3.3.1",
+        ..ROW
+    },
+    Row {
+        setting: Some(SettingKey::Session),
+        form: Form::Read,
+        parameters: &[CLIENT],
+        arity: Arity::Exact(1),
+        source: "3.3.1",
+        ..ROW
+    },
+    Row {
+        setting: Some(SettingKey::KeepAlive),
+        parameters: &[CLIENT, integer("keep_alive_time", 0, 3600)],
+        arity: Arity::Exact(2),
+        defaults: &[120],
+        // Note 6.
+        gate: Gate::BeforeOpen,
+        source: "3.3.1",
+        ..ROW
+    },
+    Row {
+        setting: Some(SettingKey::KeepAlive),
+        form: Form::Read,
+        parameters: &[CLIENT],
+        arity: Arity::Exact(1),
+        source: "3.3.1",
+        ..ROW
+    },
+    Row {
+        setting: Some(SettingKey::Version),
+        parameters: &[CLIENT, integer("version_num", 0, 1)],
+        arity: Arity::Exact(2),
+        defaults: &[1],
+        // Note 6.
+        gate: Gate::BeforeOpen,
+        source: "3.3.1",
+        ..ROW
+    },
+    Row {
+        setting: Some(SettingKey::Version),
+        form: Form::Read,
+        parameters: &[CLIENT],
+        arity: Arity::Exact(1),
+        source: "3.3.1",
+        ..ROW
+    },
+    Row {
+        setting: Some(SettingKey::ShowReceiveLength),
+        parameters: &[CLIENT, integer("show_flag", 0, 1)],
+        arity: Arity::Exact(2),
+        defaults: &[0],
+        source: "3.3.1",
+        ..ROW
+    },
+    Row {
+        setting: Some(SettingKey::ShowReceiveLength),
+        form: Form::Read,
+        parameters: &[CLIENT],
+        arity: Arity::Exact(1),
+        source: "3.3.1",
+        ..ROW
+    },
+    Row {
+        command: Command::Open,
+        form: Form::Test,
+        answer: &["+QMTOPEN: (0-4),<host_name>,(1-65535)"],
+        source: "3.3.2",
+        ..ROW
+    },
+    Row {
+        command: Command::Open,
+        form: Form::Read,
+        source: "3.3.2",
+        ..ROW
+    },
+    Row {
+        command: Command::Open,
+        parameters: &[
+            CLIENT,
+            text("host_name", 1, 100),
+            Parameter {
+                name: "port",
+                kind: Kind::Port { quoted_too: false },
+            },
+        ],
+        arity: Arity::Exact(3),
+        wait: NETWORK,
+        source: "3.3.2",
+        ..ROW
+    },
+    Row {
+        command: Command::Close,
+        form: Form::Test,
+        answer: &["+QMTCLOSE: (0-4)"],
+        source: "3.3.3",
+        ..ROW
+    },
+    Row {
+        command: Command::Close,
+        parameters: &[CLIENT],
+        arity: Arity::Exact(1),
+        gate: Gate::Opened,
+        source: "3.3.3",
+        ..ROW
+    },
+    Row {
+        command: Command::Connect,
+        form: Form::Test,
+        answer: &["+QMTCONN: (0-4),<clientID>,<username>,<password>"],
+        source: "3.3.4",
+        ..ROW
+    },
+    Row {
+        command: Command::Connect,
+        form: Form::Read,
+        source: "3.3.4",
+        ..ROW
+    },
+    Row {
+        command: Command::Connect,
+        parameters: &[
+            CLIENT,
+            text("clientID", 0, 128),
+            text("username", 0, 256),
+            text("password", 0, 256),
+        ],
+        arity: Arity::OneOf(&[2, 3, 4]),
+        gate: Gate::Opened,
+        wait: Wait::Delivery,
+        source: "3.3.4",
+        ..ROW
+    },
+    Row {
+        command: Command::Disconnect,
+        form: Form::Test,
+        answer: &["+QMTDISC: (0-4)"],
+        source: "3.3.5",
+        ..ROW
+    },
+    Row {
+        command: Command::Disconnect,
+        parameters: &[CLIENT],
+        arity: Arity::Exact(1),
+        gate: Gate::Connected,
+        source: "3.3.5",
+        ..ROW
+    },
+    Row {
+        command: Command::Subscribe,
+        form: Form::Test,
+        answer: &["+QMTSUB: (0-4),(1-65535),<topic>,(0-2),<topic>,(0-2),..."],
+        source: "3.3.6",
+        ..ROW
+    },
+    Row {
+        command: Command::Subscribe,
+        parameters: &[CLIENT, MESSAGE_ID, TOPIC, integer("qos", 0, 2)],
+        arity: Arity::Groups { fixed: 2, group: 2 },
+        gate: Gate::Connected,
+        wait: Wait::Delivery,
+        source: "3.3.6",
+        ..ROW
+    },
+    Row {
+        command: Command::Unsubscribe,
+        form: Form::Test,
+        answer: &["+QMTUNS: (0-4),(1-65535),<topic>,<topic>,..."],
+        source: "3.3.7",
+        ..ROW
+    },
+    Row {
+        command: Command::Unsubscribe,
+        parameters: &[CLIENT, MESSAGE_ID, TOPIC],
+        arity: Arity::Groups { fixed: 2, group: 1 },
+        gate: Gate::Connected,
+        wait: Wait::Delivery,
+        source: "3.3.7",
+        ..ROW
+    },
+    Row {
+        command: Command::Publish,
+        form: Form::Test,
+        answer: &["+QMTPUB: (0-4),(0-65535),(0-2),(0,1),<topic>,(0-1460),<msg>"],
+        source: "3.3.8",
+        ..ROW
+    },
+    // The same command with three arities is three rows, the order that of the host's preference.
+    Row {
+        command: Command::Publish,
+        parameters: &[
+            CLIENT,
+            integer("msgID", 0, 65_535),
+            integer("QoS", 0, 2),
+            integer("retain", 0, 1),
+            TOPIC,
+            integer("msg_len", 0, 1460),
+        ],
+        arity: Arity::Exact(6),
+        data: Some(DataPhase::Counted),
+        gate: Gate::Connected,
+        wait: Wait::Delivery,
+        source: "3.3.8",
+        ..ROW
+    },
+    Row {
+        command: Command::Publish,
+        parameters: &[
+            CLIENT,
+            integer("msgID", 0, 65_535),
+            integer("QoS", 0, 2),
+            integer("retain", 0, 1),
+            TOPIC,
+        ],
+        arity: Arity::Exact(5),
+        data: Some(DataPhase::UntilCtrlZ),
+        gate: Gate::Connected,
+        wait: Wait::Delivery,
+        source: "3.3.8",
+        ..ROW
+    },
+    Row {
+        command: Command::Publish,
+        parameters: &[
+            CLIENT,
+            integer("msgID", 0, 65_535),
+            integer("QoS", 0, 2),
+            integer("retain", 0, 1),
+            TOPIC,
+            integer("msg_len", 0, 1460),
+            Parameter {
+                name: "msg",
+                kind: Kind::Payload,
+            },
+        ],
+        arity: Arity::Exact(7),
+        data: Some(DataPhase::Inline),
+        gate: Gate::Connected,
+        wait: Wait::Delivery,
+        source: "3.3.8",
+        ..ROW
+    },
+];

@@ -1,0 +1,312 @@
+//! M95: GSM/GPRS. "M95 MQTT Application Note", V1.0, 2017-06-12.
+
+use std::time::Duration;
+
+use super::rows::{
+    Arity, DataPhase, Dialect, Gate, Kind, MQTT_STRING, Model, Parameter, ROW, ReadBack, ReceiveLength, ReceiveUrc,
+    Refusal, Refusals, Row, Urc, Wait, integer, text,
+};
+use crate::codes::{CmeCode, OpenResult};
+use crate::{Command, Form, SettingKey, Version};
+
+const CLIENT: Parameter = integer("tcpconnectID", 0, 5);
+const MESSAGE_ID: Parameter = integer("msgID", 1, 65_535);
+const TOPIC: Parameter = text("topic", 1, MQTT_STRING);
+const NETWORK: Wait = Wait::Fixed(Duration::from_secs(75));
+
+pub(super) static DIALECT: Dialect = Dialect {
+    name: "m95",
+    note: "M95 MQTT Application Note V1.0, 2017-06-12",
+    models: &[Model {
+        name: "M95",
+        stem: "M95",
+        identification: &["Quectel_Ltd", "Quectel_M95", "Revision: M95FAR02A08"],
+        model_line: "Quectel_M95",
+    }],
+    // 3.2.1, <tcpconnectID>.
+    last_client: 5,
+    rows: ROWS,
+    urcs: &[
+        Urc {
+            name: "QMTSTAT",
+            fields: "<tcpconnectID>,<err_code>",
+            source: "4.1.1",
+        },
+        Urc {
+            name: "QMTRECV",
+            fields: "<tcpconnectID>,<msgID>,<topic>,<payload>",
+            source: "4.1.2",
+        },
+    ],
+    // 3.2.1 has no key for it; chapter 6.1 cites MQTT 3.1 only, modules of this family have been seen to speak 3.1.1.
+    versions: &[],
+    default_version: Version::V311,
+    // 3.2.8, note 2; what is beyond is dropped (5.1).
+    payload: 1548,
+    command_line: 2048,
+    // 3.2.8, note 1.
+    window: 5,
+    read_back: ReadBack::Values,
+    // 4.1.2 has no length; 5.1 shows the topic in quotes, the payload once in quotes and twice without. Seen in the
+    // field: without.
+    receive: ReceiveUrc {
+        length: ReceiveLength::Never,
+        topic_quoted: true,
+        payload_quoted: false,
+    },
+    // 3.2.1 to 3.2.8 have `+CME ERROR: <err>` only; 6.2 has the codes.
+    refusals: Refusals {
+        parameter: Refusal::Cme(CmeCode::MQTT_INVALID_PARAMETER),
+        state: Refusal::Cme(CmeCode::MQTT_LINK),
+        window: Refusal::Cme(CmeCode::MQTT_WINDOW),
+    },
+    // 3.2.2, <result>.
+    open_results: &[
+        OpenResult::FAILED,
+        OpenResult::OPENED,
+        OpenResult::WRONG_PARAMETER,
+        OpenResult::OCCUPIED,
+        OpenResult::PDP_FAILED,
+        OpenResult::NAME_NOT_RESOLVED,
+        OpenResult::NETWORK_ERROR,
+    ],
+    // 3.2.5 is silent. 4.1.1 has code 5 for the server that closes after DISCONNECT, so the connection outlives it.
+    disconnect_closes: false,
+    data_idle: None,
+    // M95 Hardware Design, 3.4: at a fixed baud rate.
+    boot: &["RDY", "+CFUN: 1", "+CPIN: READY", "Call Ready"],
+};
+
+const ROWS: &[Row] = &[
+    Row {
+        command: Command::Configure,
+        form: Form::Test,
+        answer: &[
+            "+QMTCFG: \"WILL\",(0-5),(0,1),(0-2),(0,1),\"<will_topic>\",\"<will_msg>\"",
+            "+QMTCFG: \"TIMEOUT\",(0-5),(1-60),(0-10),(0,1)",
+            "+QMTCFG: \"SESSION\",(0-5),(0,1)",
+            "+QMTCFG: \"KEEPALIVE\",(0-5),(0-3600)",
+        ],
+        source: "3.2.1",
+        ..ROW
+    },
+    Row {
+        setting: Some(SettingKey::Will),
+        parameters: &[
+            CLIENT,
+            integer("will_fg", 0, 1),
+            integer("will_qos", 0, 2),
+            integer("will_retain", 0, 1),
+            text("will_topic", 1, MQTT_STRING),
+            text("will_msg", 0, MQTT_STRING),
+        ],
+        // Note 1: all of them with flag 1, none with flag 0.
+        arity: Arity::OneOf(&[2, 6]),
+        defaults: &[0],
+        source: "3.2.1",
+        ..ROW
+    },
+    Row {
+        setting: Some(SettingKey::Will),
+        form: Form::Read,
+        parameters: &[CLIENT],
+        arity: Arity::Exact(1),
+        source: "3.2.1",
+        ..ROW
+    },
+    Row {
+        setting: Some(SettingKey::Timeout),
+        parameters: &[
+            CLIENT,
+            integer("pkt_timeout", 1, 60),
+            integer("retry_times", 0, 10),
+            integer("timeout_notice", 0, 1),
+        ],
+        arity: Arity::OneOf(&[2, 3, 4]),
+        defaults: &[5, 3, 0],
+        source: "3.2.1",
+        ..ROW
+    },
+    Row {
+        setting: Some(SettingKey::Timeout),
+        form: Form::Read,
+        parameters: &[CLIENT],
+        arity: Arity::Exact(1),
+        source: "3.2.1",
+        ..ROW
+    },
+    Row {
+        setting: Some(SettingKey::Session),
+        parameters: &[CLIENT, integer("clean_session", 0, 1)],
+        arity: Arity::Exact(2),
+        // The default is not given; 1 is what every other family has.
+        defaults: &[1],
+        source: "3.2.1",
+        ..ROW
+    },
+    Row {
+        setting: Some(SettingKey::Session),
+        form: Form::Read,
+        parameters: &[CLIENT],
+        arity: Arity::Exact(1),
+        source: "3.2.1",
+        ..ROW
+    },
+    Row {
+        setting: Some(SettingKey::KeepAlive),
+        parameters: &[CLIENT, integer("keep-alive time", 0, 3600)],
+        arity: Arity::Exact(2),
+        defaults: &[120],
+        source: "3.2.1",
+        ..ROW
+    },
+    Row {
+        setting: Some(SettingKey::KeepAlive),
+        form: Form::Read,
+        parameters: &[CLIENT],
+        arity: Arity::Exact(1),
+        source: "3.2.1",
+        ..ROW
+    },
+    Row {
+        command: Command::Open,
+        form: Form::Test,
+        answer: &["+QMTOPEN: (0-5),\"<host_name>\",(1-65535)"],
+        source: "3.2.2",
+        ..ROW
+    },
+    Row {
+        command: Command::Open,
+        form: Form::Read,
+        source: "3.2.2",
+        ..ROW
+    },
+    Row {
+        command: Command::Open,
+        parameters: &[
+            CLIENT,
+            text("host_name", 1, 100),
+            // 5.2 gives the port in quotes.
+            Parameter {
+                name: "port",
+                kind: Kind::Port { quoted_too: true },
+            },
+        ],
+        arity: Arity::Exact(3),
+        wait: NETWORK,
+        source: "3.2.2",
+        ..ROW
+    },
+    Row {
+        command: Command::Close,
+        form: Form::Test,
+        answer: &["+QMTCLOSE: (0-5)"],
+        source: "3.2.3",
+        ..ROW
+    },
+    Row {
+        command: Command::Close,
+        parameters: &[CLIENT],
+        arity: Arity::Exact(1),
+        gate: Gate::Opened,
+        source: "3.2.3",
+        ..ROW
+    },
+    Row {
+        command: Command::Connect,
+        form: Form::Test,
+        answer: &["+QMTCONN: (0-5),\"<clientID>\"[,\"<username>\"[,\"<password>\"]]"],
+        source: "3.2.4",
+        ..ROW
+    },
+    Row {
+        command: Command::Connect,
+        form: Form::Read,
+        source: "3.2.4",
+        ..ROW
+    },
+    Row {
+        command: Command::Connect,
+        parameters: &[
+            CLIENT,
+            text("clientID", 0, MQTT_STRING),
+            text("username", 0, MQTT_STRING),
+            text("password", 0, MQTT_STRING),
+        ],
+        arity: Arity::OneOf(&[2, 3, 4]),
+        gate: Gate::Opened,
+        wait: Wait::Delivery,
+        source: "3.2.4",
+        ..ROW
+    },
+    Row {
+        command: Command::Disconnect,
+        form: Form::Test,
+        answer: &["+QMTDISC: (0-5)"],
+        source: "3.2.5",
+        ..ROW
+    },
+    Row {
+        command: Command::Disconnect,
+        parameters: &[CLIENT],
+        arity: Arity::Exact(1),
+        gate: Gate::Connected,
+        source: "3.2.5",
+        ..ROW
+    },
+    Row {
+        command: Command::Subscribe,
+        form: Form::Test,
+        answer: &["+QMTSUB: (0-5),(1-65535),\"<topic>\",(0-2)"],
+        source: "3.2.6",
+        ..ROW
+    },
+    Row {
+        command: Command::Subscribe,
+        parameters: &[CLIENT, MESSAGE_ID, TOPIC, integer("qos", 0, 2)],
+        arity: Arity::Groups { fixed: 2, group: 2 },
+        gate: Gate::Connected,
+        wait: Wait::Delivery,
+        source: "3.2.6",
+        ..ROW
+    },
+    Row {
+        command: Command::Unsubscribe,
+        form: Form::Test,
+        answer: &["+QMTUNS: (0-5),(1-65535),\"<topic>\""],
+        source: "3.2.7",
+        ..ROW
+    },
+    Row {
+        command: Command::Unsubscribe,
+        parameters: &[CLIENT, MESSAGE_ID, TOPIC],
+        arity: Arity::Groups { fixed: 2, group: 1 },
+        gate: Gate::Connected,
+        wait: Wait::Delivery,
+        source: "3.2.7",
+        ..ROW
+    },
+    Row {
+        command: Command::Publish,
+        form: Form::Test,
+        answer: &["+QMTPUB: (0-5),(0-65535),(0-2),(0,1),\"<topic>\",\"<msg>\""],
+        source: "3.2.8",
+        ..ROW
+    },
+    Row {
+        command: Command::Publish,
+        parameters: &[
+            CLIENT,
+            integer("msgID", 0, 65_535),
+            integer("qos", 0, 2),
+            integer("retain", 0, 1),
+            TOPIC,
+        ],
+        arity: Arity::Exact(5),
+        data: Some(DataPhase::UntilCtrlZ),
+        gate: Gate::Connected,
+        wait: Wait::Delivery,
+        source: "3.2.8",
+        ..ROW
+    },
+];

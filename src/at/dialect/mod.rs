@@ -1,0 +1,102 @@
+//! The dialects, as rows.
+//!
+//! A dialect file holds constants and no functions. A difference of value is a field; a difference of kind is a
+//! variant of a small closed enum that each end handles once. Every row names its source. A further dialect is
+//! one more file and one more line in [`ALL`].
+
+mod bc660k;
+mod m95;
+mod rows;
+
+pub use rows::{
+    Arity, DataPhase, Dialect, Gate, Kind, Model, Parameter, ReadBack, ReceiveLength, ReceiveUrc, Refusal, Refusals,
+    Row, Urc, Wait,
+};
+
+/// Every dialect, in the order in which they are listed to the user.
+pub const ALL: &[&Dialect] = &[&bc660k::DIALECT, &m95::DIALECT];
+
+/// The model of that name, of either case, and its dialect.
+#[must_use]
+pub fn of_model(name: &str) -> Option<(&'static Dialect, &'static Model)> {
+    models().find(|(_, model)| model.name.eq_ignore_ascii_case(name))
+}
+
+/// The model that one line of an answer to `AT+CGMM` or `ATI` names.
+///
+/// Modules print `Quectel_BC660K-GL`, `BC35GJB-02-STD` or the bare name, so the line's first word, without the
+/// maker's name and without hyphens, must begin with the model's stem.
+#[must_use]
+pub fn recognise(line: &str) -> Option<(&'static Dialect, &'static Model)> {
+    let word = line.trim().rsplit([' ', ':']).next().unwrap_or_default();
+    let word = word.strip_prefix("Quectel_").unwrap_or(word).replace('-', "");
+    models().find(|(_, model)| {
+        word.get(..model.stem.len())
+            .is_some_and(|head| head.eq_ignore_ascii_case(model.stem))
+    })
+}
+
+/// Every model with its dialect.
+pub fn models() -> impl Iterator<Item = (&'static Dialect, &'static Model)> {
+    ALL.iter()
+        .flat_map(|dialect| dialect.models.iter().map(|model| (*dialect, model)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Form, SettingKey};
+
+    #[test]
+    fn a_model_is_recognised_as_modules_print_it() {
+        for (line, name) in [
+            ("Quectel_BC660K-GL", "BC660K-GL"),
+            ("Quectel_M95", "M95"),
+            ("M95FAR02A08", "M95"),
+            ("Revision: BC660KGLAAR01A01", "BC660K-GL"),
+        ] {
+            assert_eq!(recognise(line).map(|(_, model)| model.name), Some(name), "{line}");
+        }
+        assert!(recognise("SIM800L").is_none());
+        assert!(recognise("").is_none());
+    }
+
+    #[test]
+    fn every_row_names_its_source_and_has_a_name_of_its_own() {
+        for dialect in ALL {
+            let mut names = std::collections::BTreeSet::new();
+            for row in dialect.rows {
+                assert!(!row.source.is_empty());
+                assert!(names.insert(row.to_string()), "{}: {row} stands twice", dialect.name);
+            }
+        }
+    }
+
+    #[test]
+    fn every_setting_has_both_forms_and_its_defaults_are_in_range() {
+        for dialect in ALL {
+            for row in dialect.rows.iter().filter(|row| row.setting.is_some()) {
+                let key = row.setting.unwrap();
+                assert!(dialect.setting(key, Form::Read).is_some());
+                let set = dialect.setting(key, Form::Set).unwrap();
+                assert!(!set.defaults.is_empty(), "{set}");
+                for (default, parameter) in set.defaults.iter().zip(&set.parameters[1..]) {
+                    let Kind::Integer { low, high } = parameter.kind else {
+                        panic!("{set}: only integers have defaults")
+                    };
+                    assert!((low..=high).contains(default), "{set}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_defaults_are_those_of_the_notes() {
+        let (m95, _) = of_model("m95").unwrap();
+        let (bc660k, _) = of_model("BC660K-GL").unwrap();
+        assert_eq!(m95.defaults(SettingKey::Timeout), [5, 3, 0]);
+        assert_eq!(bc660k.defaults(SettingKey::Timeout), [30, 0, 0]);
+        assert_eq!(m95.defaults(SettingKey::Version), [0i64; 0]);
+        assert_eq!(bc660k.defaults(SettingKey::Version), [1]);
+    }
+}

@@ -1,0 +1,357 @@
+//! What a row is made of.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::codes::{CmeCode, OpenResult};
+use crate::{Command, Form, SettingKey, Version};
+
+/// One dialect: the rows of one application note and the values that it fixes.
+#[derive(Debug)]
+pub struct Dialect {
+    /// Short name: `m95`, `bc660k`.
+    pub name: &'static str,
+    /// Title, version and date of the application note that the rows cite.
+    pub note: &'static str,
+    /// The models that speak it.
+    pub models: &'static [Model],
+    /// The highest client index; the lowest is 0.
+    pub last_client: u8,
+    /// Every command form.
+    pub rows: &'static [Row],
+    /// Every unsolicited result code.
+    pub urcs: &'static [Urc],
+    /// The codes of `QMTCFG="version"`; empty where the version cannot be set.
+    pub versions: &'static [(Version, i64)],
+    /// The version that the module uses until told otherwise.
+    pub default_version: Version,
+    /// The longest payload of one publish, in bytes.
+    pub payload: usize,
+    /// The longest command line, in bytes without its CR. No note gives a figure; this one holds every legal line.
+    pub command_line: usize,
+    /// How many publishes of one client may await their final result.
+    pub window: usize,
+    /// How `QMTCFG` reads back.
+    pub read_back: ReadBack,
+    /// How a received message is reported.
+    pub receive: ReceiveUrc,
+    /// What is answered to a line that cannot be carried out.
+    pub refusals: Refusals,
+    /// The results that `+QMTOPEN` may carry.
+    pub open_results: &'static [OpenResult],
+    /// Whether `QMTDISC` closes the network connection as well.
+    pub disconnect_closes: bool,
+    /// How long the module stays in the data phase without a byte; `None`: for ever.
+    pub data_idle: Option<Duration>,
+    /// What the module prints when it has started.
+    pub boot: &'static [&'static str],
+}
+
+impl Dialect {
+    /// The row of a command that is not a setting. Of the three forms of publish it is the first; see
+    /// [`Dialect::publish`].
+    #[must_use]
+    pub fn row(&self, command: Command, form: Form) -> Option<&'static Row> {
+        self.rows
+            .iter()
+            .find(|row| row.command == command && row.form == form && row.setting.is_none())
+    }
+
+    /// The row that reads or sets one key of `QMTCFG`; `None` where the dialect lacks the key.
+    #[must_use]
+    pub fn setting(&self, key: SettingKey, form: Form) -> Option<&'static Row> {
+        self.rows
+            .iter()
+            .find(|row| row.setting == Some(key) && row.form == form)
+    }
+
+    /// The value of a setting after a start; empty where the dialect lacks the key.
+    #[must_use]
+    pub fn defaults(&self, key: SettingKey) -> &'static [i64] {
+        self.setting(key, Form::Set).map_or(&[], |row| row.defaults)
+    }
+
+    /// The form of publish that hands over its payload in that way.
+    #[must_use]
+    pub fn publish(&self, data: DataPhase) -> Option<&'static Row> {
+        self.rows
+            .iter()
+            .find(|row| row.command == Command::Publish && row.data == Some(data))
+    }
+
+    /// The model of that name.
+    #[must_use]
+    pub fn model(&self, name: &str) -> Option<&'static Model> {
+        self.models.iter().find(|model| model.name.eq_ignore_ascii_case(name))
+    }
+}
+
+/// One model of module.
+#[derive(Debug)]
+pub struct Model {
+    /// The name on the label.
+    pub name: &'static str,
+    /// How the model's own name begins in its answers, without hyphens.
+    pub stem: &'static str,
+    /// The lines that answer `ATI`.
+    pub identification: &'static [&'static str],
+    /// The line that answers `AT+CGMM`.
+    pub model_line: &'static str,
+}
+
+/// One form of one command.
+#[derive(Debug)]
+pub struct Row {
+    /// The command.
+    pub command: Command,
+    /// Which key of `QMTCFG` it is about. The key is not among the parameters.
+    pub setting: Option<SettingKey>,
+    /// Test, read or set.
+    pub form: Form,
+    /// The parameters, in order.
+    pub parameters: &'static [Parameter],
+    /// How many of them may be given.
+    pub arity: Arity,
+    /// What the module prints before `OK` when the form is [`Form::Test`].
+    pub answer: &'static [&'static str],
+    /// The value after a start, for the set form of a setting: the parameters that follow the client index.
+    pub defaults: &'static [i64],
+    /// How the payload is handed over, for the set forms of publish.
+    pub data: Option<DataPhase>,
+    /// In which state of the client the module carries it out.
+    pub gate: Gate,
+    /// The maximum response time, up to the result URC where there is one.
+    pub wait: Wait,
+    /// Document and section.
+    pub source: &'static str,
+}
+
+impl Row {
+    /// The parameter at a position, where the trailing group repeats.
+    #[must_use]
+    pub fn parameter(&self, position: usize) -> Option<&'static Parameter> {
+        match self.arity {
+            Arity::Groups { fixed, group } if position >= fixed => {
+                self.parameters.get(fixed + (position - fixed) % group)
+            }
+            _ => self.parameters.get(position),
+        }
+    }
+
+    /// The longest string that the parameter of that name takes, in bytes; `None` where there is no such string.
+    #[must_use]
+    pub fn longest(&self, name: &str) -> Option<usize> {
+        self.parameters.iter().find_map(|parameter| match parameter.kind {
+            Kind::Text { most, .. } if parameter.name == name => Some(most),
+            _ => None,
+        })
+    }
+}
+
+/// Written as in the notes: `AT+QMTCFG="will" set`, `AT+QMTPUB set, counted data`.
+impl fmt::Display for Row {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.command)?;
+        if let Some(key) = self.setting {
+            write!(f, "=\"{}\"", key.name())?;
+        }
+        write!(f, " {}", self.form)?;
+        match self.data {
+            Some(DataPhase::UntilCtrlZ) => f.write_str(", data until Ctrl-Z"),
+            Some(DataPhase::Counted) => f.write_str(", counted data"),
+            Some(DataPhase::Inline) => f.write_str(", inline data"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// One parameter of a command.
+#[derive(Debug)]
+pub struct Parameter {
+    /// The name in the note, without its angle brackets.
+    pub name: &'static str,
+    /// What it may be.
+    pub kind: Kind,
+}
+
+/// What a parameter may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A decimal number in a closed range.
+    Integer {
+        /// The smallest.
+        low: i64,
+        /// The largest.
+        high: i64,
+    },
+    /// A string in quotes, its length in bytes in a closed range.
+    Text {
+        /// The shortest.
+        least: usize,
+        /// The longest.
+        most: usize,
+    },
+    /// A TCP port, 1 to 65535.
+    Port {
+        /// Whether the module takes it in quotes as well.
+        quoted_too: bool,
+    },
+    /// A payload in quotes whose own quotes are not escaped: the length before it rules.
+    Payload,
+}
+
+/// How many parameters may be given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arity {
+    /// This many.
+    Exact(usize),
+    /// One of these numbers.
+    OneOf(&'static [usize]),
+    /// These many, then one group or more.
+    Groups {
+        /// How many stand before the first group.
+        fixed: usize,
+        /// How many make one group.
+        group: usize,
+    },
+}
+
+impl Arity {
+    /// Whether that many parameters may be given.
+    #[must_use]
+    pub fn allows(self, count: usize) -> bool {
+        match self {
+            Self::Exact(exact) => count == exact,
+            Self::OneOf(counts) => counts.contains(&count),
+            Self::Groups { fixed, group } => count > fixed && (count - fixed).is_multiple_of(group),
+        }
+    }
+}
+
+/// How a publish hands over its payload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DataPhase {
+    /// After the prompt, ended by Ctrl-Z; ESC cancels.
+    UntilCtrlZ,
+    /// After the prompt, exactly as many bytes as the command line said.
+    Counted,
+    /// In the command line itself, behind its length.
+    Inline,
+}
+
+/// In which state of its client a command is carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gate {
+    /// In every state.
+    Always,
+    /// Only before the network connection is opened.
+    BeforeOpen,
+    /// Only while the network connection is open.
+    Opened,
+    /// Only after a successful CONNECT.
+    Connected,
+}
+
+/// A maximum response time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wait {
+    /// The figure of the note.
+    Fixed(Duration),
+    /// `<pkt_timeout>` × (`<retry_times>` + 1), from the settings in force. The notes of some families say × `<retry_times>`, which is
+    /// shorter than the retransmissions themselves.
+    Delivery,
+}
+
+/// How `AT+QMTCFG="key",<client>` is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReadBack {
+    /// `+QMTCFG: <values>`.
+    Values,
+    /// `+QMTCFG: "key",<values>`.
+    KeyThenValues,
+}
+
+/// How `+QMTRECV` reports a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReceiveUrc {
+    /// Whether the payload's length stands before it.
+    pub length: ReceiveLength,
+    /// Whether the module encloses the topic in quotes.
+    pub topic_quoted: bool,
+    /// Whether the module encloses the payload in quotes.
+    pub payload_quoted: bool,
+}
+
+/// Whether `+QMTRECV` carries the payload's length.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReceiveLength {
+    /// Never.
+    Never,
+    /// When the setting says so.
+    Switchable(SettingKey),
+}
+
+/// A final result code that refuses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// `ERROR`.
+    Error,
+    /// `+CME ERROR: <err>`, or `ERROR` while `+CMEE` is 0.
+    Cme(CmeCode),
+}
+
+/// What is answered to a command that is known but cannot be carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refusals {
+    /// A wrong number of parameters, a wrong type or a value out of range.
+    pub parameter: Refusal,
+    /// The client is in the wrong state.
+    pub state: Refusal,
+    /// As many publishes are in flight as the window allows.
+    pub window: Refusal,
+}
+
+/// One unsolicited result code.
+#[derive(Debug)]
+pub struct Urc {
+    /// The name before the colon.
+    pub name: &'static str,
+    /// Its fields, as the note gives them.
+    pub fields: &'static str,
+    /// Document and section.
+    pub source: &'static str,
+}
+
+/// An integer parameter.
+pub(super) const fn integer(name: &'static str, low: i64, high: i64) -> Parameter {
+    Parameter {
+        name,
+        kind: Kind::Integer { low, high },
+    }
+}
+
+/// A string parameter.
+pub(super) const fn text(name: &'static str, least: usize, most: usize) -> Parameter {
+    Parameter {
+        name,
+        kind: Kind::Text { least, most },
+    }
+}
+
+/// The longest string of an MQTT packet (MQTT 3.1.1 section 1.5.3); it holds where a note gives no limit.
+pub(super) const MQTT_STRING: usize = 65_535;
+
+/// What most rows leave as it is.
+pub(super) const ROW: Row = Row {
+    command: Command::Configure,
+    setting: None,
+    form: Form::Set,
+    parameters: &[],
+    arity: Arity::Exact(0),
+    answer: &[],
+    defaults: &[],
+    data: None,
+    gate: Gate::Always,
+    wait: Wait::Fixed(Duration::from_millis(300)),
+    source: "",
+};

@@ -1,0 +1,157 @@
+//! MQTT vocabulary as it appears in AT commands.
+
+use std::fmt;
+
+use crate::Command;
+
+/// Quality of service of a message or a subscription (MQTT 3.1.1 section 4.3).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Qos {
+    /// At most once.
+    #[default]
+    AtMostOnce = 0,
+    /// At least once.
+    AtLeastOnce = 1,
+    /// Exactly once.
+    ExactlyOnce = 2,
+}
+
+impl Qos {
+    /// The level with that number, 0 to 2.
+    #[must_use]
+    pub const fn from_number(number: u8) -> Option<Self> {
+        match number {
+            0 => Some(Self::AtMostOnce),
+            1 => Some(Self::AtLeastOnce),
+            2 => Some(Self::ExactlyOnce),
+            _ => None,
+        }
+    }
+
+    /// The number on the wire.
+    #[must_use]
+    pub const fn number(self) -> u8 {
+        self as u8
+    }
+}
+
+impl fmt::Display for Qos {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.number())
+    }
+}
+
+/// The version of MQTT that the CONNECT packet names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Version {
+    /// MQTT 3.1, protocol name `MQIsdp`.
+    V31,
+    /// MQTT 3.1.1, protocol name `MQTT`.
+    V311,
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::V31 => "3.1",
+            Self::V311 => "3.1.1",
+        })
+    }
+}
+
+/// Which of the module's MQTT clients is meant: `tcpconnectID`, `TCP_connectID` or `client_idx` in the notes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ClientIndex(pub u8);
+
+impl fmt::Display for ClientIndex {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
+/// The packet identifier chosen by the host. 0 stands only with a publish of QoS 0.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct MessageId(pub u16);
+
+impl fmt::Display for MessageId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
+/// What a result URC reports on. Together with the client index and the message id it names one operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Operation {
+    /// Opening the network connection.
+    Open,
+    /// Closing it.
+    Close,
+    /// The MQTT CONNECT.
+    Connect,
+    /// The MQTT DISCONNECT.
+    Disconnect,
+    /// A subscription.
+    Subscribe,
+    /// The end of a subscription.
+    Unsubscribe,
+    /// A publish.
+    Publish,
+}
+
+impl Operation {
+    /// The operation that a command starts; `QMTCFG` starts none.
+    #[must_use]
+    pub const fn of(command: Command) -> Option<Self> {
+        match command {
+            Command::Configure => None,
+            Command::Open => Some(Self::Open),
+            Command::Close => Some(Self::Close),
+            Command::Connect => Some(Self::Connect),
+            Command::Disconnect => Some(Self::Disconnect),
+            Command::Subscribe => Some(Self::Subscribe),
+            Command::Unsubscribe => Some(Self::Unsubscribe),
+            Command::Publish => Some(Self::Publish),
+        }
+    }
+
+    /// The command that starts it.
+    #[must_use]
+    pub const fn command(self) -> Command {
+        match self {
+            Self::Open => Command::Open,
+            Self::Close => Command::Close,
+            Self::Connect => Command::Connect,
+            Self::Disconnect => Command::Disconnect,
+            Self::Subscribe => Command::Subscribe,
+            Self::Unsubscribe => Command::Unsubscribe,
+            Self::Publish => Command::Publish,
+        }
+    }
+
+    /// Whether its result URC carries a message id after the client index.
+    #[must_use]
+    pub const fn has_message_id(self) -> bool {
+        matches!(self, Self::Subscribe | Self::Unsubscribe | Self::Publish)
+    }
+
+    /// The word for it in a sentence.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Close => "close",
+            Self::Connect => "connect",
+            Self::Disconnect => "disconnect",
+            Self::Subscribe => "subscribe",
+            Self::Unsubscribe => "unsubscribe",
+            Self::Publish => "publish",
+        }
+    }
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
+    }
+}
