@@ -1,1 +1,18 @@
-//! host
+//! The host: the DTE end of the line.
+//!
+//! From the line upward: [`framer`] bytes to frames, [`reader`] frames to meaning, [`writer`] calls to command lines,
+//! [`session`] the conversation, `mqtt` the clients. None of these does I/O, starts a thread or reads a clock;
+//! [`engine`] and [`port`] do, and know nothing of AT.
+
+pub mod call;
+pub mod error;
+pub mod framer;
+mod job;
+mod mqtt;
+pub mod port;
+pub mod reader;
+pub mod receive;
+pub mod session;
+mod timers;
+pub mod trace;
+pub mod writer;

@@ -1,0 +1,32 @@
+//! Commands of V.250 and 3GPP TS 27.007 that every family shares, as far as their timing is known.
+
+use std::time::Duration;
+
+/// The longest that a module takes to answer most commands: 5 s by the BC660K-GL&BC950K-GL AT Commands Manual
+/// (2024-01-26), 300 ms by those of the other families.
+pub const MAXIMUM_RESPONSE_TIME: Duration = Duration::from_secs(5);
+
+/// The commands that may take longer, with the largest figure of any family's AT commands manual.
+const LONGER: &[(&str, u64)] = &[
+    // Network search.
+    ("+COPS", 630),
+    // Radio on and off.
+    ("+CFUN", 85),
+    // Attach and detach.
+    ("+CGATT", 140),
+    // PDP context.
+    ("+QIACT", 150),
+    ("+QIDEACT", 40),
+    ("+CGACT", 150),
+    // Power down.
+    ("+QPOWD", 65),
+];
+
+/// The maximum response time of a command, by its name with the prefix.
+#[must_use]
+pub fn maximum_response_time(name: &str) -> Duration {
+    LONGER
+        .iter()
+        .find(|(longer, _)| longer.eq_ignore_ascii_case(name))
+        .map_or(MAXIMUM_RESPONSE_TIME, |(_, seconds)| Duration::from_secs(*seconds))
+}

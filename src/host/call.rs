@@ -1,0 +1,235 @@
+//! What a program may ask for, and what it is told.
+
+use std::time::Instant;
+
+use modemqtt_at::codes::StatCode;
+use modemqtt_at::dialect::{Dialect, Model};
+use modemqtt_at::{ClientIndex, MessageId, Qos, SettingKey, Version};
+
+use crate::error::Error;
+
+/// One request.
+#[derive(Clone, Debug)]
+pub enum Call {
+    /// Bring the module to a known state and find out which it is.
+    SetUp,
+    /// One command line, answered by its final result code.
+    Command {
+        /// From `AT` on, without its CR.
+        line: String,
+    },
+    /// Change options of a client.
+    Configure {
+        /// Whose.
+        client: ClientIndex,
+        /// Which.
+        options: Options,
+    },
+    /// Read every option of a client.
+    Configuration {
+        /// Whose.
+        client: ClientIndex,
+    },
+    /// Open the network connection.
+    Open {
+        /// Whose.
+        client: ClientIndex,
+        /// Name or address of the server.
+        host: String,
+        /// Its TCP port.
+        port: u16,
+    },
+    /// Send the MQTT CONNECT.
+    Connect {
+        /// Whose.
+        client: ClientIndex,
+        /// Client identifier.
+        client_id: String,
+        /// User name.
+        username: Option<String>,
+        /// Password.
+        password: Option<Secret>,
+    },
+    /// Send the MQTT DISCONNECT.
+    Disconnect {
+        /// Whose.
+        client: ClientIndex,
+    },
+    /// Close the network connection.
+    Close {
+        /// Whose.
+        client: ClientIndex,
+    },
+    /// Subscribe to topics.
+    Subscribe {
+        /// Whose.
+        client: ClientIndex,
+        /// Filters with the QoS asked for.
+        topics: Vec<(String, Qos)>,
+    },
+    /// End subscriptions.
+    Unsubscribe {
+        /// Whose.
+        client: ClientIndex,
+        /// Filters.
+        topics: Vec<String>,
+    },
+    /// Publish a message.
+    Publish {
+        /// Whose.
+        client: ClientIndex,
+        /// Topic name.
+        topic: String,
+        /// Payload.
+        payload: Vec<u8>,
+        /// Quality of service.
+        qos: Qos,
+        /// Whether the server keeps it for later subscribers.
+        retain: bool,
+    },
+}
+
+/// A string that no trace and no error shows.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(pub String);
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("***")
+    }
+}
+
+/// Options of a client; `None` leaves one as it is.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// MQTT version of the CONNECT.
+    pub version: Option<Version>,
+    /// Keep-alive in seconds; 0: none.
+    pub keep_alive: Option<u16>,
+    /// Whether the server forgets the session.
+    pub clean_session: Option<bool>,
+    /// Seconds until a packet without acknowledgement is sent again.
+    pub packet_timeout: Option<u8>,
+    /// How often it is sent again.
+    pub retries: Option<u8>,
+    /// Whether the module reports that it does.
+    pub timeout_notice: Option<bool>,
+    /// The will: `Some(None)` takes it back.
+    pub will: Option<Option<Will>>,
+    /// Whether `+QMTRECV` carries the payload's length.
+    pub show_length: Option<bool>,
+}
+
+/// The message that the server publishes when the client vanishes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Will {
+    /// Topic name.
+    pub topic: String,
+    /// Payload.
+    pub payload: Vec<u8>,
+    /// Quality of service.
+    pub qos: Qos,
+    /// Whether the server keeps it.
+    pub retain: bool,
+}
+
+/// Names one call from its submission to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Ticket(pub u64);
+
+/// How a call ended well.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reply {
+    /// Nothing to say but that it is done.
+    Done,
+    /// Lines and the final result code.
+    Response {
+        /// Information responses, in order.
+        lines: Vec<String>,
+    },
+    /// The values of each option as the module printed them.
+    Configuration(Vec<(SettingKey, String)>),
+    /// The granted QoS of each topic; 128: refused by the server.
+    Granted(Vec<i64>),
+    /// The module has sent the message and, above QoS 0, has its acknowledgement.
+    Published,
+}
+
+/// What the session has to say.
+#[derive(Debug)]
+pub enum Event {
+    /// The call has left the queue; it can no longer be taken back.
+    Started(Ticket, Option<MessageId>),
+    /// The module has taken a publish (`OK`).
+    Accepted(Ticket),
+    /// The module has sent a publish again, so many times.
+    Retransmitting(Ticket, i64),
+    /// The call has ended.
+    Ended(Ticket, Result<Reply, Error>),
+    /// The module is known.
+    Identified(&'static Dialect, &'static Model),
+    /// A client was open already; it is being closed and opened again.
+    Reopening(ClientIndex),
+    /// A client has changed its state.
+    Client(ClientIndex, ClientState),
+    /// A message has come.
+    Message(Message),
+    /// A client has lost its connection.
+    Lost(ClientIndex, StatCode),
+    /// A line that no one waited for.
+    Urc(String),
+    /// The module has restarted.
+    Restarted,
+}
+
+/// A received message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// Whose.
+    pub client: ClientIndex,
+    /// 0 with QoS 0.
+    pub message_id: MessageId,
+    /// Topic name.
+    pub topic: String,
+    /// Payload, bit for bit.
+    pub payload: Vec<u8>,
+    /// Whether the layout left no doubt where the payload ends.
+    pub complete: bool,
+    /// When its last byte was read.
+    pub at: Instant,
+}
+
+/// Where a client stands.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum ClientState {
+    /// No network connection.
+    #[default]
+    Closed,
+    /// `QMTOPEN` is under way.
+    Opening,
+    /// The network connection is open.
+    Open,
+    /// `QMTCONN` is under way.
+    Connecting,
+    /// Connected to the server.
+    Connected,
+    /// `QMTDISC` is under way.
+    Disconnecting,
+    /// `QMTCLOSE` is under way.
+    Closing,
+}
+
+impl ClientState {
+    /// The word for it.
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::Opening => "opening",
+            Self::Open => "open",
+            Self::Connecting => "connecting",
+            Self::Connected => "connected",
+            Self::Disconnecting => "disconnecting",
+            Self::Closing => "closing",
+        }
+    }
+}

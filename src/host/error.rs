@@ -1,0 +1,129 @@
+//! What can go wrong, one type for the whole host. An error names the command, the code's meaning, and what was
+//! expected; the last lines of the wire are added where it leaves the engine.
+
+use std::fmt;
+use std::time::Duration;
+
+use modemqtt_at::codes::{CmeCode, StatCode};
+use modemqtt_at::{ClientIndex, Operation};
+
+use crate::port::PortError;
+
+/// Why a call did not do what it was asked to.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// The call itself was wrong; nothing was sent.
+    #[error("{0}")]
+    Usage(String),
+    /// The port could not be opened, or was lost.
+    #[error(transparent)]
+    Port(#[from] PortError),
+    /// The module did not answer in time.
+    #[error("no {awaited} for {command} within {:.3} s", waited.as_secs_f64())]
+    Timeout {
+        /// The command line, secrets masked.
+        command: String,
+        /// What did not come.
+        awaited: &'static str,
+        /// For how long it was waited.
+        waited: Duration,
+    },
+    /// The module refused a command with a final result code.
+    #[error("the module refused {command}: {refusal}")]
+    Command {
+        /// The command line, secrets masked.
+        command: String,
+        /// The code.
+        refusal: Refusal,
+    },
+    /// The module carried a command out and reported failure.
+    #[error("{operation} on client {client} failed: {}{}", describe(*result, *name), return_code.map_or(String::new(), |code| format!(", return code {code}")))]
+    Operation {
+        /// What failed.
+        operation: Operation,
+        /// Whose.
+        client: ClientIndex,
+        /// `<result>` of the result URC.
+        result: i64,
+        /// Its name.
+        name: Option<&'static str>,
+        /// `<ret_code>` of a CONNECT.
+        return_code: Option<modemqtt_at::codes::ReturnCode>,
+    },
+    /// The connection of the client is gone.
+    #[error("client {client} lost its connection: {code}{}", code.advice().map_or(String::new(), |advice| format!("; {advice}")))]
+    ConnectionLost {
+        /// Whose.
+        client: ClientIndex,
+        /// Why.
+        code: StatCode,
+    },
+    /// The module has restarted; its sessions and settings are gone.
+    #[error("the module restarted; its connections and settings are gone")]
+    Restarted,
+    /// The module did what its dialect does not allow.
+    #[error("expected {expected}, the module printed {line:?}")]
+    Protocol {
+        /// What was due.
+        expected: &'static str,
+        /// What came.
+        line: String,
+    },
+    /// The modem was closed by the program.
+    #[error("the modem is closed; open() opens it again")]
+    Closed,
+}
+
+/// A final result code other than `OK`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// `ERROR`.
+    Error,
+    /// `+CME ERROR: <number>`.
+    Cme(CmeCode),
+    /// `+CME ERROR: <text>`.
+    CmeText(String),
+    /// `+CMS ERROR: <number>`.
+    Cms(i64),
+    /// `+CMS ERROR: <text>`.
+    CmsText(String),
+}
+
+impl Refusal {
+    /// The number of the code, if it has one.
+    pub fn code(&self) -> Option<i64> {
+        match self {
+            Self::Cme(code) => Some(code.0),
+            Self::Cms(code) => Some(*code),
+            Self::Error | Self::CmeText(_) | Self::CmsText(_) => None,
+        }
+    }
+
+    /// The name of the code, if it has one.
+    pub fn name(&self) -> Option<&str> {
+        match self {
+            Self::Cme(code) => code.name(),
+            Self::CmeText(text) | Self::CmsText(text) => Some(text),
+            Self::Error | Self::Cms(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Error => f.write_str("ERROR"),
+            Self::Cme(code) => write!(f, "+CME ERROR: {code}"),
+            Self::CmeText(text) => write!(f, "+CME ERROR: {text}"),
+            Self::Cms(code) => write!(f, "+CMS ERROR: {code}"),
+            Self::CmsText(text) => write!(f, "+CMS ERROR: {text}"),
+        }
+    }
+}
+
+fn describe(result: i64, name: Option<&str>) -> String {
+    name.map_or_else(
+        || format!("result {result}"),
+        |name| format!("result {result} ({name})"),
+    )
+}

@@ -1,0 +1,289 @@
+//! Bytes to frames.
+//!
+//! Frames first, meaning later: nothing here looks for `OK`. A frame is the echo of the command just sent, a
+//! prompt, a line, or a received message, and which of them it is depends on what stands at the start of a line,
+//! never on what stands somewhere inside. Any split of the same bytes into reads gives the same frames: the
+//! framer decides only on what it has, says when more could change its mind, and resumes where it stopped.
+
+use modemqtt_at::ascii::{CR, LF, PROMPT};
+use modemqtt_at::dialect::ReceiveUrc;
+
+use crate::reader;
+use crate::receive::{self, Layout, Parsed, RawMessage};
+
+/// The longest line that is not a message. BC35-G/BC28 answers are at most 2,048 characters; no note says more.
+const LONGEST_LINE: usize = 8 * 1024;
+
+/// One unit of what the module printed.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Frame {
+    /// The command line that was just sent, given back by the module.
+    Echo,
+    /// The module waits for data.
+    Prompt,
+    /// A line without its end; never empty.
+    Line(Vec<u8>),
+    /// A `+QMTRECV` with its payload.
+    Message(RawMessage),
+    /// The head of a line that is longer than any the module prints. The rest of it is dropped.
+    Overlong(Vec<u8>),
+}
+
+/// What the session waits for, which decides what the start of a line may be.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Expect<'a> {
+    /// The command line in flight, without its CR.
+    pub echo: Option<&'a [u8]>,
+    /// Whether `>` is a prompt.
+    pub prompt: bool,
+    /// The data that were just sent behind the prompt.
+    pub data: Option<&'a [u8]>,
+}
+
+/// Why the framer holds bytes back although no more may come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hold {
+    /// A message without a length has reached a line end; the next byte tells whether it was the message's own.
+    Settling,
+    /// A payload has begun and its end has not come.
+    Payload,
+}
+
+/// Splits the module's output into frames.
+#[derive(Debug, Default)]
+pub struct Framer {
+    buffer: Vec<u8>,
+    /// Where the line being read starts.
+    start: usize,
+    /// How far into the buffer no line end was found.
+    scanned: usize,
+    /// The blank that some modules print behind the prompt has not come yet.
+    after_prompt: bool,
+    /// The module was seen to echo data.
+    echoes_data: bool,
+    /// An overlong line is being dropped.
+    discarding: bool,
+    layout: Layout,
+    receiving: receive::Progress,
+    held: Option<RawMessage>,
+}
+
+impl Framer {
+    /// A framer that knows how the dialect reports messages.
+    pub fn set_receive(&mut self, row: &ReceiveUrc) {
+        self.layout = Layout::of(row);
+    }
+
+    /// Whether the module prints lengths in the messages of that client.
+    pub fn set_length_shown(&mut self, client: u8, shown: bool) {
+        self.layout.set_length_shown(client, shown);
+    }
+
+    /// Appends what was read.
+    pub fn push(&mut self, bytes: &[u8]) {
+        if self.start == self.buffer.len() {
+            self.buffer.clear();
+            self.scanned = 0;
+            self.start = 0;
+        } else if self.start > 4096 && self.start * 2 > self.buffer.len() {
+            self.buffer.drain(..self.start);
+            self.scanned -= self.start;
+            self.start = 0;
+        }
+        self.buffer.extend_from_slice(bytes);
+    }
+
+    /// The next frame, or `None` until more bytes come or, where [`Framer::hold`] says so, until it is flushed.
+    pub fn next_frame(&mut self, expect: Expect<'_>) -> Option<Frame> {
+        loop {
+            if self.discarding && !self.discard() {
+                return None;
+            }
+            if self.held.is_some() {
+                return self.settle(expect).map(Frame::Message);
+            }
+            match self.data_echo(expect.data) {
+                Some(true) => return Some(Frame::Echo),
+                None => return None,
+                Some(false) => {}
+            }
+            self.skip_blank();
+            let rest = &self.buffer[self.start..];
+            let first = *rest.first()?;
+            if first == PROMPT && expect.prompt {
+                self.consume(1);
+                self.after_prompt = true;
+                return Some(Frame::Prompt);
+            }
+            if let Some(echo) = expect.echo {
+                match starts_with_line(rest, echo) {
+                    Some(true) => {
+                        self.consume(echo.len() + 1);
+                        return Some(Frame::Echo);
+                    }
+                    None => return None,
+                    Some(false) => {}
+                }
+            }
+            match receive::parse(rest, &mut self.layout, &mut self.receiving) {
+                Parsed::Incomplete => return None,
+                Parsed::Message { message, consumed } => {
+                    self.consume(consumed);
+                    return Some(Frame::Message(message));
+                }
+                Parsed::Unterminated { message, consumed } => {
+                    self.consume(consumed);
+                    self.held = Some(message);
+                }
+                Parsed::Other => return self.line(),
+            }
+        }
+    }
+
+    /// Why bytes are held back, if they are.
+    pub fn hold(&self) -> Option<Hold> {
+        if self.held.is_some() {
+            Some(Hold::Settling)
+        } else if self.receiving.in_payload() {
+            Some(Hold::Payload)
+        } else {
+            None
+        }
+    }
+
+    /// Takes what is held back as it stands, because nothing more has come for a while.
+    pub fn flush(&mut self) -> Option<Frame> {
+        if let Some(message) = self.held.take() {
+            return Some(Frame::Message(message));
+        }
+        let (message, consumed) = receive::give_up(&self.buffer[self.start..], &mut self.receiving)?;
+        self.consume(consumed);
+        Some(Frame::Message(message))
+    }
+
+    /// Decides whether a line end that a message without length has reached was its own.
+    ///
+    /// Responses start with CRLF. Text that follows the line end directly is either a line of a module that saves
+    /// that CRLF, or the rest of a payload that held one.
+    fn settle(&mut self, expect: Expect<'_>) -> Option<RawMessage> {
+        while let Some(message) = &mut self.held {
+            let first = *self.buffer.get(self.start)?;
+            if matches!(first, CR | LF) || (first == PROMPT && expect.prompt) {
+                break;
+            }
+            let from = self.scanned.max(self.start);
+            let Some(end) = memchr::memchr(LF, &self.buffer[from..]).map(|at| from + at) else {
+                self.scanned = self.buffer.len();
+                if self.buffer.len() - self.start > LONGEST_LINE {
+                    break;
+                }
+                return None;
+            };
+            let line = trim_end(&self.buffer[self.start..end]);
+            let echoed = expect.echo.is_some_and(|echo| line.starts_with(echo));
+            if echoed || reader::is_recognised(line) || message.payload.len() > receive::LONGEST_PAYLOAD {
+                break;
+            }
+            message.payload.extend_from_slice(b"\r\n");
+            message.payload.extend_from_slice(line);
+            message.complete = false;
+            self.consume_to(end + 1);
+        }
+        // What was looked at as one line is framed again from its start.
+        self.scanned = self.start;
+        self.held.take()
+    }
+
+    /// Takes the echo of the data, which stands directly behind the prompt and may look like anything. `None` while
+    /// that cannot be told. A response starts with CRLF, so data that start with a line end are taken for an echo only
+    /// from a module that was seen to echo.
+    fn data_echo(&mut self, data: Option<&[u8]>) -> Option<bool> {
+        let Some((data, &first)) = data
+            .filter(|_| self.after_prompt)
+            .and_then(|data| Some((data, data.first()?)))
+        else {
+            return Some(false);
+        };
+        if first != b' ' && self.buffer.get(self.start) == Some(&b' ') {
+            self.consume(1);
+        }
+        let rest = &self.buffer[self.start..];
+        let known = rest.len().min(data.len());
+        if rest[..known] != data[..known] || (matches!(first, CR | LF) && !self.echoes_data) {
+            self.after_prompt = false;
+            return Some(false);
+        }
+        if known < data.len() {
+            return None;
+        }
+        self.consume(data.len());
+        self.after_prompt = false;
+        self.echoes_data = true;
+        Some(true)
+    }
+
+    fn line(&mut self) -> Option<Frame> {
+        let from = self.scanned.max(self.start);
+        if let Some(at) = memchr::memchr(LF, &self.buffer[from..]) {
+            let end = from + at;
+            let line = trim_end(&self.buffer[self.start..end]).to_vec();
+            self.consume_to(end + 1);
+            return Some(Frame::Line(line));
+        }
+        self.scanned = self.buffer.len();
+        if self.buffer.len() - self.start <= LONGEST_LINE {
+            return None;
+        }
+        let head = self.buffer[self.start..self.start + LONGEST_LINE].to_vec();
+        self.consume_to(self.buffer.len());
+        self.discarding = true;
+        Some(Frame::Overlong(head))
+    }
+
+    /// Drops the rest of an overlong line; whether its end was reached.
+    fn discard(&mut self) -> bool {
+        if let Some(at) = memchr::memchr(LF, &self.buffer[self.start..]) {
+            self.consume(at + 1);
+            self.discarding = false;
+        } else {
+            self.consume_to(self.buffer.len());
+        }
+        !self.discarding
+    }
+
+    /// Blank lines carry no information, and the ends of lines are CRLF, LF or, from a boot ROM, LF CR.
+    fn skip_blank(&mut self) {
+        while let Some(&byte) = self.buffer.get(self.start) {
+            if byte == b' ' && self.after_prompt {
+                self.after_prompt = false;
+            } else if !matches!(byte, CR | LF) {
+                self.after_prompt = false;
+                break;
+            }
+            self.consume(1);
+        }
+    }
+
+    fn consume(&mut self, count: usize) {
+        self.consume_to(self.start + count);
+    }
+
+    fn consume_to(&mut self, position: usize) {
+        self.start = position;
+        self.scanned = position;
+    }
+}
+
+/// Whether `bytes` starts with `line` and a CR; `None` while that cannot be told.
+fn starts_with_line(bytes: &[u8], line: &[u8]) -> Option<bool> {
+    let known = bytes.len().min(line.len());
+    if bytes[..known] != line[..known] {
+        return Some(false);
+    }
+    bytes.get(line.len()).map(|&end| end == CR)
+}
+
+fn trim_end(line: &[u8]) -> &[u8] {
+    let end = line.iter().rposition(|&byte| byte != CR).map_or(0, |last| last + 1);
+    &line[..end]
+}

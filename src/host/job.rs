@@ -1,0 +1,132 @@
+//! One call on its way: the steps that remain, and what it is about.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use modemqtt_at::dialect::{DataPhase, Wait};
+use modemqtt_at::{ClientIndex, Form, MessageId, Operation, Qos, SettingKey};
+
+use crate::call::Ticket;
+use crate::mqtt::Settings;
+use crate::writer::CommandLine;
+
+/// A call on its way.
+#[derive(Debug)]
+pub(crate) struct Job {
+    pub(crate) ticket: Ticket,
+    pub(crate) task: Task,
+    pub(crate) steps: VecDeque<Step>,
+    /// The caller has been told the end; the job only keeps its place until the module has finished with it.
+    pub(crate) ended: bool,
+}
+
+/// What a job is about.
+#[derive(Debug)]
+pub(crate) enum Task {
+    /// Bring the module to a known state.
+    SetUp { attempts: u8 },
+    /// See whether the module answers again after a command that was not answered.
+    Probe { attempts: u8 },
+    /// A line of the program's own.
+    Command { lines: Vec<String> },
+    /// Options; the settings are in force once all steps are done.
+    Configure { client: ClientIndex, settings: Settings },
+    /// Options read back.
+    Configuration { values: Vec<(SettingKey, String)> },
+    /// The network connection, in two tries where the index is occupied.
+    Open {
+        client: ClientIndex,
+        host: String,
+        port: u16,
+        reopened: bool,
+    },
+    /// MQTT CONNECT.
+    Connect { client: ClientIndex },
+    /// MQTT DISCONNECT.
+    Disconnect { client: ClientIndex },
+    /// Close the network connection.
+    Close { client: ClientIndex },
+    /// Subscriptions.
+    Subscribe { client: ClientIndex, message_id: MessageId },
+    /// The end of subscriptions.
+    Unsubscribe { client: ClientIndex, message_id: MessageId },
+    /// A publish.
+    Publish {
+        client: ClientIndex,
+        message_id: MessageId,
+        qos: Qos,
+    },
+}
+
+impl Task {
+    /// The client that it is about.
+    pub(crate) fn client(&self) -> Option<ClientIndex> {
+        match self {
+            Self::SetUp { .. } | Self::Probe { .. } | Self::Command { .. } | Self::Configuration { .. } => None,
+            Self::Configure { client, .. }
+            | Self::Open { client, .. }
+            | Self::Connect { client }
+            | Self::Disconnect { client }
+            | Self::Close { client }
+            | Self::Subscribe { client, .. }
+            | Self::Unsubscribe { client, .. }
+            | Self::Publish { client, .. } => Some(*client),
+        }
+    }
+
+    pub(crate) fn message_id(&self) -> Option<MessageId> {
+        match self {
+            Self::Subscribe { message_id, .. }
+            | Self::Unsubscribe { message_id, .. }
+            | Self::Publish { message_id, .. } => Some(*message_id),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn is_publish(&self) -> bool {
+        matches!(self, Self::Publish { .. })
+    }
+}
+
+/// One command of a job.
+#[derive(Clone, Debug)]
+pub(crate) struct Step {
+    pub(crate) line: CommandLine,
+    pub(crate) form: Form,
+    /// The names whose lines answer it, with the prefix; none for a basic command.
+    pub(crate) name: String,
+    pub(crate) data: Option<Data>,
+    pub(crate) goal: Goal,
+    /// How long the final result code may take.
+    pub(crate) final_wait: Duration,
+}
+
+/// The payload of a publish.
+#[derive(Clone, Debug)]
+pub(crate) struct Data {
+    pub(crate) phase: DataPhase,
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// What ends a step.
+#[derive(Clone, Debug)]
+pub(crate) enum Goal {
+    /// The final result code, whichever it is.
+    AnyFinal,
+    /// `OK`.
+    Final,
+    /// `OK`, and the lines before it.
+    Lines,
+    /// `OK` and the lines before it, the values of that setting.
+    Values(SettingKey),
+    /// `OK`, then the result URC.
+    Outcome { key: OutcomeKey, wait: Wait },
+}
+
+/// Names the operation that a result URC is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct OutcomeKey {
+    pub(crate) operation: Operation,
+    pub(crate) client: ClientIndex,
+    pub(crate) message_id: Option<MessageId>,
+}

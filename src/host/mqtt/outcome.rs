@@ -1,0 +1,88 @@
+//! What the fields of a result URC say about the call that waited for it.
+
+use modemqtt_at::codes::{CloseResult, OpenResult, PacketResult, ReturnCode};
+use modemqtt_at::{ClientIndex, Operation};
+
+use crate::call::Reply;
+use crate::error::Error;
+use crate::reader::Outcome;
+
+/// How MQTT says that a subscription was refused (MQTT 3.1.1 section 3.9.3).
+const REFUSED: i64 = 128;
+
+/// The meaning of a result.
+pub(crate) enum Meaning {
+    /// The packet was sent again, so many times; the final result still comes.
+    Interim(i64),
+    /// The end.
+    End(Result<Reply, Error>),
+}
+
+/// Reads a result.
+pub(crate) fn meaning(outcome: &Outcome) -> Meaning {
+    let Outcome {
+        operation,
+        client,
+        result,
+        values,
+        ..
+    } = outcome;
+    match operation {
+        Operation::Open => end(*operation, *client, *result, OpenResult(*result).name()),
+        Operation::Close | Operation::Disconnect => end(*operation, *client, *result, CloseResult(*result).name()),
+        _ if PacketResult(*result) == PacketResult::RETRANSMISSION => {
+            Meaning::Interim(values.first().copied().unwrap_or(1))
+        }
+        Operation::Connect => connect(*client, *result, values),
+        Operation::Subscribe if *result == 0 => subscribe(*client, values),
+        Operation::Subscribe | Operation::Unsubscribe | Operation::Publish => {
+            end(*operation, *client, *result, PacketResult(*result).name())
+        }
+    }
+}
+
+fn end(operation: Operation, client: ClientIndex, result: i64, name: Option<&'static str>) -> Meaning {
+    Meaning::End(match (operation, result) {
+        (Operation::Publish, 0) => Ok(Reply::Published),
+        (_, 0) => Ok(Reply::Done),
+        _ => Err(Error::Operation {
+            operation,
+            client,
+            result,
+            name,
+            return_code: None,
+        }),
+    })
+}
+
+fn connect(client: ClientIndex, result: i64, values: &[i64]) -> Meaning {
+    // Old firmware leaves the return code off.
+    let return_code = values.first().map(|code| ReturnCode(*code));
+    if result == 0 && return_code.is_none_or(|code| code == ReturnCode::ACCEPTED) {
+        return Meaning::End(Ok(Reply::Done));
+    }
+    let name = match return_code {
+        Some(code) if result == 0 => code.name(),
+        _ => PacketResult(result).name(),
+    };
+    Meaning::End(Err(Error::Operation {
+        operation: Operation::Connect,
+        client,
+        result,
+        name,
+        return_code,
+    }))
+}
+
+fn subscribe(client: ClientIndex, granted: &[i64]) -> Meaning {
+    if !granted.is_empty() && granted.iter().all(|qos| *qos == REFUSED) {
+        return Meaning::End(Err(Error::Operation {
+            operation: Operation::Subscribe,
+            client,
+            result: REFUSED,
+            name: Some("refused by the server"),
+            return_code: None,
+        }));
+    }
+    Meaning::End(Ok(Reply::Granted(granted.to_vec())))
+}

@@ -1,0 +1,548 @@
+//! From a call to the commands that carry it out, each checked against its row before a byte is sent.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use modemqtt_at::ascii::{CTRL_Z, ESC};
+use modemqtt_at::dialect::{self, DataPhase, Dialect, Row, Wait};
+use modemqtt_at::general::{MAXIMUM_RESPONSE_TIME, maximum_response_time};
+use modemqtt_at::{ClientIndex, Command, Form, MessageId, Operation, Qos, SettingKey};
+
+use super::clients::{Clients, Settings};
+use crate::call::{Call, Options, Will};
+use crate::error::Error;
+use crate::job::{Data, Goal, OutcomeKey, Step, Task};
+use crate::writer::{self, Argument};
+
+type Steps = VecDeque<Step>;
+
+/// What a call needs. A message id that it takes is given back if it cannot be carried out.
+pub(crate) fn plan(call: Call, dialect: &'static Dialect, clients: &mut Clients) -> Result<(Task, Steps), Error> {
+    let planner = Planner { dialect };
+    match call {
+        Call::SetUp => Ok((Task::SetUp { attempts: 0 }, Steps::new())),
+        Call::Command { line } => Ok((Task::Command { lines: Vec::new() }, [verbatim(&line)?].into())),
+        Call::Configure { client, options } => {
+            writer::client(dialect, client)?;
+            let Some(state) = clients.get(client) else {
+                return Err(Error::Closed);
+            };
+            planner.configure(client, options, state.settings)
+        }
+        Call::Configuration { client } => {
+            writer::client(dialect, client)?;
+            let reads = dialect
+                .rows
+                .iter()
+                .filter(|row| row.setting.is_some() && row.form == Form::Read);
+            let steps = reads.map(|row| planner.read(row, client)).collect::<Result<_, _>>()?;
+            Ok((Task::Configuration { values: Vec::new() }, steps))
+        }
+        Call::Open { client, host, port } => planner.open(client, host, port),
+        Call::Connect {
+            client,
+            client_id,
+            username,
+            password,
+        } => {
+            let mut arguments = vec![number(client), Argument::Text(client_id.as_bytes())];
+            if password.is_some() && username.is_none() {
+                return Err(Error::Usage(
+                    "a password needs a user name (MQTT 3.1.1 section 3.1.2.9)".into(),
+                ));
+            }
+            arguments.extend(username.as_ref().map(|name| Argument::Text(name.as_bytes())));
+            arguments.extend(password.as_ref().map(|secret| Argument::Secret(secret.0.as_bytes())));
+            let step = planner.act(Command::Connect, client, None, &arguments)?;
+            Ok((Task::Connect { client }, [step].into()))
+        }
+        Call::Disconnect { client } => {
+            let step = planner.act(Command::Disconnect, client, None, &[number(client)])?;
+            Ok((Task::Disconnect { client }, [step].into()))
+        }
+        Call::Close { client } => {
+            let step = planner.act(Command::Close, client, None, &[number(client)])?;
+            Ok((Task::Close { client }, [step].into()))
+        }
+        Call::Subscribe { client, topics } => {
+            with_id(clients, client, dialect, |id| planner.subscribe(client, id, &topics))
+        }
+        Call::Unsubscribe { client, topics } => {
+            with_id(clients, client, dialect, |id| planner.unsubscribe(client, id, &topics))
+        }
+        Call::Publish {
+            client,
+            topic,
+            payload,
+            qos: Qos::AtMostOnce,
+            retain,
+        } => planner.publish(client, MessageId(0), &topic, payload, Qos::AtMostOnce, retain),
+        Call::Publish {
+            client,
+            topic,
+            payload,
+            qos,
+            retain,
+        } => with_id(clients, client, dialect, |id| {
+            planner.publish(client, id, &topic, payload, qos, retain)
+        }),
+    }
+}
+
+/// The steps that close an occupied index and open it again.
+pub(crate) fn reopen(dialect: &'static Dialect, client: ClientIndex, host: &str, port: u16) -> Result<Steps, Error> {
+    let planner = Planner { dialect };
+    Ok([
+        planner.act(Command::Close, client, None, &[number(client)])?,
+        planner.open_step(client, host, port)?,
+    ]
+    .into())
+}
+
+fn with_id(
+    clients: &mut Clients,
+    client: ClientIndex,
+    dialect: &Dialect,
+    plan: impl FnOnce(MessageId) -> Result<(Task, Steps), Error>,
+) -> Result<(Task, Steps), Error> {
+    writer::client(dialect, client)?;
+    let Some(state) = clients.get(client) else {
+        return Err(Error::Closed);
+    };
+    let Some(id) = state.take_id() else {
+        return Err(Error::Usage(format!(
+            "all 65,535 message ids of client {client} are in use"
+        )));
+    };
+    plan(id).inspect_err(|_| state.release_id(id))
+}
+
+struct Planner {
+    dialect: &'static Dialect,
+}
+
+impl Planner {
+    fn configure(&self, client: ClientIndex, options: Options, now: Settings) -> Result<(Task, Steps), Error> {
+        let mut steps = Steps::new();
+        let mut settings = now;
+        if let Some(version) = options.version {
+            self.row(SettingKey::Version)?;
+            let code = self.dialect.versions.iter().find(|(known, _)| *known == version);
+            let Some((_, code)) = code else {
+                return Err(Error::Usage(format!(
+                    "{} does not speak MQTT {version}",
+                    self.dialect.name
+                )));
+            };
+            steps.push_back(self.set(SettingKey::Version, client, &[Argument::Number(*code)])?);
+        }
+        if let Some(seconds) = options.keep_alive {
+            steps.push_back(self.set(SettingKey::KeepAlive, client, &[Argument::Number(seconds.into())])?);
+        }
+        if let Some(clean) = options.clean_session {
+            steps.push_back(self.set(SettingKey::Session, client, &[Argument::Number(clean.into())])?);
+        }
+        if options.packet_timeout.is_some() || options.retries.is_some() || options.timeout_notice.is_some() {
+            settings.packet_timeout = options.packet_timeout.unwrap_or(settings.packet_timeout);
+            settings.retries = options.retries.unwrap_or(settings.retries);
+            settings.timeout_notice = options.timeout_notice.unwrap_or(settings.timeout_notice);
+            // All three values: some firmware refuses fewer.
+            let values = [
+                settings.packet_timeout,
+                settings.retries,
+                settings.timeout_notice.into(),
+            ];
+            let values = values.map(|value| Argument::Number(value.into()));
+            steps.push_back(self.set(SettingKey::Timeout, client, &values)?);
+        }
+        match options.will {
+            None => {}
+            Some(None) => steps.push_back(self.set(SettingKey::Will, client, &[Argument::Number(0)])?),
+            Some(Some(Will {
+                topic,
+                payload,
+                qos,
+                retain,
+            })) => {
+                topic_name(&topic)?;
+                let values = [
+                    Argument::Number(1),
+                    Argument::Number(qos.number().into()),
+                    Argument::Number(retain.into()),
+                    Argument::Text(topic.as_bytes()),
+                    Argument::Text(&payload),
+                ];
+                steps.push_back(self.set(SettingKey::Will, client, &values)?);
+            }
+        }
+        if let Some(shown) = options.show_length {
+            settings.length_shown = shown;
+            steps.push_back(self.set(SettingKey::ShowReceiveLength, client, &[Argument::Number(shown.into())])?);
+        }
+        Ok((Task::Configure { client, settings }, steps))
+    }
+
+    fn open(&self, client: ClientIndex, host: String, port: u16) -> Result<(Task, Steps), Error> {
+        let open = self.open_step(client, &host, port)?;
+        let mut steps = Steps::new();
+        // Only with a length can a payload hold every byte.
+        if self.dialect.setting(SettingKey::ShowReceiveLength, Form::Set).is_some() {
+            steps.push_back(self.set(SettingKey::ShowReceiveLength, client, &[Argument::Number(1)])?);
+        }
+        // Settings may be left from another program, and waits follow the settings in force.
+        if let Some(row) = self.dialect.setting(SettingKey::Timeout, Form::Read) {
+            steps.push_back(self.read(row, client)?);
+        }
+        steps.push_back(open);
+        Ok((
+            Task::Open {
+                client,
+                host,
+                port,
+                reopened: false,
+            },
+            steps,
+        ))
+    }
+
+    fn open_step(&self, client: ClientIndex, host: &str, port: u16) -> Result<Step, Error> {
+        let arguments = [
+            number(client),
+            Argument::Text(host.as_bytes()),
+            Argument::Number(port.into()),
+        ];
+        self.act(Command::Open, client, None, &arguments)
+    }
+
+    fn subscribe(&self, client: ClientIndex, id: MessageId, topics: &[(String, Qos)]) -> Result<(Task, Steps), Error> {
+        some(topics)?;
+        let mut arguments = vec![number(client), Argument::Number(id.0.into())];
+        for (topic, qos) in topics {
+            topic_filter(topic)?;
+            arguments.extend([Argument::Text(topic.as_bytes()), Argument::Number(qos.number().into())]);
+        }
+        let step = self.act(Command::Subscribe, client, Some(id), &arguments)?;
+        Ok((Task::Subscribe { client, message_id: id }, [step].into()))
+    }
+
+    fn unsubscribe(&self, client: ClientIndex, id: MessageId, topics: &[String]) -> Result<(Task, Steps), Error> {
+        some(topics)?;
+        let mut arguments = vec![number(client), Argument::Number(id.0.into())];
+        for topic in topics {
+            topic_filter(topic)?;
+            arguments.push(Argument::Text(topic.as_bytes()));
+        }
+        let step = self.act(Command::Unsubscribe, client, Some(id), &arguments)?;
+        Ok((Task::Unsubscribe { client, message_id: id }, [step].into()))
+    }
+
+    /// Takes the safest form that the dialect has: exact length, then the prompt with Ctrl-Z.
+    fn publish(
+        &self,
+        client: ClientIndex,
+        message_id: MessageId,
+        topic: &str,
+        payload: Vec<u8>,
+        qos: Qos,
+        retain: bool,
+    ) -> Result<(Task, Steps), Error> {
+        topic_name(topic)?;
+        if payload.len() > self.dialect.payload {
+            return Err(Error::Usage(format!(
+                "the payload is {} bytes long; {} takes at most {} per publish ({})",
+                payload.len(),
+                self.dialect.name,
+                self.dialect.payload,
+                self.dialect.note
+            )));
+        }
+        let mut arguments = vec![
+            number(client),
+            Argument::Number(message_id.0.into()),
+            Argument::Number(qos.number().into()),
+            Argument::Number(retain.into()),
+            Argument::Text(topic.as_bytes()),
+        ];
+        let (phase, row) = [DataPhase::Counted, DataPhase::UntilCtrlZ]
+            .into_iter()
+            .find_map(|phase| self.dialect.publish(phase).map(|row| (phase, row)))
+            .ok_or_else(|| Error::Usage(format!("{} has no form of publish with a prompt", self.dialect.name)))?;
+        if phase == DataPhase::Counted {
+            arguments.push(Argument::Number(i64::try_from(payload.len()).unwrap_or(i64::MAX)));
+        } else if let Some(byte) = payload.iter().find(|byte| matches!(**byte, CTRL_Z | ESC)) {
+            return Err(Error::Usage(format!(
+                "the payload holds the byte 0x{byte:02X}, which ends the data phase; {} has no form of publish that can carry it",
+                self.dialect.name
+            )));
+        }
+        let mut step = self.step(row, &arguments, self.outcome(row, client, Some(message_id)))?;
+        step.data = Some(Data { phase, bytes: payload });
+        Ok((
+            Task::Publish {
+                client,
+                message_id,
+                qos,
+            },
+            [step].into(),
+        ))
+    }
+
+    fn act(
+        &self,
+        command: Command,
+        client: ClientIndex,
+        id: Option<MessageId>,
+        arguments: &[Argument<'_>],
+    ) -> Result<Step, Error> {
+        writer::client(self.dialect, client)?;
+        let Some(row) = self.dialect.row(command, Form::Set) else {
+            return Err(Error::Usage(format!("{} has no {command}", self.dialect.name)));
+        };
+        self.step(row, arguments, self.outcome(row, client, id))
+    }
+
+    fn set(&self, key: SettingKey, client: ClientIndex, values: &[Argument<'_>]) -> Result<Step, Error> {
+        let row = self.row(key)?;
+        let arguments: Vec<_> = [number(client)].into_iter().chain(values.iter().copied()).collect();
+        writer::client(self.dialect, client)?;
+        self.step(row, &arguments, Goal::Final)
+    }
+
+    fn read(&self, row: &'static Row, client: ClientIndex) -> Result<Step, Error> {
+        writer::client(self.dialect, client)?;
+        let goal = row.setting.map_or(Goal::Lines, Goal::Values);
+        self.step(row, &[number(client)], goal)
+    }
+
+    /// The row that sets a key, or an error that names the dialects that have it.
+    fn row(&self, key: SettingKey) -> Result<&'static Row, Error> {
+        self.dialect.setting(key, Form::Set).ok_or_else(|| {
+            let have = dialect::ALL
+                .iter()
+                .filter(|dialect| dialect.setting(key, Form::Set).is_some());
+            let have: Vec<_> = have.map(|dialect| dialect.name).collect();
+            Error::Usage(format!(
+                "{} has no AT+QMTCFG=\"{}\"; dialects that have it: {}",
+                self.dialect.name,
+                key.name(),
+                have.join(", ")
+            ))
+        })
+    }
+
+    fn outcome(&self, row: &Row, client: ClientIndex, message_id: Option<MessageId>) -> Goal {
+        let Some(operation) = Operation::of(row.command) else {
+            return Goal::Final;
+        };
+        Goal::Outcome {
+            key: OutcomeKey {
+                operation,
+                client,
+                message_id,
+            },
+            wait: row.wait,
+        }
+    }
+
+    fn step(&self, row: &'static Row, arguments: &[Argument<'_>], goal: Goal) -> Result<Step, Error> {
+        Ok(Step {
+            line: writer::command(self.dialect, row, arguments)?,
+            form: row.form,
+            name: format!("+{}", row.command.name()),
+            data: None,
+            final_wait: match (&goal, row.wait) {
+                // The final result code is the whole answer.
+                (Goal::Outcome { .. }, _) | (_, Wait::Delivery) => MAXIMUM_RESPONSE_TIME,
+                (_, Wait::Fixed(wait)) => wait,
+            },
+            goal,
+        })
+    }
+}
+
+/// A line of the program's own.
+fn verbatim(line: &str) -> Result<Step, Error> {
+    let line = writer::verbatim(line)?;
+    let name = name_of(&line.bytes);
+    let wait = name
+        .split(';')
+        .map(maximum_response_time)
+        .max()
+        .unwrap_or(MAXIMUM_RESPONSE_TIME);
+    let form = match line.bytes.as_slice() {
+        [.., b'=', b'?'] => Form::Test,
+        [.., b'?'] => Form::Read,
+        _ => Form::Set,
+    };
+    Ok(Step {
+        line,
+        form,
+        name,
+        data: None,
+        goal: Goal::Lines,
+        final_wait: wait,
+    })
+}
+
+/// The names in a command line, joined by `;`: `AT+CSQ;+CREG?` has `+CSQ;+CREG`.
+fn name_of(line: &[u8]) -> String {
+    let mut in_string = false;
+    let mut in_value = false;
+    let mut name = String::new();
+    for &byte in line.iter().skip(2) {
+        match byte {
+            b'"' => in_string = !in_string,
+            b';' if !in_string => {
+                in_value = false;
+                name.push(';');
+            }
+            b'=' | b'?' => in_value = true,
+            _ if !in_value && !in_string => name.push(char::from(byte.to_ascii_uppercase())),
+            _ => {}
+        }
+    }
+    name
+}
+
+fn number(client: ClientIndex) -> Argument<'static> {
+    Argument::Number(client.0.into())
+}
+
+fn some<T>(topics: &[T]) -> Result<(), Error> {
+    if topics.is_empty() {
+        return Err(Error::Usage("at least one topic is needed".into()));
+    }
+    Ok(())
+}
+
+/// MQTT 3.1.1 section 4.7.1: a topic name holds no wildcard.
+fn topic_name(topic: &str) -> Result<(), Error> {
+    if topic.contains(['+', '#']) {
+        return Err(Error::Usage(format!(
+            "the topic {topic:?} holds a wildcard; + and # stand in subscriptions only (MQTT 3.1.1 section 4.7.1)"
+        )));
+    }
+    Ok(())
+}
+
+/// MQTT 3.1.1 section 4.7.1: `#` is the last level and alone in it, `+` is alone in its level.
+fn topic_filter(filter: &str) -> Result<(), Error> {
+    let levels: Vec<_> = filter.split('/').collect();
+    let fits = levels.iter().enumerate().all(|(at, level)| match *level {
+        "#" => at + 1 == levels.len(),
+        "+" => true,
+        level => !level.contains(['+', '#']),
+    });
+    if fits {
+        return Ok(());
+    }
+    Err(Error::Usage(format!(
+        "the topic filter {filter:?} has a wildcard that is not alone in its level, or a # that is not last \
+         (MQTT 3.1.1 section 4.7.1)"
+    )))
+}
+
+/// Never less than the module itself may take.
+pub(crate) fn outcome_wait(wait: Wait, settings: &Settings) -> Duration {
+    match wait {
+        Wait::Fixed(fixed) => fixed,
+        Wait::Delivery => settings.delivery(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn call(model: &str, call: Call) -> Result<Vec<String>, Error> {
+        let (dialect, _) = dialect::of_model(model).unwrap();
+        let mut clients = Clients::of(dialect);
+        let (_, steps) = plan(call, dialect, &mut clients)?;
+        Ok(steps.iter().map(|step| step.line.shown.clone()).collect())
+    }
+
+    fn publish(payload: &[u8]) -> Call {
+        Call::Publish {
+            client: ClientIndex(0),
+            topic: "bench/t".into(),
+            payload: payload.to_vec(),
+            qos: Qos::AtLeastOnce,
+            retain: false,
+        }
+    }
+
+    #[test]
+    fn a_publish_takes_the_safest_form_of_the_dialect() {
+        assert_eq!(
+            call("BC660K-GL", publish(b"12\x1a4")).unwrap(),
+            ["AT+QMTPUB=0,1,1,0,\"bench/t\",4"]
+        );
+        assert_eq!(
+            call("M95", publish(b"1234")).unwrap(),
+            ["AT+QMTPUB=0,1,1,0,\"bench/t\""]
+        );
+    }
+
+    #[test]
+    fn a_payload_that_the_form_cannot_carry_is_refused_with_the_reason() {
+        let error = call("M95", publish(b"12\x1a4")).unwrap_err().to_string();
+        assert!(error.contains("0x1A"), "{error}");
+        let error = call("BC660K-GL", publish(&[0; 1461])).unwrap_err().to_string();
+        assert!(error.contains("at most 1460"), "{error}");
+    }
+
+    #[test]
+    fn an_option_that_the_dialect_lacks_names_those_that_have_it() {
+        let options = Options {
+            version: Some(modemqtt_at::Version::V311),
+            ..Options::default()
+        };
+        let error = call(
+            "M95",
+            Call::Configure {
+                client: ClientIndex(0),
+                options,
+            },
+        )
+        .unwrap_err()
+        .to_string();
+        assert!(error.contains("bc660k"), "{error}");
+    }
+
+    #[test]
+    fn wildcards_stand_where_mqtt_allows_them() {
+        for good in ["#", "+", "a/+/b", "a/#", "+/+/#", "$SYS/#", "/"] {
+            assert!(topic_filter(good).is_ok(), "{good}");
+        }
+        for bad in ["a#", "#/a", "a+/b", "a/b+", "a/#/b"] {
+            assert!(topic_filter(bad).is_err(), "{bad}");
+        }
+        assert!(topic_name("a/b").is_ok() && topic_name("a/+").is_err());
+    }
+
+    #[test]
+    fn a_client_index_beyond_the_dialect_is_refused() {
+        let close = |index| Call::Close {
+            client: ClientIndex(index),
+        };
+        assert!(call("M95", close(5)).is_ok());
+        let error = call("BC660K-GL", close(5)).unwrap_err().to_string();
+        assert!(error.contains("0 to 4"), "{error}");
+    }
+
+    #[test]
+    fn a_message_id_of_a_refused_call_is_free_again() {
+        let (dialect, _) = dialect::of_model("M95").unwrap();
+        let mut clients = Clients::of(dialect);
+        assert!(plan(publish(b"\x1b"), dialect, &mut clients).is_err());
+        let client = clients.get(ClientIndex(0)).unwrap();
+        assert_eq!((1..=65_535u32).filter_map(|_| client.take_id()).count(), 65_535);
+    }
+
+    #[test]
+    fn the_names_of_a_joined_line_are_all_found() {
+        assert_eq!(name_of(b"AT+CSQ;+creg?"), "+CSQ;+CREG");
+        assert_eq!(name_of(b"AT+QMTPUB=0,0,0,0,\"a;b\""), "+QMTPUB");
+        assert_eq!(name_of(b"ATE0"), "E0");
+    }
+}

@@ -1,0 +1,274 @@
+//! Lines to meaning, by the command in flight and the dialect.
+//!
+//! A line is compared by whole tokens: `OK` is the line `OK`. A prefix that serves both as an answer and as a
+//! notice is told apart by the pending command, never guessed from its fields.
+
+use modemqtt_at::codes::{CmeCode, StatCode};
+use modemqtt_at::{ClientIndex, Command, Form, MessageId, Operation};
+
+use crate::error::Refusal;
+
+/// What a line means.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Incoming {
+    /// The command in flight was carried out or refused.
+    Final(Result<(), Refusal>),
+    /// The outcome of an operation (`+QMTOPEN: 0,0`), interim or final.
+    Outcome(Outcome),
+    /// `+QMTSTAT`: the module has closed the connection of a client.
+    Stat(ClientIndex, StatCode),
+    /// Belongs to the answer of the command in flight.
+    Information(String),
+    /// The module has started.
+    Started,
+    /// No one waits for it.
+    Unsolicited(String),
+}
+
+/// The fields of a result URC.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// What it reports on.
+    pub operation: Operation,
+    /// Whose.
+    pub client: ClientIndex,
+    /// Which, for those that carry a message id.
+    pub message_id: Option<MessageId>,
+    /// `<result>`.
+    pub result: i64,
+    /// What follows it.
+    pub values: Vec<i64>,
+}
+
+/// What the reader must know of the command in flight.
+#[derive(Clone, Copy, Debug)]
+pub struct Pending<'a> {
+    /// The command's name with its prefix, as in `+QMTOPEN`; of several in one line, joined by `;`.
+    pub name: &'a str,
+    /// The form in which it was given.
+    pub form: Form,
+}
+
+impl<'a> Pending<'a> {
+    fn names(self) -> impl Iterator<Item = &'a str> {
+        self.name.split(';').map(|name| name.trim_start_matches('+'))
+    }
+}
+
+/// The line that begins every start of every family.
+const STARTED: &str = "RDY";
+
+/// Reads one line.
+pub fn read(line: &[u8], pending: Option<Pending<'_>>) -> Incoming {
+    // A module prints text; what is not UTF-8 is shown as far as it goes, and no line is dropped for it.
+    let line = String::from_utf8_lossy(line);
+    if pending.is_some()
+        && let Some(result) = final_result(&line)
+    {
+        return Incoming::Final(result);
+    }
+    if line == STARTED {
+        return Incoming::Started;
+    }
+    let answers = pending.is_some_and(|pending| answers(pending, &line) && !is_result(&line));
+    if !answers && let Some(incoming) = urc(&line) {
+        return incoming;
+    }
+    if answers {
+        return Incoming::Information(line.into_owned());
+    }
+    Incoming::Unsolicited(line.into_owned())
+}
+
+/// Whether a line could be anything but the middle of a payload.
+pub(crate) fn is_recognised(line: &[u8]) -> bool {
+    let Ok(line) = std::str::from_utf8(line) else {
+        return false;
+    };
+    line == STARTED
+        || final_result(line).is_some()
+        || line
+            .strip_prefix('+')
+            .and_then(|rest| rest.split_once(':'))
+            .is_some_and(|(name, _)| {
+                !name.is_empty() && name.trim_end().bytes().all(|byte| byte.is_ascii_alphanumeric())
+            })
+}
+
+/// A final result code (V.250 section 5.7.1, 3GPP TS 27.007 section 9.2, TS 27.005 section 3.2.5).
+fn final_result(line: &str) -> Option<Result<(), Refusal>> {
+    match line {
+        "OK" => return Some(Ok(())),
+        "ERROR" => return Some(Err(Refusal::Error)),
+        _ => {}
+    }
+    let (name, value) = line.split_once(':')?;
+    let value = value.trim();
+    let refusal = match (name.trim_end(), value.parse()) {
+        ("+CME ERROR", Ok(code)) => Refusal::Cme(CmeCode(code)),
+        // `+CMEE=2` prints the name in place of the number.
+        ("+CME ERROR", Err(_)) => Refusal::CmeText(value.to_owned()),
+        ("+CMS ERROR", Ok(code)) => Refusal::Cms(code),
+        ("+CMS ERROR", Err(_)) => Refusal::CmsText(value.to_owned()),
+        _ => return None,
+    };
+    Some(Err(refusal))
+}
+
+/// Whether a line is part of the answer to the command in flight.
+fn answers(pending: Pending<'_>, line: &str) -> bool {
+    let Some(name) = name_of(line) else {
+        // Text without a name answers any command but an MQTT one, whose answers are all named.
+        return !line.starts_with('+')
+            && pending
+                .names()
+                .all(|name| Command::from_name(name.as_bytes()).is_none());
+    };
+    pending.names().any(|pending_name| {
+        let operation = Command::from_name(pending_name.as_bytes()).and_then(Operation::of);
+        // The set form of an MQTT operation has no answer but its result URC.
+        pending_name.eq_ignore_ascii_case(name) && (operation.is_none() || pending.form != Form::Set)
+    })
+}
+
+/// Whether a line that could answer a read has the fields of a result all the same. What is read back is a name in
+/// quotes (`+QMTOPEN: 0,"host",1883`) or exactly two numbers (`+QMTCONN: 0,3`).
+fn is_result(line: &str) -> bool {
+    match urc(line) {
+        Some(Incoming::Outcome(outcome)) => outcome.operation != Operation::Connect || !outcome.values.is_empty(),
+        _ => false,
+    }
+}
+
+fn name_of(line: &str) -> Option<&str> {
+    let (name, _) = line.strip_prefix('+')?.split_once(':')?;
+    Some(name.trim_end())
+}
+
+fn urc(line: &str) -> Option<Incoming> {
+    let name = name_of(line)?;
+    let fields = integers(line.split_once(':')?.1)?;
+    if name == "QMTSTAT" {
+        let &[client, code] = fields.as_slice() else {
+            return None;
+        };
+        return Some(Incoming::Stat(client_index(client)?, StatCode(code)));
+    }
+    // `AT+QMTPUBEX` is answered as `+QMTPUB` by some firmware; names are the same otherwise.
+    let operation = Operation::of(Command::from_name(name.as_bytes())?)?;
+    let (client, rest) = fields.split_first()?;
+    let (message_id, rest) = if operation.has_message_id() {
+        let (id, rest) = rest.split_first()?;
+        (Some(MessageId(u16::try_from(*id).ok()?)), rest)
+    } else {
+        (None, rest)
+    };
+    let (&result, values) = rest.split_first()?;
+    Some(Incoming::Outcome(Outcome {
+        operation,
+        client: client_index(*client)?,
+        message_id,
+        result,
+        values: values.to_vec(),
+    }))
+}
+
+fn client_index(number: i64) -> Option<ClientIndex> {
+    u8::try_from(number).ok().map(ClientIndex)
+}
+
+/// The fields of a result URC are integers, with blanks round the commas in some notes' examples.
+fn integers(fields: &str) -> Option<Vec<i64>> {
+    fields.split(',').map(|field| field.trim().parse().ok()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(name: &str) -> Option<Pending<'_>> {
+        Some(Pending { name, form: Form::Set })
+    }
+
+    fn outcome(operation: Operation, message_id: Option<u16>, result: i64, values: &[i64]) -> Incoming {
+        Incoming::Outcome(Outcome {
+            operation,
+            client: ClientIndex(0),
+            message_id: message_id.map(MessageId),
+            result,
+            values: values.to_vec(),
+        })
+    }
+
+    #[test]
+    fn a_final_result_code_is_the_whole_line() {
+        assert_eq!(read(b"OK", set("+QMTOPEN")), Incoming::Final(Ok(())));
+        assert_eq!(
+            read(b"OK then", set("+QMTOPEN")),
+            Incoming::Unsolicited("OK then".into())
+        );
+        assert_eq!(
+            read(b"+CME ERROR: 8512", set("+QMTPUB")),
+            Incoming::Final(Err(Refusal::Cme(CmeCode(8512))))
+        );
+        assert_eq!(
+            read(b"+CME ERROR: operation not allowed", set("+QMTPUB")),
+            Incoming::Final(Err(Refusal::CmeText("operation not allowed".into())))
+        );
+    }
+
+    #[test]
+    fn a_final_result_code_that_no_command_waits_for_is_unsolicited() {
+        assert_eq!(read(b"OK", None), Incoming::Unsolicited("OK".into()));
+    }
+
+    #[test]
+    fn the_pending_command_decides_what_a_shared_prefix_means() {
+        let asked = Some(Pending {
+            name: "+QMTCONN",
+            form: Form::Read,
+        });
+        assert_eq!(
+            read(b"+QMTCONN: 0,3", asked),
+            Incoming::Information("+QMTCONN: 0,3".into())
+        );
+        assert_eq!(read(b"+QMTCONN: 0,3", None), outcome(Operation::Connect, None, 3, &[]));
+        assert_eq!(
+            read(b"+QMTOPEN: 0,0", set("+QMTOPEN")),
+            outcome(Operation::Open, None, 0, &[])
+        );
+    }
+
+    #[test]
+    fn the_fields_of_a_result_follow_its_operation() {
+        assert_eq!(
+            read(b"+QMTSUB: 0,7,0,1,128", None),
+            outcome(Operation::Subscribe, Some(7), 0, &[1, 128])
+        );
+        assert_eq!(
+            read(b"+QMTPUB : 0, 7, 1, 2", None),
+            outcome(Operation::Publish, Some(7), 1, &[2])
+        );
+        assert_eq!(
+            read(b"+QMTUNS: 0,2,0,1", None),
+            outcome(Operation::Unsubscribe, Some(2), 0, &[1])
+        );
+        assert_eq!(
+            read(b"+QMTSTAT: 0,77", None),
+            Incoming::Stat(ClientIndex(0), StatCode(77))
+        );
+    }
+
+    #[test]
+    fn text_without_a_name_answers_a_basic_command_only() {
+        assert_eq!(
+            read(b"Quectel_M95", set("")),
+            Incoming::Information("Quectel_M95".into())
+        );
+        assert_eq!(
+            read(b"Quectel_M95", set("+QMTPUB")),
+            Incoming::Unsolicited("Quectel_M95".into())
+        );
+        assert_eq!(read(b"+CREG: 1", set("+CSQ")), Incoming::Unsolicited("+CREG: 1".into()));
+    }
+}

@@ -1,0 +1,292 @@
+//! The host's side of the conversation: one command in flight, a queue behind it, operations that await their
+//! result, and the way back when the module does not answer.
+//!
+//! Bytes and calls in, bytes and events out; the clock is an argument. The methods are of four kinds: calls from
+//! the program ([`Session::submit`]), input from line and clock ([`Session::receive`], [`Session::handle_timeout`]),
+//! output ([`Session::poll_transmit`], [`Session::poll_event`], [`Session::poll_wire`]) and the time at which to come back
+//! ([`Session::next_timeout`]). After any input, take the output until there is none.
+
+mod incoming;
+mod run;
+mod setup;
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use modemqtt_at::dialect::{Dialect, Model};
+use modemqtt_at::{ClientIndex, MessageId};
+
+use crate::call::{Call, ClientState, Event, Reply, Ticket};
+use crate::error::Error;
+use crate::framer::{Expect, Framer, Hold};
+use crate::job::{Job, OutcomeKey, Step, Task};
+use crate::mqtt::{Clients, plan};
+use crate::timers::{Timer, Timers};
+use crate::trace::Entry;
+
+/// What the line, drivers and the module's own scheduling may add to any figure of a note.
+const TRANSPORT_ALLOWANCE: Duration = Duration::from_secs(2);
+/// How long after a message without length its line end is taken for its own. A USB adapter hands over every 16 ms.
+const SETTLING: Duration = Duration::from_millis(30);
+/// How long the rest of a payload may stay away before the message is taken as it stands.
+const PAYLOAD_PAUSE: Duration = Duration::from_secs(1);
+/// Calls of the session's own have this ticket; no one is told of them.
+const INTERNAL: Ticket = Ticket(0);
+
+/// The host's side of the conversation.
+#[derive(Debug)]
+pub struct Session {
+    dialect: Option<&'static Dialect>,
+    model: Option<&'static Model>,
+    /// Bits per second, for the time that bytes spend on the line.
+    baud_rate: u32,
+    framer: Framer,
+    timers: Timers,
+    clients: Clients,
+    /// Whether echo and error form are as the session wants them.
+    set_up: bool,
+    queue: VecDeque<Job>,
+    exchange: Option<Exchange>,
+    waiting: Vec<Waiting>,
+    transmit: Vec<u8>,
+    events: VecDeque<Event>,
+    wire: VecDeque<Entry>,
+}
+
+/// The command in flight.
+#[derive(Debug)]
+struct Exchange {
+    job: Job,
+    step: Step,
+    sent_at: Instant,
+    /// The data have been handed over, or the module was told that none come.
+    data_sent: bool,
+    echo_seen: bool,
+    lines: Vec<String>,
+    /// The module asked for data that the program had none of.
+    unasked_prompt: bool,
+    /// The result URC has come before the final result code, which is legal.
+    outcome_seen: bool,
+}
+
+/// An operation whose command was accepted and whose result has not come.
+#[derive(Debug)]
+struct Waiting {
+    job: Job,
+    key: OutcomeKey,
+    since: Instant,
+    shown: String,
+}
+
+impl Session {
+    /// A session with a module whose model is known, or is to be asked for.
+    pub fn new(model: Option<(&'static Dialect, &'static Model)>, baud_rate: u32) -> Self {
+        let mut session = Self {
+            dialect: None,
+            model: None,
+            baud_rate: baud_rate.max(1),
+            framer: Framer::default(),
+            timers: Timers::default(),
+            clients: Clients::default(),
+            set_up: false,
+            queue: VecDeque::new(),
+            exchange: None,
+            waiting: Vec::new(),
+            transmit: Vec::new(),
+            events: VecDeque::new(),
+            wire: VecDeque::new(),
+        };
+        if let Some((dialect, model)) = model {
+            session.identify(dialect, model);
+        }
+        session
+    }
+
+    /// Takes a call. It ends with [`Event::Ended`] in every case: by its result, by the dialect's maximum response
+    /// time, or by `timeout` where that is shorter.
+    pub fn submit(&mut self, ticket: Ticket, call: Call, timeout: Option<Duration>, now: Instant) {
+        let planned = match (&call, self.dialect) {
+            (Call::SetUp, _) => Ok((Task::SetUp { attempts: 0 }, VecDeque::new())),
+            (_, Some(dialect)) => plan(call, dialect, &mut self.clients),
+            (_, None) => Err(Error::Usage(
+                "the module is not known yet; open() finds out which it is".into(),
+            )),
+        };
+        match planned {
+            Ok((task, steps)) => {
+                let mut job = Job {
+                    ticket,
+                    task,
+                    steps,
+                    ended: false,
+                };
+                if matches!(job.task, Task::SetUp { .. }) {
+                    self.plan_set_up(&mut job);
+                }
+                self.queue.push_back(job);
+                if let Some(timeout) = timeout {
+                    self.timers.set(Timer::Caller(ticket), now + timeout);
+                }
+                self.start_next(now);
+            }
+            Err(error) => self.events.push_back(Event::Ended(ticket, Err(error))),
+        }
+    }
+
+    /// Takes bytes from the module.
+    pub fn receive(&mut self, bytes: &[u8], now: Instant) {
+        self.framer.push(bytes);
+        self.read_frames(now);
+    }
+
+    fn read_frames(&mut self, now: Instant) {
+        loop {
+            let expect = match &self.exchange {
+                Some(exchange) => Expect {
+                    echo: (!exchange.echo_seen).then_some(&exchange.step.line.bytes),
+                    prompt: exchange.awaits_prompt(),
+                    data: exchange
+                        .step
+                        .data
+                        .as_ref()
+                        .filter(|_| exchange.data_sent)
+                        .map(|data| data.bytes.as_slice()),
+                },
+                None => Expect::default(),
+            };
+            let Some(frame) = self.framer.next_frame(expect) else {
+                break;
+            };
+            self.handle_frame(frame, now);
+        }
+        match self.framer.hold() {
+            Some(Hold::Settling) => self.timers.set(Timer::Quiet, now + SETTLING),
+            Some(Hold::Payload) => self.timers.set(Timer::Quiet, now + PAYLOAD_PAUSE),
+            None => self.timers.clear(Timer::Quiet),
+        }
+    }
+
+    /// Does what is due.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        while let Some(timer) = self.timers.expired(now) {
+            match timer {
+                Timer::Quiet => {
+                    if let Some(frame) = self.framer.flush() {
+                        self.handle_frame(frame, now);
+                    }
+                    self.read_frames(now);
+                }
+                Timer::Exchange => self.exchange_timed_out(now),
+                Timer::Outcome(ticket) => self.outcome_timed_out(ticket, now),
+                Timer::Caller(ticket) => self.caller_gave_up(ticket, now),
+            }
+        }
+    }
+
+    /// When [`Session::handle_timeout`] is due next.
+    pub fn next_timeout(&self) -> Option<Instant> {
+        self.timers.next_timeout()
+    }
+
+    /// The bytes to be sent.
+    pub fn poll_transmit(&mut self) -> Option<Vec<u8>> {
+        if self.transmit.is_empty() {
+            None
+        } else {
+            Some(std::mem::take(&mut self.transmit))
+        }
+    }
+
+    /// The next event.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// The next line of the wire log.
+    pub fn poll_wire(&mut self) -> Option<Entry> {
+        self.wire.pop_front()
+    }
+
+    /// Ends every call with that error, because the port is gone or was closed.
+    pub fn abandon(&mut self, error: &Error) {
+        self.end_everything(error);
+    }
+
+    fn identify(&mut self, dialect: &'static Dialect, model: &'static Model) {
+        self.dialect = Some(dialect);
+        self.model = Some(model);
+        self.framer.set_receive(&dialect.receive);
+        self.clients = Clients::of(dialect);
+        self.events.push_back(Event::Identified(dialect, model));
+    }
+
+    fn set_state(&mut self, client: ClientIndex, state: ClientState) {
+        if let Some(known) = self.clients.get(client)
+            && known.state != state
+        {
+            known.state = state.clone();
+            self.events.push_back(Event::Client(client, state));
+        }
+    }
+
+    /// Tells the caller how the call ended, once.
+    fn end(&mut self, job: &mut Job, result: Result<Reply, Error>) {
+        if !job.ended {
+            job.ended = true;
+            self.timers.clear(Timer::Caller(job.ticket));
+            if job.ticket != INTERNAL {
+                self.events.push_back(Event::Ended(job.ticket, result));
+            }
+        }
+    }
+
+    /// Gives back what a finished job held.
+    fn release(&mut self, job: &Job, started: bool) {
+        let Some(client) = job.task.client().and_then(|client| self.clients.get(client)) else {
+            return;
+        };
+        if let Some(id) = job.task.message_id()
+            && id != MessageId(0)
+        {
+            client.release_id(id);
+        }
+        if started && job.task.is_publish() {
+            client.in_flight = client.in_flight.saturating_sub(1);
+        }
+    }
+
+    fn end_everything(&mut self, error: &Error) {
+        self.timers.clear(Timer::Exchange);
+        let in_flight = self.exchange.take().map(|exchange| exchange.job);
+        let waiting = std::mem::take(&mut self.waiting);
+        for waiting in &waiting {
+            self.timers.clear(Timer::Outcome(waiting.job.ticket));
+        }
+        let queued = std::mem::take(&mut self.queue);
+        let started = waiting.into_iter().map(|waiting| waiting.job).chain(in_flight);
+        let jobs: Vec<_> = started
+            .map(|job| (job, true))
+            .chain(queued.into_iter().map(|job| (job, false)))
+            .collect();
+        for (mut job, started) in jobs {
+            self.end(&mut job, Err(error.clone()));
+            self.release(&job, started);
+        }
+    }
+
+    fn wire_time(&self, bytes: usize) -> Duration {
+        // Start bit, eight data bits, stop bit.
+        let bits = u32::try_from(bytes).unwrap_or(u32::MAX).saturating_mul(10);
+        Duration::from_secs_f64(f64::from(bits) / f64::from(self.baud_rate))
+    }
+}
+
+impl Exchange {
+    fn awaits_prompt(&self) -> bool {
+        match &self.step.data {
+            Some(_) => !self.data_sent,
+            // A line of the program's own may ask for data that it cannot bring.
+            None => matches!(self.job.task, Task::Command { .. }) && !self.unasked_prompt,
+        }
+    }
+}

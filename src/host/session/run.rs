@@ -1,0 +1,246 @@
+//! Commands out: which job is next, what its steps send, and how long each may take.
+
+use std::time::Instant;
+
+use modemqtt_at::ascii::{CR, CTRL_Z, ESC};
+use modemqtt_at::dialect::DataPhase;
+use modemqtt_at::{ClientIndex, Operation};
+
+use super::{Exchange, INTERNAL, Session, TRANSPORT_ALLOWANCE, Waiting};
+use crate::call::{ClientState, Event, Ticket};
+use crate::error::Error;
+use crate::job::{Goal, Job, OutcomeKey, Task};
+use crate::mqtt::outcome_wait;
+use crate::timers::Timer;
+use crate::trace::Entry;
+
+impl Session {
+    /// Starts the next job that may run, if the line is free.
+    pub(super) fn start_next(&mut self, now: Instant) {
+        if self.exchange.is_some() {
+            return;
+        }
+        let Some(at) = self.next_runnable() else { return };
+        if !self.set_up && !matches!(self.queue[at].task, Task::SetUp { .. }) {
+            let mut job = Job {
+                ticket: INTERNAL,
+                task: Task::SetUp { attempts: 0 },
+                steps: [].into(),
+                ended: false,
+            };
+            self.plan_set_up(&mut job);
+            self.step(job, now);
+        } else if let Some(job) = self.queue.remove(at) {
+            self.step(job, now);
+        }
+    }
+
+    /// The first job whose client has room for it. Jobs of one client keep their order, and a full window of one
+    /// client holds up no other.
+    fn next_runnable(&mut self) -> Option<usize> {
+        let window = self.dialect.map_or(1, |dialect| dialect.window);
+        let mut held_up: Vec<ClientIndex> = Vec::new();
+        for (at, job) in self.queue.iter().enumerate() {
+            let Some(client) = job.task.client() else {
+                return Some(at);
+            };
+            if held_up.contains(&client) {
+                continue;
+            }
+            let full = self
+                .clients
+                .get(client)
+                .is_some_and(|client| client.in_flight >= window);
+            if !(job.task.is_publish() && full) {
+                return Some(at);
+            }
+            held_up.push(client);
+        }
+        None
+    }
+
+    /// Sends a job's next command.
+    pub(super) fn step(&mut self, mut job: Job, now: Instant) {
+        let Some(step) = job.steps.pop_front() else {
+            self.release(&job, false);
+            return self.start_next(now);
+        };
+        if let Goal::Outcome { key, .. } = &step.goal {
+            self.operation_begins(&job, *key);
+        }
+        if job.ticket != INTERNAL {
+            self.events.push_back(Event::Started(job.ticket, job.task.message_id()));
+        }
+        self.wire.push_back(Entry::sent(now, step.line.shown.clone()));
+        self.transmit.extend_from_slice(&step.line.bytes);
+        self.transmit.push(CR);
+        let wait = step.final_wait + self.attempt_allowance(&job) + self.wire_time(step.line.bytes.len());
+        self.timers.set(Timer::Exchange, now + wait);
+        self.exchange = Some(Exchange {
+            job,
+            step,
+            sent_at: now,
+            data_sent: false,
+            echo_seen: false,
+            lines: Vec::new(),
+            unasked_prompt: false,
+            outcome_seen: false,
+        });
+    }
+
+    fn operation_begins(&mut self, job: &Job, key: OutcomeKey) {
+        let state = match key.operation {
+            Operation::Open => ClientState::Opening,
+            Operation::Connect => ClientState::Connecting,
+            Operation::Disconnect => ClientState::Disconnecting,
+            Operation::Close => ClientState::Closing,
+            Operation::Publish => {
+                if let Some(client) = self.clients.get(key.client) {
+                    client.in_flight += 1;
+                }
+                return;
+            }
+            Operation::Subscribe | Operation::Unsubscribe => return,
+        };
+        if key.operation == Operation::Connect
+            && let Some(client) = self.clients.get(key.client)
+        {
+            client.end_reported = false;
+        }
+        debug_assert_eq!(job.task.client(), Some(key.client));
+        self.set_state(key.client, state);
+    }
+
+    /// Answers the prompt.
+    pub(super) fn send_data(&mut self, now: Instant) {
+        let Some(exchange) = &mut self.exchange else { return };
+        let Some(data) = &exchange.step.data else {
+            // Nothing was to be sent: leave the data phase.
+            exchange.unasked_prompt = true;
+            self.transmit.push(ESC);
+            self.wire.push_back(Entry::sent(now, "<ESC>".into()));
+            return;
+        };
+        exchange.data_sent = true;
+        let length = data.bytes.len();
+        self.transmit.extend_from_slice(&data.bytes);
+        let mut shown = Entry::payload(&data.bytes);
+        if data.phase == DataPhase::UntilCtrlZ {
+            self.transmit.push(CTRL_Z);
+            shown.push_str("<Ctrl-Z>");
+        }
+        self.wire.push_back(Entry::sent(now, shown));
+        let wait = exchange.step.final_wait + TRANSPORT_ALLOWANCE + self.wire_time(length);
+        self.timers.set(Timer::Exchange, now + wait);
+    }
+
+    /// Waits for the result URC of a command that was accepted.
+    pub(super) fn await_outcome(&mut self, exchange: Exchange) {
+        let Goal::Outcome { key, wait } = exchange.step.goal else {
+            return;
+        };
+        let length = exchange.step.data.as_ref().map_or(0, |data| data.bytes.len());
+        let wait = self
+            .clients
+            .get(key.client)
+            .map_or(TRANSPORT_ALLOWANCE, |client| outcome_wait(wait, &client.settings));
+        let deadline = exchange.sent_at + wait + TRANSPORT_ALLOWANCE + self.wire_time(length);
+        self.timers.set(Timer::Outcome(exchange.job.ticket), deadline);
+        self.waiting.push(Waiting {
+            job: exchange.job,
+            key,
+            since: exchange.sent_at,
+            shown: exchange.step.line.shown,
+        });
+    }
+
+    /// No final result code in time. The module may still be in the data phase, and its answer may still come: both
+    /// are cleared up before the next command.
+    pub(super) fn exchange_timed_out(&mut self, now: Instant) {
+        let Some(mut exchange) = self.exchange.take() else {
+            return;
+        };
+        if self.try_again(&mut exchange) {
+            let job = exchange.job;
+            return self.step(job, now);
+        }
+        let awaited = if exchange.step.data.is_some() && !exchange.data_sent {
+            "prompt"
+        } else {
+            "final result code"
+        };
+        let error = Error::Timeout {
+            command: exchange.step.line.shown.clone(),
+            awaited,
+            waited: now - exchange.sent_at,
+        };
+        let is_probe = matches!(exchange.job.task, Task::SetUp { .. } | Task::Probe { .. });
+        self.end(&mut exchange.job, Err(error));
+        self.operation_failed(&exchange.job.task);
+        self.release(&exchange.job, true);
+        if is_probe {
+            // The module does not answer; the calls behind find that out for themselves, each in its own time.
+            self.set_up |= matches!(exchange.job.task, Task::SetUp { .. }) && exchange.job.ticket == INTERNAL;
+            return self.start_next(now);
+        }
+        if exchange.step.data.is_some() {
+            self.transmit.push(ESC);
+            self.wire.push_back(Entry::sent(now, "<ESC>".into()));
+        }
+        self.probe(now);
+    }
+
+    pub(super) fn outcome_timed_out(&mut self, ticket: Ticket, now: Instant) {
+        let Some(at) = self.waiting.iter().position(|waiting| waiting.job.ticket == ticket) else {
+            return;
+        };
+        let mut waiting = self.waiting.remove(at);
+        let error = Error::Timeout {
+            command: waiting.shown,
+            awaited: "result",
+            waited: now - waiting.since,
+        };
+        self.end(&mut waiting.job, Err(error));
+        self.operation_failed(&waiting.job.task);
+        self.release(&waiting.job, true);
+        self.start_next(now);
+    }
+
+    /// The caller's own time is up. What has been sent keeps its place until the module is done with it, so that its
+    /// late result is not taken for another's.
+    pub(super) fn caller_gave_up(&mut self, ticket: Ticket, now: Instant) {
+        let timeout = |command: String, awaited, since: Instant| {
+            Err(Error::Timeout {
+                command,
+                awaited,
+                waited: now - since,
+            })
+        };
+        if let Some(at) = self.queue.iter().position(|job| job.ticket == ticket) {
+            if let Some(mut job) = self.queue.remove(at) {
+                let command = job.steps.front().map_or(String::new(), |step| step.line.shown.clone());
+                self.end(&mut job, timeout(command, "free line", now));
+                self.release(&job, false);
+            }
+        } else if let Some(mut exchange) = self.exchange.take_if(|exchange| exchange.job.ticket == ticket) {
+            let result = timeout(exchange.step.line.shown.clone(), "final result code", exchange.sent_at);
+            self.end(&mut exchange.job, result);
+            exchange.job.steps.clear();
+            self.exchange = Some(exchange);
+        } else if let Some(at) = self.waiting.iter().position(|waiting| waiting.job.ticket == ticket) {
+            let mut waiting = self.waiting.remove(at);
+            let result = timeout(waiting.shown.clone(), "result", waiting.since);
+            self.end(&mut waiting.job, result);
+            self.waiting.insert(at, waiting);
+        }
+    }
+
+    /// The state of a client after a call about it has failed without a word from the module.
+    fn operation_failed(&mut self, task: &Task) {
+        match task {
+            Task::Open { client, .. } | Task::Close { client } => self.set_state(*client, ClientState::Closed),
+            Task::Connect { client } | Task::Disconnect { client } => self.set_state(*client, ClientState::Open),
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! One table of deadlines with one answer to "how long may I sleep?".
+
+use std::collections::{BTreeSet, HashMap};
+use std::time::Instant;
+
+use crate::call::Ticket;
+
+/// What is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Timer {
+    /// The command in flight has had no final result code.
+    Exchange,
+    /// Bytes are held back although nothing more has come.
+    Quiet,
+    /// An operation has had no result.
+    Outcome(Ticket),
+    /// The caller waits no longer.
+    Caller(Ticket),
+}
+
+/// The deadlines.
+#[derive(Debug, Default)]
+pub struct Timers {
+    by_timer: HashMap<Timer, Instant>,
+    by_time: BTreeSet<(Instant, Timer)>,
+}
+
+impl Timers {
+    /// Sets a deadline in place of any before it.
+    pub fn set(&mut self, timer: Timer, at: Instant) {
+        self.clear(timer);
+        self.by_timer.insert(timer, at);
+        self.by_time.insert((at, timer));
+    }
+
+    /// Takes a deadline back.
+    pub fn clear(&mut self, timer: Timer) {
+        if let Some(at) = self.by_timer.remove(&timer) {
+            self.by_time.remove(&(at, timer));
+        }
+    }
+
+    /// When the next is due.
+    pub fn next_timeout(&self) -> Option<Instant> {
+        self.by_time.first().map(|(at, _)| *at)
+    }
+
+    /// Takes one that is due.
+    pub fn expired(&mut self, now: Instant) -> Option<Timer> {
+        let &(at, timer) = self.by_time.first()?;
+        if at > now {
+            return None;
+        }
+        self.clear(timer);
+        Some(timer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn deadlines_come_in_order_and_a_later_setting_replaces_an_earlier() {
+        let now = Instant::now();
+        let later = |seconds| now + Duration::from_secs(seconds);
+        let mut timers = Timers::default();
+        timers.set(Timer::Exchange, later(5));
+        timers.set(Timer::Quiet, later(2));
+        timers.set(Timer::Quiet, later(3));
+        assert_eq!(timers.next_timeout(), Some(later(3)));
+        assert_eq!(timers.expired(later(2)), None);
+        assert_eq!(timers.expired(later(5)), Some(Timer::Quiet));
+        assert_eq!(timers.expired(later(5)), Some(Timer::Exchange));
+        assert_eq!(timers.expired(later(9)), None);
+        assert_eq!(timers.next_timeout(), None);
+    }
+}

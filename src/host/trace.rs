@@ -1,0 +1,40 @@
+//! The wire log: what went over the line, secrets masked.
+
+use std::fmt::Write;
+use std::time::Instant;
+
+/// How much of a payload is shown.
+const SHOWN: usize = 64;
+
+/// One line of the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// When.
+    pub at: Instant,
+    /// Whether the host sent it.
+    pub sent: bool,
+    /// The text, without its line end; control characters escaped.
+    pub text: String,
+}
+
+impl Entry {
+    /// What the host has sent.
+    pub(crate) fn sent(at: Instant, text: String) -> Self {
+        Self { at, sent: true, text }
+    }
+
+    /// What the module has printed.
+    pub(crate) fn received(at: Instant, text: String) -> Self {
+        Self { at, sent: false, text }
+    }
+
+    /// A payload, shown as far as it is short, with its length.
+    pub(crate) fn payload(bytes: &[u8]) -> String {
+        let head = &bytes[..bytes.len().min(SHOWN)];
+        let more = if head.len() < bytes.len() { "…" } else { "" };
+        let mut text = String::with_capacity(head.len() + 16);
+        // Writing to a string does not fail.
+        let _ = write!(text, "{}{more} <{} bytes>", head.escape_ascii(), bytes.len());
+        text
+    }
+}

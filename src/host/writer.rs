@@ -1,0 +1,231 @@
+//! Command lines, from a row and its arguments.
+//!
+//! Everything that reaches a command line passes here and is checked against the row before a byte is sent, so
+//! that nothing a caller passes can inject a command.
+
+use std::fmt::Write;
+
+use modemqtt_at::ascii::{self, QUOTE};
+use modemqtt_at::dialect::{Dialect, Kind, Parameter, Row};
+use modemqtt_at::{ClientIndex, Form};
+
+use crate::error::Error;
+
+/// A command line and how it may be shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CommandLine {
+    /// From `AT` on, without its CR.
+    pub bytes: Vec<u8>,
+    /// The same, secrets masked.
+    pub shown: String,
+}
+
+/// One argument.
+#[derive(Clone, Copy, Debug)]
+pub enum Argument<'a> {
+    /// A number.
+    Number(i64),
+    /// The content of a quoted string.
+    Text(&'a [u8]),
+    /// The content of a quoted string that is never shown.
+    Secret(&'a [u8]),
+}
+
+/// Writes a row's command line.
+pub fn command(dialect: &Dialect, row: &Row, arguments: &[Argument<'_>]) -> Result<CommandLine, Error> {
+    debug_assert!(row.form == Form::Test || row.arity.allows(arguments.len()), "{row}");
+    let mut bytes = row.command.to_string().into_bytes();
+    let mut shown = row.command.to_string();
+    let sign = match (row.form, row.setting) {
+        (Form::Test, _) => "=?",
+        (Form::Read, None) => "?",
+        (Form::Set | Form::Read, _) => "=",
+    };
+    bytes.extend_from_slice(sign.as_bytes());
+    shown.push_str(sign);
+    let mut separator = "";
+    if let Some(key) = row.setting {
+        let key = format!("\"{}\"", key.name());
+        bytes.extend_from_slice(key.as_bytes());
+        shown.push_str(&key);
+        separator = ",";
+    }
+    for (position, argument) in arguments.iter().enumerate() {
+        let Some(parameter) = row.parameter(position) else {
+            continue;
+        };
+        bytes.extend_from_slice(separator.as_bytes());
+        shown.push_str(separator);
+        separator = ",";
+        check(dialect, row, parameter, *argument)?;
+        match *argument {
+            Argument::Number(number) => {
+                bytes.extend_from_slice(number.to_string().as_bytes());
+                // Writing to a string does not fail.
+                let _ = write!(shown, "{number}");
+            }
+            Argument::Text(text) => {
+                quote(&mut bytes, text);
+                let _ = write!(shown, "\"{}\"", String::from_utf8_lossy(text));
+            }
+            Argument::Secret(secret) => {
+                quote(&mut bytes, secret);
+                shown.push_str("\"***\"");
+            }
+        }
+    }
+    if bytes.len() > dialect.command_line {
+        return Err(Error::Usage(format!(
+            "the command line for {} is {} bytes long; {} takes {}: use shorter strings or fewer topics",
+            row.command,
+            bytes.len(),
+            dialect.name,
+            dialect.command_line
+        )));
+    }
+    Ok(CommandLine { bytes, shown })
+}
+
+/// A command line that the program has written itself.
+pub fn verbatim(line: &str) -> Result<CommandLine, Error> {
+    let line = line.trim_end_matches('\r');
+    if let Some(byte) = line.bytes().find(|byte| ascii::is_forbidden_in_string(*byte)) {
+        return Err(Error::Usage(format!(
+            "a command line cannot hold the byte 0x{byte:02X}; one call sends one line, its CR is added"
+        )));
+    }
+    if !line.get(..2).is_some_and(|head| head.eq_ignore_ascii_case("AT")) {
+        return Err(Error::Usage(format!(
+            "a command line starts with AT, as in \"AT+CSQ\"; this one is {line:?}"
+        )));
+    }
+    Ok(CommandLine {
+        bytes: line.as_bytes().to_vec(),
+        shown: masked(line),
+    })
+}
+
+/// The password of a `QMTCONN` is its third string.
+pub(crate) fn masked(line: &str) -> String {
+    let is_connect = line.to_ascii_uppercase().contains("+QMTCONN=");
+    let mut strings = line.match_indices('"').map(|(at, _)| at);
+    match (is_connect, strings.nth(4), strings.last()) {
+        (true, Some(open), Some(close)) => format!("{}***{}", &line[..=open], &line[close..]),
+        (true, Some(open), None) => format!("{}***", &line[..=open]),
+        _ => line.to_owned(),
+    }
+}
+
+/// Refuses a client index that the dialect lacks.
+pub fn client(dialect: &Dialect, client: ClientIndex) -> Result<(), Error> {
+    if client.0 <= dialect.last_client {
+        return Ok(());
+    }
+    Err(Error::Usage(format!(
+        "client index {client} is out of range; {} has 0 to {}",
+        dialect.name, dialect.last_client
+    )))
+}
+
+fn check(dialect: &Dialect, row: &Row, parameter: &Parameter, argument: Argument<'_>) -> Result<(), Error> {
+    let name = parameter.name;
+    let wrong = |problem: String| {
+        Err(Error::Usage(format!(
+            "{name}: {problem} ({} of {}, section {})",
+            row.command, dialect.note, row.source
+        )))
+    };
+    match (parameter.kind, argument) {
+        (Kind::Integer { low, high }, Argument::Number(number)) => {
+            if !(low..=high).contains(&number) {
+                return wrong(format!("{number} is out of range, {low} to {high} is allowed"));
+            }
+        }
+        (Kind::Port { .. }, Argument::Number(number)) => {
+            if !(1..=65_535).contains(&number) {
+                return wrong(format!("{number} is no TCP port, 1 to 65535 is allowed"));
+            }
+        }
+        (Kind::Text { least, most }, Argument::Text(text) | Argument::Secret(text)) => {
+            if !(least..=most).contains(&text.len()) {
+                return wrong(format!(
+                    "{} bytes are too many or too few, {least} to {most} are allowed",
+                    text.len()
+                ));
+            }
+            if let Some(byte) = text.iter().find(|byte| ascii::is_forbidden_in_string(**byte)) {
+                return wrong(format!(
+                    "the byte 0x{byte:02X} cannot stand in a string parameter; CR, LF, Ctrl-Z, ESC and NUL act on the command line"
+                ));
+            }
+            if text.contains(&QUOTE) {
+                return wrong(
+                    "a double quote cannot stand in a string parameter, the dialect has no escape for it".into(),
+                );
+            }
+        }
+        (kind, _) => return wrong(format!("it takes {kind:?}")),
+    }
+    Ok(())
+}
+
+fn quote(bytes: &mut Vec<u8>, text: &[u8]) {
+    bytes.push(QUOTE);
+    bytes.extend_from_slice(text);
+    bytes.push(QUOTE);
+}
+
+#[cfg(test)]
+mod tests {
+    use modemqtt_at::{Command, dialect};
+
+    use super::*;
+
+    fn bc660k() -> &'static Dialect {
+        dialect::of_model("BC660K-GL").unwrap().0
+    }
+
+    fn connect(password: &str) -> Result<CommandLine, Error> {
+        let row = bc660k().row(Command::Connect, Form::Set).unwrap();
+        let arguments = [
+            Argument::Number(0),
+            Argument::Text(b"bench-7"),
+            Argument::Text(b"lab"),
+            Argument::Secret(password.as_bytes()),
+        ];
+        command(bc660k(), row, &arguments)
+    }
+
+    #[test]
+    fn a_secret_is_sent_and_never_shown() {
+        let line = connect("hunter2").unwrap();
+        assert_eq!(line.bytes, b"AT+QMTCONN=0,\"bench-7\",\"lab\",\"hunter2\"");
+        assert_eq!(line.shown, "AT+QMTCONN=0,\"bench-7\",\"lab\",\"***\"");
+        let line = verbatim("AT+QMTCONN=0,\"bench-7\",\"lab\",\"hunter2\"").unwrap();
+        assert_eq!(line.shown, "AT+QMTCONN=0,\"bench-7\",\"lab\",\"***\"");
+    }
+
+    #[test]
+    fn nothing_that_acts_on_a_command_line_gets_into_a_string() {
+        for bad in ["a\rb", "a\nb", "a\x1ab", "a\x1bb", "a\0b", "a\"b"] {
+            let error = connect(bad).unwrap_err();
+            assert!(matches!(error, Error::Usage(_)), "{bad:?}");
+            assert!(!error.to_string().contains(bad));
+        }
+    }
+
+    #[test]
+    fn a_string_over_the_limit_is_refused_with_the_limit() {
+        let error = connect(&"x".repeat(257)).unwrap_err().to_string();
+        assert!(error.contains("0 to 256"), "{error}");
+        assert!(error.contains("3.3.4"), "{error}");
+    }
+
+    #[test]
+    fn a_line_that_is_no_command_or_more_than_one_is_refused() {
+        for bad in ["", "hello", "AT\rATZ", "AT+CSQ\nATZ"] {
+            assert!(matches!(verbatim(bad), Err(Error::Usage(_))), "{bad:?}");
+        }
+        assert_eq!(verbatim("AT+CSQ\r").unwrap().bytes, b"AT+CSQ");
+    }
+}
