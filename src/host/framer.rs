@@ -70,7 +70,7 @@ pub struct Framer {
 
 impl Framer {
     /// A framer that knows how the dialect reports messages.
-    pub fn set_receive(&mut self, row: &ReceiveUrc) {
+    pub fn set_receive(&mut self, row: ReceiveUrc) {
         self.layout = Layout::of(row);
     }
 

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use modemqtt_at::dialect::{DataPhase, Wait};
-use modemqtt_at::{ClientIndex, Form, MessageId, Operation, Qos, SettingKey};
+use modemqtt_at::{ClientIndex, Form, MessageId, Operation, SettingKey};
 
 use crate::call::Ticket;
 use crate::mqtt::Settings;
@@ -51,11 +51,7 @@ pub(crate) enum Task {
     /// The end of subscriptions.
     Unsubscribe { client: ClientIndex, message_id: MessageId },
     /// A publish.
-    Publish {
-        client: ClientIndex,
-        message_id: MessageId,
-        qos: Qos,
-    },
+    Publish { client: ClientIndex, message_id: MessageId },
 }
 
 impl Task {

@@ -51,7 +51,7 @@ pub(crate) struct Layout {
 }
 
 impl Layout {
-    pub(crate) fn of(row: &ReceiveUrc) -> Self {
+    pub(crate) fn of(row: ReceiveUrc) -> Self {
         Self {
             wrapping: if row.payload_quoted {
                 Wrapping::Always
@@ -164,9 +164,8 @@ pub(crate) fn parse(bytes: &[u8], layout: &mut Layout, progress: &mut Progress) 
 /// Ends a payload whose end has not come: the message goes as far as its first line end, and what follows is read
 /// as lines again, so that nothing is lost. `None` while not even a line end is there.
 pub(crate) fn give_up(bytes: &[u8], progress: &mut Progress) -> Option<(RawMessage, usize)> {
-    let (head, topic, at) = match *progress {
-        Progress::Counted { head, topic, at, .. } | Progress::Open { head, topic, at, .. } => (head, topic, at),
-        _ => return None,
+    let (Progress::Counted { head, topic, at, .. } | Progress::Open { head, topic, at, .. }) = *progress else {
+        return None;
     };
     let end = find_line_end(bytes, at)?;
     // Some firmware prints no closing quote when the payload held a NUL.

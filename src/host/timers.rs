@@ -7,7 +7,7 @@ use crate::call::Ticket;
 
 /// What is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Timer {
+pub(crate) enum Timer {
     /// The command in flight has had no final result code.
     Exchange,
     /// Bytes are held back although nothing more has come.
@@ -20,33 +20,33 @@ pub enum Timer {
 
 /// The deadlines.
 #[derive(Debug, Default)]
-pub struct Timers {
+pub(crate) struct Timers {
     by_timer: HashMap<Timer, Instant>,
     by_time: BTreeSet<(Instant, Timer)>,
 }
 
 impl Timers {
     /// Sets a deadline in place of any before it.
-    pub fn set(&mut self, timer: Timer, at: Instant) {
+    pub(crate) fn set(&mut self, timer: Timer, at: Instant) {
         self.clear(timer);
         self.by_timer.insert(timer, at);
         self.by_time.insert((at, timer));
     }
 
     /// Takes a deadline back.
-    pub fn clear(&mut self, timer: Timer) {
+    pub(crate) fn clear(&mut self, timer: Timer) {
         if let Some(at) = self.by_timer.remove(&timer) {
             self.by_time.remove(&(at, timer));
         }
     }
 
     /// When the next is due.
-    pub fn next_timeout(&self) -> Option<Instant> {
+    pub(crate) fn next_timeout(&self) -> Option<Instant> {
         self.by_time.first().map(|(at, _)| *at)
     }
 
     /// Takes one that is due.
-    pub fn expired(&mut self, now: Instant) -> Option<Timer> {
+    pub(crate) fn expired(&mut self, now: Instant) -> Option<Timer> {
         let &(at, timer) = self.by_time.first()?;
         if at > now {
             return None;

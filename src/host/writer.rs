@@ -109,7 +109,7 @@ pub fn verbatim(line: &str) -> Result<CommandLine, Error> {
 pub(crate) fn masked(line: &str) -> String {
     let is_connect = line.to_ascii_uppercase().contains("+QMTCONN=");
     let mut strings = line.match_indices('"').map(|(at, _)| at);
-    match (is_connect, strings.nth(4), strings.last()) {
+    match (is_connect, strings.nth(4), strings.next_back()) {
         (true, Some(open), Some(close)) => format!("{}***{}", &line[..=open], &line[close..]),
         (true, Some(open), None) => format!("{}***", &line[..=open]),
         _ => line.to_owned(),

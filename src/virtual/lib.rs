@@ -1,3 +1,11 @@
 //! The virtual module: the DCE end of the line, and the brokers beyond its antenna.
 
 pub mod broker;
+pub mod command_line;
+mod fault;
+pub mod line;
+pub mod module;
+mod serve;
+
+pub use fault::{Fault, UnknownFault};
+pub use serve::{Options, VirtualError, VirtualModem};

@@ -72,7 +72,7 @@ pub(super) static DIALECT: Dialect = Dialect {
     // 3.3.5: the command "is about to close its TCP/IP connection"; modules do.
     disconnect_closes: true,
     // 3.3.8, note 5.
-    data_idle: Some(Duration::from_secs(60)),
+    data_idle: Some(Duration::from_mins(1)),
     // BC660K-GL&BC950K-GL AT Commands Manual, 2024-01-26.
     boot: &["RDY", "+CFUN: 1", "+CEREG: 2"],
 };

@@ -34,7 +34,7 @@ impl Settings {
     }
 
     /// `<pkt_timeout>` × (`<retry_times>` + 1).
-    pub(crate) fn delivery(&self) -> Duration {
+    pub(crate) fn delivery(self) -> Duration {
         Duration::from_secs(u64::from(self.packet_timeout) * (u64::from(self.retries) + 1))
     }
 

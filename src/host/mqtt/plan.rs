@@ -275,16 +275,9 @@ impl Planner {
                 self.dialect.name
             )));
         }
-        let mut step = self.step(row, &arguments, self.outcome(row, client, Some(message_id)))?;
+        let mut step = self.step(row, &arguments, outcome(row, client, Some(message_id)))?;
         step.data = Some(Data { phase, bytes: payload });
-        Ok((
-            Task::Publish {
-                client,
-                message_id,
-                qos,
-            },
-            [step].into(),
-        ))
+        Ok((Task::Publish { client, message_id }, [step].into()))
     }
 
     fn act(
@@ -298,7 +291,7 @@ impl Planner {
         let Some(row) = self.dialect.row(command, Form::Set) else {
             return Err(Error::Usage(format!("{} has no {command}", self.dialect.name)));
         };
-        self.step(row, arguments, self.outcome(row, client, id))
+        self.step(row, arguments, outcome(row, client, id))
     }
 
     fn set(&self, key: SettingKey, client: ClientIndex, values: &[Argument<'_>]) -> Result<Step, Error> {
@@ -330,20 +323,6 @@ impl Planner {
         })
     }
 
-    fn outcome(&self, row: &Row, client: ClientIndex, message_id: Option<MessageId>) -> Goal {
-        let Some(operation) = Operation::of(row.command) else {
-            return Goal::Final;
-        };
-        Goal::Outcome {
-            key: OutcomeKey {
-                operation,
-                client,
-                message_id,
-            },
-            wait: row.wait,
-        }
-    }
-
     fn step(&self, row: &'static Row, arguments: &[Argument<'_>], goal: Goal) -> Result<Step, Error> {
         Ok(Step {
             line: writer::command(self.dialect, row, arguments)?,
@@ -357,6 +336,21 @@ impl Planner {
             },
             goal,
         })
+    }
+}
+
+/// Success is the result URC, where the command has one.
+fn outcome(row: &Row, client: ClientIndex, message_id: Option<MessageId>) -> Goal {
+    let Some(operation) = Operation::of(row.command) else {
+        return Goal::Final;
+    };
+    Goal::Outcome {
+        key: OutcomeKey {
+            operation,
+            client,
+            message_id,
+        },
+        wait: row.wait,
     }
 }
 
@@ -443,7 +437,7 @@ fn topic_filter(filter: &str) -> Result<(), Error> {
 }
 
 /// Never less than the module itself may take.
-pub(crate) fn outcome_wait(wait: Wait, settings: &Settings) -> Duration {
+pub(crate) fn outcome_wait(wait: Wait, settings: Settings) -> Duration {
     match wait {
         Wait::Fixed(fixed) => fixed,
         Wait::Delivery => settings.delivery(),

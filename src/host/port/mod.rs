@@ -1,6 +1,132 @@
-//! ports
+//! The ports by URL: a serial device by its path, a raw TCP connection by `socket://host:port`.
+
+mod holder;
+mod serial;
+mod socket;
+
+use std::fmt;
+use std::io;
+use std::os::fd::BorrowedFd;
+
+use serial::Serial;
+use socket::Socket;
+
+/// How a port is opened.
+#[derive(Clone, Debug)]
+pub struct PortOptions {
+    /// Bits per second of a serial device.
+    pub baud_rate: u32,
+    /// Flow control of a serial device.
+    pub flow_control: FlowControl,
+}
+
+/// How a serial device keeps the other end from sending.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum FlowControl {
+    /// Not at all.
+    #[default]
+    None,
+    /// XON and XOFF characters: no payload may hold them.
+    Software,
+    /// RTS and CTS.
+    Hardware,
+}
+
+/// Why a port cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{message}")]
+#[error("{url}: {reason}")]
 pub struct PortError {
-    pub message: String,
+    /// The port as the caller named it.
+    pub url: String,
+    /// What is wrong.
+    pub kind: PortErrorKind,
+    /// The same in words.
+    pub reason: String,
+}
+
+/// What is wrong with a port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PortErrorKind {
+    /// There is no such device or host.
+    Missing,
+    /// Another program has it.
+    Busy,
+    /// This user may not open it.
+    Denied,
+    /// It was there and is gone.
+    Lost,
+    /// The name is no port.
+    Invalid,
+    /// Anything else that the system reports.
+    Other,
+}
+
+impl PortError {
+    fn new(url: &str, kind: PortErrorKind, reason: impl fmt::Display) -> Self {
+        Self {
+            url: url.to_owned(),
+            kind,
+            reason: reason.to_string(),
+        }
+    }
+
+    /// The port failed while it was in use.
+    pub(crate) fn lost(url: &str, error: Option<&io::Error>) -> Self {
+        let reason = match error {
+            // What the kernel answers when an adapter is pulled or the other end of a pseudo-terminal is closed.
+            Some(error) if error.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error()) => {
+                "the device is gone; was it unplugged?".to_owned()
+            }
+            Some(error) => format!("the port failed: {error}"),
+            None => "the other end closed the connection".to_owned(),
+        };
+        Self::new(url, PortErrorKind::Lost, reason)
+    }
+}
+
+/// An open port that never blocks.
+#[derive(Debug)]
+pub enum Port {
+    /// A serial device.
+    Serial(Serial),
+    /// A TCP connection.
+    Socket(Socket),
+}
+
+impl Port {
+    /// Opens the port of that URL.
+    pub fn open(url: &str, options: &PortOptions) -> Result<Self, PortError> {
+        match url.split_once("://") {
+            Some(("socket", address)) => Socket::open(url, address).map(Self::Socket),
+            Some((scheme, _)) => Err(PortError::new(
+                url,
+                PortErrorKind::Invalid,
+                format!("{scheme}:// is no kind of port; give a path such as /dev/ttyUSB2, or socket://host:port"),
+            )),
+            None if url.is_empty() => Err(PortError::new(
+                "port",
+                PortErrorKind::Invalid,
+                "the name is empty; give a path such as /dev/ttyUSB2",
+            )),
+            None => Serial::open(url, options).map(Self::Serial),
+        }
+    }
+
+    /// What to poll.
+    pub fn fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Serial(serial) => serial.fd(),
+            Self::Socket(socket) => socket.fd(),
+        }
+    }
+
+    /// Reads what is there; `WouldBlock` when nothing is, 0 when nothing will ever be again.
+    pub fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        Ok(rustix::io::read(self.fd(), buffer)?)
+    }
+
+    /// Writes what fits.
+    pub fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        Ok(rustix::io::write(self.fd(), bytes)?)
+    }
 }

@@ -5,7 +5,7 @@ use std::time::Instant;
 use modemqtt_at::codes::{OpenResult, StatCode};
 use modemqtt_at::{ClientIndex, MessageId, Operation};
 
-use super::{Exchange, Session};
+use super::{DataState, Exchange, Session};
 use crate::call::{ClientState, Event, Message, Reply};
 use crate::error::{Error, Refusal};
 use crate::framer::Frame;
@@ -111,8 +111,9 @@ impl Session {
         if matches!(exchange.job.task, Task::Probe { .. }) {
             return self.start_next(now);
         }
-        let undelivered = exchange.step.data.as_ref().is_some_and(|data| !data.bytes.is_empty()) && !exchange.data_sent;
-        if undelivered || exchange.unasked_prompt {
+        let undelivered =
+            exchange.data == DataState::Due && exchange.step.data.as_ref().is_some_and(|data| !data.bytes.is_empty());
+        if undelivered || exchange.data == DataState::Unasked {
             let error = if undelivered {
                 Error::Protocol {
                     expected: "the prompt",

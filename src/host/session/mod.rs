@@ -59,14 +59,26 @@ struct Exchange {
     job: Job,
     step: Step,
     sent_at: Instant,
-    /// The data have been handed over, or the module was told that none come.
-    data_sent: bool,
+    data: DataState,
     echo_seen: bool,
     lines: Vec<String>,
-    /// The module asked for data that the program had none of.
-    unasked_prompt: bool,
     /// The result URC has come before the final result code, which is legal.
     outcome_seen: bool,
+}
+
+/// Where the data phase of a command stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum DataState {
+    /// The command has none, and `>` is no prompt.
+    Impossible,
+    /// The command is the program's own: a prompt would ask for data that it has not.
+    NotDue,
+    /// The prompt has asked for data that the program has not; it was cancelled.
+    Unasked,
+    /// The prompt is waited for.
+    Due,
+    /// The data were handed over.
+    Sent,
 }
 
 /// An operation whose command was accepted and whose result has not come.
@@ -144,13 +156,8 @@ impl Session {
             let expect = match &self.exchange {
                 Some(exchange) => Expect {
                     echo: (!exchange.echo_seen).then_some(&exchange.step.line.bytes),
-                    prompt: exchange.awaits_prompt(),
-                    data: exchange
-                        .step
-                        .data
-                        .as_ref()
-                        .filter(|_| exchange.data_sent)
-                        .map(|data| data.bytes.as_slice()),
+                    prompt: matches!(exchange.data, DataState::Due | DataState::NotDue),
+                    data: exchange.data_sent(),
                 },
                 None => Expect::default(),
             };
@@ -215,7 +222,7 @@ impl Session {
     fn identify(&mut self, dialect: &'static Dialect, model: &'static Model) {
         self.dialect = Some(dialect);
         self.model = Some(model);
-        self.framer.set_receive(&dialect.receive);
+        self.framer.set_receive(dialect.receive);
         self.clients = Clients::of(dialect);
         self.events.push_back(Event::Identified(dialect, model));
     }
@@ -282,11 +289,9 @@ impl Session {
 }
 
 impl Exchange {
-    fn awaits_prompt(&self) -> bool {
-        match &self.step.data {
-            Some(_) => !self.data_sent,
-            // A line of the program's own may ask for data that it cannot bring.
-            None => matches!(self.job.task, Task::Command { .. }) && !self.unasked_prompt,
-        }
+    /// The data, once they were handed over.
+    fn data_sent(&self) -> Option<&[u8]> {
+        let data = self.step.data.as_ref().filter(|_| self.data == DataState::Sent)?;
+        Some(&data.bytes)
     }
 }

@@ -6,7 +6,7 @@ use modemqtt_at::ascii::{CR, CTRL_Z, ESC};
 use modemqtt_at::dialect::DataPhase;
 use modemqtt_at::{ClientIndex, Operation};
 
-use super::{Exchange, INTERNAL, Session, TRANSPORT_ALLOWANCE, Waiting};
+use super::{DataState, Exchange, INTERNAL, Session, TRANSPORT_ALLOWANCE, Waiting};
 use crate::call::{ClientState, Event, Ticket};
 use crate::error::Error;
 use crate::job::{Goal, Job, OutcomeKey, Task};
@@ -74,16 +74,21 @@ impl Session {
         self.wire.push_back(Entry::sent(now, step.line.shown.clone()));
         self.transmit.extend_from_slice(&step.line.bytes);
         self.transmit.push(CR);
-        let wait = step.final_wait + self.attempt_allowance(&job) + self.wire_time(step.line.bytes.len());
+        let wait = step.final_wait + Self::attempt_allowance(&job) + self.wire_time(step.line.bytes.len());
         self.timers.set(Timer::Exchange, now + wait);
+        let data = match (&step.data, &job.task) {
+            (Some(_), _) => DataState::Due,
+            // A line of the program's own may ask for data that it cannot bring.
+            (None, Task::Command { .. }) => DataState::NotDue,
+            (None, _) => DataState::Impossible,
+        };
         self.exchange = Some(Exchange {
             job,
             step,
             sent_at: now,
-            data_sent: false,
+            data,
             echo_seen: false,
             lines: Vec::new(),
-            unasked_prompt: false,
             outcome_seen: false,
         });
     }
@@ -116,12 +121,12 @@ impl Session {
         let Some(exchange) = &mut self.exchange else { return };
         let Some(data) = &exchange.step.data else {
             // Nothing was to be sent: leave the data phase.
-            exchange.unasked_prompt = true;
+            exchange.data = DataState::Unasked;
             self.transmit.push(ESC);
             self.wire.push_back(Entry::sent(now, "<ESC>".into()));
             return;
         };
-        exchange.data_sent = true;
+        exchange.data = DataState::Sent;
         let length = data.bytes.len();
         self.transmit.extend_from_slice(&data.bytes);
         let mut shown = Entry::payload(&data.bytes);
@@ -143,7 +148,7 @@ impl Session {
         let wait = self
             .clients
             .get(key.client)
-            .map_or(TRANSPORT_ALLOWANCE, |client| outcome_wait(wait, &client.settings));
+            .map_or(TRANSPORT_ALLOWANCE, |client| outcome_wait(wait, client.settings));
         let deadline = exchange.sent_at + wait + TRANSPORT_ALLOWANCE + self.wire_time(length);
         self.timers.set(Timer::Outcome(exchange.job.ticket), deadline);
         self.waiting.push(Waiting {
@@ -160,11 +165,11 @@ impl Session {
         let Some(mut exchange) = self.exchange.take() else {
             return;
         };
-        if self.try_again(&mut exchange) {
+        if Self::try_again(&mut exchange) {
             let job = exchange.job;
             return self.step(job, now);
         }
-        let awaited = if exchange.step.data.is_some() && !exchange.data_sent {
+        let awaited = if exchange.data == DataState::Due {
             "prompt"
         } else {
             "final result code"

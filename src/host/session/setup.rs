@@ -90,7 +90,7 @@ impl Session {
     }
 
     /// Whether a command without an answer is sent once more.
-    pub(super) fn try_again(&self, exchange: &mut Exchange) -> bool {
+    pub(super) fn try_again(exchange: &mut Exchange) -> bool {
         let again = match &mut exchange.job.task {
             Task::SetUp { attempts } if exchange.step.line.bytes == b"AT" => {
                 *attempts += 1;
@@ -110,7 +110,7 @@ impl Session {
 
     /// What is added to the time a command may take. The commands that ask whether anyone is there are sent again, so
     /// they wait for nothing.
-    pub(super) fn attempt_allowance(&self, job: &Job) -> Duration {
+    pub(super) fn attempt_allowance(job: &Job) -> Duration {
         match job.task {
             Task::Probe { .. } => Duration::ZERO,
             Task::SetUp { .. } if job.steps.iter().any(|step| step.line.bytes == b"ATE0") => Duration::ZERO,

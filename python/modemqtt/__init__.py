@@ -1,0 +1,66 @@
+"""Drive the MQTT client of Quectel cellular modules over AT commands.
+
+    from modemqtt import Modem
+
+    with Modem("/dev/ttyUSB2") as modem:
+        mqtt = modem.mqtt()
+        with mqtt.session("broker.lab", 1883, client_id="bench-7"):
+            mqtt.subscribe("bench/#", qos=1)
+            mqtt.publish("bench/7/temp", b"21.5", qos=1)
+            print(mqtt.receive(timeout=5))
+
+`modemqtt.virtual` has the other end: a virtual module that needs no hardware.
+"""
+
+from modemqtt._client import MqttClient
+from modemqtt._core import __version__
+from modemqtt._delivery import Delivery
+from modemqtt._modem import Modem, WireLog
+from modemqtt._values import Message, Response, Stats, Will, WireLine
+from modemqtt.exceptions import (
+    CloseError,
+    CommandError,
+    ConnectError,
+    ConnectionLost,
+    DisconnectError,
+    ModemError,
+    ModuleRestarted,
+    OpenError,
+    OperationError,
+    PortError,
+    ProtocolError,
+    PublishError,
+    ResponseTimeout,
+    SubscribeError,
+    UnsubscribeError,
+    UsageError,
+)
+
+__all__ = [
+    "CloseError",
+    "CommandError",
+    "ConnectError",
+    "ConnectionLost",
+    "Delivery",
+    "DisconnectError",
+    "Message",
+    "Modem",
+    "ModemError",
+    "ModuleRestarted",
+    "MqttClient",
+    "OpenError",
+    "OperationError",
+    "PortError",
+    "ProtocolError",
+    "PublishError",
+    "Response",
+    "ResponseTimeout",
+    "Stats",
+    "SubscribeError",
+    "UnsubscribeError",
+    "UsageError",
+    "Will",
+    "WireLine",
+    "WireLog",
+    "__version__",
+]

@@ -1,0 +1,393 @@
+"""One MQTT client of the module."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any
+
+from modemqtt._delivery import Delivery
+from modemqtt.exceptions import ModemError, ResponseTimeout, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from modemqtt._core import Engine, Pending
+    from modemqtt._modem import Modem
+    from modemqtt._values import Message
+    from modemqtt.exceptions import ConnectionLost
+
+# Every option of the contract, with the key of AT+QMTCFG that it is about. Which of them a dialect has is said by its rows.
+_OPTIONS = {
+    "version": "version",
+    "keepalive": "keepalive",
+    "clean_session": "session",
+    "packet_timeout": "timeout",
+    "retries": "timeout",
+    "timeout_notice": "timeout",
+    "will": "will",
+    "show_length": "showrecvlen",
+}
+
+
+class MqttClient:
+    """One MQTT client of the module, from :meth:`Modem.mqtt`.
+
+    Every method that talks to the module waits for the outcome, not only for the module's ``OK``, and takes ``timeout`` in
+    seconds; ``None`` is the dialect's maximum response time. Any of them may raise :class:`UsageError` (nothing was sent),
+    :class:`CommandError` (the module refused), :class:`ResponseTimeout`, :class:`ConnectionLost`, :class:`ModuleRestarted` and
+    :class:`PortError`, besides what its own text names.
+    """
+
+    def __init__(self, modem: Modem, index: int) -> None:
+        """Not for programs: :meth:`Modem.mqtt` makes them."""
+        self._modem = modem
+        self._index = index
+        self._server: tuple[str, int] | None = None
+        self._on_message: Callable[[Message], object] | None = None
+        self._on_connection_lost: Callable[[ConnectionLost], object] | None = None
+        self._on_delivery: Callable[[Delivery], object] | None = None
+
+    @property
+    def index(self) -> int:
+        """The client index."""
+        return self._index
+
+    @property
+    def state(self) -> str:
+        """``closed``, ``opening``, ``open``, ``connecting``, ``connected``, ``disconnecting`` or ``closing``."""
+        return self._engine().client_state(self._index) if self._modem.is_open else "closed"
+
+    @property
+    def server(self) -> tuple[str, int] | None:
+        """Host and port of the network connection; ``None`` while there is none."""
+        return self._server if self.state not in ("closed", "opening") else None
+
+    def configure(self, *, timeout: float | None = None, **options: Any) -> None:  # noqa: ANN401 - each its own type
+        """Change options (``AT+QMTCFG``). What is not named stays as it is; a restart of the module undoes all.
+
+        Args:
+            timeout: seconds for each command; ``None`` for the dialect's maximum.
+            **options:
+                ``version``: ``"3.1.1"`` or ``"3.1"`` (BC660K-GL; before :meth:`open`).
+                ``keepalive``: 0 to 3600 seconds, 0 for none (before :meth:`open` on BC660K-GL).
+                ``clean_session``: False has the server keep subscriptions (before :meth:`open` on BC660K-GL).
+                ``packet_timeout``: 1 to 60 seconds until a packet is sent again.
+                ``retries``: 0 to 10 times.
+                ``timeout_notice``: True reports that it was.
+                ``will``: a :class:`Will`, or ``None`` to take it back (before :meth:`open` on BC660K-GL).
+                ``show_length``: False leaves the length out of received messages (BC660K-GL); :meth:`open` turns it on.
+
+        Raises:
+            UsageError: there is no such option, or the dialect lacks it; the text names the dialects that have it.
+
+        """
+        unknown = sorted(options.keys() - _OPTIONS.keys())
+        if unknown:
+            known = ", ".join(sorted(_OPTIONS))
+            raise UsageError(f"there is no option {', '.join(unknown)}; the options are {known}")
+        self._call(self._engine().configure(self._index, options, timeout=timeout))
+
+    def configuration(self, *, timeout: float | None = None) -> dict[str, Any]:
+        """Read every option that the dialect has, under the names of :meth:`configure`.
+
+        ``will`` is what the module printed, as text; ``version`` is ``"3.1"`` or ``"3.1.1"``.
+        """
+        values = dict(self._call(self._engine().configuration(self._index, timeout=timeout)))
+        return _typed(values)
+
+    def open(self, host: str, port: int = 1883, *, timeout: float | None = None) -> None:
+        """Open the network connection to a server (``AT+QMTOPEN``).
+
+        A client that is open already is closed and opened again, once, which the log says.
+
+        Args:
+            host: name or address, 1 to 100 bytes.
+            port: TCP port, 1 to 65535.
+            timeout: seconds; ``None`` for the dialect's maximum, 75 s on M95 and 176 s on BC660K-GL.
+
+        Raises:
+            OpenError: the module could not open it; its ``name`` says why.
+
+        """
+        self._call(self._engine().open_network(self._index, host, port, timeout=timeout))
+        self._server = (host, port)
+
+    def connect(
+        self,
+        client_id: str,
+        username: str | None = None,
+        password: str | None = None,
+        *,
+        timeout: float | None = None,
+    ) -> None:
+        """Log in (``AT+QMTCONN``, the MQTT CONNECT).
+
+        Args:
+            client_id: client identifier; at most 128 bytes on BC660K-GL.
+            username: user name; at most 256 bytes on BC660K-GL.
+            password: password; at most 256 bytes on BC660K-GL. It shows in no log and in no exception.
+            timeout: seconds; ``None`` for packet_timeout × (retries + 1).
+
+        Raises:
+            ConnectError: the server refused; ``return_code`` says why.
+
+        """
+        self._call(self._engine().connect(self._index, client_id, username, password, timeout=timeout))
+
+    def disconnect(self, *, timeout: float | None = None) -> None:
+        """Log off (``AT+QMTDISC``, the MQTT DISCONNECT). On BC660K-GL this closes the network connection as well.
+
+        Raises:
+            DisconnectError: the module reported failure.
+
+        """
+        self._call(self._engine().disconnect(self._index, timeout=timeout))
+
+    def close(self, *, timeout: float | None = None) -> None:
+        """Close the network connection (``AT+QMTCLOSE``). One that is closed already is no error.
+
+        Raises:
+            CloseError: the module reported failure.
+
+        """
+        self._call(self._engine().close_network(self._index, timeout=timeout))
+
+    @contextlib.contextmanager
+    def session(
+        self,
+        host: str,
+        port: int = 1883,
+        *,
+        client_id: str,
+        username: str | None = None,
+        password: str | None = None,
+        timeout: float | None = None,
+        **options: Any,  # noqa: ANN401 - those of configure()
+    ) -> Iterator[MqttClient]:
+        """Configure, open and connect; disconnect and close at the end, whatever happened between.
+
+        Args:
+            host: as in :meth:`open`.
+            port: as in :meth:`open`.
+            client_id: as in :meth:`connect`.
+            username: as in :meth:`connect`.
+            password: as in :meth:`connect`.
+            timeout: seconds for each step; ``None`` for the dialect's maximum.
+            **options: those of :meth:`configure`.
+
+        Yields:
+            The client.
+
+        """
+        if options:
+            self.configure(timeout=timeout, **options)
+        self.open(host, port, timeout=timeout)
+        try:
+            self.connect(client_id, username, password, timeout=timeout)
+            yield self
+        finally:
+            self._leave(timeout)
+
+    def subscribe(
+        self, topic: str | Iterable[tuple[str, int]], qos: int = 0, *, timeout: float | None = None
+    ) -> list[int]:
+        """Subscribe to a topic, or to several with a QoS each (``AT+QMTSUB``).
+
+        Args:
+            topic: a topic filter, or ``[("a/#", 1), ("b/+", 0)]``; each at most 256 bytes on BC660K-GL.
+            qos: the QoS asked for with a single topic, 0 to 2.
+            timeout: seconds; ``None`` for packet_timeout × (retries + 1).
+
+        Returns:
+            The granted QoS of each, in order; 128 for one that the server refused while it granted another.
+
+        Raises:
+            SubscribeError: the module gave up, or the server refused all (``result`` 128).
+
+        """
+        topics = [(topic, qos)] if isinstance(topic, str) else [(name, level) for name, level in topic]
+        granted: list[int] = self._call(self._engine().subscribe(self._index, topics, timeout=timeout))
+        return granted
+
+    def unsubscribe(self, topic: str | Iterable[str], *, timeout: float | None = None) -> None:
+        """End a subscription, or several (``AT+QMTUNS``).
+
+        Raises:
+            UnsubscribeError: the module gave up.
+
+        """
+        topics = [topic] if isinstance(topic, str) else list(topic)
+        self._call(self._engine().unsubscribe(self._index, topics, timeout=timeout))
+
+    def publish(
+        self,
+        topic: str,
+        payload: bytes | bytearray | memoryview | str | float | None = None,
+        qos: int = 0,
+        retain: bool = False,  # noqa: FBT001, FBT002 - as in paho-mqtt
+        *,
+        wait: bool = True,
+        timeout: float | None = None,
+    ) -> Delivery:
+        """Publish a message (``AT+QMTPUB``), in the safest form that the dialect has.
+
+        Args:
+            topic: topic name, without wildcards; at most 256 bytes on BC660K-GL.
+            payload: bytes; text is encoded in UTF-8, a number is written in decimal, ``None`` is empty, as in paho-mqtt.
+                At most 1548 bytes on M95, where 0x1A and 0x1B cannot be sent, and 1460 on BC660K-GL.
+            qos: 0 to 2.
+            retain: whether the server keeps it for later subscribers.
+            wait: False returns as soon as the module takes it; up to 5 of a client overlap on M95.
+            timeout: seconds; ``None`` for packet_timeout × (retries + 1).
+
+        Returns:
+            Its delivery. With ``wait`` it has arrived: ``sent`` with QoS 0, else ``acknowledged``.
+
+        Raises:
+            PublishError: the module gave up.
+            ResponseTimeout: whether it arrived is unknown.
+
+        """
+        data = _payload(payload)
+        pending = self._engine().publish(self._index, topic, data, qos, retain, timeout=timeout)
+        if wait:
+            self._call(pending)
+        else:
+            pending.wait_started()
+        return Delivery(pending, self._index)
+
+    def receive(self, timeout: float | None = None) -> Message:
+        """Return the next message. It is seen by :attr:`on_message` as well.
+
+        Up to 10,000 messages are kept until they are taken; beyond that the oldest goes, which :attr:`Modem.stats` counts.
+
+        Args:
+            timeout: seconds; ``None`` to wait for ever.
+
+        Raises:
+            ResponseTimeout: none has come in time.
+            PortError: the modem was closed, or the port is lost, and every message was taken.
+
+        """
+        message = self._engine().next_message(self._index, timeout)
+        if message is None:
+            raise ResponseTimeout(f"no message for client {self._index} within {timeout:g} s")
+        return message
+
+    def messages(self, timeout: float | None = None) -> Iterator[Message]:
+        """Yield each message, until none has come for `timeout` seconds.
+
+        Args:
+            timeout: seconds to wait for each; ``None`` to wait for ever.
+
+        """
+        engine = self._engine()
+        while (message := engine.next_message(self._index, timeout)) is not None:
+            yield message
+
+    @property
+    def on_message(self) -> Callable[[Message], object] | None:
+        """Called with each message."""
+        return self._on_message
+
+    @on_message.setter
+    def on_message(self, callback: Callable[[Message], object] | None) -> None:
+        self._on_message = callback
+        self._modem._listen()  # noqa: SLF001 - our own
+
+    @property
+    def on_connection_lost(self) -> Callable[[ConnectionLost], object] | None:
+        """Called with a :class:`ConnectionLost` when the connection ends without :meth:`disconnect`."""
+        return self._on_connection_lost
+
+    @on_connection_lost.setter
+    def on_connection_lost(self, callback: Callable[[ConnectionLost], object] | None) -> None:
+        self._on_connection_lost = callback
+        self._modem._listen()  # noqa: SLF001 - our own
+
+    @property
+    def on_delivery(self) -> Callable[[Delivery], object] | None:
+        """Called with each :class:`Delivery` that has come to its end, whichever it is."""
+        return self._on_delivery
+
+    @on_delivery.setter
+    def on_delivery(self, callback: Callable[[Delivery], object] | None) -> None:
+        self._on_delivery = callback
+        self._modem._listen()  # noqa: SLF001 - our own
+
+    def __repr__(self) -> str:
+        """Index and state."""
+        return f"<MqttClient {self._index} {self.state}>"
+
+    def _leave(self, timeout: float | None) -> None:
+        """Disconnect and close as far as that is still possible; the caller's own exception matters more."""
+        if self.state == "connected":
+            with contextlib.suppress(ModemError):
+                self.disconnect(timeout=timeout)
+        if self.state != "closed":
+            with contextlib.suppress(ModemError):
+                self.close(timeout=timeout)
+
+    def _engine(self) -> Engine:
+        return self._modem._running()  # noqa: SLF001 - our own
+
+    @staticmethod
+    def _call(pending: Pending) -> Any:  # noqa: ANN401 - each call its own
+        return pending.wait()
+
+    def _has_callbacks(self) -> bool:
+        return (self._on_message or self._on_connection_lost or self._on_delivery) is not None
+
+    def _message(self, message: Message) -> None:
+        if self._on_message is not None:
+            self._on_message(message)
+
+    def _lost(self, error: ConnectionLost) -> None:
+        if self._on_connection_lost is not None:
+            self._on_connection_lost(error)
+
+    def _delivery(self, delivery: Delivery) -> None:
+        if self._on_delivery is not None:
+            self._on_delivery(delivery)
+
+
+def _payload(payload: object) -> bytes:
+    match payload:
+        case None:
+            return b""
+        case str():
+            return payload.encode()
+        case bool():
+            pass
+        case bytes() | bytearray() | memoryview():
+            return bytes(payload)
+        case int() | float():
+            return str(payload).encode()
+    raise UsageError(f"payload: {type(payload).__name__} is none; bytes, str, a number or None is needed")
+
+
+def _typed(values: dict[str, str]) -> dict[str, Any]:
+    """Name and type what the module printed."""
+    # Codes of AT+QMTCFG="version" in the dialects that have it.
+    versions = {"0": "3.1", "1": "3.1.1", "3": "3.1", "4": "3.1.1"}
+    typed: dict[str, Any] = {}
+    for key, text in values.items():
+        fields = [field.strip() for field in text.split(",")]
+        match key, fields:
+            case "timeout", [packet_timeout, retries, notice]:
+                typed["packet_timeout"] = int(packet_timeout)
+                typed["retries"] = int(retries)
+                typed["timeout_notice"] = notice == "1"
+            case "session", [flag]:
+                typed["clean_session"] = flag == "1"
+            case "showrecvlen", [flag]:
+                typed["show_length"] = flag == "1"
+            case "keepalive", [seconds]:
+                typed["keepalive"] = int(seconds)
+            case "version", [code]:
+                typed["version"] = versions.get(code, code)
+            case "will", ["0"]:
+                typed["will"] = None
+            case _:
+                typed[key] = text
+    return typed

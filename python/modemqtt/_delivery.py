@@ -1,0 +1,66 @@
+"""A publish on its way."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, cast
+
+if TYPE_CHECKING:
+    from modemqtt._core import Pending
+
+DeliveryState = Literal[
+    "queued", "accepted", "retransmitting", "sent", "acknowledged", "failed", "unknown"
+]
+
+
+class Delivery:
+    """A publish on its way, from :meth:`modemqtt.MqttClient.publish`."""
+
+    __slots__ = ("_pending", "client")
+
+    client: int
+    """The client index."""
+
+    def __init__(self, pending: Pending, client: int) -> None:
+        """Not for programs: :meth:`modemqtt.MqttClient.publish` makes them."""
+        self._pending = pending
+        self.client = client
+
+    @property
+    def state(self) -> DeliveryState:
+        """Where it stands.
+
+        ``queued`` (not yet handed to the module), ``accepted`` (the module has it), ``retransmitting`` (it was sent
+        more than once, the outcome still comes), and the ends: ``sent`` (QoS 0), ``acknowledged`` (QoS 1 and 2),
+        ``failed`` (the module gave up, or it was never sent) and ``unknown`` (it may have arrived: the wait ended, or
+        the connection or the module was lost on the way; publishing it again may deliver it twice).
+        """
+        return cast("DeliveryState", self._pending.state)
+
+    @property
+    def retransmissions(self) -> int:
+        """How often the module has reported to have sent it again; it does so with ``timeout_notice=True``."""
+        return self._pending.retransmissions
+
+    @property
+    def message_id(self) -> int:
+        """The message id, 1 to 65535; 0 with QoS 0, or while queued."""
+        return self._pending.message_id
+
+    def wait(self, timeout: float | None = None) -> None:
+        """Wait until it has arrived.
+
+        Args:
+            timeout: seconds; ``None`` for the dialect's maximum response time.
+
+        Raises:
+            PublishError: the module gave up.
+            CommandError: the module refused it.
+            ResponseTimeout: no final result in time; the state is ``unknown`` once the dialect's own time is up.
+            ConnectionLost, ModuleRestarted, PortError: lost on the way.
+
+        """
+        self._pending.wait(timeout)
+
+    def __repr__(self) -> str:
+        """State and message id."""
+        return f"<Delivery {self.state} client={self.client} message_id={self.message_id}>"

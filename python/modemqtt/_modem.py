@@ -1,0 +1,412 @@
+"""The modem: a port, the module behind it, and its MQTT clients."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import re
+import threading
+import time
+import weakref
+from typing import TYPE_CHECKING, Any, Literal
+
+from modemqtt._client import MqttClient
+from modemqtt._core import Engine
+from modemqtt._delivery import Delivery
+from modemqtt._dispatcher import Dispatcher
+from modemqtt._values import Response, Stats, WireLine
+from modemqtt.exceptions import PortError, ResponseTimeout, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from os import PathLike
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+logger = logging.getLogger("modemqtt")
+
+_open_modems: weakref.WeakSet[Modem] = weakref.WeakSet()
+
+# Registered and roaming (3GPP TS 27.007, 10.1.22).
+_REGISTERED = (1, 5)
+
+
+class WireLog:
+    """What went over the line: the last 1,000 lines, secrets masked."""
+
+    def __init__(self, modem: Modem) -> None:
+        """Not for programs: it is :attr:`Modem.wire`."""
+        self._modem = modem
+
+    def tail(self, count: int = 20) -> list[WireLine]:
+        """Return the last lines, oldest first."""
+        engine = self._modem._engine  # noqa: SLF001 - the log is a view of its modem
+        return [] if engine is None else [WireLine(*line) for line in engine.wire(count)]
+
+    def __iter__(self) -> Iterator[WireLine]:
+        """Every line that is kept, oldest first."""
+        return iter(self.tail(1_000))
+
+    def __str__(self) -> str:
+        """Every line that is kept."""
+        return "\n".join(map(str, self))
+
+
+class Modem:
+    """A module on a port.
+
+    ``with Modem("/dev/ttyUSB2") as modem: …`` opens the port, turns the module's echo off, finds out which module it is, and
+    closes the port at the end.
+
+    Args:
+        port: a serial device such as ``/dev/ttyUSB2``, or ``socket://host:port``.
+        model: ``"M95"`` or ``"BC660K-GL"``; ``"auto"`` asks the module (``AT+CGMM``, ``ATI``).
+        baudrate: bits per second.
+        flow_control: ``"none"``, ``"rtscts"`` or ``"xonxoff"``.
+        log: a file to which every line of the wire is appended, secrets masked.
+
+    Callbacks (:attr:`on_urc`, :attr:`on_restart`, and those of :class:`MqttClient`) are called one after the other in one thread of
+    the modem. They may call anything, :meth:`close` included. One that raises is logged with its traceback and counted
+    in :attr:`stats`, and the next event is delivered.
+
+    A modem may be used from any thread. A forked child opens one of its own.
+    """
+
+    def __init__(
+        self,
+        port: str,
+        *,
+        model: str = "auto",
+        baudrate: int = 115200,
+        flow_control: Literal["none", "rtscts", "xonxoff"] = "none",
+        log: str | PathLike[str] | None = None,
+    ) -> None:
+        """Take the settings. Nothing is opened yet."""
+        self._port = port
+        self._wanted_model = None if model == "auto" else model
+        self._baudrate = baudrate
+        self._flow_control = flow_control
+        self._log = log
+        self._engine: Engine | None = None
+        self._lock = threading.RLock()
+        self._clients: dict[int, MqttClient] = {}
+        self._dispatcher: Dispatcher | None = None
+        self._callback_errors = 0
+        self._identity: tuple[str, ...] | None = None
+        self._on_urc: Callable[[str], object] | None = None
+        self._on_restart: Callable[[], object] | None = None
+        self.wire = WireLog(self)
+
+    def open(self, *, timeout: float | None = None) -> Self:
+        """Open the port and bring the module to a known state. An open modem is left as it is.
+
+        Args:
+            timeout: seconds for the module to answer; ``None`` for about 5 s of ``AT`` and the time of what follows.
+
+        Returns:
+            The modem itself.
+
+        Raises:
+            PortError: the port is missing, busy or forbidden.
+            ResponseTimeout: the port is there and no module answers on it.
+            UsageError: a setting is wrong, or the module is of no known model.
+
+        """
+        with self._lock:
+            if self._engine is not None and self._engine.is_open:
+                return self
+            engine = Engine(
+                self._port,
+                model=self._wanted_model,
+                baudrate=self._baudrate,
+                flow_control=self._flow_control,
+                log=self._log,
+            )
+            try:
+                engine.set_up(timeout=timeout).wait()
+            except BaseException:
+                engine.close()
+                raise
+            self._engine = engine
+            self._identity = None
+            _open_modems.add(self)
+            if self._has_callbacks():
+                self._listen()
+        return self
+
+    def close(self) -> None:
+        """Close the port. Calls under way in other threads end with :class:`PortError`. A closed modem is left as it is."""
+        with self._lock:
+            engine, self._engine = self._engine, None
+            dispatcher, self._dispatcher = self._dispatcher, None
+        if engine is not None:
+            engine.close()
+        if dispatcher is not None:
+            dispatcher.join()
+            self._callback_errors += dispatcher.errors
+        _open_modems.discard(self)
+
+    def __enter__(self) -> Self:
+        """Open."""
+        return self.open()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Close."""
+        self.close()
+
+    def __del__(self) -> None:
+        """Have the I/O thread close the port."""
+        engine = getattr(self, "_engine", None)
+        if engine is not None:
+            engine.close_later()
+
+    def __repr__(self) -> str:
+        """Port and model."""
+        state = self.model if self.is_open else "closed"
+        return f"<Modem {self._port} {state}>"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the port is open."""
+        engine = self._engine
+        return engine is not None and engine.is_open
+
+    @property
+    def port(self) -> str:
+        """The port as it was given."""
+        return self._port
+
+    @property
+    def model(self) -> str:
+        """The model, such as ``M95``.
+
+        Raises:
+            PortError: the modem is not open.
+
+        """
+        return self._known()[0]
+
+    @property
+    def dialect(self) -> str:
+        """The dialect that the model speaks, such as ``bc660k``.
+
+        Raises:
+            PortError: the modem is not open.
+
+        """
+        return self._known()[1]
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """The lines that answer ``ATI``, asked for once: maker, model and firmware."""
+        if self._identity is None:
+            self._identity = self.command("ATI").lines
+        return self._identity
+
+    @property
+    def stats(self) -> Stats:
+        """Counters since the port was opened."""
+        dispatcher = self._dispatcher
+        errors = self._callback_errors + (dispatcher.errors if dispatcher else 0)
+        return Stats(**self._running().statistics(), callback_errors=errors)
+
+    def command(self, line: str, *, timeout: float | None = None) -> Response:
+        """Send one command line and wait for its final result code.
+
+        Args:
+            line: from ``AT`` on; its CR is added. Commands may be joined by ``;`` (V.250, 5.2.1).
+            timeout: seconds; ``None`` for the longest time that the families' manuals give for the command, 5 s for most.
+
+        Returns:
+            The information responses and ``OK``.
+
+        Raises:
+            UsageError: the line is none, holds a control character, or asks for data.
+            CommandError: the module refused it.
+            ResponseTimeout: no final result code in time.
+
+        """
+        lines = self._running().command(line, timeout=timeout).wait()
+        return Response(lines=lines, final="OK")
+
+    def mqtt(self, index: int = 0) -> MqttClient:
+        """Return the MQTT client of that index, the same object for the same index.
+
+        Args:
+            index: 0 to 5 on M95, 0 to 4 on BC660K-GL; beyond it the first call is a :class:`UsageError`.
+
+        """
+        if isinstance(index, bool) or not isinstance(index, int) or index < 0:
+            raise UsageError(f"client index {index!r} is none; it counts from 0")
+        with self._lock:
+            return self._clients.setdefault(index, MqttClient(self, index))
+
+    @property
+    def on_urc(self) -> Callable[[str], object] | None:
+        """Called with each line that no one waited for."""
+        return self._on_urc
+
+    @on_urc.setter
+    def on_urc(self, callback: Callable[[str], object] | None) -> None:
+        self._on_urc = callback
+        self._listen()
+
+    @property
+    def on_restart(self) -> Callable[[], object] | None:
+        """Called when the module has restarted by itself. Its connections and settings are gone."""
+        return self._on_restart
+
+    @on_restart.setter
+    def on_restart(self, callback: Callable[[], object] | None) -> None:
+        self._on_restart = callback
+        self._listen()
+
+    def urcs(self, timeout: float | None = None) -> Iterator[str]:
+        """Yield each line that no one waited for, until none has come for `timeout` seconds.
+
+        Args:
+            timeout: seconds to wait for each; ``None`` to wait for ever.
+
+        Raises:
+            PortError: the modem was closed or the port is lost.
+
+        """
+        engine = self._running()
+        while (line := engine.next_urc(timeout)) is not None:
+            yield line
+
+    def signal(self, *, timeout: float | None = None) -> int | None:
+        """Return the received signal strength in dBm, from ``AT+CSQ`` (3GPP TS 27.007, 8.5); ``None`` when not known."""
+        rssi = self._number_in(self.command("AT+CSQ", timeout=timeout), r"\+CSQ:\s*(\d+)")
+        unknown = 99
+        return None if rssi is None or rssi >= unknown else 2 * rssi - 113
+
+    def registration(self, *, timeout: float | None = None) -> int:
+        """Return ``<stat>`` of the network registration.
+
+        0 not registered, 1 home, 2 searching, 3 denied, 4 unknown, 5 roaming (3GPP TS 27.007, 7.2 and 10.1.22): from
+        ``AT+CEREG?`` on NB-IoT modules, ``AT+CREG?`` on M95.
+        """
+        command = "AT+CREG?" if self.dialect == "m95" else "AT+CEREG?"
+        stat = self._number_in(self.command(command, timeout=timeout), r"\+CE?REG:\s*\d+,\s*(\d+)")
+        unknown = 4
+        return unknown if stat is None else stat
+
+    def wait_registered(self, timeout: float | None = None) -> int:
+        """Wait until the module is registered with a network, asking once a second.
+
+        Args:
+            timeout: seconds; ``None`` for 60.
+
+        Returns:
+            1 (home) or 5 (roaming).
+
+        Raises:
+            ResponseTimeout: not registered in time.
+
+        """
+        allowed = 60.0 if timeout is None else timeout
+        deadline = time.monotonic() + allowed
+        while (stat := self.registration()) not in _REGISTERED:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise ResponseTimeout(f"not registered with a network within {allowed:g} s; the last state was {stat}")
+            time.sleep(min(1.0, left))
+        return stat
+
+    def restart(self, *, timeout: float | None = None) -> None:
+        """Restart the module with ``AT+CFUN=1,1`` and wait until it answers again. Every connection is lost.
+
+        Args:
+            timeout: seconds for the module to come back; ``None`` for 30.
+
+        Raises:
+            CommandError: the module knows no restart by this command.
+            ResponseTimeout: it did not come back in time.
+
+        """
+        allowed = 30.0 if timeout is None else timeout
+        deadline = time.monotonic() + allowed
+        self.command("AT+CFUN=1,1")
+        while True:
+            try:
+                self._running().set_up().wait()
+            except ResponseTimeout:
+                if time.monotonic() >= deadline:
+                    raise
+            else:
+                return
+
+    @staticmethod
+    def _number_in(response: Response, pattern: str) -> int | None:
+        for line in response.lines:
+            found = re.match(pattern, line)
+            if found:
+                return int(found[1])
+        return None
+
+    def _known(self) -> tuple[str, str]:
+        known = self._running().model
+        if known is None:
+            raise PortError(f"{self._port}: the module was not set up")
+        return known
+
+    def _running(self) -> Engine:
+        engine = self._engine
+        if engine is None:
+            raise PortError(f"{self._port} is not open; open() opens it")
+        return engine
+
+    def _has_callbacks(self) -> bool:
+        clients = any(client._has_callbacks() for client in self._clients.values())  # noqa: SLF001 - our own
+        return clients or self._on_urc is not None or self._on_restart is not None
+
+    def _listen(self) -> None:
+        """Start the thread that calls callbacks, with the first of them."""
+        with self._lock:
+            if self._engine is not None and self._dispatcher is None and self._has_callbacks():
+                name = self._port.rsplit("/", 1)[-1]
+                self._dispatcher = Dispatcher(self._engine, name, _weak(self))
+
+    def _handle(self, event: tuple[Any, ...]) -> None:
+        match event:
+            case ("message", message):
+                self.mqtt(message.client)._message(message)  # noqa: SLF001 - our own
+            case ("lost", index, error):
+                self.mqtt(index)._lost(error)  # noqa: SLF001 - our own
+            case ("delivery", index, pending):
+                self.mqtt(index)._delivery(Delivery(pending, index))  # noqa: SLF001 - our own
+            case ("urc", line) if self._on_urc is not None:
+                self._on_urc(line)
+            case ("restarted",) if self._on_restart is not None:
+                self._on_restart()
+            case ("overflow", count):
+                logger.warning("%s: %d events were dropped, the callbacks are too slow", self._port, count)
+            case ("reopening", index):
+                logger.info("%s: client %d was open already; it is closed and opened again", self._port, index)
+            case _:
+                pass
+
+
+def _weak(modem: Modem) -> Callable[[tuple[Any, ...]], None]:
+    """Let the thread that calls callbacks not keep a forgotten modem alive."""
+    reference = weakref.ref(modem)
+
+    def handle(event: tuple[Any, ...]) -> None:
+        modem = reference()
+        if modem is not None:
+            modem._handle(event)  # noqa: SLF001 - our own
+
+    return handle
+
+
+@atexit.register
+def _close_all() -> None:
+    """End the threads before the interpreter does."""
+    for modem in list(_open_modems):
+        engine = modem._engine  # noqa: SLF001 - our own
+        if engine is not None:
+            engine.close()

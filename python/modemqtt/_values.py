@@ -1,0 +1,87 @@
+"""The values that a program gives and gets. All are frozen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A received message (``+QMTRECV``)."""
+
+    topic: str
+    """The topic name."""
+    payload: bytes
+    """The payload, bit for bit."""
+    message_id: int
+    """The message id, 1 to 65535; 0 with QoS 0."""
+    client: int
+    """The client index."""
+    timestamp: float
+    """When its last byte was read, in seconds since 1970."""
+    complete: bool
+    """False where the dialect's framing left in doubt where the payload ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """The answer to a command line."""
+
+    lines: tuple[str, ...]
+    """The information responses, in order."""
+    final: str
+    """The final result code, ``OK``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Will:
+    """The message that the server publishes when the client vanishes (``AT+QMTCFG="will"``).
+
+    Topic and payload stand in a command line, so neither may hold a double quote, CR, LF, Ctrl-Z, ESC or NUL; BC660K-GL
+    takes 1 to 256 bytes of each (BC660K-GL MQTT Application Note V1.1, 3.3.1).
+    """
+
+    topic: str
+    """The topic name."""
+    payload: bytes
+    """The payload."""
+    qos: int = 0
+    """The quality of service, 0 to 2."""
+    retain: bool = False
+    """Whether the server keeps it for later subscribers."""
+
+
+@dataclass(frozen=True, slots=True)
+class WireLine:
+    """One line of the wire log. Secrets are masked; of a payload its head and its length are shown."""
+
+    timestamp: float
+    """When, in seconds since 1970."""
+    sent: bool
+    """Whether the host sent it."""
+    text: str
+    """The line, without its end."""
+
+    def __str__(self) -> str:
+        """``> AT+CSQ`` or ``< +CSQ: 20,0``."""
+        return f"{'>' if self.sent else '<'} {self.text}"
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """Counters since the port was opened."""
+
+    bytes_received: int
+    """Bytes read from the port."""
+    bytes_sent: int
+    """Bytes written to the port."""
+    messages: int
+    """Messages received."""
+    messages_dropped: int
+    """Messages that had to go because no one took them from ``receive()``: the oldest beyond 10,000 of a client."""
+    urcs: int
+    """Lines that no one waited for."""
+    wakeups: int
+    """Times that the I/O thread has woken; an idle modem adds none."""
+    callback_errors: int
+    """Callbacks that raised."""

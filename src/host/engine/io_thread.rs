@@ -1,0 +1,224 @@
+//! The thread's loop: requests in, time on, bytes out and in, events away.
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::Receiver;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use super::Pending;
+use super::shared::{Modem, Notice, Shared};
+use super::waker::Wake;
+use crate::call::{Call, Event, Ticket};
+use crate::error::Error;
+use crate::port::{Port, PortError};
+use crate::session::Session;
+
+/// What the program asks the thread for.
+pub(super) enum Request {
+    /// A call.
+    Call {
+        ticket: Ticket,
+        call: Call,
+        timeout: Option<Duration>,
+        pending: Arc<Pending>,
+    },
+}
+
+pub(super) struct IoThread {
+    url: String,
+    port: Port,
+    wake: Wake,
+    requests: Receiver<Request>,
+    session: Session,
+    shared: Arc<Shared>,
+    pending: HashMap<Ticket, Arc<Pending>>,
+    unsent: Vec<u8>,
+}
+
+impl IoThread {
+    pub(super) fn new(
+        url: &str,
+        port: Port,
+        wake: Wake,
+        requests: Receiver<Request>,
+        session: Session,
+        shared: Arc<Shared>,
+    ) -> Self {
+        Self {
+            url: url.to_owned(),
+            port,
+            wake,
+            requests,
+            session,
+            shared,
+            pending: HashMap::new(),
+            unsent: Vec::new(),
+        }
+    }
+
+    pub(super) fn run(mut self) {
+        let end = match self.work() {
+            Ok(()) => Error::Closed,
+            Err(lost) => Error::Port(lost),
+        };
+        self.session.abandon(&end);
+        self.deliver();
+        // From here on a request is refused; one that came in between ends like the others.
+        self.shared.ended(end.clone());
+        while let Ok(Request::Call { pending, .. }) = self.requests.try_recv() {
+            pending.update(|progress| progress.result = Some(Err(end.clone())));
+        }
+        self.shared.flush_log();
+    }
+
+    /// Until the program closes the port, or the port fails.
+    fn work(&mut self) -> Result<(), PortError> {
+        let mut buffer = vec![0; 16 * 1024];
+        loop {
+            self.take_requests();
+            self.session.handle_timeout(Instant::now());
+            self.write()?;
+            self.deliver();
+            if self.shared.closing() {
+                return Ok(());
+            }
+            let (readable, woken) = self.sleep()?;
+            if woken {
+                self.wake.clear();
+            }
+            if readable {
+                match self.port.read(&mut buffer) {
+                    Ok(0) => return Err(PortError::lost(&self.url, None)),
+                    Ok(count) => {
+                        self.shared
+                            .count(|statistics| statistics.bytes_received += count as u64);
+                        self.session.receive(&buffer[..count], Instant::now());
+                    }
+                    Err(error) if is_transient(&error) => {}
+                    Err(error) => return Err(PortError::lost(&self.url, Some(&error))),
+                }
+            }
+        }
+    }
+
+    fn take_requests(&mut self) {
+        while let Ok(Request::Call {
+            ticket,
+            call,
+            timeout,
+            pending,
+        }) = self.requests.try_recv()
+        {
+            self.pending.insert(ticket, pending);
+            self.session.submit(ticket, call, timeout, Instant::now());
+        }
+    }
+
+    fn write(&mut self) -> Result<(), PortError> {
+        while let Some(bytes) = self.session.poll_transmit() {
+            self.unsent.extend(bytes);
+        }
+        let mut written = 0;
+        let result = loop {
+            if written == self.unsent.len() {
+                break Ok(());
+            }
+            match self.port.write(&self.unsent[written..]) {
+                Ok(count) => written += count,
+                Err(error) if is_transient(&error) => break Ok(()),
+                Err(error) => break Err(PortError::lost(&self.url, Some(&error))),
+            }
+        };
+        self.unsent.drain(..written);
+        if written > 0 {
+            self.shared.count(|statistics| statistics.bytes_sent += written as u64);
+        }
+        result
+    }
+
+    /// Sleeps until there is something to do; whether the port can be read, and whether the program has woken us.
+    fn sleep(&mut self) -> Result<(bool, bool), PortError> {
+        let timeout = self.session.next_timeout().map(|at| {
+            // Rounded up: waking before the deadline would be waking for nothing.
+            let rest = at.saturating_duration_since(Instant::now()) + Duration::from_micros(1);
+            Timespec {
+                tv_sec: rest.as_secs().try_into().unwrap_or(i64::MAX),
+                tv_nsec: rest.subsec_nanos().into(),
+            }
+        });
+        let mut wanted = PollFlags::IN;
+        if !self.unsent.is_empty() {
+            wanted |= PollFlags::OUT;
+        }
+        let mut descriptors = [
+            PollFd::from_borrowed_fd(self.port.fd(), wanted),
+            PollFd::from_borrowed_fd(self.wake.fd(), PollFlags::IN),
+        ];
+        match poll(&mut descriptors, timeout.as_ref()) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(PortError::lost(&self.url, Some(&error.into()))),
+        }
+        let readable = PollFlags::IN | PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL;
+        let ready = (
+            descriptors[0].revents().intersects(readable),
+            !descriptors[1].revents().is_empty(),
+        );
+        self.shared.count(|statistics| statistics.wakeups += 1);
+        Ok(ready)
+    }
+
+    /// Hands on what the session has to say.
+    fn deliver(&mut self) {
+        let mut logged = false;
+        while let Some(entry) = self.session.poll_wire() {
+            self.shared.logged(entry);
+            logged = true;
+        }
+        if logged {
+            self.shared.flush_log();
+        }
+        while let Some(event) = self.session.poll_event() {
+            self.handle(event);
+        }
+    }
+
+    fn handle(&mut self, event: Event) {
+        match event {
+            Event::Started(ticket, id) => self.update(ticket, |progress| {
+                progress.started = true;
+                progress.message_id = id.unwrap_or_default();
+            }),
+            Event::Accepted(ticket) => self.update(ticket, |progress| progress.accepted = true),
+            Event::Retransmitting(ticket, times) => self.update(ticket, |progress| progress.retransmissions = times),
+            Event::Ended(ticket, result) => {
+                let Some(pending) = self.pending.remove(&ticket) else {
+                    return;
+                };
+                pending.update(|progress| progress.result = Some(result));
+                if pending.is_publish() {
+                    self.shared.notify(Notice::Delivery(pending));
+                }
+            }
+            Event::Identified(dialect, model) => self.shared.identified(Modem { dialect, model }),
+            Event::Client(client, state) => self.shared.client_changed(client, state),
+            Event::Message(message) => self.shared.message(message),
+            Event::Lost(client, code) => self.shared.notify(Notice::Lost(client, code)),
+            Event::Urc(line) => self.shared.urc(Instant::now(), line),
+            Event::Restarted => self.shared.notify(Notice::Restarted),
+            Event::Reopening(client) => self.shared.notify(Notice::Reopening(client)),
+        }
+    }
+
+    fn update(&self, ticket: Ticket, change: impl FnOnce(&mut super::Progress)) {
+        if let Some(pending) = self.pending.get(&ticket) {
+            pending.update(change);
+        }
+    }
+}
+
+fn is_transient(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
+}

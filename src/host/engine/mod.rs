@@ -1,0 +1,161 @@
+//! The threads: one per modem, which owns the port, moves bytes, time and requests, and knows nothing of AT.
+//!
+//! The thread blocks in `poll` on the port and on a wake-up descriptor, until the next deadline of the session. It
+//! never calls into the program: what it has to say goes to places from which the program takes it.
+
+mod io_thread;
+mod pending;
+mod shared;
+mod waker;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use crossbeam_channel::Sender;
+use modemqtt_at::dialect::{Dialect, Model};
+use parking_lot::Mutex;
+
+use crate::call::{Call, Ticket};
+use crate::error::Error;
+use crate::port::{Port, PortError, PortOptions};
+use crate::session::Session;
+use io_thread::{IoThread, Request};
+pub use pending::{Pending, Progress, PublishState};
+pub use shared::{Inbox, Messages, Modem, Notice, Shared, Stamped, Statistics};
+use waker::Waker;
+
+/// How a modem is opened.
+#[derive(Clone, Debug)]
+pub struct EngineOptions {
+    /// The port's own settings.
+    pub port: PortOptions,
+    /// The model, or `None` to ask the module.
+    pub model: Option<(&'static Dialect, &'static Model)>,
+    /// A file to which the wire log is appended.
+    pub log: Option<std::path::PathBuf>,
+}
+
+/// An open modem.
+#[derive(Debug)]
+pub struct Engine {
+    url: String,
+    shared: Arc<Shared>,
+    requests: Sender<Request>,
+    waker: Waker,
+    last_ticket: AtomicU64,
+    thread: Mutex<Option<JoinHandle<()>>>,
+    /// The process that opened the port: its thread does not exist in a forked child.
+    process: u32,
+}
+
+impl Engine {
+    /// Opens the port and starts the thread. The module has not been spoken to yet: submit [`Call::SetUp`] first.
+    pub fn open(url: &str, options: &EngineOptions) -> Result<Self, PortError> {
+        let port = Port::open(url, &options.port)?;
+        let other = |error: std::io::Error| PortError {
+            url: url.to_owned(),
+            kind: crate::port::PortErrorKind::Other,
+            reason: error.to_string(),
+        };
+        let log = options
+            .log
+            .as_deref()
+            .map(shared::open_log)
+            .transpose()
+            .map_err(other)?;
+        let (waker, wake) = waker::pair().map_err(other)?;
+        // The bound is on what callers submit without waiting; a caller beyond it waits for room.
+        let (requests, receiver) = crossbeam_channel::bounded(4096);
+        let shared = Arc::new(Shared::new(log));
+        let session = Session::new(options.model, options.port.baud_rate);
+        let io = IoThread::new(url, port, wake, receiver, session, Arc::clone(&shared));
+        let name = format!("modemqtt-io-{}", url.rsplit('/').next().unwrap_or(url));
+        let thread = std::thread::Builder::new()
+            .name(name)
+            .spawn(move || io.run())
+            .map_err(other)?;
+        Ok(Self {
+            url: url.to_owned(),
+            shared,
+            requests,
+            waker,
+            last_ticket: AtomicU64::new(0),
+            thread: Mutex::new(Some(thread)),
+            process: std::process::id(),
+        })
+    }
+
+    /// Takes a call. Its end shows in what is returned.
+    pub fn submit(&self, call: Call, timeout: Option<Duration>) -> Result<Arc<Pending>, Error> {
+        self.same_process()?;
+        let ticket = Ticket(self.last_ticket.fetch_add(1, Ordering::Relaxed) + 1);
+        let pending = Arc::new(Pending::new(&call));
+        let request = Request::Call {
+            ticket,
+            call,
+            timeout,
+            pending: Arc::clone(&pending),
+        };
+        if self.requests.send(request).is_err() {
+            return Err(self.shared.end().unwrap_or(Error::Closed));
+        }
+        self.waker.wake();
+        Ok(pending)
+    }
+
+    /// What the thread knows and has put down for the program.
+    pub fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    /// The port as the caller named it.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Whether the port is open.
+    pub fn is_open(&self) -> bool {
+        self.shared.end().is_none()
+    }
+
+    /// Closes the port. Every call under way ends with [`Error::Closed`]. May be called again, and from any thread.
+    pub fn close(&self) {
+        if std::process::id() != self.process {
+            return;
+        }
+        // A full queue is no reason to hang: the thread sees the flag.
+        self.shared.ask_to_close();
+        self.waker.wake();
+        let thread = self.thread.lock().take();
+        if let Some(thread) = thread {
+            // A panic in the thread was reported where it happened.
+            let _ = thread.join();
+        }
+    }
+
+    /// Asks the thread to end, without waiting for it.
+    pub fn close_later(&self) {
+        if std::process::id() == self.process {
+            self.shared.ask_to_close();
+            self.waker.wake();
+        }
+    }
+
+    fn same_process(&self) -> Result<(), Error> {
+        if std::process::id() == self.process {
+            return Ok(());
+        }
+        Err(Error::Usage(format!(
+            "{} was opened by process {}; a forked child opens a modem of its own",
+            self.url, self.process
+        )))
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.close_later();
+    }
+}

@@ -1,0 +1,128 @@
+//! A call under way, seen from the program.
+
+use std::time::{Duration, Instant};
+
+use modemqtt_at::{ClientIndex, MessageId, Qos};
+use parking_lot::{Condvar, Mutex};
+
+use crate::call::{Call, Reply};
+use crate::error::Error;
+
+/// A call under way.
+#[derive(Debug)]
+pub struct Pending {
+    /// Of a publish.
+    message: Option<(ClientIndex, Qos)>,
+    progress: Mutex<Progress>,
+    changed: Condvar,
+}
+
+/// How far a call has come.
+#[derive(Clone, Debug, Default)]
+pub struct Progress {
+    /// It has left the queue.
+    pub started: bool,
+    /// The module has accepted a publish.
+    pub accepted: bool,
+    /// How often the module has sent a publish again.
+    pub retransmissions: i64,
+    /// Its message id.
+    pub message_id: MessageId,
+    /// Its end.
+    pub result: Option<Result<Reply, Error>>,
+}
+
+/// Where a publish stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PublishState {
+    /// It waits for the line or for room in the window.
+    Queued,
+    /// The module has it.
+    Accepted,
+    /// The module has sent it more than once.
+    Retransmitting,
+    /// QoS 0: the module has sent it.
+    Sent,
+    /// The server has acknowledged it.
+    Acknowledged,
+    /// It was not sent, or the module gave up.
+    Failed,
+    /// It may have arrived.
+    Unknown,
+}
+
+impl PublishState {
+    /// The word for it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Accepted => "accepted",
+            Self::Retransmitting => "retransmitting",
+            Self::Sent => "sent",
+            Self::Acknowledged => "acknowledged",
+            Self::Failed => "failed",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+impl Pending {
+    pub(super) fn new(call: &Call) -> Self {
+        let message = match call {
+            Call::Publish { client, qos, .. } => Some((*client, *qos)),
+            _ => None,
+        };
+        Self {
+            message,
+            progress: Mutex::default(),
+            changed: Condvar::new(),
+        }
+    }
+
+    pub(super) fn update(&self, change: impl FnOnce(&mut Progress)) {
+        change(&mut self.progress.lock());
+        self.changed.notify_all();
+    }
+
+    /// The client of a publish.
+    pub fn client(&self) -> Option<ClientIndex> {
+        self.message.map(|(client, _)| client)
+    }
+
+    /// Whether it is a publish.
+    pub fn is_publish(&self) -> bool {
+        self.message.is_some()
+    }
+
+    /// How far it has come.
+    pub fn progress(&self) -> Progress {
+        self.progress.lock().clone()
+    }
+
+    /// Waits until `done` or for that long; whether it was done.
+    pub fn wait(&self, done: impl Fn(&Progress) -> bool, at_most: Duration) -> bool {
+        let deadline = Instant::now() + at_most;
+        let mut progress = self.progress.lock();
+        while !done(&progress) {
+            if self.changed.wait_until(&mut progress, deadline).timed_out() {
+                return done(&progress);
+            }
+        }
+        true
+    }
+
+    /// Where a publish stands. What was sent and has no final result may have arrived: that is unknown, not failed.
+    pub fn publish_state(&self) -> PublishState {
+        let progress = self.progress.lock();
+        match &progress.result {
+            None if progress.retransmissions > 0 => PublishState::Retransmitting,
+            None if progress.accepted => PublishState::Accepted,
+            None => PublishState::Queued,
+            Some(Ok(_)) if self.message.is_some_and(|(_, qos)| qos == Qos::AtMostOnce) => PublishState::Sent,
+            Some(Ok(_)) => PublishState::Acknowledged,
+            Some(Err(Error::Usage(_) | Error::Command { .. } | Error::Operation { .. })) => PublishState::Failed,
+            Some(Err(_)) if progress.started => PublishState::Unknown,
+            Some(Err(_)) => PublishState::Failed,
+        }
+    }
+}

@@ -1,0 +1,416 @@
+//! The engine, as Python sees it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, RecvTimeoutError};
+use modemqtt_at::dialect;
+use modemqtt_host::call::{Call, Message, Secret};
+use modemqtt_host::engine::{self, EngineOptions, Notice, Stamped};
+use modemqtt_host::error::Error;
+use modemqtt_host::port::{FlowControl, PortOptions};
+use pyo3::IntoPyObjectExt;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict, PyList};
+
+use crate::options::{client, options, port, qos};
+use crate::pending::{Pending, seconds};
+use crate::{civil, errors};
+
+/// How many events are handed to Python at once.
+const BATCH: usize = 256;
+
+/// An open modem: the port, its thread, and what it has put down.
+#[pyclass(frozen, module = "modemqtt._core")]
+pub(crate) struct Engine {
+    engine: engine::Engine,
+}
+
+#[pymethods]
+impl Engine {
+    /// Opens a port. The module has not been spoken to before `set_up()`.
+    #[new]
+    #[pyo3(signature = (port, *, model, baudrate, flow_control, log))]
+    fn new(
+        py: Python<'_>,
+        port: &str,
+        model: Option<&str>,
+        baudrate: i64,
+        flow_control: &str,
+        log: Option<PathBuf>,
+    ) -> PyResult<Self> {
+        let model = model.map(|name| known_model(py, name)).transpose()?;
+        let rate = u32::try_from(baudrate)
+            .ok()
+            .filter(|rate| *rate > 0)
+            .ok_or_else(|| errors::usage(py, format!("baudrate: {baudrate} is none; 115200 or 9600 are usual")))?;
+        let flow_control = match flow_control {
+            "none" => FlowControl::None,
+            "xonxoff" => FlowControl::Software,
+            "rtscts" => FlowControl::Hardware,
+            other => {
+                let message = format!("flow_control: {other:?} is none; \"none\", \"rtscts\" and \"xonxoff\" are");
+                return Err(errors::usage(py, message));
+            }
+        };
+        let options = EngineOptions {
+            port: PortOptions {
+                baud_rate: rate,
+                flow_control,
+            },
+            model,
+            log,
+        };
+        let engine = py
+            .detach(|| engine::Engine::open(port, &options))
+            .map_err(|error| errors::raise(py, &Error::Port(error), None))?;
+        Ok(Self { engine })
+    }
+
+    /// Finds the module, turns its echo off and asks for its model.
+    #[pyo3(signature = (*, timeout=None))]
+    fn set_up(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<Pending> {
+        self.submit(py, Call::SetUp, timeout)
+    }
+
+    /// One command line.
+    #[pyo3(signature = (line, *, timeout=None))]
+    fn command(&self, py: Python<'_>, line: String, timeout: Option<f64>) -> PyResult<Pending> {
+        self.submit(py, Call::Command { line }, timeout)
+    }
+
+    /// Changes options of a client.
+    #[pyo3(signature = (index, values, *, timeout=None))]
+    fn configure(
+        &self,
+        py: Python<'_>,
+        index: i64,
+        values: &Bound<'_, PyDict>,
+        timeout: Option<f64>,
+    ) -> PyResult<Pending> {
+        let call = Call::Configure {
+            client: client(py, index)?,
+            options: options(py, values)?,
+        };
+        self.submit(py, call, timeout)
+    }
+
+    /// Reads the options of a client.
+    #[pyo3(signature = (index, *, timeout=None))]
+    fn configuration(&self, py: Python<'_>, index: i64, timeout: Option<f64>) -> PyResult<Pending> {
+        self.submit(
+            py,
+            Call::Configuration {
+                client: client(py, index)?,
+            },
+            timeout,
+        )
+    }
+
+    /// Opens the network connection of a client.
+    #[pyo3(signature = (index, host, number, *, timeout=None))]
+    fn open_network(
+        &self,
+        py: Python<'_>,
+        index: i64,
+        host: String,
+        number: i64,
+        timeout: Option<f64>,
+    ) -> PyResult<Pending> {
+        let call = Call::Open {
+            client: client(py, index)?,
+            host,
+            port: port(py, number)?,
+        };
+        self.submit(py, call, timeout)
+    }
+
+    /// Sends the MQTT CONNECT.
+    #[pyo3(signature = (index, client_id, username, password, *, timeout=None))]
+    fn connect(
+        &self,
+        py: Python<'_>,
+        index: i64,
+        client_id: String,
+        username: Option<String>,
+        password: Option<String>,
+        timeout: Option<f64>,
+    ) -> PyResult<Pending> {
+        let call = Call::Connect {
+            client: client(py, index)?,
+            client_id,
+            username,
+            password: password.map(Secret),
+        };
+        self.submit(py, call, timeout)
+    }
+
+    /// Sends the MQTT DISCONNECT.
+    #[pyo3(signature = (index, *, timeout=None))]
+    fn disconnect(&self, py: Python<'_>, index: i64, timeout: Option<f64>) -> PyResult<Pending> {
+        self.submit(
+            py,
+            Call::Disconnect {
+                client: client(py, index)?,
+            },
+            timeout,
+        )
+    }
+
+    /// Closes the network connection of a client.
+    #[pyo3(signature = (index, *, timeout=None))]
+    fn close_network(&self, py: Python<'_>, index: i64, timeout: Option<f64>) -> PyResult<Pending> {
+        self.submit(
+            py,
+            Call::Close {
+                client: client(py, index)?,
+            },
+            timeout,
+        )
+    }
+
+    /// Subscribes to topics.
+    #[pyo3(signature = (index, topics, *, timeout=None))]
+    fn subscribe(
+        &self,
+        py: Python<'_>,
+        index: i64,
+        topics: Vec<(String, i64)>,
+        timeout: Option<f64>,
+    ) -> PyResult<Pending> {
+        let topics = topics.into_iter().map(|(topic, level)| Ok((topic, qos(py, level)?)));
+        let call = Call::Subscribe {
+            client: client(py, index)?,
+            topics: topics.collect::<PyResult<_>>()?,
+        };
+        self.submit(py, call, timeout)
+    }
+
+    /// Ends subscriptions.
+    #[pyo3(signature = (index, topics, *, timeout=None))]
+    fn unsubscribe(&self, py: Python<'_>, index: i64, topics: Vec<String>, timeout: Option<f64>) -> PyResult<Pending> {
+        self.submit(
+            py,
+            Call::Unsubscribe {
+                client: client(py, index)?,
+                topics,
+            },
+            timeout,
+        )
+    }
+
+    /// Publishes a message.
+    #[expect(clippy::too_many_arguments, reason = "Python names them")]
+    #[pyo3(signature = (index, topic, payload, level, retain, *, timeout=None))]
+    fn publish(
+        &self,
+        py: Python<'_>,
+        index: i64,
+        topic: String,
+        payload: Vec<u8>,
+        level: i64,
+        retain: bool,
+        timeout: Option<f64>,
+    ) -> PyResult<Pending> {
+        let call = Call::Publish {
+            client: client(py, index)?,
+            topic,
+            payload,
+            qos: qos(py, level)?,
+            retain,
+        };
+        self.submit(py, call, timeout)
+    }
+
+    /// The next message of a client, or `None` when the time is up.
+    #[pyo3(signature = (index, timeout=None))]
+    fn next_message<'py>(
+        &self,
+        py: Python<'py>,
+        index: i64,
+        timeout: Option<f64>,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let inbox = self.engine.shared().messages(client(py, index)?);
+        match self.next(py, inbox.receiver(), seconds(py, timeout)?)? {
+            Some(stamped) => message(py, &message_class(py)?, &stamped).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The next line that no one waited for, or `None` when the time is up.
+    #[pyo3(signature = (timeout=None))]
+    fn next_urc(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<Option<String>> {
+        let next = self.next(py, self.engine.shared().urcs().receiver(), seconds(py, timeout)?)?;
+        Ok(next.map(|stamped| stamped.value))
+    }
+
+    /// From now on events are put down for `next_events()`.
+    fn listen(&self) {
+        self.engine.shared().listen();
+    }
+
+    /// The events that have come, as tuples of a name and its values; empty when the time is up, `None` when the modem
+    /// is closed and all were taken.
+    #[pyo3(signature = (timeout=None))]
+    fn next_events<'py>(&self, py: Python<'py>, timeout: Option<f64>) -> PyResult<Option<Bound<'py, PyList>>> {
+        let receiver = self.engine.shared().notices().receiver();
+        let first = civil::wait(py, seconds(py, timeout)?, |at_most| {
+            match receiver.recv_timeout(at_most) {
+                Ok(notice) => Some(Some(notice)),
+                Err(RecvTimeoutError::Disconnected) => Some(None),
+                Err(RecvTimeoutError::Timeout) => None,
+            }
+        })?;
+        let first = match first {
+            None => return Ok(Some(PyList::empty(py))),
+            Some(None) => return Ok(None),
+            Some(Some(first)) => first,
+        };
+        let class = message_class(py)?;
+        let events = PyList::empty(py);
+        let lost = self.engine.shared().take_overflow();
+        let overflow = (lost > 0).then_some(Notice::Overflow(lost));
+        let notices = overflow
+            .into_iter()
+            .chain([first])
+            .chain(receiver.try_iter().take(BATCH));
+        for notice in notices {
+            events.append(self.event(py, &class, notice)?)?;
+        }
+        Ok(Some(events))
+    }
+
+    /// Closes the port and waits for the thread.
+    fn close(&self, py: Python<'_>) {
+        py.detach(|| self.engine.close());
+    }
+
+    /// Has the thread close the port, without waiting for it.
+    fn close_later(&self) {
+        self.engine.close_later();
+    }
+
+    /// Whether the port is open.
+    #[getter]
+    fn is_open(&self) -> bool {
+        self.engine.is_open()
+    }
+
+    /// The model and the dialect of the module, once it was set up.
+    #[getter]
+    fn model(&self) -> Option<(&'static str, &'static str)> {
+        self.engine
+            .shared()
+            .modem()
+            .map(|modem| (modem.model.name, modem.dialect.name))
+    }
+
+    /// Where a client stands.
+    fn client_state(&self, py: Python<'_>, index: i64) -> PyResult<&'static str> {
+        Ok(self.engine.shared().client_state(client(py, index)?).word())
+    }
+
+    /// The last lines of the wire log, oldest first: time, whether the host sent it, text.
+    fn wire(&self, at_most: usize) -> Vec<(f64, bool, String)> {
+        let lines = self.engine.shared().wire(at_most);
+        lines
+            .into_iter()
+            .map(|line| (line.timestamp, line.value.sent, line.value.text))
+            .collect()
+    }
+
+    /// Counters since the port was opened.
+    fn statistics<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let statistics = self.engine.shared().statistics();
+        let counters = PyDict::new(py);
+        counters.set_item("bytes_received", statistics.bytes_received)?;
+        counters.set_item("bytes_sent", statistics.bytes_sent)?;
+        counters.set_item("messages", statistics.messages)?;
+        counters.set_item("messages_dropped", statistics.messages_dropped)?;
+        counters.set_item("urcs", statistics.urcs)?;
+        counters.set_item("wakeups", statistics.wakeups)?;
+        Ok(counters)
+    }
+}
+
+impl Engine {
+    fn submit(&self, py: Python<'_>, call: Call, timeout: Option<f64>) -> PyResult<Pending> {
+        let timeout = seconds(py, timeout)?;
+        let shared = self.engine.shared();
+        let pending = py
+            .detach(|| self.engine.submit(call, timeout))
+            .map_err(|error| errors::raise(py, &error, Some(shared)))?;
+        Ok(Pending::new(pending, Arc::clone(shared)))
+    }
+
+    fn next<T: Send>(&self, py: Python<'_>, receiver: &Receiver<T>, timeout: Option<Duration>) -> PyResult<Option<T>> {
+        let next = civil::wait(py, timeout, |at_most| match receiver.recv_timeout(at_most) {
+            Ok(value) => Some(Ok(value)),
+            Err(RecvTimeoutError::Disconnected) => Some(Err(self.engine.shared().end().unwrap_or(Error::Closed))),
+            Err(RecvTimeoutError::Timeout) => None,
+        })?;
+        next.transpose()
+            .map_err(|error| errors::raise(py, &error, Some(self.engine.shared())))
+    }
+
+    fn event<'py>(&self, py: Python<'py>, class: &Bound<'py, PyAny>, notice: Notice) -> PyResult<Bound<'py, PyAny>> {
+        match notice {
+            Notice::Message(stamped) => ("message", message(py, class, &stamped)?).into_bound_py_any(py),
+            Notice::Lost(client, code) => {
+                let error = Error::ConnectionLost { client, code };
+                ("lost", client.0, errors::raise(py, &error, Some(self.engine.shared()))).into_bound_py_any(py)
+            }
+            Notice::Urc(line) => ("urc", line).into_bound_py_any(py),
+            Notice::Restarted => ("restarted",).into_bound_py_any(py),
+            Notice::Delivery(pending) => {
+                let client = pending.client().map(|client| client.0);
+                let shared = Arc::clone(self.engine.shared());
+                ("delivery", client, Pending::new(pending, shared)).into_bound_py_any(py)
+            }
+            Notice::Overflow(lost) => ("overflow", lost).into_bound_py_any(py),
+            Notice::Reopening(client) => ("reopening", client.0).into_bound_py_any(py),
+        }
+    }
+}
+
+fn known_model(py: Python<'_>, name: &str) -> PyResult<(&'static dialect::Dialect, &'static dialect::Model)> {
+    dialect::of_model(name).ok_or_else(|| {
+        let known: Vec<_> = dialect::models().map(|(_, model)| model.name).collect();
+        errors::usage(
+            py,
+            format!(
+                "model: {name:?} is not known; known are {}, and \"auto\" asks the module",
+                known.join(", ")
+            ),
+        )
+    })
+}
+
+fn message_class(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+    py.import("modemqtt._values")?.getattr("Message")
+}
+
+fn message<'py>(
+    py: Python<'py>,
+    class: &Bound<'py, PyAny>,
+    stamped: &Stamped<Arc<Message>>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let message = &stamped.value;
+    class.call1((
+        &message.topic,
+        PyBytes::new(py, &message.payload),
+        message.message_id.0,
+        message.client.0,
+        stamped.timestamp,
+        message.complete,
+    ))
+}
+
+/// Every model with its dialect.
+#[pyfunction]
+pub(crate) fn models() -> Vec<(&'static str, &'static str)> {
+    dialect::models()
+        .map(|(dialect, model)| (model.name, dialect.name))
+        .collect()
+}

@@ -1,0 +1,87 @@
+//! Errors of the host as the exceptions of `modemqtt.exceptions`, raised by import: classes made here could not carry
+//! attributes under the stable ABI of Python 3.10.
+
+use modemqtt_at::Operation;
+use modemqtt_host::engine::{Shared, Stamped};
+use modemqtt_host::error::Error;
+use modemqtt_host::trace::Entry;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple};
+
+/// How many lines of the wire log an exception carries.
+const LINES: usize = 12;
+
+/// The exception for an error, with the last lines of the wire.
+pub(crate) fn raise(py: Python<'_>, error: &Error, shared: Option<&Shared>) -> PyErr {
+    build(py, error, shared).unwrap_or_else(|failure| failure)
+}
+
+fn build(py: Python<'_>, error: &Error, shared: Option<&Shared>) -> PyResult<PyErr> {
+    let attributes = PyDict::new(py);
+    let class = match error {
+        Error::Usage(_) => "UsageError",
+        Error::Port(_) | Error::Closed => "PortError",
+        Error::Timeout { .. } => "ResponseTimeout",
+        Error::Command { command, refusal } => {
+            attributes.set_item("command", command)?;
+            attributes.set_item("code", refusal.code())?;
+            attributes.set_item("name", refusal.name())?;
+            "CommandError"
+        }
+        Error::Operation {
+            operation,
+            result,
+            name,
+            return_code,
+            ..
+        } => {
+            attributes.set_item("operation", operation.word())?;
+            attributes.set_item("result", result)?;
+            attributes.set_item("name", name)?;
+            if *operation == Operation::Connect {
+                attributes.set_item("return_code", return_code.map(|code| code.0))?;
+            }
+            class_of(*operation)
+        }
+        Error::ConnectionLost { code, .. } => {
+            attributes.set_item("code", code.0)?;
+            attributes.set_item("name", code.name())?;
+            "ConnectionLost"
+        }
+        Error::Restarted => "ModuleRestarted",
+        Error::Protocol { expected, line } => {
+            attributes.set_item("expected", expected)?;
+            attributes.set_item("line", line)?;
+            "ProtocolError"
+        }
+    };
+    if let Some(shared) = shared.filter(|_| !matches!(error, Error::Usage(_))) {
+        let lines = shared.wire(LINES);
+        attributes.set_item("wire", PyTuple::new(py, lines.iter().map(shown))?)?;
+    }
+    let class = py.import("modemqtt.exceptions")?.getattr(class)?;
+    Ok(PyErr::from_value(class.call((error.to_string(),), Some(&attributes))?))
+}
+
+/// One line of the wire log.
+pub(crate) fn shown(line: &Stamped<Entry>) -> String {
+    let arrow = if line.value.sent { '>' } else { '<' };
+    format!("{arrow} {}", line.value.text)
+}
+
+fn class_of(operation: Operation) -> &'static str {
+    match operation {
+        Operation::Open => "OpenError",
+        Operation::Close => "CloseError",
+        Operation::Connect => "ConnectError",
+        Operation::Disconnect => "DisconnectError",
+        Operation::Subscribe => "SubscribeError",
+        Operation::Unsubscribe => "UnsubscribeError",
+        Operation::Publish => "PublishError",
+    }
+}
+
+/// A `UsageError`.
+pub(crate) fn usage(py: Python<'_>, message: impl Into<String>) -> PyErr {
+    raise(py, &Error::Usage(message.into()), None)
+}

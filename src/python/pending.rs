@@ -1,0 +1,119 @@
+//! A call under way, as Python sees it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use modemqtt_host::call::Reply;
+use modemqtt_host::engine::{self, Shared};
+use modemqtt_host::error::Error;
+use pyo3::IntoPyObjectExt;
+use pyo3::prelude::*;
+use pyo3::types::{PyList, PyTuple};
+
+use crate::{civil, errors};
+
+/// A call under way.
+#[pyclass(frozen, module = "modemqtt._core")]
+pub(crate) struct Pending {
+    pending: Arc<engine::Pending>,
+    shared: Arc<Shared>,
+}
+
+impl Pending {
+    pub(crate) fn new(pending: Arc<engine::Pending>, shared: Arc<Shared>) -> Self {
+        Self { pending, shared }
+    }
+
+    fn until(
+        &self,
+        py: Python<'_>,
+        timeout: Option<f64>,
+        done: impl Fn(&engine::Progress) -> bool + Send + Sync + Copy,
+    ) -> PyResult<bool> {
+        let timeout = seconds(py, timeout)?;
+        let waited = civil::wait(py, timeout, |at_most| {
+            let done = self.pending.wait(done, at_most);
+            // A call that was handed over as the thread ended has no one left to answer it.
+            (done || self.shared.end().is_some()).then_some(())
+        })?;
+        Ok(waited.is_some())
+    }
+}
+
+#[pymethods]
+impl Pending {
+    /// The result, or its exception. After `timeout` seconds without one: `ResponseTimeout`.
+    #[pyo3(signature = (timeout=None))]
+    fn wait<'py>(&self, py: Python<'py>, timeout: Option<f64>) -> PyResult<Bound<'py, PyAny>> {
+        let done = self.until(py, timeout, |progress| progress.result.is_some())?;
+        let result = match self.pending.progress().result {
+            Some(result) => result,
+            None if done => Err(self.shared.end().unwrap_or(Error::Closed)),
+            None => Err(Error::Timeout {
+                command: "the call".to_owned(),
+                awaited: "result",
+                waited: seconds(py, timeout)?.unwrap_or_default(),
+            }),
+        };
+        match result {
+            Ok(reply) => translate(py, reply),
+            Err(error) => Err(errors::raise(py, &error, Some(&self.shared))),
+        }
+    }
+
+    /// Waits until the call has left the queue.
+    fn wait_started(&self, py: Python<'_>) -> PyResult<()> {
+        self.until(py, None, |progress| progress.started || progress.result.is_some())
+            .map(drop)
+    }
+
+    /// Whether the call has ended.
+    #[getter]
+    fn done(&self) -> bool {
+        self.pending.progress().result.is_some()
+    }
+
+    /// Where a publish stands.
+    #[getter]
+    fn state(&self) -> &'static str {
+        self.pending.publish_state().word()
+    }
+
+    /// How often the module has sent a publish again.
+    #[getter]
+    fn retransmissions(&self) -> i64 {
+        self.pending.progress().retransmissions
+    }
+
+    /// The message id, 0 before there is one.
+    #[getter]
+    fn message_id(&self) -> u16 {
+        self.pending.progress().message_id.0
+    }
+}
+
+fn translate(py: Python<'_>, reply: Reply) -> PyResult<Bound<'_, PyAny>> {
+    match reply {
+        Reply::Done | Reply::Published => Ok(py.None().into_bound(py)),
+        Reply::Response { lines } => Ok(PyTuple::new(py, lines)?.into_any()),
+        Reply::Granted(granted) => Ok(PyList::new(py, granted)?.into_any()),
+        Reply::Configuration(values) => {
+            let values = values.into_iter().map(|(key, value)| (key.name(), value));
+            PyList::new(py, values)?.into_bound_py_any(py)
+        }
+    }
+}
+
+/// A time in seconds; `None` for no limit.
+pub(crate) fn seconds(py: Python<'_>, timeout: Option<f64>) -> PyResult<Option<Duration>> {
+    let Some(seconds) = timeout else { return Ok(None) };
+    if seconds.is_infinite() && seconds > 0.0 {
+        return Ok(None);
+    }
+    Duration::try_from_secs_f64(seconds).map(Some).map_err(|_| {
+        errors::usage(
+            py,
+            format!("timeout: {seconds} is no time; give seconds from 0 on, or None"),
+        )
+    })
+}

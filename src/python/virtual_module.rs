@@ -1,0 +1,210 @@
+//! The virtual module and the broker, as Python sees them.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use modemqtt_virtual::broker::{self, BrokerError, BrokerOptions, QoS};
+use modemqtt_virtual::{self as core, Fault, Options, VirtualError};
+use pyo3::exceptions::PyOSError;
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+
+use crate::errors;
+
+/// A virtual module on a port of its own.
+#[pyclass(frozen, module = "modemqtt._core")]
+pub(crate) struct VirtualModem {
+    modem: core::VirtualModem,
+}
+
+#[pymethods]
+impl VirtualModem {
+    /// Starts it.
+    #[expect(clippy::needless_pass_by_value, reason = "extracted from Python as owned strings")]
+    #[new]
+    #[pyo3(signature = (model, *, link, listen, baudrate, seed, faults))]
+    fn new(
+        py: Python<'_>,
+        model: String,
+        link: Option<PathBuf>,
+        listen: Option<String>,
+        baudrate: Option<u32>,
+        seed: u64,
+        faults: Vec<String>,
+    ) -> PyResult<Self> {
+        let faults = faults.iter().map(|name| fault(py, name)).collect::<PyResult<_>>()?;
+        let options = Options {
+            model,
+            link,
+            listen,
+            baudrate,
+            seed,
+            faults,
+        };
+        let started = py
+            .detach(|| core::VirtualModem::start(options))
+            .map_err(|error| failure(py, &error))?;
+        Ok(Self { modem: started })
+    }
+
+    /// What a host opens.
+    #[getter]
+    fn port(&self) -> &str {
+        self.modem.port()
+    }
+
+    /// The model.
+    #[getter]
+    fn model(&self) -> &'static str {
+        self.modem.model()
+    }
+
+    /// Ends it.
+    fn close(&self, py: Python<'_>) {
+        py.detach(|| self.modem.close());
+    }
+
+    /// Restarts it, as a loss of power would.
+    fn restart(&self, py: Python<'_>) {
+        py.detach(|| self.modem.restart());
+    }
+
+    /// Takes its network away or gives it back.
+    fn network(&self, py: Python<'_>, up: bool) {
+        py.detach(|| self.modem.network(up));
+    }
+
+    /// What `AT+CSQ` answers.
+    fn set_signal(&self, py: Python<'_>, rssi: u8, ber: u8) {
+        py.detach(|| self.modem.set_signal(rssi, ber));
+    }
+
+    /// Misbehaves from now on.
+    fn inject(&self, py: Python<'_>, name: &str) -> PyResult<()> {
+        let fault = fault(py, name)?;
+        py.detach(|| self.modem.inject(fault));
+        Ok(())
+    }
+}
+
+/// The in-process broker.
+#[pyclass(frozen, module = "modemqtt._core")]
+pub(crate) struct Broker {
+    broker: broker::Broker,
+}
+
+#[pymethods]
+impl Broker {
+    /// Starts it.
+    #[new]
+    #[pyo3(signature = (*, port))]
+    fn new(py: Python<'_>, port: u16) -> PyResult<Self> {
+        let options = BrokerOptions {
+            port,
+            ..BrokerOptions::default()
+        };
+        let broker = py
+            .detach(|| broker::Broker::start(options))
+            .map_err(|error| broker_failure(py, &error))?;
+        Ok(Self { broker })
+    }
+
+    /// The address it listens on.
+    #[getter]
+    fn host(&self) -> &'static str {
+        self.broker.host()
+    }
+
+    /// The TCP port it listens on.
+    #[getter]
+    fn port(&self) -> u16 {
+        self.broker.port()
+    }
+
+    /// What was published to it: topic, payload, QoS, retain, client id.
+    #[expect(clippy::type_complexity, reason = "a tuple is what Python takes apart")]
+    fn messages<'py>(&self, py: Python<'py>) -> PyResult<Vec<(String, Bound<'py, PyBytes>, u8, bool, Option<String>)>> {
+        let messages = py
+            .detach(|| self.broker.messages())
+            .map_err(|error| broker_failure(py, &error))?;
+        let values = messages.into_iter().map(|message| {
+            let payload = PyBytes::new(py, &message.payload);
+            (
+                message.topic.to_string(),
+                payload,
+                message.qos as u8,
+                message.retain,
+                message.client_id,
+            )
+        });
+        Ok(values.collect())
+    }
+
+    /// The client ids that are connected.
+    fn clients(&self, py: Python<'_>) -> PyResult<Vec<String>> {
+        self.call(py, broker::Broker::clients)
+    }
+
+    /// Publishes as if a client had.
+    fn publish(&self, py: Python<'_>, topic: String, payload: Vec<u8>, qos: u8, retain: bool) -> PyResult<()> {
+        let qos = QoS::from_u8(qos).map_err(|_| errors::usage(py, format!("qos: {qos} is none; 0, 1 and 2 are")))?;
+        self.call(py, |broker| broker.publish(topic, payload, qos, retain))
+    }
+
+    /// Answers every CONNECT with that return code; `None` accepts again.
+    fn refuse(&self, py: Python<'_>, return_code: Option<u8>) -> PyResult<()> {
+        self.call(py, |broker| broker.refuse(return_code))
+    }
+
+    /// Sends no acknowledgement while it is on.
+    fn withhold_acks(&self, py: Python<'_>, on: bool) -> PyResult<()> {
+        self.call(py, |broker| broker.withhold_acks(on))
+    }
+
+    /// Cuts every connection.
+    fn drop_clients(&self, py: Python<'_>) -> PyResult<()> {
+        self.call(py, broker::Broker::drop_clients)
+    }
+
+    /// Ends it.
+    fn close(&self, py: Python<'_>) {
+        py.detach(|| self.broker.close());
+    }
+}
+
+impl Broker {
+    fn call<T: Send>(
+        &self,
+        py: Python<'_>,
+        call: impl FnOnce(&broker::Broker) -> Result<T, BrokerError> + Send,
+    ) -> PyResult<T> {
+        py.detach(|| call(&self.broker))
+            .map_err(|error| broker_failure(py, &error))
+    }
+}
+
+/// The names of every fault.
+#[pyfunction]
+pub(crate) fn fault_names() -> Vec<&'static str> {
+    Fault::ALL.map(Fault::name).to_vec()
+}
+
+fn fault(py: Python<'_>, name: &str) -> PyResult<Fault> {
+    Fault::from_str(name).map_err(|error| errors::usage(py, error.to_string()))
+}
+
+fn failure(py: Python<'_>, error: &VirtualError) -> PyErr {
+    match error {
+        VirtualError::UnknownModel(_) | VirtualError::Baudrate | VirtualError::LinkToTcp(_) => {
+            errors::usage(py, error.to_string())
+        }
+        _ => PyOSError::new_err(error.to_string()),
+    }
+}
+
+fn broker_failure(py: Python<'_>, error: &BrokerError) -> PyErr {
+    match error {
+        BrokerError::Request(_) => errors::usage(py, error.to_string()),
+        _ => PyOSError::new_err(error.to_string()),
+    }
+}

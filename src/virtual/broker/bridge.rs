@@ -1,0 +1,492 @@
+//! The module's side of MQTT: one client session over one TCP connection, without the connection.
+//!
+//! Bytes from the broker in, bytes for it and events out, the clock an argument. Packet identifiers are the host's choice, because the
+//! AT commands carry them. Whatever a broker sends, memory stays bounded: one packet in the decoder, at most 65,535 identifiers of
+//! unfinished QoS 2 messages, and the operations that the host has started.
+
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use modemqtt_at::{Operation, Version};
+
+use super::wire::{
+    self, Connack, Connect, ConnectReturnCode, Decoder, LastWill, Packet, Pid, Protocol, Publish, QoS, QosPid, Suback,
+    Subscribe, SubscribeReturnCode, TopicFilter, TopicName, Unsubscribe, WireError,
+};
+
+#[cfg(test)]
+mod tests;
+
+/// What a packet of the fixed header's DUP flag looks like (MQTT 3.1.1 section 3.3.1.1).
+const DUP: u8 = 0b1000;
+
+/// What CONNECT says.
+#[derive(Clone, Debug)]
+pub struct Credentials {
+    /// The version of MQTT.
+    pub version: Version,
+    /// The client identifier, perhaps empty.
+    pub client_id: String,
+    /// The user name.
+    pub username: Option<String>,
+    /// The password.
+    pub password: Option<String>,
+    /// Whether the server forgets the client's session.
+    pub clean_session: bool,
+    /// Seconds between signs of life; 0 for none.
+    pub keep_alive: u16,
+    /// What the server publishes when the client vanishes.
+    pub will: Option<LastWill>,
+}
+
+/// How long a packet may stay unacknowledged, and how often it is sent again: `QMTCFG="timeout"`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Patience {
+    /// `<pkt_timeout>`.
+    pub timeout: Duration,
+    /// `<retry_times>`.
+    pub retries: u32,
+}
+
+/// What the broker, or its silence, brought about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// CONNACK, with its return code.
+    Connack(u8),
+    /// No CONNACK in time.
+    ConnackMissing,
+    /// An operation was acknowledged; a subscription with the granted QoS, or 128, for each topic.
+    Acknowledged(Operation, u16, Vec<u8>),
+    /// A packet was sent again, so many times by now.
+    Retransmitted(Operation, u16, u32),
+    /// An operation was given up.
+    Failed(Operation, u16),
+    /// A message arrived; its identifier is 0 with QoS 0.
+    Message {
+        /// The packet identifier.
+        id: u16,
+        /// The topic.
+        topic: TopicName,
+        /// The payload.
+        payload: Bytes,
+    },
+    /// No PINGRESP in time.
+    PingMissing,
+    /// The broker does not speak MQTT, or not to a client.
+    Broken(String),
+}
+
+/// Why an operation cannot begin.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BridgeError {
+    /// An identifier must be unique among those in flight (MQTT 3.1.1 section 2.3.1).
+    #[error("the packet identifier is in use")]
+    IdentifierInUse,
+    /// Identifiers begin with 1 (MQTT 3.1.1 section 2.3.1).
+    #[error("a packet identifier must not be 0")]
+    IdentifierZero,
+    /// The codec cannot make a packet of it.
+    #[error(transparent)]
+    Wire(#[from] WireError),
+}
+
+/// How far a session has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Nothing has been sent.
+    Initial,
+    /// CONNECT has been sent.
+    Connecting,
+    /// CONNACK has accepted it.
+    Connected,
+    /// DISCONNECT has been sent, or the connection has failed.
+    Over,
+}
+
+/// One session.
+#[derive(Debug)]
+pub struct Session {
+    phase: Phase,
+    decoder: Decoder,
+    version: Version,
+    patience: Patience,
+    connack_due: Option<Instant>,
+    keep_alive: Option<Duration>,
+    last_sent: Instant,
+    pingresp_due: Option<Instant>,
+    in_flight: BTreeMap<u16, InFlight>,
+    /// Identifiers of QoS 2 messages that were handed on and whose PUBREL is due.
+    received: BTreeSet<u16>,
+    output: Vec<u8>,
+    events: VecDeque<Event>,
+}
+
+#[derive(Debug)]
+struct InFlight {
+    operation: Operation,
+    awaits: Awaits,
+    /// What is sent again.
+    packet: Vec<u8>,
+    patience: Patience,
+    due: Instant,
+    times: u32,
+}
+
+/// The packet that takes an operation further.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Awaits {
+    Suback,
+    Unsuback,
+    Puback,
+    Pubrec,
+    Pubcomp,
+}
+
+impl Session {
+    /// A session over a new connection, which takes packets of at most so many bytes.
+    pub fn new(packet_limit: usize, now: Instant) -> Self {
+        Self {
+            phase: Phase::Initial,
+            decoder: Decoder::new(packet_limit),
+            version: Version::V311,
+            patience: Patience {
+                timeout: Duration::ZERO,
+                retries: 0,
+            },
+            connack_due: None,
+            keep_alive: None,
+            last_sent: now,
+            pingresp_due: None,
+            in_flight: BTreeMap::new(),
+            received: BTreeSet::new(),
+            output: Vec::new(),
+            events: VecDeque::new(),
+        }
+    }
+
+    /// How far it has come.
+    pub const fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    /// How many operations of that kind await their acknowledgement.
+    pub fn in_flight(&self, operation: Operation) -> usize {
+        self.in_flight
+            .values()
+            .filter(|other| other.operation == operation)
+            .count()
+    }
+
+    /// Sends CONNECT. It is never sent again: a second one is a violation of the protocol (MQTT 3.1.1 section 3.1).
+    pub fn connect(&mut self, with: Credentials, patience: Patience, now: Instant) -> Result<(), BridgeError> {
+        let mut connect = Connect::new(with.client_id.as_str().into(), with.keep_alive);
+        connect.protocol = match with.version {
+            Version::V31 => Protocol::V310,
+            Version::V311 => Protocol::V311,
+        };
+        connect.clean_session = with.clean_session;
+        connect.last_will = with.will;
+        connect.username = with.username.map(|name| name.as_str().into());
+        connect.password = with.password.map(|password| Bytes::from(password.into_bytes()));
+        let packet = wire::encode(&connect.into())?;
+        self.version = with.version;
+        self.patience = patience;
+        self.keep_alive = (with.keep_alive > 0).then(|| Duration::from_secs(with.keep_alive.into()));
+        self.connack_due = Some(now + patience.timeout);
+        self.phase = Phase::Connecting;
+        self.send(&packet, now);
+        Ok(())
+    }
+
+    /// Sends DISCONNECT. What is in flight is forgotten.
+    pub fn disconnect(&mut self, now: Instant) -> Result<(), BridgeError> {
+        let packet = wire::encode(&Packet::Disconnect)?;
+        self.send(&packet, now);
+        self.end();
+        Ok(())
+    }
+
+    /// Sends SUBSCRIBE.
+    pub fn subscribe(
+        &mut self,
+        id: u16,
+        topics: Vec<(TopicFilter, QoS)>,
+        patience: Patience,
+        now: Instant,
+    ) -> Result<(), BridgeError> {
+        let packet = wire::encode(&Subscribe::new(identifier(id)?, topics).into())?;
+        self.begin(id, Operation::Subscribe, Awaits::Suback, packet, patience, now)
+    }
+
+    /// Sends UNSUBSCRIBE.
+    pub fn unsubscribe(
+        &mut self,
+        id: u16,
+        topics: Vec<TopicFilter>,
+        patience: Patience,
+        now: Instant,
+    ) -> Result<(), BridgeError> {
+        let packet = wire::encode(&Unsubscribe::new(identifier(id)?, topics).into())?;
+        self.begin(id, Operation::Unsubscribe, Awaits::Unsuback, packet, patience, now)
+    }
+
+    /// Sends PUBLISH. With QoS 0, where the identifier is of no account, it is acknowledged by having been sent.
+    pub fn publish(&mut self, id: u16, message: Outgoing, patience: Patience, now: Instant) -> Result<(), BridgeError> {
+        let (qos_pid, awaits) = match message.qos {
+            QoS::Level0 => (QosPid::Level0, None),
+            QoS::Level1 => (QosPid::Level1(identifier(id)?), Some(Awaits::Puback)),
+            QoS::Level2 => (QosPid::Level2(identifier(id)?), Some(Awaits::Pubrec)),
+        };
+        let mut publish = Publish::new(qos_pid, message.topic, message.payload);
+        publish.retain = message.retain;
+        let packet = wire::encode(&publish.into())?;
+        if let Some(awaits) = awaits {
+            return self.begin(id, Operation::Publish, awaits, packet, patience, now);
+        }
+        self.send(&packet, now);
+        self.events
+            .push_back(Event::Acknowledged(Operation::Publish, id, Vec::new()));
+        Ok(())
+    }
+
+    /// Takes what was read from the connection.
+    pub fn receive(&mut self, bytes: &[u8], now: Instant) {
+        if self.phase == Phase::Over {
+            return;
+        }
+        self.decoder.push(bytes);
+        while self.phase != Phase::Over {
+            match self.decoder.next_packet() {
+                Ok(Some(packet)) => self.handle(packet, now),
+                Ok(None) => break,
+                Err(error) => self.fail(Event::Broken(error.to_string())),
+            }
+        }
+    }
+
+    /// Does what time has made due.
+    pub fn tick(&mut self, now: Instant) {
+        if self.connack_due.is_some_and(|due| due <= now) {
+            self.fail(Event::ConnackMissing);
+        }
+        if self.pingresp_due.is_some_and(|due| due <= now) {
+            self.fail(Event::PingMissing);
+        }
+        let due: Vec<u16> = self
+            .in_flight
+            .iter()
+            .filter(|(_, other)| other.due <= now)
+            .map(|(id, _)| *id)
+            .collect();
+        for id in due {
+            self.repeat(id, now);
+        }
+        if self.ping_due().is_some_and(|due| due <= now) {
+            self.answer(&Packet::Pingreq, now);
+            self.pingresp_due = Some(now + self.patience.timeout);
+        }
+    }
+
+    /// When [`Session::tick`] is due.
+    pub fn next_timeout(&self) -> Option<Instant> {
+        let operations = self.in_flight.values().map(|other| other.due);
+        let others = [self.connack_due, self.pingresp_due, self.ping_due()];
+        operations.chain(others.into_iter().flatten()).min()
+    }
+
+    /// What is to be written to the connection.
+    pub fn take_output(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.output)
+    }
+
+    /// What has happened since.
+    pub fn next_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    fn begin(
+        &mut self,
+        id: u16,
+        operation: Operation,
+        awaits: Awaits,
+        packet: Vec<u8>,
+        patience: Patience,
+        now: Instant,
+    ) -> Result<(), BridgeError> {
+        let Entry::Vacant(place) = self.in_flight.entry(id) else {
+            return Err(BridgeError::IdentifierInUse);
+        };
+        let in_flight = place.insert(InFlight {
+            operation,
+            awaits,
+            packet,
+            patience,
+            due: now + patience.timeout,
+            times: 0,
+        });
+        self.output.extend_from_slice(&in_flight.packet);
+        self.last_sent = now;
+        Ok(())
+    }
+
+    fn handle(&mut self, packet: Packet, now: Instant) {
+        match (self.phase, packet) {
+            (Phase::Connecting, Packet::Connack(connack)) => self.handle_connack(connack),
+            (Phase::Connected, Packet::Publish(publish)) => self.handle_publish(publish, now),
+            (Phase::Connected, Packet::Suback(Suback { pid, topics })) => {
+                let granted = topics.into_iter().map(granted).collect();
+                self.acknowledge(pid, Awaits::Suback, granted);
+            }
+            (Phase::Connected, Packet::Unsuback(pid)) => self.acknowledge(pid, Awaits::Unsuback, Vec::new()),
+            (Phase::Connected, Packet::Puback(pid)) => self.acknowledge(pid, Awaits::Puback, Vec::new()),
+            (Phase::Connected, Packet::Pubcomp(pid)) => self.acknowledge(pid, Awaits::Pubcomp, Vec::new()),
+            (Phase::Connected, Packet::Pubrec(pid)) => self.handle_pubrec(pid, now),
+            (Phase::Connected, Packet::Pubrel(pid)) => {
+                self.received.remove(&pid.value());
+                self.answer(&Packet::Pubcomp(pid), now);
+            }
+            (Phase::Connected, Packet::Pingresp) => self.pingresp_due = None,
+            (_, packet) => self.fail(Event::Broken(format!("{:?} at the wrong time", packet.get_type()))),
+        }
+    }
+
+    fn handle_connack(&mut self, connack: Connack) {
+        self.connack_due = None;
+        if connack.code == ConnectReturnCode::Accepted {
+            self.phase = Phase::Connected;
+            self.events.push_back(Event::Connack(0));
+        } else {
+            self.fail(Event::Connack(connack.code as u8));
+        }
+    }
+
+    fn handle_publish(&mut self, publish: Publish, now: Instant) {
+        let id = publish.qos_pid.pid().map_or(0, Pid::value);
+        let fresh = match publish.qos_pid {
+            QosPid::Level0 => true,
+            QosPid::Level1(pid) => {
+                self.answer(&Packet::Puback(pid), now);
+                true
+            }
+            QosPid::Level2(pid) => {
+                self.answer(&Packet::Pubrec(pid), now);
+                self.received.insert(id)
+            }
+        };
+        if fresh {
+            self.events.push_back(Event::Message {
+                id,
+                topic: publish.topic_name,
+                payload: publish.payload,
+            });
+        }
+    }
+
+    fn handle_pubrec(&mut self, pid: Pid, now: Instant) {
+        let packet = wire::encode(&Packet::Pubrel(pid)).unwrap_or_default();
+        if let Some(in_flight) = self.in_flight.get_mut(&pid.value())
+            && in_flight.awaits == Awaits::Pubrec
+        {
+            // The schedule of the PUBLISH goes on, so that the whole operation ends within `<pkt_timeout>` × (`<retry_times>` + 1).
+            in_flight.awaits = Awaits::Pubcomp;
+            in_flight.packet.clone_from(&packet);
+        }
+        // An unknown one is released as well, or the server would keep it for ever.
+        self.send(&packet, now);
+    }
+
+    /// An acknowledgement that nothing awaits, such as one that comes too late, is dropped.
+    fn acknowledge(&mut self, pid: Pid, awaited: Awaits, granted: Vec<u8>) {
+        if let Entry::Occupied(entry) = self.in_flight.entry(pid.value())
+            && entry.get().awaits == awaited
+        {
+            let operation = entry.remove().operation;
+            self.events
+                .push_back(Event::Acknowledged(operation, pid.value(), granted));
+        }
+    }
+
+    /// Sends an overdue packet again, or gives up.
+    fn repeat(&mut self, id: u16, now: Instant) {
+        let Some(in_flight) = self.in_flight.get_mut(&id) else {
+            return;
+        };
+        let operation = in_flight.operation;
+        if in_flight.times >= in_flight.patience.retries {
+            self.in_flight.remove(&id);
+            self.events.push_back(Event::Failed(operation, id));
+            return;
+        }
+        in_flight.times += 1;
+        in_flight.due += in_flight.patience.timeout;
+        // MQTT 3.1 marks every packet that is repeated (its section 2.1), 3.1.1 only PUBLISH.
+        let publish = matches!(in_flight.awaits, Awaits::Puback | Awaits::Pubrec);
+        if let Some(control) = in_flight.packet.first_mut()
+            && (publish || self.version == Version::V31)
+        {
+            *control |= DUP;
+        }
+        self.output.extend_from_slice(&in_flight.packet);
+        self.last_sent = now;
+        self.events
+            .push_back(Event::Retransmitted(operation, id, in_flight.times));
+    }
+
+    /// The keep-alive counts from the last packet sent (MQTT 3.1.1 section 3.1.2.10).
+    fn ping_due(&self) -> Option<Instant> {
+        let keep_alive = self
+            .keep_alive
+            .filter(|_| self.phase == Phase::Connected && self.pingresp_due.is_none())?;
+        Some(self.last_sent + keep_alive)
+    }
+
+    fn answer(&mut self, packet: &Packet, now: Instant) {
+        let packet = wire::encode(packet).unwrap_or_default();
+        self.send(&packet, now);
+    }
+
+    fn send(&mut self, packet: &[u8], now: Instant) {
+        self.output.extend_from_slice(packet);
+        self.last_sent = now;
+    }
+
+    fn fail(&mut self, event: Event) {
+        self.end();
+        self.events.push_back(event);
+    }
+
+    fn end(&mut self) {
+        self.phase = Phase::Over;
+        self.connack_due = None;
+        self.pingresp_due = None;
+        self.in_flight.clear();
+    }
+}
+
+/// A message to publish.
+#[derive(Clone, Debug)]
+pub struct Outgoing {
+    /// The topic.
+    pub topic: TopicName,
+    /// The payload.
+    pub payload: Bytes,
+    /// The QoS.
+    pub qos: QoS,
+    /// Whether the server keeps it.
+    pub retain: bool,
+}
+
+fn identifier(id: u16) -> Result<Pid, BridgeError> {
+    Pid::try_from(id).map_err(|_| BridgeError::IdentifierZero)
+}
+
+const fn granted(code: SubscribeReturnCode) -> u8 {
+    match code {
+        SubscribeReturnCode::MaxLevel0 => 0,
+        SubscribeReturnCode::MaxLevel1 => 1,
+        SubscribeReturnCode::MaxLevel2 => 2,
+        SubscribeReturnCode::Failure => 128,
+    }
+}

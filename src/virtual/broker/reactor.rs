@@ -1,0 +1,222 @@
+//! The broker's thread: it moves bytes between the sockets and the [`State`], and sleeps in `poll` without a timeout unless a client's
+//! keep-alive sets one.
+
+use std::collections::BTreeMap;
+use std::io::{self, ErrorKind, PipeReader, Read as _, Write as _};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, TryRecvError};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use super::state::{ConnectionId, Disposition, State};
+
+/// Something to do on the broker's thread. What it returns runs when everything that followed has been written.
+pub(crate) type Job = Box<dyn FnOnce(&mut State, Instant) -> Reply + Send>;
+type Reply = Box<dyn FnOnce() + Send>;
+
+/// The sockets and the state.
+pub(crate) struct Reactor {
+    listener: TcpListener,
+    /// Accepting failed for want of descriptors: until then the listener, always ready, must not keep the thread busy.
+    accept_again: Option<Instant>,
+    sockets: BTreeMap<ConnectionId, TcpStream>,
+    state: State,
+    work: Receiver<Job>,
+    wake: PipeReader,
+    buffer: Vec<u8>,
+}
+
+/// What there is to do after a sleep.
+struct Ready {
+    wake: bool,
+    accept: bool,
+    read: Vec<ConnectionId>,
+}
+
+/// Whether the owner still wants the broker.
+#[derive(PartialEq, Eq)]
+enum Owner {
+    Present,
+    Gone,
+}
+
+impl Reactor {
+    pub(crate) fn new(listener: TcpListener, state: State, work: Receiver<Job>, wake: PipeReader) -> io::Result<Self> {
+        const READ_SIZE: usize = 64 * 1024;
+        listener.set_nonblocking(true)?;
+        rustix::io::ioctl_fionbio(&wake, true)?;
+        Ok(Self {
+            listener,
+            accept_again: None,
+            sockets: BTreeMap::new(),
+            state,
+            work,
+            wake,
+            buffer: vec![0; READ_SIZE],
+        })
+    }
+
+    /// Returns when the owner is gone; the sockets close with the reactor.
+    pub(crate) fn run(&mut self) {
+        loop {
+            let Ok(ready) = self.sleep() else {
+                return; // poll fails for want of kernel memory only; the owner then finds the broker closed
+            };
+            if ready.accept {
+                self.accept();
+            }
+            for id in ready.read {
+                self.read(id);
+            }
+            let mut replies = Vec::new();
+            if ready.wake && self.work_off(&mut replies) == Owner::Gone {
+                return;
+            }
+            self.state.tick(Instant::now());
+            self.flush();
+            for reply in replies {
+                reply();
+            }
+        }
+    }
+
+    fn sleep(&self) -> io::Result<Ready> {
+        let now = Instant::now();
+        let accepting = self.accept_again.is_none_or(|again| again <= now);
+        let listening = if accepting { PollFlags::IN } else { PollFlags::empty() };
+        let mut descriptors = vec![
+            PollFd::new(&self.wake, PollFlags::IN),
+            PollFd::new(&self.listener, listening),
+        ];
+        for (id, socket) in &self.sockets {
+            let is_writing = !self.state.pending(*id).is_empty();
+            let output = if is_writing { PollFlags::OUT } else { PollFlags::empty() };
+            descriptors.push(PollFd::new(socket, PollFlags::IN | output));
+        }
+        let deadlines = [self.state.deadline(), self.accept_again.filter(|_| !accepting)];
+        let deadline = deadlines.into_iter().flatten().min();
+        let timeout = deadline.map(|deadline| timespec(deadline.saturating_duration_since(now)));
+        match poll(&mut descriptors, timeout.as_ref()) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+        // An error or a hang-up shows by reading.
+        let is_ready = |descriptor: &PollFd<'_>| {
+            let events = descriptor.revents();
+            events.intersects(PollFlags::IN | PollFlags::HUP | PollFlags::ERR)
+        };
+        let sockets = self.sockets.keys().zip(&descriptors[2..]);
+        Ok(Ready {
+            wake: is_ready(&descriptors[0]),
+            accept: accepting && is_ready(&descriptors[1]),
+            read: sockets
+                .filter(|(_, descriptor)| is_ready(descriptor))
+                .map(|(id, _)| *id)
+                .collect(),
+        })
+    }
+
+    fn accept(&mut self) {
+        const PAUSE: Duration = Duration::from_millis(100);
+        self.accept_again = None;
+        loop {
+            let now = Instant::now();
+            match self.listener.accept() {
+                Ok((socket, _)) => self.adopt(socket, now),
+                Err(error) => match error.kind() {
+                    ErrorKind::WouldBlock => return,
+                    ErrorKind::Interrupted | ErrorKind::ConnectionAborted => {}
+                    _ => {
+                        self.accept_again = Some(now + PAUSE);
+                        return;
+                    }
+                },
+            }
+        }
+    }
+
+    fn adopt(&mut self, socket: TcpStream, now: Instant) {
+        let is_usable = socket.set_nonblocking(true).is_ok() && socket.set_nodelay(true).is_ok();
+        if is_usable && let Some(id) = self.state.accept(now) {
+            self.sockets.insert(id, socket);
+        }
+    }
+
+    fn read(&mut self, id: ConnectionId) {
+        let Some(mut socket) = self.sockets.get(&id) else {
+            return;
+        };
+        match socket.read(&mut self.buffer) {
+            Ok(0) => self.lose(id),
+            Ok(count) => self.state.receive(id, &self.buffer[..count], Instant::now()),
+            Err(error) if is_passing(&error) => {}
+            Err(_) => self.lose(id),
+        }
+    }
+
+    fn work_off(&mut self, replies: &mut Vec<Reply>) -> Owner {
+        let mut wake = &self.wake;
+        while matches!(wake.read(&mut self.buffer), Ok(1..)) {}
+        loop {
+            match self.work.try_recv() {
+                Ok(job) => replies.push(job(&mut self.state, Instant::now())),
+                Err(TryRecvError::Empty) => return Owner::Present,
+                Err(TryRecvError::Disconnected) => return Owner::Gone,
+            }
+        }
+    }
+
+    /// Writes what can be written and closes what is to be closed. A close may bring a will and with it more to write.
+    fn flush(&mut self) {
+        loop {
+            let ids: Vec<_> = self.sockets.keys().copied().collect();
+            for id in ids {
+                if self.write(id).is_err() {
+                    self.lose(id);
+                }
+            }
+            let is_closing = |id: &ConnectionId| self.state.disposition(*id) == Disposition::Close;
+            let closing: Vec<_> = self.sockets.keys().copied().filter(is_closing).collect();
+            if closing.is_empty() {
+                return;
+            }
+            for id in closing {
+                self.lose(id);
+            }
+        }
+    }
+
+    fn write(&mut self, id: ConnectionId) -> io::Result<()> {
+        let Some(mut socket) = self.sockets.get(&id) else {
+            return Ok(());
+        };
+        while !self.state.pending(id).is_empty() {
+            match socket.write(self.state.pending(id)) {
+                Ok(count) => self.state.sent(id, count),
+                Err(error) if is_passing(&error) => return Ok(()),
+                Err(error) => return Err(error),
+            }
+        }
+        if self.state.disposition(id) == Disposition::ShutDown {
+            let _ = socket.shutdown(Shutdown::Write); // done before, or the client has gone
+        }
+        Ok(())
+    }
+
+    fn lose(&mut self, id: ConnectionId) {
+        self.sockets.remove(&id);
+        self.state.lost(id);
+    }
+}
+
+fn is_passing(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
+}
+
+fn timespec(time: Duration) -> Timespec {
+    Timespec {
+        tv_sec: i64::try_from(time.as_secs()).unwrap_or(i64::MAX),
+        tv_nsec: time.subsec_nanos().into(),
+    }
+}

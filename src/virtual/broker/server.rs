@@ -1,0 +1,197 @@
+//! The broker as its users hold it: start it, script it, ask it, close it.
+
+use std::io::{self, PipeWriter, Write as _};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::thread::{self, JoinHandle};
+use std::time::Instant;
+
+use bytes::Bytes;
+use crossbeam_channel::Sender;
+use parking_lot::Mutex;
+
+use super::message::Message;
+use super::options::BrokerOptions;
+use super::reactor::{Job, Reactor};
+use super::state::{State, StateError};
+use super::wire::QoS;
+
+/// Why a broker does not start, or does not do as it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum BrokerError {
+    /// The port cannot be listened on.
+    #[error("cannot listen on 127.0.0.1:{port}: {source}")]
+    Listen {
+        /// The port asked for.
+        port: u16,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The system has no thread or no descriptor left.
+    #[error("cannot start the broker: {0}")]
+    Start(#[source] io::Error),
+    /// The broker was closed.
+    #[error("the broker is closed")]
+    Closed,
+    /// The request makes no sense.
+    #[error(transparent)]
+    Request(#[from] StateError),
+}
+
+/// An MQTT broker on 127.0.0.1, with one thread, for as long as this value lives.
+///
+/// Every call returns when the broker's thread has done what it asks for and has written what followed from it to the sockets, so that
+/// a test needs no pauses.
+#[derive(Debug)]
+pub struct Broker {
+    address: SocketAddr,
+    running: Mutex<Option<Running>>,
+}
+
+#[derive(Debug)]
+struct Running {
+    line: Line,
+    thread: JoinHandle<()>,
+}
+
+/// The way to the broker's thread, which sleeps in `poll` and hears the channel only after the pipe.
+#[derive(Debug)]
+struct Line {
+    jobs: Sender<Job>,
+    alarm: PipeWriter,
+}
+
+impl Broker {
+    /// Listens and starts the thread.
+    pub fn start(options: BrokerOptions) -> Result<Self, BrokerError> {
+        let port = options.port;
+        let refused = |source| BrokerError::Listen { port, source };
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(refused)?;
+        let address = listener.local_addr().map_err(refused)?;
+        let running = Running::start(listener, State::new(options)).map_err(BrokerError::Start)?;
+        Ok(Self {
+            address,
+            running: Mutex::new(Some(running)),
+        })
+    }
+
+    /// Where it listens: always `127.0.0.1`.
+    pub const fn host(&self) -> &'static str {
+        "127.0.0.1"
+    }
+
+    /// The TCP port it listens on.
+    pub const fn port(&self) -> u16 {
+        self.address.port()
+    }
+
+    /// Publishes a message, as if a client had.
+    pub fn publish(
+        &self,
+        topic: impl Into<String>,
+        payload: impl Into<Bytes>,
+        qos: QoS,
+        retain: bool,
+    ) -> Result<(), BrokerError> {
+        let (topic, payload) = (topic.into(), payload.into());
+        self.ask(move |state, _| state.publish(&topic, payload, qos, retain))?
+            .map_err(BrokerError::from)
+    }
+
+    /// See [`State::messages`].
+    pub fn messages(&self) -> Result<Vec<Message>, BrokerError> {
+        self.ask(|state, _| state.messages())
+    }
+
+    /// See [`State::messages_dropped`].
+    pub fn messages_dropped(&self) -> Result<u64, BrokerError> {
+        self.ask(|state, _| state.messages_dropped())
+    }
+
+    /// See [`State::clients`].
+    pub fn clients(&self) -> Result<Vec<String>, BrokerError> {
+        self.ask(|state, _| state.clients())
+    }
+
+    /// See [`State::refuse`].
+    pub fn refuse(&self, return_code: Option<u8>) -> Result<(), BrokerError> {
+        self.ask(move |state, _| state.refuse(return_code))?
+            .map_err(BrokerError::from)
+    }
+
+    /// See [`State::silence`].
+    pub fn silence(&self, on: bool) -> Result<(), BrokerError> {
+        self.ask(move |state, _| state.silence(on))
+    }
+
+    /// See [`State::withhold_acks`].
+    pub fn withhold_acks(&self, on: bool) -> Result<(), BrokerError> {
+        self.ask(move |state, _| state.withhold_acks(on))
+    }
+
+    /// See [`State::drop_clients`].
+    pub fn drop_clients(&self) -> Result<(), BrokerError> {
+        self.ask(|state, _| state.drop_clients())
+    }
+
+    /// Closes all connections and the port, and ends the thread. A second call does nothing.
+    pub fn close(&self) {
+        if let Some(running) = self.running.lock().take() {
+            running.stop();
+        }
+    }
+
+    fn ask<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&mut State, Instant) -> T + Send + 'static,
+    ) -> Result<T, BrokerError> {
+        let (reply, answer) = crossbeam_channel::bounded(1);
+        let job: Job = Box::new(move |state, now| {
+            let result = question(state, now);
+            Box::new(move || {
+                let _ = reply.send(result); // nobody may be waiting any more
+            })
+        });
+        self.running
+            .lock()
+            .as_ref()
+            .ok_or(BrokerError::Closed)?
+            .line
+            .call(job)?;
+        answer.recv().map_err(|_| BrokerError::Closed)
+    }
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+impl Running {
+    fn start(listener: TcpListener, state: State) -> io::Result<Self> {
+        let (wake, alarm) = io::pipe()?;
+        rustix::io::ioctl_fionbio(&alarm, true)?; // a full pipe wakes just as well
+        let (jobs, work) = crossbeam_channel::unbounded();
+        let mut reactor = Reactor::new(listener, state, work, wake)?;
+        let thread = thread::Builder::new()
+            .name(String::from("modemqtt-broker"))
+            .spawn(move || reactor.run())?;
+        let line = Line { jobs, alarm };
+        Ok(Self { line, thread })
+    }
+
+    fn stop(self) {
+        drop(self.line); // closes the channel, then the pipe; either one ends the thread
+        let _ = self.thread.join(); // a panic over there was printed when it happened
+    }
+}
+
+impl Line {
+    fn call(&self, job: Job) -> Result<(), BrokerError> {
+        self.jobs.send(job).map_err(|_| BrokerError::Closed)?;
+        match (&self.alarm).write(&[1]) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(BrokerError::Closed),
+            _ => Ok(()),
+        }
+    }
+}

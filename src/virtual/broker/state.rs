@@ -1,0 +1,329 @@
+//! The broker without its sockets: bytes in, bytes out, the clock an argument. It does no I/O and starts no thread.
+//!
+//! The owner of the sockets reports what happened ([`State::accept`], [`State::receive`], [`State::lost`], [`State::tick`]) and then does
+//! for every connection what [`State::pending`] and [`State::disposition`] ask for.
+
+mod packets;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use super::connection::{Connection, Phase};
+pub use super::connection::{ConnectionId, Disposition};
+use super::message::{Message, MessageLog, Retained};
+use super::options::BrokerOptions;
+use super::session::{Delivery, Session};
+use super::topics;
+use super::wire::{ConnectReturnCode, LastWill, Packet, QoS, TopicName};
+
+/// Why the state refuses a call from outside.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StateError {
+    /// Empty, too long, or with a wildcard or NUL in it.
+    #[error("{0:?} is not a topic to publish to")]
+    Topic(String),
+    /// A client could not have published it either.
+    #[error("a message of {size} bytes is over the limit of {limit}")]
+    TooLarge {
+        /// Payload and topic.
+        size: usize,
+        /// The largest packet accepted.
+        limit: usize,
+    },
+    /// A CONNACK refuses with 1 to 5 (MQTT 3.1.1 section 3.2.2.3).
+    #[error("{0} is not a return code that refuses a connection (1 to 5)")]
+    ReturnCode(u8),
+}
+
+/// All that a broker knows.
+#[derive(Debug)]
+pub struct State {
+    options: BrokerOptions,
+    connections: BTreeMap<ConnectionId, Connection>,
+    sessions: BTreeMap<String, Session>,
+    retained: Retained,
+    log: MessageLog,
+    script: Script,
+    /// Wills that are due. A list and not a call, because publishing a will may close further connections.
+    wills: VecDeque<(String, LastWill)>,
+    connections_seen: u64,
+    ids_assigned: u64,
+}
+
+/// The misbehaviour that was asked for.
+#[derive(Debug, Default)]
+struct Script {
+    refuse: Option<ConnectReturnCode>,
+    silence: bool,
+    withhold_acks: bool,
+}
+
+impl State {
+    /// A broker nobody is connected to.
+    pub fn new(options: BrokerOptions) -> Self {
+        Self {
+            options,
+            connections: BTreeMap::new(),
+            sessions: BTreeMap::new(),
+            retained: Retained::default(),
+            log: MessageLog::default(),
+            script: Script::default(),
+            wills: VecDeque::new(),
+            connections_seen: 0,
+            ids_assigned: 0,
+        }
+    }
+
+    /// A TCP connection was opened; `None` when there are too many.
+    pub fn accept(&mut self, now: Instant) -> Option<ConnectionId> {
+        if self.connections.len() >= self.options.limits.connections {
+            return None;
+        }
+        self.connections_seen += 1;
+        let id = ConnectionId(self.connections_seen);
+        let connection = Connection::new(&self.options.limits, now);
+        self.connections.insert(id, connection);
+        Some(id)
+    }
+
+    /// Bytes were read.
+    pub fn receive(&mut self, id: ConnectionId, bytes: &[u8], now: Instant) {
+        if let Some(connection) = self.connections.get_mut(&id) {
+            connection.push(bytes);
+        }
+        while let Some(connection) = self.connections.get_mut(&id) {
+            match connection.next_packet(now) {
+                Ok(Some(packet)) => self.handle(id, packet),
+                Ok(None) => break,
+                Err(error) => self.misread(id, &error),
+            }
+        }
+        self.publish_wills();
+    }
+
+    /// The TCP connection is gone, whoever closed it; its id means nothing from now on.
+    pub fn lost(&mut self, id: ConnectionId) {
+        self.fail(id);
+        self.connections.remove(&id);
+        self.publish_wills();
+    }
+
+    /// Time has passed: connections whose client was silent for too long are closed.
+    pub fn tick(&mut self, now: Instant) {
+        let limits = &self.options.limits;
+        let expired = self.connections.iter().filter(|(_, connection)| {
+            let deadline = connection.deadline(limits);
+            deadline.is_some_and(|deadline| deadline <= now)
+        });
+        let expired: Vec<_> = expired.map(|(id, _)| *id).collect();
+        for id in expired {
+            self.fail(id);
+        }
+        self.publish_wills();
+    }
+
+    /// When [`State::tick`] is due next.
+    pub fn deadline(&self) -> Option<Instant> {
+        let connections = self.connections.values();
+        connections
+            .filter_map(|connection| connection.deadline(&self.options.limits))
+            .min()
+    }
+
+    /// The bytes to write.
+    pub fn pending(&self, id: ConnectionId) -> &[u8] {
+        self.connections.get(&id).map_or(&[], Connection::pending)
+    }
+
+    /// So many of the pending bytes were written.
+    pub fn sent(&mut self, id: ConnectionId, count: usize) {
+        if let Some(connection) = self.connections.get_mut(&id) {
+            connection.sent(count);
+        }
+    }
+
+    /// What is to become of the socket.
+    pub fn disposition(&self, id: ConnectionId) -> Disposition {
+        self.connections
+            .get(&id)
+            .map_or(Disposition::Close, Connection::disposition)
+    }
+
+    /// Publishes a message from outside of MQTT.
+    pub fn publish(&mut self, topic: &str, payload: Bytes, qos: QoS, retain: bool) -> Result<(), StateError> {
+        let limit = self.options.limits.packet_bytes;
+        let size = topic.len() + payload.len();
+        if size > limit {
+            return Err(StateError::TooLarge { size, limit });
+        }
+        let name = TopicName::try_from(topic).ok();
+        let Some(topic) = name.filter(|topic| topics::is_topic(topic)) else {
+            return Err(StateError::Topic(topic.to_owned()));
+        };
+        self.route(Message {
+            topic,
+            payload,
+            qos,
+            retain,
+            client_id: None,
+        });
+        self.publish_wills();
+        Ok(())
+    }
+
+    /// The messages published so far, oldest first, wills included and duplicates of QoS 2 not; bounded by
+    /// [`Limits::log_messages`](super::Limits::log_messages).
+    pub fn messages(&self) -> Vec<Message> {
+        self.log.to_vec()
+    }
+
+    /// How many messages the log had to drop.
+    pub fn messages_dropped(&self) -> u64 {
+        self.log.dropped()
+    }
+
+    /// The ids of the clients that are connected, in alphabetical order.
+    pub fn clients(&self) -> Vec<String> {
+        let sessions = self.sessions.iter();
+        sessions
+            .filter(|(_, session)| session.connection.is_some())
+            .map(|(client, _)| client.clone())
+            .collect()
+    }
+
+    /// Answers every CONNECT from now on with this return code, 1 to 5, and closes; `None` lets clients in again.
+    pub fn refuse(&mut self, return_code: Option<u8>) -> Result<(), StateError> {
+        self.script.refuse = match return_code {
+            None => None,
+            Some(code) => match ConnectReturnCode::from_u8(code) {
+                Ok(ConnectReturnCode::Accepted) | Err(_) => {
+                    return Err(StateError::ReturnCode(code));
+                }
+                Ok(refusal) => Some(refusal),
+            },
+        };
+        Ok(())
+    }
+
+    /// Leaves every CONNECT from now on without an answer, the connection open; what else comes on it is ignored, for good.
+    pub fn silence(&mut self, on: bool) {
+        self.script.silence = on;
+    }
+
+    /// Sends no PUBACK, PUBREC, PUBCOMP, SUBACK or UNSUBACK while on. The packets take effect all the same (messages are logged and
+    /// routed, subscriptions count), and nothing is sent later: the client has to repeat itself.
+    pub fn withhold_acks(&mut self, on: bool) {
+        self.script.withhold_acks = on;
+    }
+
+    /// Closes all connections without a word; wills are published.
+    pub fn drop_clients(&mut self) {
+        let ids: Vec<_> = self.connections.keys().copied().collect();
+        for id in ids {
+            self.fail(id);
+        }
+        self.publish_wills();
+    }
+}
+
+/// What the packets are handled with.
+impl State {
+    /// Logs, retains and hands out a message.
+    fn route(&mut self, message: Message) {
+        let limits = &self.options.limits;
+        if message.retain {
+            self.retained.store(&message, limits);
+        }
+        let mut packets = Vec::new();
+        for session in self.sessions.values_mut() {
+            let Some(granted) = session.subscriptions.granted(&message.topic) else {
+                continue;
+            };
+            // To an established subscription nothing is "retained" (MQTT 3.1.1 section 3.3.1.3).
+            let packet = session.offer(Delivery::new(&message, granted, false), limits);
+            packets.extend(session.connection.zip(packet));
+        }
+        self.log.push(message, limits);
+        for (id, packet) in packets {
+            self.send(id, &packet);
+        }
+    }
+
+    fn deliver(&mut self, client: &str, delivery: Delivery) {
+        let Some(session) = self.sessions.get_mut(client) else {
+            return;
+        };
+        let packet = session.offer(delivery, &self.options.limits);
+        if let Some((id, packet)) = session.connection.zip(packet) {
+            self.send(id, &packet);
+        }
+    }
+
+    fn refill(&mut self, id: ConnectionId, client: &str) {
+        if let Some(session) = self.sessions.get_mut(client) {
+            let packets = session.refill(&self.options.limits);
+            self.send_all(id, &packets);
+        }
+    }
+
+    fn acknowledge(&mut self, id: ConnectionId, packet: &Packet) {
+        if !self.script.withhold_acks {
+            self.send(id, packet);
+        }
+    }
+
+    fn send_all(&mut self, id: ConnectionId, packets: &[Packet]) {
+        for packet in packets {
+            self.send(id, packet);
+        }
+    }
+
+    /// Sends if the connection is open; a client that does not read is dropped.
+    fn send(&mut self, id: ConnectionId, packet: &Packet) {
+        let limits = &self.options.limits;
+        let is_stuck = |connection: &mut Connection| {
+            connection.disposition() == Disposition::Open && !connection.send(packet, limits)
+        };
+        if self.connections.get_mut(&id).is_some_and(is_stuck) {
+            self.fail(id);
+        }
+    }
+
+    /// Ends a connection: the session ends or waits, the will becomes due (MQTT 3.1.1 section 3.1.2.5), the socket is to be closed.
+    fn fail(&mut self, id: ConnectionId) {
+        let Some(connection) = self.connections.get_mut(&id) else {
+            return;
+        };
+        let phase = std::mem::replace(&mut connection.phase, Phase::Closing);
+        let Phase::Connected(client) = phase else {
+            return;
+        };
+        if let Some(session) = self.sessions.get_mut(&client.id) {
+            session.connection = None;
+            if session.clean {
+                self.sessions.remove(&client.id);
+            }
+        }
+        self.wills.extend(client.will.map(|will| (client.id, will)));
+    }
+
+    fn publish_wills(&mut self) {
+        while let Some((client, will)) = self.wills.pop_front() {
+            self.route(Message {
+                topic: will.topic_name,
+                payload: will.message,
+                qos: will.qos,
+                retain: will.retain,
+                client_id: Some(client),
+            });
+        }
+    }
+
+    fn enter(&mut self, id: ConnectionId, phase: Phase) {
+        if let Some(connection) = self.connections.get_mut(&id) {
+            connection.phase = phase;
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! The module's reader of command lines: characters to lines, lines to commands, commands to rows of the dialect.
+//!
+//! It is the DCE's grammar (V.250 section 5.2 and "AT Command Syntax" of each note) and shares no code with the host's writer.
+
+mod check;
+mod parse;
+mod reader;
+
+pub(crate) use check::payload_position;
+pub use check::{Argument, Checked, Refused, check};
+pub use parse::{Cursor, Head, Malformed, Suffix, Value};
+pub use reader::{Entered, LineReader};

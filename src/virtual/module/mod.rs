@@ -1,0 +1,339 @@
+//! The module itself, from the antenna to the serial line, without either: bytes in, bytes and actions out, the clock an argument.
+//!
+//! `terminal` prints, `settings` are those of `QMTCFG`, `clients` keep the connections, `operations` carry out the commands of the
+//! dialect's rows and `general` the others, `data_phase` takes payloads. Nothing asks which dialect it is: every difference is a field
+//! of the dialect or of a row.
+
+mod clients;
+mod data_phase;
+mod general;
+mod operations;
+mod settings;
+mod terminal;
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use modemqtt_at::ascii::LF;
+use modemqtt_at::codes::StatCode;
+use modemqtt_at::dialect::{Dialect, Model, Refusal};
+use modemqtt_at::{ClientIndex, Command, Form};
+
+use crate::command_line::{Cursor, Entered, Head, LineReader, Suffix, check, payload_position};
+use crate::fault::{Fault, Faults};
+use clients::{Client, Link};
+use data_phase::Data;
+use general::General;
+use terminal::Terminal;
+
+/// Names one connection to a broker; never used twice, so that news of a former one is recognised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ConnectionId(u64);
+
+/// What the module wants done beyond its antenna.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Open a TCP connection.
+    Connect {
+        /// Its name from now on.
+        connection: ConnectionId,
+        /// The host's name or address.
+        host: String,
+        /// The port.
+        port: u16,
+        /// How long that may take.
+        within: Duration,
+    },
+    /// Write to a connection.
+    Send {
+        /// Which one.
+        connection: ConnectionId,
+        /// The bytes.
+        bytes: Vec<u8>,
+    },
+    /// Close a connection once everything is written. No event answers.
+    Close {
+        /// Which one.
+        connection: ConnectionId,
+    },
+}
+
+/// What happens to a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event<'a> {
+    /// It is open.
+    Connected,
+    /// It could not be opened.
+    Failed(Failure),
+    /// Bytes were read.
+    Data(&'a [u8]),
+    /// The other end has closed it, or it broke.
+    Closed,
+}
+
+/// Why a connection could not be opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Failure {
+    /// The host's name has no address.
+    NameUnknown,
+    /// Nobody listens there, or nobody answers.
+    Unreachable,
+    /// The module has no network.
+    NetworkDown,
+}
+
+/// Signal quality as `+CSQ` has it (3GPP TS 27.007 section 8.5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Signal {
+    rssi: u8,
+    ber: u8,
+}
+
+/// The module.
+#[derive(Debug)]
+pub struct Module {
+    dialect: &'static Dialect,
+    model: &'static Model,
+    terminal: Terminal,
+    reader: LineReader,
+    data: Option<Data>,
+    clients: Vec<Client>,
+    general: General,
+    network: bool,
+    signal: Signal,
+    faults: Faults,
+    /// The publish whose `OK` waits for its result.
+    late_ok: Option<(ClientIndex, u16)>,
+    actions: VecDeque<Action>,
+    connections: u64,
+}
+
+/// How a line goes on after one of its commands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Next {
+    /// With the command after it, or `OK`.
+    Command,
+    /// With data; its `OK` comes when the data is complete.
+    Data,
+    /// Not at all: `OK` will come later.
+    LateOk,
+    /// With a restart.
+    Restart,
+}
+
+impl Module {
+    /// A module that has been on for a while: its boot text is long gone.
+    pub fn new(dialect: &'static Dialect, model: &'static Model) -> Self {
+        Self {
+            dialect,
+            model,
+            terminal: Terminal::default(),
+            reader: LineReader::new(dialect.command_line),
+            data: None,
+            clients: (0..=dialect.last_client).map(|_| Client::new(dialect)).collect(),
+            general: General::default(),
+            network: true,
+            signal: Signal { rssi: 20, ber: 0 },
+            faults: Faults::default(),
+            late_ok: None,
+            actions: VecDeque::new(),
+            connections: 0,
+        }
+    }
+
+    /// Takes bytes from the serial line.
+    pub fn receive(&mut self, bytes: &[u8], now: Instant) {
+        for byte in bytes {
+            self.receive_byte(*byte, now);
+        }
+    }
+
+    /// Takes news of a connection. News of one that the module has given up is ignored; `false` says so.
+    pub fn tell(&mut self, connection: ConnectionId, event: Event<'_>, now: Instant) -> bool {
+        let Some(index) = self
+            .indices()
+            .find(|index| self.client(*index).connection() == Some(connection))
+        else {
+            return false;
+        };
+        self.handle_connection(index, event, now);
+        self.settle();
+        true
+    }
+
+    /// Does what time has made due.
+    pub fn tick(&mut self, now: Instant) {
+        self.expire_data(now);
+        self.tick_clients(now);
+        self.settle();
+    }
+
+    /// When [`Module::tick`] is due; `None` while nothing waits for time to pass.
+    pub fn next_timeout(&self) -> Option<Instant> {
+        let data = self.data.as_ref().and_then(|data| data.due(self.dialect));
+        data.into_iter()
+            .chain(self.clients.iter().filter_map(Client::next_timeout))
+            .min()
+    }
+
+    /// What is to be printed on the serial line.
+    pub fn take_output(&mut self) -> Vec<u8> {
+        self.terminal.take_output()
+    }
+
+    /// What is to be done next beyond the antenna.
+    pub fn next_action(&mut self) -> Option<Action> {
+        self.actions.pop_front()
+    }
+
+    /// Starts again: connections, settings and the echo state are gone, and the boot text is printed.
+    pub fn restart(&mut self) {
+        for client in &self.clients {
+            if let Some(connection) = client.connection() {
+                self.actions.push_back(Action::Close { connection });
+            }
+        }
+        let fresh = Self {
+            network: self.network,
+            signal: self.signal,
+            faults: std::mem::take(&mut self.faults),
+            actions: std::mem::take(&mut self.actions),
+            connections: self.connections,
+            ..Self::new(self.dialect, self.model)
+        };
+        let printed = self.terminal.take_output();
+        *self = fresh;
+        self.terminal.print(&printed);
+        for line in self.dialect.boot {
+            self.terminal.information(&[line]);
+        }
+    }
+
+    /// Takes the network away or gives it back. Without it every connection is lost.
+    pub fn set_network(&mut self, up: bool) {
+        if self.network == up {
+            return;
+        }
+        self.network = up;
+        self.report_registration();
+        if !up {
+            for index in self.indices() {
+                match self.client(index).link {
+                    Link::Closed => {}
+                    Link::Opening { .. } => self.open_failed(index, Failure::NetworkDown),
+                    Link::Open { .. } => self.lose(index, StatCode::LINK_DOWN),
+                }
+            }
+        }
+        self.settle();
+    }
+
+    /// Sets what `AT+CSQ` answers.
+    pub const fn set_signal(&mut self, rssi: u8, ber: u8) {
+        self.signal = Signal { rssi, ber };
+    }
+
+    /// Misbehaves from now on.
+    pub fn inject(&mut self, fault: Fault) {
+        self.faults.insert(fault);
+    }
+
+    fn receive_byte(&mut self, byte: u8, now: Instant) {
+        if self.data.is_some() {
+            self.receive_data(byte, now);
+        } else {
+            // LF is no part of a command line, so it is not echoed either: an echo ends in CR alone.
+            if byte != LF {
+                self.terminal.echo(byte);
+            }
+            match self.reader.push(byte) {
+                None => return,
+                Some(Entered::Line(line)) => self.execute(&line, now),
+                Some(Entered::TooLong) => self.terminal.refuse(Refusal::Error),
+            }
+        }
+        self.settle();
+    }
+
+    /// Carries out a line: one final result code for all of its commands (V.250 section 5.2.3), none of them after the first that fails.
+    fn execute(&mut self, line: &[u8], now: Instant) {
+        let mut cursor = Cursor::new(line);
+        loop {
+            match self.execute_next(&mut cursor, now) {
+                Ok(Some(Next::Command)) => {}
+                Ok(Some(Next::Data | Next::LateOk)) => return,
+                Ok(Some(Next::Restart)) => {
+                    self.terminal.ok();
+                    return self.restart();
+                }
+                Ok(None) => return self.terminal.ok(),
+                Err(refusal) => return self.terminal.refuse(refusal),
+            }
+        }
+    }
+
+    fn execute_next(&mut self, cursor: &mut Cursor<'_>, now: Instant) -> Result<Option<Next>, Refusal> {
+        match cursor.next_head().map_err(|_| Refusal::Error)? {
+            None => Ok(None),
+            Some(Head::Basic {
+                ampersand,
+                letter,
+                number,
+            }) => self.basic(ampersand, letter, number).map(Some),
+            Some(Head::Extended { name, suffix }) => match Command::from_name(name) {
+                Some(command) => self.mqtt(command, suffix, cursor, now).map(Some),
+                None => self.general(name, suffix, cursor).map(Some),
+            },
+        }
+    }
+
+    fn mqtt(
+        &mut self,
+        command: Command,
+        suffix: Suffix,
+        cursor: &mut Cursor<'_>,
+        now: Instant,
+    ) -> Result<Next, Refusal> {
+        let (form, values) = match suffix {
+            Suffix::None => return Err(Refusal::Error),
+            Suffix::Read => (Form::Read, Vec::new()),
+            Suffix::Test => (Form::Test, Vec::new()),
+            Suffix::Set => {
+                let payload_at = payload_position(self.dialect, command);
+                (
+                    Form::Set,
+                    cursor.parameters(payload_at).map_err(|_| self.wrong_parameter())?,
+                )
+            }
+        };
+        match check(self.dialect, command, form, values) {
+            Ok(checked) => self.carry_out(&checked, now),
+            Err(crate::command_line::Refused::Unknown) => Err(Refusal::Error),
+            Err(crate::command_line::Refused::Parameter) => Err(self.wrong_parameter()),
+        }
+    }
+
+    const fn wrong_parameter(&self) -> Refusal {
+        self.dialect.refusals.parameter
+    }
+
+    /// Unsolicited lines never stand inside the answer to a command or in a data phase.
+    fn settle(&mut self) {
+        if self.data.is_none() {
+            self.terminal.flush_urcs();
+        }
+    }
+
+    fn indices(&self) -> impl Iterator<Item = ClientIndex> + use<> {
+        (0..=self.dialect.last_client).map(ClientIndex)
+    }
+
+    fn client(&self, index: ClientIndex) -> &Client {
+        // The row that the index came from ends at the dialect's last client.
+        &self.clients[usize::from(index.0)]
+    }
+
+    fn client_mut(&mut self, index: ClientIndex) -> &mut Client {
+        &mut self.clients[usize::from(index.0)]
+    }
+}

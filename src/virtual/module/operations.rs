@@ -1,0 +1,323 @@
+//! The commands of the dialect's rows. Parameters have been checked against the row; what no row can say is checked here.
+
+use std::time::{Duration, Instant};
+
+use modemqtt_at::codes::{CloseResult, ConnectionState, OpenResult};
+use modemqtt_at::dialect::{DataPhase, Gate, Refusal, Row, Wait};
+use modemqtt_at::{ClientIndex, Command, Form, Operation};
+
+use super::clients::{Link, Server};
+use super::data_phase::End;
+use super::{Action, ConnectionId, Module, Next};
+use crate::broker::bridge::{BridgeError, Credentials, Outgoing, Patience, Phase, Session};
+use crate::broker::wire::{QoS, TopicFilter, TopicName};
+use crate::command_line::Checked;
+use crate::fault::Fault;
+
+/// How many subscriptions and their ends may await their acknowledgement. No note gives a figure; memory wants one.
+const SUBSCRIPTIONS: usize = 16;
+
+/// A publish that has been accepted and lacks its payload.
+#[derive(Clone, Debug)]
+pub(super) struct Publication {
+    client: ClientIndex,
+    id: u16,
+    qos: QoS,
+    retain: bool,
+    topic: TopicName,
+}
+
+impl Module {
+    pub(super) fn carry_out(&mut self, checked: &Checked, now: Instant) -> Result<Next, Refusal> {
+        let row = checked.row;
+        match row.form {
+            Form::Test => self.inform(row.answer),
+            Form::Read => self.read(checked),
+            Form::Set => return self.act(checked, now),
+        }
+        Ok(Next::Command)
+    }
+
+    fn read(&mut self, checked: &Checked) {
+        let lines: Vec<String> = match (checked.row.command, checked.row.setting) {
+            (_, Some(key)) => vec![self.client(ClientIndex(checked.number(0))).settings.read(key)],
+            (Command::Open, None) => self.indices().filter_map(|index| self.open_line(index)).collect(),
+            (Command::Connect, None) => self.indices().filter_map(|index| self.state_line(index)).collect(),
+            _ => Vec::new(),
+        };
+        self.inform(&lines);
+    }
+
+    /// Each line is a response of its own (BC660K-GL note 3.1.2).
+    fn inform(&mut self, lines: &[impl AsRef<str>]) {
+        for line in lines {
+            self.terminal.information(&[line]);
+        }
+    }
+
+    fn open_line(&self, index: ClientIndex) -> Option<String> {
+        match &self.client(index).link {
+            Link::Open { server, .. } => Some(format!("+QMTOPEN: {index},\"{}\",{}", server.host, server.port)),
+            _ => None,
+        }
+    }
+
+    fn state_line(&self, index: ClientIndex) -> Option<String> {
+        let state = match self.client(index).session()?.phase() {
+            Phase::Initial => ConnectionState::INITIALISING,
+            Phase::Connecting => ConnectionState::CONNECTING,
+            Phase::Connected => ConnectionState::CONNECTED,
+            Phase::Over => ConnectionState::DISCONNECTING,
+        };
+        Some(format!("+QMTCONN: {index},{}", state.0))
+    }
+
+    fn act(&mut self, checked: &Checked, now: Instant) -> Result<Next, Refusal> {
+        let index = ClientIndex(checked.number(0));
+        if checked.row.command == Command::Publish {
+            return self.start_publish(checked, index, now);
+        }
+        self.pass(checked.row, index)?;
+        match checked.row.command {
+            Command::Configure => self.configure(checked, index)?,
+            Command::Open => self.open(checked, index, now)?,
+            Command::Close => {
+                self.close(index);
+                self.terminal
+                    .urc(&format!("+QMTCLOSE: {index},{}", CloseResult::CLOSED.0));
+            }
+            Command::Connect => self.connect(checked, index, now)?,
+            Command::Disconnect => self.disconnect(index, now)?,
+            Command::Subscribe => self.subscribe(checked, index, now)?,
+            Command::Unsubscribe => self.unsubscribe(checked, index, now)?,
+            Command::Publish => {}
+        }
+        Ok(Next::Command)
+    }
+
+    /// Whether the client is in the state that the row asks for.
+    fn pass(&self, row: &Row, index: ClientIndex) -> Result<(), Refusal> {
+        let client = self.client(index);
+        let passes = match row.gate {
+            Gate::Always => true,
+            Gate::BeforeOpen => matches!(client.link, Link::Closed),
+            Gate::Opened => client.session().is_some(),
+            Gate::Connected => client
+                .session()
+                .is_some_and(|session| session.phase() == Phase::Connected),
+        };
+        if passes {
+            Ok(())
+        } else {
+            Err(self.dialect.refusals.state)
+        }
+    }
+
+    fn configure(&mut self, checked: &Checked, index: ClientIndex) -> Result<(), Refusal> {
+        match checked.row.setting {
+            Some(key) if self.client_mut(index).settings.set(key, checked) => Ok(()),
+            _ => Err(self.wrong_parameter()),
+        }
+    }
+
+    fn open(&mut self, checked: &Checked, index: ClientIndex, now: Instant) -> Result<(), Refusal> {
+        if !matches!(self.client(index).link, Link::Closed) {
+            if self.faults.has(Fault::ReopenError) {
+                return Err(Refusal::Error);
+            }
+            self.open_result(index, OpenResult::OCCUPIED);
+            return Ok(());
+        }
+        if !self.network {
+            self.open_result(index, OpenResult::PDP_FAILED);
+            return Ok(());
+        }
+        let within = match checked.row.wait {
+            Wait::Fixed(within) => within,
+            Wait::Delivery => Duration::ZERO,
+        };
+        self.connections += 1;
+        let connection = ConnectionId(self.connections);
+        let server = Server {
+            host: checked.text(1).to_string(),
+            port: checked.number(2),
+        };
+        self.actions.push_back(Action::Connect {
+            connection,
+            host: server.host.clone(),
+            port: server.port,
+            within,
+        });
+        self.client_mut(index).link = Link::Opening {
+            connection,
+            server,
+            due: now + within,
+        };
+        Ok(())
+    }
+
+    fn connect(&mut self, checked: &Checked, index: ClientIndex, now: Instant) -> Result<(), Refusal> {
+        let patience = self.patience(index);
+        let wrong_state = self.dialect.refusals.state;
+        let wrong_parameter = self.wrong_parameter();
+        let client = self.client_mut(index);
+        // Programs send `"id","",""` for a client without credentials; a password needs a user name (MQTT 3.1.1 section 3.1.2.9).
+        let [username, password] = [2, 3].map(|position| checked.text(position));
+        let anonymous = username.is_empty() && password.is_empty();
+        let credentials = Credentials {
+            version: client.settings.version(),
+            client_id: checked.text(1).to_string(),
+            username: (!anonymous).then(|| username.to_string()),
+            password: (!password.is_empty()).then(|| password.to_string()),
+            clean_session: client.settings.clean_session(),
+            keep_alive: client.settings.keep_alive(),
+            will: client.settings.will(),
+        };
+        match client.session_mut() {
+            Some(session) if session.phase() == Phase::Initial => {
+                session
+                    .connect(credentials, patience, now)
+                    .map_err(|_| wrong_parameter)?;
+            }
+            _ => return Err(wrong_state),
+        }
+        self.follow(index);
+        Ok(())
+    }
+
+    fn disconnect(&mut self, index: ClientIndex, now: Instant) -> Result<(), Refusal> {
+        self.with_session(index, |session| session.disconnect(now))?;
+        self.terminal
+            .urc(&format!("+QMTDISC: {index},{}", CloseResult::CLOSED.0));
+        if self.dialect.disconnect_closes {
+            self.close(index);
+        }
+        Ok(())
+    }
+
+    fn subscribe(&mut self, checked: &Checked, index: ClientIndex, now: Instant) -> Result<(), Refusal> {
+        let topics = (2..checked.arguments.len())
+            .step_by(2)
+            .map(|position| Some((filter(checked.text(position))?, qos(checked, position + 1)?)))
+            .collect::<Option<Vec<_>>>()
+            .ok_or(self.wrong_parameter())?;
+        self.find_room(index, &[Operation::Subscribe, Operation::Unsubscribe], SUBSCRIPTIONS)?;
+        let patience = self.patience(index);
+        self.with_session(index, |session| {
+            session.subscribe(checked.number(1), topics, patience, now)
+        })
+    }
+
+    fn unsubscribe(&mut self, checked: &Checked, index: ClientIndex, now: Instant) -> Result<(), Refusal> {
+        let topics = (2..checked.arguments.len())
+            .map(|position| filter(checked.text(position)))
+            .collect::<Option<Vec<_>>>()
+            .ok_or(self.wrong_parameter())?;
+        self.find_room(index, &[Operation::Subscribe, Operation::Unsubscribe], SUBSCRIPTIONS)?;
+        let patience = self.patience(index);
+        self.with_session(index, |session| {
+            session.unsubscribe(checked.number(1), topics, patience, now)
+        })
+    }
+
+    fn start_publish(&mut self, checked: &Checked, client: ClientIndex, now: Instant) -> Result<Next, Refusal> {
+        let publication = publication(checked, client).ok_or(self.wrong_parameter())?;
+        self.pass(checked.row, client)?;
+        self.find_room(client, &[Operation::Publish], self.dialect.window)?;
+        match (checked.row.data, checked.payload()) {
+            (Some(DataPhase::Inline), Some(payload)) => self.publish(&publication, payload.to_vec(), now),
+            (Some(DataPhase::Counted), _) => Ok(self.begin_data(publication, End::Count(checked.number(5)), now)),
+            _ => Ok(self.begin_data(publication, End::CtrlZ, now)),
+        }
+    }
+
+    /// Sends a publish whose payload is complete. The connection may have gone during the data phase.
+    pub(super) fn publish(
+        &mut self,
+        publication: &Publication,
+        payload: Vec<u8>,
+        now: Instant,
+    ) -> Result<Next, Refusal> {
+        let Publication { client, id, qos, .. } = *publication;
+        let message = Outgoing {
+            topic: publication.topic.clone(),
+            payload: payload.into(),
+            qos,
+            retain: publication.retain,
+        };
+        let patience = self.patience(client);
+        if self.faults.has(Fault::PublishResultBeforeOk) {
+            self.late_ok = Some((client, id));
+        }
+        if let Err(refusal) = self.with_session(client, |session| session.publish(id, message, patience, now)) {
+            self.late_ok = None;
+            return Err(refusal);
+        }
+        Ok(if self.faults.has(Fault::PublishResultBeforeOk) {
+            Next::LateOk
+        } else {
+            Next::Command
+        })
+    }
+
+    /// Has the session do something; a packet that cannot be made is the fault of a parameter.
+    fn with_session(
+        &mut self,
+        index: ClientIndex,
+        act: impl FnOnce(&mut Session) -> Result<(), BridgeError>,
+    ) -> Result<(), Refusal> {
+        match self.client_mut(index).session_mut() {
+            Some(session) if session.phase() == Phase::Connected => {
+                if act(session).is_err() {
+                    return Err(self.wrong_parameter());
+                }
+                self.follow(index);
+                Ok(())
+            }
+            _ => Err(self.dialect.refusals.state),
+        }
+    }
+
+    fn find_room(&self, index: ClientIndex, operations: &[Operation], most: usize) -> Result<(), Refusal> {
+        let session = self.client(index).session();
+        let count = |operation: &Operation| session.map_or(0, |session| session.in_flight(*operation));
+        if operations.iter().map(count).sum::<usize>() < most {
+            Ok(())
+        } else {
+            Err(self.dialect.refusals.window)
+        }
+    }
+
+    fn patience(&self, index: ClientIndex) -> Patience {
+        let patience = self.client(index).settings.patience();
+        if self.faults.has(Fault::NoRetransmit) {
+            return Patience { retries: 0, ..patience };
+        }
+        patience
+    }
+}
+
+/// `None` where the message id and the QoS contradict each other: 0 stands with QoS 0 and only there (M95 note 3.2.8; BC660K-GL note
+/// 3.3.8), or where the topic has wildcards.
+fn publication(checked: &Checked, client: ClientIndex) -> Option<Publication> {
+    let id = checked.number(1);
+    let qos = qos(checked, 2)?;
+    if (id == 0) != (qos == QoS::Level0) {
+        return None;
+    }
+    Some(Publication {
+        client,
+        id,
+        qos,
+        retain: checked.integer(3) == 1,
+        topic: TopicName::try_from(checked.text(4)).ok()?,
+    })
+}
+
+fn qos(checked: &Checked, position: usize) -> Option<QoS> {
+    QoS::from_u8(checked.number(position)).ok()
+}
+
+fn filter(text: &str) -> Option<TopicFilter> {
+    TopicFilter::try_from(text).ok()
+}

@@ -1,0 +1,216 @@
+//! The virtual module on a real port, with real brokers: a thin shell round [`Module`].
+//!
+//! `port` is a PTY or a TCP port, `network` the sockets of the brokers, `reactor` the thread that moves bytes between them and the
+//! module.
+
+mod network;
+mod port;
+mod reactor;
+
+use std::io::{self, PipeWriter, Write as _};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+
+use crossbeam_channel::{Sender, bounded};
+use modemqtt_at::dialect::{self, Model};
+use parking_lot::Mutex;
+
+use crate::fault::Fault;
+use crate::module::Module;
+use port::Port;
+use reactor::{Message, Reactor};
+
+/// How a virtual module is started.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// The model, as on its label and in either case: `M95`.
+    pub model: String,
+    /// A symbolic link to make to the PTY.
+    pub link: Option<PathBuf>,
+    /// A TCP address to listen on instead of a PTY; port 0 lets the system choose: `127.0.0.1:0`.
+    pub listen: Option<String>,
+    /// The baud rate at which bytes pass; `None` lets them pass at once.
+    pub baudrate: Option<u32>,
+    /// What everything random depends on.
+    pub seed: u64,
+    /// What the module does wrong from the start.
+    pub faults: Vec<Fault>,
+}
+
+/// Why a virtual module does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum VirtualError {
+    /// No dialect has the model.
+    #[error("{0:?} is not a model of the virtual module; the known ones are {known}", known = known_models())]
+    UnknownModel(String),
+    /// Nothing passes at 0 baud.
+    #[error("the baud rate must not be 0")]
+    Baudrate,
+    /// A TCP port has no name in the file system.
+    #[error("a link can be made to a PTY only, not to the TCP port {0}")]
+    LinkToTcp(String),
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// The address asked for.
+        address: String,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The system has no PTY.
+    #[error("cannot open a PTY: {0}")]
+    Pty(#[source] io::Error),
+    /// Something that is not a link of a former virtual module stands in the way.
+    #[error("{} exists and is not a dangling link; it is left as it is", .0.display())]
+    LinkTaken(PathBuf),
+    /// The link cannot be made.
+    #[error("cannot make the link {}: {source}", path.display())]
+    Link {
+        /// Where it was to be.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The system has no thread or no descriptor left.
+    #[error("cannot start the virtual module: {0}")]
+    Start(#[source] io::Error),
+}
+
+/// A virtual module, with one thread, for as long as this value lives.
+///
+/// Every call returns when the module's thread has done what it asks for. After [`VirtualModem::close`] calls do nothing.
+#[derive(Debug)]
+pub struct VirtualModem {
+    model: &'static Model,
+    port: String,
+    running: Mutex<Option<Running>>,
+}
+
+#[derive(Debug)]
+struct Running {
+    mailbox: Mailbox,
+    thread: JoinHandle<()>,
+}
+
+/// The way to the module's thread, which sleeps in `poll` and hears the channel only after the pipe.
+#[derive(Clone, Debug)]
+struct Mailbox {
+    messages: Sender<Message>,
+    alarm: Arc<PipeWriter>,
+}
+
+impl VirtualModem {
+    /// Opens the port and starts the thread.
+    pub fn start(options: Options) -> Result<Self, VirtualError> {
+        let Some((dialect, model)) = dialect::of_model(&options.model) else {
+            return Err(VirtualError::UnknownModel(options.model));
+        };
+        if options.baudrate == Some(0) {
+            return Err(VirtualError::Baudrate);
+        }
+        let mut module = Module::new(dialect, model);
+        for fault in &options.faults {
+            module.inject(*fault);
+        }
+        let port = Port::open(&options)?;
+        Ok(Self {
+            model,
+            port: port.name().to_string(),
+            running: Mutex::new(Some(
+                Running::start(module, port, &options).map_err(VirtualError::Start)?,
+            )),
+        })
+    }
+
+    /// What a host opens: the path of the PTY or of the link to it, or `socket://<address>:<port>`.
+    pub fn port(&self) -> &str {
+        &self.port
+    }
+
+    /// The model.
+    pub const fn model(&self) -> &'static str {
+        self.model.name
+    }
+
+    /// Ends the module, its thread and its connections. Further calls do nothing.
+    pub fn close(&self) {
+        let running = self.running.lock().take();
+        if let Some(Running { mailbox, thread }) = running {
+            mailbox.send(Message::Close);
+            // A thread that has panicked has told so on standard error.
+            let _ = thread.join();
+        }
+    }
+
+    /// Restarts the module, as a loss of power would.
+    pub fn restart(&self) {
+        self.call(Module::restart);
+    }
+
+    /// Takes the network away, and with it every connection, or gives it back.
+    pub fn network(&self, up: bool) {
+        self.call(move |module| module.set_network(up));
+    }
+
+    /// Sets what `AT+CSQ` answers (3GPP TS 27.007 section 8.5).
+    pub fn set_signal(&self, rssi: u8, ber: u8) {
+        self.call(move |module| module.set_signal(rssi, ber));
+    }
+
+    /// Misbehaves from now on.
+    pub fn inject(&self, fault: Fault) {
+        self.call(move |module| module.inject(fault));
+    }
+
+    fn call(&self, job: impl FnOnce(&mut Module) + Send + 'static) {
+        let Some(mailbox) = self.running.lock().as_ref().map(|running| running.mailbox.clone()) else {
+            return;
+        };
+        let (done, is_done) = bounded(1);
+        mailbox.send(Message::Call(Box::new(job), done));
+        // When the module is closed meanwhile the other end is dropped, which ends the wait too.
+        drop(mailbox);
+        let _ = is_done.recv();
+    }
+}
+
+impl Drop for VirtualModem {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+impl Running {
+    fn start(module: Module, port: Port, options: &Options) -> io::Result<Self> {
+        /// Calls that wait for the thread at the same time; one more waits for a place.
+        const CALLS: usize = 256;
+        let (messages, inbox) = bounded(CALLS);
+        let (wake, alarm) = io::pipe()?;
+        let mailbox = Mailbox {
+            messages,
+            alarm: Arc::new(alarm),
+        };
+        let mut reactor = Reactor::new(module, port, options, mailbox.clone(), inbox, wake)?;
+        let thread = thread::Builder::new()
+            .name(format!("modemqtt-virtual-{}", options.model))
+            .spawn(move || reactor.run())?;
+        Ok(Self { mailbox, thread })
+    }
+}
+
+impl Mailbox {
+    fn send(&self, message: Message) {
+        if self.messages.send(message).is_ok() {
+            // A full pipe wakes the thread as well as one byte more would.
+            let _ = (&*self.alarm).write(&[0]);
+        }
+    }
+}
+
+fn known_models() -> String {
+    dialect::models()
+        .map(|(_, model)| model.name)
+        .collect::<Vec<_>>()
+        .join(", ")
+}

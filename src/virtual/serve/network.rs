@@ -1,0 +1,175 @@
+//! The sockets of the brokers.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::io::{Read as _, Write as _};
+use std::net::{Shutdown, TcpStream, ToSocketAddrs as _};
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::Mailbox;
+use super::port::is_temporary;
+use super::reactor::Message;
+use crate::module::{ConnectionId, Failure};
+
+/// Bytes that may wait for a broker that reads slowly; beyond them its connection counts as broken.
+const OUTPUT: usize = 1024 * 1024;
+/// Threads that look up names and connect; a name server that does not answer can keep one for long.
+const CONNECTING: usize = 32;
+/// Connections that were closed on this side and not yet on the other.
+const LINGERING: usize = 16;
+
+/// The connections to brokers.
+#[derive(Debug)]
+pub(super) struct Network {
+    sockets: BTreeMap<ConnectionId, Socket>,
+    /// Closed, but for what the broker may still send: to close with unread bytes would reset the connection and could cost the
+    /// broker the DISCONNECT on its way.
+    lingering: VecDeque<(ConnectionId, Socket)>,
+    mailbox: Mailbox,
+    /// Shared with every thread that connects; what others hold of it counts them.
+    connecting: Arc<()>,
+}
+
+#[derive(Debug)]
+pub(super) struct Socket {
+    pub(super) stream: TcpStream,
+    output: Vec<u8>,
+    closing: bool,
+}
+
+/// What a socket had to say.
+pub(super) enum Reading<'a> {
+    Nothing,
+    Bytes(&'a [u8]),
+    Closed,
+}
+
+impl Network {
+    pub(super) fn new(mailbox: Mailbox) -> Self {
+        Self {
+            sockets: BTreeMap::new(),
+            lingering: VecDeque::new(),
+            mailbox,
+            connecting: Arc::new(()),
+        }
+    }
+
+    /// Every socket that `poll` should watch.
+    pub(super) fn sockets(&self) -> impl Iterator<Item = (ConnectionId, &Socket)> {
+        let open = self.sockets.iter().map(|(id, socket)| (*id, socket));
+        open.chain(self.lingering.iter().map(|(id, socket)| (*id, socket)))
+    }
+
+    /// Connects on a thread of its own, for looking up a name cannot be interrupted. The outcome comes by the mailbox; `false` when
+    /// there are too many such threads.
+    pub(super) fn connect(&self, connection: ConnectionId, host: String, port: u16, within: Duration) -> bool {
+        if Arc::strong_count(&self.connecting) > CONNECTING {
+            return false;
+        }
+        let mailbox = self.mailbox.clone();
+        let counted = Arc::clone(&self.connecting);
+        let connecting = thread::Builder::new().name("modemqtt-connect".into()).spawn(move || {
+            let outcome = connect(&host, port, within);
+            drop(counted);
+            mailbox.send(Message::Connected(connection, outcome));
+        });
+        connecting.is_ok()
+    }
+
+    pub(super) fn insert(&mut self, connection: ConnectionId, stream: TcpStream) {
+        let socket = Socket {
+            stream,
+            output: Vec::new(),
+            closing: false,
+        };
+        self.sockets.insert(connection, socket);
+    }
+
+    /// Queues bytes; `false` when they find no room.
+    pub(super) fn send(&mut self, connection: ConnectionId, bytes: &[u8]) -> bool {
+        let Some(socket) = self.sockets.get_mut(&connection) else {
+            return true;
+        };
+        socket.output.extend_from_slice(bytes);
+        socket.flush();
+        socket.output.len() <= OUTPUT
+    }
+
+    /// Closes a connection behind what is still to be written.
+    pub(super) fn close(&mut self, connection: ConnectionId) {
+        if let Some(mut socket) = self.sockets.remove(&connection) {
+            socket.closing = true;
+            socket.flush();
+            self.lingering.push_back((connection, socket));
+            if self.lingering.len() > LINGERING {
+                self.lingering.pop_front();
+            }
+        }
+    }
+
+    /// Writes and reads what one socket is ready for.
+    pub(super) fn serve<'a>(&mut self, connection: ConnectionId, buffer: &'a mut [u8]) -> Reading<'a> {
+        if let Some(socket) = self.sockets.get_mut(&connection) {
+            socket.flush();
+            return socket.read(buffer);
+        }
+        if let Some(at) = self.lingering.iter().position(|(id, _)| *id == connection) {
+            let socket = &mut self.lingering[at].1;
+            socket.flush();
+            if matches!(socket.read(buffer), Reading::Closed) {
+                self.lingering.remove(at);
+            }
+        }
+        Reading::Nothing
+    }
+}
+
+impl Socket {
+    pub(super) const fn is_writing(&self) -> bool {
+        !self.output.is_empty()
+    }
+
+    fn flush(&mut self) {
+        while !self.output.is_empty() {
+            match self.stream.write(&self.output) {
+                Ok(count) => drop(self.output.drain(..count)),
+                Err(error) if is_temporary(&error) => return,
+                // That the connection is broken shows when it is read.
+                Err(_) => self.output.clear(),
+            }
+        }
+        if self.closing {
+            let _ = self.stream.shutdown(Shutdown::Write);
+        }
+    }
+
+    fn read<'a>(&mut self, buffer: &'a mut [u8]) -> Reading<'a> {
+        match self.stream.read(buffer) {
+            Ok(0) => Reading::Closed,
+            Ok(count) => Reading::Bytes(&buffer[..count]),
+            Err(error) if is_temporary(&error) => Reading::Nothing,
+            Err(_) => Reading::Closed,
+        }
+    }
+}
+
+/// Tries every address of the host in turn.
+fn connect(host: &str, port: u16, within: Duration) -> Result<TcpStream, Failure> {
+    let due = Instant::now() + within;
+    let addresses = (host, port).to_socket_addrs().map_err(|_| Failure::NameUnknown)?;
+    for address in addresses {
+        let left = due.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            break;
+        }
+        if let Ok(stream) = TcpStream::connect_timeout(&address, left)
+            && stream.set_nonblocking(true).is_ok()
+        {
+            // Packets are small and each is waited for.
+            let _ = stream.set_nodelay(true);
+            return Ok(stream);
+        }
+    }
+    Err(Failure::Unreachable)
+}

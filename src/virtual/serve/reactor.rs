@@ -1,0 +1,258 @@
+//! The module's thread: it moves bytes between the port, the module and the brokers, and sleeps in `poll` without a timeout unless the
+//! module or the line sets one.
+
+use std::io::{self, PipeReader, Read as _};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, Sender};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use super::network::{Network, Reading};
+use super::port::Port;
+use super::{Mailbox, Options};
+use crate::line::Line;
+use crate::module::{Action, ConnectionId, Event, Failure, Module};
+
+/// Bytes on their way to a host that reads slowly, or does not read at all; beyond them lines are lost.
+const TO_HOST: usize = 1024 * 1024;
+/// Bytes on their way from the host; beyond them the port is not read.
+const FROM_HOST: usize = 4096;
+const READ_SIZE: usize = 16 * 1024;
+
+/// What reaches the thread from others.
+pub(super) enum Message {
+    /// Do this, and tell by dropping the sender.
+    Call(Job, Sender<()>),
+    /// A connection was made, or not.
+    Connected(ConnectionId, Result<TcpStream, Failure>),
+    /// End.
+    Close,
+}
+
+pub(super) type Job = Box<dyn FnOnce(&mut Module) + Send>;
+
+pub(super) struct Reactor {
+    module: Module,
+    port: Port,
+    from_host: Line,
+    to_host: Line,
+    network: Network,
+    inbox: Receiver<Message>,
+    wake: PipeReader,
+    buffer: Vec<u8>,
+    /// Whether the host's end took less than there was to write.
+    blocked: bool,
+}
+
+/// What there is to do after a sleep.
+struct Ready {
+    wake: bool,
+    door: bool,
+    line: bool,
+    sockets: Vec<ConnectionId>,
+}
+
+impl Reactor {
+    pub(super) fn new(
+        module: Module,
+        port: Port,
+        options: &Options,
+        mailbox: Mailbox,
+        inbox: Receiver<Message>,
+        wake: PipeReader,
+    ) -> io::Result<Self> {
+        rustix::io::ioctl_fionbio(&wake, true)?;
+        rustix::io::ioctl_fionbio(&*mailbox.alarm, true)?;
+        Ok(Self {
+            module,
+            port,
+            from_host: Line::new(FROM_HOST, options.baudrate, options.seed),
+            to_host: Line::new(TO_HOST, options.baudrate, options.seed.rotate_left(32)),
+            network: Network::new(mailbox),
+            inbox,
+            wake,
+            buffer: vec![0; READ_SIZE],
+            blocked: false,
+        })
+    }
+
+    /// Returns when the module is closed.
+    pub(super) fn run(&mut self) {
+        loop {
+            let Ok(ready) = self.sleep() else {
+                return; // poll fails for want of kernel memory only; the host then finds the port closed
+            };
+            let mut done = Vec::new();
+            if ready.wake && !self.read_inbox(&mut done) {
+                return;
+            }
+            if ready.door {
+                self.port.attend();
+            }
+            if ready.line {
+                self.read_line();
+            }
+            for connection in ready.sockets {
+                self.read_socket(connection);
+            }
+            self.work();
+            drop(done);
+        }
+    }
+
+    fn sleep(&self) -> io::Result<Ready> {
+        let mut descriptors = vec![PollFd::new(&self.wake, PollFlags::IN)];
+        let mut line_at = None;
+        let mut door_at = None;
+        if let Some(line) = self.port.line() {
+            let mut interest = PollFlags::empty();
+            interest.set(PollFlags::IN, self.from_host.room() > 0);
+            interest.set(PollFlags::OUT, self.blocked);
+            line_at = Some(descriptors.len());
+            descriptors.push(PollFd::from_borrowed_fd(line, interest));
+        }
+        if let Some(door) = self.port.door() {
+            door_at = Some(descriptors.len());
+            descriptors.push(PollFd::from_borrowed_fd(door, PollFlags::IN));
+        }
+        let sockets_at = descriptors.len();
+        for (_, socket) in self.network.sockets() {
+            let mut interest = PollFlags::IN;
+            interest.set(PollFlags::OUT, socket.is_writing());
+            descriptors.push(PollFd::new(&socket.stream, interest));
+        }
+        let now = Instant::now();
+        let timeout = self.deadline().map(|due| timespec(due.saturating_duration_since(now)));
+        match poll(&mut descriptors, timeout.as_ref()) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let is_ready = |at: usize| !descriptors[at].revents().is_empty();
+        let sockets = self.network.sockets().enumerate();
+        Ok(Ready {
+            wake: is_ready(0),
+            line: line_at.is_some_and(is_ready),
+            door: door_at.is_some_and(is_ready),
+            sockets: sockets
+                .filter(|(at, _)| is_ready(sockets_at + at))
+                .map(|(_, (connection, _))| connection)
+                .collect(),
+        })
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        let to_host = self.to_host.next_timeout().filter(|_| !self.blocked);
+        let deadlines = [self.module.next_timeout(), self.from_host.next_timeout(), to_host];
+        deadlines.into_iter().flatten().min()
+    }
+
+    /// `false` when the module is to end. Who called is told when what follows has been written.
+    fn read_inbox(&mut self, done: &mut Vec<Sender<()>>) -> bool {
+        let mut bytes = [0; 256];
+        while self.wake.read(&mut bytes).is_ok_and(|count| count == bytes.len()) {}
+        while let Ok(message) = self.inbox.try_recv() {
+            match message {
+                Message::Call(job, caller) => {
+                    job(&mut self.module);
+                    done.push(caller);
+                }
+                Message::Connected(connection, outcome) => {
+                    let event = match outcome {
+                        Ok(stream) => {
+                            self.network.insert(connection, stream);
+                            Event::Connected
+                        }
+                        Err(failure) => Event::Failed(failure),
+                    };
+                    if !self.module.tell(connection, event, Instant::now()) {
+                        self.network.close(connection);
+                    }
+                }
+                Message::Close => return false,
+            }
+        }
+        true
+    }
+
+    fn read_line(&mut self) {
+        let room = self.from_host.room().min(self.buffer.len());
+        if room == 0 {
+            return; // reading nothing would look like the host's end
+        }
+        let count = self.port.read(&mut self.buffer[..room]);
+        self.from_host.push(&self.buffer[..count], Instant::now());
+    }
+
+    fn read_socket(&mut self, connection: ConnectionId) {
+        let event = match self.network.serve(connection, &mut self.buffer) {
+            Reading::Nothing => return,
+            Reading::Bytes(bytes) => Event::Data(bytes),
+            Reading::Closed => Event::Closed,
+        };
+        self.module.tell(connection, event, Instant::now());
+    }
+
+    /// Passes on everything that is due.
+    fn work(&mut self) {
+        let now = Instant::now();
+        loop {
+            let bytes = self.from_host.due(now);
+            if bytes.is_empty() {
+                break;
+            }
+            let count = bytes.len();
+            self.module.receive(bytes, now);
+            self.from_host.consume(count);
+        }
+        self.module.tick(now);
+        while let Some(action) = self.module.next_action() {
+            self.carry_out(action, now);
+        }
+        self.to_host.push(&self.module.take_output(), now);
+        self.write_line(now);
+    }
+
+    fn carry_out(&mut self, action: Action, now: Instant) {
+        let refused = match action {
+            Action::Connect {
+                connection,
+                host,
+                port,
+                within,
+            } => (!self.network.connect(connection, host, port, within))
+                .then_some((connection, Event::Failed(Failure::Unreachable))),
+            Action::Send { connection, bytes } => {
+                (!self.network.send(connection, &bytes)).then_some((connection, Event::Closed))
+            }
+            Action::Close { connection } => {
+                self.network.close(connection);
+                None
+            }
+        };
+        if let Some((connection, event)) = refused {
+            self.module.tell(connection, event, now);
+        }
+    }
+
+    fn write_line(&mut self, now: Instant) {
+        self.blocked = false;
+        loop {
+            let bytes = self.to_host.due(now);
+            if bytes.is_empty() {
+                return;
+            }
+            let count = self.port.write(bytes);
+            if count == 0 {
+                self.blocked = true;
+                return;
+            }
+            self.to_host.consume(count);
+        }
+    }
+}
+
+fn timespec(duration: Duration) -> Timespec {
+    // Later than any deadline of ours is early enough to look again.
+    Timespec::try_from(duration.min(Duration::from_hours(1))).unwrap_or_default()
+}

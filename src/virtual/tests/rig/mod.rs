@@ -1,0 +1,163 @@
+//! The pure module joined to the pure broker, on a clock of its own.
+
+#![allow(dead_code, unreachable_pub)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use modemqtt_at::dialect::{self, Dialect};
+use modemqtt_virtual::broker::state::{self, Disposition, State};
+use modemqtt_virtual::broker::{BrokerOptions, QoS};
+use modemqtt_virtual::module::{Action, ConnectionId, Event, Failure, Module};
+
+pub struct Rig {
+    pub module: Module,
+    pub broker: State,
+    pub dialect: &'static Dialect,
+    now: Instant,
+    connections: BTreeMap<ConnectionId, state::ConnectionId>,
+    unknown_names: BTreeSet<String>,
+    broker_down: bool,
+    pub printed: Vec<u8>,
+}
+
+impl Rig {
+    /// A module as a host finds it after its own set-up: echo off, `+CMEE` 1.
+    pub fn new(model: &str) -> Self {
+        let (dialect, model) = dialect::of_model(model).unwrap_or_else(|| panic!("no model {model}"));
+        let mut rig = Self {
+            module: Module::new(dialect, model),
+            broker: State::new(BrokerOptions::default()),
+            dialect,
+            now: Instant::now(),
+            connections: BTreeMap::new(),
+            unknown_names: BTreeSet::new(),
+            broker_down: false,
+            printed: Vec::new(),
+        };
+        rig.type_in(b"ATE0\rAT+CMEE=1\r");
+        rig.printed.clear();
+        rig
+    }
+
+    /// What the module prints when these bytes come in.
+    pub fn answer(&mut self, bytes: impl AsRef<[u8]>) -> String {
+        self.type_in(bytes.as_ref());
+        self.take()
+    }
+
+    /// What it has printed since.
+    pub fn take(&mut self) -> String {
+        std::mem::take(&mut self.printed).escape_ascii().to_string()
+    }
+
+    pub fn type_in(&mut self, bytes: &[u8]) {
+        self.module.receive(bytes, self.now);
+        self.pump();
+    }
+
+    pub fn elapse(&mut self, duration: Duration) {
+        let target = self.now + duration;
+        while let Some(due) = [self.module.next_timeout(), self.broker.deadline()]
+            .into_iter()
+            .flatten()
+            .min()
+            && due <= target
+        {
+            self.now = self.now.max(due);
+            self.module.tick(self.now);
+            self.broker.tick(self.now);
+            self.pump();
+        }
+        self.now = target;
+    }
+
+    pub fn publish(&mut self, topic: &str, payload: &[u8], qos: u8, retain: bool) {
+        let qos = QoS::from_u8(qos).unwrap();
+        self.broker
+            .publish(topic, payload.to_vec().into(), qos, retain)
+            .unwrap();
+        self.pump();
+    }
+
+    pub fn drop_clients(&mut self) {
+        self.broker.drop_clients();
+        self.pump();
+    }
+
+    pub fn set_broker_down(&mut self, down: bool) {
+        self.broker_down = down;
+    }
+
+    pub fn forget_name(&mut self, name: &str) {
+        self.unknown_names.insert(name.to_string());
+    }
+
+    pub fn restart(&mut self) {
+        self.module.restart();
+        self.pump();
+    }
+
+    pub fn set_network(&mut self, up: bool) {
+        self.module.set_network(up);
+        self.pump();
+    }
+
+    /// Carries bytes to and fro until nobody has anything to say.
+    fn pump(&mut self) {
+        loop {
+            self.printed.extend(self.module.take_output());
+            if let Some(action) = self.module.next_action() {
+                self.carry_out(action);
+            } else if !self.deliver() {
+                return;
+            }
+        }
+    }
+
+    fn carry_out(&mut self, action: Action) {
+        match action {
+            Action::Connect { connection, host, .. } => {
+                let event = if self.unknown_names.contains(&host) {
+                    Event::Failed(Failure::NameUnknown)
+                } else if self.broker_down {
+                    Event::Failed(Failure::Unreachable)
+                } else {
+                    self.connections
+                        .insert(connection, self.broker.accept(self.now).unwrap());
+                    Event::Connected
+                };
+                self.module.tell(connection, event, self.now);
+            }
+            Action::Send { connection, bytes } => {
+                if let Some(id) = self.connections.get(&connection) {
+                    self.broker.receive(*id, &bytes, self.now);
+                }
+            }
+            Action::Close { connection } => {
+                if let Some(id) = self.connections.remove(&connection) {
+                    self.broker.lost(id);
+                }
+            }
+        }
+    }
+
+    fn deliver(&mut self) -> bool {
+        for (connection, id) in &self.connections {
+            let (connection, id) = (*connection, *id);
+            let bytes = self.broker.pending(id).to_vec();
+            if !bytes.is_empty() {
+                self.broker.sent(id, bytes.len());
+                self.module.tell(connection, Event::Data(&bytes), self.now);
+                return true;
+            }
+            if self.broker.disposition(id) != Disposition::Open {
+                self.broker.lost(id);
+                self.connections.remove(&connection);
+                self.module.tell(connection, Event::Closed, self.now);
+                return true;
+            }
+        }
+        false
+    }
+}

@@ -1,0 +1,384 @@
+//! The virtual module on real ports with real brokers, by raw bytes.
+
+#![allow(clippy::unwrap_used, reason = "input cannot reach a test")]
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use modemqtt_virtual::broker::{Broker, BrokerOptions};
+use modemqtt_virtual::{Fault, Options, VirtualError, VirtualModem};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+#[test]
+fn a_day_over_a_pty_with_our_own_broker() {
+    let broker = Broker::start(BrokerOptions::default()).unwrap();
+    for model in ["M95", "BC660K-GL"] {
+        let modem = start(model);
+        a_day(&mut Host::on_pty(&modem), broker.port());
+    }
+}
+
+#[test]
+fn a_day_over_a_pty_with_mosquitto() {
+    let Some(mosquitto) = Mosquitto::start() else { return };
+    for model in ["M95", "BC660K-GL"] {
+        let modem = start(model);
+        a_day(&mut Host::on_pty(&modem), mosquitto.port);
+    }
+}
+
+#[test]
+fn a_day_over_tcp() {
+    let broker = Broker::start(BrokerOptions::default()).unwrap();
+    let modem = VirtualModem::start(over_tcp("M95")).unwrap();
+    a_day(&mut Host::on_tcp(&modem), broker.port());
+}
+
+#[test]
+fn a_day_at_the_pace_of_a_uart() {
+    let broker = Broker::start(BrokerOptions::default()).unwrap();
+    let options = Options {
+        baudrate: Some(460_800),
+        seed: 7,
+        ..options("M95")
+    };
+    let modem = VirtualModem::start(options).unwrap();
+    a_day(&mut Host::on_pty(&modem), broker.port());
+}
+
+#[test]
+fn hosts_come_and_go() {
+    let modem = start("M95");
+    for _ in 0..3 {
+        let mut host = Host::on_pty(&modem);
+        host.send("ATE0\r");
+        host.expect("\r\nOK\r\n");
+        host.send("AT+CGMM\r");
+        host.expect("\r\nQuectel_M95\r\n\r\nOK\r\n");
+        host.send("ATE1\r");
+        host.expect("\r\nOK\r\n");
+    }
+}
+
+#[test]
+fn a_second_host_on_the_tcp_port_is_turned_away() {
+    let modem = VirtualModem::start(over_tcp("M95")).unwrap();
+    let mut first = Host::on_tcp(&modem);
+    first.ask("AT\r", "AT\r\r\nOK\r\n");
+    let mut second = Host::on_tcp(&modem);
+    assert_eq!(second.port.read(&mut [0]).unwrap_or(0), 0);
+    first.ask("AT\r", "AT\r\r\nOK\r\n");
+    drop(first);
+    // The door opens when the module has seen the first host leave.
+    let due = Instant::now() + PATIENCE;
+    loop {
+        let mut third = Host::on_tcp(&modem);
+        third.send("AT\r");
+        if third.answers("AT\r\r\nOK\r\n") {
+            return;
+        }
+        assert!(Instant::now() < due);
+    }
+}
+
+#[test]
+fn a_host_that_does_not_read_blocks_nobody() {
+    let modem = start("M95");
+    let mut host = Host::on_pty(&modem);
+    let line = format!("AT{}\r", "+QMTCFG=?;".repeat(20));
+    for _ in 0..200 {
+        host.send(&line);
+    }
+    modem.set_signal(7, 3);
+    drop(host);
+    modem.close();
+}
+
+#[test]
+fn the_world_is_set_from_outside() {
+    let modem = start("BC660K-GL");
+    let mut host = Host::on_pty(&modem);
+    host.ask("ATE0\r", "ATE0\r\r\nOK\r\n");
+    modem.set_signal(11, 2);
+    host.ask("AT+CSQ\r", "\r\n+CSQ: 11,2\r\n\r\nOK\r\n");
+    modem.network(false);
+    host.ask("AT+CEREG?\r", "\r\n+CEREG: 0,2\r\n\r\nOK\r\n");
+    host.ask("AT+QMTOPEN=0,\"localhost\",1883\r", "\r\nOK\r\n\r\n+QMTOPEN: 0,3\r\n");
+    modem.network(true);
+    modem.inject(Fault::PromptCrlf);
+    modem.restart();
+    host.expect("\r\nRDY\r\n\r\n+CFUN: 1\r\n\r\n+CEREG: 2\r\n");
+    host.ask("AT\r", "AT\r\r\nOK\r\n");
+    modem.close();
+    modem.close();
+    modem.restart();
+}
+
+#[test]
+fn a_port_where_nobody_listens_is_unreachable() {
+    let modem = start("M95");
+    let mut host = Host::on_pty(&modem);
+    host.ask("ATE0\r", "ATE0\r\r\nOK\r\n");
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    host.ask(
+        &format!("AT+QMTOPEN=0,\"127.0.0.1\",{free}\r"),
+        "\r\nOK\r\n\r\n+QMTOPEN: 0,5\r\n",
+    );
+    host.ask(
+        "AT+QMTOPEN=0,\"nowhere.invalid\",1883\r",
+        "\r\nOK\r\n\r\n+QMTOPEN: 0,4\r\n",
+    );
+}
+
+#[test]
+fn a_link_is_made_and_removed_and_nothing_else_is_overwritten() {
+    let folder = Folder::new("link");
+    let link = folder.0.join("modem");
+    let options = || Options {
+        link: Some(link.clone()),
+        ..options("M95")
+    };
+    let modem = VirtualModem::start(options()).unwrap();
+    assert_eq!(modem.port(), link.to_str().unwrap());
+    Host::on_pty(&modem).ask("AT\r", "AT\r\r\nOK\r\n");
+    assert!(matches!(
+        VirtualModem::start(options()),
+        Err(VirtualError::LinkTaken(_))
+    ));
+    modem.close();
+    assert!(link.symlink_metadata().is_err());
+
+    std::os::unix::fs::symlink("/dev/pts/no-such-number", &link).unwrap();
+    drop(VirtualModem::start(options()).unwrap());
+    assert!(link.symlink_metadata().is_err());
+
+    fs::write(&link, "mine").unwrap();
+    assert!(matches!(
+        VirtualModem::start(options()),
+        Err(VirtualError::LinkTaken(_))
+    ));
+    assert_eq!(fs::read(&link).unwrap(), b"mine");
+}
+
+#[test]
+fn what_cannot_be_started_says_why() {
+    let error = VirtualModem::start(options("M96")).unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "\"M96\" is not a model of the virtual module; the known ones are BC660K-GL, M95"
+    );
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let options = Options {
+        listen: Some(taken.local_addr().unwrap().to_string()),
+        ..options("M95")
+    };
+    assert!(matches!(VirtualModem::start(options), Err(VirtualError::Listen { .. })));
+}
+
+#[test]
+fn it_is_shared_between_threads() {
+    const fn shared<T: Send + Sync>() {}
+    shared::<VirtualModem>();
+}
+
+/// Opens, connects, subscribes, publishes with every QoS, receives, disconnects.
+fn a_day(host: &mut Host, port: u16) {
+    host.ask("ATE0\r", "ATE0\r\r\nOK\r\n");
+    host.ask(
+        &format!("AT+QMTOPEN=0,\"127.0.0.1\",{port}\r"),
+        "\r\nOK\r\n\r\n+QMTOPEN: 0,0\r\n",
+    );
+    host.ask("AT+QMTCONN=0,\"bench-7\"\r", "\r\nOK\r\n\r\n+QMTCONN: 0,0,0\r\n");
+    host.ask("AT+QMTSUB=0,1,\"serve/#\",2\r", "\r\nOK\r\n\r\n+QMTSUB: 0,1,0,2\r\n");
+    for qos in 0..=2 {
+        let id = if qos == 0 { 0 } else { qos + 10 };
+        host.ask(&format!("AT+QMTPUB=0,{id},{qos},0,\"serve/{qos}\"\r"), "\r\n> ");
+        host.send(&format!("number {qos}\x1a"));
+        // Which of the two comes first is the broker's affair.
+        host.expect_each(&[
+            "\r\nOK\r\n",
+            &format!("\r\n+QMTPUB: 0,{id},0\r\n"),
+            &format!("number {qos}"),
+        ]);
+        host.expect_end("\r\n");
+    }
+    host.ask("AT+QMTUNS=0,2,\"serve/#\"\r", "\r\nOK\r\n\r\n+QMTUNS: 0,2,0\r\n");
+    host.send("AT+QMTDISC=0\r");
+    host.expect("\r\nOK\r\n\r\n+QMTDISC: 0,0\r\n");
+}
+
+const PATIENCE: Duration = Duration::from_secs(10);
+
+fn options(model: &str) -> Options {
+    Options {
+        model: model.into(),
+        ..Options::default()
+    }
+}
+
+fn over_tcp(model: &str) -> Options {
+    Options {
+        listen: Some("127.0.0.1:0".into()),
+        ..options(model)
+    }
+}
+
+fn start(model: &str) -> VirtualModem {
+    VirtualModem::start(options(model)).unwrap()
+}
+
+trait Stream: Read + Write + AsFd {}
+impl<T: Read + Write + AsFd> Stream for T {}
+
+struct Host {
+    port: Box<dyn Stream>,
+    read: Vec<u8>,
+}
+
+impl Host {
+    fn on_pty(modem: &VirtualModem) -> Self {
+        let port: File = OpenOptions::new().read(true).write(true).open(modem.port()).unwrap();
+        Self {
+            port: Box::new(port),
+            read: Vec::new(),
+        }
+    }
+
+    fn on_tcp(modem: &VirtualModem) -> Self {
+        let port = TcpStream::connect(modem.port().strip_prefix("socket://").unwrap()).unwrap();
+        Self {
+            port: Box::new(port),
+            read: Vec::new(),
+        }
+    }
+
+    fn ask(&mut self, line: &str, answer: &str) {
+        self.send(line);
+        self.expect(answer);
+    }
+
+    fn send(&mut self, text: &str) {
+        self.port.write_all(text.as_bytes()).unwrap();
+    }
+
+    fn expect(&mut self, text: &str) {
+        assert!(
+            self.until(|read| find(read, text).is_some()),
+            "due is {text:?}, read was {}",
+            self.read.escape_ascii()
+        );
+        let end = find(&self.read, text).unwrap() + text.len();
+        self.read.drain(..end);
+    }
+
+    fn expect_each(&mut self, texts: &[&str]) {
+        let all = |read: &[u8]| texts.iter().all(|text| find(read, text).is_some());
+        assert!(
+            self.until(all),
+            "due are {texts:?}, read was {}",
+            self.read.escape_ascii()
+        );
+    }
+
+    /// What was expected before ends so; nothing of it is left.
+    fn expect_end(&mut self, text: &str) {
+        assert!(self.until(|read| read.ends_with(text.as_bytes())));
+        self.read.clear();
+    }
+
+    fn answers(&mut self, text: &str) -> bool {
+        self.until(|read| find(read, text).is_some())
+    }
+
+    fn until(&mut self, is_there: impl Fn(&[u8]) -> bool) -> bool {
+        let due = Instant::now() + PATIENCE;
+        while !is_there(&self.read) {
+            let left = due.saturating_duration_since(Instant::now());
+            let timeout = Timespec::try_from(left).unwrap();
+            let mut descriptors = [PollFd::new(&self.port, PollFlags::IN)];
+            if poll(&mut descriptors, Some(&timeout)).unwrap() == 0 {
+                return false;
+            }
+            let mut buffer = [0; 1024];
+            match self.port.read(&mut buffer) {
+                Ok(0) | Err(_) => return false,
+                Ok(count) => self.read.extend(&buffer[..count]),
+            }
+        }
+        true
+    }
+}
+
+fn find(bytes: &[u8], text: &str) -> Option<usize> {
+    bytes.windows(text.len()).position(|window| window == text.as_bytes())
+}
+
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let folder = std::env::temp_dir().join(format!("modemqtt-virtual-{name}-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        Self(folder)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+struct Mosquitto {
+    process: Child,
+    port: u16,
+    _folder: Folder,
+}
+
+impl Mosquitto {
+    /// `None`, with the reason printed, where it is not installed.
+    fn start() -> Option<Self> {
+        let program = "/usr/sbin/mosquitto";
+        if !Path::new(program).exists() {
+            eprintln!("skipped: {program} is not installed");
+            return None;
+        }
+        let folder = Folder::new("mosquitto");
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let configuration = folder.0.join("mosquitto.conf");
+        fs::write(
+            &configuration,
+            format!("listener {port} 127.0.0.1\nallow_anonymous true\n"),
+        )
+        .unwrap();
+        let process = Command::new(program)
+            .arg("-c")
+            .arg(&configuration)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let due = Instant::now() + PATIENCE;
+        while TcpStream::connect(("127.0.0.1", port)).is_err() {
+            assert!(Instant::now() < due, "mosquitto does not listen");
+            std::thread::yield_now();
+        }
+        Some(Self {
+            process,
+            port,
+            _folder: folder,
+        })
+    }
+}
+
+impl Drop for Mosquitto {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}

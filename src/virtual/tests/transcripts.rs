@@ -1,0 +1,338 @@
+//! Plays the transcripts of `tests/transcripts` against the virtual module.
+
+#![allow(clippy::unwrap_used, reason = "input cannot reach a test")]
+
+mod rig;
+#[path = "../../../tests/support/transcript.rs"]
+mod transcript;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use modemqtt_at::dialect::{self, Dialect};
+use modemqtt_at::{Command, Form};
+use modemqtt_virtual::command_line::{Cursor, Entered, Head, LineReader, Suffix, check};
+
+use rig::Rig;
+use transcript::{Action, End, Transcript, World};
+
+#[test]
+fn the_module_prints_what_the_transcripts_say() {
+    let failures: Vec<_> = transcripts()
+        .iter()
+        .filter_map(|transcript| play(transcript, None).err())
+        .collect();
+    assert!(
+        failures.is_empty(),
+        "{} transcripts failed\n{}",
+        failures.len(),
+        failures.join("\n")
+    );
+}
+
+#[test]
+fn the_module_prints_the_same_however_the_bytes_arrive() {
+    for transcript in transcripts() {
+        for (step, bytes) in host_bytes(&transcript) {
+            for cut in 1..bytes.len() {
+                play(&transcript, Some((step, cut))).unwrap();
+            }
+        }
+    }
+}
+
+#[test]
+fn every_row_stands_in_a_transcript() {
+    for dialect in dialect::ALL {
+        let mut seen = BTreeSet::new();
+        for transcript in transcripts() {
+            if dialect.model(&transcript.model).is_some() {
+                for (_, bytes) in host_bytes(&transcript) {
+                    seen.extend(rows_of(dialect, bytes));
+                }
+            }
+        }
+        let missing: Vec<_> = dialect
+            .rows
+            .iter()
+            .map(ToString::to_string)
+            .filter(|row| !seen.contains(row))
+            .collect();
+        assert!(
+            missing.is_empty(),
+            "{}: no transcript has {}",
+            dialect.name,
+            missing.join("; ")
+        );
+    }
+}
+
+#[test]
+fn our_own_transcripts_are_played() {
+    for (name, text) in OWN {
+        let transcript = transcript::parse(Path::new(name), text);
+        play(&transcript, None).unwrap();
+        for (step, bytes) in host_bytes(&transcript) {
+            for cut in 1..bytes.len() {
+                play(&transcript, Some((step, cut))).unwrap();
+            }
+        }
+    }
+}
+
+fn transcripts() -> Vec<Transcript> {
+    let all = dialect::ALL
+        .iter()
+        .flat_map(|dialect| transcript::load_all(dialect.name));
+    all.filter(|transcript| transcript.only != Some(End::Host)).collect()
+}
+
+fn host_bytes(transcript: &Transcript) -> impl Iterator<Item = (usize, &[u8])> {
+    let steps = transcript.steps.iter().enumerate();
+    steps.filter_map(|(index, step)| match &step.action {
+        Action::Host(bytes) => Some((index, bytes.as_slice())),
+        _ => None,
+    })
+}
+
+/// Plays a transcript, with the host's bytes of one step cut in two.
+fn play(transcript: &Transcript, cut: Option<(usize, usize)>) -> Result<(), String> {
+    let mut rig = Rig::new(&transcript.model);
+    for (index, step) in transcript.steps.iter().enumerate() {
+        let printed = |rig: &Rig| rig.printed.escape_ascii().to_string();
+        match &step.action {
+            Action::Call(_) | Action::Report(_) => {}
+            Action::Host(bytes) => {
+                if !rig.printed.is_empty() {
+                    return Err(format!(
+                        "{}: before this it also printed\n  {}",
+                        step.location,
+                        printed(&rig)
+                    ));
+                }
+                let (first, second) = match cut {
+                    Some((step, at)) if step == index => bytes.split_at(at),
+                    _ => (bytes.as_slice(), &[][..]),
+                };
+                rig.type_in(first);
+                rig.type_in(second);
+            }
+            Action::Module(expected) => {
+                let Some(rest) = rig.printed.strip_prefix(expected.as_slice()) else {
+                    let (place, expected) = (&step.location, expected.escape_ascii());
+                    let printed = printed(&rig);
+                    return Err(format!(
+                        "{place}: due is\n  {expected}\nand printed was (cut: {cut:?})\n  {printed}"
+                    ));
+                };
+                rig.printed = rest.to_vec();
+            }
+            Action::World(world) => change(&mut rig, world),
+        }
+    }
+    match rig.take() {
+        rest if rest.is_empty() => Ok(()),
+        rest => Err(format!(
+            "{}: at the end it also printed\n  {rest}",
+            transcript.path.display()
+        )),
+    }
+}
+
+fn change(rig: &mut Rig, world: &World) {
+    match world {
+        World::BrokerRefuse(code) => rig.broker.refuse(Some(*code)).unwrap(),
+        World::BrokerAccept => rig.broker.refuse(None).unwrap(),
+        World::BrokerWithhold => {
+            rig.broker.withhold_acks(true);
+            rig.broker.silence(true);
+        }
+        World::BrokerRelease => {
+            rig.broker.withhold_acks(false);
+            rig.broker.silence(false);
+        }
+        World::BrokerPublish {
+            qos,
+            retain,
+            topic,
+            payload,
+        } => rig.publish(topic, payload, *qos, *retain),
+        World::BrokerDrop => rig.drop_clients(),
+        World::BrokerDown => rig.set_broker_down(true),
+        World::BrokerUp => rig.set_broker_down(false),
+        World::NameUnknown(name) => rig.forget_name(name),
+        World::NetworkDown => rig.set_network(false),
+        World::NetworkUp => rig.set_network(true),
+        World::Elapse(duration) => rig.elapse(*duration),
+        World::Restart => rig.restart(),
+    }
+}
+
+/// The rows that the command lines among these bytes fit.
+fn rows_of(dialect: &'static Dialect, bytes: &[u8]) -> BTreeSet<String> {
+    let mut reader = LineReader::new(dialect.command_line);
+    let lines = bytes.iter().filter_map(|byte| match reader.push(*byte) {
+        Some(Entered::Line(line)) => Some(line),
+        _ => None,
+    });
+    lines.filter_map(|line| row_of(dialect, &line)).collect()
+}
+
+fn row_of(dialect: &'static Dialect, line: &[u8]) -> Option<String> {
+    let mut cursor = Cursor::new(line);
+    let Ok(Some(Head::Extended { name, suffix })) = cursor.next_head() else {
+        return None;
+    };
+    let command = Command::from_name(name)?;
+    let (form, values) = match suffix {
+        Suffix::None => return None,
+        Suffix::Read => (Form::Read, Vec::new()),
+        Suffix::Test => (Form::Test, Vec::new()),
+        Suffix::Set => {
+            let payload_at = (command == Command::Publish).then_some(6);
+            (Form::Set, cursor.parameters(payload_at).ok()?)
+        }
+    };
+    Some(check(dialect, command, form, values).ok()?.row.to_string())
+}
+
+/// Transcripts of quirks that only the virtual module is asked about.
+const OWN: &[(&str, &str)] = &[
+    (
+        "own/m95-day.at",
+        r#"# M95 note 5.1, values of our own.
+@ model M95
+> AT+QMTOPEN=0,"broker.lab",1883\r
+< \r\nOK\r\n\r\n+QMTOPEN: 0,0\r\n
+> AT+QMTOPEN?\r
+< \r\n+QMTOPEN: 0,"broker.lab",1883\r\n\r\nOK\r\n
+> AT+QMTCONN=0,"bench-7","",""\r
+< \r\nOK\r\n\r\n+QMTCONN: 0,0,0\r\n
+> AT+QMTCONN?\r
+< \r\n+QMTCONN: 0,3\r\n\r\nOK\r\n
+> AT+QMTSUB=0,1,"bench/#",2,"lab/+",1\r
+< \r\nOK\r\n\r\n+QMTSUB: 0,1,0,2,1\r\n
+> AT+QMTPUB=0,0,0,0,"bench/7"\r
+< \r\n>\s
+> 21.5\x1a
+< \r\nOK\r\n\r\n+QMTPUB: 0,0,0\r\n\r\n+QMTRECV: 0,0,"bench/7",21.5\r\n
+> AT+QMTPUB=0,2,2,0,"bench/7"\r
+< \r\n>\s
+> a\r\nb\x1a
+< \r\nOK\r\n\r\n+QMTRECV: 0,1,"bench/7",a\r\nb\r\n\r\n+QMTPUB: 0,2,0\r\n
+> AT+QMTPUB=0,3,1,0,"bench/7"\r
+< \r\n>\s
+! broker publish 0 0 bench/8 held
+> never mind\x1b
+< \r\nOK\r\n\r\n+QMTRECV: 0,0,"bench/8",held\r\n
+> AT+QMTUNS=0,4,"bench/#","lab/+"\r
+< \r\nOK\r\n\r\n+QMTUNS: 0,4,0\r\n
+> AT+QMTDISC=0\r
+< \r\nOK\r\n\r\n+QMTDISC: 0,0\r\n\r\n+QMTSTAT: 0,5\r\n
+> AT+QMTCLOSE=0\r
+< \r\n+CME ERROR: 8503\r\n
+"#,
+    ),
+    (
+        "own/bc660k-publish.at",
+        r#"# BC660K-GL note 3.3.8 and 6.2.
+@ model BC660K-GL
+> AT+QMTCFG="showrecvlen",1,1\r
+< \r\nOK\r\n
+> AT+QMTOPEN=1,"broker.lab",1883\r
+< \r\nOK\r\n\r\n+QMTOPEN: 1,0\r\n
+> AT+QMTCONN=1,"bench-7"\r
+< \r\nOK\r\n\r\n+QMTCONN: 1,0,0\r\n
+> AT+QMTSUB=1,1,"t",0\r
+< \r\nOK\r\n\r\n+QMTSUB: 1,1,0,0\r\n
+> AT+QMTPUB=1,0,0,0,"t",4\r
+< \r\n>\s
+> \x1a\x1b"\r
+< \r\nOK\r\n\r\n+QMTPUB: 1,0,0\r\n\r\n+QMTRECV: 1,0,"t",4,"\x1a\x1b"\r"\r\n
+> AT+QMTPUB=1,0,0,0,"t",0\r
+< \r\n> \r\nOK\r\n\r\n+QMTPUB: 1,0,0\r\n\r\n+QMTRECV: 1,0,"t",0,""\r\n
+> AT+QMTPUB=1,5,1,0,"t",17,"{"a":"1","b":"2"}"\r
+< \r\nOK\r\n\r\n+QMTRECV: 1,0,"t",17,"{"a":"1","b":"2"}"\r\n\r\n+QMTPUB: 1,5,0\r\n
+> AT+QMTPUB=1,0,0,0,"t",17,"{"a":"1","b":"2"} "\r
+< \r\nERROR\r\n
+> AT+QMTPUB=1,0,0,0,"t"\r
+< \r\n>\s
+! elapse 60
+< \r\nTimeout\r\n\r\nOK\r\n
+> AT+QMTDISC=1\r
+< \r\nOK\r\n\r\n+QMTDISC: 1,0\r\n
+> AT+QMTCLOSE=1\r
+< \r\n+CME ERROR: 8503\r\n
+> AT+QMTOPEN?\r
+< \r\nOK\r\n
+"#,
+    ),
+    (
+        "own/m95-retransmission.at",
+        r#"# M95 note 3.2.8 and 4.1.1.
+@ model M95
+> AT+QMTCFG="TIMEOUT",0,5,2,1\r
+< \r\nOK\r\n
+> AT+QMTOPEN=0,"broker.lab",1883\r
+< \r\nOK\r\n\r\n+QMTOPEN: 0,0\r\n
+> AT+QMTCONN=0,"bench-7"\r
+< \r\nOK\r\n\r\n+QMTCONN: 0,0,0\r\n
+! broker withhold
+> AT+QMTPUB=0,7,1,0,"t"\r
+< \r\n>\s
+> x\x1a
+< \r\nOK\r\n
+! elapse 5
+< \r\n+QMTPUB: 0,7,1,1\r\n
+! elapse 5
+< \r\n+QMTPUB: 0,7,1,2\r\n
+! elapse 5
+< \r\n+QMTPUB: 0,7,2\r\n
+> AT+QMTSUB=0,8,"t",1\r
+< \r\nOK\r\n
+! elapse 5
+< \r\n+QMTSUB: 0,8,1,1\r\n
+! broker release
+! elapse 5
+< \r\n+QMTSUB: 0,8,1,2\r\n\r\n+QMTSUB: 0,8,0,1\r\n
+! broker drop
+< \r\n+QMTSTAT: 0,1\r\n
+"#,
+    ),
+    (
+        "own/bc660k-refused.at",
+        r#"# BC660K-GL note 3.3.2, 3.3.4 and 5.1.
+@ model BC660K-GL
+! network down
+> AT+QMTOPEN=0,"broker.lab",1883\r
+< \r\nOK\r\n\r\n+QMTOPEN: 0,3\r\n
+! network up
+! name unknown nowhere.lab
+> AT+QMTOPEN=0,"nowhere.lab",1883\r
+< \r\nOK\r\n\r\n+QMTOPEN: 0,4\r\n
+! broker down
+> AT+QMTOPEN=0,"broker.lab",1883\r
+< \r\nOK\r\n\r\n+QMTOPEN: 0,-1\r\n
+! broker up
+! broker refuse 5
+> AT+QMTOPEN=0,"broker.lab",1883\r
+< \r\nOK\r\n\r\n+QMTOPEN: 0,0\r\n
+> AT+QMTCFG="version",0,0\r
+< \r\n+CME ERROR: 8503\r\n
+> AT+QMTCONN=0,"bench-7"\r
+< \r\nOK\r\n\r\n+QMTCONN: 0,0,5\r\n\r\n+QMTSTAT: 0,4\r\n
+! broker accept
+! broker withhold
+> AT+QMTOPEN=0,"broker.lab",1883;+QMTOPEN=0,"broker.lab",1883\r
+< \r\nOK\r\n\r\n+QMTOPEN: 0,2\r\n\r\n+QMTOPEN: 0,0\r\n
+> AT+QMTCONN=0,"bench-7"\r
+< \r\nOK\r\n
+! elapse 30
+< \r\n+QMTSTAT: 0,4\r\n\r\n+QMTCONN: 0,2\r\n
+> AT+CFUN=1,1\r
+< \r\nOK\r\n\r\nRDY\r\n\r\n+CFUN: 1\r\n\r\n+CEREG: 2\r\n
+> AT\r
+< AT\r\r\nOK\r\n
+"#,
+    ),
+];
