@@ -186,6 +186,7 @@ fn integers(fields: &str) -> Option<Vec<i64>> {
 mod tests {
     use super::*;
 
+    #[expect(clippy::unnecessary_wraps, reason = "read() takes an option")]
     fn set(name: &str) -> Option<Pending<'_>> {
         Some(Pending { name, form: Form::Set })
     }

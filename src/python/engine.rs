@@ -250,22 +250,12 @@ impl Engine {
         self.engine.shared().listen();
     }
 
-    /// The events that have come, as tuples of a name and its values; empty when the time is up, `None` when the modem
-    /// is closed and all were taken.
-    #[pyo3(signature = (timeout=None))]
-    fn next_events<'py>(&self, py: Python<'py>, timeout: Option<f64>) -> PyResult<Option<Bound<'py, PyList>>> {
+    /// Waits for events and returns those that have come, as tuples of a name and its values; `None` when the modem is
+    /// closed and all were taken. It is for a thread of its own, which no signal reaches, so it wakes for events only.
+    fn next_events<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyList>>> {
         let receiver = self.engine.shared().notices().receiver();
-        let first = civil::wait(py, seconds(py, timeout)?, |at_most| {
-            match receiver.recv_timeout(at_most) {
-                Ok(notice) => Some(Some(notice)),
-                Err(RecvTimeoutError::Disconnected) => Some(None),
-                Err(RecvTimeoutError::Timeout) => None,
-            }
-        })?;
-        let first = match first {
-            None => return Ok(Some(PyList::empty(py))),
-            Some(None) => return Ok(None),
-            Some(Some(first)) => first,
+        let Ok(first) = py.detach(|| receiver.recv()) else {
+            return Ok(None);
         };
         let class = message_class(py)?;
         let events = PyList::empty(py);

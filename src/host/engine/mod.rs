@@ -67,7 +67,7 @@ impl Engine {
             .map_err(other)?;
         let (waker, wake) = waker::pair().map_err(other)?;
         // The bound is on what callers submit without waiting; a caller beyond it waits for room.
-        let (requests, receiver) = crossbeam_channel::bounded(4096);
+        let (requests, receiver) = crossbeam_channel::bounded(64);
         let shared = Arc::new(Shared::new(log));
         let session = Session::new(options.model, options.port.baud_rate);
         let io = IoThread::new(url, port, wake, receiver, session, Arc::clone(&shared));

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use crossbeam_channel::{Receiver, Sender, TrySendError};
+use crossbeam_channel::{Receiver, Sender};
 use modemqtt_at::ClientIndex;
 use modemqtt_at::codes::StatCode;
 use modemqtt_at::dialect::{Dialect, Model as ModelRow};
@@ -31,14 +31,17 @@ const WIRE: usize = 1_000;
 pub struct Inbox<T> {
     sender: Mutex<Option<Sender<T>>>,
     receiver: Receiver<T>,
+    capacity: usize,
 }
 
 impl<T> Inbox<T> {
+    /// The channel itself grows with what is in it: a bounded one would hold memory for every entry it could ever have.
     fn new(capacity: usize) -> Self {
-        let (sender, receiver) = crossbeam_channel::bounded(capacity);
+        let (sender, receiver) = crossbeam_channel::unbounded();
         Self {
             sender: Mutex::new(Some(sender)),
             receiver,
+            capacity,
         }
     }
 
@@ -51,12 +54,9 @@ impl<T> Inbox<T> {
     fn push(&self, entry: T) -> bool {
         let sender = self.sender.lock();
         let Some(sender) = &*sender else { return false };
-        let Err(TrySendError::Full(entry)) = sender.try_send(entry) else {
-            return false;
-        };
-        let dropped = self.receiver.try_recv().is_ok();
-        // There is room now, and no other sender.
-        let _ = sender.try_send(entry);
+        let dropped = self.receiver.len() >= self.capacity && self.receiver.try_recv().is_ok();
+        // The receiver is ours: it cannot be gone.
+        let _ = sender.send(entry);
         dropped
     }
 

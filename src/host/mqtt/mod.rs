@@ -3,6 +3,8 @@
 mod clients;
 mod outcome;
 mod plan;
+mod topics;
+mod verbatim;
 
 pub(crate) use clients::{Clients, Settings};
 pub(crate) use outcome::{Meaning, meaning};

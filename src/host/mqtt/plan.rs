@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use modemqtt_at::ascii::{CTRL_Z, ESC};
 use modemqtt_at::dialect::{self, DataPhase, Dialect, Row, Wait};
-use modemqtt_at::general::{MAXIMUM_RESPONSE_TIME, maximum_response_time};
+use modemqtt_at::general::MAXIMUM_RESPONSE_TIME;
 use modemqtt_at::{ClientIndex, Command, Form, MessageId, Operation, Qos, SettingKey};
 
 use super::clients::{Clients, Settings};
+use super::topics::{topic_filter, topic_name};
+use super::verbatim::verbatim;
 use crate::call::{Call, Options, Will};
 use crate::error::Error;
 use crate::job::{Data, Goal, OutcomeKey, Step, Task};
@@ -354,50 +356,6 @@ fn outcome(row: &Row, client: ClientIndex, message_id: Option<MessageId>) -> Goa
     }
 }
 
-/// A line of the program's own.
-fn verbatim(line: &str) -> Result<Step, Error> {
-    let line = writer::verbatim(line)?;
-    let name = name_of(&line.bytes);
-    let wait = name
-        .split(';')
-        .map(maximum_response_time)
-        .max()
-        .unwrap_or(MAXIMUM_RESPONSE_TIME);
-    let form = match line.bytes.as_slice() {
-        [.., b'=', b'?'] => Form::Test,
-        [.., b'?'] => Form::Read,
-        _ => Form::Set,
-    };
-    Ok(Step {
-        line,
-        form,
-        name,
-        data: None,
-        goal: Goal::Lines,
-        final_wait: wait,
-    })
-}
-
-/// The names in a command line, joined by `;`: `AT+CSQ;+CREG?` has `+CSQ;+CREG`.
-fn name_of(line: &[u8]) -> String {
-    let mut in_string = false;
-    let mut in_value = false;
-    let mut name = String::new();
-    for &byte in line.iter().skip(2) {
-        match byte {
-            b'"' => in_string = !in_string,
-            b';' if !in_string => {
-                in_value = false;
-                name.push(';');
-            }
-            b'=' | b'?' => in_value = true,
-            _ if !in_value && !in_string => name.push(char::from(byte.to_ascii_uppercase())),
-            _ => {}
-        }
-    }
-    name
-}
-
 fn number(client: ClientIndex) -> Argument<'static> {
     Argument::Number(client.0.into())
 }
@@ -407,33 +365,6 @@ fn some<T>(topics: &[T]) -> Result<(), Error> {
         return Err(Error::Usage("at least one topic is needed".into()));
     }
     Ok(())
-}
-
-/// MQTT 3.1.1 section 4.7.1: a topic name holds no wildcard.
-fn topic_name(topic: &str) -> Result<(), Error> {
-    if topic.contains(['+', '#']) {
-        return Err(Error::Usage(format!(
-            "the topic {topic:?} holds a wildcard; + and # stand in subscriptions only (MQTT 3.1.1 section 4.7.1)"
-        )));
-    }
-    Ok(())
-}
-
-/// MQTT 3.1.1 section 4.7.1: `#` is the last level and alone in it, `+` is alone in its level.
-fn topic_filter(filter: &str) -> Result<(), Error> {
-    let levels: Vec<_> = filter.split('/').collect();
-    let fits = levels.iter().enumerate().all(|(at, level)| match *level {
-        "#" => at + 1 == levels.len(),
-        "+" => true,
-        level => !level.contains(['+', '#']),
-    });
-    if fits {
-        return Ok(());
-    }
-    Err(Error::Usage(format!(
-        "the topic filter {filter:?} has a wildcard that is not alone in its level, or a # that is not last \
-         (MQTT 3.1.1 section 4.7.1)"
-    )))
 }
 
 /// Never less than the module itself may take.
@@ -504,17 +435,6 @@ mod tests {
     }
 
     #[test]
-    fn wildcards_stand_where_mqtt_allows_them() {
-        for good in ["#", "+", "a/+/b", "a/#", "+/+/#", "$SYS/#", "/"] {
-            assert!(topic_filter(good).is_ok(), "{good}");
-        }
-        for bad in ["a#", "#/a", "a+/b", "a/b+", "a/#/b"] {
-            assert!(topic_filter(bad).is_err(), "{bad}");
-        }
-        assert!(topic_name("a/b").is_ok() && topic_name("a/+").is_err());
-    }
-
-    #[test]
     fn a_client_index_beyond_the_dialect_is_refused() {
         let close = |index| Call::Close {
             client: ClientIndex(index),
@@ -531,12 +451,5 @@ mod tests {
         assert!(plan(publish(b"\x1b"), dialect, &mut clients).is_err());
         let client = clients.get(ClientIndex(0)).unwrap();
         assert_eq!((1..=65_535u32).filter_map(|_| client.take_id()).count(), 65_535);
-    }
-
-    #[test]
-    fn the_names_of_a_joined_line_are_all_found() {
-        assert_eq!(name_of(b"AT+CSQ;+creg?"), "+CSQ;+CREG");
-        assert_eq!(name_of(b"AT+QMTPUB=0,0,0,0,\"a;b\""), "+QMTPUB");
-        assert_eq!(name_of(b"ATE0"), "E0");
     }
 }

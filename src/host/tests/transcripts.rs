@@ -254,7 +254,7 @@ impl Player {
                 assert_eq!(result, Ok(Reply::Done));
                 "set up".into()
             }
-            Event::Ended(ticket, result) => self.ended(&self.tickets[&ticket], result),
+            Event::Ended(ticket, result) => Self::ended(&self.tickets[&ticket], result),
             Event::Message(message) => {
                 let words = Words(vec![
                     b"message".to_vec(),
@@ -271,7 +271,7 @@ impl Player {
         })
     }
 
-    fn ended(&self, what: &What, result: Result<Reply, Error>) -> String {
+    fn ended(what: &What, result: Result<Reply, Error>) -> String {
         let What {
             word,
             client,

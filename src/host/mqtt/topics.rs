@@ -1,0 +1,46 @@
+//! Topic names and topic filters, as far as MQTT itself rules them.
+
+use crate::error::Error;
+
+/// MQTT 3.1.1 section 4.7.1: a topic name holds no wildcard.
+pub(super) fn topic_name(topic: &str) -> Result<(), Error> {
+    if topic.contains(['+', '#']) {
+        return Err(Error::Usage(format!(
+            "the topic {topic:?} holds a wildcard; + and # stand in subscriptions only (MQTT 3.1.1 section 4.7.1)"
+        )));
+    }
+    Ok(())
+}
+
+/// MQTT 3.1.1 section 4.7.1: `#` is the last level and alone in it, `+` is alone in its level.
+pub(super) fn topic_filter(filter: &str) -> Result<(), Error> {
+    let levels: Vec<_> = filter.split('/').collect();
+    let fits = levels.iter().enumerate().all(|(at, level)| match *level {
+        "#" => at + 1 == levels.len(),
+        "+" => true,
+        level => !level.contains(['+', '#']),
+    });
+    if fits {
+        return Ok(());
+    }
+    Err(Error::Usage(format!(
+        "the topic filter {filter:?} has a wildcard that is not alone in its level, or a # that is not last \
+         (MQTT 3.1.1 section 4.7.1)"
+    )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wildcards_stand_where_mqtt_allows_them() {
+        for good in ["#", "+", "a/+/b", "a/#", "+/+/#", "$SYS/#", "/"] {
+            assert!(topic_filter(good).is_ok(), "{good}");
+        }
+        for bad in ["a#", "#/a", "a+/b", "a/b+", "a/#/b"] {
+            assert!(topic_filter(bad).is_err(), "{bad}");
+        }
+        assert!(topic_name("a/b").is_ok() && topic_name("a/+").is_err());
+    }
+}
