@@ -151,6 +151,11 @@ impl Framer {
         }
     }
 
+    /// How many bytes are kept.
+    pub fn buffered(&self) -> usize {
+        self.buffer.len() - self.start
+    }
+
     /// Takes what is held back as it stands, because nothing more has come for a while.
     pub fn flush(&mut self) -> Option<Frame> {
         if let Some(message) = self.held.take() {

@@ -20,7 +20,12 @@ enum Cut {
     EveryByte,
     /// One cut, so many bytes into everything that the module prints.
     At(usize),
+    /// Whole, with a URC in front of each piece: modules print one whenever no line is under way.
+    AfterUrc,
 }
+
+/// A URC that no transcript has.
+const URC: &[u8] = b"\r\n+QTEST: 7\r\n";
 
 #[test]
 fn the_host_does_what_every_transcript_says() {
@@ -43,6 +48,13 @@ fn the_host_reads_every_transcript_cut_at_any_byte_alike() {
         for at in 1..length {
             play(transcript, Cut::At(at));
         }
+    });
+}
+
+#[test]
+fn a_urc_between_any_two_pieces_changes_nothing_else() {
+    for_each(|transcript| {
+        play(transcript, Cut::AfterUrc);
     });
 }
 
@@ -159,6 +171,13 @@ impl Player {
     fn feed(&mut self, bytes: &[u8], cut: Cut) {
         match cut {
             Cut::Whole => self.session.receive(bytes, self.now),
+            Cut::AfterUrc => {
+                // Directly behind the prompt stands the echo of the data, where a module has one.
+                if bytes.starts_with(b"\r") {
+                    self.session.receive(URC, self.now);
+                }
+                self.session.receive(bytes, self.now);
+            }
             Cut::EveryByte => {
                 for byte in bytes {
                     self.session.receive(&[*byte], self.now);
@@ -266,6 +285,7 @@ impl Player {
                 format!("{words}{}", if message.complete { "" } else { " incomplete" })
             }
             Event::Lost(client, code) => format!("lost {client} {}", code.0),
+            Event::Urc(line) if line == "+QTEST: 7" => return None,
             Event::Urc(line) => Words(vec![b"urc".to_vec(), line.into_bytes()]).to_string(),
             Event::Restarted => "restarted".into(),
         })

@@ -1,0 +1,192 @@
+//! Bytes to frames: any split gives the same, nothing is without bound, and nothing wedges.
+
+use modemqtt_at::dialect;
+use modemqtt_host::framer::{Expect, Frame, Framer, Hold};
+use modemqtt_host::receive::RawMessage;
+use proptest::prelude::*;
+
+fn framer(model: &str, length_shown: bool) -> Framer {
+    let (dialect, _) = dialect::of_model(model).unwrap();
+    let mut framer = Framer::default();
+    framer.set_receive(dialect.receive);
+    framer.set_length_shown(0, length_shown);
+    framer
+}
+
+/// Every frame of the bytes, handed over in these pieces; what is held back at the end is taken as it stands.
+fn frames<'a>(mut framer: Framer, pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<Frame> {
+    let expect = Expect::default();
+    let mut frames = Vec::new();
+    for piece in pieces {
+        framer.push(piece);
+        while let Some(frame) = framer.next_frame(expect) {
+            frames.push(frame);
+        }
+    }
+    while framer.hold().is_some() {
+        let Some(frame) = framer.flush() else { break };
+        frames.push(frame);
+        while let Some(frame) = framer.next_frame(expect) {
+            frames.push(frame);
+        }
+    }
+    frames
+}
+
+fn message(topic: &str, payload: &[u8], complete: bool) -> Frame {
+    Frame::Message(RawMessage {
+        client: 0,
+        message_id: 3,
+        topic: topic.as_bytes().to_vec(),
+        payload: payload.to_vec(),
+        complete,
+    })
+}
+
+#[test]
+fn a_counted_payload_may_hold_anything() {
+    let payload: Vec<u8> = (0..=255).chain(*b"\r\nOK\r\n+QMTSTAT: 0,1\r\n> ").collect();
+    let mut bytes = format!("\r\n+QMTRECV: 0,3,\"bench/t\",{},\"", payload.len()).into_bytes();
+    bytes.extend(&payload);
+    bytes.extend(b"\"\r\n\r\nOK\r\n");
+    let wanted = [message("bench/t", &payload, true), Frame::Line(b"OK".to_vec())];
+    assert_eq!(frames(framer("BC660K-GL", true), [bytes.as_slice()]), wanted);
+}
+
+#[test]
+fn a_length_that_does_not_fit_marks_the_message_and_loses_no_line() {
+    let bytes = b"\r\n+QMTRECV: 0,3,\"t\",9,\"abc\"\r\n\r\n+QMTSTAT: 0,1\r\n\r\nOK\r\n";
+    let frames = frames(framer("BC660K-GL", true), [bytes.as_slice()]);
+    assert_eq!(frames[0], message("t", b"\"abc\"", false));
+    assert_eq!(
+        frames[1..],
+        [Frame::Line(b"+QMTSTAT: 0,1".to_vec()), Frame::Line(b"OK".to_vec())]
+    );
+}
+
+#[test]
+fn a_payload_whose_rest_stays_away_is_taken_as_it_stands() {
+    let mut framer = framer("BC660K-GL", true);
+    framer.push(b"\r\n+QMTRECV: 0,3,\"t\",500,\"abc\"\r\n\r\nOK\r\n");
+    assert_eq!(framer.next_frame(Expect::default()), None);
+    assert_eq!(framer.hold(), Some(Hold::Payload));
+    assert_eq!(framer.flush(), Some(message("t", b"\"abc\"", false)));
+    assert_eq!(framer.next_frame(Expect::default()), Some(Frame::Line(b"OK".to_vec())));
+}
+
+#[test]
+fn quotes_round_a_payload_are_the_payloads_own_once_a_payload_came_without() {
+    let bytes = b"\r\n+QMTRECV: 0,3,\"t\",\"a\"\r\n\r\n+QMTRECV: 0,3,\"t\",b\r\n\r\n+QMTRECV: 0,3,\"t\",\"c\"\r\n";
+    let wanted = [
+        message("t", b"a", false),
+        message("t", b"b", true),
+        message("t", b"\"c\"", true),
+    ];
+    assert_eq!(frames(framer("M95", false), [bytes.as_slice()]), wanted);
+}
+
+#[test]
+fn an_overlong_line_is_reported_once_and_the_next_line_is_read() {
+    let mut bytes = vec![b'x'; 100_000];
+    bytes.extend(b"\r\nOK\r\n");
+    let frames = frames(framer("M95", false), bytes.chunks(777));
+    assert!(
+        matches!(&frames[0], Frame::Overlong(head) if head.len() == 8192),
+        "{frames:?}"
+    );
+    assert_eq!(frames[1..], [Frame::Line(b"OK".to_vec())]);
+}
+
+#[test]
+fn a_payload_without_end_is_not_kept_without_bound() {
+    let mut framer = framer("BC660K-GL", false);
+    framer.push(b"\r\n+QMTRECV: 0,3,\"t\",\"");
+    let mut longest = 0;
+    for _ in 0..1000 {
+        framer.push(&[b'x'; 1000]);
+        while framer.next_frame(Expect::default()).is_some() {}
+        longest = longest.max(framer.buffered());
+    }
+    assert!(longest < 200_000, "{longest} bytes were kept");
+    framer.push(b"\r\nOK\r\n");
+    assert_eq!(framer.next_frame(Expect::default()), Some(Frame::Line(b"OK".to_vec())));
+}
+
+#[test]
+fn an_echo_is_what_was_sent_and_a_prompt_is_one_only_when_it_is_waited_for() {
+    let mut framer = framer("M95", false);
+    let expect = Expect {
+        echo: Some(b"AT+QMTPUB=0,0,0,0,\"t\""),
+        prompt: true,
+        data: None,
+    };
+    framer.push(b"AT+QMTPUB=0,0,0,0,\"t\"\r\r\n> ");
+    assert_eq!(framer.next_frame(expect), Some(Frame::Echo));
+    assert_eq!(framer.next_frame(Expect { echo: None, ..expect }), Some(Frame::Prompt));
+    framer.push(b"\r\n> 5\r\n");
+    assert_eq!(framer.next_frame(Expect::default()), Some(Frame::Line(b"> 5".to_vec())));
+}
+
+/// Lines and messages as modules print them, payloads at random.
+fn printed() -> impl Strategy<Value = Vec<u8>> {
+    let text = "[ -~]{0,40}";
+    let piece = prop_oneof![
+        Just(b"\r\nOK\r\n".to_vec()),
+        Just(b"\r\n+QMTPUB: 0,3,0\r\n".to_vec()),
+        Just(b"\r\n\r\n".to_vec()),
+        Just(b"boot\n\r".to_vec()),
+        text.prop_map(|text| format!("\r\n{text}\r\n").into_bytes()),
+        text.prop_map(|payload| format!("\r\n+QMTRECV: 0,3,\"a/b\",{payload}\r\n").into_bytes()),
+        text.prop_map(|payload| format!("\r\n+QMTRECV: 0,3,a/b,\"{payload}\"\r\n").into_bytes()),
+        proptest::collection::vec(any::<u8>(), 0..60).prop_map(|payload| {
+            let mut bytes = format!("\r\n+QMTRECV: 0,3,\"a/b\",{},\"", payload.len()).into_bytes();
+            bytes.extend(payload);
+            bytes.extend(b"\"\r\n");
+            bytes
+        }),
+        proptest::collection::vec(any::<u8>(), 0..60),
+    ];
+    proptest::collection::vec(piece, 0..12).prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    #[test]
+    fn any_split_gives_the_same_frames(
+        bytes in printed(),
+        cuts in proptest::collection::vec(1..40usize, 1..60),
+        model in prop_oneof![Just("M95"), Just("BC660K-GL")],
+        length_shown: bool,
+    ) {
+        let mut pieces = Vec::new();
+        let mut rest = bytes.as_slice();
+        for cut in cuts.iter().cycle() {
+            let (piece, tail) = rest.split_at((*cut).min(rest.len()));
+            pieces.push(piece);
+            rest = tail;
+            if rest.is_empty() {
+                break;
+            }
+        }
+        let whole = frames(framer(model, length_shown), [bytes.as_slice()]);
+        prop_assert_eq!(frames(framer(model, length_shown), pieces), whole);
+    }
+
+    #[test]
+    fn after_anything_at_all_the_next_lines_are_read(noise in proptest::collection::vec(any::<u8>(), 0..300)) {
+        let mut framer = framer("BC660K-GL", true);
+        framer.push(&noise);
+        while framer.next_frame(Expect::default()).is_some() {}
+        framer.push(b"\r\nERROR\r\n\r\nOK\r\n");
+        let mut seen = Vec::new();
+        loop {
+            while let Some(frame) = framer.next_frame(Expect::default()) {
+                seen.push(frame);
+            }
+            if framer.hold().is_none() {
+                break;
+            }
+            seen.extend(framer.flush());
+        }
+        prop_assert_eq!(seen.last(), Some(&Frame::Line(b"OK".to_vec())));
+    }
+}
