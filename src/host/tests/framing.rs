@@ -6,7 +6,7 @@ use modemqtt_host::receive::RawMessage;
 use proptest::prelude::*;
 
 fn framer(model: &str, length_shown: bool) -> Framer {
-    let (dialect, _) = dialect::of_model(model).unwrap();
+    let (dialect, _) = dialect::of_model(model).expect("a known model");
     let mut framer = Framer::default();
     framer.set_receive(dialect.receive);
     framer.set_length_shown(0, length_shown);
@@ -16,21 +16,21 @@ fn framer(model: &str, length_shown: bool) -> Framer {
 /// Every frame of the bytes, handed over in these pieces; what is held back at the end is taken as it stands.
 fn frames<'a>(mut framer: Framer, pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<Frame> {
     let expect = Expect::default();
-    let mut frames = Vec::new();
+    let mut seen = Vec::new();
     for piece in pieces {
         framer.push(piece);
         while let Some(frame) = framer.next_frame(expect) {
-            frames.push(frame);
+            seen.push(frame);
         }
     }
     while framer.hold().is_some() {
         let Some(frame) = framer.flush() else { break };
-        frames.push(frame);
+        seen.push(frame);
         while let Some(frame) = framer.next_frame(expect) {
-            frames.push(frame);
+            seen.push(frame);
         }
     }
-    frames
+    seen
 }
 
 fn message(topic: &str, payload: &[u8], complete: bool) -> Frame {

@@ -1,6 +1,8 @@
 //! The host's session against the virtual module, on a simulated line and clock. These prove that the two ends agree,
 //! never that they are right: that is for the transcripts.
 
+#![allow(clippy::unwrap_used, reason = "a test may unwrap, in its helpers too")]
+
 #[path = "../../virtual/tests/rig/mod.rs"]
 mod rig;
 
@@ -49,7 +51,7 @@ impl Pair {
 
     fn connected(model: &str, chunk: usize) -> Self {
         let mut pair = Self::new(model, chunk);
-        pair.open().unwrap();
+        pair.open().expect("an open connection");
         let call = Call::Connect {
             client: CLIENT,
             client_id: "bench".into(),
@@ -164,7 +166,7 @@ fn what_is_published_comes_back_bit_for_bit() {
         let mut wanted = Vec::new();
         for (at, length) in [0, 1, 2, 255, 256, 1024, dialect.payload].into_iter().enumerate() {
             let bytes = (0..length).map(|at| u8::try_from(at * 7 % 256).unwrap());
-            let counted = dialect.publish(modemqtt_at::dialect::DataPhase::Counted).is_some();
+            let counted = dialect.publish(dialect::DataPhase::Counted).is_some();
             let payload: Vec<u8> = bytes
                 .map(|byte| if counted { byte } else { 0x20 | (byte & 0x5F) })
                 .collect();
