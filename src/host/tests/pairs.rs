@@ -133,15 +133,15 @@ impl Pair {
             }
         }
     }
+}
 
-    fn publish(&self, payload: &[u8], qos: Qos) -> Call {
-        Call::Publish {
-            client: CLIENT,
-            topic: "bench/t".into(),
-            payload: payload.to_vec(),
-            qos,
-            retain: false,
-        }
+fn publish(payload: &[u8], qos: Qos) -> Call {
+    Call::Publish {
+        client: CLIENT,
+        topic: "bench/t".into(),
+        payload: payload.to_vec(),
+        qos,
+        retain: false,
     }
 }
 
@@ -172,7 +172,7 @@ fn what_is_published_comes_back_bit_for_bit() {
                 .collect();
             let qos = [Qos::AtMostOnce, Qos::AtLeastOnce, Qos::ExactlyOnce][at % 3];
             assert_eq!(
-                pair.call(pair.publish(&payload, qos)),
+                pair.call(publish(&payload, qos)),
                 Ok(Reply::Published),
                 "{model} {length}"
             );
@@ -192,7 +192,7 @@ fn publishes_overlap_up_to_the_window_and_the_others_wait_for_room() {
         let (dialect, _) = dialect::of_model(model).unwrap();
         pair.rig.broker.withhold_acks(true);
         for number in 0..8u8 {
-            let call = pair.publish(&[b'0' + number], Qos::AtLeastOnce);
+            let call = publish(&[b'0' + number], Qos::AtLeastOnce);
             pair.submit(call);
         }
         let accepted = pair
@@ -235,7 +235,7 @@ fn a_withheld_acknowledgement_is_noticed_then_reported_as_failure() {
             Ok(Reply::Done)
         );
         pair.rig.broker.withhold_acks(true);
-        let error = pair.call(pair.publish(b"x", Qos::AtLeastOnce)).unwrap_err();
+        let error = pair.call(publish(b"x", Qos::AtLeastOnce)).unwrap_err();
         assert!(matches!(error, Error::Operation { result: 2, .. }), "{model}: {error}");
         let again: Vec<_> = pair
             .interim
@@ -260,7 +260,7 @@ fn a_restart_ends_what_waits_and_the_next_call_sets_the_module_up_again() {
     each_model(|model, chunk| {
         let mut pair = Pair::connected(model, chunk);
         pair.rig.broker.withhold_acks(true);
-        let call = pair.publish(b"x", Qos::AtLeastOnce);
+        let call = publish(b"x", Qos::AtLeastOnce);
         let ticket = pair.submit(call);
         pair.rig.restart();
         pair.pump();
@@ -278,7 +278,7 @@ fn a_lost_connection_leaves_a_publish_without_outcome_and_is_told_once() {
     each_model(|model, chunk| {
         let mut pair = Pair::connected(model, chunk);
         pair.rig.broker.withhold_acks(true);
-        let call = pair.publish(b"x", Qos::AtLeastOnce);
+        let call = publish(b"x", Qos::AtLeastOnce);
         pair.submit(call);
         pair.rig.drop_clients();
         pair.pump();
@@ -298,11 +298,7 @@ fn a_result_before_its_ok_and_a_prompt_with_a_line_end_change_nothing() {
         pair.rig.module.inject(Fault::PublishResultBeforeOk);
         pair.rig.module.inject(Fault::PromptCrlf);
         for qos in [Qos::AtMostOnce, Qos::AtLeastOnce, Qos::ExactlyOnce] {
-            assert_eq!(
-                pair.call(pair.publish(b"21.5", qos)),
-                Ok(Reply::Published),
-                "{model} {qos}"
-            );
+            assert_eq!(pair.call(publish(b"21.5", qos)), Ok(Reply::Published), "{model} {qos}");
         }
     });
 }
@@ -313,7 +309,7 @@ fn a_publish_whose_result_never_comes_ends_with_the_time_of_the_settings() {
         let mut pair = Pair::connected(model, chunk);
         pair.rig.module.inject(Fault::SilentPublish);
         let start = pair.now;
-        let error = pair.call(pair.publish(b"x", Qos::AtLeastOnce)).unwrap_err();
+        let error = pair.call(publish(b"x", Qos::AtLeastOnce)).unwrap_err();
         assert!(
             matches!(error, Error::Timeout { awaited: "result", .. }),
             "{model}: {error}"
