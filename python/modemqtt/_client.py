@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from modemqtt._values import Message
     from modemqtt.exceptions import ConnectionLost
 
-# Every option of the contract, with the key of AT+QMTCFG that it is about. Which of them a dialect has is said by its rows.
+# Every option of the contract, with the key of AT+QMTCFG that it is about. Which of them a dialect has is said by its
+# rows.
 _OPTIONS = {
     "version": "version",
     "keepalive": "keepalive",
@@ -32,10 +33,10 @@ _OPTIONS = {
 class MqttClient:
     """One MQTT client of the module, from :meth:`Modem.mqtt`.
 
-    Every method that talks to the module waits for the outcome, not only for the module's ``OK``, and takes ``timeout`` in
-    seconds; ``None`` is the dialect's maximum response time. Any of them may raise :class:`UsageError` (nothing was sent),
-    :class:`CommandError` (the module refused), :class:`ResponseTimeout`, :class:`ConnectionLost`, :class:`ModuleRestarted` and
-    :class:`PortError`, besides what its own text names.
+    Every method that talks to the module waits for the outcome, not only for the module's ``OK``, and takes
+    ``timeout`` in seconds; ``None`` is the dialect's maximum response time. Any of them may raise :class:`UsageError`
+    (nothing was sent), :class:`CommandError` (the module refused), :class:`ResponseTimeout`, :class:`ConnectionLost`,
+    :class:`ModuleRestarted` and :class:`PortError`, besides what its own text names.
     """
 
     def __init__(self, modem: Modem, index: int) -> None:
@@ -62,7 +63,7 @@ class MqttClient:
         """Host and port of the network connection; ``None`` while there is none."""
         return self._server if self.state not in ("closed", "opening") else None
 
-    def configure(self, *, timeout: float | None = None, **options: Any) -> None:  # noqa: ANN401 - each its own type
+    def configure(self, *, timeout: float | None = None, **options: Any) -> None:
         """Change options (``AT+QMTCFG``). What is not named stays as it is; a restart of the module undoes all.
 
         Args:
@@ -162,7 +163,7 @@ class MqttClient:
         username: str | None = None,
         password: str | None = None,
         timeout: float | None = None,
-        **options: Any,  # noqa: ANN401 - those of configure()
+        **options: Any,
     ) -> Iterator[MqttClient]:
         """Configure, open and connect; disconnect and close at the end, whatever happened between.
 
@@ -205,7 +206,7 @@ class MqttClient:
             SubscribeError: the module gave up, or the server refused all (``result`` 128).
 
         """
-        topics = [(topic, qos)] if isinstance(topic, str) else [(name, level) for name, level in topic]
+        topics = [(topic, qos)] if isinstance(topic, str) else [_topic_and_qos(pair) for pair in topic]
         granted: list[int] = self._call(self._engine().subscribe(self._index, topics, timeout=timeout))
         return granted
 
@@ -233,8 +234,8 @@ class MqttClient:
 
         Args:
             topic: topic name, without wildcards; at most 256 bytes on BC660K-GL.
-            payload: bytes; text is encoded in UTF-8, a number is written in decimal, ``None`` is empty, as in paho-mqtt.
-                At most 1548 bytes on M95, where 0x1A and 0x1B cannot be sent, and 1460 on BC660K-GL.
+            payload: bytes; text is encoded in UTF-8, a number is written in decimal, ``None`` is empty, as in
+                paho-mqtt. At most 1548 bytes on M95, where 0x1A and 0x1B cannot be sent, and 1460 on BC660K-GL.
             qos: 0 to 2.
             retain: whether the server keeps it for later subscribers.
             wait: False returns as soon as the module takes it; up to 5 of a client overlap on M95.
@@ -254,12 +255,15 @@ class MqttClient:
             self._call(pending)
         else:
             pending.wait_started()
+            if pending.done:
+                _raise_misuse(pending)
         return Delivery(pending, self._index)
 
     def receive(self, timeout: float | None = None) -> Message:
         """Return the next message. It is seen by :attr:`on_message` as well.
 
-        Up to 10,000 messages are kept until they are taken; beyond that the oldest goes, which :attr:`Modem.stats` counts.
+        Up to 10,000 messages are kept until they are taken; beyond that the oldest goes, which :attr:`Modem.stats`
+        counts.
 
         Args:
             timeout: seconds; ``None`` to wait for ever.
@@ -332,7 +336,7 @@ class MqttClient:
         return self._modem._running()  # noqa: SLF001 - our own
 
     @staticmethod
-    def _call(pending: Pending) -> Any:  # noqa: ANN401 - each call its own
+    def _call(pending: Pending) -> Any:
         return pending.wait()
 
     def _has_callbacks(self) -> bool:
@@ -351,12 +355,32 @@ class MqttClient:
             self._on_delivery(delivery)
 
 
+def _raise_misuse(pending: Pending) -> None:
+    """Raise if the call itself was wrong. Any other end is told by the delivery."""
+    try:
+        pending.wait()
+    except UsageError:
+        raise
+    except ModemError:
+        pass
+
+
+def _topic_and_qos(pair: object) -> tuple[str, int]:
+    match pair:
+        case (str() as topic, int() as qos):
+            return topic, qos
+    raise UsageError(f'topic: {pair!r} is none; a text, or pairs of topic and QoS as in [("a/#", 1)], are needed')
+
+
 def _payload(payload: object) -> bytes:
     match payload:
         case None:
             return b""
         case str():
-            return payload.encode()
+            try:
+                return payload.encode()
+            except UnicodeEncodeError as error:
+                raise UsageError(f"payload: the text cannot be encoded in UTF-8: {error.reason}") from None
         case bool():
             pass
         case bytes() | bytearray() | memoryview():

@@ -1,15 +1,18 @@
-"""The Rust core. Programs use the classes of `modemqtt`, which document what these do."""
+# The Rust core. Programs use the classes of `modemqtt`, which document what these do.
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from os import PathLike
-from typing import Any, final
+from typing import Any, Literal, final
 
 from modemqtt._values import Message
+
+__all__ = ["Broker", "Engine", "Pending", "VirtualModem", "__version__", "fault_names", "models"]
 
 __version__: str
 
 def models() -> list[tuple[str, str]]: ...
 def fault_names() -> list[str]: ...
+
 @final
 class Engine:
     def __new__(
@@ -37,9 +40,7 @@ class Engine:
     ) -> Pending: ...
     def disconnect(self, index: int, *, timeout: float | None = None) -> Pending: ...
     def close_network(self, index: int, *, timeout: float | None = None) -> Pending: ...
-    def subscribe(
-        self, index: int, topics: Sequence[tuple[str, int]], *, timeout: float | None = None
-    ) -> Pending: ...
+    def subscribe(self, index: int, topics: Sequence[tuple[str, int]], *, timeout: float | None = None) -> Pending: ...
     def unsubscribe(self, index: int, topics: Sequence[str], *, timeout: float | None = None) -> Pending: ...
     def publish(
         self,
@@ -72,7 +73,7 @@ class Pending:
     @property
     def done(self) -> bool: ...
     @property
-    def state(self) -> str: ...
+    def state(self) -> Literal["queued", "accepted", "retransmitting", "sent", "acknowledged", "failed", "unknown"]: ...
     @property
     def retransmissions(self) -> int: ...
     @property

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from modemqtt._core import Pending
-
-DeliveryState = Literal[
-    "queued", "accepted", "retransmitting", "sent", "acknowledged", "failed", "unknown"
-]
 
 
 class Delivery:
@@ -26,7 +22,7 @@ class Delivery:
         self.client = client
 
     @property
-    def state(self) -> DeliveryState:
+    def state(self) -> Literal["queued", "accepted", "retransmitting", "sent", "acknowledged", "failed", "unknown"]:
         """Where it stands.
 
         ``queued`` (not yet handed to the module), ``accepted`` (the module has it), ``retransmitting`` (it was sent
@@ -34,7 +30,7 @@ class Delivery:
         ``failed`` (the module gave up, or it was never sent) and ``unknown`` (it may have arrived: the wait ended, or
         the connection or the module was lost on the way; publishing it again may deliver it twice).
         """
-        return cast("DeliveryState", self._pending.state)
+        return self._pending.state
 
     @property
     def retransmissions(self) -> int:

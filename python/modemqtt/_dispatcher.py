@@ -40,6 +40,7 @@ class Dispatcher:
             for event in events:
                 try:
                     self._handle(event)
-                except Exception:
+                # pytest.fail() and sys.exit() raise no Exception, and must not end the callbacks either.
+                except BaseException:
                     self.errors += 1
                     logger.exception("a callback for %r raised", event[0])

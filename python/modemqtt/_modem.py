@@ -56,8 +56,8 @@ class WireLog:
 class Modem:
     """A module on a port.
 
-    ``with Modem("/dev/ttyUSB2") as modem: …`` opens the port, turns the module's echo off, finds out which module it is, and
-    closes the port at the end.
+    ``with Modem("/dev/ttyUSB2") as modem: …`` opens the port, turns the module's echo off, finds out which module it
+    is, and closes the port at the end.
 
     Args:
         port: a serial device such as ``/dev/ttyUSB2``, or ``socket://host:port``.
@@ -66,11 +66,12 @@ class Modem:
         flow_control: ``"none"``, ``"rtscts"`` or ``"xonxoff"``.
         log: a file to which every line of the wire is appended, secrets masked.
 
-    Callbacks (:attr:`on_urc`, :attr:`on_restart`, and those of :class:`MqttClient`) are called one after the other in one thread of
-    the modem. They may call anything, :meth:`close` included. One that raises is logged with its traceback and counted
-    in :attr:`stats`, and the next event is delivered.
+    Callbacks (:attr:`on_urc`, :attr:`on_restart`, and those of :class:`MqttClient`) are called one after the other in
+    one thread of the modem. They may call anything, :meth:`close` included. One that raises is logged with its
+    traceback and counted in :attr:`stats`, and the next event is delivered.
 
     A modem may be used from any thread. A forked child opens one of its own.
+
     """
 
     def __init__(
@@ -89,7 +90,10 @@ class Modem:
         self._flow_control = flow_control
         self._log = log
         self._engine: Engine | None = None
+        self._opening: Engine | None = None
         self._lock = threading.RLock()
+        # Held while a module is waited for, which close() must be able to cut short.
+        self._open_lock = threading.Lock()
         self._clients: dict[int, MqttClient] = {}
         self._dispatcher: Dispatcher | None = None
         self._callback_errors = 0
@@ -113,8 +117,8 @@ class Modem:
             UsageError: a setting is wrong, or the module is of no known model.
 
         """
-        with self._lock:
-            if self._engine is not None and self._engine.is_open:
+        with self._open_lock:
+            if self.is_open:
                 return self
             engine = Engine(
                 self._port,
@@ -123,20 +127,32 @@ class Modem:
                 flow_control=self._flow_control,
                 log=self._log,
             )
+            self._opening = engine
             try:
                 engine.set_up(timeout=timeout).wait()
             except BaseException:
                 engine.close()
                 raise
-            self._engine = engine
-            self._identity = None
-            _open_modems.add(self)
-            if self._has_callbacks():
-                self._listen()
+            finally:
+                self._opening = None
+            with self._lock:
+                # One whose port was lost may be here still; its thread for callbacks ends by itself.
+                self._engine, self._dispatcher = engine, None
+                self._callback_errors = 0
+                self._identity = None
+                _open_modems.add(self)
+                if self._has_callbacks():
+                    self._listen()
         return self
 
     def close(self) -> None:
-        """Close the port. Calls under way in other threads end with :class:`PortError`. A closed modem is left as it is."""
+        """Close the port. A closed modem is left as it is.
+
+        Calls under way in other threads end with :class:`PortError`.
+        """
+        opening = self._opening
+        if opening is not None:
+            opening.close()
         with self._lock:
             engine, self._engine = self._engine, None
             dispatcher, self._dispatcher = self._dispatcher, None
@@ -218,7 +234,8 @@ class Modem:
 
         Args:
             line: from ``AT`` on; its CR is added. Commands may be joined by ``;`` (V.250, 5.2.1).
-            timeout: seconds; ``None`` for the longest time that the families' manuals give for the command, 5 s for most.
+            timeout: seconds; ``None`` for the longest time that the families' manuals give for the command, 5 s for
+                most.
 
         Returns:
             The information responses and ``OK``.
@@ -279,7 +296,10 @@ class Modem:
             yield line
 
     def signal(self, *, timeout: float | None = None) -> int | None:
-        """Return the received signal strength in dBm, from ``AT+CSQ`` (3GPP TS 27.007, 8.5); ``None`` when not known."""
+        """Return the received signal strength in dBm; ``None`` when not known.
+
+        From ``AT+CSQ`` (3GPP TS 27.007, 8.5).
+        """
         rssi = self._number_in(self.command("AT+CSQ", timeout=timeout), r"\+CSQ:\s*(\d+)")
         unknown = 99
         return None if rssi is None or rssi >= unknown else 2 * rssi - 113
@@ -308,7 +328,7 @@ class Modem:
             ResponseTimeout: not registered in time.
 
         """
-        allowed = 60.0 if timeout is None else timeout
+        allowed = _seconds(timeout, otherwise=60.0)
         deadline = time.monotonic() + allowed
         while (stat := self.registration()) not in _REGISTERED:
             left = deadline - time.monotonic()
@@ -328,7 +348,7 @@ class Modem:
             ResponseTimeout: it did not come back in time.
 
         """
-        allowed = 30.0 if timeout is None else timeout
+        allowed = _seconds(timeout, otherwise=30.0)
         deadline = time.monotonic() + allowed
         self.command("AT+CFUN=1,1")
         while True:
@@ -389,6 +409,14 @@ class Modem:
                 logger.info("%s: client %d was open already; it is closed and opened again", self._port, index)
             case _:
                 pass
+
+
+def _seconds(timeout: float | None, *, otherwise: float) -> float:
+    if timeout is None:
+        return otherwise
+    if not timeout >= 0:
+        raise UsageError(f"timeout: {timeout} is no time; give seconds from 0 on, or None")
+    return timeout
 
 
 def _weak(modem: Modem) -> Callable[[tuple[Any, ...]], None]:

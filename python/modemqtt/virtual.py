@@ -4,8 +4,8 @@
         with modem.mqtt().session(broker.host, broker.port, client_id="bench") as mqtt:
             mqtt.publish("bench/t", b"21.5")
 
-The virtual module is strict: what a real one would refuse it refuses. What real ones do wrong is a named fault, off unless
-asked for.
+The virtual module is strict: what a real one would refuse it refuses. What real ones do wrong is a named fault, off
+unless asked for.
 """
 
 from __future__ import annotations

@@ -1,0 +1,79 @@
+# The one front door. Needed: Rust (rustup.rs), Python 3.10 or later, make. All else goes to .venv and target.
+#
+#   make demo     one MQTT session on a virtual module, with its AT commands
+#   make test     every test
+#   make check    formatting, lints, types, layers
+#   make bench    the benchmarks
+#   make docs     the documentation of the Rust crates, in target/doc
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+# PyO3 builds for this interpreter whichever of maturin and cargo asks, so neither undoes the other's work.
+export PYO3_PYTHON := $(CURDIR)/$(BIN)/python
+
+PYTHON_TREES := python tests $(wildcard benches)
+# What the extension is built from. The Python files are used where they stand.
+RUST_SOURCES := $(shell find src -name '*.rs' -o -name Cargo.toml) Cargo.toml Cargo.lock pyproject.toml
+
+# Stamps: the virtual environment with maturin, the tools of the developer, the extension.
+READY := $(VENV)/.ready
+TOOLS := $(VENV)/.tools
+BUILT := $(VENV)/.built
+
+.PHONY: demo test check bench docs clean
+.DEFAULT_GOAL := demo
+.NOTPARALLEL:
+
+# MODEMQTT_PORT would take the demo to a real module.
+demo: $(BUILT)
+	@MODEMQTT_PORT= $(BIN)/modemqtt demo
+
+test: $(BUILT) $(TOOLS)
+	@if cargo nextest --version >/dev/null 2>&1; \
+	then set -x; cargo nextest run --workspace --exclude modemqtt --no-fail-fast; \
+	else set -x; cargo test --workspace --exclude modemqtt --lib --tests --no-fail-fast; fi
+	$(BIN)/python -m pytest
+
+check: $(BUILT) $(TOOLS)
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	$(BIN)/ruff format --check $(PYTHON_TREES)
+	$(BIN)/ruff check $(PYTHON_TREES)
+	$(BIN)/mypy
+	$(BIN)/python -m mypy.stubtest modemqtt
+	$(BIN)/python -m pytest -q tests/test_layers.py
+
+bench: $(BUILT) $(TOOLS)
+	@set -e; found=; for bench in $(wildcard benches/bench_*.py); do \
+	found=yes; echo "$$bench"; $(BIN)/python "$$bench"; done; \
+	[ -n "$$found" ] || echo "There are no benchmarks in benches/ yet."
+
+docs: $(READY)
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --exclude modemqtt --no-deps
+	@echo "The crates: target/doc/modemqtt_host/index.html. Everything else: docs/README.md."
+
+clean:
+	rm -rf $(VENV) target
+
+$(READY):
+	@command -v cargo >/dev/null || { echo "Rust is needed and there is no cargo; see https://rustup.rs" >&2; exit 1; }
+	@command -v $(PYTHON) >/dev/null || { echo "Python 3.10 or later is needed and there is no $(PYTHON)" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { \
+	echo "Python 3.10 or later is needed; \`make PYTHON=python3.12\` names another" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	echo "$(PYTHON) cannot make virtual environments; on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
+	$(BIN)/python -m pip install --quiet --group build
+	@touch $@
+
+$(TOOLS): $(READY) pyproject.toml
+	$(BIN)/python -m pip install --quiet --group dev
+	@touch $@
+
+# Without optimisation: it builds fast, and neither demo nor tests need more. `pip install .` builds for use.
+$(BUILT): $(READY) $(RUST_SOURCES)
+	env -u CONDA_PREFIX VIRTUAL_ENV="$(CURDIR)/$(VENV)" $(BIN)/maturin develop --group build
+	@touch $@

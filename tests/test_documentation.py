@@ -1,0 +1,61 @@
+"""What the documentation shows works as it stands, but for the names of a port and of a server."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from modemqtt.virtual import FAULTS, Broker, VirtualModem
+
+ROOT = Path(__file__).resolve().parents[1]
+DOCUMENTS = (
+    "README.md",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "docs/README.md",
+    "docs/design.md",
+    "docs/virtual-module.md",
+)
+
+# Each Python example, by its document and its place there.
+EXAMPLES = [
+    pytest.param(example, id=f"{name}-{place}")
+    for name in DOCUMENTS
+    for place, example in enumerate(
+        re.findall(r"^```python\n(.*?)^```", (ROOT / name).read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    )
+]
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_an_example_runs(example: str, broker: Broker, virtual_modem: VirtualModem) -> None:
+    if "session(" in example:
+        # The longest example receives what it publishes; nothing else need wait for 5 s.
+        example = example.replace("timeout=5)", "timeout=0.2)")
+    for written, here in (
+        ("/dev/ttyUSB2", virtual_modem.port),
+        ("/tmp/module", virtual_modem.port),  # noqa: S108 - as written, not used
+        ('"broker.lab", 1883', f'"{broker.host}", {broker.port}'),
+    ):
+        example = example.replace(written, here)
+    exec(compile(example, "example", "exec"), {})  # noqa: S102 - our own
+
+
+def test_examples_are_found() -> None:
+    assert len(EXAMPLES) >= 4
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_a_link_leads_somewhere(name: str) -> None:
+    document = ROOT / name
+    links = re.findall(r"\]\(([^)#:]+)\)", document.read_text(encoding="utf-8"))
+    assert [link for link in links if not (document.parent / link).exists()] == []
+
+
+def test_every_fault_is_described() -> None:
+    described = re.findall(
+        r"^\| `([a-z0-9-]+)` \|", (ROOT / "docs/virtual-module.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    assert set(described) == set(FAULTS)
