@@ -4,7 +4,8 @@
 #   make test     every test
 #   make check    formatting, lints, types, layers
 #   make bench    the benchmarks
-#   make docs     the documentation of the Rust crates, in target/doc
+#   make docs     docs/dialects.md from the rows, and the documentation of the Rust crates, in target/doc
+#   make mutate   every value of every row changed: each change must fail a transcript
 
 PYTHON ?= python3
 VENV := .venv
@@ -22,7 +23,7 @@ READY := $(VENV)/.ready
 TOOLS := $(VENV)/.tools
 BUILT := $(VENV)/.built
 
-.PHONY: demo test check bench docs clean
+.PHONY: demo test check bench docs mutate clean
 .DEFAULT_GOAL := demo
 .NOTPARALLEL:
 
@@ -39,6 +40,7 @@ test: $(BUILT) $(TOOLS)
 check: $(BUILT) $(TOOLS)
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
+	cargo test --quiet -p modemqtt-at --test document
 	$(BIN)/ruff format --check $(PYTHON_TREES)
 	$(BIN)/ruff check $(PYTHON_TREES)
 	$(BIN)/mypy
@@ -51,8 +53,12 @@ bench: $(BUILT) $(TOOLS)
 	[ -n "$$found" ] || echo "There are no benchmarks in benches/ yet."
 
 docs: $(READY)
+	UPDATE_DOCS=1 cargo test --quiet -p modemqtt-at --test document
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --exclude modemqtt --no-deps
 	@echo "The crates: target/doc/modemqtt_host/index.html. Everything else: docs/README.md."
+
+mutate:
+	cargo test --release -p modemqtt-host --test mutation -- --ignored --nocapture
 
 clean:
 	rm -rf $(VENV) target

@@ -16,7 +16,8 @@ from modemqtt._client import MqttClient
 from modemqtt._core import __version__
 from modemqtt._delivery import Delivery
 from modemqtt._modem import Modem, WireLog
-from modemqtt._values import Message, Response, Stats, Will, WireLine
+from modemqtt._settings import Values
+from modemqtt._values import Alibaba, Message, OneNet, Response, Stats, Tencent, Will, WireLine
 from modemqtt.exceptions import (
     CloseError,
     CommandError,
@@ -32,11 +33,13 @@ from modemqtt.exceptions import (
     PublishError,
     ResponseTimeout,
     SubscribeError,
+    TokenError,
     UnsubscribeError,
     UsageError,
 )
 
 __all__ = [
+    "Alibaba",
     "CloseError",
     "CommandError",
     "ConnectError",
@@ -48,6 +51,7 @@ __all__ = [
     "ModemError",
     "ModuleRestarted",
     "MqttClient",
+    "OneNet",
     "OpenError",
     "OperationError",
     "PortError",
@@ -57,8 +61,11 @@ __all__ = [
     "ResponseTimeout",
     "Stats",
     "SubscribeError",
+    "Tencent",
+    "TokenError",
     "UnsubscribeError",
     "UsageError",
+    "Values",
     "Will",
     "WireLine",
     "WireLog",

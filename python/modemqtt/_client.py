@@ -6,6 +6,8 @@ import contextlib
 from typing import TYPE_CHECKING, Any
 
 from modemqtt._delivery import Delivery
+from modemqtt._settings import ranges, typed
+from modemqtt._usage import arguments
 from modemqtt.exceptions import ModemError, ResponseTimeout, UsageError
 
 if TYPE_CHECKING:
@@ -13,21 +15,38 @@ if TYPE_CHECKING:
 
     from modemqtt._core import Engine, Pending
     from modemqtt._modem import Modem
-    from modemqtt._values import Message
+    from modemqtt._settings import Values
+    from modemqtt._values import Message, Tencent
     from modemqtt.exceptions import ConnectionLost
 
-# Every option of the contract, with the key of AT+QMTCFG that it is about. Which of them a dialect has is said by its
-# rows.
-_OPTIONS = {
-    "version": "version",
-    "keepalive": "keepalive",
-    "clean_session": "session",
-    "packet_timeout": "timeout",
-    "retries": "timeout",
-    "timeout_notice": "timeout",
-    "will": "will",
-    "show_length": "showrecvlen",
-}
+# Every option of configure(). Which of them a dialect has is said by its rows.
+_OPTIONS = frozenset(
+    {
+        "alibaba",
+        "clean_session",
+        "echo_data",
+        "edit_timeout",
+        "keepalive",
+        "onenet",
+        "packet_timeout",
+        "pdp_context",
+        "ping_interval",
+        "receive",
+        "receive_format",
+        "retries",
+        "send_format",
+        "show_length",
+        "timeout_notice",
+        "tls_context",
+        "version",
+        "view_data",
+        "will",
+    }
+)
+
+
+# An index is a byte in the core.
+_MOST = 255
 
 
 class MqttClient:
@@ -69,32 +88,80 @@ class MqttClient:
         Args:
             timeout: seconds for each command; ``None`` for the dialect's maximum.
             **options:
-                ``version``: ``"3.1.1"`` or ``"3.1"`` (BC660K-GL; before :meth:`open`).
-                ``keepalive``: 0 to 3600 seconds, 0 for none (before :meth:`open` on BC660K-GL).
-                ``clean_session``: False has the server keep subscriptions (before :meth:`open` on BC660K-GL).
+                ``version``: ``"3.1.1"`` or ``"3.1"`` (not on M95).
+                ``keepalive``: 0 to 3600 seconds, 0 for none.
+                ``clean_session``: False has the server keep subscriptions.
                 ``packet_timeout``: 1 to 60 seconds until a packet is sent again.
                 ``retries``: 0 to 10 times.
                 ``timeout_notice``: True reports that it was.
-                ``will``: a :class:`Will`, or ``None`` to take it back (before :meth:`open` on BC660K-GL).
-                ``show_length``: False leaves the length out of received messages (BC660K-GL); :meth:`open` turns it on.
+                ``will``: a :class:`Will`, or ``None`` to take it back.
+                ``alibaba``: an :class:`Alibaba` (BC35-G/BC28, BC660K-GL, EG800Q/EG91xQ).
+                ``onenet``: a :class:`OneNet` (EG800Q/EG91xQ).
+                ``tls_context``: the TLS context that secures the connection, ``None`` for none (not on BC35-G/BC28).
+                ``pdp_context``: 1 to 15 (EG800Q/EG91xQ).
+                ``ping_interval``: 5 to 60 seconds for the answer to a PINGREQ (EG800Q/EG91xQ).
+                ``receive``: ``"urc"``, or ``"buffer"`` to have the module keep up to five messages until they are
+                fetched, which happens as they are announced (EG800Q/EG91xQ).
+                ``show_length``: False leaves the length out of received messages (BC660K-GL, EG800Q/EG91xQ);
+                :meth:`open` turns it on.
+                ``receive_format``, ``send_format``: ``"text"``, or ``"hex"`` for hexadecimal digits on the line
+                (BC660K-GL, EG800Q/EG91xQ). Payloads are bytes either way.
+                ``echo_data``: True echoes the data of a publish (BC660K-GL); ``view_data``: the same (EG800Q/EG91xQ).
+                ``edit_timeout``: 1 to 180 seconds for the data of a publish, ``None`` for no limit (EG800Q/EG91xQ).
+
+            BC660K-GL takes ``version``, ``keepalive``, ``clean_session``, ``will``, ``alibaba`` and ``tls_context``
+            only before :meth:`open`, EG800Q/EG91xQ takes every option only while not connected.
 
         Raises:
             UsageError: there is no such option, or the dialect lacks it; the text names the dialects that have it.
 
         """
-        unknown = sorted(options.keys() - _OPTIONS.keys())
+        unknown = sorted(options.keys() - _OPTIONS)
         if unknown:
             known = ", ".join(sorted(_OPTIONS))
             raise UsageError(f"there is no option {', '.join(unknown)}; the options are {known}")
-        self._call(self._engine().configure(self._index, options, timeout=timeout))
+        self._call("configure", options, timeout=timeout)
 
     def configuration(self, *, timeout: float | None = None) -> dict[str, Any]:
         """Read every option that the dialect has, under the names of :meth:`configure`.
 
-        ``will`` is what the module printed, as text; ``version`` is ``"3.1"`` or ``"3.1.1"``.
+        ``will``, ``alibaba`` and ``onenet`` are ``None`` while unset. EG800Q/EG91xQ have two keys more: ``willex``, of
+        a will that was handed over behind a prompt its topic, QoS, retain flag and length, and ``send_mode``.
         """
-        values = dict(self._call(self._engine().configuration(self._index, timeout=timeout)))
-        return _typed(values)
+        values = dict(self._call("configuration", timeout=timeout))
+        return typed(values, {str(code): version for version, code in self._engine().versions})
+
+    def capabilities(self, *, timeout: float | None = None) -> dict[str, tuple[Values, ...]]:
+        """Ask the module which values each key of ``AT+QMTCFG`` takes (its test form).
+
+        Returns:
+            By key, as the module names it in lower case, one :class:`Values` a parameter, the client index first. A
+            parameter whose values the module does not list, as a text, has none.
+
+        """
+        lines = self._modem.command("AT+QMTCFG=?", timeout=timeout).lines
+        return dict(filter(None, map(ranges, lines)))
+
+    def authenticate(self, device: Tencent, *, timeout: float | None = None) -> str:
+        """Get a token from Tencent Cloud (``AT+QMTENAUTH``; BC35-G/BC28).
+
+        :meth:`connect` then takes no user and no password.
+
+        Args:
+            device: the device's credentials.
+            timeout: seconds; ``None`` for the dialect's maximum, 195 s.
+
+        Returns:
+            The token, which the module keeps as well. It shows in no log.
+
+        Raises:
+            TokenError: no token could be had; its ``name`` says why.
+
+        """
+        with arguments():
+            pending = self._engine().token(device, timeout=timeout)
+        token: str = pending.wait()
+        return token
 
     def open(self, host: str, port: int = 1883, *, timeout: float | None = None) -> None:
         """Open the network connection to a server (``AT+QMTOPEN``).
@@ -104,13 +171,14 @@ class MqttClient:
         Args:
             host: name or address, 1 to 100 bytes.
             port: TCP port, 1 to 65535.
-            timeout: seconds; ``None`` for the dialect's maximum, 75 s on M95 and 176 s on BC660K-GL.
+            timeout: seconds; ``None`` for the dialect's maximum: 75 s on M95 and BC35-G/BC28, 176 s on BC660K-GL, 120
+                s on EG800Q/EG91xQ.
 
         Raises:
             OpenError: the module could not open it; its ``name`` says why.
 
         """
-        self._call(self._engine().open_network(self._index, host, port, timeout=timeout))
+        self._call("open_network", host, port, timeout=timeout)
         self._server = (host, port)
 
     def connect(
@@ -133,16 +201,18 @@ class MqttClient:
             ConnectError: the server refused; ``return_code`` says why.
 
         """
-        self._call(self._engine().connect(self._index, client_id, username, password, timeout=timeout))
+        self._call("connect", client_id, username, password, timeout=timeout)
 
     def disconnect(self, *, timeout: float | None = None) -> None:
-        """Log off (``AT+QMTDISC``, the MQTT DISCONNECT). On BC660K-GL this closes the network connection as well.
+        """Log off (``AT+QMTDISC``, the MQTT DISCONNECT).
+
+        On BC660K-GL and EG800Q/EG91xQ this closes the network connection as well.
 
         Raises:
             DisconnectError: the module reported failure.
 
         """
-        self._call(self._engine().disconnect(self._index, timeout=timeout))
+        self._call("disconnect", timeout=timeout)
 
     def close(self, *, timeout: float | None = None) -> None:
         """Close the network connection (``AT+QMTCLOSE``). One that is closed already is no error.
@@ -151,7 +221,7 @@ class MqttClient:
             CloseError: the module reported failure.
 
         """
-        self._call(self._engine().close_network(self._index, timeout=timeout))
+        self._call("close_network", timeout=timeout)
 
     @contextlib.contextmanager
     def session(
@@ -207,7 +277,7 @@ class MqttClient:
 
         """
         topics = [(topic, qos)] if isinstance(topic, str) else [_topic_and_qos(pair) for pair in topic]
-        granted: list[int] = self._call(self._engine().subscribe(self._index, topics, timeout=timeout))
+        granted: list[int] = self._call("subscribe", topics, timeout=timeout)
         return granted
 
     def unsubscribe(self, topic: str | Iterable[str], *, timeout: float | None = None) -> None:
@@ -217,8 +287,9 @@ class MqttClient:
             UnsubscribeError: the module gave up.
 
         """
-        topics = [topic] if isinstance(topic, str) else list(topic)
-        self._call(self._engine().unsubscribe(self._index, topics, timeout=timeout))
+        with arguments():
+            topics = [topic] if isinstance(topic, str) else list(topic)
+        self._call("unsubscribe", topics, timeout=timeout)
 
     def publish(
         self,
@@ -235,10 +306,11 @@ class MqttClient:
         Args:
             topic: topic name, without wildcards; at most 256 bytes on BC660K-GL.
             payload: bytes; text is encoded in UTF-8, a number is written in decimal, ``None`` is empty, as in
-                paho-mqtt. At most 1548 bytes on M95, where 0x1A and 0x1B cannot be sent, and 1460 on BC660K-GL.
+                paho-mqtt. At most 1548 bytes on M95 and BC35-G/BC28, where 0x1A and 0x1B cannot be sent, 1460 on
+                BC660K-GL and 1500 on EG800Q/EG91xQ; 730 and 750 in hexadecimal digits.
             qos: 0 to 2.
             retain: whether the server keeps it for later subscribers.
-            wait: False returns as soon as the module takes it; up to 5 of a client overlap on M95.
+            wait: False returns as soon as the module takes it; up to 5 of a client overlap, one on BC660K-GL.
             timeout: seconds; ``None`` for packet_timeout × (retries + 1).
 
         Returns:
@@ -250,9 +322,9 @@ class MqttClient:
 
         """
         data = _payload(payload)
-        pending = self._engine().publish(self._index, topic, data, qos, retain, timeout=timeout)
+        pending = self._submit("publish", topic, data, qos, retain, timeout=timeout)
         if wait:
-            self._call(pending)
+            pending.wait()
         else:
             pending.wait_started()
             if pending.done:
@@ -273,7 +345,8 @@ class MqttClient:
             PortError: the modem was closed, or the port is lost, and every message was taken.
 
         """
-        message = self._engine().next_message(self._index, timeout)
+        with arguments():
+            message = self._engine().next_message(self._index, timeout)
         if message is None:
             raise ResponseTimeout(f"no message for client {self._index} within {timeout:g} s")
         return message
@@ -297,6 +370,7 @@ class MqttClient:
     @on_message.setter
     def on_message(self, callback: Callable[[Message], object] | None) -> None:
         self._on_message = callback
+        self._watch()
         self._modem._listen()  # noqa: SLF001 - our own
 
     @property
@@ -335,9 +409,24 @@ class MqttClient:
     def _engine(self) -> Engine:
         return self._modem._running()  # noqa: SLF001 - our own
 
-    @staticmethod
-    def _call(pending: Pending) -> Any:
-        return pending.wait()
+    def _submit(self, method: str, *values: object, timeout: float | None) -> Pending:
+        """Hand a call over to the core, which checks it."""
+        submit = getattr(self._engine(), method)
+        if self._index > _MOST:
+            raise UsageError(f"client index {self._index} is out of range; no module has more than {_MOST + 1} clients")
+        with arguments():
+            pending: Pending = submit(self._index, *values, timeout=timeout)
+        return pending
+
+    def _call(self, method: str, *values: object, timeout: float | None) -> Any:
+        """Hand a call over and wait for its end."""
+        return self._submit(method, *values, timeout=timeout).wait()
+
+    def _watch(self) -> None:
+        """Messages that a callback sees are not lost when ``receive()`` is never called."""
+        engine = self._modem._engine  # noqa: SLF001 - our own
+        if engine is not None:
+            engine.watch(self._index, self._on_message is not None)
 
     def _has_callbacks(self) -> bool:
         return (self._on_message or self._on_connection_lost or self._on_delivery) is not None
@@ -372,6 +461,13 @@ def _topic_and_qos(pair: object) -> tuple[str, int]:
     raise UsageError(f'topic: {pair!r} is none; a text, or pairs of topic and QoS as in [("a/#", 1)], are needed')
 
 
+def _pairs(topics: Iterable[tuple[str, int]]) -> list[tuple[str, int]]:
+    try:
+        return [(name, level) for name, level in topics]
+    except (TypeError, ValueError):
+        raise UsageError("topic: a topic filter, or pairs of a topic filter and a QoS, are needed") from None
+
+
 def _payload(payload: object) -> bytes:
     match payload:
         case None:
@@ -388,30 +484,3 @@ def _payload(payload: object) -> bytes:
         case int() | float():
             return str(payload).encode()
     raise UsageError(f"payload: {type(payload).__name__} is none; bytes, str, a number or None is needed")
-
-
-def _typed(values: dict[str, str]) -> dict[str, Any]:
-    """Name and type what the module printed."""
-    # Codes of AT+QMTCFG="version" in the dialects that have it.
-    versions = {"0": "3.1", "1": "3.1.1", "3": "3.1", "4": "3.1.1"}
-    typed: dict[str, Any] = {}
-    for key, text in values.items():
-        fields = [field.strip() for field in text.split(",")]
-        match key, fields:
-            case "timeout", [packet_timeout, retries, notice]:
-                typed["packet_timeout"] = int(packet_timeout)
-                typed["retries"] = int(retries)
-                typed["timeout_notice"] = notice == "1"
-            case "session", [flag]:
-                typed["clean_session"] = flag == "1"
-            case "showrecvlen", [flag]:
-                typed["show_length"] = flag == "1"
-            case "keepalive", [seconds]:
-                typed["keepalive"] = int(seconds)
-            case "version", [code]:
-                typed["version"] = versions.get(code, code)
-            case "will", ["0"]:
-                typed["will"] = None
-            case _:
-                typed[key] = text
-    return typed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import logging
 import re
 import threading
@@ -14,8 +15,9 @@ from modemqtt._client import MqttClient
 from modemqtt._core import Engine
 from modemqtt._delivery import Delivery
 from modemqtt._dispatcher import Dispatcher
+from modemqtt._usage import arguments
 from modemqtt._values import Response, Stats, WireLine
-from modemqtt.exceptions import PortError, ResponseTimeout, UsageError
+from modemqtt.exceptions import ModuleRestarted, PortError, ResponseTimeout, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -41,7 +43,8 @@ class WireLog:
 
     def tail(self, count: int = 20) -> list[WireLine]:
         """Return the last lines, oldest first."""
-        engine = self._modem._engine  # noqa: SLF001 - the log is a view of its modem
+        # After the end the lines of the last engine are wanted most.
+        engine = self._modem._last_engine  # noqa: SLF001 - the log is a view of its modem
         return [] if engine is None else [WireLine(*line) for line in engine.wire(count)]
 
     def __iter__(self) -> Iterator[WireLine]:
@@ -90,6 +93,7 @@ class Modem:
         self._flow_control = flow_control
         self._log = log
         self._engine: Engine | None = None
+        self._last_engine: Engine | None = None
         self._opening: Engine | None = None
         self._lock = threading.RLock()
         # Held while a module is waited for, which close() must be able to cut short.
@@ -138,8 +142,11 @@ class Modem:
             with self._lock:
                 # One whose port was lost may be here still; its thread for callbacks ends by itself.
                 self._engine, self._dispatcher = engine, None
+                self._last_engine = engine
                 self._callback_errors = 0
                 self._identity = None
+                for client in self._clients.values():
+                    client._watch()  # noqa: SLF001 - our own
                 _open_modems.add(self)
                 if self._has_callbacks():
                     self._listen()
@@ -246,7 +253,9 @@ class Modem:
             ResponseTimeout: no final result code in time.
 
         """
-        lines = self._running().command(line, timeout=timeout).wait()
+        with arguments():
+            pending = self._running().command(line, timeout=timeout)
+        lines = pending.wait()
         return Response(lines=lines, final="OK")
 
     def mqtt(self, index: int = 0) -> MqttClient:
@@ -308,9 +317,11 @@ class Modem:
         """Return ``<stat>`` of the network registration.
 
         0 not registered, 1 home, 2 searching, 3 denied, 4 unknown, 5 roaming (3GPP TS 27.007, 7.2 and 10.1.22): from
-        ``AT+CEREG?`` on NB-IoT modules, ``AT+CREG?`` on M95.
+        ``AT+CEREG?`` where the family has it, else ``AT+CREG?``.
         """
-        command = "AT+CREG?" if self.dialect == "m95" else "AT+CEREG?"
+        family = self._running().family
+        known = family[0] if family else []
+        command = "AT+CEREG?" if "CEREG" in known or not known else f"AT+{known[0]}?"
         stat = self._number_in(self.command(command, timeout=timeout), r"\+CE?REG:\s*\d+,\s*(\d+)")
         unknown = 4
         return unknown if stat is None else stat
@@ -338,23 +349,34 @@ class Modem:
         return stat
 
     def restart(self, *, timeout: float | None = None) -> None:
-        """Restart the module with ``AT+CFUN=1,1`` and wait until it answers again. Every connection is lost.
+        """Restart the module by its family's own command and wait until it answers again.
+
+        Every connection is lost, and whatever waits ends with :class:`ModuleRestarted`.
 
         Args:
             timeout: seconds for the module to come back; ``None`` for 30.
 
         Raises:
-            CommandError: the module knows no restart by this command.
+            CommandError: the module refused the command.
             ResponseTimeout: it did not come back in time.
 
         """
         allowed = _seconds(timeout, otherwise=30.0)
         deadline = time.monotonic() + allowed
-        self.command("AT+CFUN=1,1")
+        engine = self._running()
+        family = engine.family
+        restarts = engine.statistics()["restarts"]
+        # BC35-G/BC28 restart without an OK, so the command itself may end with the restart.
+        with contextlib.suppress(ModuleRestarted):
+            self.command((family and family[1]) or "AT+CFUN=1,1")
+        # Some modules print nothing when they start: after a while they are asked all the same.
+        silence = min(deadline, time.monotonic() + 10)
+        while engine.statistics()["restarts"] == restarts and time.monotonic() < silence:
+            time.sleep(0.02)
         while True:
             try:
-                self._running().set_up().wait()
-            except ResponseTimeout:
+                engine.set_up().wait()
+            except (ResponseTimeout, ModuleRestarted):
                 if time.monotonic() >= deadline:
                     raise
             else:
@@ -405,6 +427,8 @@ class Modem:
                 self._on_restart()
             case ("overflow", count):
                 logger.warning("%s: %d events were dropped, the callbacks are too slow", self._port, count)
+            case ("overrun", index):
+                logger.warning("%s: the buffer of client %d was full; messages may have been lost", self._port, index)
             case ("reopening", index):
                 logger.info("%s: client %d was open already; it is closed and opened again", self._port, index)
             case _:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,52 @@ class Will:
 
 
 @dataclass(frozen=True, slots=True)
+class Alibaba:
+    """Device credentials for Alibaba Cloud (``AT+QMTCFG="aliauth"``); ``connect()`` then takes no user and no password.
+
+    At most 64 bytes each on BC660K-GL.
+    """
+
+    product_key: str
+    """The product key."""
+    device_name: str
+    """The device name."""
+    device_secret: str = field(repr=False)
+    """The device secret. It shows in no output."""
+
+
+@dataclass(frozen=True, slots=True)
+class OneNet:
+    """Device credentials for China Mobile OneNET (``AT+QMTCFG="onenet"``).
+
+    ``connect()`` then takes no user and no password.
+    """
+
+    product_id: str
+    """The product id."""
+    access_key: str = field(repr=False)
+    """The access key. It shows in no output."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tencent:
+    """What a token of Tencent Cloud is asked for with (``AT+QMTENAUTH``; BC35-G&BC28 note V1.0, 3.2.2)."""
+
+    product_id: str
+    """The product id."""
+    device_name: str
+    """The device name."""
+    client_id: str
+    """The client id; by the note ``<product_id>@<device_name>``."""
+    device_secret: str = field(repr=False)
+    """The device secret. It shows in no output."""
+    expire: int | None = None
+    """When the token expires, as the service takes it."""
+    url: str | None = None
+    """Where the token is got; only with `expire`."""
+
+
+@dataclass(frozen=True, slots=True)
 class WireLine:
     """One line of the wire log. Secrets are masked; of a payload its head and its length are shown."""
 
@@ -79,6 +125,10 @@ class Stats:
     """Messages received."""
     messages_dropped: int
     """Messages that had to go because no one took them from ``receive()``: the oldest beyond 10,000 of a client."""
+    overruns: int
+    """Times that the module's buffer was full (``receive="buffer"``): messages may have been lost."""
+    restarts: int
+    """Times that the module has restarted."""
     urcs: int
     """Lines that no one waited for."""
     wakeups: int

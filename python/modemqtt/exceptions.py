@@ -6,6 +6,8 @@ code; the last lines of the wire are in :attr:`ModemError.wire` and in the notes
 
 from __future__ import annotations
 
+from typing import Any
+
 __all__ = [
     "CloseError",
     "CommandError",
@@ -21,6 +23,7 @@ __all__ = [
     "PublishError",
     "ResponseTimeout",
     "SubscribeError",
+    "TokenError",
     "UnsubscribeError",
     "UsageError",
 ]
@@ -39,6 +42,17 @@ class ModemError(Exception):
         # Notes came with Python 3.11.
         if wire and hasattr(self, "add_note"):
             self.add_note("the last lines of the wire:\n  " + "\n  ".join(wire))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Survive the way to another process, as test runners send failures."""
+        return _rebuilt, (type(self), self.args, self.__dict__)
+
+
+def _rebuilt(kind: type[ModemError], arguments: tuple[Any, ...], attributes: dict[str, Any]) -> ModemError:
+    error = kind.__new__(kind, *arguments)
+    error.args = arguments
+    error.__dict__.update(attributes)
+    return error
 
 
 class UsageError(ModemError, ValueError):
@@ -77,7 +91,7 @@ class OperationError(ModemError):
     """The module carried a command out and reported failure in its result URC."""
 
     operation: str
-    """``open``, ``connect``, ``subscribe``, ``unsubscribe``, ``publish``, ``disconnect`` or ``close``."""
+    """``open``, ``connect``, ``subscribe``, ``unsubscribe``, ``publish``, ``disconnect``, ``close`` or ``token``."""
     result: int
     """``<result>`` of the result URC."""
     name: str | None
@@ -136,6 +150,10 @@ class DisconnectError(OperationError):
 
 class CloseError(OperationError):
     """``+QMTCLOSE`` reported failure."""
+
+
+class TokenError(OperationError):
+    """``+QMTENAUTH`` reported that no token could be had."""
 
 
 class ConnectionLost(ModemError):  # noqa: N818 - the contract's name

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from modemqtt import _core
+from modemqtt._usage import arguments
 from modemqtt.exceptions import UsageError
 
 if TYPE_CHECKING:
@@ -57,9 +58,10 @@ class VirtualModem:
         faults: Iterable[str] = (),
     ) -> None:
         """Start it."""
-        self._core = _core.VirtualModem(
-            model, link=link, listen=listen, baudrate=baudrate, seed=seed, faults=list(faults)
-        )
+        with arguments():
+            self._core = _core.VirtualModem(
+                model, link=link, listen=listen, baudrate=baudrate, seed=seed, faults=list(faults)
+            )
 
     @property
     def port(self) -> str:
@@ -175,7 +177,8 @@ class Broker:
 
     def refuse(self, return_code: int | None) -> None:
         """Answer every CONNECT from now on with that return code, 1 to 5; ``None`` accepts again."""
-        self._core.refuse(return_code)
+        with arguments():
+            self._core.refuse(return_code)
 
     def withhold_acks(self, on: bool = True) -> None:  # noqa: FBT001, FBT002 - the contract's signature
         """Send no acknowledgement while it is on: messages are passed on, and their senders hear nothing."""

@@ -15,8 +15,9 @@ pub const QUOTE: u8 = b'"';
 /// Offered by the module when it waits for data.
 pub const PROMPT: u8 = b'>';
 
-/// Whether a byte must never stand inside a string parameter, because some module would act on it.
+/// Whether a byte must never stand inside a string parameter, because some module would act on it: every control
+/// character, backspace (S5 of V.250) among them.
 #[must_use]
 pub const fn is_forbidden_in_string(byte: u8) -> bool {
-    matches!(byte, CR | LF | CTRL_Z | ESC | NUL)
+    byte.is_ascii_control()
 }

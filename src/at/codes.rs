@@ -34,6 +34,10 @@ macro_rules! codes {
     };
 }
 
+mod errors;
+
+pub use errors::{CmeCode, CmsCode};
+
 codes! {
     /// `<result>` of `+QMTOPEN` (M95 MQTT Application Note V1.0, 3.2.2; BC660K-GL MQTT Application Note V1.1, 3.3.2).
     OpenResult(i64) {
@@ -100,6 +104,19 @@ codes! {
     }
 }
 
+codes! {
+    /// `<result_code>` of `+QMTENAUTH` (BC35-G&BC28 MQTT Application Note V1.0, 3.2.2).
+    TokenResult(i64) {
+        0 OK "token received",
+        1 NAME_NOT_RESOLVED "DNS resolution failed",
+        2 SOCKET "socket could not be made",
+        3 HTTP_PACKET "HTTP packet error",
+        4 SEND "socket send error",
+        5 HTTP_PARSING "HTTP packet could not be parsed",
+        6 TIMEOUT "timeout",
+    }
+}
+
 impl StatCode {
     /// What the notes advise to do, in the tables named above.
     #[must_use]
@@ -112,58 +129,10 @@ impl StatCode {
             }
             Self::SERVER_CLOSED => "nothing: this is the normal end",
             Self::SEND_FAILED => "check the data; the network may be congested; open again",
+            Self::CLIENT_CLOSED => "connect again",
             Self::LINK_DOWN => "make sure that the link is alive and the server reachable, then open again",
             _ => return None,
         })
-    }
-}
-
-codes! {
-    /// `<err>` of `+CME ERROR`: 3GPP TS 27.007 section 9.2, and from 8503 on the MQTT errors of the notes
-    /// (M95 note 6.2; BC660K-GL note chapter 4).
-    CmeCode(i64) {
-        0 PHONE_FAILURE "phone failure",
-        1 NO_CONNECTION "no connection to phone",
-        2 LINK_RESERVED "phone-adaptor link reserved",
-        3 NOT_ALLOWED "operation not allowed",
-        4 NOT_SUPPORTED "operation not supported",
-        5 PH_SIM_PIN "PH-SIM PIN required",
-        10 SIM_ABSENT "SIM not inserted",
-        11 SIM_PIN "SIM PIN required",
-        12 SIM_PUK "SIM PUK required",
-        13 SIM_FAILURE "SIM failure",
-        14 SIM_BUSY "SIM busy",
-        15 SIM_WRONG "SIM wrong",
-        16 WRONG_PASSWORD "incorrect password",
-        20 MEMORY_FULL "memory full",
-        21 INVALID_INDEX "invalid index",
-        22 NOT_FOUND "not found",
-        23 MEMORY_FAILURE "memory failure",
-        24 STRING_TOO_LONG "text string too long",
-        25 STRING_CHARACTERS "invalid characters in text string",
-        30 NO_NETWORK "no network service",
-        31 NETWORK_TIMEOUT "network timeout",
-        32 NETWORK_NOT_ALLOWED "network not allowed - emergency calls only",
-        50 INCORRECT_PARAMETERS "incorrect parameters",
-        51 DISABLED "command implemented but currently disabled",
-        52 ABORTED "command aborted by user",
-        53 NOT_ATTACHED "not attached to network due to MT functionality restrictions",
-        58 ALPHABET "language/alphabet not supported",
-        59 UNEXPECTED_VALUE "unexpected data value",
-        60 SYSTEM_FAILURE "system failure",
-        61 DATA_MISSING "data missing",
-        100 UNKNOWN "unknown",
-        8503 MQTT_LINK "MQTT link error",
-        8504 MQTT_ILLEGAL_PACKET "MQTT illegal packet",
-        8505 MQTT_ILLEGAL_CHARACTER "MQTT illegal character",
-        8506 MQTT_ILLEGAL_UTF8 "MQTT illegal UTF-8",
-        8507 MQTT_INVALID_PARAMETER "MQTT invalid parameter",
-        8508 MQTT_TOO_LARGE "MQTT packet too large for the send buffer",
-        8509 MQTT_OVERFLOW "MQTT buffer overflow",
-        8510 MQTT_OUT_OF_MEMORY "MQTT out of memory",
-        8511 MQTT_MEMORY "MQTT memory error",
-        8512 MQTT_WINDOW "more MQTT packets in flight than the window allows",
-        8600 MQTT_UNKNOWN "MQTT unknown error",
     }
 }
 

@@ -97,36 +97,31 @@ pub enum Operation {
     Unsubscribe,
     /// A publish.
     Publish,
+    /// A token of Tencent Cloud. It is about no client.
+    Token,
 }
 
 impl Operation {
-    /// The operation that a command starts; `QMTCFG` starts none.
+    /// The operation that a command starts; `QMTCFG` and `QMTRECV` start none.
     #[must_use]
     pub const fn of(command: Command) -> Option<Self> {
         match command {
-            Command::Configure => None,
+            Command::Configure | Command::Receive => None,
             Command::Open => Some(Self::Open),
             Command::Close => Some(Self::Close),
             Command::Connect => Some(Self::Connect),
             Command::Disconnect => Some(Self::Disconnect),
             Command::Subscribe => Some(Self::Subscribe),
             Command::Unsubscribe => Some(Self::Unsubscribe),
-            Command::Publish => Some(Self::Publish),
+            Command::Publish | Command::PublishExact => Some(Self::Publish),
+            Command::Token => Some(Self::Token),
         }
     }
 
-    /// The command that starts it.
+    /// Whether its result URC carries a client index.
     #[must_use]
-    pub const fn command(self) -> Command {
-        match self {
-            Self::Open => Command::Open,
-            Self::Close => Command::Close,
-            Self::Connect => Command::Connect,
-            Self::Disconnect => Command::Disconnect,
-            Self::Subscribe => Command::Subscribe,
-            Self::Unsubscribe => Command::Unsubscribe,
-            Self::Publish => Command::Publish,
-        }
+    pub const fn has_client(self) -> bool {
+        !matches!(self, Self::Token)
     }
 
     /// Whether its result URC carries a message id after the client index.
@@ -146,6 +141,7 @@ impl Operation {
             Self::Subscribe => "subscribe",
             Self::Unsubscribe => "unsubscribe",
             Self::Publish => "publish",
+            Self::Token => "token",
         }
     }
 }

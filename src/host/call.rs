@@ -74,6 +74,8 @@ pub enum Call {
         /// Filters.
         topics: Vec<String>,
     },
+    /// Get a token from Tencent Cloud.
+    Token(Tencent),
     /// Publish a message.
     Publish {
         /// Whose.
@@ -118,6 +120,65 @@ pub struct Options {
     pub will: Option<Option<Will>>,
     /// Whether `+QMTRECV` carries the payload's length.
     pub show_length: Option<bool>,
+    /// Device credentials for Alibaba Cloud.
+    pub alibaba: Option<Alibaba>,
+    /// Device credentials for China Mobile `OneNET`.
+    pub onenet: Option<OneNet>,
+    /// The TLS context that secures the connection: `Some(None)` secures it no longer.
+    pub tls_context: Option<Option<u8>>,
+    /// The PDP context.
+    pub pdp_context: Option<u8>,
+    /// Seconds between a PINGREQ without answer and the next.
+    pub ping_interval: Option<u8>,
+    /// Whether the module keeps messages in its buffer until they are read.
+    pub buffered: Option<bool>,
+    /// Whether payloads are sent as hexadecimal digits.
+    pub send_hex: Option<bool>,
+    /// Whether payloads are received as hexadecimal digits.
+    pub receive_hex: Option<bool>,
+    /// Whether the data of a publish are echoed, by `echo_mode`.
+    pub echo_data: Option<bool>,
+    /// Whether the data of a publish are echoed, by `view/mode`.
+    pub view_data: Option<bool>,
+    /// Seconds that the data phase may be idle: `Some(None)` sets no limit.
+    pub edit_timeout: Option<Option<u8>>,
+}
+
+/// Device credentials for Alibaba Cloud (`AT+QMTCFG="aliauth"`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Alibaba {
+    /// Product key.
+    pub product_key: String,
+    /// Device name.
+    pub device_name: String,
+    /// Device secret.
+    pub device_secret: Secret,
+}
+
+/// Device credentials for China Mobile `OneNET` (`AT+QMTCFG="onenet"`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OneNet {
+    /// Product id.
+    pub product_id: String,
+    /// Access key.
+    pub access_key: Secret,
+}
+
+/// What a token of Tencent Cloud is asked for with (`AT+QMTENAUTH`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tencent {
+    /// Product id.
+    pub product_id: String,
+    /// Device name.
+    pub device_name: String,
+    /// Client id, by the note `<product_id>@<device_name>`.
+    pub client_id: String,
+    /// Device secret.
+    pub device_secret: Secret,
+    /// When the token expires.
+    pub expire: Option<u32>,
+    /// Where the token is got; only with `expire`.
+    pub url: Option<String>,
 }
 
 /// The message that the server publishes when the client vanishes.
@@ -147,6 +208,8 @@ pub enum Reply {
         /// Information responses, in order.
         lines: Vec<String>,
     },
+    /// The token.
+    Token(Secret),
     /// The values of each option as the module printed them.
     Configuration(Vec<(SettingKey, String)>),
     /// The granted QoS of each topic; 128: refused by the server.
@@ -168,6 +231,8 @@ pub enum Event {
     Ended(Ticket, Result<Reply, Error>),
     /// The module is known.
     Identified(&'static Dialect, &'static Model),
+    /// The module's buffer for that client was full: messages may be lost.
+    Overrun(ClientIndex),
     /// A client was open already; it is being closed and opened again.
     Reopening(ClientIndex),
     /// A client has changed its state.

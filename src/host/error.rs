@@ -1,10 +1,9 @@
 //! What can go wrong, one type for the whole host. An error names the command, the code's meaning, and what was
 //! expected; the last lines of the wire are added where it leaves the engine.
 
-use std::fmt;
 use std::time::Duration;
 
-use modemqtt_at::codes::{CmeCode, StatCode};
+use modemqtt_at::codes::{CmeCode, CmsCode, StatCode};
 use modemqtt_at::{ClientIndex, Operation};
 
 use crate::port::PortError;
@@ -29,15 +28,17 @@ pub enum Error {
         waited: Duration,
     },
     /// The module refused a command with a final result code.
-    #[error("the module refused {command}: {refusal}")]
+    #[error("the module refused {command}: {}", refusal.describe(*name))]
     Command {
         /// The command line, secrets masked.
         command: String,
         /// The code.
         refusal: Refusal,
+        /// The name of the code in the family.
+        name: Option<&'static str>,
     },
     /// The module carried a command out and reported failure.
-    #[error("{operation} on client {client} failed: {}{}", describe(*result, *name), return_code.map_or(String::new(), |code| format!(", return code {code}")))]
+    #[error("{operation}{} failed: {}{}", if operation.has_client() { format!(" on client {client}") } else { String::new() }, describe(*result, name.filter(|_| return_code.is_none())), return_code.map_or(String::new(), |code| format!(", return code {code}")))]
     Operation {
         /// What failed.
         operation: Operation,
@@ -84,7 +85,7 @@ pub enum Refusal {
     /// `+CME ERROR: <text>`.
     CmeText(String),
     /// `+CMS ERROR: <number>`.
-    Cms(i64),
+    Cms(CmsCode),
     /// `+CMS ERROR: <text>`.
     CmsText(String),
 }
@@ -94,30 +95,28 @@ impl Refusal {
     pub fn code(&self) -> Option<i64> {
         match self {
             Self::Cme(code) => Some(code.0),
-            Self::Cms(code) => Some(*code),
+            Self::Cms(code) => Some(code.0),
             Self::Error | Self::CmeText(_) | Self::CmsText(_) => None,
         }
     }
 
-    /// The name of the code, if it has one.
-    pub fn name(&self) -> Option<&str> {
+    /// The name that the module itself has printed.
+    pub fn text(&self) -> Option<&str> {
         match self {
-            Self::Cme(code) => code.name(),
             Self::CmeText(text) | Self::CmsText(text) => Some(text),
-            Self::Error | Self::Cms(_) => None,
+            Self::Error | Self::Cme(_) | Self::Cms(_) => None,
         }
     }
-}
 
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Error => f.write_str("ERROR"),
-            Self::Cme(code) => write!(f, "+CME ERROR: {code}"),
-            Self::CmeText(text) => write!(f, "+CME ERROR: {text}"),
-            Self::Cms(code) => write!(f, "+CMS ERROR: {code}"),
-            Self::CmsText(text) => write!(f, "+CMS ERROR: {text}"),
-        }
+    fn describe(&self, name: Option<&str>) -> String {
+        let code = match self {
+            Self::Error => return "ERROR".to_owned(),
+            Self::Cme(code) => format!("+CME ERROR: {}", code.0),
+            Self::CmeText(text) => return format!("+CME ERROR: {text}"),
+            Self::Cms(code) => format!("+CMS ERROR: {}", code.0),
+            Self::CmsText(text) => return format!("+CMS ERROR: {text}"),
+        };
+        format!("{code} ({})", name.unwrap_or("not in the table"))
     }
 }
 

@@ -35,9 +35,24 @@ pub struct Expect<'a> {
     /// The command line in flight, without its CR.
     pub echo: Option<&'a [u8]>,
     /// Whether `>` is a prompt.
-    pub prompt: bool,
+    pub prompt: Prompt,
+    /// Whether a `+QMTRECV` of numbers alone is the state of the module's buffer.
+    pub flags: bool,
     /// The data that were just sent behind the prompt.
     pub data: Option<&'a [u8]>,
+}
+
+/// What `>` at the start of a line is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Prompt {
+    /// The start of a line.
+    #[default]
+    None,
+    /// The prompt that the command in flight waits for.
+    Due,
+    /// A prompt if it stands alone and nothing follows: the command in flight is the program's own, and its answer may
+    /// start with the character.
+    Unasked,
 }
 
 /// Why the framer holds bytes back although no more may come.
@@ -51,6 +66,7 @@ pub enum Hold {
 
 /// Splits the module's output into frames.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each remembers one thing about the line")]
 pub struct Framer {
     buffer: Vec<u8>,
     /// Where the line being read starts.
@@ -59,6 +75,8 @@ pub struct Framer {
     scanned: usize,
     /// The blank that some modules print behind the prompt has not come yet.
     after_prompt: bool,
+    /// A `>` stands alone and may be a prompt that no one asked for.
+    lone_prompt: bool,
     /// The module was seen to echo data.
     echoes_data: bool,
     /// An overlong line is being dropped.
@@ -77,6 +95,11 @@ impl Framer {
     /// Whether the module prints lengths in the messages of that client.
     pub fn set_length_shown(&mut self, client: u8, shown: bool) {
         self.layout.set_length_shown(client, shown);
+    }
+
+    /// Whether the module prints the payloads of that client as hexadecimal digits.
+    pub fn set_hex(&mut self, client: u8, hex: bool) {
+        self.layout.set_hex(client, hex);
     }
 
     /// Appends what was read.
@@ -110,7 +133,11 @@ impl Framer {
             self.skip_blank();
             let rest = &self.buffer[self.start..];
             let first = *rest.first()?;
-            if first == PROMPT && expect.prompt {
+            self.lone_prompt = expect.prompt == Prompt::Unasked && matches!(rest, b">" | b"> ");
+            if self.lone_prompt {
+                return None;
+            }
+            if first == PROMPT && expect.prompt == Prompt::Due {
                 self.consume(1);
                 self.after_prompt = true;
                 return Some(Frame::Prompt);
@@ -121,6 +148,13 @@ impl Framer {
                         self.consume(echo.len() + 1);
                         return Some(Frame::Echo);
                     }
+                    None => return None,
+                    Some(false) => {}
+                }
+            }
+            if expect.flags {
+                match receive::is_flags(rest) {
+                    Some(true) => return self.line(),
                     None => return None,
                     Some(false) => {}
                 }
@@ -142,7 +176,7 @@ impl Framer {
 
     /// Why bytes are held back, if they are.
     pub fn hold(&self) -> Option<Hold> {
-        if self.held.is_some() {
+        if self.held.is_some() || self.lone_prompt {
             Some(Hold::Settling)
         } else if self.receiving.in_payload() {
             Some(Hold::Payload)
@@ -161,7 +195,11 @@ impl Framer {
         if let Some(message) = self.held.take() {
             return Some(Frame::Message(message));
         }
-        let (message, consumed) = receive::give_up(&self.buffer[self.start..], &mut self.receiving)?;
+        if std::mem::take(&mut self.lone_prompt) {
+            self.consume_to(self.buffer.len());
+            return Some(Frame::Prompt);
+        }
+        let (message, consumed) = receive::give_up(&self.buffer[self.start..], &self.layout, &mut self.receiving)?;
         self.consume(consumed);
         Some(Frame::Message(message))
     }
@@ -173,7 +211,7 @@ impl Framer {
     fn settle(&mut self, expect: Expect<'_>) -> Option<RawMessage> {
         while let Some(message) = &mut self.held {
             let first = *self.buffer.get(self.start)?;
-            if matches!(first, CR | LF) || (first == PROMPT && expect.prompt) {
+            if matches!(first, CR | LF) || (first == PROMPT && expect.prompt == Prompt::Due) {
                 break;
             }
             let from = self.scanned.max(self.start);
@@ -209,19 +247,30 @@ impl Framer {
         else {
             return Some(false);
         };
-        if first != b' ' && self.buffer.get(self.start) == Some(&b' ') {
-            self.consume(1);
-        }
-        let rest = &self.buffer[self.start..];
-        let known = rest.len().min(data.len());
-        if rest[..known] != data[..known] || (matches!(first, CR | LF) && !self.echoes_data) {
-            self.after_prompt = false;
+        if matches!(first, CR | LF) && !self.echoes_data {
             return Some(false);
         }
-        if known < data.len() {
+        let rest = &self.buffer[self.start..];
+        // The blank behind the prompt may have come by now.
+        let blank = usize::from(rest.first() == Some(&b' '));
+        let fits = |rest: &[u8]| {
+            let known = rest.len().min(data.len());
+            (rest[..known] == data[..known]).then_some(known == data.len())
+        };
+        let (skipped, whole) = match (fits(&rest[blank..]), fits(rest)) {
+            (Some(true), _) => (blank, true),
+            (_, Some(true)) => (0, true),
+            (None, None) => {
+                self.consume(blank);
+                self.after_prompt = false;
+                return Some(false);
+            }
+            _ => (0, false),
+        };
+        if !whole {
             return None;
         }
-        self.consume(data.len());
+        self.consume(skipped + data.len());
         self.after_prompt = false;
         self.echoes_data = true;
         Some(true)

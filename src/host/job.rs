@@ -1,13 +1,12 @@
 //! One call on its way: the steps that remain, and what it is about.
 
 use std::collections::VecDeque;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use modemqtt_at::dialect::{DataPhase, Wait};
 use modemqtt_at::{ClientIndex, Form, MessageId, Operation, SettingKey};
 
 use crate::call::Ticket;
-use crate::mqtt::Settings;
 use crate::writer::CommandLine;
 
 /// A call on its way.
@@ -20,17 +19,26 @@ pub(crate) struct Job {
     pub(crate) ended: bool,
 }
 
+impl Job {
+    /// Whether one of the steps ahead starts that operation.
+    pub(crate) fn leads_to(&self, operation: OutcomeKey) -> bool {
+        self.steps
+            .iter()
+            .any(|step| matches!(&step.goal, Goal::Outcome { key, .. } if *key == operation))
+    }
+}
+
 /// What a job is about.
 #[derive(Debug)]
 pub(crate) enum Task {
     /// Bring the module to a known state.
-    SetUp { attempts: u8 },
+    SetUp(Sync),
     /// See whether the module answers again after a command that was not answered.
-    Probe { attempts: u8 },
+    Probe(Sync),
     /// A line of the program's own.
     Command { lines: Vec<String> },
-    /// Options; the settings are in force once all steps are done.
-    Configure { client: ClientIndex, settings: Settings },
+    /// Options.
+    Configure { client: ClientIndex },
     /// Options read back.
     Configuration { values: Vec<(SettingKey, String)> },
     /// The network connection, in two tries where the index is occupied.
@@ -46,6 +54,10 @@ pub(crate) enum Task {
     Disconnect { client: ClientIndex },
     /// Close the network connection.
     Close { client: ClientIndex },
+    /// A token of Tencent Cloud.
+    Token,
+    /// One message out of the module's buffer.
+    Drain { client: ClientIndex, slot: u8 },
     /// Subscriptions.
     Subscribe { client: ClientIndex, message_id: MessageId },
     /// The end of subscriptions.
@@ -58,7 +70,12 @@ impl Task {
     /// The client that it is about.
     pub(crate) fn client(&self) -> Option<ClientIndex> {
         match self {
-            Self::SetUp { .. } | Self::Probe { .. } | Self::Command { .. } | Self::Configuration { .. } => None,
+            Self::SetUp(_)
+            | Self::Probe(_)
+            | Self::Command { .. }
+            | Self::Configuration { .. }
+            | Self::Token
+            | Self::Drain { .. } => None,
             Self::Configure { client, .. }
             | Self::Open { client, .. }
             | Self::Connect { client }
@@ -84,6 +101,20 @@ impl Task {
     }
 }
 
+/// Where a question stands that is asked again until the module answers. Every copy of it is answered once the module
+/// wakes, and none of those answers is another command's.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Sync {
+    /// How often it was asked.
+    pub(crate) attempts: u8,
+    /// How many copies have had no answer yet, besides the last.
+    pub(crate) unanswered: u8,
+    /// The first answer has come.
+    pub(crate) answered: bool,
+    /// When it was asked first.
+    pub(crate) since: Option<Instant>,
+}
+
 /// One command of a job.
 #[derive(Clone, Debug)]
 pub(crate) struct Step {
@@ -95,6 +126,25 @@ pub(crate) struct Step {
     pub(crate) goal: Goal,
     /// How long the final result code may take.
     pub(crate) final_wait: Duration,
+    /// The settings that are in force once the module has accepted it.
+    pub(crate) change: Option<Change>,
+}
+
+/// What an accepted `AT+QMTCFG` changes that the host minds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Change {
+    /// `timeout`.
+    Timeout {
+        packet_timeout: u8,
+        retries: u8,
+        notice: bool,
+    },
+    /// Whether `+QMTRECV` carries a length.
+    Length(bool),
+    /// The same, and whether messages are kept in the module's buffer.
+    ReceiveMode { buffered: bool, length: bool },
+    /// Whether payloads are hexadecimal digits.
+    Format { send_hex: bool, receive_hex: bool },
 }
 
 /// The payload of a publish.

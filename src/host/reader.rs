@@ -3,9 +3,10 @@
 //! A line is compared by whole tokens: `OK` is the line `OK`. A prefix that serves both as an answer and as a
 //! notice is told apart by the pending command, never guessed from its fields.
 
-use modemqtt_at::codes::{CmeCode, StatCode};
+use modemqtt_at::codes::{CmeCode, CmsCode, StatCode};
 use modemqtt_at::{ClientIndex, Command, Form, MessageId, Operation};
 
+use crate::call::Secret;
 use crate::error::Refusal;
 
 /// What a line means.
@@ -17,6 +18,8 @@ pub enum Incoming {
     Outcome(Outcome),
     /// `+QMTSTAT`: the module has closed the connection of a client.
     Stat(ClientIndex, StatCode),
+    /// `+QMTRECV: <client>,<slot>`: a message waits in the module's buffer.
+    Buffered(ClientIndex, u8),
     /// Belongs to the answer of the command in flight.
     Information(String),
     /// The module has started.
@@ -38,6 +41,8 @@ pub struct Outcome {
     pub result: i64,
     /// What follows it.
     pub values: Vec<i64>,
+    /// The token, which is the one result that is text.
+    pub token: Option<Secret>,
 }
 
 /// What the reader must know of the command in flight.
@@ -55,8 +60,10 @@ impl<'a> Pending<'a> {
     }
 }
 
-/// The line that begins every start of every family.
-const STARTED: &str = "RDY";
+/// Whether a line begins a start: `RDY`, or on BC35-G/BC28 the cause of the restart.
+fn is_start(line: &str) -> bool {
+    line == "RDY" || line.starts_with("REBOOT_CAUSE_")
+}
 
 /// Reads one line.
 pub fn read(line: &[u8], pending: Option<Pending<'_>>) -> Incoming {
@@ -67,7 +74,7 @@ pub fn read(line: &[u8], pending: Option<Pending<'_>>) -> Incoming {
     {
         return Incoming::Final(result);
     }
-    if line == STARTED {
+    if is_start(&line) {
         return Incoming::Started;
     }
     let answers = pending.is_some_and(|pending| answers(pending, &line) && !is_result(&line));
@@ -85,7 +92,7 @@ pub(crate) fn is_recognised(line: &[u8]) -> bool {
     let Ok(line) = std::str::from_utf8(line) else {
         return false;
     };
-    line == STARTED
+    is_start(line)
         || final_result(line).is_some()
         || line
             .strip_prefix('+')
@@ -108,7 +115,7 @@ fn final_result(line: &str) -> Option<Result<(), Refusal>> {
         ("+CME ERROR", Ok(code)) => Refusal::Cme(CmeCode(code)),
         // `+CMEE=2` prints the name in place of the number.
         ("+CME ERROR", Err(_)) => Refusal::CmeText(value.to_owned()),
-        ("+CMS ERROR", Ok(code)) => Refusal::Cms(code),
+        ("+CMS ERROR", Ok(code)) => Refusal::Cms(CmsCode(code)),
         ("+CMS ERROR", Err(_)) => Refusal::CmsText(value.to_owned()),
         _ => return None,
     };
@@ -126,8 +133,12 @@ fn answers(pending: Pending<'_>, line: &str) -> bool {
     };
     pending.names().any(|pending_name| {
         let operation = Command::from_name(pending_name.as_bytes()).and_then(Operation::of);
-        // The set form of an MQTT operation has no answer but its result URC.
-        pending_name.eq_ignore_ascii_case(name) && (operation.is_none() || pending.form != Form::Set)
+        let same = pending_name.eq_ignore_ascii_case(name)
+            || (operation.is_some() && Command::from_name(name.as_bytes()).and_then(Operation::of) == operation);
+        let is_receive = Command::from_name(pending_name.as_bytes()) == Some(Command::Receive);
+        // The set form of an MQTT operation has no answer but its result URC, and what reads the module's buffer is
+        // answered with messages.
+        same && ((operation.is_none() && !is_receive) || pending.form != Form::Set)
     })
 }
 
@@ -147,15 +158,25 @@ fn name_of(line: &str) -> Option<&str> {
 
 fn urc(line: &str) -> Option<Incoming> {
     let name = name_of(line)?;
+    let operation = Command::from_name(name.as_bytes()).and_then(Operation::of);
+    if operation == Some(Operation::Token) {
+        return token(line.split_once(':')?.1).map(Incoming::Outcome);
+    }
     let fields = integers(line.split_once(':')?.1)?;
+    if name == "QMTRECV" {
+        let &[client, slot] = fields.as_slice() else {
+            return None;
+        };
+        return Some(Incoming::Buffered(client_index(client)?, u8::try_from(slot).ok()?));
+    }
     if name == "QMTSTAT" {
         let &[client, code] = fields.as_slice() else {
             return None;
         };
         return Some(Incoming::Stat(client_index(client)?, StatCode(code)));
     }
-    // `AT+QMTPUBEX` is answered as `+QMTPUB` by some firmware; names are the same otherwise.
-    let operation = Operation::of(Command::from_name(name.as_bytes())?)?;
+    // `AT+QMTPUBEX` is answered as `+QMTPUBEX` by some firmware and as `+QMTPUB` by other: both are a publish.
+    let operation = operation?;
     let (client, rest) = fields.split_first()?;
     let (message_id, rest) = if operation.has_message_id() {
         let (id, rest) = rest.split_first()?;
@@ -170,7 +191,24 @@ fn urc(line: &str) -> Option<Incoming> {
         message_id,
         result,
         values: values.to_vec(),
+        token: None,
     }))
+}
+
+/// `<result_code>[,<password>]`, the password in quotes or not.
+fn token(fields: &str) -> Option<Outcome> {
+    let (result, token) = match fields.split_once(',') {
+        Some((result, token)) => (result, Some(token.trim().trim_matches('"'))),
+        None => (fields, None),
+    };
+    Some(Outcome {
+        operation: Operation::Token,
+        client: ClientIndex(0),
+        message_id: None,
+        result: result.trim().parse().ok()?,
+        values: Vec::new(),
+        token: token.map(|token| Secret(token.to_owned())),
+    })
 }
 
 fn client_index(number: i64) -> Option<ClientIndex> {
@@ -198,6 +236,7 @@ mod tests {
             message_id: message_id.map(MessageId),
             result,
             values: values.to_vec(),
+            token: None,
         })
     }
 

@@ -6,7 +6,11 @@
 //! the payload on a line of its own behind the length. Quotes inside a payload are never escaped.
 
 use modemqtt_at::ascii::{CR, LF, QUOTE};
-use modemqtt_at::dialect::ReceiveUrc;
+
+mod layout;
+
+pub(crate) use layout::Layout;
+use layout::Wrapping;
 
 const PREFIX: &[u8] = b"+QMTRECV";
 /// The longest payload believed: far above what any module's buffer holds.
@@ -29,51 +33,6 @@ pub struct RawMessage {
     pub payload: Vec<u8>,
     /// Whether the layout left no doubt where the payload ends.
     pub complete: bool,
-}
-
-/// Whether quotes round a payload without a length are the module's.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Wrapping {
-    /// The note says so.
-    #[default]
-    Always,
-    /// The note has it both ways.
-    Doubtful,
-    /// The module was seen to print a payload without: any quotes are the payload's own.
-    Never,
-}
-
-/// How the module at hand prints messages.
-#[derive(Debug, Default)]
-pub(crate) struct Layout {
-    wrapping: Wrapping,
-    length_shown: u32,
-}
-
-impl Layout {
-    pub(crate) fn of(row: ReceiveUrc) -> Self {
-        Self {
-            wrapping: if row.payload_quoted {
-                Wrapping::Always
-            } else {
-                Wrapping::Doubtful
-            },
-            length_shown: 0,
-        }
-    }
-
-    pub(crate) fn set_length_shown(&mut self, client: u8, shown: bool) {
-        let bit = 1u32.checked_shl(u32::from(client)).unwrap_or(0);
-        self.length_shown = if shown {
-            self.length_shown | bit
-        } else {
-            self.length_shown & !bit
-        };
-    }
-
-    fn length_shown(&self, client: u8) -> bool {
-        self.length_shown.checked_shr(u32::from(client)).unwrap_or(0) & 1 == 1
-    }
 }
 
 /// How far a message has been read, so that each byte is looked at once.
@@ -142,7 +101,7 @@ pub(crate) fn parse(bytes: &[u8], layout: &mut Layout, progress: &mut Progress) 
                 topic,
                 at,
                 length,
-            } => counted(bytes, *head, *topic, *at, *length),
+            } => counted(bytes, layout.hex.get(head.client), *head, *topic, *at, *length),
             Progress::Open {
                 head,
                 topic,
@@ -153,17 +112,30 @@ pub(crate) fn parse(bytes: &[u8], layout: &mut Layout, progress: &mut Progress) 
         match step {
             Step::Go(next) => *progress = next,
             Step::More => return Parsed::Incomplete,
-            Step::End(parsed) => {
+            Step::End(mut parsed) => {
                 *progress = Progress::Head;
+                if let Parsed::Message { message, .. } | Parsed::Unterminated { message, .. } = &mut parsed {
+                    layout.decode(message);
+                }
                 return parsed;
             }
         }
     }
 }
 
+/// Whether a line is `+QMTRECV:` and numbers alone, as `AT+QMTRECV?` is answered. `None` while that cannot be told.
+pub(crate) fn is_flags(bytes: &[u8]) -> Option<bool> {
+    let known = bytes.len().min(PREFIX.len());
+    if bytes[..known] != PREFIX[..known] {
+        return Some(false);
+    }
+    let odd = |byte: &&u8| !matches!(**byte, b'0'..=b'9' | b',' | b' ' | b':');
+    bytes[known..].iter().find(odd).map(|&byte| byte == CR)
+}
+
 /// Ends a payload whose end has not come: the message goes as far as its first line end, and what follows is read
 /// as lines again, so that nothing is lost. `None` while not even a line end is there.
-pub(crate) fn give_up(bytes: &[u8], progress: &mut Progress) -> Option<(RawMessage, usize)> {
+pub(crate) fn give_up(bytes: &[u8], layout: &Layout, progress: &mut Progress) -> Option<(RawMessage, usize)> {
     let (Progress::Counted { head, topic, at, .. } | Progress::Open { head, topic, at, .. }) = *progress else {
         return None;
     };
@@ -175,7 +147,9 @@ pub(crate) fn give_up(bytes: &[u8], progress: &mut Progress) -> Option<(RawMessa
         at
     };
     *progress = Progress::Head;
-    Some((message(bytes, head, topic, (from.min(end), end), false), end + 2))
+    let mut message = message(bytes, head, topic, (from.min(end), end), false);
+    layout.decode(&mut message);
+    Some((message, end + 2))
 }
 
 enum Step {
@@ -272,7 +246,11 @@ fn length(bytes: &[u8], layout: &Layout, head: Head, topic: (usize, usize), at: 
             scanned: at,
         })
     };
-    if !layout.length_shown(head.client) {
+    let shown = layout.length_shown.get(head.client);
+    // A module that puts payloads in quotes prints a number in front of one only as its length: another program has
+    // left the setting on.
+    let guessed = layout.switchable && layout.wrapping == Wrapping::Always;
+    if !(shown || guessed) {
         return open();
     }
     let mut cursor = Cursor { bytes, at };
@@ -280,6 +258,8 @@ fn length(bytes: &[u8], layout: &Layout, head: Head, topic: (usize, usize), at: 
     match cursor.number() {
         Err(Missing::More) => Step::More,
         Ok(length) if length <= LONGEST_PAYLOAD => match (bytes.get(cursor.at), bytes.get(cursor.at + 1)) {
+            (Some(b','), Some(&next)) if !shown && next != QUOTE => open(),
+            (Some(b','), None) if !shown => Step::More,
             (Some(b','), _) => Step::Go(Progress::Counted {
                 head,
                 topic,
@@ -287,13 +267,14 @@ fn length(bytes: &[u8], layout: &Layout, head: Head, topic: (usize, usize), at: 
                 length,
             }),
             // The payload on the next line.
-            (Some(&CR), Some(&LF)) => Step::Go(Progress::Counted {
+            (Some(&CR), Some(&LF)) if shown => Step::Go(Progress::Counted {
                 head,
                 topic,
                 at: cursor.at + 2,
                 length,
             }),
-            (None, _) | (Some(&CR), None) => Step::More,
+            (None, _) => Step::More,
+            (Some(&CR), None) if shown => Step::More,
             _ => open(),
         },
         // A length was due and none is there: the setting was lost, or the firmware does not know it.
@@ -301,41 +282,33 @@ fn length(bytes: &[u8], layout: &Layout, head: Head, topic: (usize, usize), at: 
     }
 }
 
-/// The length rules; what follows tells which layout it counts in.
-fn counted(bytes: &[u8], head: Head, topic: (usize, usize), at: usize, length: usize) -> Step {
-    let end_at = |at: usize| bytes.get(at..at + 2).map(|end| end == b"\r\n");
-    let done = |from: usize, consumed: usize| {
-        Step::End(Parsed::Message {
-            message: message(bytes, head, topic, (from, from + length), true),
-            consumed,
-        })
-    };
-    match end_at(at + length) {
-        Some(true) => return done(at, at + length + 2),
-        None => return Step::More,
-        Some(false) => {}
-    }
-    if bytes[at] == QUOTE && bytes[at + length + 1] == QUOTE {
-        match end_at(at + length + 2) {
-            Some(true) => return done(at + 1, at + length + 4),
-            None => return Step::More,
-            Some(false) => {}
-        }
-    }
+/// What may stand round a payload whose length is known.
+const ROUND: [(&[u8], &[u8]); 4] = [
+    (b"", b"\r\n"),
+    (b"\"", b"\"\r\n"),
     // A blank before the quote, as in a note's own example.
-    if bytes.get(at..at + 2) == Some(b" \"") && bytes.get(at + length + 2).is_none_or(|&byte| byte == QUOTE) {
-        match end_at(at + length + 3) {
-            Some(true) => return done(at + 2, at + length + 5),
-            None => return Step::More,
-            Some(false) => {}
-        }
-    }
+    (b" \"", b"\"\r\n"),
     // Comma, line end, payload.
-    if end_at(at) == Some(true) {
-        match end_at(at + 2 + length) {
-            Some(true) => return done(at + 2, at + length + 4),
-            None => return Step::More,
-            Some(false) => {}
+    (b"\r\n", b"\r\n"),
+];
+
+/// The length rules; what follows tells which layout it counts in. Of hexadecimal digits some firmware counts the bytes
+/// they stand for.
+fn counted(bytes: &[u8], hex: bool, head: Head, topic: (usize, usize), at: usize, length: usize) -> Step {
+    for length in [length, 2 * length].into_iter().take(1 + usize::from(hex)) {
+        for (before, behind) in ROUND {
+            let from = at + before.len();
+            let to = from + length;
+            match (stands(bytes, at, before), stands(bytes, to, behind)) {
+                (Some(true), Some(true)) => {
+                    return Step::End(Parsed::Message {
+                        message: message(bytes, head, topic, (from, to), true),
+                        consumed: to + behind.len(),
+                    });
+                }
+                (Some(false), _) | (_, Some(false)) => {}
+                _ => return Step::More,
+            }
         }
     }
     // The length does not fit: bytes were lost, or the firmware counts something else.
@@ -346,6 +319,17 @@ fn counted(bytes: &[u8], head: Head, topic: (usize, usize), at: usize, length: u
         }),
         None if bytes.len() - at > LONGEST_PAYLOAD => OTHER,
         None => Step::More,
+    }
+}
+
+/// Whether that text stands there; `None` while that cannot be told.
+fn stands(bytes: &[u8], at: usize, text: &[u8]) -> Option<bool> {
+    let there = bytes.get(at.min(bytes.len())..)?;
+    let known = there.len().min(text.len());
+    match there[..known] == text[..known] {
+        false => Some(false),
+        true if known == text.len() => Some(true),
+        true => None,
     }
 }
 
@@ -361,7 +345,9 @@ fn open(bytes: &[u8], layout: &mut Layout, head: Head, topic: (usize, usize), at
     let mut from = *scanned;
     while let Some(end) = find_line_end(bytes, from) {
         if !wrapped {
-            layout.wrapping = Wrapping::Never;
+            if bytes[quote] != QUOTE && layout.wrapping == Wrapping::Doubtful {
+                layout.wrapping = Wrapping::Never;
+            }
             return Step::End(Parsed::Unterminated {
                 message: message(bytes, head, topic, (at, end), true),
                 consumed: end + 2,
@@ -377,13 +363,10 @@ fn open(bytes: &[u8], layout: &mut Layout, head: Head, topic: (usize, usize), at
             });
         }
         if layout.wrapping == Wrapping::Doubtful {
-            // One quote at the front only is the payload's own.
-            layout.wrapping = Wrapping::Never;
-            return Step::Go(Progress::Open {
-                head,
-                topic,
-                at,
-                scanned: at,
+            // One quote at the front only: the payload's own, or the module's before a payload that holds a line end.
+            return Step::End(Parsed::Unterminated {
+                message: message(bytes, head, topic, (at, end), true),
+                consumed: end + 2,
             });
         }
         from = end + 2;

@@ -20,12 +20,20 @@ pub struct Entry {
 impl Entry {
     /// What the host has sent.
     pub(crate) fn sent(at: Instant, text: String) -> Self {
-        Self { at, sent: true, text }
+        Self {
+            at,
+            sent: true,
+            text: escaped(text),
+        }
     }
 
     /// What the module has printed.
     pub(crate) fn received(at: Instant, text: String) -> Self {
-        Self { at, sent: false, text }
+        Self {
+            at,
+            sent: false,
+            text: escaped(text),
+        }
     }
 
     /// A payload, shown as far as it is short, with its length.
@@ -37,4 +45,20 @@ impl Entry {
         let _ = write!(text, "{}{more} <{} bytes>", head.escape_ascii(), bytes.len());
         text
     }
+}
+
+/// What the module prints must not act on the terminal that shows it, nor make two lines of one.
+fn escaped(text: String) -> String {
+    if !text.contains(char::is_control) {
+        return text;
+    }
+    let mut shown = String::with_capacity(text.len() + 8);
+    for character in text.chars() {
+        if character.is_control() {
+            shown.extend(character.escape_default());
+        } else {
+            shown.push(character);
+        }
+    }
+    shown
 }

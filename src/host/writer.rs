@@ -3,21 +3,41 @@
 //! Everything that reaches a command line passes here and is checked against the row before a byte is sent, so
 //! that nothing a caller passes can inject a command.
 
-use std::fmt::Write;
+use std::fmt::{self, Write};
 
 use modemqtt_at::ascii::{self, QUOTE};
 use modemqtt_at::dialect::{Dialect, Kind, Parameter, Row};
 use modemqtt_at::{ClientIndex, Form};
 
 use crate::error::Error;
+use crate::secrets::{masked, remembered, secrets_in};
 
 /// A command line and how it may be shown.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct CommandLine {
     /// From `AT` on, without its CR.
     pub bytes: Vec<u8>,
     /// The same, secrets masked.
     pub shown: String,
+    /// The secrets.
+    pub(crate) secrets: Vec<String>,
+}
+
+impl CommandLine {
+    /// A line without secrets.
+    pub(crate) fn plain(line: &str) -> Self {
+        Self {
+            bytes: line.into(),
+            shown: line.into(),
+            secrets: Vec::new(),
+        }
+    }
+}
+
+impl fmt::Debug for CommandLine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.shown)
+    }
 }
 
 /// One argument.
@@ -27,13 +47,21 @@ pub enum Argument<'a> {
     Number(i64),
     /// The content of a quoted string.
     Text(&'a [u8]),
-    /// The content of a quoted string that is never shown.
-    Secret(&'a [u8]),
 }
 
 /// Writes a row's command line.
 pub fn command(dialect: &Dialect, row: &Row, arguments: &[Argument<'_>]) -> Result<CommandLine, Error> {
-    debug_assert!(row.form == Form::Test || row.arity.allows(arguments.len()), "{row}");
+    if !row.arity.allows(arguments.len()) {
+        let names: Vec<_> = row.parameters.iter().map(|parameter| parameter.name).collect();
+        return Err(Error::Usage(format!(
+            "{} cannot be given {} of its parameters {} ({}, section {})",
+            row.command,
+            arguments.len(),
+            names.join(", "),
+            dialect.note,
+            row.source
+        )));
+    }
     let mut bytes = row.command.to_string().into_bytes();
     let mut shown = row.command.to_string();
     let sign = match (row.form, row.setting) {
@@ -43,6 +71,7 @@ pub fn command(dialect: &Dialect, row: &Row, arguments: &[Argument<'_>]) -> Resu
     };
     bytes.extend_from_slice(sign.as_bytes());
     shown.push_str(sign);
+    let mut secrets = Vec::new();
     let mut separator = "";
     if let Some(key) = row.setting {
         let key = format!("\"{}\"", key.name());
@@ -66,11 +95,12 @@ pub fn command(dialect: &Dialect, row: &Row, arguments: &[Argument<'_>]) -> Resu
             }
             Argument::Text(text) => {
                 quote(&mut bytes, text);
-                let _ = write!(shown, "\"{}\"", String::from_utf8_lossy(text));
-            }
-            Argument::Secret(secret) => {
-                quote(&mut bytes, secret);
-                shown.push_str("\"***\"");
+                if parameter.secret {
+                    secrets.extend(remembered(text));
+                    shown.push_str("\"***\"");
+                } else {
+                    let _ = write!(shown, "\"{}\"", String::from_utf8_lossy(text));
+                }
             }
         }
     }
@@ -83,7 +113,7 @@ pub fn command(dialect: &Dialect, row: &Row, arguments: &[Argument<'_>]) -> Resu
             dialect.command_line
         )));
     }
-    Ok(CommandLine { bytes, shown })
+    Ok(CommandLine { bytes, shown, secrets })
 }
 
 /// A command line that the program has written itself.
@@ -96,24 +126,18 @@ pub fn verbatim(line: &str) -> Result<CommandLine, Error> {
     }
     if !line.get(..2).is_some_and(|head| head.eq_ignore_ascii_case("AT")) {
         return Err(Error::Usage(format!(
-            "a command line starts with AT, as in \"AT+CSQ\"; this one is {line:?}"
+            "a command line starts with AT, as in \"AT+CSQ\"; this one is {:?}",
+            masked(line)
         )));
     }
     Ok(CommandLine {
         bytes: line.as_bytes().to_vec(),
         shown: masked(line),
+        secrets: secrets_in(line)
+            .iter()
+            .filter_map(|secret| remembered(secret.as_bytes()))
+            .collect(),
     })
-}
-
-/// The password of a `QMTCONN` is its third string.
-pub(crate) fn masked(line: &str) -> String {
-    let is_connect = line.to_ascii_uppercase().contains("+QMTCONN=");
-    let mut strings = line.match_indices('"').map(|(at, _)| at);
-    match (is_connect, strings.nth(4), strings.next_back()) {
-        (true, Some(open), Some(close)) => format!("{}***{}", &line[..=open], &line[close..]),
-        (true, Some(open), None) => format!("{}***", &line[..=open]),
-        _ => line.to_owned(),
-    }
 }
 
 /// Refuses a client index that the dialect lacks.
@@ -146,7 +170,7 @@ fn check(dialect: &Dialect, row: &Row, parameter: &Parameter, argument: Argument
                 return wrong(format!("{number} is no TCP port, 1 to 65535 is allowed"));
             }
         }
-        (Kind::Text { least, most }, Argument::Text(text) | Argument::Secret(text)) => {
+        (Kind::Text { least, most }, Argument::Text(text)) => {
             if !(least..=most).contains(&text.len()) {
                 return wrong(format!(
                     "{} bytes are too many or too few, {least} to {most} are allowed",
@@ -155,7 +179,7 @@ fn check(dialect: &Dialect, row: &Row, parameter: &Parameter, argument: Argument
             }
             if let Some(byte) = text.iter().find(|byte| ascii::is_forbidden_in_string(**byte)) {
                 return wrong(format!(
-                    "the byte 0x{byte:02X} cannot stand in a string parameter; CR, LF, Ctrl-Z, ESC and NUL act on the command line"
+                    "the byte 0x{byte:02X} cannot stand in a string parameter; control characters act on the command line"
                 ));
             }
             if text.contains(&QUOTE) {
@@ -191,7 +215,7 @@ mod tests {
             Argument::Number(0),
             Argument::Text(b"bench-7"),
             Argument::Text(b"lab"),
-            Argument::Secret(password.as_bytes()),
+            Argument::Text(password.as_bytes()),
         ];
         command(bc660k(), row, &arguments)
     }
@@ -201,13 +225,13 @@ mod tests {
         let line = connect("hunter2").unwrap();
         assert_eq!(line.bytes, b"AT+QMTCONN=0,\"bench-7\",\"lab\",\"hunter2\"");
         assert_eq!(line.shown, "AT+QMTCONN=0,\"bench-7\",\"lab\",\"***\"");
-        let line = verbatim("AT+QMTCONN=0,\"bench-7\",\"lab\",\"hunter2\"").unwrap();
-        assert_eq!(line.shown, "AT+QMTCONN=0,\"bench-7\",\"lab\",\"***\"");
     }
 
     #[test]
     fn nothing_that_acts_on_a_command_line_gets_into_a_string() {
-        for bad in ["a\rb", "a\nb", "a\x1ab", "a\x1bb", "a\0b", "a\"b"] {
+        for bad in [
+            "a\rb", "a\nb", "a\x1ab", "a\x1bb", "a\0b", "a\x08b", "a\x7fb", "a\tb", "a\"b",
+        ] {
             let error = connect(bad).unwrap_err();
             assert!(matches!(error, Error::Usage(_)), "{bad:?}");
             assert!(!error.to_string().contains(bad));

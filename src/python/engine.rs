@@ -14,7 +14,7 @@ use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList};
 
-use crate::options::{client, options, port, qos};
+use crate::options::{client, options, quality, tcp_port, tencent};
 use crate::pending::{Pending, seconds};
 use crate::{civil, errors};
 
@@ -24,7 +24,7 @@ const BATCH: usize = 256;
 /// An open modem: the port, its thread, and what it has put down.
 #[pyclass(frozen, module = "modemqtt._core")]
 pub(crate) struct Engine {
-    engine: engine::Engine,
+    engine: Arc<engine::Engine>,
 }
 
 #[pymethods]
@@ -65,7 +65,9 @@ impl Engine {
         let engine = py
             .detach(|| engine::Engine::open(port, &options))
             .map_err(|error| errors::raise(py, &Error::Port(error), None))?;
-        Ok(Self { engine })
+        Ok(Self {
+            engine: Arc::new(engine),
+        })
     }
 
     /// Finds the module, turns its echo off and asks for its model.
@@ -78,6 +80,12 @@ impl Engine {
     #[pyo3(signature = (line, *, timeout=None))]
     fn command(&self, py: Python<'_>, line: String, timeout: Option<f64>) -> PyResult<Pending> {
         self.submit(py, Call::Command { line }, timeout)
+    }
+
+    /// Gets a token from Tencent Cloud; `device` is a `modemqtt.Tencent`.
+    #[pyo3(signature = (device, *, timeout=None))]
+    fn token(&self, py: Python<'_>, device: &Bound<'_, PyAny>, timeout: Option<f64>) -> PyResult<Pending> {
+        self.submit(py, Call::Token(tencent(device)?), timeout)
     }
 
     /// Changes options of a client.
@@ -109,19 +117,19 @@ impl Engine {
     }
 
     /// Opens the network connection of a client.
-    #[pyo3(signature = (index, host, number, *, timeout=None))]
+    #[pyo3(signature = (index, host, port, *, timeout=None))]
     fn open_network(
         &self,
         py: Python<'_>,
         index: i64,
         host: String,
-        number: i64,
+        port: i64,
         timeout: Option<f64>,
     ) -> PyResult<Pending> {
         let call = Call::Open {
             client: client(py, index)?,
             host,
-            port: port(py, number)?,
+            port: tcp_port(py, port)?,
         };
         self.submit(py, call, timeout)
     }
@@ -179,7 +187,9 @@ impl Engine {
         topics: Vec<(String, i64)>,
         timeout: Option<f64>,
     ) -> PyResult<Pending> {
-        let topics = topics.into_iter().map(|(topic, level)| Ok((topic, qos(py, level)?)));
+        let topics = topics
+            .into_iter()
+            .map(|(topic, level)| Ok((topic, quality(py, level)?)));
         let call = Call::Subscribe {
             client: client(py, index)?,
             topics: topics.collect::<PyResult<_>>()?,
@@ -202,14 +212,14 @@ impl Engine {
 
     /// Publishes a message.
     #[expect(clippy::too_many_arguments, reason = "Python names them")]
-    #[pyo3(signature = (index, topic, payload, level, retain, *, timeout=None))]
+    #[pyo3(signature = (index, topic, payload, qos, retain, *, timeout=None))]
     fn publish(
         &self,
         py: Python<'_>,
         index: i64,
         topic: String,
         payload: Vec<u8>,
-        level: i64,
+        qos: i64,
         retain: bool,
         timeout: Option<f64>,
     ) -> PyResult<Pending> {
@@ -217,7 +227,7 @@ impl Engine {
             client: client(py, index)?,
             topic,
             payload,
-            qos: qos(py, level)?,
+            qos: quality(py, qos)?,
             retain,
         };
         self.submit(py, call, timeout)
@@ -253,6 +263,7 @@ impl Engine {
     /// Waits for events and returns those that have come, as tuples of a name and its values; `None` when the modem is
     /// closed and all were taken. It is for a thread of its own, which no signal reaches, so it wakes for events only.
     fn next_events<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyList>>> {
+        self.same_process(py)?;
         let receiver = self.engine.shared().notices().receiver();
         let Ok(first) = py.detach(|| receiver.recv()) else {
             return Ok(None);
@@ -284,7 +295,7 @@ impl Engine {
     /// Whether the port is open.
     #[getter]
     fn is_open(&self) -> bool {
-        self.engine.is_open()
+        self.engine.same_process().is_ok() && self.engine.is_open()
     }
 
     /// The model and the dialect of the module, once it was set up.
@@ -296,28 +307,65 @@ impl Engine {
             .map(|modem| (modem.model.name, modem.dialect.name))
     }
 
+    /// The commands of the module's family that tell of its registration, and the one that restarts it.
+    #[getter]
+    fn family(&self) -> Option<(Vec<&'static str>, Option<String>)> {
+        let dialect = self.engine.shared().modem()?.dialect;
+        let restart = dialect.reboots.first().map(|reboot| {
+            let values: Vec<_> = reboot.values.iter().map(ToString::to_string).collect();
+            let sign = if values.is_empty() { "" } else { "=" };
+            format!("AT+{}{sign}{}", reboot.name, values.join(","))
+        });
+        Some((dialect.registration.to_vec(), restart))
+    }
+
+    /// The codes of `AT+QMTCFG="version"` in the module's family.
+    #[getter]
+    fn versions(&self) -> Vec<(String, i64)> {
+        let known = self
+            .engine
+            .shared()
+            .modem()
+            .map_or(&[][..], |modem| modem.dialect.versions);
+        known
+            .iter()
+            .map(|(version, code)| (version.to_string(), *code))
+            .collect()
+    }
+
+    /// Whether the messages of a client are taken from `next_events()`: then none of them counts as dropped.
+    fn watch(&self, py: Python<'_>, index: i64, watched: bool) -> PyResult<()> {
+        self.engine.shared().watch(client(py, index)?, watched);
+        Ok(())
+    }
+
     /// Where a client stands.
     fn client_state(&self, py: Python<'_>, index: i64) -> PyResult<&'static str> {
+        self.same_process(py)?;
         Ok(self.engine.shared().client_state(client(py, index)?).word())
     }
 
     /// The last lines of the wire log, oldest first: time, whether the host sent it, text.
-    fn wire(&self, at_most: usize) -> Vec<(f64, bool, String)> {
+    fn wire(&self, py: Python<'_>, at_most: usize) -> PyResult<Vec<(f64, bool, String)>> {
+        self.same_process(py)?;
         let lines = self.engine.shared().wire(at_most);
-        lines
+        let lines = lines
             .into_iter()
-            .map(|line| (line.timestamp, line.value.sent, line.value.text))
-            .collect()
+            .map(|line| (line.timestamp, line.value.sent, line.value.text));
+        Ok(lines.collect())
     }
 
     /// Counters since the port was opened.
     fn statistics<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        self.same_process(py)?;
         let statistics = self.engine.shared().statistics();
         let counters = PyDict::new(py);
         counters.set_item("bytes_received", statistics.bytes_received)?;
         counters.set_item("bytes_sent", statistics.bytes_sent)?;
         counters.set_item("messages", statistics.messages)?;
         counters.set_item("messages_dropped", statistics.messages_dropped)?;
+        counters.set_item("overruns", statistics.overruns)?;
+        counters.set_item("restarts", statistics.restarts)?;
         counters.set_item("urcs", statistics.urcs)?;
         counters.set_item("wakeups", statistics.wakeups)?;
         Ok(counters)
@@ -325,16 +373,23 @@ impl Engine {
 }
 
 impl Engine {
+    fn same_process(&self, py: Python<'_>) -> PyResult<()> {
+        self.engine
+            .same_process()
+            .map_err(|error| errors::raise(py, &error, None))
+    }
+
     fn submit(&self, py: Python<'_>, call: Call, timeout: Option<f64>) -> PyResult<Pending> {
         let timeout = seconds(py, timeout)?;
         let shared = self.engine.shared();
         let pending = py
             .detach(|| self.engine.submit(call, timeout))
             .map_err(|error| errors::raise(py, &error, Some(shared)))?;
-        Ok(Pending::new(pending, Arc::clone(shared)))
+        Ok(Pending::new(pending, Arc::clone(&self.engine)))
     }
 
     fn next<T: Send>(&self, py: Python<'_>, receiver: &Receiver<T>, timeout: Option<Duration>) -> PyResult<Option<T>> {
+        self.same_process(py)?;
         let next = civil::wait(py, timeout, |at_most| match receiver.recv_timeout(at_most) {
             Ok(value) => Some(Ok(value)),
             Err(RecvTimeoutError::Disconnected) => Some(Err(self.engine.shared().end().unwrap_or(Error::Closed))),
@@ -355,10 +410,11 @@ impl Engine {
             Notice::Restarted => ("restarted",).into_bound_py_any(py),
             Notice::Delivery(pending) => {
                 let client = pending.client().map(|client| client.0);
-                let shared = Arc::clone(self.engine.shared());
-                ("delivery", client, Pending::new(pending, shared)).into_bound_py_any(py)
+                let engine = Arc::clone(&self.engine);
+                ("delivery", client, Pending::new(pending, engine)).into_bound_py_any(py)
             }
             Notice::Overflow(lost) => ("overflow", lost).into_bound_py_any(py),
+            Notice::Overrun(client) => ("overrun", client.0).into_bound_py_any(py),
             Notice::Reopening(client) => ("reopening", client.0).into_bound_py_any(py),
         }
     }
@@ -399,8 +455,8 @@ fn message<'py>(
 
 /// Every model with its dialect.
 #[pyfunction]
-pub(crate) fn models() -> Vec<(&'static str, &'static str)> {
+pub(crate) fn models() -> Vec<(&'static str, &'static str, bool)> {
     dialect::models()
-        .map(|(dialect, model)| (model.name, dialect.name))
+        .map(|(dialect, model)| (model.name, dialect.name, dialect.experimental))
         .collect()
 }

@@ -22,10 +22,10 @@ fn build(py: Python<'_>, error: &Error, shared: Option<&Shared>) -> PyResult<PyE
         Error::Usage(_) => "UsageError",
         Error::Port(_) | Error::Closed => "PortError",
         Error::Timeout { .. } => "ResponseTimeout",
-        Error::Command { command, refusal } => {
+        Error::Command { command, refusal, name } => {
             attributes.set_item("command", command)?;
             attributes.set_item("code", refusal.code())?;
-            attributes.set_item("name", refusal.name())?;
+            attributes.set_item("name", refusal.text().or(*name))?;
             "CommandError"
         }
         Error::Operation {
@@ -78,6 +78,7 @@ fn class_of(operation: Operation) -> &'static str {
         Operation::Subscribe => "SubscribeError",
         Operation::Unsubscribe => "UnsubscribeError",
         Operation::Publish => "PublishError",
+        Operation::Token => "TokenError",
     }
 }
 

@@ -5,6 +5,7 @@ mod engine;
 mod errors;
 mod options;
 mod pending;
+mod process;
 mod virtual_module;
 
 /// The Rust core of modemqtt.

@@ -1,9 +1,9 @@
 //! Python values to the host's types.
 
 use modemqtt_at::{ClientIndex, Qos, Version};
-use modemqtt_host::call::{Options, Will};
+use modemqtt_host::call::{Alibaba, OneNet, Options, Secret, Tencent, Will};
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::{PyBool, PyDict};
 
 use crate::errors;
 
@@ -15,7 +15,7 @@ pub(crate) fn client(py: Python<'_>, index: i64) -> PyResult<ClientIndex> {
 }
 
 /// A quality of service.
-pub(crate) fn qos(py: Python<'_>, number: i64) -> PyResult<Qos> {
+pub(crate) fn quality(py: Python<'_>, number: i64) -> PyResult<Qos> {
     u8::try_from(number)
         .ok()
         .and_then(Qos::from_number)
@@ -23,7 +23,7 @@ pub(crate) fn qos(py: Python<'_>, number: i64) -> PyResult<Qos> {
 }
 
 /// A TCP port.
-pub(crate) fn port(py: Python<'_>, number: i64) -> PyResult<u16> {
+pub(crate) fn tcp_port(py: Python<'_>, number: i64) -> PyResult<u16> {
     u16::try_from(number)
         .ok()
         .filter(|port| *port != 0)
@@ -44,6 +44,17 @@ pub(crate) fn options(py: Python<'_>, values: &Bound<'_, PyDict>) -> PyResult<Op
             "timeout_notice" => options.timeout_notice = Some(flag(py, &key, &value)?),
             "show_length" => options.show_length = Some(flag(py, &key, &value)?),
             "will" => options.will = Some(will(py, &value)?),
+            "alibaba" => options.alibaba = Some(alibaba(&value)?),
+            "onenet" => options.onenet = Some(onenet(&value)?),
+            "tls_context" => options.tls_context = Some(unless_none(py, &key, &value)?),
+            "pdp_context" => options.pdp_context = Some(number(py, &key, &value, u8::MAX)?),
+            "ping_interval" => options.ping_interval = Some(number(py, &key, &value, u8::MAX)?),
+            "receive" => options.buffered = Some(choice(py, &key, &value, "urc", "buffer")?),
+            "receive_format" => options.receive_hex = Some(choice(py, &key, &value, "text", "hex")?),
+            "send_format" => options.send_hex = Some(choice(py, &key, &value, "text", "hex")?),
+            "echo_data" => options.echo_data = Some(flag(py, &key, &value)?),
+            "view_data" => options.view_data = Some(flag(py, &key, &value)?),
+            "edit_timeout" => options.edit_timeout = Some(unless_none(py, &key, &value)?),
             _ => return Err(errors::usage(py, format!("{key}: there is no such option"))),
         }
     }
@@ -63,9 +74,11 @@ fn version(py: Python<'_>, value: &Bound<'_, PyAny>) -> PyResult<Version> {
 
 fn number<T: TryFrom<i64> + Into<i64>>(py: Python<'_>, key: &str, value: &Bound<'_, PyAny>, most: T) -> PyResult<T> {
     let most: i64 = most.into();
+    let truth = value.is_instance_of::<PyBool>();
     value
         .extract::<i64>()
         .ok()
+        .filter(|_| !truth)
         .and_then(|number| T::try_from(number).ok())
         .ok_or_else(|| match value.repr() {
             Ok(shown) => errors::usage(
@@ -86,22 +99,95 @@ fn flag(py: Python<'_>, key: &str, value: &Bound<'_, PyAny>) -> PyResult<bool> {
     }
 }
 
+/// Whether it is the second of two words.
+fn choice(py: Python<'_>, key: &str, value: &Bound<'_, PyAny>, first: &str, second: &str) -> PyResult<bool> {
+    match value.extract::<String>() {
+        Ok(word) if word == first => Ok(false),
+        Ok(word) if word == second => Ok(true),
+        _ => Err(errors::usage(
+            py,
+            format!("{key}: {} is none; \"{first}\" and \"{second}\" are", value.repr()?),
+        )),
+    }
+}
+
+/// A small number, or `None` to switch off.
+fn unless_none(py: Python<'_>, key: &str, value: &Bound<'_, PyAny>) -> PyResult<Option<u8>> {
+    if value.is_none() {
+        Ok(None)
+    } else {
+        number(py, key, value, u8::MAX).map(Some)
+    }
+}
+
+fn alibaba(value: &Bound<'_, PyAny>) -> PyResult<Alibaba> {
+    is_a("alibaba", "Alibaba", value)?;
+    Ok(Alibaba {
+        product_key: field(value, "product_key", "product_key", "str")?,
+        device_name: field(value, "device_name", "device_name", "str")?,
+        device_secret: Secret(field(value, "device_secret", "device_secret", "str")?),
+    })
+}
+
+fn onenet(value: &Bound<'_, PyAny>) -> PyResult<OneNet> {
+    is_a("onenet", "OneNet", value)?;
+    Ok(OneNet {
+        product_id: field(value, "product_id", "product_id", "str")?,
+        access_key: Secret(field(value, "access_key", "access_key", "str")?),
+    })
+}
+
+/// A `modemqtt.Tencent`.
+pub(crate) fn tencent(value: &Bound<'_, PyAny>) -> PyResult<Tencent> {
+    is_a("device", "Tencent", value)?;
+    Ok(Tencent {
+        product_id: field(value, "product_id", "product_id", "str")?,
+        device_name: field(value, "device_name", "device_name", "str")?,
+        client_id: field(value, "client_id", "client_id", "str")?,
+        device_secret: Secret(field(value, "device_secret", "device_secret", "str")?),
+        expire: field(value, "expire", "expire", "int or None")?,
+        url: field(value, "url", "url", "str or None")?,
+    })
+}
+
+/// One field of such a value.
+fn field<'py, T>(value: &Bound<'py, PyAny>, name: &str, attribute: &str, wanted: &str) -> PyResult<T>
+where
+    T: for<'a> FromPyObject<'a, 'py>,
+{
+    let py = value.py();
+    let given = value.getattr(attribute)?;
+    match given.extract::<T>() {
+        Ok(found) => Ok(found),
+        Err(_) => Err(errors::usage(
+            py,
+            format!("{name}: a {} was given, {wanted} is needed", given.get_type().name()?),
+        )),
+    }
+}
+
+/// The value is named by its type only: it may be a secret.
+fn is_a(key: &str, class: &str, value: &Bound<'_, PyAny>) -> PyResult<()> {
+    let py = value.py();
+    if value.is_instance(&py.import("modemqtt._values")?.getattr(class)?)? {
+        return Ok(());
+    }
+    Err(errors::usage(
+        py,
+        format!("{key}: a {} is no modemqtt.{class}", value.get_type().name()?),
+    ))
+}
+
 /// `None` takes the will back; otherwise a `modemqtt.Will`.
 fn will(py: Python<'_>, value: &Bound<'_, PyAny>) -> PyResult<Option<Will>> {
     if value.is_none() {
         return Ok(None);
     }
-    let class = py.import("modemqtt")?.getattr("Will")?;
-    if !value.is_instance(&class)? {
-        return Err(errors::usage(
-            py,
-            format!("will: {} is no modemqtt.Will", value.repr()?),
-        ));
-    }
+    is_a("will", "Will", value)?;
     Ok(Some(Will {
-        topic: value.getattr("topic")?.extract()?,
-        payload: value.getattr("payload")?.extract()?,
-        qos: qos(py, value.getattr("qos")?.extract()?)?,
-        retain: value.getattr("retain")?.extract()?,
+        topic: field(value, "will: topic", "topic", "str")?,
+        payload: field(value, "will: payload", "payload", "bytes")?,
+        qos: quality(py, field(value, "will: qos", "qos", "int")?)?,
+        retain: field(value, "will: retain", "retain", "bool")?,
     }))
 }

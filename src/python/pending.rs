@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use modemqtt_host::call::Reply;
-use modemqtt_host::engine::{self, Shared};
+use modemqtt_host::engine;
 use modemqtt_host::error::Error;
 use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
@@ -16,12 +16,12 @@ use crate::{civil, errors};
 #[pyclass(frozen, module = "modemqtt._core")]
 pub(crate) struct Pending {
     pending: Arc<engine::Pending>,
-    shared: Arc<Shared>,
+    engine: Arc<engine::Engine>,
 }
 
 impl Pending {
-    pub(crate) fn new(pending: Arc<engine::Pending>, shared: Arc<Shared>) -> Self {
-        Self { pending, shared }
+    pub(crate) fn new(pending: Arc<engine::Pending>, engine: Arc<engine::Engine>) -> Self {
+        Self { pending, engine }
     }
 
     fn until(
@@ -31,10 +31,13 @@ impl Pending {
         done: impl Fn(&engine::Progress) -> bool + Send + Sync + Copy,
     ) -> PyResult<bool> {
         let timeout = seconds(py, timeout)?;
+        self.engine
+            .same_process()
+            .map_err(|error| errors::raise(py, &error, None))?;
         let waited = civil::wait(py, timeout, |at_most| {
             let done = self.pending.wait(done, at_most);
             // A call that was handed over as the thread ended has no one left to answer it.
-            (done || self.shared.end().is_some()).then_some(())
+            (done || self.engine.shared().end().is_some()).then_some(())
         })?;
         Ok(waited.is_some())
     }
@@ -48,7 +51,7 @@ impl Pending {
         let done = self.until(py, timeout, |progress| progress.result.is_some())?;
         let result = match self.pending.progress().result {
             Some(result) => result,
-            None if done => Err(self.shared.end().unwrap_or(Error::Closed)),
+            None if done => Err(self.engine.shared().end().unwrap_or(Error::Closed)),
             None => Err(Error::Timeout {
                 command: "the call".to_owned(),
                 awaited: "result",
@@ -57,7 +60,7 @@ impl Pending {
         };
         match result {
             Ok(reply) => translate(py, reply),
-            Err(error) => Err(errors::raise(py, &error, Some(&self.shared))),
+            Err(error) => Err(errors::raise(py, &error, Some(self.engine.shared()))),
         }
     }
 
@@ -96,6 +99,7 @@ fn translate(py: Python<'_>, reply: Reply) -> PyResult<Bound<'_, PyAny>> {
     match reply {
         Reply::Done | Reply::Published => Ok(py.None().into_bound(py)),
         Reply::Response { lines } => Ok(PyTuple::new(py, lines)?.into_any()),
+        Reply::Token(token) => token.0.into_bound_py_any(py),
         Reply::Granted(granted) => Ok(PyList::new(py, granted)?.into_any()),
         Reply::Configuration(values) => {
             let values = values.into_iter().map(|(key, value)| (key.name(), value));

@@ -10,11 +10,12 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use crate::errors;
+use crate::process::Owned;
 
 /// A virtual module on a port of its own.
 #[pyclass(frozen, module = "modemqtt._core")]
 pub(crate) struct VirtualModem {
-    modem: core::VirtualModem,
+    modem: Owned<core::VirtualModem>,
 }
 
 #[pymethods]
@@ -44,45 +45,56 @@ impl VirtualModem {
         let started = py
             .detach(|| core::VirtualModem::start(options))
             .map_err(|error| failure(py, &error))?;
-        Ok(Self { modem: started })
+        Ok(Self {
+            modem: Owned::new(started),
+        })
     }
 
     /// What a host opens.
     #[getter]
-    fn port(&self) -> &str {
-        self.modem.port()
+    fn port(&self, py: Python<'_>) -> PyResult<&str> {
+        Ok(self.modem.get(py)?.port())
     }
 
     /// The model.
     #[getter]
-    fn model(&self) -> &'static str {
-        self.modem.model()
+    fn model(&self, py: Python<'_>) -> PyResult<&'static str> {
+        Ok(self.modem.get(py)?.model())
     }
 
     /// Ends it.
     fn close(&self, py: Python<'_>) {
-        py.detach(|| self.modem.close());
+        if let Some(modem) = self.modem.here() {
+            py.detach(|| modem.close());
+        }
     }
 
     /// Restarts it, as a loss of power would.
-    fn restart(&self, py: Python<'_>) {
-        py.detach(|| self.modem.restart());
+    fn restart(&self, py: Python<'_>) -> PyResult<()> {
+        let modem = self.modem.get(py)?;
+        py.detach(|| modem.restart());
+        Ok(())
     }
 
     /// Takes its network away or gives it back.
-    fn network(&self, py: Python<'_>, up: bool) {
-        py.detach(|| self.modem.network(up));
+    fn network(&self, py: Python<'_>, up: bool) -> PyResult<()> {
+        let modem = self.modem.get(py)?;
+        py.detach(|| modem.network(up));
+        Ok(())
     }
 
     /// What `AT+CSQ` answers.
-    fn set_signal(&self, py: Python<'_>, rssi: u8, ber: u8) {
-        py.detach(|| self.modem.set_signal(rssi, ber));
+    fn set_signal(&self, py: Python<'_>, rssi: u8, ber: u8) -> PyResult<()> {
+        let modem = self.modem.get(py)?;
+        py.detach(|| modem.set_signal(rssi, ber));
+        Ok(())
     }
 
     /// Misbehaves from now on.
     fn inject(&self, py: Python<'_>, name: &str) -> PyResult<()> {
         let fault = fault(py, name)?;
-        py.detach(|| self.modem.inject(fault));
+        let modem = self.modem.get(py)?;
+        py.detach(|| modem.inject(fault));
         Ok(())
     }
 }
@@ -90,7 +102,7 @@ impl VirtualModem {
 /// The in-process broker.
 #[pyclass(frozen, module = "modemqtt._core")]
 pub(crate) struct Broker {
-    broker: broker::Broker,
+    broker: Owned<broker::Broker>,
 }
 
 #[pymethods]
@@ -106,27 +118,27 @@ impl Broker {
         let broker = py
             .detach(|| broker::Broker::start(options))
             .map_err(|error| broker_failure(py, &error))?;
-        Ok(Self { broker })
+        Ok(Self {
+            broker: Owned::new(broker),
+        })
     }
 
     /// The address it listens on.
     #[getter]
-    fn host(&self) -> &'static str {
-        self.broker.host()
+    fn host(&self, py: Python<'_>) -> PyResult<&'static str> {
+        Ok(self.broker.get(py)?.host())
     }
 
     /// The TCP port it listens on.
     #[getter]
-    fn port(&self) -> u16 {
-        self.broker.port()
+    fn port(&self, py: Python<'_>) -> PyResult<u16> {
+        Ok(self.broker.get(py)?.port())
     }
 
     /// What was published to it: topic, payload, QoS, retain, client id.
     #[expect(clippy::type_complexity, reason = "a tuple is what Python takes apart")]
     fn messages<'py>(&self, py: Python<'py>) -> PyResult<Vec<(String, Bound<'py, PyBytes>, u8, bool, Option<String>)>> {
-        let messages = py
-            .detach(|| self.broker.messages())
-            .map_err(|error| broker_failure(py, &error))?;
+        let messages = self.call(py, broker::Broker::messages)?;
         let values = messages.into_iter().map(|message| {
             let payload = PyBytes::new(py, &message.payload);
             (
@@ -168,7 +180,9 @@ impl Broker {
 
     /// Ends it.
     fn close(&self, py: Python<'_>) {
-        py.detach(|| self.broker.close());
+        if let Some(broker) = self.broker.here() {
+            py.detach(|| broker.close());
+        }
     }
 }
 
@@ -178,8 +192,8 @@ impl Broker {
         py: Python<'_>,
         call: impl FnOnce(&broker::Broker) -> Result<T, BrokerError> + Send,
     ) -> PyResult<T> {
-        py.detach(|| call(&self.broker))
-            .map_err(|error| broker_failure(py, &error))
+        let broker = self.broker.get(py)?;
+        py.detach(|| call(broker)).map_err(|error| broker_failure(py, &error))
     }
 }
 

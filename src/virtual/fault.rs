@@ -20,11 +20,17 @@ pub enum Fault {
     PublishResultBeforeOk,
     /// `+QMTPUB` never comes.
     SilentPublish,
+    /// `AT+QMTPUBEX` is answered by `+QMTPUB`.
+    PublishExShortName,
+    /// The length of a payload that is printed as hexadecimal digits counts the digits.
+    HexLengthDigits,
+    /// `AT+QMTRECV?` prints one flag for the whole buffer of a client.
+    StoreStatusSingle,
 }
 
 impl Fault {
     /// Every fault.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 10] = [
         Self::ReopenError,
         Self::NoRetransmit,
         Self::UrcTopicUnquoted,
@@ -32,6 +38,9 @@ impl Fault {
         Self::PromptCrlf,
         Self::PublishResultBeforeOk,
         Self::SilentPublish,
+        Self::PublishExShortName,
+        Self::HexLengthDigits,
+        Self::StoreStatusSingle,
     ];
 
     /// The name by which it is asked for.
@@ -45,6 +54,9 @@ impl Fault {
             Self::PromptCrlf => "prompt-crlf",
             Self::PublishResultBeforeOk => "publish-result-before-ok",
             Self::SilentPublish => "silent-publish",
+            Self::PublishExShortName => "publish-ex-short-name",
+            Self::HexLengthDigits => "hex-length-digits",
+            Self::StoreStatusSingle => "store-status-single",
         }
     }
 }

@@ -47,6 +47,11 @@ impl Line {
         self.queue.extend(bytes);
     }
 
+    /// Takes everything off the line.
+    pub fn clear(&mut self) {
+        self.queue.clear();
+    }
+
     /// How many bytes find room.
     pub fn room(&self) -> usize {
         self.limit - self.queue.len()
@@ -142,5 +147,7 @@ mod tests {
         line.push(b"de", now);
         line.push(b"f", now);
         assert_eq!((line.due(now), line.room()), (&b"abcf"[..], 0));
+        line.clear();
+        assert_eq!((line.due(now), line.room()), (&b""[..], 4));
     }
 }

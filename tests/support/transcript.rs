@@ -53,6 +53,7 @@ pub enum World {
     BrokerAccept,
     BrokerWithhold,
     BrokerRelease,
+    BrokerMute,
     BrokerPublish {
         qos: u8,
         retain: bool,
@@ -312,6 +313,7 @@ fn world(words: &Words, location: &Location) -> World {
         ["broker", "accept"] => World::BrokerAccept,
         ["broker", "withhold"] => World::BrokerWithhold,
         ["broker", "release"] => World::BrokerRelease,
+        ["broker", "mute"] => World::BrokerMute,
         ["broker", "publish", qos, retain, topic, _] => World::BrokerPublish {
             qos: number(qos),
             retain: number(retain) != 0,

@@ -35,8 +35,8 @@ def run(options: Namespace) -> int:
     """Print what is known."""
     _print("modemqtt", __version__)
     _print("Python", f"{platform.python_version()} on {platform.system()} {platform.machine()}")
-    for model, dialect in _core.models():
-        _print("model", f"{model}, dialect {dialect}")
+    for model, dialect, experimental in _core.models():
+        _print("model", f"{model}, dialect {dialect}{', experimental' if experimental else ''}")
     if options.modem is not None:
         with modem_of(options) as modem:
             _module(modem)

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use super::rows::{
-    Arity, DataPhase, Dialect, Gate, Kind, Model, Parameter, ROW, ReadBack, ReceiveLength, ReceiveUrc, Refusal,
-    Refusals, Row, Urc, Wait, integer, text,
+    Arity, DataPhase, Dialect, Flag, Gate, Kind, Model, Parameter, ROW, ReadBack, Reboot, ReceiveLength, ReceiveUrc,
+    Refusal, Refusals, Row, Urc, Wait, integer, read, read_setting, secret, test, text,
 };
 use crate::codes::{CmeCode, OpenResult};
-use crate::{Command, Form, SettingKey, Version};
+use crate::{Command, SettingKey, Version};
 
 const CLIENT: Parameter = integer("TCP_connectID", 0, 4);
 const MESSAGE_ID: Parameter = integer("msgID", 1, 65_535);
@@ -17,6 +17,7 @@ const NETWORK: Wait = Wait::Fixed(Duration::from_secs(176));
 pub(super) static DIALECT: Dialect = Dialect {
     name: "bc660k",
     note: "BC660K-GL MQTT Application Note V1.1, 2021-12-20",
+    experimental: false,
     models: &[Model {
         name: "BC660K-GL",
         stem: "BC660K",
@@ -50,10 +51,16 @@ pub(super) static DIALECT: Dialect = Dialect {
     read_back: ReadBack::Values,
     // 5.2; 6.1 shows both in quotes.
     receive: ReceiveUrc {
-        length: ReceiveLength::Switchable(SettingKey::ShowReceiveLength),
+        length: ReceiveLength::Switchable {
+            key: SettingKey::ShowReceiveLength,
+            value: 0,
+        },
         topic_quoted: true,
         payload_quoted: true,
     },
+    buffer: None,
+    // 3.3.8, <msg_len> in hex mode.
+    hex_payload: Some(730),
     // 3.3.1 to 3.3.8 allow `ERROR` and `+CME ERROR: <err>`; modules answer errors of syntax with the former.
     refusals: Refusals {
         parameter: Refusal::Error,
@@ -69,29 +76,64 @@ pub(super) static DIALECT: Dialect = Dialect {
         OpenResult::PDP_FAILED,
         OpenResult::NAME_NOT_RESOLVED,
     ],
+    // BC660K-GL&BC950K-GL AT Commands Manual, 2024-01-26.
+    vendor_errors: &[
+        (301, "internal error base"),
+        (302, "UE busy"),
+        (303, "not powered on"),
+        (304, "PDN not active"),
+        (305, "PDN not valid"),
+        (306, "PDN invalid type"),
+        (307, "PDN no parameter"),
+        (308, "UE failure"),
+        (309, "PDN type and APN duplicate used"),
+        (312, "PIN already enabled"),
+        (602, "no RRC connection"),
+    ],
     // 3.3.5: the command "is about to close its TCP/IP connection"; modules do.
     disconnect_closes: true,
     // 3.3.8, note 5.
     data_idle: Some(Duration::from_mins(1)),
     // BC660K-GL&BC950K-GL AT Commands Manual, 2024-01-26.
     boot: &["RDY", "+CFUN: 1", "+CEREG: 2"],
+    // BC660K-GL&BC950K-GL AT Commands Manual, 2024-01-26, for the second.
+    reboots: &[
+        Reboot {
+            name: "CFUN",
+            values: &[1, 1],
+            answer: None,
+        },
+        Reboot {
+            name: "QRST",
+            values: &[1],
+            answer: None,
+        },
+    ],
+    echo: true,
+    // The default of the manual could not be read.
+    error_levels: &[0, 1, 2],
+    error_level: 1,
+    registration: &["CEREG"],
+    blank_after_colon: true,
 };
 
 const ROWS: &[Row] = &[
-    Row {
-        command: Command::Configure,
-        form: Form::Test,
-        answer: &[
+    test(
+        Command::Configure,
+        &[
             "+QMTCFG: \"will\",(0-4),(0,1),(0-2),(0,1),<will_topic>,<will_msg>",
             "+QMTCFG: \"timeout\",(0-4),(1-60),(0-10),(0,1)",
             "+QMTCFG: \"session\",(0-4),(0,1)",
             "+QMTCFG: \"keepalive\",(0-4),(0-3600)",
+            "+QMTCFG: \"aliauth\",(0-4),<product_key>,<device_name>,<device_secret>",
             "+QMTCFG: \"version\",(0-4),(0,1)",
             "+QMTCFG: \"showrecvlen\",(0-4),(0,1)",
+            "+QMTCFG: \"echo_mode\",(0-4),(0,1)",
+            "+QMTCFG: \"dataformat\",(0-4),(0,1),(0,1)",
+            "+QMTCFG: \"ssl\",(0-4),(0,1),(0-10),(0-4)",
         ],
-        source: "3.3.1",
-        ..ROW
-    },
+        "3.3.1",
+    ),
     Row {
         setting: Some(SettingKey::Will),
         parameters: &[
@@ -103,6 +145,7 @@ const ROWS: &[Row] = &[
             text("will_msg", 1, 256),
         ],
         // Note 1: all of them with flag 1, none with flag 0.
+        flag: Flag::Whole,
         arity: Arity::OneOf(&[2, 6]),
         defaults: &[0],
         // Note 6.
@@ -110,14 +153,7 @@ const ROWS: &[Row] = &[
         source: "3.3.1",
         ..ROW
     },
-    Row {
-        setting: Some(SettingKey::Will),
-        form: Form::Read,
-        parameters: &[CLIENT],
-        arity: Arity::Exact(1),
-        source: "3.3.1",
-        ..ROW
-    },
+    read_setting(SettingKey::Will, &[CLIENT], "3.3.1"),
     Row {
         setting: Some(SettingKey::Timeout),
         parameters: &[
@@ -131,14 +167,7 @@ const ROWS: &[Row] = &[
         source: "3.3.1",
         ..ROW
     },
-    Row {
-        setting: Some(SettingKey::Timeout),
-        form: Form::Read,
-        parameters: &[CLIENT],
-        arity: Arity::Exact(1),
-        source: "3.3.1",
-        ..ROW
-    },
+    read_setting(SettingKey::Timeout, &[CLIENT], "3.3.1"),
     Row {
         setting: Some(SettingKey::Session),
         parameters: &[CLIENT, integer("clean_session", 0, 1)],
@@ -150,14 +179,7 @@ const ROWS: &[Row] = &[
         source: "3.3.1",
         ..ROW
     },
-    Row {
-        setting: Some(SettingKey::Session),
-        form: Form::Read,
-        parameters: &[CLIENT],
-        arity: Arity::Exact(1),
-        source: "3.3.1",
-        ..ROW
-    },
+    read_setting(SettingKey::Session, &[CLIENT], "3.3.1"),
     Row {
         setting: Some(SettingKey::KeepAlive),
         parameters: &[CLIENT, integer("keep_alive_time", 0, 3600)],
@@ -168,14 +190,7 @@ const ROWS: &[Row] = &[
         source: "3.3.1",
         ..ROW
     },
-    Row {
-        setting: Some(SettingKey::KeepAlive),
-        form: Form::Read,
-        parameters: &[CLIENT],
-        arity: Arity::Exact(1),
-        source: "3.3.1",
-        ..ROW
-    },
+    read_setting(SettingKey::KeepAlive, &[CLIENT], "3.3.1"),
     Row {
         setting: Some(SettingKey::Version),
         parameters: &[CLIENT, integer("version_num", 0, 1)],
@@ -186,14 +201,7 @@ const ROWS: &[Row] = &[
         source: "3.3.1",
         ..ROW
     },
-    Row {
-        setting: Some(SettingKey::Version),
-        form: Form::Read,
-        parameters: &[CLIENT],
-        arity: Arity::Exact(1),
-        source: "3.3.1",
-        ..ROW
-    },
+    read_setting(SettingKey::Version, &[CLIENT], "3.3.1"),
     Row {
         setting: Some(SettingKey::ShowReceiveLength),
         parameters: &[CLIENT, integer("show_flag", 0, 1)],
@@ -202,27 +210,60 @@ const ROWS: &[Row] = &[
         source: "3.3.1",
         ..ROW
     },
+    read_setting(SettingKey::ShowReceiveLength, &[CLIENT], "3.3.1"),
     Row {
-        setting: Some(SettingKey::ShowReceiveLength),
-        form: Form::Read,
-        parameters: &[CLIENT],
-        arity: Arity::Exact(1),
+        // Note 6 for the gate.
+        setting: Some(SettingKey::Alibaba),
+        parameters: &[
+            CLIENT,
+            text("product_key", 1, 64),
+            text("device_name", 1, 64),
+            secret("device_secret", 1, 64),
+        ],
+        arity: Arity::Exact(4),
+        gate: Gate::BeforeOpen,
         source: "3.3.1",
         ..ROW
     },
+    read_setting(SettingKey::Alibaba, &[CLIENT], "3.3.1"),
     Row {
-        command: Command::Open,
-        form: Form::Test,
-        answer: &["+QMTOPEN: (0-4),<host_name>,(1-65535)"],
-        source: "3.3.2",
+        // The underline of the default is lost in the text; a sibling of the module starts with 1.
+        setting: Some(SettingKey::EchoData),
+        parameters: &[CLIENT, integer("echo_mode", 0, 1)],
+        arity: Arity::Exact(2),
+        defaults: &[0],
+        source: "3.3.1",
         ..ROW
     },
+    read_setting(SettingKey::EchoData, &[CLIENT], "3.3.1"),
     Row {
-        command: Command::Open,
-        form: Form::Read,
-        source: "3.3.2",
+        setting: Some(SettingKey::DataFormat),
+        parameters: &[CLIENT, integer("send_format", 0, 1), integer("recv_format", 0, 1)],
+        arity: Arity::Exact(3),
+        defaults: &[0, 0],
+        source: "3.3.1",
         ..ROW
     },
+    read_setting(SettingKey::DataFormat, &[CLIENT], "3.3.1"),
+    Row {
+        // Note 6 for the gate. "Currently only 0 is supported" of the context and connect ids.
+        only: &[(2, 0), (3, 0)],
+        setting: Some(SettingKey::Tls),
+        parameters: &[
+            CLIENT,
+            integer("SSL_enable", 0, 1),
+            integer("SSL_contextID", 0, 0),
+            integer("SSL_connectID", 0, 0),
+        ],
+        arity: Arity::OneOf(&[2, 4]),
+        defaults: &[0],
+        gate: Gate::BeforeOpen,
+        source: "3.3.1",
+        ..ROW
+    },
+    read_setting(SettingKey::Tls, &[CLIENT], "3.3.1"),
+    test(Command::Open, &["+QMTOPEN: (0-4),<host_name>,(1-65535)"], "3.3.2"),
+    read(Command::Open, "3.3.2"),
     Row {
         command: Command::Open,
         parameters: &[
@@ -231,6 +272,7 @@ const ROWS: &[Row] = &[
             Parameter {
                 name: "port",
                 kind: Kind::Port { quoted_too: false },
+                secret: false,
             },
         ],
         arity: Arity::Exact(3),
@@ -238,13 +280,7 @@ const ROWS: &[Row] = &[
         source: "3.3.2",
         ..ROW
     },
-    Row {
-        command: Command::Close,
-        form: Form::Test,
-        answer: &["+QMTCLOSE: (0-4)"],
-        source: "3.3.3",
-        ..ROW
-    },
+    test(Command::Close, &["+QMTCLOSE: (0-4)"], "3.3.3"),
     Row {
         command: Command::Close,
         parameters: &[CLIENT],
@@ -253,26 +289,19 @@ const ROWS: &[Row] = &[
         source: "3.3.3",
         ..ROW
     },
-    Row {
-        command: Command::Connect,
-        form: Form::Test,
-        answer: &["+QMTCONN: (0-4),<clientID>,<username>,<password>"],
-        source: "3.3.4",
-        ..ROW
-    },
-    Row {
-        command: Command::Connect,
-        form: Form::Read,
-        source: "3.3.4",
-        ..ROW
-    },
+    test(
+        Command::Connect,
+        &["+QMTCONN: (0-4),<clientID>,<username>,<password>"],
+        "3.3.4",
+    ),
+    read(Command::Connect, "3.3.4"),
     Row {
         command: Command::Connect,
         parameters: &[
             CLIENT,
             text("clientID", 0, 128),
             text("username", 0, 256),
-            text("password", 0, 256),
+            secret("password", 0, 256),
         ],
         arity: Arity::OneOf(&[2, 3, 4]),
         gate: Gate::Opened,
@@ -280,13 +309,7 @@ const ROWS: &[Row] = &[
         source: "3.3.4",
         ..ROW
     },
-    Row {
-        command: Command::Disconnect,
-        form: Form::Test,
-        answer: &["+QMTDISC: (0-4)"],
-        source: "3.3.5",
-        ..ROW
-    },
+    test(Command::Disconnect, &["+QMTDISC: (0-4)"], "3.3.5"),
     Row {
         command: Command::Disconnect,
         parameters: &[CLIENT],
@@ -295,13 +318,11 @@ const ROWS: &[Row] = &[
         source: "3.3.5",
         ..ROW
     },
-    Row {
-        command: Command::Subscribe,
-        form: Form::Test,
-        answer: &["+QMTSUB: (0-4),(1-65535),<topic>,(0-2),<topic>,(0-2),..."],
-        source: "3.3.6",
-        ..ROW
-    },
+    test(
+        Command::Subscribe,
+        &["+QMTSUB: (0-4),(1-65535),<topic>,(0-2),<topic>,(0-2),..."],
+        "3.3.6",
+    ),
     Row {
         command: Command::Subscribe,
         parameters: &[CLIENT, MESSAGE_ID, TOPIC, integer("qos", 0, 2)],
@@ -311,13 +332,11 @@ const ROWS: &[Row] = &[
         source: "3.3.6",
         ..ROW
     },
-    Row {
-        command: Command::Unsubscribe,
-        form: Form::Test,
-        answer: &["+QMTUNS: (0-4),(1-65535),<topic>,<topic>,..."],
-        source: "3.3.7",
-        ..ROW
-    },
+    test(
+        Command::Unsubscribe,
+        &["+QMTUNS: (0-4),(1-65535),<topic>,<topic>,..."],
+        "3.3.7",
+    ),
     Row {
         command: Command::Unsubscribe,
         parameters: &[CLIENT, MESSAGE_ID, TOPIC],
@@ -327,13 +346,11 @@ const ROWS: &[Row] = &[
         source: "3.3.7",
         ..ROW
     },
-    Row {
-        command: Command::Publish,
-        form: Form::Test,
-        answer: &["+QMTPUB: (0-4),(0-65535),(0-2),(0,1),<topic>,(0-1460),<msg>"],
-        source: "3.3.8",
-        ..ROW
-    },
+    test(
+        Command::Publish,
+        &["+QMTPUB: (0-4),(0-65535),(0-2),(0,1),<topic>,(0-1460),<msg>"],
+        "3.3.8",
+    ),
     // The same command with three arities is three rows, the order that of the host's preference.
     Row {
         command: Command::Publish,
@@ -380,6 +397,7 @@ const ROWS: &[Row] = &[
             Parameter {
                 name: "msg",
                 kind: Kind::Payload,
+                secret: false,
             },
         ],
         arity: Arity::Exact(7),

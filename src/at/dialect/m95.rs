@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use super::rows::{
-    Arity, DataPhase, Dialect, Gate, Kind, MQTT_STRING, Model, Parameter, ROW, ReadBack, ReceiveLength, ReceiveUrc,
-    Refusal, Refusals, Row, Urc, Wait, integer, text,
+    Arity, DataPhase, Dialect, Flag, Gate, Kind, MQTT_STRING, Model, Parameter, ROW, ReadBack, Reboot, ReceiveLength,
+    ReceiveUrc, Refusal, Refusals, Row, Urc, Wait, integer, read, read_setting, secret, test, text,
 };
 use crate::codes::{CmeCode, OpenResult};
-use crate::{Command, Form, SettingKey, Version};
+use crate::{Command, SettingKey, Version};
 
 const CLIENT: Parameter = integer("tcpconnectID", 0, 5);
 const MESSAGE_ID: Parameter = integer("msgID", 1, 65_535);
@@ -17,6 +17,7 @@ const NETWORK: Wait = Wait::Fixed(Duration::from_secs(75));
 pub(super) static DIALECT: Dialect = Dialect {
     name: "m95",
     note: "M95 MQTT Application Note V1.0, 2017-06-12",
+    experimental: false,
     models: &[Model {
         name: "M95",
         stem: "M95",
@@ -54,6 +55,8 @@ pub(super) static DIALECT: Dialect = Dialect {
         topic_quoted: true,
         payload_quoted: false,
     },
+    buffer: None,
+    hex_payload: None,
     // 3.2.1 to 3.2.8 have `+CME ERROR: <err>` only; 6.2 has the codes.
     refusals: Refusals {
         parameter: Refusal::Cme(CmeCode::MQTT_INVALID_PARAMETER),
@@ -70,26 +73,40 @@ pub(super) static DIALECT: Dialect = Dialect {
         OpenResult::NAME_NOT_RESOLVED,
         OpenResult::NETWORK_ERROR,
     ],
+    vendor_errors: &[],
     // 3.2.5 is silent. 4.1.1 has code 5 for the server that closes after DISCONNECT, so the connection outlives it.
     disconnect_closes: false,
     data_idle: None,
     // M95 Hardware Design, 3.4: at a fixed baud rate.
     boot: &["RDY", "+CFUN: 1", "+CPIN: READY", "Call Ready"],
+    // 3GPP TS 27.007 section 8.2.
+    reboots: &[Reboot {
+        name: "CFUN",
+        values: &[1, 1],
+        answer: None,
+    }],
+    // Logs of modules as they come.
+    echo: true,
+    // 3GPP TS 27.007 section 9.1; the default of the manual could not be read.
+    error_levels: &[0, 1, 2],
+    error_level: 1,
+    // GSM/GPRS: circuit-switched and packet-switched.
+    registration: &["CREG", "CGREG"],
+    blank_after_colon: true,
 };
 
 const ROWS: &[Row] = &[
-    Row {
-        command: Command::Configure,
-        form: Form::Test,
-        answer: &[
+    test(
+        Command::Configure,
+        &[
             "+QMTCFG: \"WILL\",(0-5),(0,1),(0-2),(0,1),\"<will_topic>\",\"<will_msg>\"",
             "+QMTCFG: \"TIMEOUT\",(0-5),(1-60),(0-10),(0,1)",
             "+QMTCFG: \"SESSION\",(0-5),(0,1)",
             "+QMTCFG: \"KEEPALIVE\",(0-5),(0-3600)",
+            "+QMTCFG: \"SSL\",(0-5),(0,1),(0-5)",
         ],
-        source: "3.2.1",
-        ..ROW
-    },
+        "3.2.1",
+    ),
     Row {
         setting: Some(SettingKey::Will),
         parameters: &[
@@ -101,19 +118,13 @@ const ROWS: &[Row] = &[
             text("will_msg", 0, MQTT_STRING),
         ],
         // Note 1: all of them with flag 1, none with flag 0.
+        flag: Flag::Whole,
         arity: Arity::OneOf(&[2, 6]),
         defaults: &[0],
         source: "3.2.1",
         ..ROW
     },
-    Row {
-        setting: Some(SettingKey::Will),
-        form: Form::Read,
-        parameters: &[CLIENT],
-        arity: Arity::Exact(1),
-        source: "3.2.1",
-        ..ROW
-    },
+    read_setting(SettingKey::Will, &[CLIENT], "3.2.1"),
     Row {
         setting: Some(SettingKey::Timeout),
         parameters: &[
@@ -127,14 +138,7 @@ const ROWS: &[Row] = &[
         source: "3.2.1",
         ..ROW
     },
-    Row {
-        setting: Some(SettingKey::Timeout),
-        form: Form::Read,
-        parameters: &[CLIENT],
-        arity: Arity::Exact(1),
-        source: "3.2.1",
-        ..ROW
-    },
+    read_setting(SettingKey::Timeout, &[CLIENT], "3.2.1"),
     Row {
         setting: Some(SettingKey::Session),
         parameters: &[CLIENT, integer("clean_session", 0, 1)],
@@ -144,14 +148,7 @@ const ROWS: &[Row] = &[
         source: "3.2.1",
         ..ROW
     },
-    Row {
-        setting: Some(SettingKey::Session),
-        form: Form::Read,
-        parameters: &[CLIENT],
-        arity: Arity::Exact(1),
-        source: "3.2.1",
-        ..ROW
-    },
+    read_setting(SettingKey::Session, &[CLIENT], "3.2.1"),
     Row {
         setting: Some(SettingKey::KeepAlive),
         parameters: &[CLIENT, integer("keep-alive time", 0, 3600)],
@@ -160,27 +157,20 @@ const ROWS: &[Row] = &[
         source: "3.2.1",
         ..ROW
     },
+    read_setting(SettingKey::KeepAlive, &[CLIENT], "3.2.1"),
     Row {
-        setting: Some(SettingKey::KeepAlive),
-        form: Form::Read,
-        parameters: &[CLIENT],
-        arity: Arity::Exact(1),
+        // Note 3: the context must be given with 1.
+        flag: Flag::Complete,
+        setting: Some(SettingKey::Tls),
+        parameters: &[CLIENT, integer("sslenable", 0, 1), integer("ctxindex", 0, 5)],
+        arity: Arity::OneOf(&[2, 3]),
+        defaults: &[0],
         source: "3.2.1",
         ..ROW
     },
-    Row {
-        command: Command::Open,
-        form: Form::Test,
-        answer: &["+QMTOPEN: (0-5),\"<host_name>\",(1-65535)"],
-        source: "3.2.2",
-        ..ROW
-    },
-    Row {
-        command: Command::Open,
-        form: Form::Read,
-        source: "3.2.2",
-        ..ROW
-    },
+    read_setting(SettingKey::Tls, &[CLIENT], "3.2.1"),
+    test(Command::Open, &["+QMTOPEN: (0-5),\"<host_name>\",(1-65535)"], "3.2.2"),
+    read(Command::Open, "3.2.2"),
     Row {
         command: Command::Open,
         parameters: &[
@@ -190,6 +180,7 @@ const ROWS: &[Row] = &[
             Parameter {
                 name: "port",
                 kind: Kind::Port { quoted_too: true },
+                secret: false,
             },
         ],
         arity: Arity::Exact(3),
@@ -197,13 +188,7 @@ const ROWS: &[Row] = &[
         source: "3.2.2",
         ..ROW
     },
-    Row {
-        command: Command::Close,
-        form: Form::Test,
-        answer: &["+QMTCLOSE: (0-5)"],
-        source: "3.2.3",
-        ..ROW
-    },
+    test(Command::Close, &["+QMTCLOSE: (0-5)"], "3.2.3"),
     Row {
         command: Command::Close,
         parameters: &[CLIENT],
@@ -212,26 +197,19 @@ const ROWS: &[Row] = &[
         source: "3.2.3",
         ..ROW
     },
-    Row {
-        command: Command::Connect,
-        form: Form::Test,
-        answer: &["+QMTCONN: (0-5),\"<clientID>\"[,\"<username>\"[,\"<password>\"]]"],
-        source: "3.2.4",
-        ..ROW
-    },
-    Row {
-        command: Command::Connect,
-        form: Form::Read,
-        source: "3.2.4",
-        ..ROW
-    },
+    test(
+        Command::Connect,
+        &["+QMTCONN: (0-5),\"<clientID>\"[,\"<username>\"[,\"<password>\"]]"],
+        "3.2.4",
+    ),
+    read(Command::Connect, "3.2.4"),
     Row {
         command: Command::Connect,
         parameters: &[
             CLIENT,
             text("clientID", 0, MQTT_STRING),
             text("username", 0, MQTT_STRING),
-            text("password", 0, MQTT_STRING),
+            secret("password", 0, MQTT_STRING),
         ],
         arity: Arity::OneOf(&[2, 3, 4]),
         gate: Gate::Opened,
@@ -239,13 +217,7 @@ const ROWS: &[Row] = &[
         source: "3.2.4",
         ..ROW
     },
-    Row {
-        command: Command::Disconnect,
-        form: Form::Test,
-        answer: &["+QMTDISC: (0-5)"],
-        source: "3.2.5",
-        ..ROW
-    },
+    test(Command::Disconnect, &["+QMTDISC: (0-5)"], "3.2.5"),
     Row {
         command: Command::Disconnect,
         parameters: &[CLIENT],
@@ -254,13 +226,11 @@ const ROWS: &[Row] = &[
         source: "3.2.5",
         ..ROW
     },
-    Row {
-        command: Command::Subscribe,
-        form: Form::Test,
-        answer: &["+QMTSUB: (0-5),(1-65535),\"<topic>\",(0-2)"],
-        source: "3.2.6",
-        ..ROW
-    },
+    test(
+        Command::Subscribe,
+        &["+QMTSUB: (0-5),(1-65535),\"<topic>\",(0-2)"],
+        "3.2.6",
+    ),
     Row {
         command: Command::Subscribe,
         parameters: &[CLIENT, MESSAGE_ID, TOPIC, integer("qos", 0, 2)],
@@ -270,13 +240,7 @@ const ROWS: &[Row] = &[
         source: "3.2.6",
         ..ROW
     },
-    Row {
-        command: Command::Unsubscribe,
-        form: Form::Test,
-        answer: &["+QMTUNS: (0-5),(1-65535),\"<topic>\""],
-        source: "3.2.7",
-        ..ROW
-    },
+    test(Command::Unsubscribe, &["+QMTUNS: (0-5),(1-65535),\"<topic>\""], "3.2.7"),
     Row {
         command: Command::Unsubscribe,
         parameters: &[CLIENT, MESSAGE_ID, TOPIC],
@@ -286,13 +250,11 @@ const ROWS: &[Row] = &[
         source: "3.2.7",
         ..ROW
     },
-    Row {
-        command: Command::Publish,
-        form: Form::Test,
-        answer: &["+QMTPUB: (0-5),(0-65535),(0-2),(0,1),\"<topic>\",\"<msg>\""],
-        source: "3.2.8",
-        ..ROW
-    },
+    test(
+        Command::Publish,
+        &["+QMTPUB: (0-5),(0-65535),(0-2),(0,1),\"<topic>\",\"<msg>\""],
+        "3.2.8",
+    ),
     Row {
         command: Command::Publish,
         parameters: &[

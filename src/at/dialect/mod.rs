@@ -4,17 +4,26 @@
 //! variant of a small closed enum that each end handles once. Every row names its source. A further dialect is
 //! one more file and one more line in [`ALL`].
 
+mod bc35;
 mod bc660k;
+mod bg9x;
+mod eg91xq;
 mod m95;
 mod rows;
 
 pub use rows::{
-    Arity, DataPhase, Dialect, Gate, Kind, Model, Parameter, ReadBack, ReceiveLength, ReceiveUrc, Refusal, Refusals,
-    Row, Urc, Wait,
+    Arity, Buffer, DataPhase, Dialect, Flag, Gate, Kind, Model, Parameter, ReadBack, Reboot, ReceiveLength, ReceiveUrc,
+    Refusal, Refusals, Row, Urc, Wait,
 };
 
 /// Every dialect, in the order in which they are listed to the user.
-pub const ALL: &[&Dialect] = &[&bc660k::DIALECT, &m95::DIALECT];
+pub const ALL: &[&Dialect] = &[
+    &bc35::DIALECT,
+    &bc660k::DIALECT,
+    &eg91xq::DIALECT,
+    &m95::DIALECT,
+    &bg9x::DIALECT,
+];
 
 /// The model of that name, of either case, and its dialect.
 #[must_use]
@@ -54,11 +63,34 @@ mod tests {
             ("Quectel_M95", "M95"),
             ("M95FAR02A08", "M95"),
             ("Revision: BC660KGLAAR01A01", "BC660K-GL"),
+            ("BC35GJB-02-STD", "BC35-G"),
+            ("BC28JA-02-STD", "BC28"),
+            ("EG915QNA", "EG915Q"),
+            ("EG800QEULC", "EG800Q"),
+            ("BG95-M3", "BG95"),
+            ("Revision: BG77LAR02A04", "BG77"),
         ] {
             assert_eq!(recognise(line).map(|(_, model)| model.name), Some(name), "{line}");
         }
         assert!(recognise("SIM800L").is_none());
+        // Of another maker of chips, although the name begins alike.
+        assert!(recognise("BG770A-GL").is_none());
         assert!(recognise("").is_none());
+    }
+
+    #[test]
+    fn every_form_of_the_notes_has_its_row() {
+        let count = |name: &str| ALL.iter().find(|dialect| dialect.name == name).unwrap().rows.len();
+        assert_eq!(
+            (
+                count("m95"),
+                count("bc35"),
+                count("bc660k"),
+                count("eg91xq"),
+                count("bg9x")
+            ),
+            (27, 32, 39, 52, 41)
+        );
     }
 
     #[test]
@@ -79,7 +111,6 @@ mod tests {
                 let key = row.setting.unwrap();
                 assert!(dialect.setting(key, Form::Read).is_some());
                 let set = dialect.setting(key, Form::Set).unwrap();
-                assert!(!set.defaults.is_empty(), "{set}");
                 for (default, parameter) in set.defaults.iter().zip(&set.parameters[1..]) {
                     let Kind::Integer { low, high } = parameter.kind else {
                         panic!("{set}: only integers have defaults")

@@ -7,12 +7,15 @@ use crate::codes::{CmeCode, OpenResult};
 use crate::{Command, Form, SettingKey, Version};
 
 /// One dialect: the rows of one application note and the values that it fixes.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct Dialect {
     /// Short name: `m95`, `bc660k`.
     pub name: &'static str,
     /// Title, version and date of the application note that the rows cite.
     pub note: &'static str,
+    /// Whether the rows are second hand, and no module has been asked.
+    pub experimental: bool,
     /// The models that speak it.
     pub models: &'static [Model],
     /// The highest client index; the lowest is 0.
@@ -35,16 +38,36 @@ pub struct Dialect {
     pub read_back: ReadBack,
     /// How a received message is reported.
     pub receive: ReceiveUrc,
+    /// The buffer that can keep received messages until they are read.
+    pub buffer: Option<Buffer>,
+    /// The longest payload of one publish while it is sent as hexadecimal digits, in bytes before encoding; `None` where
+    /// the dialect cannot.
+    pub hex_payload: Option<usize>,
     /// What is answered to a line that cannot be carried out.
     pub refusals: Refusals,
     /// The results that `+QMTOPEN` may carry.
     pub open_results: &'static [OpenResult],
+    /// Codes of `+CME ERROR` that the vendor adds, or names in another way.
+    pub vendor_errors: &'static [(i64, &'static str)],
     /// Whether `QMTDISC` closes the network connection as well.
     pub disconnect_closes: bool,
     /// How long the module stays in the data phase without a byte; `None`: for ever.
     pub data_idle: Option<Duration>,
     /// What the module prints when it has started.
     pub boot: &'static [&'static str],
+    /// The commands that make it start again.
+    pub reboots: &'static [Reboot],
+    /// Whether it echoes command lines after a start (V.250 section 6.2.4).
+    pub echo: bool,
+    /// The levels of `AT+CMEE` (3GPP TS 27.007 section 9.1).
+    pub error_levels: &'static [u8],
+    /// The level after a start.
+    pub error_level: u8,
+    /// The commands that report the registration, which depend on the radio (3GPP TS 27.007 sections 7.2, 10.1.20 and
+    /// 10.1.22).
+    pub registration: &'static [&'static str],
+    /// Whether a blank follows the colon in the answers to commands other than those of the note.
+    pub blank_after_colon: bool,
 }
 
 impl Dialect {
@@ -76,7 +99,14 @@ impl Dialect {
     pub fn publish(&self, data: DataPhase) -> Option<&'static Row> {
         self.rows
             .iter()
-            .find(|row| row.command == Command::Publish && row.data == Some(data))
+            .find(|row| matches!(row.command, Command::Publish | Command::PublishExact) && row.data == Some(data))
+    }
+
+    /// The name of a `+CME ERROR` in this family.
+    #[must_use]
+    pub fn error_name(&self, code: CmeCode) -> Option<&'static str> {
+        let vendor = self.vendor_errors.iter().find(|(number, _)| *number == code.0);
+        vendor.map(|(_, name)| *name).or_else(|| code.name())
     }
 
     /// The model of that name.
@@ -86,8 +116,19 @@ impl Dialect {
     }
 }
 
+/// A command that makes the module start again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reboot {
+    /// Its name, without `+`.
+    pub name: &'static str,
+    /// Its parameters.
+    pub values: &'static [i64],
+    /// What answers it in place of `OK`.
+    pub answer: Option<&'static str>,
+}
+
 /// One model of module.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Model {
     /// The name on the label.
     pub name: &'static str,
@@ -100,7 +141,7 @@ pub struct Model {
 }
 
 /// One form of one command.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Row {
     /// The command.
     pub command: Command,
@@ -116,7 +157,11 @@ pub struct Row {
     pub answer: &'static [&'static str],
     /// The value after a start, for the set form of a setting: the parameters that follow the client index.
     pub defaults: &'static [i64],
-    /// How the payload is handed over, for the set forms of publish.
+    /// What the first value of a setting demands of those after it.
+    pub flag: Flag,
+    /// Parameters of which one value works, whatever their range: position and value.
+    pub only: &'static [(usize, i64)],
+    /// How the payload is handed over, for the set forms of publish and of `willex`.
     pub data: Option<DataPhase>,
     /// In which state of the client the module carries it out.
     pub gate: Gate,
@@ -160,18 +205,21 @@ impl fmt::Display for Row {
             Some(DataPhase::UntilCtrlZ) => f.write_str(", data until Ctrl-Z"),
             Some(DataPhase::Counted) => f.write_str(", counted data"),
             Some(DataPhase::Inline) => f.write_str(", inline data"),
+            Some(DataPhase::Quoted) => f.write_str(", quoted data"),
             None => Ok(()),
         }
     }
 }
 
 /// One parameter of a command.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Parameter {
     /// The name in the note, without its angle brackets.
     pub name: &'static str,
     /// What it may be.
     pub kind: Kind,
+    /// Whether it must never be shown.
+    pub secret: bool,
 }
 
 /// What a parameter may be.
@@ -228,6 +276,17 @@ impl Arity {
     }
 }
 
+/// What the first value of a setting demands of those after it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flag {
+    /// Nothing: it is no flag, or the others are optional.
+    Free,
+    /// With 1 all of them must be given.
+    Complete,
+    /// With 1 all of them must be given, with 0 none.
+    Whole,
+}
+
 /// How a publish hands over its payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DataPhase {
@@ -237,6 +296,8 @@ pub enum DataPhase {
     Counted,
     /// In the command line itself, behind its length.
     Inline,
+    /// In the command line itself, as a string like any other.
+    Quoted,
 }
 
 /// In which state of its client a command is carried out.
@@ -246,6 +307,8 @@ pub enum Gate {
     Always,
     /// Only before the network connection is opened.
     BeforeOpen,
+    /// Only while the client is not connected to the server.
+    NotConnected,
     /// Only while the network connection is open.
     Opened,
     /// Only after a successful CONNECT.
@@ -287,8 +350,22 @@ pub struct ReceiveUrc {
 pub enum ReceiveLength {
     /// Never.
     Never,
-    /// When the setting says so.
-    Switchable(SettingKey),
+    /// When that value of the setting is 1.
+    Switchable {
+        /// Which setting.
+        key: SettingKey,
+        /// Which of its values, counted from 0.
+        value: usize,
+    },
+}
+
+/// The module's buffer for received messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Buffer {
+    /// Messages go into it while the first value of this setting is 1.
+    pub key: SettingKey,
+    /// How many messages of one client it holds.
+    pub slots: usize,
 }
 
 /// A final result code that refuses.
@@ -312,7 +389,7 @@ pub struct Refusals {
 }
 
 /// One unsolicited result code.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Urc {
     /// The name before the colon.
     pub name: &'static str,
@@ -327,6 +404,7 @@ pub(super) const fn integer(name: &'static str, low: i64, high: i64) -> Paramete
     Parameter {
         name,
         kind: Kind::Integer { low, high },
+        secret: false,
     }
 }
 
@@ -335,6 +413,15 @@ pub(super) const fn text(name: &'static str, least: usize, most: usize) -> Param
     Parameter {
         name,
         kind: Kind::Text { least, most },
+        secret: false,
+    }
+}
+
+/// A string parameter that must never be shown.
+pub(super) const fn secret(name: &'static str, least: usize, most: usize) -> Parameter {
+    Parameter {
+        secret: true,
+        ..text(name, least, most)
     }
 }
 
@@ -350,8 +437,43 @@ pub(super) const ROW: Row = Row {
     arity: Arity::Exact(0),
     answer: &[],
     defaults: &[],
+    flag: Flag::Free,
+    only: &[],
     data: None,
     gate: Gate::Always,
     wait: Wait::Fixed(Duration::from_millis(300)),
     source: "",
 };
+
+/// The test form of a command.
+pub(super) const fn test(command: Command, answer: &'static [&'static str], source: &'static str) -> Row {
+    Row {
+        command,
+        form: Form::Test,
+        answer,
+        source,
+        ..ROW
+    }
+}
+
+/// The read form of a command that is not `QMTCFG`.
+pub(super) const fn read(command: Command, source: &'static str) -> Row {
+    Row {
+        command,
+        form: Form::Read,
+        source,
+        ..ROW
+    }
+}
+
+/// The read form of a setting, which has the client index as its parameter.
+pub(super) const fn read_setting(key: SettingKey, client: &'static [Parameter; 1], source: &'static str) -> Row {
+    Row {
+        setting: Some(key),
+        form: Form::Read,
+        parameters: client,
+        arity: Arity::Exact(1),
+        source,
+        ..ROW
+    }
+}

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -16,15 +17,12 @@ use crate::error::Error;
 use crate::port::{Port, PortError};
 use crate::session::Session;
 
-/// What the program asks the thread for.
-pub(super) enum Request {
-    /// A call.
-    Call {
-        ticket: Ticket,
-        call: Call,
-        timeout: Option<Duration>,
-        pending: Arc<Pending>,
-    },
+/// A call of the program's.
+pub(super) struct Request {
+    pub(super) ticket: Ticket,
+    pub(super) call: Call,
+    pub(super) timeout: Option<Duration>,
+    pub(super) pending: Arc<Pending>,
 }
 
 pub(super) struct IoThread {
@@ -60,16 +58,23 @@ impl IoThread {
     }
 
     pub(super) fn run(mut self) {
-        let end = match self.work() {
-            Ok(()) => Error::Closed,
-            Err(lost) => Error::Port(lost),
+        let end = match catch_unwind(AssertUnwindSafe(|| self.work())) {
+            Ok(result) => {
+                let end = result.err().map_or(Error::Closed, Error::Port);
+                self.session.abandon(&end);
+                self.deliver();
+                end
+            }
+            // A mistake of ours must not leave anyone waiting.
+            Err(_) => Error::Port(PortError::broken(&self.url)),
         };
-        self.session.abandon(&end);
-        self.deliver();
         // From here on a request is refused; one that came in between ends like the others.
         self.shared.ended(end.clone());
-        while let Ok(Request::Call { pending, .. }) = self.requests.try_recv() {
-            pending.update(|progress| progress.result = Some(Err(end.clone())));
+        let between = self.requests.try_iter().map(|request| request.pending);
+        for pending in self.pending.drain().map(|(_, pending)| pending).chain(between) {
+            pending.update(|progress| {
+                progress.result.get_or_insert(Err(end.clone()));
+            });
         }
         self.shared.flush_log();
     }
@@ -105,7 +110,7 @@ impl IoThread {
     }
 
     fn take_requests(&mut self) {
-        while let Ok(Request::Call {
+        while let Ok(Request {
             ticket,
             call,
             timeout,
@@ -127,6 +132,7 @@ impl IoThread {
                 break Ok(());
             }
             match self.port.write(&self.unsent[written..]) {
+                Ok(0) => break Ok(()),
                 Ok(count) => written += count,
                 Err(error) if is_transient(&error) => break Ok(()),
                 Err(error) => break Err(PortError::lost(&self.url, Some(&error))),
@@ -207,8 +213,9 @@ impl IoThread {
             Event::Message(message) => self.shared.message(message),
             Event::Lost(client, code) => self.shared.notify(Notice::Lost(client, code)),
             Event::Urc(line) => self.shared.urc(Instant::now(), line),
-            Event::Restarted => self.shared.notify(Notice::Restarted),
+            Event::Restarted => self.shared.restarted(),
             Event::Reopening(client) => self.shared.notify(Notice::Reopening(client)),
+            Event::Overrun(client) => self.shared.overrun(client),
         }
     }
 

@@ -59,12 +59,14 @@ impl Engine {
             kind: crate::port::PortErrorKind::Other,
             reason: error.to_string(),
         };
-        let log = options
-            .log
-            .as_deref()
-            .map(shared::open_log)
-            .transpose()
-            .map_err(other)?;
+        let log = options.log.as_deref().map(|path| {
+            shared::open_log(path).map_err(|error| PortError {
+                url: path.display().to_string(),
+                kind: crate::port::PortErrorKind::Other,
+                reason: format!("the log cannot be written: {error}"),
+            })
+        });
+        let log = log.transpose()?;
         let (waker, wake) = waker::pair().map_err(other)?;
         // The bound is on what callers submit without waiting; a caller beyond it waits for room.
         let (requests, receiver) = crossbeam_channel::bounded(64);
@@ -92,7 +94,7 @@ impl Engine {
         self.same_process()?;
         let ticket = Ticket(self.last_ticket.fetch_add(1, Ordering::Relaxed) + 1);
         let pending = Arc::new(Pending::new(&call));
-        let request = Request::Call {
+        let request = Request {
             ticket,
             call,
             timeout,
@@ -102,6 +104,12 @@ impl Engine {
             return Err(self.shared.end().unwrap_or(Error::Closed));
         }
         self.waker.wake();
+        if let Some(end) = self.shared.end() {
+            // The thread may have ended between, and has no one left to answer.
+            pending.update(|progress| {
+                progress.result.get_or_insert(Err(end));
+            });
+        }
         Ok(pending)
     }
 
@@ -128,8 +136,9 @@ impl Engine {
         // A full queue is no reason to hang: the thread sees the flag.
         self.shared.ask_to_close();
         self.waker.wake();
-        let thread = self.thread.lock().take();
-        if let Some(thread) = thread {
+        // Held until the thread has ended, so that whoever closes at the same time waits for that too.
+        let mut thread = self.thread.lock();
+        if let Some(thread) = thread.take() {
             // A panic in the thread was reported where it happened.
             let _ = thread.join();
         }
@@ -143,7 +152,9 @@ impl Engine {
         }
     }
 
-    fn same_process(&self) -> Result<(), Error> {
+    /// Whether the modem belongs to this process: locks that another thread held when it was forked are never released in
+    /// the child.
+    pub fn same_process(&self) -> Result<(), Error> {
         if std::process::id() == self.process {
             return Ok(());
         }

@@ -1,6 +1,6 @@
 //! What the thread knows and has put down for the program. Everything here is bounded.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
@@ -89,6 +89,8 @@ pub enum Notice {
     Delivery(Arc<Pending>),
     /// So many notices were dropped, because the callbacks were too slow.
     Overflow(u64),
+    /// The module's buffer for a client was full: messages may be lost.
+    Overrun(ClientIndex),
     /// A client was open already and is opened anew.
     Reopening(ClientIndex),
 }
@@ -113,6 +115,10 @@ pub struct Statistics {
     pub messages: u64,
     /// Messages dropped because no one took them.
     pub messages_dropped: u64,
+    /// Times that the module's buffer for received messages was full.
+    pub overruns: u64,
+    /// Times that the module has restarted by itself.
+    pub restarts: u64,
     /// Lines that no one waited for.
     pub urcs: u64,
     /// Times that the thread has woken.
@@ -123,6 +129,7 @@ pub struct Statistics {
 struct Known {
     modem: Option<Modem>,
     states: HashMap<ClientIndex, ClientState>,
+    watched: HashSet<ClientIndex>,
     statistics: Statistics,
     wire: VecDeque<Stamped<Entry>>,
     log: Option<BufWriter<File>>,
@@ -217,6 +224,16 @@ impl Shared {
         self.listening.store(true, Ordering::Release);
     }
 
+    /// Whether the messages of a client are taken from the notices: then none is lost that is dropped here.
+    pub fn watch(&self, client: ClientIndex, watched: bool) {
+        let clients = &mut self.known.lock().watched;
+        if watched {
+            clients.insert(client)
+        } else {
+            clients.remove(&client)
+        };
+    }
+
     /// How many notices were dropped since this was asked last.
     pub fn take_overflow(&self) -> u64 {
         std::mem::take(&mut self.overflow.lock())
@@ -260,12 +277,28 @@ impl Shared {
             timestamp: self.timestamp(message.at),
             value: Arc::new(message),
         };
-        let dropped = self.messages(stamped.value.client).push(stamped.clone());
-        self.count(|statistics| {
-            statistics.messages += 1;
-            statistics.messages_dropped += u64::from(dropped);
-        });
+        let client = stamped.value.client;
+        let inbox = self.messages(client);
+        // Counted before anyone can take it.
+        let watched = {
+            let mut known = self.known.lock();
+            known.statistics.messages += 1;
+            known.watched.contains(&client)
+        };
+        if inbox.push(stamped.clone()) && !watched {
+            self.count(|statistics| statistics.messages_dropped += 1);
+        }
         self.notify(Notice::Message(stamped));
+    }
+
+    pub(super) fn restarted(&self) {
+        self.count(|statistics| statistics.restarts += 1);
+        self.notify(Notice::Restarted);
+    }
+
+    pub(super) fn overrun(&self, client: ClientIndex) {
+        self.count(|statistics| statistics.overruns += 1);
+        self.notify(Notice::Overrun(client));
     }
 
     pub(super) fn urc(&self, at: Instant, line: String) {

@@ -59,6 +59,7 @@ impl Wake {
         let mut byte = [0];
         // Nothing to read is no error here.
         let _ = self.stream.read(&mut byte);
-        self.pending.store(false, Ordering::Release);
+        // What was asked for before the byte that was skipped is seen from here on.
+        self.pending.swap(false, Ordering::AcqRel);
     }
 }

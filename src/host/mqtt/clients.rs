@@ -7,8 +7,13 @@ use modemqtt_at::dialect::Dialect;
 use modemqtt_at::{ClientIndex, MessageId, SettingKey};
 
 use crate::call::ClientState;
+use crate::job::Change;
 
 /// The settings that decide how long the host waits and how it reads.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "they are independent settings of the module"
+)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Settings {
     /// Seconds until the module sends a packet again.
@@ -19,6 +24,14 @@ pub(crate) struct Settings {
     pub(crate) timeout_notice: bool,
     /// Whether `+QMTRECV` carries a length.
     pub(crate) length_shown: bool,
+    /// Whether that was set, one way or the other.
+    pub(crate) length_asked: bool,
+    /// Whether messages are kept in the module's buffer.
+    pub(crate) buffered: bool,
+    /// Whether payloads are sent as hexadecimal digits.
+    pub(crate) send_hex: bool,
+    /// Whether payloads are received as hexadecimal digits.
+    pub(crate) receive_hex: bool,
 }
 
 impl Settings {
@@ -29,7 +42,40 @@ impl Settings {
             packet_timeout: number(0).unwrap_or(60),
             retries: number(1).unwrap_or(10),
             timeout_notice: number(2) == Some(1),
-            length_shown: dialect.defaults(SettingKey::ShowReceiveLength).first() == Some(&1),
+            // Every dialect starts without, in text, and reports messages as they come.
+            length_shown: false,
+            length_asked: false,
+            buffered: false,
+            send_hex: false,
+            receive_hex: false,
+        }
+    }
+
+    /// Takes over what the module has accepted.
+    pub(crate) fn apply(&mut self, change: Change) {
+        match change {
+            Change::Timeout {
+                packet_timeout,
+                retries,
+                notice,
+            } => {
+                self.packet_timeout = packet_timeout;
+                self.retries = retries;
+                self.timeout_notice = notice;
+            }
+            Change::Length(shown) => {
+                self.length_shown = shown;
+                self.length_asked = true;
+            }
+            Change::ReceiveMode { buffered, length } => {
+                self.buffered = buffered;
+                self.length_shown = length;
+                self.length_asked = true;
+            }
+            Change::Format { send_hex, receive_hex } => {
+                self.send_hex = send_hex;
+                self.receive_hex = receive_hex;
+            }
         }
     }
 
@@ -60,6 +106,8 @@ pub(crate) struct Client {
     pub(crate) state: ClientState,
     /// A `+QMTSTAT` that follows is the tail of something already reported: a refused CONNECT or a DISCONNECT.
     pub(crate) end_reported: bool,
+    /// The slots of the module's buffer that hold a message, a bit each.
+    pub(crate) unread: u32,
     /// Publishes that await their final result.
     pub(crate) in_flight: usize,
     last_id: u16,
@@ -93,6 +141,7 @@ impl Clients {
             settings: Settings::defaults(dialect),
             state: ClientState::Closed,
             end_reported: false,
+            unread: 0,
             in_flight: 0,
             last_id: 0,
             ids: HashSet::new(),

@@ -1,6 +1,6 @@
 //! What the fields of a result URC say about the call that waited for it.
 
-use modemqtt_at::codes::{CloseResult, OpenResult, PacketResult, ReturnCode};
+use modemqtt_at::codes::{CloseResult, OpenResult, PacketResult, ReturnCode, TokenResult};
 use modemqtt_at::{ClientIndex, Operation};
 
 use crate::call::Reply;
@@ -29,6 +29,10 @@ pub(crate) fn meaning(outcome: &Outcome) -> Meaning {
     } = outcome;
     match operation {
         Operation::Open => end(*operation, *client, *result, OpenResult(*result).name()),
+        Operation::Token => match (&outcome.token, *result) {
+            (Some(token), 0) => Meaning::End(Ok(Reply::Token(token.clone()))),
+            _ => end(*operation, *client, *result, TokenResult(*result).name()),
+        },
         Operation::Close | Operation::Disconnect => end(*operation, *client, *result, CloseResult(*result).name()),
         _ if PacketResult(*result) == PacketResult::RETRANSMISSION => {
             Meaning::Interim(values.first().copied().unwrap_or(1))
@@ -44,6 +48,7 @@ pub(crate) fn meaning(outcome: &Outcome) -> Meaning {
 fn end(operation: Operation, client: ClientIndex, result: i64, name: Option<&'static str>) -> Meaning {
     Meaning::End(match (operation, result) {
         (Operation::Publish, 0) => Ok(Reply::Published),
+        (Operation::Token, 0) => Ok(Reply::Token(crate::call::Secret(String::new()))),
         (_, 0) => Ok(Reply::Done),
         _ => Err(Error::Operation {
             operation,

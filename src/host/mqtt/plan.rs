@@ -4,32 +4,33 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use modemqtt_at::ascii::{CTRL_Z, ESC};
-use modemqtt_at::dialect::{self, DataPhase, Dialect, Row, Wait};
+use modemqtt_at::dialect::{self, DataPhase, Dialect, ReceiveLength, Row, Wait};
 use modemqtt_at::general::MAXIMUM_RESPONSE_TIME;
 use modemqtt_at::{ClientIndex, Command, Form, MessageId, Operation, Qos, SettingKey};
 
 use super::clients::{Clients, Settings};
+use super::configure::receive_mode;
 use super::topics::{topic_filter, topic_name};
 use super::verbatim::verbatim;
-use crate::call::{Call, Options, Will};
+use crate::call::{Call, Tencent};
 use crate::error::Error;
-use crate::job::{Data, Goal, OutcomeKey, Step, Task};
+use crate::job::{Change, Data, Goal, OutcomeKey, Step, Sync, Task};
 use crate::writer::{self, Argument};
 
-type Steps = VecDeque<Step>;
+pub(super) type Steps = VecDeque<Step>;
 
 /// What a call needs. A message id that it takes is given back if it cannot be carried out.
 pub(crate) fn plan(call: Call, dialect: &'static Dialect, clients: &mut Clients) -> Result<(Task, Steps), Error> {
     let planner = Planner { dialect };
     match call {
-        Call::SetUp => Ok((Task::SetUp { attempts: 0 }, Steps::new())),
+        Call::SetUp => Ok((Task::SetUp(Sync::default()), Steps::new())),
         Call::Command { line } => Ok((Task::Command { lines: Vec::new() }, [verbatim(&line)?].into())),
         Call::Configure { client, options } => {
             writer::client(dialect, client)?;
             let Some(state) = clients.get(client) else {
                 return Err(Error::Closed);
             };
-            planner.configure(client, options, state.settings)
+            planner.configure(client, &options, state.settings)
         }
         Call::Configuration { client } => {
             writer::client(dialect, client)?;
@@ -40,7 +41,13 @@ pub(crate) fn plan(call: Call, dialect: &'static Dialect, clients: &mut Clients)
             let steps = reads.map(|row| planner.read(row, client)).collect::<Result<_, _>>()?;
             Ok((Task::Configuration { values: Vec::new() }, steps))
         }
-        Call::Open { client, host, port } => planner.open(client, host, port),
+        Call::Open { client, host, port } => {
+            writer::client(dialect, client)?;
+            let Some(state) = clients.get(client) else {
+                return Err(Error::Closed);
+            };
+            planner.open(client, host, port, state.settings)
+        }
         Call::Connect {
             client,
             client_id,
@@ -54,10 +61,11 @@ pub(crate) fn plan(call: Call, dialect: &'static Dialect, clients: &mut Clients)
                 ));
             }
             arguments.extend(username.as_ref().map(|name| Argument::Text(name.as_bytes())));
-            arguments.extend(password.as_ref().map(|secret| Argument::Secret(secret.0.as_bytes())));
+            arguments.extend(password.as_ref().map(|secret| Argument::Text(secret.0.as_bytes())));
             let step = planner.act(Command::Connect, client, None, &arguments)?;
             Ok((Task::Connect { client }, [step].into()))
         }
+        Call::Token(device) => planner.token(&device),
         Call::Disconnect { client } => {
             let step = planner.act(Command::Disconnect, client, None, &[number(client)])?;
             Ok((Task::Disconnect { client }, [step].into()))
@@ -76,18 +84,24 @@ pub(crate) fn plan(call: Call, dialect: &'static Dialect, clients: &mut Clients)
             client,
             topic,
             payload,
-            qos: Qos::AtMostOnce,
-            retain,
-        } => planner.publish(client, MessageId(0), &topic, payload, Qos::AtMostOnce, retain),
-        Call::Publish {
-            client,
-            topic,
-            payload,
             qos,
             retain,
-        } => with_id(clients, client, dialect, |id| {
-            planner.publish(client, id, &topic, payload, qos, retain)
-        }),
+        } => {
+            writer::client(dialect, client)?;
+            let hex = clients.get(client).is_some_and(|client| client.settings.send_hex);
+            let message = Outgoing {
+                client,
+                topic,
+                payload,
+                qos,
+                retain,
+                hex,
+            };
+            match qos {
+                Qos::AtMostOnce => planner.publish(MessageId(0), message),
+                _ => with_id(clients, client, dialect, |id| planner.publish(id, message)),
+            }
+        }
     }
 }
 
@@ -99,6 +113,15 @@ pub(crate) fn reopen(dialect: &'static Dialect, client: ClientIndex, host: &str,
         planner.open_step(client, host, port)?,
     ]
     .into())
+}
+
+/// The step that fetches one message out of the module's buffer.
+pub(crate) fn drain(dialect: &'static Dialect, client: ClientIndex, slot: u8) -> Result<Step, Error> {
+    let planner = Planner { dialect };
+    let row = dialect
+        .row(Command::Receive, Form::Set)
+        .ok_or_else(|| Error::Usage("no buffer".into()))?;
+    planner.step(row, &[number(client), Argument::Number(slot.into())], Goal::Lines)
 }
 
 fn with_id(
@@ -119,77 +142,47 @@ fn with_id(
     plan(id).inspect_err(|_| state.release_id(id))
 }
 
-struct Planner {
-    dialect: &'static Dialect,
+/// A message to be published.
+struct Outgoing {
+    client: ClientIndex,
+    topic: String,
+    payload: Vec<u8>,
+    qos: Qos,
+    retain: bool,
+    hex: bool,
+}
+
+pub(super) struct Planner {
+    pub(super) dialect: &'static Dialect,
 }
 
 impl Planner {
-    fn configure(&self, client: ClientIndex, options: Options, now: Settings) -> Result<(Task, Steps), Error> {
-        let mut steps = Steps::new();
-        let mut settings = now;
-        if let Some(version) = options.version {
-            self.row(SettingKey::Version)?;
-            let code = self.dialect.versions.iter().find(|(known, _)| *known == version);
-            let Some((_, code)) = code else {
-                return Err(Error::Usage(format!(
-                    "{} does not speak MQTT {version}",
-                    self.dialect.name
-                )));
-            };
-            steps.push_back(self.set(SettingKey::Version, client, &[Argument::Number(*code)])?);
-        }
-        if let Some(seconds) = options.keep_alive {
-            steps.push_back(self.set(SettingKey::KeepAlive, client, &[Argument::Number(seconds.into())])?);
-        }
-        if let Some(clean) = options.clean_session {
-            steps.push_back(self.set(SettingKey::Session, client, &[Argument::Number(clean.into())])?);
-        }
-        if options.packet_timeout.is_some() || options.retries.is_some() || options.timeout_notice.is_some() {
-            settings.packet_timeout = options.packet_timeout.unwrap_or(settings.packet_timeout);
-            settings.retries = options.retries.unwrap_or(settings.retries);
-            settings.timeout_notice = options.timeout_notice.unwrap_or(settings.timeout_notice);
-            // All three values: some firmware refuses fewer.
-            let values = [
-                settings.packet_timeout,
-                settings.retries,
-                settings.timeout_notice.into(),
-            ];
-            let values = values.map(|value| Argument::Number(value.into()));
-            steps.push_back(self.set(SettingKey::Timeout, client, &values)?);
-        }
-        match options.will {
-            None => {}
-            Some(None) => steps.push_back(self.set(SettingKey::Will, client, &[Argument::Number(0)])?),
-            Some(Some(Will {
-                topic,
-                payload,
-                qos,
-                retain,
-            })) => {
-                topic_name(&topic)?;
-                let values = [
-                    Argument::Number(1),
-                    Argument::Number(qos.number().into()),
-                    Argument::Number(retain.into()),
-                    Argument::Text(topic.as_bytes()),
-                    Argument::Text(&payload),
-                ];
-                steps.push_back(self.set(SettingKey::Will, client, &values)?);
-            }
-        }
-        if let Some(shown) = options.show_length {
-            settings.length_shown = shown;
-            steps.push_back(self.set(SettingKey::ShowReceiveLength, client, &[Argument::Number(shown.into())])?);
-        }
-        Ok((Task::Configure { client, settings }, steps))
-    }
-
-    fn open(&self, client: ClientIndex, host: String, port: u16) -> Result<(Task, Steps), Error> {
+    fn open(&self, client: ClientIndex, host: String, port: u16, now: Settings) -> Result<(Task, Steps), Error> {
         let open = self.open_step(client, &host, port)?;
         let mut steps = Steps::new();
         // Only with a length can a payload hold every byte.
-        if self.dialect.setting(SettingKey::ShowReceiveLength, Form::Set).is_some() {
-            steps.push_back(self.set(SettingKey::ShowReceiveLength, client, &[Argument::Number(1)])?);
+        if let ReceiveLength::Switchable { key, .. } = self.dialect.receive.length {
+            let exact = Settings {
+                length_shown: true,
+                ..now
+            };
+            let values = receive_mode(exact);
+            let values = if key == SettingKey::ReceiveMode {
+                &values[..]
+            } else {
+                &values[1..]
+            };
+            let change = Some(match key {
+                SettingKey::ReceiveMode => Change::ReceiveMode {
+                    buffered: now.buffered,
+                    length: true,
+                },
+                _ => Change::Length(true),
+            });
+            steps.push_back(Step {
+                change,
+                ..self.set(key, client, values)?
+            });
         }
         // Settings may be left from another program, and waits follow the settings in force.
         if let Some(row) = self.dialect.setting(SettingKey::Timeout, Form::Read) {
@@ -239,22 +232,27 @@ impl Planner {
     }
 
     /// Takes the safest form that the dialect has: exact length, then the prompt with Ctrl-Z.
-    fn publish(
-        &self,
-        client: ClientIndex,
-        message_id: MessageId,
-        topic: &str,
-        payload: Vec<u8>,
-        qos: Qos,
-        retain: bool,
-    ) -> Result<(Task, Steps), Error> {
-        topic_name(topic)?;
-        if payload.len() > self.dialect.payload {
+    fn publish(&self, message_id: MessageId, message: Outgoing) -> Result<(Task, Steps), Error> {
+        let Outgoing {
+            client,
+            topic,
+            payload,
+            qos,
+            retain,
+            hex,
+        } = message;
+        topic_name(&topic)?;
+        let most = if hex {
+            self.dialect.hex_payload.unwrap_or(0)
+        } else {
+            self.dialect.payload
+        };
+        if payload.len() > most {
             return Err(Error::Usage(format!(
-                "the payload is {} bytes long; {} takes at most {} per publish ({})",
+                "the payload is {} bytes long; {} takes at most {most} per publish{} ({})",
                 payload.len(),
                 self.dialect.name,
-                self.dialect.payload,
+                if hex { " in hexadecimal digits" } else { "" },
                 self.dialect.note
             )));
         }
@@ -278,8 +276,38 @@ impl Planner {
             )));
         }
         let mut step = self.step(row, &arguments, outcome(row, client, Some(message_id)))?;
-        step.data = Some(Data { phase, bytes: payload });
+        let bytes = if hex { digits(&payload) } else { payload };
+        step.data = Some(Data { phase, bytes });
         Ok((Task::Publish { client, message_id }, [step].into()))
+    }
+
+    fn token(&self, device: &Tencent) -> Result<(Task, Steps), Error> {
+        let Some(row) = self.dialect.row(Command::Token, Form::Set) else {
+            let have = dialects(|dialect| dialect.row(Command::Token, Form::Set).is_some());
+            return Err(Error::Usage(format!(
+                "{} has no AT+QMTENAUTH; dialects that have it: {have}",
+                self.dialect.name
+            )));
+        };
+        let names = [
+            &device.product_id,
+            &device.device_name,
+            &device.client_id,
+            &device.device_secret.0,
+        ];
+        let mut arguments: Vec<_> = names.iter().map(|name| Argument::Text(name.as_bytes())).collect();
+        arguments.extend(device.expire.map(|expire| Argument::Number(expire.into())));
+        match (&device.url, device.expire) {
+            (Some(url), Some(_)) => arguments.push(Argument::Text(url.as_bytes())),
+            (Some(_), None) => {
+                return Err(Error::Usage(
+                    "url: it stands behind expire, so expire is needed too".into(),
+                ));
+            }
+            (None, _) => {}
+        }
+        let step = self.step(row, &arguments, outcome(row, ClientIndex(0), None))?;
+        Ok((Task::Token, [step].into()))
     }
 
     fn act(
@@ -296,7 +324,7 @@ impl Planner {
         self.step(row, arguments, outcome(row, client, id))
     }
 
-    fn set(&self, key: SettingKey, client: ClientIndex, values: &[Argument<'_>]) -> Result<Step, Error> {
+    pub(super) fn set(&self, key: SettingKey, client: ClientIndex, values: &[Argument<'_>]) -> Result<Step, Error> {
         let row = self.row(key)?;
         let arguments: Vec<_> = [number(client)].into_iter().chain(values.iter().copied()).collect();
         writer::client(self.dialect, client)?;
@@ -310,17 +338,14 @@ impl Planner {
     }
 
     /// The row that sets a key, or an error that names the dialects that have it.
-    fn row(&self, key: SettingKey) -> Result<&'static Row, Error> {
+    pub(super) fn row(&self, key: SettingKey) -> Result<&'static Row, Error> {
         self.dialect.setting(key, Form::Set).ok_or_else(|| {
-            let have = dialect::ALL
-                .iter()
-                .filter(|dialect| dialect.setting(key, Form::Set).is_some());
-            let have: Vec<_> = have.map(|dialect| dialect.name).collect();
+            let have = dialects(|dialect| dialect.setting(key, Form::Set).is_some());
             Error::Usage(format!(
                 "{} has no AT+QMTCFG=\"{}\"; dialects that have it: {}",
                 self.dialect.name,
                 key.name(),
-                have.join(", ")
+                have
             ))
         })
     }
@@ -337,8 +362,25 @@ impl Planner {
                 (_, Wait::Fixed(wait)) => wait,
             },
             goal,
+            change: None,
         })
     }
+}
+
+/// Two upper-case hexadecimal digits a byte.
+fn digits(payload: &[u8]) -> Vec<u8> {
+    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
+    let pair = |byte: &u8| [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]];
+    payload.iter().flat_map(pair).collect()
+}
+
+/// The names of the dialects that have something.
+fn dialects(have: impl Fn(&Dialect) -> bool) -> String {
+    let names = dialect::ALL
+        .iter()
+        .filter(|dialect| have(dialect))
+        .map(|dialect| dialect.name);
+    names.collect::<Vec<_>>().join(", ")
 }
 
 /// Success is the result URC, where the command has one.
@@ -378,6 +420,7 @@ pub(crate) fn outcome_wait(wait: Wait, settings: Settings) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::call::Options;
 
     fn call(model: &str, call: Call) -> Result<Vec<String>, Error> {
         let (dialect, _) = dialect::of_model(model).unwrap();

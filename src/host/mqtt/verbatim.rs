@@ -28,6 +28,7 @@ pub(super) fn verbatim(line: &str) -> Result<Step, Error> {
         data: None,
         goal: Goal::Lines,
         final_wait: wait,
+        change: None,
     })
 }
 

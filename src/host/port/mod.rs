@@ -70,6 +70,15 @@ impl PortError {
         }
     }
 
+    /// The thread that served the port has failed.
+    pub(crate) fn broken(url: &str) -> Self {
+        Self::new(
+            url,
+            PortErrorKind::Other,
+            "the I/O thread has failed; this is a mistake of modemqtt, please report it",
+        )
+    }
+
     /// The port failed while it was in use.
     pub(crate) fn lost(url: &str, error: Option<&io::Error>) -> Self {
         let reason = match error {
@@ -78,7 +87,8 @@ impl PortError {
                 "the device is gone; was it unplugged?".to_owned()
             }
             Some(error) => format!("the port failed: {error}"),
-            None => "the other end closed the connection".to_owned(),
+            None if url.contains("://") => "the other end closed the connection".to_owned(),
+            None => "the device is gone; was it unplugged?".to_owned(),
         };
         Self::new(url, PortErrorKind::Lost, reason)
     }

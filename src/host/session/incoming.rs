@@ -2,20 +2,20 @@
 
 use std::time::Instant;
 
-use modemqtt_at::codes::{OpenResult, StatCode};
-use modemqtt_at::{ClientIndex, MessageId, Operation};
+use modemqtt_at::codes::OpenResult;
+use modemqtt_at::{ClientIndex, MessageId, Operation, SettingKey};
 
-use super::{DataState, Exchange, Session};
+use super::{DataState, Exchange, INTERNAL, Session};
 use crate::call::{ClientState, Event, Message, Reply};
 use crate::error::{Error, Refusal};
 use crate::framer::Frame;
 use crate::job::{Goal, Job, OutcomeKey, Task};
-use crate::mqtt::{Clients, Meaning, meaning, reopen};
+use crate::mqtt::{Meaning, meaning, reopen};
 use crate::reader::{self, Incoming, Outcome, Pending};
 use crate::receive::RawMessage;
+use crate::secrets::masked;
 use crate::timers::Timer;
 use crate::trace::Entry;
-use crate::writer;
 
 impl Session {
     pub(super) fn handle_frame(&mut self, frame: Frame, now: Instant) {
@@ -64,8 +64,16 @@ impl Session {
             form: exchange.step.form,
         });
         let incoming = reader::read(line, pending);
-        // An echo out of step with its command may hold a password.
-        let text = writer::masked(&String::from_utf8_lossy(line));
+        // An echo out of step with its command may hold a password, and some settings are read back with theirs.
+        let mut text = masked(&String::from_utf8_lossy(line));
+        if self.reads_secret() && matches!(incoming, Incoming::Information(_)) {
+            "+QMTCFG: ***".clone_into(&mut text);
+        }
+        for secret in &self.secrets {
+            if text.contains(secret.as_str()) {
+                text = text.replace(secret.as_str(), "***");
+            }
+        }
         self.wire.push_back(Entry::received(now, text.clone()));
         match incoming {
             Incoming::Final(result) => self.handle_final(result, now),
@@ -84,19 +92,22 @@ impl Session {
                     self.events.push_back(Event::Urc(text));
                 }
             }
-            Incoming::Started => self.handle_restart(),
+            Incoming::Buffered(client, slot) => self.handle_buffered(client, slot, &text, now),
+            Incoming::Started => self.handle_restart(now),
             Incoming::Unsolicited(_) => self.events.push_back(Event::Urc(text)),
         }
     }
 
     fn handle_final(&mut self, result: Result<(), Refusal>, now: Instant) {
-        let is_stale =
-            |exchange: &Exchange| matches!(exchange.job.task, Task::Probe { .. }) && exchange.lines.is_empty();
+        let is_stale = |exchange: &Exchange| matches!(exchange.job.task, Task::Probe(_)) && exchange.lines.is_empty();
         if self.exchange.as_ref().is_some_and(is_stale) {
             return;
         }
         let Some(exchange) = self.exchange.take() else { return };
         self.timers.clear(Timer::Exchange);
+        let Some(exchange) = self.question_answered(exchange, result.is_ok(), now) else {
+            return;
+        };
         match result {
             Ok(()) => self.accepted(exchange, now),
             Err(_) if matches!(exchange.step.goal, Goal::AnyFinal) => self.accepted(exchange, now),
@@ -104,11 +115,11 @@ impl Session {
         }
     }
 
-    fn accepted(&mut self, mut exchange: Exchange, now: Instant) {
-        if matches!(exchange.job.task, Task::SetUp { .. }) {
+    pub(super) fn accepted(&mut self, mut exchange: Exchange, now: Instant) {
+        if matches!(exchange.job.task, Task::SetUp(_)) {
             return self.set_up_step_done(exchange, now);
         }
-        if matches!(exchange.job.task, Task::Probe { .. }) {
+        if matches!(exchange.job.task, Task::Probe(_)) {
             return self.start_next(now);
         }
         let undelivered =
@@ -127,7 +138,12 @@ impl Session {
             };
             self.end(&mut exchange.job, Err(error));
             self.release(&exchange.job, true);
-            return self.start_next(now);
+            if !undelivered {
+                return self.start_next(now);
+            }
+            // The prompt may still come, and would take the next command for its data.
+            self.leave_data_phase(&exchange, now);
+            return self.probe(now);
         }
         if let Goal::Outcome { .. } = exchange.step.goal {
             if exchange.outcome_seen {
@@ -136,66 +152,55 @@ impl Session {
                 if exchange.job.task.is_publish() && !exchange.job.ended {
                     self.events.push_back(Event::Accepted(exchange.job.ticket));
                 }
-                self.await_outcome(exchange);
+                self.await_outcome(exchange, now);
                 self.start_next(now);
             }
             return;
         }
         self.keep(&mut exchange);
         let Exchange { mut job, .. } = exchange;
-        if job.steps.is_empty() {
-            let reply = self.finish(&mut job.task);
+        if job.steps.is_empty() && !job.ended {
+            let reply = Self::finish(&mut job.task);
             self.end(&mut job, Ok(reply));
         }
         self.continue_or_release(job, now);
     }
 
-    /// Takes from an accepted command what its job needs.
+    /// Takes from an accepted command what its job needs, and what it has changed.
     fn keep(&mut self, exchange: &mut Exchange) {
         let lines = std::mem::take(&mut exchange.lines);
+        let client = exchange.job.task.client();
+        if let (Some(change), Some(client)) = (exchange.step.change, client)
+            && let Some(known) = self.clients.get(client)
+        {
+            known.settings.apply(change);
+            let settings = known.settings;
+            self.framer.set_length_shown(client.0, settings.length_shown);
+            self.framer.set_hex(client.0, settings.receive_hex);
+        }
         match (&mut exchange.job.task, &exchange.step.goal) {
             (Task::Command { lines: kept }, _) => *kept = lines,
             (Task::Configuration { values }, Goal::Values(key)) => {
-                values.push((
-                    *key,
-                    lines
-                        .iter()
-                        .map(|line| value_of(line, key.name()))
-                        .collect::<Vec<_>>()
-                        .join(";"),
-                ));
+                let read: Vec<_> = lines.iter().map(|line| value_of(line, key.name())).collect();
+                values.push((*key, read.join(";")));
             }
             (Task::Open { client, .. }, Goal::Values(key)) => {
                 if let (Some(client), Some(line)) = (self.clients.get(*client), lines.first()) {
                     client.settings.read_timeout(value_of(line, key.name()));
                 }
             }
-            // The one setting that is made on the way to an open connection.
-            (Task::Open { client, .. }, Goal::Final) => {
-                let client = *client;
-                if let Some(known) = self.clients.get(client) {
-                    known.settings.length_shown = true;
-                    self.framer.set_length_shown(client.0, true);
-                }
-            }
+            (Task::Drain { client, slot }, _) => self.slot_is_free(*client, *slot),
             _ => {}
         }
     }
 
     /// What the caller is told when the last step, one without a result URC, is done.
-    fn finish(&mut self, task: &mut Task) -> Reply {
+    pub(super) fn finish(task: &mut Task) -> Reply {
         match task {
             Task::Command { lines } => Reply::Response {
                 lines: std::mem::take(lines),
             },
             Task::Configuration { values } => Reply::Configuration(std::mem::take(values)),
-            Task::Configure { client, settings } => {
-                if let Some(known) = self.clients.get(*client) {
-                    known.settings = *settings;
-                    self.framer.set_length_shown(client.0, settings.length_shown);
-                }
-                Reply::Done
-            }
             _ => Reply::Done,
         }
     }
@@ -207,14 +212,28 @@ impl Session {
         };
         // What prepares the opening is worth trying, no more: firmware without the setting is met with.
         let preparing = matches!(exchange.job.task, Task::Open { .. }) && !exchange.job.steps.is_empty();
-        if preparing && !exchange.job.ended {
+        // A setting that this firmware cannot read is left out.
+        let reading = matches!(exchange.job.task, Task::Configuration { .. }) && !exchange.job.steps.is_empty();
+        if (preparing || reading) && !exchange.job.ended {
             return self.step(exchange.job, now);
         }
+        if let Task::Drain { client, slot } = exchange.job.task {
+            self.slot_is_free(client, slot);
+        }
+        let name = match &refusal {
+            Refusal::Cme(code) => self.dialect.and_then(|dialect| dialect.error_name(*code)),
+            Refusal::Cms(code) => code.name(),
+            Refusal::Error | Refusal::CmeText(_) | Refusal::CmsText(_) => None,
+        };
         let error = Error::Command {
             command: exchange.step.line.shown.clone(),
             refusal,
+            name,
         };
+        let seen = exchange.outcome_seen;
         let result = match key {
+            // The state has followed the outcome already.
+            Some(_) if seen => Err(error),
             Some(OutcomeKey {
                 operation: Operation::Close,
                 client,
@@ -242,6 +261,10 @@ impl Session {
             }
             _ => Err(error),
         };
+        if matches!(exchange.job.task, Task::SetUp(_)) && exchange.job.ticket == INTERNAL {
+            // As far as it goes; asking again and again would keep the calls waiting for ever.
+            self.set_up = true;
+        }
         self.end(&mut exchange.job, result);
         self.release(&exchange.job, true);
         self.start_next(now);
@@ -359,77 +382,11 @@ impl Session {
         }
     }
 
-    /// The module has closed the connection of a client. Whether anyone did not know that yet.
-    fn handle_stat(&mut self, client: ClientIndex, code: StatCode, now: Instant) -> bool {
-        let Some(known) = self.clients.get(client) else {
-            return false;
-        };
-        let state = known.state.clone();
-        let expected = std::mem::take(&mut known.end_reported);
-        if matches!(state, ClientState::Opening | ClientState::Closed) {
-            // The tail of a former connection.
-            return expected;
-        }
-        let mut connecting = false;
-        let mut ended = Vec::new();
-        for waiting in std::mem::take(&mut self.waiting) {
-            if waiting.key.client == client && !ends_connection(waiting.key.operation) {
-                self.timers.clear(Timer::Outcome(waiting.job.ticket));
-                ended.push((waiting.job, waiting.key));
-            } else {
-                self.waiting.push(waiting);
-            }
-        }
-        let lost = Error::ConnectionLost { client, code };
-        for (mut job, key) in ended {
-            connecting |= key.operation == Operation::Connect;
-            self.end(&mut job, Err(lost.clone()));
-            self.release(&job, true);
-        }
-        // The command in flight keeps the line until its final result code; its caller need not wait for that.
-        if let Some(mut exchange) = self.exchange.take() {
-            if let Goal::Outcome { key, .. } = exchange.step.goal
-                && key.client == client
-                && !ends_connection(key.operation)
-                && !exchange.outcome_seen
-            {
-                connecting |= key.operation == Operation::Connect;
-                self.end(&mut exchange.job, Err(lost.clone()));
-                exchange.outcome_seen = true;
-            }
-            self.exchange = Some(exchange);
-        }
-        let expected = expected || connecting || matches!(state, ClientState::Disconnecting | ClientState::Closing);
-        self.set_state(client, ClientState::Closed);
-        if !expected {
-            self.events.push_back(Event::Lost(client, code));
-        }
-        self.start_next(now);
-        true
+    /// Whether the command in flight reads a secret back.
+    fn reads_secret(&self) -> bool {
+        let goal = self.exchange.as_ref().map(|exchange| &exchange.step.goal);
+        matches!(goal, Some(Goal::Values(SettingKey::Alibaba | SettingKey::OneNet)))
     }
-
-    /// The module has started again: sessions, settings and echo are as they were when it was new.
-    fn handle_restart(&mut self) {
-        // During the set-up it is the first start, seen from its beginning.
-        if matches!(&self.exchange, Some(exchange) if matches!(exchange.job.task, Task::SetUp { .. })) {
-            return;
-        }
-        self.end_everything(&Error::Restarted);
-        for client in self.clients.indices() {
-            self.framer.set_length_shown(client.0, false);
-            self.set_state(client, ClientState::Closed);
-        }
-        if let Some(dialect) = self.dialect {
-            self.clients = Clients::of(dialect);
-        }
-        self.set_up = false;
-        self.events.push_back(Event::Restarted);
-    }
-}
-
-/// Operations whose own result still comes when the connection has ended.
-fn ends_connection(operation: Operation) -> bool {
-    matches!(operation, Operation::Close | Operation::Disconnect)
 }
 
 /// The values in a line of `AT+QMTCFG`, with or without the key before them.

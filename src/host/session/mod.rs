@@ -9,17 +9,19 @@
 mod incoming;
 mod run;
 mod setup;
+mod urc;
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::time::{Duration, Instant};
 
 use modemqtt_at::dialect::{Dialect, Model};
-use modemqtt_at::{ClientIndex, MessageId};
+use modemqtt_at::{ClientIndex, Form, MessageId};
 
 use crate::call::{Call, ClientState, Event, Reply, Ticket};
 use crate::error::Error;
-use crate::framer::{Expect, Framer, Hold};
-use crate::job::{Job, OutcomeKey, Step, Task};
+use crate::framer::{Expect, Framer, Hold, Prompt};
+use crate::job::{Job, OutcomeKey, Step, Sync, Task};
 use crate::mqtt::{Clients, plan};
 use crate::timers::{Timer, Timers};
 use crate::trace::Entry;
@@ -30,11 +32,12 @@ const TRANSPORT_ALLOWANCE: Duration = Duration::from_secs(2);
 const SETTLING: Duration = Duration::from_millis(30);
 /// How long the rest of a payload may stay away before the message is taken as it stands.
 const PAYLOAD_PAUSE: Duration = Duration::from_secs(1);
+/// How many secrets are remembered.
+const SECRETS: usize = 16;
 /// Calls of the session's own have this ticket; no one is told of them.
 const INTERNAL: Ticket = Ticket(0);
 
 /// The host's side of the conversation.
-#[derive(Debug)]
 pub struct Session {
     dialect: Option<&'static Dialect>,
     model: Option<&'static Model>,
@@ -45,12 +48,30 @@ pub struct Session {
     clients: Clients,
     /// Whether echo and error form are as the session wants them.
     set_up: bool,
+    /// Whether they have been at any time: from then on boot text is a restart.
+    known_to_run: bool,
+    /// What is held back was looked at in vain; it is looked at again when more has come.
+    held_in_vain: bool,
+    /// What must not be shown, should the module give it back: the last few secrets that were sent.
+    secrets: VecDeque<String>,
     queue: VecDeque<Job>,
     exchange: Option<Exchange>,
     waiting: Vec<Waiting>,
     transmit: Vec<u8>,
     events: VecDeque<Event>,
     wire: VecDeque<Entry>,
+}
+
+/// Not what it holds: among that are secrets.
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session")
+            .field("model", &self.model.map(|model| model.name))
+            .field("queue", &self.queue.len())
+            .field("in_flight", &self.exchange.as_ref().map(|exchange| &exchange.step.line))
+            .field("waiting", &self.waiting.len())
+            .finish_non_exhaustive()
+    }
 }
 
 /// The command in flight.
@@ -101,6 +122,9 @@ impl Session {
             timers: Timers::default(),
             clients: Clients::default(),
             set_up: false,
+            known_to_run: false,
+            held_in_vain: false,
+            secrets: VecDeque::new(),
             queue: VecDeque::new(),
             exchange: None,
             waiting: Vec::new(),
@@ -117,37 +141,49 @@ impl Session {
     /// Takes a call. It ends with [`Event::Ended`] in every case: by its result, by the dialect's maximum response
     /// time, or by `timeout` where that is shorter.
     pub fn submit(&mut self, ticket: Ticket, call: Call, timeout: Option<Duration>, now: Instant) {
-        let planned = match (&call, self.dialect) {
-            (Call::SetUp, _) => Ok((Task::SetUp { attempts: 0 }, VecDeque::new())),
-            (_, Some(dialect)) => plan(call, dialect, &mut self.clients),
+        let planned = match (call, self.dialect) {
+            (Call::SetUp, _) => Ok((Task::SetUp(Sync::default()), VecDeque::new())),
+            (call, Some(dialect)) => plan(call, dialect, &mut self.clients),
             (_, None) => Err(Error::Usage(
                 "the module is not known yet; open() finds out which it is".into(),
             )),
         };
-        match planned {
-            Ok((task, steps)) => {
-                let mut job = Job {
-                    ticket,
-                    task,
-                    steps,
-                    ended: false,
-                };
-                if matches!(job.task, Task::SetUp { .. }) {
-                    self.plan_set_up(&mut job);
-                }
-                self.queue.push_back(job);
-                if let Some(timeout) = timeout {
-                    self.timers.set(Timer::Caller(ticket), now + timeout);
-                }
-                self.start_next(now);
-            }
-            Err(error) => self.events.push_back(Event::Ended(ticket, Err(error))),
+        let (task, steps) = match planned {
+            Ok(planned) => planned,
+            Err(error) => return self.events.push_back(Event::Ended(ticket, Err(error))),
+        };
+        let mut job = Job {
+            ticket,
+            task,
+            steps,
+            ended: false,
+        };
+        if matches!(job.task, Task::SetUp(_)) {
+            self.plan_set_up(&mut job);
         }
+        if job.steps.is_empty() {
+            // Nothing was asked for.
+            let reply = Self::finish(&mut job.task);
+            return self.end(&mut job, Ok(reply));
+        }
+        for secret in job.steps.iter().flat_map(|step| &step.line.secrets) {
+            self.secrets.push_back(secret.clone());
+        }
+        while self.secrets.len() > SECRETS {
+            self.secrets.pop_front();
+        }
+        self.queue.push_back(job);
+        // A time beyond what the clock can tell is no limit.
+        if let Some(at) = timeout.and_then(|timeout| now.checked_add(timeout)) {
+            self.timers.set(Timer::Caller(ticket), at);
+        }
+        self.start_next(now);
     }
 
     /// Takes bytes from the module.
     pub fn receive(&mut self, bytes: &[u8], now: Instant) {
         self.framer.push(bytes);
+        self.held_in_vain = false;
         self.read_frames(now);
     }
 
@@ -156,7 +192,12 @@ impl Session {
             let expect = match &self.exchange {
                 Some(exchange) => Expect {
                     echo: (!exchange.echo_seen).then_some(&exchange.step.line.bytes),
-                    prompt: matches!(exchange.data, DataState::Due | DataState::NotDue),
+                    prompt: match exchange.data {
+                        DataState::Due => Prompt::Due,
+                        DataState::NotDue => Prompt::Unasked,
+                        DataState::Impossible | DataState::Unasked | DataState::Sent => Prompt::None,
+                    },
+                    flags: exchange.step.form == Form::Read && exchange.step.name == "+QMTRECV",
                     data: exchange.data_sent(),
                 },
                 None => Expect::default(),
@@ -166,7 +207,7 @@ impl Session {
             };
             self.handle_frame(frame, now);
         }
-        match self.framer.hold() {
+        match self.framer.hold().filter(|_| !self.held_in_vain) {
             Some(Hold::Settling) => self.timers.set(Timer::Quiet, now + SETTLING),
             Some(Hold::Payload) => self.timers.set(Timer::Quiet, now + PAYLOAD_PAUSE),
             None => self.timers.clear(Timer::Quiet),
@@ -178,8 +219,9 @@ impl Session {
         while let Some(timer) = self.timers.expired(now) {
             match timer {
                 Timer::Quiet => {
-                    if let Some(frame) = self.framer.flush() {
-                        self.handle_frame(frame, now);
+                    match self.framer.flush() {
+                        Some(frame) => self.handle_frame(frame, now),
+                        None => self.held_in_vain = true,
                     }
                     self.read_frames(now);
                 }

@@ -7,7 +7,7 @@ use modemqtt_at::dialect::DataPhase;
 use modemqtt_at::{ClientIndex, Operation};
 
 use super::{DataState, Exchange, INTERNAL, Session, TRANSPORT_ALLOWANCE, Waiting};
-use crate::call::{ClientState, Event, Ticket};
+use crate::call::{ClientState, Event, Reply, Ticket};
 use crate::error::Error;
 use crate::job::{Goal, Job, OutcomeKey, Task};
 use crate::mqtt::outcome_wait;
@@ -21,14 +21,8 @@ impl Session {
             return;
         }
         let Some(at) = self.next_runnable() else { return };
-        if !self.set_up && !matches!(self.queue[at].task, Task::SetUp { .. }) {
-            let mut job = Job {
-                ticket: INTERNAL,
-                task: Task::SetUp { attempts: 0 },
-                steps: [].into(),
-                ended: false,
-            };
-            self.plan_set_up(&mut job);
+        if !self.set_up && !matches!(self.queue[at].task, Task::SetUp(_)) {
+            let job = self.set_up_job();
             self.step(job, now);
         } else if let Some(job) = self.queue.remove(at) {
             self.step(job, now);
@@ -51,7 +45,13 @@ impl Session {
                 .clients
                 .get(client)
                 .is_some_and(|client| client.in_flight >= window);
-            if !(job.task.is_publish() && full) {
+            // Operations without a message id cannot be told apart: the second of a kind waits for the first.
+            let ambiguous = self
+                .waiting
+                .iter()
+                .any(|waiting| waiting.key.message_id.is_none() && job.leads_to(waiting.key));
+            let no_room = job.task.is_publish() && full;
+            if !(no_room || ambiguous) {
                 return Some(at);
             }
             held_up.push(client);
@@ -61,10 +61,8 @@ impl Session {
 
     /// Sends a job's next command.
     pub(super) fn step(&mut self, mut job: Job, now: Instant) {
-        let Some(step) = job.steps.pop_front() else {
-            self.release(&job, false);
-            return self.start_next(now);
-        };
+        // A job without steps has ended when it was submitted.
+        let Some(step) = job.steps.pop_front() else { return };
         if let Goal::Outcome { key, .. } = &step.goal {
             self.operation_begins(&job, *key);
         }
@@ -105,7 +103,7 @@ impl Session {
                 }
                 return;
             }
-            Operation::Subscribe | Operation::Unsubscribe => return,
+            Operation::Subscribe | Operation::Unsubscribe | Operation::Token => return,
         };
         if key.operation == Operation::Connect
             && let Some(client) = self.clients.get(key.client)
@@ -122,9 +120,7 @@ impl Session {
         let Some(data) = &exchange.step.data else {
             // Nothing was to be sent: leave the data phase.
             exchange.data = DataState::Unasked;
-            self.transmit.push(ESC);
-            self.wire.push_back(Entry::sent(now, "<ESC>".into()));
-            return;
+            return self.send_escape(now);
         };
         exchange.data = DataState::Sent;
         let length = data.bytes.len();
@@ -140,7 +136,7 @@ impl Session {
     }
 
     /// Waits for the result URC of a command that was accepted.
-    pub(super) fn await_outcome(&mut self, exchange: Exchange) {
+    pub(super) fn await_outcome(&mut self, exchange: Exchange, now: Instant) {
         let Goal::Outcome { key, wait } = exchange.step.goal else {
             return;
         };
@@ -149,7 +145,8 @@ impl Session {
             .clients
             .get(key.client)
             .map_or(TRANSPORT_ALLOWANCE, |client| outcome_wait(wait, client.settings));
-        let deadline = exchange.sent_at + wait + TRANSPORT_ALLOWANCE + self.wire_time(length);
+        // From the `OK` on: before it the module has not begun.
+        let deadline = now + wait + TRANSPORT_ALLOWANCE + self.wire_time(length);
         self.timers.set(Timer::Outcome(exchange.job.ticket), deadline);
         self.waiting.push(Waiting {
             job: exchange.job,
@@ -162,37 +159,66 @@ impl Session {
     /// No final result code in time. The module may still be in the data phase, and its answer may still come: both
     /// are cleared up before the next command.
     pub(super) fn exchange_timed_out(&mut self, now: Instant) {
-        let Some(mut exchange) = self.exchange.take() else {
+        let Some(exchange) = self.exchange.take() else { return };
+        let Some((mut exchange, settled)) = self.question_unanswered(exchange, now) else {
             return;
         };
-        if Self::try_again(&mut exchange) {
-            let job = exchange.job;
-            return self.step(job, now);
+        if settled {
+            return self.accepted(exchange, now);
         }
         let awaited = if exchange.data == DataState::Due {
             "prompt"
         } else {
             "final result code"
         };
+        let since = match &exchange.job.task {
+            Task::SetUp(sync) => sync.since.unwrap_or(exchange.sent_at),
+            _ => exchange.sent_at,
+        };
         let error = Error::Timeout {
             command: exchange.step.line.shown.clone(),
             awaited,
-            waited: now - exchange.sent_at,
+            waited: now - since,
         };
-        let is_probe = matches!(exchange.job.task, Task::SetUp { .. } | Task::Probe { .. });
-        self.end(&mut exchange.job, Err(error));
-        self.operation_failed(&exchange.job.task);
+        let silent_set_up = matches!(exchange.job.task, Task::SetUp(_)) && exchange.job.ticket == INTERNAL;
+        self.end(&mut exchange.job, Err(error.clone()));
+        if !exchange.outcome_seen {
+            self.operation_failed(&exchange.job.task);
+        }
         self.release(&exchange.job, true);
-        if is_probe {
-            // The module does not answer; the calls behind find that out for themselves, each in its own time.
-            self.set_up |= matches!(exchange.job.task, Task::SetUp { .. }) && exchange.job.ticket == INTERNAL;
+        if silent_set_up {
+            // The call that it was for; the next one tries for itself.
+            if let Some(mut job) = self.next_runnable().and_then(|at| self.queue.remove(at)) {
+                self.end(&mut job, Err(error));
+                self.release(&job, false);
+            }
             return self.start_next(now);
         }
-        if exchange.step.data.is_some() {
-            self.transmit.push(ESC);
-            self.wire.push_back(Entry::sent(now, "<ESC>".into()));
+        if matches!(exchange.job.task, Task::SetUp(_) | Task::Probe(_)) {
+            // The module does not answer; the calls behind find that out for themselves, each in its own time.
+            return self.start_next(now);
         }
+        self.leave_data_phase(&exchange, now);
         self.probe(now);
+    }
+
+    /// Gets the module out of a data phase that it may still be in: Esc cancels one that Ctrl-Z would end, one of counted
+    /// data is filled up. In command mode either is without effect.
+    pub(super) fn leave_data_phase(&mut self, exchange: &Exchange, now: Instant) {
+        match &exchange.step.data {
+            Some(data) if data.phase == DataPhase::Counted => {
+                self.transmit.extend(std::iter::repeat_n(CR, data.bytes.len()));
+                self.wire
+                    .push_back(Entry::sent(now, format!("<{} CR>", data.bytes.len())));
+            }
+            Some(_) => self.send_escape(now),
+            None => {}
+        }
+    }
+
+    pub(super) fn send_escape(&mut self, now: Instant) {
+        self.transmit.push(ESC);
+        self.wire.push_back(Entry::sent(now, "<ESC>".into()));
     }
 
     pub(super) fn outcome_timed_out(&mut self, ticket: Ticket, now: Instant) {
@@ -205,8 +231,16 @@ impl Session {
             awaited: "result",
             waited: now - waiting.since,
         };
-        self.end(&mut waiting.job, Err(error));
-        self.operation_failed(&waiting.job.task);
+        // A connection that has ended is closed, whether or not the module says so.
+        let ended = matches!(waiting.key.operation, Operation::Close | Operation::Disconnect)
+            && self
+                .clients
+                .get(waiting.key.client)
+                .is_some_and(|client| client.state == ClientState::Closed);
+        self.end(&mut waiting.job, if ended { Ok(Reply::Done) } else { Err(error) });
+        if !ended {
+            self.operation_failed(&waiting.job.task);
+        }
         self.release(&waiting.job, true);
         self.start_next(now);
     }

@@ -8,13 +8,16 @@ use modemqtt_at::dialect;
 use super::{Exchange, INTERNAL, Session, TRANSPORT_ALLOWANCE};
 use crate::call::Reply;
 use crate::error::Error;
-use crate::job::{Goal, Job, Step, Task};
+use crate::job::{Goal, Job, Step, Sync, Task};
+use crate::timers::Timer;
 use crate::writer::CommandLine;
 
 /// How long one `AT` is waited for. A module asleep, or one that looks for the baud rate, loses the first ones.
 const SYNC_WAIT: Duration = Duration::from_millis(500);
 /// How many are sent: a module that starts is silent for some seconds.
 const SYNC_ATTEMPTS: u8 = 10;
+/// After so many without an answer the module may be in the data phase of another program's publish.
+const DATA_MODE_SUSPECTED: u8 = 3;
 /// How long a probe is waited for.
 const PROBE_WAIT: Duration = Duration::from_secs(1);
 /// How many are sent before the module is left to the next command.
@@ -23,6 +26,7 @@ const PROBE_ATTEMPTS: u8 = 5;
 impl Session {
     /// The steps of a set-up: find the module, echo off before anything else, numbers for errors, and its name.
     pub(super) fn plan_set_up(&self, job: &mut Job) {
+        job.steps.clear();
         job.steps.push_back(basic("AT", "", Form::Set, Goal::Final, SYNC_WAIT));
         job.steps
             .push_back(basic("ATE0", "E0", Form::Set, Goal::Final, Duration::from_secs(5)));
@@ -44,11 +48,26 @@ impl Session {
         }
     }
 
+    /// A set-up of the session's own.
+    pub(super) fn set_up_job(&self) -> Job {
+        let mut job = Job {
+            ticket: INTERNAL,
+            task: Task::SetUp(Sync::default()),
+            steps: [].into(),
+            ended: false,
+        };
+        self.plan_set_up(&mut job);
+        job
+    }
+
     /// What remains to be done when all steps of a set-up have been carried out.
     pub(super) fn set_up_step_done(&mut self, exchange: Exchange, now: Instant) {
         let Exchange {
             mut job, step, lines, ..
         } = exchange;
+        if job.ended {
+            return self.start_next(now);
+        }
         if matches!(step.goal, Goal::Lines) {
             match lines.iter().find_map(|line| dialect::recognise(line)) {
                 Some((dialect, model)) => self.identify(dialect, model),
@@ -73,6 +92,7 @@ impl Session {
             return self.step(job, now);
         }
         self.set_up = true;
+        self.known_to_run = true;
         self.end(&mut job, Ok(Reply::Done));
         self.start_next(now);
     }
@@ -82,38 +102,81 @@ impl Session {
         let step = basic("AT+CMEE?", "+CMEE", Form::Read, Goal::Lines, PROBE_WAIT);
         let job = Job {
             ticket: INTERNAL,
-            task: Task::Probe { attempts: 0 },
+            task: Task::Probe(Sync::default()),
             steps: [step].into(),
             ended: false,
         };
         self.step(job, now);
     }
 
-    /// Whether a command without an answer is sent once more.
-    pub(super) fn try_again(exchange: &mut Exchange) -> bool {
-        let again = match &mut exchange.job.task {
-            Task::SetUp { attempts } if exchange.step.line.bytes == b"AT" => {
-                *attempts += 1;
-                *attempts < SYNC_ATTEMPTS
-            }
-            Task::Probe { attempts } => {
-                *attempts += 1;
-                *attempts < PROBE_ATTEMPTS
-            }
-            _ => false,
-        };
-        if again && !exchange.job.ended {
-            exchange.job.steps.push_front(exchange.step.clone());
+    /// Whether the command in flight is a question that is asked until it is answered.
+    fn sync_of(exchange: &mut Exchange) -> Option<(&mut Sync, u8)> {
+        match &mut exchange.job.task {
+            Task::SetUp(sync) if exchange.step.line.bytes == b"AT" => Some((sync, SYNC_ATTEMPTS)),
+            Task::Probe(sync) => Some((sync, PROBE_ATTEMPTS)),
+            _ => None,
         }
-        again && !exchange.job.ended
+    }
+
+    /// A question has had a final result code. Comes back when it is settled: the module answers, and no answer to an
+    /// earlier copy is still to come.
+    pub(super) fn question_answered(&mut self, mut exchange: Exchange, ok: bool, now: Instant) -> Option<Exchange> {
+        let Some((sync, most)) = Self::sync_of(&mut exchange) else {
+            return Some(exchange);
+        };
+        if sync.answered {
+            sync.unanswered = sync.unanswered.saturating_sub(1);
+        } else if ok {
+            sync.answered = true;
+        } else {
+            // What another program has left in the module's line buffer came before it.
+            sync.attempts += 1;
+            if sync.attempts < most {
+                exchange.job.steps.push_front(exchange.step.clone());
+                self.step(exchange.job, now);
+                return None;
+            }
+            return Some(exchange);
+        }
+        if sync.unanswered == 0 {
+            return Some(exchange);
+        }
+        self.timers.set(Timer::Exchange, now + PROBE_WAIT);
+        self.exchange = Some(exchange);
+        None
+    }
+
+    /// A question has had no answer in time. Comes back when it is settled, or will not be asked again.
+    pub(super) fn question_unanswered(&mut self, mut exchange: Exchange, now: Instant) -> Option<(Exchange, bool)> {
+        let given_up = exchange.job.ended;
+        let sent_at = exchange.sent_at;
+        let Some((sync, most)) = Self::sync_of(&mut exchange) else {
+            return Some((exchange, false));
+        };
+        if sync.answered {
+            return Some((exchange, true));
+        }
+        sync.attempts += 1;
+        sync.unanswered += 1;
+        sync.since.get_or_insert(sent_at);
+        if sync.attempts >= most || given_up {
+            return Some((exchange, false));
+        }
+        let suspected = sync.attempts == DATA_MODE_SUSPECTED;
+        if suspected && matches!(exchange.job.task, Task::SetUp(_)) {
+            self.send_escape(now);
+        }
+        exchange.job.steps.push_front(exchange.step.clone());
+        self.step(exchange.job, now);
+        None
     }
 
     /// What is added to the time a command may take. The commands that ask whether anyone is there are sent again, so
     /// they wait for nothing.
     pub(super) fn attempt_allowance(job: &Job) -> Duration {
         match job.task {
-            Task::Probe { .. } => Duration::ZERO,
-            Task::SetUp { .. } if job.steps.iter().any(|step| step.line.bytes == b"ATE0") => Duration::ZERO,
+            Task::Probe(_) => Duration::ZERO,
+            Task::SetUp(_) if job.steps.iter().any(|step| step.line.bytes == b"ATE0") => Duration::ZERO,
             _ => TRANSPORT_ALLOWANCE,
         }
     }
@@ -121,14 +184,12 @@ impl Session {
 
 fn basic(line: &str, name: &str, form: Form, goal: Goal, final_wait: Duration) -> Step {
     Step {
-        line: CommandLine {
-            bytes: line.into(),
-            shown: line.into(),
-        },
+        line: CommandLine::plain(line),
         form,
         name: name.into(),
         data: None,
         goal,
         final_wait,
+        change: None,
     }
 }

@@ -1,7 +1,7 @@
 //! Bytes to frames: any split gives the same, nothing is without bound, and nothing wedges.
 
 use modemqtt_at::dialect;
-use modemqtt_host::framer::{Expect, Frame, Framer, Hold};
+use modemqtt_host::framer::{Expect, Frame, Framer, Hold, Prompt};
 use modemqtt_host::receive::RawMessage;
 use proptest::prelude::*;
 
@@ -117,8 +117,8 @@ fn an_echo_is_what_was_sent_and_a_prompt_is_one_only_when_it_is_waited_for() {
     let mut framer = framer("M95", false);
     let expect = Expect {
         echo: Some(b"AT+QMTPUB=0,0,0,0,\"t\""),
-        prompt: true,
-        data: None,
+        prompt: Prompt::Due,
+        ..Expect::default()
     };
     framer.push(b"AT+QMTPUB=0,0,0,0,\"t\"\r\r\n> ");
     assert_eq!(framer.next_frame(expect), Some(Frame::Echo));

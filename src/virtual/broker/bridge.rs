@@ -11,44 +11,19 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use modemqtt_at::{Operation, Version};
 
+pub use request::{Credentials, Outgoing, Patience};
+
 use super::wire::{
-    self, Connack, Connect, ConnectReturnCode, Decoder, LastWill, Packet, Pid, Protocol, Publish, QoS, QosPid, Suback,
-    Subscribe, SubscribeReturnCode, TopicFilter, TopicName, Unsubscribe, WireError,
+    self, Connack, Connect, ConnectReturnCode, Decoder, Packet, Pid, Protocol, Publish, QoS, QosPid, Suback, Subscribe,
+    SubscribeReturnCode, TopicFilter, TopicName, Unsubscribe, WireError,
 };
 
+mod request;
 #[cfg(test)]
 mod tests;
 
 /// What a packet of the fixed header's DUP flag looks like (MQTT 3.1.1 section 3.3.1.1).
 const DUP: u8 = 0b1000;
-
-/// What CONNECT says.
-#[derive(Clone, Debug)]
-pub struct Credentials {
-    /// The version of MQTT.
-    pub version: Version,
-    /// The client identifier, perhaps empty.
-    pub client_id: String,
-    /// The user name.
-    pub username: Option<String>,
-    /// The password.
-    pub password: Option<String>,
-    /// Whether the server forgets the client's session.
-    pub clean_session: bool,
-    /// Seconds between signs of life; 0 for none.
-    pub keep_alive: u16,
-    /// What the server publishes when the client vanishes.
-    pub will: Option<LastWill>,
-}
-
-/// How long a packet may stay unacknowledged, and how often it is sent again: `QMTCFG="timeout"`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Patience {
-    /// `<pkt_timeout>`.
-    pub timeout: Duration,
-    /// `<retry_times>`.
-    pub retries: u32,
-}
 
 /// What the broker, or its silence, brought about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -111,7 +86,7 @@ pub struct Session {
     phase: Phase,
     decoder: Decoder,
     version: Version,
-    patience: Patience,
+    ping_timeout: Duration,
     connack_due: Option<Instant>,
     keep_alive: Option<Duration>,
     last_sent: Instant,
@@ -126,6 +101,8 @@ pub struct Session {
 #[derive(Debug)]
 struct InFlight {
     operation: Operation,
+    /// The identifier by which the host knows it.
+    id: u16,
     awaits: Awaits,
     /// What is sent again.
     packet: Vec<u8>,
@@ -151,10 +128,7 @@ impl Session {
             phase: Phase::Initial,
             decoder: Decoder::new(packet_limit),
             version: Version::V311,
-            patience: Patience {
-                timeout: Duration::ZERO,
-                retries: 0,
-            },
+            ping_timeout: Duration::ZERO,
             connack_due: None,
             keep_alive: None,
             last_sent: now,
@@ -192,7 +166,7 @@ impl Session {
         connect.password = with.password.map(|password| Bytes::from(password.into_bytes()));
         let packet = wire::encode(&connect.into())?;
         self.version = with.version;
-        self.patience = patience;
+        self.ping_timeout = with.ping_timeout;
         self.keep_alive = (with.keep_alive > 0).then(|| Duration::from_secs(with.keep_alive.into()));
         self.connack_due = Some(now + patience.timeout);
         self.phase = Phase::Connecting;
@@ -208,7 +182,7 @@ impl Session {
         Ok(())
     }
 
-    /// Sends SUBSCRIBE.
+    /// Sends SUBSCRIBE. Identifier 0 goes out as one of the session's own, and events name it 0.
     pub fn subscribe(
         &mut self,
         id: u16,
@@ -216,11 +190,13 @@ impl Session {
         patience: Patience,
         now: Instant,
     ) -> Result<(), BridgeError> {
-        let packet = wire::encode(&Subscribe::new(identifier(id)?, topics).into())?;
-        self.begin(id, Operation::Subscribe, Awaits::Suback, packet, patience, now)
+        let pid = self.identifier_or_own(id)?;
+        let packet = wire::encode(&Subscribe::new(pid, topics).into())?;
+        let operation = (Operation::Subscribe, id);
+        self.begin(pid, operation, Awaits::Suback, packet, patience, now)
     }
 
-    /// Sends UNSUBSCRIBE.
+    /// Sends UNSUBSCRIBE. Identifier 0 is as with [`Session::subscribe`].
     pub fn unsubscribe(
         &mut self,
         id: u16,
@@ -228,22 +204,30 @@ impl Session {
         patience: Patience,
         now: Instant,
     ) -> Result<(), BridgeError> {
-        let packet = wire::encode(&Unsubscribe::new(identifier(id)?, topics).into())?;
-        self.begin(id, Operation::Unsubscribe, Awaits::Unsuback, packet, patience, now)
+        let pid = self.identifier_or_own(id)?;
+        let packet = wire::encode(&Unsubscribe::new(pid, topics).into())?;
+        let operation = (Operation::Unsubscribe, id);
+        self.begin(pid, operation, Awaits::Unsuback, packet, patience, now)
     }
 
     /// Sends PUBLISH. With QoS 0, where the identifier is of no account, it is acknowledged by having been sent.
     pub fn publish(&mut self, id: u16, message: Outgoing, patience: Patience, now: Instant) -> Result<(), BridgeError> {
         let (qos_pid, awaits) = match message.qos {
             QoS::Level0 => (QosPid::Level0, None),
-            QoS::Level1 => (QosPid::Level1(identifier(id)?), Some(Awaits::Puback)),
-            QoS::Level2 => (QosPid::Level2(identifier(id)?), Some(Awaits::Pubrec)),
+            QoS::Level1 => {
+                let pid = identifier(id)?;
+                (QosPid::Level1(pid), Some((pid, Awaits::Puback)))
+            }
+            QoS::Level2 => {
+                let pid = identifier(id)?;
+                (QosPid::Level2(pid), Some((pid, Awaits::Pubrec)))
+            }
         };
         let mut publish = Publish::new(qos_pid, message.topic, message.payload);
         publish.retain = message.retain;
         let packet = wire::encode(&publish.into())?;
-        if let Some(awaits) = awaits {
-            return self.begin(id, Operation::Publish, awaits, packet, patience, now);
+        if let Some((pid, awaits)) = awaits {
+            return self.begin(pid, (Operation::Publish, id), awaits, packet, patience, now);
         }
         self.send(&packet, now);
         self.events
@@ -285,7 +269,7 @@ impl Session {
         }
         if self.ping_due().is_some_and(|due| due <= now) {
             self.answer(&Packet::Pingreq, now);
-            self.pingresp_due = Some(now + self.patience.timeout);
+            self.pingresp_due = Some(now + self.ping_timeout);
         }
     }
 
@@ -308,18 +292,19 @@ impl Session {
 
     fn begin(
         &mut self,
-        id: u16,
-        operation: Operation,
+        pid: Pid,
+        (operation, id): (Operation, u16),
         awaits: Awaits,
         packet: Vec<u8>,
         patience: Patience,
         now: Instant,
     ) -> Result<(), BridgeError> {
-        let Entry::Vacant(place) = self.in_flight.entry(id) else {
+        let Entry::Vacant(place) = self.in_flight.entry(pid.value()) else {
             return Err(BridgeError::IdentifierInUse);
         };
         let in_flight = place.insert(InFlight {
             operation,
+            id,
             awaits,
             packet,
             patience,
@@ -402,20 +387,19 @@ impl Session {
         if let Entry::Occupied(entry) = self.in_flight.entry(pid.value())
             && entry.get().awaits == awaited
         {
-            let operation = entry.remove().operation;
-            self.events
-                .push_back(Event::Acknowledged(operation, pid.value(), granted));
+            let InFlight { operation, id, .. } = entry.remove();
+            self.events.push_back(Event::Acknowledged(operation, id, granted));
         }
     }
 
     /// Sends an overdue packet again, or gives up.
-    fn repeat(&mut self, id: u16, now: Instant) {
-        let Some(in_flight) = self.in_flight.get_mut(&id) else {
+    fn repeat(&mut self, pid: u16, now: Instant) {
+        let Some(in_flight) = self.in_flight.get_mut(&pid) else {
             return;
         };
-        let operation = in_flight.operation;
+        let (operation, id) = (in_flight.operation, in_flight.id);
         if in_flight.times >= in_flight.patience.retries {
-            self.in_flight.remove(&id);
+            self.in_flight.remove(&pid);
             self.events.push_back(Event::Failed(operation, id));
             return;
         }
@@ -432,6 +416,18 @@ impl Session {
         self.last_sent = now;
         self.events
             .push_back(Event::Retransmitted(operation, id, in_flight.times));
+    }
+
+    fn identifier_or_own(&self, id: u16) -> Result<Pid, BridgeError> {
+        match id {
+            // From the far end, where hosts that count from 1 come last.
+            0 => (1..=u16::MAX)
+                .rev()
+                .find(|own| !self.in_flight.contains_key(own))
+                .ok_or(BridgeError::IdentifierInUse)
+                .and_then(identifier),
+            _ => identifier(id),
+        }
     }
 
     /// The keep-alive counts from the last packet sent (MQTT 3.1.1 section 3.1.2.10).
@@ -463,19 +459,6 @@ impl Session {
         self.pingresp_due = None;
         self.in_flight.clear();
     }
-}
-
-/// A message to publish.
-#[derive(Clone, Debug)]
-pub struct Outgoing {
-    /// The topic.
-    pub topic: TopicName,
-    /// The payload.
-    pub payload: Bytes,
-    /// The QoS.
-    pub qos: QoS,
-    /// Whether the server keeps it.
-    pub retain: bool,
 }
 
 fn identifier(id: u16) -> Result<Pid, BridgeError> {

@@ -2,6 +2,7 @@
 
 use std::io::{self, PipeWriter, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::process;
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
@@ -40,10 +41,12 @@ pub enum BrokerError {
 /// An MQTT broker on 127.0.0.1, with one thread, for as long as this value lives.
 ///
 /// Every call returns when the broker's thread has done what it asks for and has written what followed from it to the sockets, so that
-/// a test needs no pauses.
+/// a test needs no pauses. In a forked child, where the thread does not exist, the broker counts as closed.
 #[derive(Debug)]
 pub struct Broker {
     address: SocketAddr,
+    /// The process that started it. In a child of it nobody may touch the locks, for whoever held them when it was forked never lets go.
+    process: u32,
     running: Mutex<Option<Running>>,
 }
 
@@ -70,6 +73,7 @@ impl Broker {
         let running = Running::start(listener, State::new(options)).map_err(BrokerError::Start)?;
         Ok(Self {
             address,
+            process: process::id(),
             running: Mutex::new(Some(running)),
         })
     }
@@ -135,7 +139,9 @@ impl Broker {
 
     /// Closes all connections and the port, and ends the thread. A second call does nothing.
     pub fn close(&self) {
-        if let Some(running) = self.running.lock().take() {
+        if self.process == process::id()
+            && let Some(running) = self.running.lock().take()
+        {
             running.stop();
         }
     }
@@ -144,6 +150,9 @@ impl Broker {
         &self,
         question: impl FnOnce(&mut State, Instant) -> T + Send + 'static,
     ) -> Result<T, BrokerError> {
+        if self.process != process::id() {
+            return Err(BrokerError::Closed);
+        }
         let (reply, answer) = crossbeam_channel::bounded(1);
         let job: Job = Box::new(move |state, now| {
             let result = question(state, now);
@@ -164,6 +173,8 @@ impl Broker {
 impl Drop for Broker {
     fn drop(&mut self) {
         self.close();
+        // `None` in the process of the thread; elsewhere the thread and its channel are nobody's to end.
+        std::mem::forget(self.running.get_mut().take());
     }
 }
 
@@ -193,5 +204,26 @@ impl Line {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(BrokerError::Closed),
             _ => Ok(()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpStream;
+
+    use super::*;
+
+    #[test]
+    fn in_another_process_nothing_is_asked_of_a_thread_that_is_not_there() {
+        let mut broker = Broker::start(BrokerOptions::default()).unwrap();
+        let port = broker.port();
+        broker.process += 1; // as a forked child finds it
+        let locked = broker.running.lock();
+        assert!(matches!(broker.clients(), Err(BrokerError::Closed)));
+        broker.close();
+        drop(locked);
+        drop(broker);
+        // The broker itself goes on.
+        TcpStream::connect(("127.0.0.1", port)).unwrap();
     }
 }

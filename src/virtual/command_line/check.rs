@@ -106,12 +106,16 @@ pub fn check(dialect: &Dialect, command: Command, form: Form, values: Vec<Value>
     Ok(Checked { row, arguments })
 }
 
-/// Keys are accepted in either case, as modules do: the M95 note prints them in capitals (3.2.1).
+/// Keys are accepted in either case, as modules do: the M95 note prints them in capitals (3.2.1). So is either spelling of one key.
 fn setting(rows: &[&Row], value: Option<&Value>) -> Option<SettingKey> {
     let Some(Value::Quoted(text)) = value else { return None };
-    rows.iter()
-        .filter_map(|row| row.setting)
-        .find(|key| key.name().as_bytes().eq_ignore_ascii_case(text))
+    rows.iter().filter_map(|row| row.setting).find(|key| {
+        let names = [Some(key.name()), key.other_name()];
+        names
+            .into_iter()
+            .flatten()
+            .any(|name| name.as_bytes().eq_ignore_ascii_case(text))
+    })
 }
 
 fn argument(kind: Kind, value: Value) -> Option<Argument> {

@@ -88,17 +88,17 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// The parameters up to the end of the command. Where a payload may stand at `payload_at`, the number before it tells its length,
-    /// because its quotes are not escaped (BC660K-GL note 6.2).
-    pub fn parameters(&mut self, payload_at: Option<usize>) -> Result<Vec<Value>, Malformed> {
+    /// The parameters up to the end of the command. `payload` tells, from those before it, the length of a payload that may come next:
+    /// its quotes are not escaped (BC660K-GL note 6.2).
+    pub fn parameters(&mut self, payload: impl Fn(&[Value]) -> Option<i64>) -> Result<Vec<Value>, Malformed> {
         let mut values = Vec::new();
         if matches!(self.peek(), None | Some(b';')) {
             return Ok(values);
         }
         loop {
-            let value = match values.last() {
-                Some(&Value::Integer(length)) if payload_at == Some(values.len()) => self.payload(length)?,
-                _ => self.value()?,
+            let value = match payload(&values) {
+                Some(length) => self.payload(length)?,
+                None => self.value()?,
             };
             values.push(value);
             match self.peek() {
@@ -230,7 +230,10 @@ mod tests {
                 ..
             }))
         ));
-        let values = cursor.parameters(payload_at)?;
+        let values = cursor.parameters(|given| match given.last() {
+            Some(Value::Integer(length)) if payload_at == Some(given.len()) => Some(*length),
+            _ => None,
+        })?;
         assert_eq!(cursor.next_head(), Ok(None));
         Ok(values)
     }

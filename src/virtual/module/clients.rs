@@ -3,9 +3,10 @@
 use std::time::Instant;
 
 use modemqtt_at::codes::{OpenResult, PacketResult, StatCode};
-use modemqtt_at::dialect::{Dialect, ReceiveLength};
-use modemqtt_at::{ClientIndex, Operation};
+use modemqtt_at::dialect::Dialect;
+use modemqtt_at::{ClientIndex, Command, Form, Operation};
 
+use super::messages::{Message, Store};
 use super::settings::Settings;
 use super::{Action, ConnectionId, Event, Failure, Module};
 use crate::broker::bridge::{self, Phase, Session};
@@ -34,6 +35,9 @@ pub(super) enum Link {
         connection: ConnectionId,
         server: Server,
         session: Box<Session>,
+        store: Store,
+        /// After DISCONNECT the server closes the connection; the client does it when the server has not by then.
+        leaves: Option<Instant>,
     },
 }
 
@@ -72,11 +76,32 @@ impl Client {
         }
     }
 
+    pub(super) fn store(&self) -> Option<&Store> {
+        match &self.link {
+            Link::Open { store, .. } => Some(store),
+            _ => None,
+        }
+    }
+
+    pub(super) fn store_mut(&mut self) -> Option<&mut Store> {
+        match &mut self.link {
+            Link::Open { store, .. } => Some(store),
+            _ => None,
+        }
+    }
+
     pub(super) fn next_timeout(&self) -> Option<Instant> {
         match &self.link {
             Link::Closed => None,
             Link::Opening { due, .. } => Some(*due),
-            Link::Open { session, .. } => session.next_timeout(),
+            Link::Open { session, leaves, .. } => session.next_timeout().into_iter().chain(*leaves).min(),
+        }
+    }
+
+    /// Closes the connection then, if it has not been closed by the server.
+    pub(super) const fn leave_by(&mut self, due: Instant) {
+        if let Link::Open { leaves, .. } = &mut self.link {
+            *leaves = Some(due);
         }
     }
 }
@@ -107,6 +132,11 @@ impl Module {
                 Link::Opening { due, .. } => {
                     if *due <= now {
                         self.open_failed(index, Failure::Unreachable);
+                    }
+                }
+                Link::Open { leaves: Some(due), .. } => {
+                    if *due <= now {
+                        self.lose(index, StatCode::SERVER_CLOSED);
                     }
                 }
                 Link::Open { session, .. } => {
@@ -157,13 +187,13 @@ impl Module {
         self.stat(index, code);
     }
 
-    /// Forgets a connection. A publish whose `OK` has been held back gets it now, because its result will not come.
+    /// Forgets a connection. Publishes whose `OK` has been held back get it now, because their result will not come.
     pub(super) fn close(&mut self, index: ClientIndex) {
         if let Some(connection) = self.client(index).connection() {
             self.actions.push_back(Action::Close { connection });
         }
         self.client_mut(index).link = Link::Closed;
-        if self.late_ok.take_if(|(client, _)| *client == index).is_some() {
+        for _ in self.late_oks.extract_if(.., |(client, _)| *client == index) {
             self.terminal.late_ok();
         }
     }
@@ -175,6 +205,8 @@ impl Module {
                 connection: *connection,
                 server: server.clone(),
                 session: Box::new(Session::new(PACKET_LIMIT, now)),
+                store: Store::default(),
+                leaves: None,
             };
             self.open_result(index, OpenResult::OPENED);
         }
@@ -202,8 +234,14 @@ impl Module {
             bridge::Event::Failed(operation, id) => {
                 self.operation_result::<u8>(index, operation, id, PacketResult::FAILED, &[]);
             }
-            bridge::Event::Message { id, topic, payload } => self.message(index, id, &topic, &payload),
-            bridge::Event::PingMissing => self.lose(index, StatCode::PING_FAILED),
+            bridge::Event::Message { id, topic, payload } => self.message(index, Message { id, topic, payload }),
+            bridge::Event::PingMissing => {
+                // EG800Q&EG91xQ note 4.3; its only result is 1.
+                if self.dialect.urcs.iter().any(|urc| urc.name == "QMTPING") {
+                    self.terminal.urc(&format!("+QMTPING: {index},1"));
+                }
+                self.lose(index, StatCode::PING_FAILED);
+            }
             bridge::Event::Broken(_) => self.lose(index, StatCode::LINK_DOWN),
         }
     }
@@ -222,35 +260,33 @@ impl Module {
             .collect();
         let publish = operation == Operation::Publish;
         if !(publish && self.faults.has(Fault::SilentPublish)) {
-            let name = operation.command().name();
+            let name = self.result_name(operation);
             self.terminal
                 .urc(&format!("+{name}: {index},{id},{}{values}", result.0));
         }
         let last = result != PacketResult::RETRANSMISSION;
-        if publish && last && self.late_ok.take_if(|late| *late == (index, id)).is_some() {
+        if publish
+            && last
+            && let Some(at) = self.late_oks.iter().position(|late| *late == (index, id))
+        {
+            self.late_oks.remove(at);
             self.terminal.late_ok();
+        }
+    }
+
+    /// The name that results of an operation bear: that of the command that starts it.
+    fn result_name(&self, operation: Operation) -> &'static str {
+        let mut rows = self.dialect.rows.iter().filter(|row| row.form == Form::Set);
+        match rows.find(|row| Operation::of(row.command) == Some(operation)) {
+            Some(row) if row.command == Command::PublishExact && self.faults.has(Fault::PublishExShortName) => {
+                Command::Publish.name()
+            }
+            Some(row) => row.command.name(),
+            None => operation.word(),
         }
     }
 
     fn stat(&mut self, index: ClientIndex, code: StatCode) {
         self.terminal.urc(&format!("+QMTSTAT: {index},{}", code.0));
-    }
-
-    fn message(&mut self, index: ClientIndex, id: u16, topic: &str, payload: &[u8]) {
-        let form = self.dialect.receive;
-        let quote = |quoted: bool| if quoted { "\"" } else { "" };
-        let around_topic = quote(form.topic_quoted && !self.faults.has(Fault::UrcTopicUnquoted));
-        let around_payload = quote(form.payload_quoted || self.faults.has(Fault::UrcPayloadQuoted));
-        let length = match form.length {
-            ReceiveLength::Switchable(key) if self.client(index).settings.shows(key) => format!("{},", payload.len()),
-            ReceiveLength::Switchable(_) | ReceiveLength::Never => String::new(),
-        };
-        let mut line =
-            format!("\r\n+QMTRECV: {index},{id},{around_topic}{topic}{around_topic},{length}{around_payload}")
-                .into_bytes();
-        line.extend_from_slice(payload);
-        line.extend_from_slice(around_payload.as_bytes());
-        line.extend_from_slice(b"\r\n");
-        self.terminal.message(line);
     }
 }

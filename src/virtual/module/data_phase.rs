@@ -1,51 +1,94 @@
-//! The data phase of a publish: what comes in after the prompt is payload.
+//! The data phase: what comes in after the prompt is payload, of a publish or of a will.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use modemqtt_at::ClientIndex;
 use modemqtt_at::ascii::{CTRL_Z, ESC};
-use modemqtt_at::dialect::Dialect;
+use modemqtt_at::dialect::Refusal;
 
 use super::operations::Publication;
-use super::{Module, Next};
+use super::{Module, Next, hex};
+use crate::command_line::Checked;
 use crate::fault::Fault;
 
 /// A payload on its way in.
 #[derive(Debug)]
 pub(super) struct Data {
-    publication: Publication,
+    purpose: Purpose,
     end: End,
-    payload: Vec<u8>,
+    /// Whether two bytes on the line are digits that stand for one.
+    hex: bool,
+    echo: bool,
+    idle: Option<Idle>,
+    bytes: Vec<u8>,
     last_byte: Instant,
+}
+
+/// What the payload is for.
+#[derive(Debug)]
+pub(super) enum Purpose {
+    /// A message.
+    Publish(Publication),
+    /// The will of a client: `willex`.
+    Will(ClientIndex, Checked),
 }
 
 /// How the payload ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum End {
-    /// With Ctrl-Z, or ESC, which discards it. What is over the limit is dropped (M95 note 5.1; BC660K-GL note 3.3.8, note 2).
-    CtrlZ,
-    /// With so many bytes, whatever they are.
+    /// With Ctrl-Z, or ESC, which discards it. What is over so many bytes is dropped (M95 note 5.1; BC660K-GL note 3.3.8, note 2).
+    CtrlZ(usize),
+    /// With so many bytes, whatever they are. What follows is no part of it.
     Count(usize),
+}
+
+/// How long the line may be silent, and what comes then.
+#[derive(Clone, Copy, Debug)]
+enum Idle {
+    /// `Timeout` and `OK`: BC660K-GL note 3.3.8, note 5, says that the data phase ends; a sibling of the module prints this.
+    Cancel(Duration),
+    /// `ERROR`: EG800Q&EG91xQ note 3.3.1, `edit/timeout`.
+    Fail(Duration),
 }
 
 impl Data {
     /// When the module gives up waiting.
-    pub(super) fn due(&self, dialect: &Dialect) -> Option<Instant> {
-        dialect.data_idle.map(|idle| self.last_byte + idle)
+    pub(super) fn due(&self) -> Option<Instant> {
+        let (Idle::Cancel(after) | Idle::Fail(after)) = self.idle?;
+        Some(self.last_byte + after)
     }
 }
 
 impl Module {
-    pub(super) fn begin_data(&mut self, publication: Publication, end: End, now: Instant) -> Next {
+    /// Asks for so many bytes, or for all up to Ctrl-Z; while they are sent as digits, two of them make one.
+    pub(super) fn begin_data(&mut self, purpose: Purpose, end: End, now: Instant) -> Next {
         let prompt: &[u8] = if self.faults.has(Fault::PromptCrlf) {
             b"\r\n>\r\n"
         } else {
             b"\r\n> "
         };
         self.terminal.print(prompt);
+        let (hex, idle, client) = match &purpose {
+            Purpose::Publish(publication) => {
+                let settings = &self.client(publication.client).settings;
+                let idle = self.dialect.data_idle.map(Idle::Cancel);
+                let idle = settings.edit_timeout().map(Idle::Fail).or(idle);
+                (settings.sends_hex(), idle, publication.client)
+            }
+            Purpose::Will(client, _) => (false, None, *client),
+        };
+        let digits = if hex { 2 } else { 1 };
+        let end = match end {
+            End::CtrlZ(most) => End::CtrlZ(most * digits),
+            End::Count(count) => End::Count(count * digits),
+        };
         self.data = Some(Data {
-            publication,
+            purpose,
             end,
-            payload: Vec::new(),
+            hex,
+            echo: self.client(client).settings.echoes_data() || self.terminal.echo,
+            idle,
+            bytes: Vec::new(),
             last_byte: now,
         });
         if end == End::Count(0) {
@@ -55,48 +98,55 @@ impl Module {
     }
 
     pub(super) fn receive_data(&mut self, byte: u8, now: Instant) {
-        let limit = self.dialect.payload;
         let Some(data) = &mut self.data else { return };
         data.last_byte = now;
         match (data.end, byte) {
-            (End::CtrlZ, CTRL_Z) => self.complete_data(now),
-            (End::CtrlZ, ESC) => {
+            (End::CtrlZ(_), CTRL_Z) => return self.complete_data(now),
+            (End::CtrlZ(_), ESC) => {
                 self.data = None;
-                self.terminal.ok();
+                return self.terminal.ok();
             }
-            (End::CtrlZ, _) => {
-                if data.payload.len() < limit {
-                    data.payload.push(byte);
-                }
-                self.terminal.echo(byte);
-            }
-            (End::Count(count), _) => {
-                data.payload.push(byte);
-                let complete = data.payload.len() >= count;
-                self.terminal.echo(byte);
-                if complete {
-                    self.complete_data(now);
-                }
-            }
+            (End::CtrlZ(most), _) if data.bytes.len() >= most => {}
+            _ => data.bytes.push(byte),
+        }
+        let complete = matches!(data.end, End::Count(count) if data.bytes.len() >= count);
+        if data.echo {
+            self.terminal.print(&[byte]);
+        }
+        if complete {
+            self.complete_data(now);
         }
     }
 
-    /// BC660K-GL note 3.3.8, note 5. A sibling of the module prints `Timeout` and `OK` then.
     pub(super) fn expire_data(&mut self, now: Instant) {
-        let due = self.data.as_ref().and_then(|data| data.due(self.dialect));
-        if due.is_some_and(|due| due <= now) {
-            self.data = None;
-            self.terminal.information(&["Timeout"]);
-            self.terminal.ok();
+        let Some(data) = self.data.take_if(|data| data.due().is_some_and(|due| due <= now)) else {
+            return;
+        };
+        if let Some(Idle::Fail(_)) = data.idle {
+            return self.terminal.refuse(Refusal::Error);
         }
+        self.terminal.information(&["Timeout"]);
+        self.terminal.ok();
     }
 
     fn complete_data(&mut self, now: Instant) {
         let Some(data) = self.data.take() else { return };
-        match self.publish(&data.publication, data.payload, now) {
+        match self.use_data(data, now) {
             Ok(Next::LateOk) => {}
             Ok(_) => self.terminal.ok(),
             Err(refusal) => self.terminal.refuse(refusal),
+        }
+    }
+
+    fn use_data(&mut self, data: Data, now: Instant) -> Result<Next, Refusal> {
+        let payload = if data.hex {
+            hex::decode(&data.bytes).ok_or(self.wrong_parameter())?
+        } else {
+            data.bytes
+        };
+        match data.purpose {
+            Purpose::Publish(publication) => self.publish(&publication, payload, now),
+            Purpose::Will(client, checked) => self.set(&checked, client, payload),
         }
     }
 }

@@ -1,6 +1,9 @@
 //! The commands beside those of MQTT that a host needs to find and set up a module (V.250, 3GPP TS 27.007).
 
-use modemqtt_at::dialect::Refusal;
+use std::collections::BTreeMap;
+use std::fmt;
+
+use modemqtt_at::dialect::{Reboot, Refusal};
 
 use super::{Module, Next};
 use crate::command_line::{Cursor, Suffix, Value};
@@ -8,15 +11,11 @@ use crate::command_line::{Cursor, Suffix, Value};
 /// The example of the standard's commentaries, with its right check digit.
 const IMEI: &str = "490154203237518";
 
-/// Commands that report the registration (3GPP TS 27.007 sections 7.2, 10.1.20 and 10.1.22). Which of them a module has depends on
-/// its radio; no row says so yet, so every one is there.
-const REGISTRATION: [&str; 3] = ["CREG", "CGREG", "CEREG"];
-
 /// Their settings.
 #[derive(Debug, Default)]
 pub(super) struct General {
-    /// `<n>` of each of [`REGISTRATION`]: 0 silent, 1 with unsolicited lines, 2 with more fields, which are optional.
-    reporting: [u8; REGISTRATION.len()],
+    /// `<n>` of each command that reports the registration: 0 silent, 1 with unsolicited lines, 2 with more fields, which are optional.
+    reporting: BTreeMap<&'static str, u8>,
 }
 
 impl Module {
@@ -27,10 +26,7 @@ impl Module {
             (false, b'Q', 0 | 1) => self.terminal.quiet = number == 1,
             (false, b'I', 0) => self.terminal.information(self.model.identification),
             (false, b'Z', 0) | (true, b'F', 0) => {
-                self.terminal.echo = true;
-                self.terminal.verbose = true;
-                self.terminal.quiet = false;
-                self.terminal.cmee = 1;
+                self.terminal.reset();
                 self.general = General::default();
             }
             _ => return Err(Refusal::Error),
@@ -40,38 +36,45 @@ impl Module {
 
     pub(super) fn general(&mut self, name: &[u8], suffix: Suffix, cursor: &mut Cursor<'_>) -> Result<Next, Refusal> {
         let name = String::from_utf8_lossy(name).to_ascii_uppercase();
+        if let Some(reboot) = self.reboot(&name, suffix, cursor) {
+            return Ok(Next::Restart(reboot));
+        }
         let answer = match (name.as_str(), suffix) {
             ("CGMI" | "GMI" | "CGMM" | "GMM" | "CGMR" | "GMR" | "CGSN" | "GSN" | "CSQ", Suffix::None) => {
                 Some(self.identify(&name))
             }
             ("CGMI" | "GMI" | "CGMM" | "GMM" | "CGMR" | "GMR" | "GSN" | "CPIN", Suffix::Test) => None,
-            ("CGSN", Suffix::Test) => Some("+CGSN: (1)".into()),
+            ("CGSN", Suffix::Test) => Some(self.line(&name, "(1)")),
             ("CGSN", Suffix::Set) => {
                 self.one_of(cursor, &[&[1]])?;
-                Some(format!("+CGSN: {IMEI}"))
+                Some(self.line(&name, IMEI))
             }
-            ("CSQ", Suffix::Test) => Some("+CSQ: (0-31,99),(0-7,99)".into()),
-            ("CMEE", Suffix::Read) => Some(format!("+CMEE: {}", self.terminal.cmee)),
-            ("CMEE", Suffix::Test) => Some("+CMEE: (0-2)".into()),
+            ("CSQ", Suffix::Test) => Some(self.line(&name, "(0-31,99),(0-7,99)")),
+            ("CMEE", Suffix::Read) => Some(self.line(&name, self.terminal.cmee)),
+            ("CMEE", Suffix::Test) => {
+                let levels: Vec<_> = self.dialect.error_levels.iter().map(u8::to_string).collect();
+                Some(self.line(&name, format_args!("({})", levels.join(","))))
+            }
             ("CMEE", Suffix::Set) => {
-                let given = self.one_of(cursor, &[&[0], &[1], &[2]])?;
+                let levels: Vec<&[u8]> = self.dialect.error_levels.chunks(1).collect();
+                let given = self.one_of(cursor, &levels)?;
                 self.terminal.cmee = given.first().copied().unwrap_or_default();
                 None
             }
-            ("CGATT", Suffix::Read) => Some(format!("+CGATT: {}", u8::from(self.network))),
+            ("CGATT", Suffix::Read) => Some(self.line(&name, u8::from(self.network))),
+            // With the blank in every family.
             ("CPIN", Suffix::Read) => Some("+CPIN: READY".into()),
-            ("CFUN", Suffix::Read) => Some("+CFUN: 1".into()),
-            ("CFUN", Suffix::Test) => Some("+CFUN: (1),(0,1)".into()),
+            ("CFUN", Suffix::Read) => Some(self.line(&name, 1)),
+            ("CFUN", Suffix::Test) => Some(self.line(&name, "(1),(0,1)")),
             ("CFUN", Suffix::Set) => {
-                if self.one_of(cursor, &[&[1], &[1, 0], &[1, 1]])? == [1, 1] {
-                    return Ok(Next::Restart);
-                }
+                self.one_of(cursor, &[&[1], &[1, 0]])?;
                 None
             }
-            _ => match REGISTRATION.iter().position(|registration| *registration == name) {
-                Some(position) => self.registration(position, suffix, cursor)?,
-                None => return Err(Refusal::Error),
-            },
+            _ => {
+                let mut known = self.dialect.registration.iter().copied();
+                let known = known.find(|known| *known == name).ok_or(Refusal::Error)?;
+                self.registration(known, suffix, cursor)?
+            }
         };
         if let Some(line) = answer {
             self.terminal.information(&[line]);
@@ -81,11 +84,32 @@ impl Module {
 
     /// Tells of a change of the registration, where that was asked for.
     pub(super) fn report_registration(&mut self) {
-        for (name, reporting) in REGISTRATION.iter().zip(self.general.reporting) {
-            if reporting > 0 {
-                self.terminal.urc(&format!("+{name}: {}", self.registered()));
+        for name in self.dialect.registration {
+            if self.reporting(name) > 0 {
+                let line = self.line(name, self.registered());
+                self.terminal.urc(&line);
             }
         }
+    }
+
+    /// An answer in the format of the family.
+    fn line(&self, name: &str, values: impl fmt::Display) -> String {
+        let blank = if self.dialect.blank_after_colon { " " } else { "" };
+        format!("+{name}:{blank}{values}")
+    }
+
+    /// The restart that a command asks for, if it does.
+    fn reboot(&self, name: &str, suffix: Suffix, cursor: &Cursor<'_>) -> Option<&'static Reboot> {
+        let values = match suffix {
+            Suffix::None => Vec::new(),
+            Suffix::Set => cursor.clone().parameters(|_| None).ok()?,
+            Suffix::Read | Suffix::Test => return None,
+        };
+        let wanted = |reboot: &&Reboot| {
+            let expected = reboot.values.iter().copied().map(Value::Integer);
+            reboot.name == name && expected.eq(values.iter().cloned())
+        };
+        self.dialect.reboots.iter().find(wanted)
     }
 
     fn identify(&self, name: &str) -> String {
@@ -93,31 +117,35 @@ impl Module {
             "CGMI" | "GMI" => self.model.identification.first().copied().unwrap_or_default().into(),
             "CGMM" | "GMM" => self.model.model_line.into(),
             "CGMR" | "GMR" => self.model.identification.last().copied().unwrap_or_default().into(),
-            "CSQ" => format!("+CSQ: {},{}", self.signal.rssi, self.signal.ber),
+            "CSQ" => self.line(name, format_args!("{},{}", self.signal.rssi, self.signal.ber)),
             _ => IMEI.into(),
         }
     }
 
     fn registration(
         &mut self,
-        position: usize,
+        name: &'static str,
         suffix: Suffix,
         cursor: &mut Cursor<'_>,
     ) -> Result<Option<String>, Refusal> {
-        let name = REGISTRATION[position];
         match suffix {
             Suffix::Read => {
-                let reporting = self.general.reporting[position];
-                Ok(Some(format!("+{name}: {reporting},{}", self.registered())))
+                let values = format!("{},{}", self.reporting(name), self.registered());
+                Ok(Some(self.line(name, values)))
             }
-            Suffix::Test => Ok(Some(format!("+{name}: (0-2)"))),
+            Suffix::Test => Ok(Some(self.line(name, "(0-2)"))),
             Suffix::Set => {
                 let given = self.one_of(cursor, &[&[0], &[1], &[2]])?;
-                self.general.reporting[position] = given.first().copied().unwrap_or_default();
+                let reporting = given.first().copied().unwrap_or_default();
+                self.general.reporting.insert(name, reporting);
                 Ok(None)
             }
             Suffix::None => Err(Refusal::Error),
         }
+    }
+
+    fn reporting(&self, name: &str) -> u8 {
+        self.general.reporting.get(name).copied().unwrap_or_default()
     }
 
     /// `<stat>`: 1 registered at home, 2 searching.
@@ -127,7 +155,7 @@ impl Module {
 
     /// The parameters, where they are one of these lists.
     fn one_of(&self, cursor: &mut Cursor<'_>, allowed: &[&[u8]]) -> Result<Vec<u8>, Refusal> {
-        let values = cursor.parameters(None).map_err(|_| self.wrong_parameter())?;
+        let values = cursor.parameters(|_| None).map_err(|_| self.wrong_parameter())?;
         let given: Option<Vec<u8>> = values.iter().map(small).collect();
         given
             .filter(|given| allowed.contains(&given.as_slice()))

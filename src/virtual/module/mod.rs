@@ -1,30 +1,36 @@
 //! The module itself, from the antenna to the serial line, without either: bytes in, bytes and actions out, the clock an argument.
 //!
 //! `terminal` prints, `settings` are those of `QMTCFG`, `clients` keep the connections, `operations` carry out the commands of the
-//! dialect's rows and `general` the others, `data_phase` takes payloads. Nothing asks which dialect it is: every difference is a field
+//! dialect's rows and `general` the others, `data_phase` takes payloads (`hex`: as digits), `messages` go to the host, and `token` is
+//! that of Tencent Cloud. Nothing asks which dialect it is: every difference is a field
 //! of the dialect or of a row.
 
 mod clients;
 mod data_phase;
 mod general;
+mod hex;
+mod messages;
 mod operations;
 mod settings;
 mod terminal;
+mod token;
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use modemqtt_at::ascii::LF;
 use modemqtt_at::codes::StatCode;
-use modemqtt_at::dialect::{Dialect, Model, Refusal};
+use modemqtt_at::dialect::{Dialect, Model, Reboot, Refusal};
 use modemqtt_at::{ClientIndex, Command, Form};
 
-use crate::command_line::{Cursor, Entered, Head, LineReader, Suffix, check, payload_position};
+use crate::command_line::{Cursor, Entered, Head, LineReader, Refused, Suffix, Value, check, payload_position};
 use crate::fault::{Fault, Faults};
 use clients::{Client, Link};
 use data_phase::Data;
 use general::General;
+pub use terminal::Print;
 use terminal::Terminal;
+use token::Token;
 
 /// Names one connection to a broker; never used twice, so that news of a former one is recognised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -99,13 +105,15 @@ pub struct Module {
     data: Option<Data>,
     clients: Vec<Client>,
     general: General,
+    token: Option<Token>,
     network: bool,
     signal: Signal,
     faults: Faults,
-    /// The publish whose `OK` waits for its result.
-    late_ok: Option<(ClientIndex, u16)>,
+    /// The publishes whose `OK` waits for their result.
+    late_oks: Vec<(ClientIndex, u16)>,
     actions: VecDeque<Action>,
     connections: u64,
+    lost_messages: u64,
 }
 
 /// How a line goes on after one of its commands.
@@ -118,7 +126,7 @@ enum Next {
     /// Not at all: `OK` will come later.
     LateOk,
     /// With a restart.
-    Restart,
+    Restart(&'static Reboot),
 }
 
 impl Module {
@@ -127,17 +135,19 @@ impl Module {
         Self {
             dialect,
             model,
-            terminal: Terminal::default(),
+            terminal: Terminal::new(dialect),
             reader: LineReader::new(dialect.command_line),
             data: None,
             clients: (0..=dialect.last_client).map(|_| Client::new(dialect)).collect(),
             general: General::default(),
+            token: None,
             network: true,
             signal: Signal { rssi: 20, ber: 0 },
             faults: Faults::default(),
-            late_ok: None,
+            late_oks: Vec::new(),
             actions: VecDeque::new(),
             connections: 0,
+            lost_messages: 0,
         }
     }
 
@@ -170,7 +180,7 @@ impl Module {
 
     /// When [`Module::tick`] is due; `None` while nothing waits for time to pass.
     pub fn next_timeout(&self) -> Option<Instant> {
-        let data = self.data.as_ref().and_then(|data| data.due(self.dialect));
+        let data = self.data.as_ref().and_then(Data::due);
         data.into_iter()
             .chain(self.clients.iter().filter_map(Client::next_timeout))
             .min()
@@ -181,9 +191,19 @@ impl Module {
         self.terminal.take_output()
     }
 
+    /// The same piece by piece, for who has to leave some out.
+    pub fn next_print(&mut self) -> Option<Print> {
+        self.terminal.next_print()
+    }
+
     /// What is to be done next beyond the antenna.
     pub fn next_action(&mut self) -> Option<Action> {
         self.actions.pop_front()
+    }
+
+    /// How many messages from brokers have been lost, because neither the buffer nor the serial line had room for them.
+    pub const fn lost_messages(&self) -> u64 {
+        self.lost_messages
     }
 
     /// Starts again: connections, settings and the echo state are gone, and the boot text is printed.
@@ -193,17 +213,17 @@ impl Module {
                 self.actions.push_back(Action::Close { connection });
             }
         }
-        let fresh = Self {
+        let mut fresh = Self {
             network: self.network,
             signal: self.signal,
             faults: std::mem::take(&mut self.faults),
             actions: std::mem::take(&mut self.actions),
             connections: self.connections,
+            lost_messages: self.lost_messages,
             ..Self::new(self.dialect, self.model)
         };
-        let printed = self.terminal.take_output();
+        fresh.terminal.inherit(&mut self.terminal);
         *self = fresh;
-        self.terminal.print(&printed);
         for line in self.dialect.boot {
             self.terminal.information(&[line]);
         }
@@ -262,8 +282,11 @@ impl Module {
             match self.execute_next(&mut cursor, now) {
                 Ok(Some(Next::Command)) => {}
                 Ok(Some(Next::Data | Next::LateOk)) => return,
-                Ok(Some(Next::Restart)) => {
-                    self.terminal.ok();
+                Ok(Some(Next::Restart(reboot))) => {
+                    match reboot.answer {
+                        Some(answer) => self.terminal.information(&[answer]),
+                        None => self.terminal.ok(),
+                    }
                     return self.restart();
                 }
                 Ok(None) => return self.terminal.ok(),
@@ -299,18 +322,29 @@ impl Module {
             Suffix::Read => (Form::Read, Vec::new()),
             Suffix::Test => (Form::Test, Vec::new()),
             Suffix::Set => {
-                let payload_at = payload_position(self.dialect, command);
+                let place = payload_position(self.dialect, command);
+                let length = |given: &[Value]| self.inline_length(given).filter(|_| place == Some(given.len()));
                 (
                     Form::Set,
-                    cursor.parameters(payload_at).map_err(|_| self.wrong_parameter())?,
+                    cursor.parameters(length).map_err(|_| self.wrong_parameter())?,
                 )
             }
         };
         match check(self.dialect, command, form, values) {
             Ok(checked) => self.carry_out(&checked, now),
-            Err(crate::command_line::Refused::Unknown) => Err(Refusal::Error),
-            Err(crate::command_line::Refused::Parameter) => Err(self.wrong_parameter()),
+            Err(Refused::Unknown) => Err(Refusal::Error),
+            Err(Refused::Parameter) => Err(self.wrong_parameter()),
         }
+    }
+
+    /// How many characters a payload in the command line has, by the client and the length before it.
+    fn inline_length(&self, given: &[Value]) -> Option<i64> {
+        let (Some(Value::Integer(index)), Some(Value::Integer(length))) = (given.first(), given.last()) else {
+            return None;
+        };
+        let client = usize::try_from(*index).ok().and_then(|index| self.clients.get(index));
+        let digits = client.is_some_and(|client| client.settings.sends_hex());
+        Some(if digits { length.saturating_mul(2) } else { *length })
     }
 
     const fn wrong_parameter(&self) -> Refusal {

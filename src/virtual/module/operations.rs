@@ -7,8 +7,9 @@ use modemqtt_at::dialect::{DataPhase, Gate, Refusal, Row, Wait};
 use modemqtt_at::{ClientIndex, Command, Form, Operation};
 
 use super::clients::{Link, Server};
-use super::data_phase::End;
-use super::{Action, ConnectionId, Module, Next};
+use super::data_phase::{End, Purpose};
+use super::settings;
+use super::{Action, ConnectionId, Module, Next, hex};
 use crate::broker::bridge::{BridgeError, Credentials, Outgoing, Patience, Phase, Session};
 use crate::broker::wire::{QoS, TopicFilter, TopicName};
 use crate::command_line::Checked;
@@ -20,7 +21,7 @@ const SUBSCRIPTIONS: usize = 16;
 /// A publish that has been accepted and lacks its payload.
 #[derive(Clone, Debug)]
 pub(super) struct Publication {
-    client: ClientIndex,
+    pub(super) client: ClientIndex,
     id: u16,
     qos: QoS,
     retain: bool,
@@ -40,16 +41,21 @@ impl Module {
 
     fn read(&mut self, checked: &Checked) {
         let lines: Vec<String> = match (checked.row.command, checked.row.setting) {
-            (_, Some(key)) => vec![self.client(ClientIndex(checked.number(0))).settings.read(key)],
+            (_, Some(key)) => {
+                let line = self.client(ClientIndex(checked.number(0))).settings.read(key);
+                line.into_iter().collect()
+            }
             (Command::Open, None) => self.indices().filter_map(|index| self.open_line(index)).collect(),
             (Command::Connect, None) => self.indices().filter_map(|index| self.state_line(index)).collect(),
+            (Command::Receive, None) => self.store_lines(),
+            (Command::Token, None) => self.token_line().into_iter().collect(),
             _ => Vec::new(),
         };
         self.inform(&lines);
     }
 
     /// Each line is a response of its own (BC660K-GL note 3.1.2).
-    fn inform(&mut self, lines: &[impl AsRef<str>]) {
+    fn inform(&mut self, lines: &[impl AsRef<[u8]>]) {
         for line in lines {
             self.terminal.information(&[line]);
         }
@@ -73,13 +79,14 @@ impl Module {
     }
 
     fn act(&mut self, checked: &Checked, now: Instant) -> Result<Next, Refusal> {
+        // What begins with something else has no gate either.
         let index = ClientIndex(checked.number(0));
-        if checked.row.command == Command::Publish {
-            return self.start_publish(checked, index, now);
-        }
-        self.pass(checked.row, index)?;
         match checked.row.command {
-            Command::Configure => self.configure(checked, index)?,
+            Command::Publish | Command::PublishExact => return self.start_publish(checked, index, now),
+            Command::Configure => return self.configure(checked, index, now),
+            _ => self.pass(checked.row, index)?,
+        }
+        match checked.row.command {
             Command::Open => self.open(checked, index, now)?,
             Command::Close => {
                 self.close(index);
@@ -90,7 +97,9 @@ impl Module {
             Command::Disconnect => self.disconnect(index, now)?,
             Command::Subscribe => self.subscribe(checked, index, now)?,
             Command::Unsubscribe => self.unsubscribe(checked, index, now)?,
-            Command::Publish => {}
+            Command::Receive => self.read_messages(checked, index),
+            Command::Token => self.request_token(checked),
+            Command::Configure | Command::Publish | Command::PublishExact => {}
         }
         Ok(Next::Command)
     }
@@ -101,10 +110,9 @@ impl Module {
         let passes = match row.gate {
             Gate::Always => true,
             Gate::BeforeOpen => matches!(client.link, Link::Closed),
+            Gate::NotConnected => !self.is_connected(index),
             Gate::Opened => client.session().is_some(),
-            Gate::Connected => client
-                .session()
-                .is_some_and(|session| session.phase() == Phase::Connected),
+            Gate::Connected => self.is_connected(index),
         };
         if passes {
             Ok(())
@@ -113,11 +121,31 @@ impl Module {
         }
     }
 
-    fn configure(&mut self, checked: &Checked, index: ClientIndex) -> Result<(), Refusal> {
-        match checked.row.setting {
-            Some(key) if self.client_mut(index).settings.set(key, checked) => Ok(()),
-            _ => Err(self.wrong_parameter()),
+    pub(super) fn is_connected(&self, index: ClientIndex) -> bool {
+        let session = self.client(index).session();
+        session.is_some_and(|session| session.phase() == Phase::Connected)
+    }
+
+    fn configure(&mut self, checked: &Checked, index: ClientIndex, now: Instant) -> Result<Next, Refusal> {
+        if !settings::agrees(checked) {
+            return Err(self.wrong_parameter());
         }
+        self.pass(checked.row, index)?;
+        // Without a flag there is nothing to ask for.
+        if checked.row.data.is_some() && checked.integer(1) == 1 {
+            let purpose = Purpose::Will(index, checked.clone());
+            return Ok(self.begin_data(purpose, End::Count(checked.number(5)), now));
+        }
+        self.set(checked, index, Vec::new())
+    }
+
+    /// Takes a setting. The client may have been connected during a data phase.
+    pub(super) fn set(&mut self, checked: &Checked, index: ClientIndex, payload: Vec<u8>) -> Result<Next, Refusal> {
+        self.pass(checked.row, index)?;
+        if let Some(key) = checked.row.setting {
+            self.client_mut(index).settings.set(key, checked, payload);
+        }
+        Ok(Next::Command)
     }
 
     fn open(&mut self, checked: &Checked, index: ClientIndex, now: Instant) -> Result<(), Refusal> {
@@ -130,6 +158,11 @@ impl Module {
         }
         if !self.network {
             self.open_result(index, OpenResult::PDP_FAILED);
+            return Ok(());
+        }
+        if self.client(index).settings.tls() {
+            // There is no TLS yet.
+            self.open_result(index, OpenResult::FAILED);
             return Ok(());
         }
         let within = match checked.row.wait {
@@ -160,17 +193,26 @@ impl Module {
         let patience = self.patience(index);
         let wrong_state = self.dialect.refusals.state;
         let wrong_parameter = self.wrong_parameter();
+        let token = self.token.clone();
         let client = self.client_mut(index);
         // Programs send `"id","",""` for a client without credentials; a password needs a user name (MQTT 3.1.1 section 3.1.2.9).
-        let [username, password] = [2, 3].map(|position| checked.text(position));
+        let [username, password] = match [2, 3].map(|position| checked.text(position).to_string()) {
+            // A device that has credentials for a cloud need not give them again (BC35-G&BC28 note 3.2.1, note 3).
+            [username, password] if username.is_empty() && password.is_empty() => {
+                let token = token.map(|token| (token.client_id, token.password));
+                client.settings.device().or(token).unwrap_or_default().into()
+            }
+            given => given,
+        };
         let anonymous = username.is_empty() && password.is_empty();
         let credentials = Credentials {
             version: client.settings.version(),
             client_id: checked.text(1).to_string(),
-            username: (!anonymous).then(|| username.to_string()),
-            password: (!password.is_empty()).then(|| password.to_string()),
+            username: (!anonymous).then_some(username),
+            password: (!password.is_empty()).then_some(password),
             clean_session: client.settings.clean_session(),
             keep_alive: client.settings.keep_alive(),
+            ping_timeout: client.settings.ping_timeout(),
             will: client.settings.will(),
         };
         match client.session_mut() {
@@ -191,6 +233,9 @@ impl Module {
             .urc(&format!("+QMTDISC: {index},{}", CloseResult::CLOSED.0));
         if self.dialect.disconnect_closes {
             self.close(index);
+        } else {
+            let patience = self.client(index).settings.patience();
+            self.client_mut(index).leave_by(now + patience.timeout);
         }
         Ok(())
     }
@@ -222,13 +267,28 @@ impl Module {
 
     fn start_publish(&mut self, checked: &Checked, client: ClientIndex, now: Instant) -> Result<Next, Refusal> {
         let publication = publication(checked, client).ok_or(self.wrong_parameter())?;
+        let settings = &self.client(client).settings;
+        let (hex, most) = (settings.sends_hex(), settings.payload());
+        let length: usize = checked.number(5);
+        if length > most {
+            return Err(self.wrong_parameter());
+        }
+        let payload = match checked.row.data {
+            Some(DataPhase::Quoted) => Some(checked.text(5).as_bytes()),
+            _ => checked.payload(),
+        };
+        let inline = match payload {
+            Some(digits) if hex => Some(hex::decode(digits).ok_or(self.wrong_parameter())?),
+            payload => payload.map(<[u8]>::to_vec),
+        };
         self.pass(checked.row, client)?;
         self.find_room(client, &[Operation::Publish], self.dialect.window)?;
-        match (checked.row.data, checked.payload()) {
-            (Some(DataPhase::Inline), Some(payload)) => self.publish(&publication, payload.to_vec(), now),
-            (Some(DataPhase::Counted), _) => Ok(self.begin_data(publication, End::Count(checked.number(5)), now)),
-            _ => Ok(self.begin_data(publication, End::CtrlZ, now)),
-        }
+        let end = match (checked.row.data, inline) {
+            (_, Some(payload)) => return self.publish(&publication, payload, now),
+            (Some(DataPhase::Counted), _) => End::Count(length),
+            _ => End::CtrlZ(most),
+        };
+        Ok(self.begin_data(Purpose::Publish(publication), end, now))
     }
 
     /// Sends a publish whose payload is complete. The connection may have gone during the data phase.
@@ -246,18 +306,17 @@ impl Module {
             retain: publication.retain,
         };
         let patience = self.patience(client);
-        if self.faults.has(Fault::PublishResultBeforeOk) {
-            self.late_ok = Some((client, id));
+        let late = self.faults.has(Fault::PublishResultBeforeOk);
+        if late {
+            self.late_oks.push((client, id));
         }
-        if let Err(refusal) = self.with_session(client, |session| session.publish(id, message, patience, now)) {
-            self.late_ok = None;
-            return Err(refusal);
+        let outcome = self.with_session(client, |session| session.publish(id, message, patience, now));
+        if late && outcome.is_err() {
+            // The last is this one: without a packet nothing was reported.
+            self.late_oks.pop();
         }
-        Ok(if self.faults.has(Fault::PublishResultBeforeOk) {
-            Next::LateOk
-        } else {
-            Next::Command
-        })
+        outcome?;
+        Ok(if late { Next::LateOk } else { Next::Command })
     }
 
     /// Has the session do something; a packet that cannot be made is the fault of a parameter.

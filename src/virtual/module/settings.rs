@@ -1,10 +1,12 @@
 //! The settings of one client: what `QMTCFG` sets and reads. None survives a restart.
+//!
+//! Each key reads back what was set by it. Where two keys are about the same thing, the one that was set last rules.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use modemqtt_at::dialect::{Dialect, ReadBack, Row};
+use modemqtt_at::dialect::{Dialect, Flag, ReadBack, ReceiveLength, Row};
 use modemqtt_at::{Form, SettingKey, Version};
 
 use crate::broker::bridge::Patience;
@@ -16,6 +18,12 @@ use crate::command_line::{Argument, Checked};
 pub(super) struct Settings {
     dialect: &'static Dialect,
     values: BTreeMap<SettingKey, Vec<Argument>>,
+    /// Which of `will` and `willex` was set last.
+    will: SettingKey,
+    /// What `willex` was given behind its prompt.
+    will_message: Vec<u8>,
+    /// Which of `dataformat` and `send/mode` was set last.
+    sending: SettingKey,
 }
 
 impl Settings {
@@ -29,15 +37,18 @@ impl Settings {
                 ))
             })
             .collect();
-        Self { dialect, values }
+        Self {
+            dialect,
+            values,
+            will: SettingKey::Will,
+            will_message: Vec::new(),
+            sending: SettingKey::DataFormat,
+        }
     }
 
-    /// Takes the values of a set command; `false` where they contradict one another.
-    pub(super) fn set(&mut self, key: SettingKey, checked: &Checked) -> bool {
+    /// Takes the values of a set command, which [`agrees`] has let pass, and the payload where the row has a data phase.
+    pub(super) fn set(&mut self, key: SettingKey, checked: &Checked, payload: Vec<u8>) {
         let given = checked.arguments.get(1..).unwrap_or_default();
-        if key == SettingKey::Will && !is_will(given) {
-            return false;
-        }
         let current = self.values.entry(key).or_default();
         if is_partial(checked.row, given) {
             // What is not given keeps its value (BC660K-GL note 3.1.1).
@@ -45,16 +56,32 @@ impl Settings {
         } else {
             *current = given.to_vec();
         }
-        true
+        if current.first() == Some(&Argument::Integer(1)) {
+            // Of what is left out only one value works, which is its default too (BC660K-GL note 3.3.1, `ssl`).
+            let missing = checked.row.only.iter().filter(|(position, _)| *position > given.len());
+            current.extend(missing.map(|(_, value)| Argument::Integer(*value)));
+        }
+        match key {
+            SettingKey::Will | SettingKey::WillExact => {
+                self.will = key;
+                self.will_message = payload;
+            }
+            SettingKey::DataFormat | SettingKey::SendMode => self.sending = key,
+            _ => {}
+        }
     }
 
-    /// The line that answers a read command.
-    pub(super) fn read(&self, key: SettingKey) -> String {
+    /// The line that answers a read command; `None` where there is no value yet.
+    pub(super) fn read(&self, key: SettingKey) -> Option<String> {
+        let values = self.of(key);
+        if values.is_empty() {
+            return None;
+        }
         let mut line = String::from("+QMTCFG: ");
         if self.dialect.read_back == ReadBack::KeyThenValues {
             let _ = write!(line, "\"{}\",", key.name());
         }
-        for (position, value) in self.of(key).iter().enumerate() {
+        for (position, value) in values.iter().enumerate() {
             let separator = if position == 0 { "" } else { "," };
             let _ = match value {
                 Argument::Integer(number) => write!(line, "{separator}{number}"),
@@ -62,7 +89,7 @@ impl Settings {
                 Argument::Payload(_) => Ok(()),
             };
         }
-        line
+        Some(line)
     }
 
     pub(super) fn patience(&self) -> Patience {
@@ -73,15 +100,23 @@ impl Settings {
     }
 
     pub(super) fn timeout_notice(&self) -> bool {
-        self.number::<u8>(SettingKey::Timeout, 2) == 1
+        self.flag(SettingKey::Timeout, 2)
     }
 
     pub(super) fn clean_session(&self) -> bool {
-        self.number::<u8>(SettingKey::Session, 0) == 1
+        self.flag(SettingKey::Session, 0)
     }
 
     pub(super) fn keep_alive(&self) -> u16 {
         self.number(SettingKey::KeepAlive, 0)
+    }
+
+    /// How long a PINGREQ may stay unanswered: `qmtping`, or as long as any packet.
+    pub(super) fn ping_timeout(&self) -> Duration {
+        match self.number(SettingKey::PingInterval, 0) {
+            0 => self.patience().timeout,
+            seconds => Duration::from_secs(seconds),
+        }
     }
 
     pub(super) fn version(&self) -> Version {
@@ -90,8 +125,47 @@ impl Settings {
         found.map_or(self.dialect.default_version, |(version, _)| *version)
     }
 
-    pub(super) fn shows(&self, key: SettingKey) -> bool {
-        self.number::<u8>(key, 0) == 1
+    pub(super) fn tls(&self) -> bool {
+        self.flag(SettingKey::Tls, 0)
+    }
+
+    /// Whether `+QMTRECV` carries the length of the payload.
+    pub(super) fn shows_length(&self) -> bool {
+        match self.dialect.receive.length {
+            ReceiveLength::Never => false,
+            ReceiveLength::Switchable { key, value } => self.flag(key, value),
+        }
+    }
+
+    /// Whether received messages go into the buffer, and how many of them it holds.
+    pub(super) fn slots(&self) -> Option<usize> {
+        let buffer = self.dialect.buffer.filter(|buffer| self.flag(buffer.key, 0))?;
+        Some(buffer.slots)
+    }
+
+    pub(super) fn sends_hex(&self) -> bool {
+        self.flag(self.sending, 0)
+    }
+
+    pub(super) fn receives_hex(&self) -> bool {
+        self.flag(SettingKey::DataFormat, 1)
+    }
+
+    /// The most bytes that one publish carries.
+    pub(super) fn payload(&self) -> usize {
+        let hex = self.dialect.hex_payload.filter(|_| self.sends_hex());
+        hex.unwrap_or(self.dialect.payload)
+    }
+
+    /// Whether the data phase is echoed whatever `ATE` says.
+    pub(super) fn echoes_data(&self) -> bool {
+        self.flag(SettingKey::EchoData, 0) || self.flag(SettingKey::ViewMode, 0)
+    }
+
+    /// How long the data phase of a publish may be idle.
+    pub(super) fn edit_timeout(&self) -> Option<Duration> {
+        let enabled = self.flag(SettingKey::EditTimeout, 0);
+        enabled.then(|| Duration::from_secs(self.number(SettingKey::EditTimeout, 1)))
     }
 
     pub(super) fn will(&self) -> Option<LastWill> {
@@ -100,20 +174,40 @@ impl Settings {
             Argument::Integer(qos),
             Argument::Integer(retain),
             Argument::Text(topic),
-            Argument::Text(message),
-        ] = self.of(SettingKey::Will)
+            message,
+        ] = self.of(self.will)
         else {
             return None;
         };
+        let message = match message {
+            Argument::Text(message) => message.clone().into_bytes(),
+            _ => self.will_message.clone(),
+        };
         let qos = QoS::from_u8(u8::try_from(*qos).ok()?).ok()?;
         let topic = TopicName::try_from(topic.as_str()).ok()?;
-        let mut will = LastWill::new(qos, topic, message.clone().into_bytes().into());
+        let mut will = LastWill::new(qos, topic, message.into());
         will.retain = *retain == 1;
         Some(will)
     }
 
+    /// User name and password out of the device's credentials for a cloud. A stand-in: the clouds ask for signatures, which a module
+    /// computes and a broker of ours could not check.
+    pub(super) fn device(&self) -> Option<(String, String)> {
+        match (self.of(SettingKey::Alibaba), self.of(SettingKey::OneNet)) {
+            ([Argument::Text(product), Argument::Text(device), Argument::Text(secret)], _) => {
+                Some((format!("{device}&{product}"), secret.clone()))
+            }
+            (_, [Argument::Text(product), Argument::Text(key)]) => Some((product.clone(), key.clone())),
+            _ => None,
+        }
+    }
+
     fn of(&self, key: SettingKey) -> &[Argument] {
         self.values.get(&key).map_or(&[], Vec::as_slice)
+    }
+
+    fn flag(&self, key: SettingKey, position: usize) -> bool {
+        self.number::<u8>(key, position) == 1
     }
 
     fn number<T: TryFrom<i64> + Default>(&self, key: SettingKey, position: usize) -> T {
@@ -124,16 +218,27 @@ impl Settings {
     }
 }
 
+/// Whether the values of a set command agree with one another, and whether each of them works.
+pub(super) fn agrees(checked: &Checked) -> bool {
+    let row = checked.row;
+    let given = checked.arguments.len();
+    let all = row.parameters.len();
+    let complete = match (row.flag, checked.integer(1)) {
+        (Flag::Free, _) | (Flag::Complete, 0) => true,
+        (Flag::Complete | Flag::Whole, 1) => given == all,
+        (Flag::Whole, _) => given == 2,
+        (Flag::Complete, _) => false,
+    };
+    let works = |(position, value): &(usize, i64)| match checked.arguments.get(*position) {
+        Some(Argument::Integer(number)) => number == value,
+        _ => true,
+    };
+    let is_will = matches!(row.setting, Some(SettingKey::Will | SettingKey::WillExact));
+    let topic = !(is_will && TopicName::is_invalid(checked.text(4)));
+    complete && topic && row.only.iter().all(works)
+}
+
 /// Whether a set command leaves out values that it could have given.
 fn is_partial(row: &Row, given: &[Argument]) -> bool {
     row.defaults.len() + 1 == row.parameters.len() && given.len() < row.defaults.len()
-}
-
-/// With flag 1 everything must be given, with flag 0 nothing (M95 note 3.2.1, note 1; BC660K-GL note 3.3.1, note 1).
-fn is_will(given: &[Argument]) -> bool {
-    match given {
-        [Argument::Integer(flag)] => *flag == 0,
-        [Argument::Integer(flag), _, _, Argument::Text(topic), _] => *flag == 1 && !TopicName::is_invalid(topic),
-        _ => false,
-    }
 }

@@ -1,14 +1,16 @@
 //! The virtual module on a real port, with real brokers: a thin shell round [`Module`].
 //!
-//! `port` is a PTY or a TCP port, `network` the sockets of the brokers, `reactor` the thread that moves bytes between them and the
+//! `port` is a PTY, whose `hosts` are counted, or a TCP port, `network` the sockets of the brokers, `reactor` the thread that moves bytes between them and the
 //! module.
 
+mod hosts;
 mod network;
 mod port;
 mod reactor;
 
 use std::io::{self, PipeWriter, Write as _};
 use std::path::PathBuf;
+use std::process;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
@@ -79,11 +81,14 @@ pub enum VirtualError {
 
 /// A virtual module, with one thread, for as long as this value lives.
 ///
-/// Every call returns when the module's thread has done what it asks for. After [`VirtualModem::close`] calls do nothing.
+/// Every call returns when the module's thread has done what it asks for. After [`VirtualModem::close`] calls do nothing; nor do they in
+/// a forked child, where the thread does not exist.
 #[derive(Debug)]
 pub struct VirtualModem {
     model: &'static Model,
     port: String,
+    /// The process that started it. In a child of it nobody may touch the locks, for whoever held them when it was forked never lets go.
+    process: u32,
     running: Mutex<Option<Running>>,
 }
 
@@ -117,6 +122,7 @@ impl VirtualModem {
         Ok(Self {
             model,
             port: port.name().to_string(),
+            process: process::id(),
             running: Mutex::new(Some(
                 Running::start(module, port, &options).map_err(VirtualError::Start)?,
             )),
@@ -135,6 +141,9 @@ impl VirtualModem {
 
     /// Ends the module, its thread and its connections. Further calls do nothing.
     pub fn close(&self) {
+        if self.process != process::id() {
+            return;
+        }
         let running = self.running.lock().take();
         if let Some(Running { mailbox, thread }) = running {
             mailbox.send(Message::Close);
@@ -164,6 +173,9 @@ impl VirtualModem {
     }
 
     fn call(&self, job: impl FnOnce(&mut Module) + Send + 'static) {
+        if self.process != process::id() {
+            return;
+        }
         let Some(mailbox) = self.running.lock().as_ref().map(|running| running.mailbox.clone()) else {
             return;
         };
@@ -178,6 +190,8 @@ impl VirtualModem {
 impl Drop for VirtualModem {
     fn drop(&mut self) {
         self.close();
+        // `None` in the process of the thread; elsewhere the thread and its channel are nobody's to end.
+        std::mem::forget(self.running.get_mut().take());
     }
 }
 
@@ -213,4 +227,33 @@ fn known_models() -> String {
         .map(|(_, model)| model.name)
         .collect::<Vec<_>>()
         .join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::OpenOptions;
+    use std::io::Read as _;
+
+    use super::*;
+
+    #[test]
+    fn in_another_process_nothing_is_asked_of_a_thread_that_is_not_there() {
+        let mut modem = VirtualModem::start(Options {
+            model: "M95".into(),
+            ..Options::default()
+        })
+        .unwrap();
+        let mut host = OpenOptions::new().read(true).write(true).open(modem.port()).unwrap();
+        modem.process += 1; // as a forked child finds it
+        let locked = modem.running.lock();
+        modem.restart();
+        modem.close();
+        drop(locked);
+        drop(modem);
+        // The module itself goes on.
+        host.write_all(b"AT\r").unwrap();
+        let mut answer = [0; 9];
+        host.read_exact(&mut answer).unwrap();
+        assert_eq!(&answer, b"AT\r\r\nOK\r\n");
+    }
 }

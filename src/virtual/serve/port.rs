@@ -5,12 +5,17 @@ use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use rustix::fs::{Mode, OFlags};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
+use rustix::termios::{OptionalActions, QueueSelector, tcflush, tcgetattr, tcsetattr};
 
+use super::hosts::Hosts;
 use super::{Options, VirtualError};
+
+/// How long the listener rests when the system has no descriptor for a host: meanwhile `poll` would return at once again and again.
+const REST: Duration = Duration::from_secs(1);
 
 /// The module's end of the serial line.
 #[derive(Debug)]
@@ -26,8 +31,9 @@ pub(super) struct Pty {
     slave: OwnedFd,
     path: String,
     link: Option<PathBuf>,
-    /// Tells when a host closes the slave.
-    departures: Option<OwnedFd>,
+    hosts: Hosts,
+    /// Whether bytes have been read since the hosts were counted.
+    heard: bool,
 }
 
 #[derive(Debug)]
@@ -35,6 +41,9 @@ pub(super) struct Tcp {
     listener: TcpListener,
     name: String,
     host: Option<TcpStream>,
+    /// Whether a host has left since the door was attended.
+    left: bool,
+    rests_until: Option<Instant>,
 }
 
 impl Port {
@@ -75,31 +84,58 @@ impl Port {
         }
     }
 
-    /// Where hosts come, or where their leaving shows.
-    pub(super) fn door(&self) -> Option<BorrowedFd<'_>> {
+    /// Where hosts come, or where their coming and going shows.
+    pub(super) fn door(&self, now: Instant) -> Option<BorrowedFd<'_>> {
         match self {
-            Self::Pty(pty) => pty.departures.as_ref().map(AsFd::as_fd),
-            Self::Tcp(tcp) => Some(tcp.listener.as_fd()),
+            Self::Pty(pty) => pty.hosts.descriptor(),
+            Self::Tcp(tcp) => tcp
+                .rests_until
+                .is_none_or(|until| until <= now)
+                .then(|| tcp.listener.as_fd()),
         }
     }
 
-    /// Something happened at the door.
-    pub(super) fn attend(&mut self) {
+    /// When the door is to be watched again.
+    pub(super) fn next_timeout(&self, now: Instant) -> Option<Instant> {
         match self {
-            Self::Pty(pty) => pty.clear_exclusive(),
-            Self::Tcp(tcp) => tcp.accept(),
+            Self::Pty(_) => None,
+            Self::Tcp(tcp) => tcp.rests_until.filter(|until| *until > now),
+        }
+    }
+
+    /// Lets hosts in and out; `true` when what is on its way to a host is no longer for anybody.
+    ///
+    /// To be called between reading and printing, even if nothing happened at the door while `poll` slept: then the host that has sent
+    /// what was read is known to be there, and what it is answered reaches it.
+    pub(super) fn attend(&mut self, door: bool, now: Instant) -> bool {
+        match self {
+            Self::Pty(pty) => pty.attend(),
+            Self::Tcp(tcp) => {
+                if door {
+                    tcp.accept(now);
+                }
+                std::mem::take(&mut tcp.left)
+            }
+        }
+    }
+
+    /// Whether a host is there, as far as the system tells.
+    pub(super) const fn has_host(&self) -> bool {
+        match self {
+            Self::Pty(pty) => pty.hosts.are_there(),
+            Self::Tcp(tcp) => tcp.host.is_some(),
         }
     }
 
     /// Reads what there is, perhaps nothing.
     pub(super) fn read(&mut self, buffer: &mut [u8]) -> usize {
         match self {
-            Self::Pty(pty) => rustix::io::read(&pty.master, buffer).unwrap_or(0),
+            Self::Pty(pty) => pty.read(buffer),
             Self::Tcp(tcp) => tcp.read(buffer),
         }
     }
 
-    /// Writes what finds room, perhaps nothing. Without a host bytes go nowhere, as on a real line.
+    /// Writes what finds room, perhaps nothing. To be called with a host only.
     pub(super) fn write(&mut self, bytes: &[u8]) -> usize {
         match self {
             Self::Pty(pty) => rustix::io::write(&pty.master, bytes).unwrap_or(0),
@@ -127,7 +163,8 @@ impl Pty {
             .into_string()
             .map_err(|_| io::Error::other("the PTY's name is not UTF-8"))?;
         Ok(Self {
-            departures: watch_departures(&path),
+            hosts: Hosts::new(&path),
+            heard: false,
             master,
             slave,
             path,
@@ -153,13 +190,24 @@ impl Pty {
         Ok(())
     }
 
-    /// A host may have locked the PTY with `TIOCEXCL`. The lock ends with the last descriptor of the slave, and ours never closes.
-    fn clear_exclusive(&self) {
-        let _ = rustix::termios::ioctl_tiocnxcl(&self.slave);
-        if let Some(departures) = &self.departures {
-            let mut events = [0; 1024];
-            while rustix::io::read(departures, &mut events).is_ok_and(|count| count > 0) {}
+    fn read(&mut self, buffer: &mut [u8]) -> usize {
+        let count = rustix::io::read(&self.master, buffer).unwrap_or(0);
+        self.heard |= count > 0;
+        count
+    }
+
+    fn attend(&mut self) -> bool {
+        let change = self.hosts.look(std::mem::take(&mut self.heard));
+        if change.deserted {
+            // What the module has printed and nobody read. What a host wrote before it left still counts, and a next one may have written
+            // as well, so that the other queue stays.
+            let _ = tcflush(&self.slave, QueueSelector::IFlush);
         }
+        if change.last_left {
+            // The host may have locked the PTY with `TIOCEXCL`. The lock ends with the last descriptor of the slave, and ours never closes.
+            let _ = rustix::termios::ioctl_tiocnxcl(&self.slave);
+        }
+        change.deserted
     }
 }
 
@@ -173,20 +221,6 @@ impl Drop for Pty {
     }
 }
 
-#[cfg(target_os = "linux")]
-fn watch_departures(path: &str) -> Option<OwnedFd> {
-    use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
-    let watch = inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC).ok()?;
-    inotify::add_watch(&watch, path, WatchFlags::CLOSE_WRITE | WatchFlags::CLOSE_NOWRITE).ok()?;
-    Some(watch)
-}
-
-/// Other systems do not tell; there a host that locks the PTY should unlock it.
-#[cfg(not(target_os = "linux"))]
-fn watch_departures(_: &str) -> Option<OwnedFd> {
-    None
-}
-
 impl Tcp {
     fn listen(address: &str) -> io::Result<Self> {
         let listener = TcpListener::bind(address)?;
@@ -196,25 +230,42 @@ impl Tcp {
             listener,
             name,
             host: None,
+            left: false,
+            rests_until: None,
         })
     }
 
     /// A second host is turned away at once, as a busy serial port would.
-    fn accept(&mut self) {
-        while let Ok((stream, _)) = self.listener.accept() {
-            if self.host.is_none() && stream.set_nonblocking(true).is_ok() && stream.set_nodelay(true).is_ok() {
-                self.host = Some(stream);
+    fn accept(&mut self, now: Instant) {
+        self.rests_until = None;
+        loop {
+            match self.listener.accept() {
+                Ok((stream, _)) => self.admit(stream),
+                Err(error) => match error.kind() {
+                    ErrorKind::WouldBlock => return,
+                    ErrorKind::Interrupted | ErrorKind::ConnectionAborted => {}
+                    _ => {
+                        self.rests_until = Some(now + REST);
+                        return;
+                    }
+                },
             }
+        }
+    }
+
+    fn admit(&mut self, stream: TcpStream) {
+        if self.host.is_none() && stream.set_nonblocking(true).is_ok() && stream.set_nodelay(true).is_ok() {
+            self.host = Some(stream);
         }
     }
 
     fn read(&mut self, buffer: &mut [u8]) -> usize {
         let Some(host) = &mut self.host else { return 0 };
         match host.read(buffer) {
-            Ok(0) => self.host = None,
+            Ok(0) => self.lose(),
             Ok(count) => return count,
             Err(error) if is_temporary(&error) => {}
-            Err(_) => self.host = None,
+            Err(_) => self.lose(),
         }
         0
     }
@@ -225,10 +276,15 @@ impl Tcp {
             Ok(count) => count,
             Err(error) if is_temporary(&error) => 0,
             Err(_) => {
-                self.host = None;
+                self.lose();
                 bytes.len()
             }
         }
+    }
+
+    fn lose(&mut self) {
+        self.host = None;
+        self.left = true;
     }
 }
 

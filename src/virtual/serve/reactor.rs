@@ -12,10 +12,12 @@ use super::network::{Network, Reading};
 use super::port::Port;
 use super::{Mailbox, Options};
 use crate::line::Line;
-use crate::module::{Action, ConnectionId, Event, Failure, Module};
+use crate::module::{Action, ConnectionId, Event, Failure, Module, Print};
 
 /// Bytes on their way to a host that reads slowly, or does not read at all; beyond them lines are lost.
 const TO_HOST: usize = 1024 * 1024;
+/// Of these, what is kept free of unsolicited lines, for the answers to commands.
+const ANSWERS: usize = 64 * 1024;
 /// Bytes on their way from the host; beyond them the port is not read.
 const FROM_HOST: usize = 4096;
 const READ_SIZE: usize = 16 * 1024;
@@ -87,14 +89,14 @@ impl Reactor {
             if ready.wake && !self.read_inbox(&mut done) {
                 return;
             }
-            if ready.door {
-                self.port.attend();
-            }
             if ready.line {
                 self.read_line();
             }
             for connection in ready.sockets {
                 self.read_socket(connection);
+            }
+            if self.port.attend(ready.door, Instant::now()) {
+                self.to_host.clear();
             }
             self.work();
             drop(done);
@@ -102,6 +104,7 @@ impl Reactor {
     }
 
     fn sleep(&self) -> io::Result<Ready> {
+        let now = Instant::now();
         let mut descriptors = vec![PollFd::new(&self.wake, PollFlags::IN)];
         let mut line_at = None;
         let mut door_at = None;
@@ -112,7 +115,7 @@ impl Reactor {
             line_at = Some(descriptors.len());
             descriptors.push(PollFd::from_borrowed_fd(line, interest));
         }
-        if let Some(door) = self.port.door() {
+        if let Some(door) = self.port.door(now) {
             door_at = Some(descriptors.len());
             descriptors.push(PollFd::from_borrowed_fd(door, PollFlags::IN));
         }
@@ -122,8 +125,9 @@ impl Reactor {
             interest.set(PollFlags::OUT, socket.is_writing());
             descriptors.push(PollFd::new(&socket.stream, interest));
         }
-        let now = Instant::now();
-        let timeout = self.deadline().map(|due| timespec(due.saturating_duration_since(now)));
+        let timeout = self
+            .deadline(now)
+            .map(|due| timespec(due.saturating_duration_since(now)));
         match poll(&mut descriptors, timeout.as_ref()) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(error.into()),
@@ -141,9 +145,14 @@ impl Reactor {
         })
     }
 
-    fn deadline(&self) -> Option<Instant> {
+    fn deadline(&self, now: Instant) -> Option<Instant> {
         let to_host = self.to_host.next_timeout().filter(|_| !self.blocked);
-        let deadlines = [self.module.next_timeout(), self.from_host.next_timeout(), to_host];
+        let deadlines = [
+            self.module.next_timeout(),
+            self.from_host.next_timeout(),
+            to_host,
+            self.port.next_timeout(now),
+        ];
         deadlines.into_iter().flatten().min()
     }
 
@@ -209,8 +218,19 @@ impl Reactor {
         while let Some(action) = self.module.next_action() {
             self.carry_out(action, now);
         }
-        self.to_host.push(&self.module.take_output(), now);
+        self.print(now);
         self.write_line(now);
+    }
+
+    /// Without a host bytes go nowhere, as on a real line. A host that reads slowly loses whole lines, unsolicited ones first.
+    fn print(&mut self, now: Instant) {
+        let has_host = self.port.has_host();
+        while let Some(Print { bytes, unsolicited }) = self.module.next_print() {
+            let spared = if unsolicited { ANSWERS } else { 0 };
+            if has_host && bytes.len() + spared <= self.to_host.room() {
+                self.to_host.push(&bytes, now);
+            }
+        }
     }
 
     fn carry_out(&mut self, action: Action, now: Instant) {

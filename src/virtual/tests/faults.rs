@@ -81,6 +81,47 @@ fn publish_result_before_ok() {
 }
 
 #[test]
+fn every_publish_that_waits_for_its_result_gets_its_ok() {
+    let mut rig = connected("M95", Some(Fault::PublishResultBeforeOk));
+    rig.broker.withhold_acks(true);
+    for id in 1..=3 {
+        assert_eq!(publish(&mut rig, id, 1), "");
+    }
+    rig.broker.withhold_acks(false);
+    let results = after(&mut rig, 5);
+    for id in 1..=3 {
+        assert!(
+            results.contains(&format!("\\r\\n+QMTPUB: 0,{id},0\\r\\n{OK}")),
+            "{results}"
+        );
+    }
+    rig.broker.withhold_acks(true);
+    for id in 4..=5 {
+        assert_eq!(publish(&mut rig, id, 1), "");
+    }
+    rig.drop_clients();
+    assert_eq!(rig.take(), format!("{OK}{OK}\\r\\n+QMTSTAT: 0,1\\r\\n"));
+    assert_eq!(rig.answer("AT\r"), OK);
+}
+
+#[test]
+fn a_connection_that_the_broker_keeps_open_after_disconnect_is_closed_by_the_module() {
+    for model in ["M95", "BC35-G"] {
+        let mut rig = connected(model, None);
+        rig.answer("AT+QMTCFG=\"timeout\",0,7,3,1\r");
+        rig.muted = true;
+        assert_eq!(rig.answer("AT+QMTDISC=0\r"), format!("{OK}\\r\\n+QMTDISC: 0,0\\r\\n"));
+        assert_eq!(after(&mut rig, 6), "");
+        assert_eq!(rig.answer("AT+QMTCONN?\r"), format!("\\r\\n+QMTCONN: 0,4\\r\\n{OK}"));
+        assert_eq!(after(&mut rig, 1), "\\r\\n+QMTSTAT: 0,5\\r\\n");
+        rig.muted = false;
+        assert!(rig.answer("AT+QMTOPEN=0,\"h\",1883\r").contains("+QMTOPEN: 0,0"));
+        assert!(rig.answer("AT+QMTCONN=0,\"c\"\r").contains("+QMTCONN: 0,0,0"));
+        assert_eq!(after(&mut rig, 60), "");
+    }
+}
+
+#[test]
 fn silent_publish() {
     let mut rig = connected("M95", Some(Fault::SilentPublish));
     for (id, qos) in [(0, 0), (1, 1)] {

@@ -2,17 +2,17 @@
 
 #![allow(clippy::unwrap_used, reason = "input cannot reach a test")]
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{Read, Write};
+mod serve_support;
+
+use std::fs;
 use std::net::{TcpListener, TcpStream};
-use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use modemqtt_virtual::broker::{Broker, BrokerOptions};
 use modemqtt_virtual::{Fault, Options, VirtualError, VirtualModem};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use serve_support::*;
 
 #[test]
 fn a_day_over_a_pty_with_our_own_broker() {
@@ -170,7 +170,7 @@ fn what_cannot_be_started_says_why() {
     let error = VirtualModem::start(options("M96")).unwrap_err().to_string();
     assert_eq!(
         error,
-        "\"M96\" is not a model of the virtual module; the known ones are BC660K-GL, M95"
+        "\"M96\" is not a model of the virtual module; the known ones are BC35-G, BC28, BC660K-GL, EG800Q, EG915Q, EG916Q, M95, BG95, BG96, BG77"
     );
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let options = Options {
@@ -210,112 +210,6 @@ fn a_day(host: &mut Host, port: u16) {
     host.ask("AT+QMTUNS=0,2,\"serve/#\"\r", "\r\nOK\r\n\r\n+QMTUNS: 0,2,0\r\n");
     host.send("AT+QMTDISC=0\r");
     host.expect("\r\nOK\r\n\r\n+QMTDISC: 0,0\r\n");
-}
-
-const PATIENCE: Duration = Duration::from_secs(10);
-
-fn options(model: &str) -> Options {
-    Options {
-        model: model.into(),
-        ..Options::default()
-    }
-}
-
-fn over_tcp(model: &str) -> Options {
-    Options {
-        listen: Some("127.0.0.1:0".into()),
-        ..options(model)
-    }
-}
-
-fn start(model: &str) -> VirtualModem {
-    VirtualModem::start(options(model)).unwrap()
-}
-
-trait Stream: Read + Write + AsFd {}
-impl<T: Read + Write + AsFd> Stream for T {}
-
-struct Host {
-    port: Box<dyn Stream>,
-    read: Vec<u8>,
-}
-
-impl Host {
-    fn on_pty(modem: &VirtualModem) -> Self {
-        let port: File = OpenOptions::new().read(true).write(true).open(modem.port()).unwrap();
-        Self {
-            port: Box::new(port),
-            read: Vec::new(),
-        }
-    }
-
-    fn on_tcp(modem: &VirtualModem) -> Self {
-        let port = TcpStream::connect(modem.port().strip_prefix("socket://").unwrap()).unwrap();
-        Self {
-            port: Box::new(port),
-            read: Vec::new(),
-        }
-    }
-
-    fn ask(&mut self, line: &str, answer: &str) {
-        self.send(line);
-        self.expect(answer);
-    }
-
-    fn send(&mut self, text: &str) {
-        self.port.write_all(text.as_bytes()).unwrap();
-    }
-
-    fn expect(&mut self, text: &str) {
-        assert!(
-            self.until(|read| find(read, text).is_some()),
-            "due is {text:?}, read was {}",
-            self.read.escape_ascii()
-        );
-        let end = find(&self.read, text).unwrap() + text.len();
-        self.read.drain(..end);
-    }
-
-    fn expect_each(&mut self, texts: &[&str]) {
-        let all = |read: &[u8]| texts.iter().all(|text| find(read, text).is_some());
-        assert!(
-            self.until(all),
-            "due are {texts:?}, read was {}",
-            self.read.escape_ascii()
-        );
-    }
-
-    /// What was expected before ends so; nothing of it is left.
-    fn expect_end(&mut self, text: &str) {
-        assert!(self.until(|read| read.ends_with(text.as_bytes())));
-        self.read.clear();
-    }
-
-    fn answers(&mut self, text: &str) -> bool {
-        self.until(|read| find(read, text).is_some())
-    }
-
-    fn until(&mut self, is_there: impl Fn(&[u8]) -> bool) -> bool {
-        let due = Instant::now() + PATIENCE;
-        while !is_there(&self.read) {
-            let left = due.saturating_duration_since(Instant::now());
-            let timeout = Timespec::try_from(left).unwrap();
-            let mut descriptors = [PollFd::new(&self.port, PollFlags::IN)];
-            if poll(&mut descriptors, Some(&timeout)).unwrap() == 0 {
-                return false;
-            }
-            let mut buffer = [0; 1024];
-            match self.port.read(&mut buffer) {
-                Ok(0) | Err(_) => return false,
-                Ok(count) => self.read.extend(&buffer[..count]),
-            }
-        }
-        true
-    }
-}
-
-fn find(bytes: &[u8], text: &str) -> Option<usize> {
-    bytes.windows(text.len()).position(|window| window == text.as_bytes())
 }
 
 struct Folder(PathBuf);

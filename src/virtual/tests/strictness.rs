@@ -5,7 +5,7 @@
 mod rig;
 
 use modemqtt_at::codes::CmeCode;
-use modemqtt_at::dialect::{self, Arity, Dialect, Gate, Kind, Parameter, Refusal, Row};
+use modemqtt_at::dialect::{self, Arity, DataPhase, Dialect, Flag, Gate, Kind, ReadBack, Refusal, Row};
 use modemqtt_at::{Command, Form, SettingKey};
 use modemqtt_virtual::module::Module;
 use proptest::prelude::*;
@@ -116,6 +116,7 @@ fn a_command_in_the_wrong_state_of_its_client_is_refused() {
         let wrong: &[Gate] = match row.gate {
             Gate::Always => &[],
             Gate::BeforeOpen => &[Gate::Opened, Gate::Connected],
+            Gate::NotConnected => &[Gate::Connected],
             Gate::Opened => &[Gate::Always],
             Gate::Connected => &[Gate::Always, Gate::Opened],
         };
@@ -138,19 +139,19 @@ fn a_form_that_a_command_lacks_is_an_error() {
         let mut rig = Rig::new(dialect.models[0].name);
         for command in Command::ALL {
             assert_eq!(rig.answer(format!("{command}\r")), refusal(Refusal::Error));
-            if dialect.row(command, Form::Read).is_none() {
-                assert_eq!(rig.answer(format!("{command}?\r")), refusal(Refusal::Error));
+            for (form, suffix) in [(Form::Read, "?"), (Form::Test, "=?"), (Form::Set, "=0,0,0")] {
+                if !dialect
+                    .rows
+                    .iter()
+                    .any(|row| (row.command, row.form) == (command, form))
+                    || is_setting(dialect, command, form)
+                {
+                    let answer = rig.answer(format!("{command}{suffix}\r"));
+                    assert_eq!(answer, refusal(Refusal::Error), "{}: {command}{suffix}", dialect.name);
+                }
             }
         }
-        for unknown in [
-            "AT+QMTPUBEX=0\r",
-            "AT+QMT=?\r",
-            "AT+\r",
-            "AT=\r",
-            "ATX9\r",
-            "AT+QMTOPEN=?x\r",
-            "AT\"\r",
-        ] {
+        for unknown in ["AT+QMT=?\r", "AT+\r", "AT=\r", "ATX9\r", "AT+QMTOPEN=?x\r", "AT\"\r"] {
             assert_eq!(rig.answer(unknown), refusal(Refusal::Error), "{unknown}");
         }
     }
@@ -160,10 +161,12 @@ fn a_form_that_a_command_lacks_is_an_error() {
 fn a_key_that_the_dialect_lacks_is_refused() {
     for dialect in dialect::ALL {
         let mut rig = Rig::new(dialect.models[0].name);
-        for key in [SettingKey::Version, SettingKey::ShowReceiveLength] {
+        for key in SettingKey::ALL {
             if dialect.setting(key, Form::Set).is_none() {
-                let answer = rig.answer(format!("AT+QMTCFG=\"{}\",0,1\r", key.name()));
-                assert_eq!(answer, parameter(dialect));
+                for values in ["0", "0,1"] {
+                    let answer = rig.answer(format!("AT+QMTCFG=\"{}\",{values}\r", key.name()));
+                    assert_eq!(answer, parameter(dialect));
+                }
             }
         }
         assert_eq!(rig.answer("AT+QMTCFG=\"colour\",0,1\r"), parameter(dialect));
@@ -171,39 +174,115 @@ fn a_key_that_the_dialect_lacks_is_refused() {
 }
 
 #[test]
-fn a_will_is_set_as_a_whole_or_not_at_all() {
-    for dialect in dialect::ALL {
+fn a_key_is_taken_in_either_case_and_in_both_spellings() {
+    for (dialect, row) in rows().filter(|(_, row)| row.form == Form::Read && row.setting.is_some()) {
+        let key = row.setting.unwrap();
         let mut rig = Rig::new(dialect.models[0].name);
-        for values in ["0,1", "0,0,1,0,\"t\",\"m\"", "0,1,1,0,\"t/#\",\"m\""] {
-            assert_eq!(
-                rig.answer(format!("AT+QMTCFG=\"will\",{values}\r")),
-                parameter(dialect),
-                "{values}"
-            );
+        let answer = rig.answer(line(row, &["0".into()]));
+        let other = [
+            Some(key.name().to_ascii_uppercase()),
+            key.other_name().map(str::to_string),
+        ];
+        for spelling in other.into_iter().flatten() {
+            assert_eq!(rig.answer(format!("AT+QMTCFG=\"{spelling}\",0\r")), answer, "{row}");
         }
-        assert_eq!(rig.answer("AT+QMTCFG=\"will\",0,1,1,0,\"t\",\"m\"\r"), "\\r\\nOK\\r\\n");
+    }
+}
+
+#[test]
+fn a_setting_reads_back_in_the_form_of_its_dialect() {
+    for (dialect, row) in rows().filter(|(_, row)| row.form == Form::Set && row.setting.is_some()) {
+        let key = row.setting.unwrap();
+        let read = dialect.setting(key, Form::Read).unwrap();
+        let mut rig = Rig::new(dialect.models[0].name);
+        let defaults: Vec<_> = row.defaults.iter().map(i64::to_string).collect();
         assert_eq!(
-            rig.answer("AT+QMTCFG=\"will\",0\r"),
-            "\\r\\n+QMTCFG: 1,1,0,\\\"t\\\",\\\"m\\\"\\r\\n\\r\\nOK\\r\\n"
+            rig.answer(line(read, &["0".into()])),
+            read_back(dialect, key, &defaults)
+        );
+        let given = values(row, row.parameters.len());
+        let answer = rig.answer(line(row, &given));
+        if row.data.is_some() {
+            assert_eq!(answer, "\\r\\n> ");
+            rig.answer("abc");
+        }
+        assert_eq!(
+            rig.answer(line(read, &["0".into()])),
+            read_back(dialect, key, &given[1..]),
+            "{row}"
         );
     }
 }
 
 #[test]
-fn the_message_id_is_0_with_qos_0_and_only_there() {
-    for dialect in dialect::ALL {
-        let mut rig = in_state(dialect, Gate::Connected);
-        for values in [
-            "0,1,0,0,\"t\"",
-            "0,0,1,0,\"t\"",
-            "0,0,2,0,\"t\"",
-            "0,0,0,0,\"t/#\"",
-            "0,0,0,0,\"+\"",
-        ] {
+fn what_a_flag_demands_is_given_as_a_whole_or_not_at_all() {
+    for (dialect, row) in rows().filter(|(_, row)| row.flag != Flag::Free) {
+        let mut rig = Rig::new(dialect.models[0].name);
+        let mut given = values(row, row.parameters.len());
+        assert_eq!(
+            rig.answer(line(row, &given[..2])),
+            parameter(dialect),
+            "{}: {row}",
+            dialect.name
+        );
+        given[1] = "0".into();
+        let expected = if row.flag == Flag::Whole {
+            parameter(dialect)
+        } else {
+            "\\r\\nOK\\r\\n".into()
+        };
+        assert_eq!(rig.answer(line(row, &given)), expected, "{}: {row}", dialect.name);
+        assert_eq!(rig.answer(line(row, &given[..2])), "\\r\\nOK\\r\\n");
+    }
+}
+
+#[test]
+fn of_some_values_in_range_only_one_works() {
+    for (dialect, row) in rows() {
+        for (position, _) in row.only {
+            let mut rig = Rig::new(dialect.models[0].name);
+            let mut given = values(row, row.parameters.len());
+            given[*position] = "1".into();
+            assert_eq!(rig.answer(line(row, &given)), parameter(dialect), "{row}");
+        }
+    }
+}
+
+#[test]
+fn a_topic_to_publish_to_has_no_wildcards() {
+    let with_topic = |row: &Row| row.form == Form::Set && (row.data.is_some() || row.setting == Some(SettingKey::Will));
+    for (dialect, row) in rows().filter(|(_, row)| with_topic(row)) {
+        let topic = row
+            .parameters
+            .iter()
+            .position(|parameter| parameter.name.contains("topic"))
+            .unwrap();
+        for wildcard in ["\"t/#\"", "\"+\""] {
+            let mut rig = in_state(dialect, row.gate);
+            let mut given = values(row, row.parameters.len());
+            given[topic] = wildcard.into();
             assert_eq!(
-                rig.answer(format!("AT+QMTPUB={values}\r")),
+                rig.answer(line(row, &given)),
                 parameter(dialect),
-                "{values}"
+                "{}: {row}",
+                dialect.name
+            );
+        }
+    }
+}
+
+#[test]
+fn the_message_id_is_0_with_qos_0_and_only_there() {
+    for (dialect, row) in publishes() {
+        let mut rig = in_state(dialect, Gate::Connected);
+        for (id, qos) in [(1, 0), (0, 1), (0, 2)] {
+            let mut given = values(row, row.parameters.len());
+            (given[1], given[2]) = (id.to_string(), qos.to_string());
+            assert_eq!(
+                rig.answer(line(row, &given)),
+                parameter(dialect),
+                "{}: {row}",
+                dialect.name
             );
         }
     }
@@ -211,18 +290,27 @@ fn the_message_id_is_0_with_qos_0_and_only_there() {
 
 #[test]
 fn the_window_is_as_wide_as_the_dialect_says() {
-    for dialect in dialect::ALL {
+    for (dialect, row) in publishes() {
         let mut rig = in_state(dialect, Gate::Connected);
         rig.broker.withhold_acks(true);
-        for id in 1..=dialect.window {
-            assert_eq!(rig.answer(format!("AT+QMTPUB=0,{id},1,0,\"t\"\r")), "\\r\\n> ");
-            assert_eq!(rig.answer("x\x1a"), "\\r\\nOK\\r\\n");
+        for id in 1..=dialect.window + 1 {
+            let mut given = values(row, row.parameters.len());
+            given[1] = id.to_string();
+            let mut answer = rig.answer(line(row, &given));
+            if id > dialect.window {
+                assert_eq!(answer, refusal(dialect.refusals.window), "{}: {row}", dialect.name);
+                break;
+            }
+            if !matches!(row.data, Some(DataPhase::Inline | DataPhase::Quoted)) {
+                assert_eq!(answer, "\\r\\n> ");
+                answer = rig.answer(if row.data == Some(DataPhase::Counted) {
+                    "abc"
+                } else {
+                    "abc\x1a"
+                });
+            }
+            assert_eq!(answer, "\\r\\nOK\\r\\n");
         }
-        let id = dialect.window + 1;
-        assert_eq!(
-            rig.answer(format!("AT+QMTPUB=0,{id},1,0,\"t\"\r")),
-            refusal(dialect.refusals.window)
-        );
     }
 }
 
@@ -244,6 +332,7 @@ fn no_setting_survives_a_restart() {
         let fresh = rig.answer(&read);
         let set = dialect.setting(row.setting.unwrap(), Form::Set).unwrap();
         rig.answer(line(set, &values(set, set.parameters.len())));
+        rig.answer(if set.data.is_some() { "abc" } else { "" });
         assert_ne!(rig.answer(&read), fresh, "{row}");
         rig.restart();
         rig.answer("ATE0\r");
@@ -262,7 +351,7 @@ proptest! {
     }
 
     #[test]
-    fn no_command_line_makes_the_module_panic(lines in prop::collection::vec("(AT|at)(\\+QMT(CFG|OPEN|CONN|SUB|UNS|PUB|DISC|CLOSE)|\\+C[A-Z]{3}|E|&F)(=|\\?|=\\?)?[\"0-9,;a\\\\? +/#]{0,30}\r", 0..20)) {
+    fn no_command_line_makes_the_module_panic(lines in prop::collection::vec("(AT|at)(\\+QMT(CFG|OPEN|CONN|SUB|UNS|PUB|PUBEX|RECV|ENAUTH|DISC|CLOSE)|\\+C[A-Z]{3}|E|&F)(=|\\?|=\\?)?[\"0-9,;a\\\\? +/#]{0,30}\r", 0..20)) {
         for dialect in dialect::ALL {
             let mut rig = in_state(dialect, Gate::Connected);
             for line in &lines {
@@ -285,6 +374,28 @@ proptest! {
             prop_assert_eq!(whole.take_output(), split.take_output());
         }
     }
+}
+
+fn publishes() -> impl Iterator<Item = (&'static Dialect, &'static Row)> {
+    rows().filter(|(_, row)| row.data.is_some() && row.setting.is_none())
+}
+
+/// Whether a command has that form for its keys only.
+fn is_setting(dialect: &Dialect, command: Command, form: Form) -> bool {
+    form == Form::Read && dialect.row(command, form).is_none()
+}
+
+fn read_back(dialect: &Dialect, key: SettingKey, values: &[String]) -> String {
+    const OK: &str = "\\r\\nOK\\r\\n";
+    if values.is_empty() {
+        return OK.into();
+    }
+    let key = match dialect.read_back {
+        ReadBack::Values => String::new(),
+        ReadBack::KeyThenValues => format!("\"{}\",", key.name()),
+    };
+    let line = format!("+QMTCFG: {key}{}", values.join(",")).replace('"', "\\\"");
+    format!("\\r\\n{line}\\r\\n{OK}")
 }
 
 fn rows() -> impl Iterator<Item = (&'static Dialect, &'static Row)> {
@@ -318,27 +429,33 @@ fn each_parameter(wrong: impl Fn(Kind) -> Vec<String>) {
 fn legal_counts(row: &Row) -> Vec<usize> {
     match row.arity {
         Arity::Exact(count) => vec![count],
-        // A will's flag is 1 below, which asks for all of it.
-        Arity::OneOf(_) if row.setting == Some(SettingKey::Will) => vec![row.parameters.len()],
+        // A flag is 1 below, which asks for all of it.
+        Arity::OneOf(_) if row.flag != Flag::Free => vec![row.parameters.len()],
         Arity::OneOf(counts) => counts.to_vec(),
         Arity::Groups { fixed, group } => vec![fixed + group, fixed + 2 * group],
     }
 }
 
-/// Legal values for the first parameters of a row.
+/// Legal values for the first parameters of a row, none of them a default.
 fn values(row: &Row, count: usize) -> Vec<String> {
-    (0..count)
-        .map(|position| value(row.parameter(position).unwrap()))
-        .collect()
+    (0..count).map(|position| value(row, position)).collect()
 }
 
-fn value(parameter: &Parameter) -> String {
+fn value(row: &Row, position: usize) -> String {
+    if let Some((_, value)) = row.only.iter().find(|(at, _)| *at == position) {
+        return value.to_string();
+    }
+    let parameter = row.parameter(position).unwrap();
+    let default = position.checked_sub(1).and_then(|at| row.defaults.get(at));
     match (parameter.kind, parameter.name) {
-        (Kind::Integer { low: 0, .. }, name) if name.contains("onnectID") || name.contains("client") => "0".into(),
-        (Kind::Integer { .. }, "msg_len") => "3".into(),
-        (Kind::Integer { .. }, "version_num") => "0".into(),
-        (Kind::Integer { .. } | Kind::Port { .. }, name) if name.contains("session") => "0".into(),
-        (Kind::Integer { .. }, _) => "1".into(),
+        (Kind::Integer { .. }, "tcpconnectID" | "TCP_connectID" | "client_idx") => "0".into(),
+        (Kind::Integer { .. }, "msg_len" | "length" | "will_len") => "3".into(),
+        (Kind::Integer { low, high }, _) => {
+            let mut numbers = [1, 0, low, low + 1]
+                .into_iter()
+                .filter(|number| (low..=high).contains(number));
+            numbers.find(|number| Some(number) != default).unwrap().to_string()
+        }
         (Kind::Port { .. }, _) => "1883".into(),
         (Kind::Text { .. }, name) => format!("\"{}\"", &name[..1]),
         (Kind::Payload, _) => "\"a\"b\"".into(),

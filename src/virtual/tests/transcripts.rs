@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "input cannot reach a test")]
 
+#[path = "support/player.rs"]
+mod player;
 mod rig;
 #[path = "../../../tests/support/transcript.rs"]
 mod transcript;
@@ -11,10 +13,9 @@ use std::path::Path;
 
 use modemqtt_at::dialect::{self, Dialect};
 use modemqtt_at::{Command, Form};
-use modemqtt_virtual::command_line::{Cursor, Entered, Head, LineReader, Suffix, check};
+use modemqtt_virtual::command_line::{Cursor, Entered, Head, LineReader, Suffix, Value, check};
 
-use rig::Rig;
-use transcript::{Action, End, Transcript, World};
+use transcript::{Action, End, Transcript};
 
 #[test]
 fn the_module_prints_what_the_transcripts_say() {
@@ -97,75 +98,8 @@ fn host_bytes(transcript: &Transcript) -> impl Iterator<Item = (usize, &[u8])> {
 
 /// Plays a transcript, with the host's bytes of one step cut in two.
 fn play(transcript: &Transcript, cut: Option<(usize, usize)>) -> Result<(), String> {
-    let mut rig = Rig::new(&transcript.model);
-    for (index, step) in transcript.steps.iter().enumerate() {
-        let printed = |rig: &Rig| rig.printed.escape_ascii().to_string();
-        match &step.action {
-            Action::Call(_) | Action::Report(_) => {}
-            Action::Host(bytes) => {
-                if !rig.printed.is_empty() {
-                    return Err(format!(
-                        "{}: before this it also printed\n  {}",
-                        step.location,
-                        printed(&rig)
-                    ));
-                }
-                let (first, second) = match cut {
-                    Some((step, at)) if step == index => bytes.split_at(at),
-                    _ => (bytes.as_slice(), &[][..]),
-                };
-                rig.type_in(first);
-                rig.type_in(second);
-            }
-            Action::Module(expected) => {
-                let Some(rest) = rig.printed.strip_prefix(expected.as_slice()) else {
-                    let (place, expected) = (&step.location, expected.escape_ascii());
-                    let printed = printed(&rig);
-                    return Err(format!(
-                        "{place}: due is\n  {expected}\nand printed was (cut: {cut:?})\n  {printed}"
-                    ));
-                };
-                rig.printed = rest.to_vec();
-            }
-            Action::World(world) => change(&mut rig, world),
-        }
-    }
-    match rig.take() {
-        rest if rest.is_empty() => Ok(()),
-        rest => Err(format!(
-            "{}: at the end it also printed\n  {rest}",
-            transcript.path.display()
-        )),
-    }
-}
-
-fn change(rig: &mut Rig, world: &World) {
-    match world {
-        World::BrokerRefuse(code) => rig.broker.refuse(Some(*code)).unwrap(),
-        World::BrokerAccept => rig.broker.refuse(None).unwrap(),
-        World::BrokerWithhold => {
-            rig.broker.withhold_acks(true);
-            rig.broker.silence(true);
-        }
-        World::BrokerRelease => {
-            rig.broker.withhold_acks(false);
-            rig.broker.silence(false);
-        }
-        World::BrokerPublish {
-            qos,
-            retain,
-            topic,
-            payload,
-        } => rig.publish(topic, payload, *qos, *retain),
-        World::BrokerDrop => rig.drop_clients(),
-        World::BrokerDown => rig.set_broker_down(true),
-        World::BrokerUp => rig.set_broker_down(false),
-        World::NameUnknown(name) => rig.forget_name(name),
-        World::NetworkDown => rig.set_network(false),
-        World::NetworkUp => rig.set_network(true),
-        World::Elapse(duration) => rig.elapse(*duration),
-        World::Restart => rig.restart(),
-    }
+    let (dialect, _) = dialect::of_model(&transcript.model).unwrap();
+    player::play(transcript, dialect, cut)
 }
 
 /// The rows that the command lines among these bytes fit.
@@ -189,8 +123,11 @@ fn row_of(dialect: &'static Dialect, line: &[u8]) -> Option<String> {
         Suffix::Read => (Form::Read, Vec::new()),
         Suffix::Test => (Form::Test, Vec::new()),
         Suffix::Set => {
-            let payload_at = (command == Command::Publish).then_some(6);
-            (Form::Set, cursor.parameters(payload_at).ok()?)
+            let payload = |given: &[Value]| match given.last() {
+                Some(Value::Integer(length)) if command == Command::Publish && given.len() == 6 => Some(*length),
+                _ => None,
+            };
+            (Form::Set, cursor.parameters(payload).ok()?)
         }
     };
     Some(check(dialect, command, form, values).ok()?.row.to_string())

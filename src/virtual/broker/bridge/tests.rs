@@ -25,6 +25,7 @@ impl Rig {
             password: None,
             clean_session: true,
             keep_alive,
+            ping_timeout: PATIENCE.timeout,
             will: None,
         };
         session.connect(credentials, PATIENCE, now).unwrap();
@@ -182,8 +183,35 @@ fn an_identifier_in_flight_is_refused() {
     let filter = TopicFilter::try_from("t").unwrap();
     let refused = rig.session.unsubscribe(7, vec![filter.clone()], PATIENCE, rig.now);
     assert_eq!(refused, Err(BridgeError::IdentifierInUse));
-    let refused = rig.session.unsubscribe(0, vec![filter], PATIENCE, rig.now);
+    let message = Outgoing {
+        topic: TopicName::try_from("t").unwrap(),
+        payload: Bytes::new(),
+        qos: QoS::Level1,
+        retain: false,
+    };
+    let refused = rig.session.publish(0, message, PATIENCE, rig.now);
     assert_eq!(refused, Err(BridgeError::IdentifierZero));
+}
+
+#[test]
+fn a_subscription_of_identifier_0_has_one_of_its_own_on_the_wire() {
+    let mut rig = Rig::connected(Version::V311, 0);
+    let filter = TopicFilter::try_from("t").unwrap();
+    let topics = vec![(filter.clone(), QoS::Level0)];
+    rig.session.subscribe(0, topics, PATIENCE, rig.now).unwrap();
+    assert_eq!(rig.session.take_output(), b"\x82\x06\xff\xff\x00\x01t\x00");
+    rig.session.unsubscribe(0, vec![filter], PATIENCE, rig.now).unwrap();
+    assert_eq!(rig.session.take_output(), b"\xa2\x05\xff\xfe\x00\x01t");
+    let again = Event::Retransmitted(Operation::Unsubscribe, 0, 1);
+    assert_eq!(
+        rig.events_of(b"\x90\x03\xff\xff\x00"),
+        [Event::Acknowledged(Operation::Subscribe, 0, vec![0])]
+    );
+    assert_eq!(rig.after(5).1, [again]);
+    assert_eq!(
+        rig.events_of(b"\xb0\x02\xff\xfe"),
+        [Event::Acknowledged(Operation::Unsubscribe, 0, Vec::new())]
+    );
 }
 
 #[test]

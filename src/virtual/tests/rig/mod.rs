@@ -18,13 +18,23 @@ pub struct Rig {
     connections: BTreeMap<ConnectionId, state::ConnectionId>,
     unknown_names: BTreeSet<String>,
     broker_down: bool,
+    /// Whether what is sent to the broker is lost on the way.
+    pub muted: bool,
     pub printed: Vec<u8>,
+    /// What has been sent to brokers.
+    pub sent: Vec<u8>,
 }
 
 impl Rig {
     /// A module as a host finds it after its own set-up: echo off, `+CMEE` 1.
     pub fn new(model: &str) -> Self {
         let (dialect, model) = dialect::of_model(model).unwrap_or_else(|| panic!("no model {model}"));
+        Self::of(dialect, model.name)
+    }
+
+    /// The same of a dialect that may be none of those that are listed.
+    pub fn of(dialect: &'static Dialect, model: &str) -> Self {
+        let model = dialect.model(model).unwrap_or_else(|| panic!("no model {model}"));
         let mut rig = Self {
             module: Module::new(dialect, model),
             broker: State::new(BrokerOptions::default()),
@@ -33,7 +43,9 @@ impl Rig {
             connections: BTreeMap::new(),
             unknown_names: BTreeSet::new(),
             broker_down: false,
+            muted: false,
             printed: Vec::new(),
+            sent: Vec::new(),
         };
         rig.type_in(b"ATE0\rAT+CMEE=1\r");
         rig.printed.clear();
@@ -130,7 +142,8 @@ impl Rig {
                 self.module.tell(connection, event, self.now);
             }
             Action::Send { connection, bytes } => {
-                if let Some(id) = self.connections.get(&connection) {
+                self.sent.extend(&bytes);
+                if let Some(id) = self.connections.get(&connection).filter(|_| !self.muted) {
                     self.broker.receive(*id, &bytes, self.now);
                 }
             }

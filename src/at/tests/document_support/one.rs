@@ -1,0 +1,101 @@
+//! One dialect in full.
+
+use modemqtt_at::Form;
+use modemqtt_at::dialect::{Dialect, Flag, Row};
+
+use super::table;
+use super::words::{data, gate, numbers, ranges, syntax, wait};
+
+pub(super) fn all(dialect: &Dialect) -> String {
+    let experimental = if dialect.experimental { ", experimental" } else { "" };
+    let mut text = format!("## {}{experimental}\n\nSource: {}.\n\n", dialect.name, dialect.note);
+    text.push_str(&table(&models(dialect)));
+    text.push_str("### Commands\n\n");
+    text.push_str(&table(&commands(dialect)));
+    text.push_str("### Keys of `AT+QMTCFG`\n\n");
+    text.push_str(&table(&keys(dialect)));
+    text.push_str("### Unsolicited result codes\n\n");
+    text.push_str(&table(&urcs(dialect)));
+    if !dialect.vendor_errors.is_empty() {
+        text.push_str("### Errors of the vendor\n\n");
+        let errors: Vec<_> = dialect
+            .vendor_errors
+            .iter()
+            .map(|(code, name)| format!("{code} {name}"))
+            .collect();
+        text.push_str(&format!("`+CME ERROR`: {}.\n\n", errors.join("; ")));
+    }
+    text
+}
+
+fn heads<const N: usize>(names: [&str; N]) -> Vec<String> {
+    names.map(str::to_owned).to_vec()
+}
+
+fn models(dialect: &Dialect) -> Vec<Vec<String>> {
+    let lines = dialect.models.iter().map(|model| {
+        let ati: Vec<_> = model.identification.iter().map(|line| format!("`{line}`")).collect();
+        vec![model.name.into(), ati.join(" "), format!("`{}`", model.model_line)]
+    });
+    [heads(["model", "`ATI`", "`AT+CGMM`"])]
+        .into_iter()
+        .chain(lines)
+        .collect()
+}
+
+fn commands(dialect: &Dialect) -> Vec<Vec<String>> {
+    let head = heads(["form", "parameters", "payload", "carried out", "at most", "source"]);
+    let rows = dialect.rows.iter().filter(|row| row.setting.is_none());
+    let lines = rows.map(|row| {
+        vec![
+            format!("`{}`", syntax(row)),
+            ranges(row),
+            data(row).into(),
+            gate(row.gate).into(),
+            wait(row.wait),
+            row.source.into(),
+        ]
+    });
+    [head].into_iter().chain(lines).collect()
+}
+
+/// The read form of each is its set form with the client index alone.
+fn keys(dialect: &Dialect) -> Vec<Vec<String>> {
+    let head = heads(["form", "parameters", "defaults", "payload", "set", "at most", "source"]);
+    let rows = dialect
+        .rows
+        .iter()
+        .filter(|row| row.setting.is_some() && row.form == Form::Set);
+    let lines = rows.map(|row| {
+        vec![
+            format!("`{}`", syntax(row)),
+            format!("{}{}", ranges(row), flag(row)),
+            if row.defaults.is_empty() {
+                "unset".into()
+            } else {
+                numbers(row.defaults)
+            },
+            data(row).into(),
+            gate(row.gate).into(),
+            wait(row.wait),
+            row.source.into(),
+        ]
+    });
+    [head].into_iter().chain(lines).collect()
+}
+
+fn flag(row: &Row) -> &'static str {
+    match row.flag {
+        Flag::Free => "",
+        Flag::Complete => "; with 1 all of them",
+        Flag::Whole => "; with 1 all of them, with 0 no other",
+    }
+}
+
+fn urcs(dialect: &Dialect) -> Vec<Vec<String>> {
+    let lines = dialect
+        .urcs
+        .iter()
+        .map(|urc| vec![format!("`+{}: {}`", urc.name, urc.fields), urc.source.into()]);
+    [heads(["line", "source"])].into_iter().chain(lines).collect()
+}

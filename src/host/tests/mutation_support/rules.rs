@@ -1,0 +1,94 @@
+//! Why some changes cannot be noticed on the line. Each rule is a sentence, printed with what it lets pass.
+
+use modemqtt_at::dialect::{Arity, DataPhase, Dialect, Flag, Gate, Kind, Row, Wait};
+use modemqtt_at::{Command, Form, SettingKey};
+
+const CHECKED_TWICE: &str =
+    "the module asks of a flag that it is 0 or 1, and of some values that they are the one that works";
+const NO_PARAMETER: &str = "a parameter that the row does not name is refused, whatever their number";
+
+type Rule = Option<&'static str>;
+
+const UNUSED_WAIT: &str = "the host has no call that sends this form by its row, and the module waits for nothing";
+const ASKS_SESSION: &str = "the module asks the session as well, which is connected or not";
+const LONG_LINE: &str = "no command line holds so long a string";
+const NO_LEGAL_LINE: &str = "no line that the row allows tells the two apart";
+
+/// What a limit of a parameter becomes.
+pub(super) fn limit(dialect: &Dialect, row: &Row, at: usize, kind: Kind) -> Rule {
+    match (row.parameters[at].kind, kind) {
+        (
+            Kind::Text { least, most },
+            Kind::Text {
+                least: new_least,
+                most: new_most,
+            },
+        ) if least == new_least && most.min(new_most) >= dialect.command_line => Some(LONG_LINE),
+        (
+            Kind::Integer { low, high },
+            Kind::Integer {
+                low: new_low,
+                high: new_high,
+            },
+        ) if new_low <= low && new_high >= high => {
+            let flag = at == 1 && row.flag == Flag::Complete;
+            let only = row.only.iter().any(|(position, _)| *position == at);
+            (flag || only).then_some(CHECKED_TWICE)
+        }
+        _ => None,
+    }
+}
+
+pub(super) fn arity(row: &Row, arity: Arity) -> Rule {
+    let groups = matches!(row.arity, Arity::Groups { .. }) || matches!(arity, Arity::Groups { .. });
+    let alike = (0..=row.parameters.len()).all(|count| arity.allows(count) == row.arity.allows(count));
+    (!groups && alike).then_some(NO_PARAMETER)
+}
+
+pub(super) fn data(row: &Row, data: Option<DataPhase>) -> Rule {
+    (row.setting.is_some() && data.is_some()).then_some("a will has one form of data phase, whichever the row names")
+}
+
+pub(super) fn gate(row: &Row, gate: Gate) -> Rule {
+    let asks = matches!(
+        row.command,
+        Command::Disconnect | Command::Subscribe | Command::Unsubscribe
+    ) || matches!(row.data, Some(DataPhase::Inline | DataPhase::Quoted));
+    let weaker = matches!(gate, Gate::Always | Gate::Opened);
+    (asks && row.gate == Gate::Connected && weaker).then_some(ASKS_SESSION)
+}
+
+pub(super) fn wait(dialect: &Dialect, row: &Row, _wait: Wait) -> Rule {
+    let other_publish = row.setting.is_none()
+        && row.data.is_some()
+        && (row.data != Some(DataPhase::Counted) && dialect.publish(DataPhase::Counted).is_some()
+            || matches!(row.data, Some(DataPhase::Inline | DataPhase::Quoted)));
+    let unused = row.form == Form::Test
+        || (row.form == Form::Read && row.setting.is_none())
+        || row.setting == Some(SettingKey::SendMode) && row.form == Form::Set
+        || other_publish;
+    unused.then_some(UNUSED_WAIT)
+}
+
+/// By trying every line that the row allows.
+pub(super) fn flag(row: &Row, flag: Flag) -> Rule {
+    let firsts: Vec<i64> = match row.parameters.get(1).map(|parameter| parameter.kind) {
+        Some(Kind::Integer { low, high }) => (low..=high.min(low + 3)).collect(),
+        // What is no number counts as 0.
+        _ => vec![0],
+    };
+    let all = row.parameters.len();
+    let complete = |flag: Flag, first: i64, given: usize| match (flag, first) {
+        (Flag::Free, _) | (Flag::Complete, 0) => true,
+        (Flag::Complete | Flag::Whole, 1) => given == all,
+        (Flag::Whole, _) => given == 2,
+        (Flag::Complete, _) => false,
+    };
+    let counts = (2..=all).filter(|count| row.arity.allows(*count));
+    let alike = |given: usize| {
+        firsts
+            .iter()
+            .all(|first| complete(flag, *first, given) == complete(row.flag, *first, given))
+    };
+    counts.into_iter().all(alike).then_some(NO_LEGAL_LINE)
+}

@@ -1,0 +1,489 @@
+//! The session when the module, the line or the program does not keep to the plan. The module is played by hand.
+
+use std::time::{Duration, Instant};
+
+use modemqtt_at::{ClientIndex, Qos, dialect};
+use modemqtt_host::call::{Call, Event, Options, Reply, Ticket};
+use modemqtt_host::error::Error;
+use modemqtt_host::session::Session;
+
+const CLIENT: ClientIndex = ClientIndex(0);
+const OK: &[u8] = b"\r\nOK\r\n";
+
+struct Bench {
+    session: Session,
+    now: Instant,
+    events: Vec<Event>,
+    tickets: u64,
+}
+
+impl Bench {
+    /// A session that has not spoken to the module yet.
+    fn fresh(model: &str) -> Self {
+        let model = dialect::of_model(model).expect("a known model");
+        Self {
+            session: Session::new(Some(model), 115_200),
+            now: Instant::now(),
+            events: Vec::new(),
+            tickets: 0,
+        }
+    }
+
+    fn set_up(model: &str) -> Self {
+        let mut bench = Self::fresh(model);
+        let ticket = bench.submit(Call::SetUp);
+        for line in ["AT\r", "ATE0\r", "AT+CMEE=1\r"] {
+            assert_eq!(bench.sent(), line);
+            bench.feed(OK);
+        }
+        assert_eq!(bench.ended(ticket), Some(Ok(Reply::Done)));
+        bench
+    }
+
+    /// Client 0 connected.
+    fn connected(model: &str) -> Self {
+        let mut bench = Self::set_up(model);
+        let ticket = bench.open();
+        while let Some(line) = Some(bench.sent()).filter(|line| !line.is_empty()) {
+            bench.feed(OK);
+            if line.starts_with("AT+QMTOPEN") {
+                bench.feed(b"\r\n+QMTOPEN: 0,0\r\n");
+            }
+        }
+        assert_eq!(bench.ended(ticket), Some(Ok(Reply::Done)));
+        let call = Call::Connect {
+            client: CLIENT,
+            client_id: "b".into(),
+            username: None,
+            password: None,
+        };
+        let ticket = bench.submit(call);
+        assert_eq!(bench.sent(), "AT+QMTCONN=0,\"b\"\r");
+        bench.feed(b"\r\nOK\r\n\r\n+QMTCONN: 0,0,0\r\n");
+        assert_eq!(bench.ended(ticket), Some(Ok(Reply::Done)));
+        bench
+    }
+
+    fn submit(&mut self, call: Call) -> Ticket {
+        self.submit_for(call, None)
+    }
+
+    fn submit_for(&mut self, call: Call, timeout: Option<Duration>) -> Ticket {
+        self.tickets += 1;
+        self.session.submit(Ticket(self.tickets), call, timeout, self.now);
+        Ticket(self.tickets)
+    }
+
+    fn open(&mut self) -> Ticket {
+        self.submit(Call::Open {
+            client: CLIENT,
+            host: "h".into(),
+            port: 1883,
+        })
+    }
+
+    fn command(&mut self, line: &str) -> Ticket {
+        self.submit(Call::Command { line: line.into() })
+    }
+
+    fn publish(&mut self, payload: &[u8]) -> Ticket {
+        self.submit(Call::Publish {
+            client: CLIENT,
+            topic: "t".into(),
+            payload: payload.to_vec(),
+            qos: Qos::AtLeastOnce,
+            retain: false,
+        })
+    }
+
+    fn feed(&mut self, bytes: &[u8]) {
+        self.session.receive(bytes, self.now);
+    }
+
+    fn sent(&mut self) -> String {
+        let mut bytes = Vec::new();
+        while let Some(more) = self.session.poll_transmit() {
+            bytes.extend(more);
+        }
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// Lets time pass; how often the session woke.
+    fn elapse(&mut self, time: Duration) -> usize {
+        let end = self.now + time;
+        let mut wakes = 0;
+        while let Some(at) = self.session.next_timeout().filter(|at| *at <= end) {
+            self.now = self.now.max(at);
+            self.session.handle_timeout(self.now);
+            wakes += 1;
+        }
+        self.now = end;
+        wakes
+    }
+
+    fn collect(&mut self) {
+        while let Some(event) = self.session.poll_event() {
+            self.events.push(event);
+        }
+    }
+
+    fn ended(&mut self, ticket: Ticket) -> Option<Result<Reply, Error>> {
+        self.collect();
+        let at = self
+            .events
+            .iter()
+            .position(|event| matches!(event, Event::Ended(ended, _) if *ended == ticket))?;
+        match self.events.remove(at) {
+            Event::Ended(_, result) => Some(result),
+            _ => None,
+        }
+    }
+
+    fn restarted(&mut self) -> usize {
+        self.collect();
+        self.events
+            .iter()
+            .filter(|event| matches!(event, Event::Restarted))
+            .count()
+    }
+}
+
+fn seconds(seconds: f64) -> Duration {
+    Duration::from_secs_f64(seconds)
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "compared with what ended() gives")]
+fn response(lines: &[&str]) -> Option<Result<Reply, Error>> {
+    Some(Ok(Reply::Response {
+        lines: lines.iter().map(ToString::to_string).collect(),
+    }))
+}
+
+#[test]
+fn answers_to_copies_of_a_question_are_no_answers_to_what_follows() {
+    let mut bench = Bench::fresh("M95");
+    let ticket = bench.submit(Call::SetUp);
+    bench.elapse(seconds(1.2));
+    assert_eq!(bench.sent(), "AT\rAT\rAT\r");
+    // The link was slow: all three are answered, half a second apart.
+    for _ in 0..3 {
+        bench.feed(OK);
+        bench.elapse(seconds(0.5));
+    }
+    assert_eq!(bench.sent(), "ATE0\r");
+    bench.feed(OK);
+    assert_eq!(bench.sent(), "AT+CMEE=1\r");
+    bench.feed(OK);
+    assert_eq!(bench.ended(ticket), Some(Ok(Reply::Done)));
+    let ticket = bench.command("AT+CSQ");
+    bench.feed(b"\r\n+CSQ: 20,0\r\n\r\nOK\r\n");
+    assert_eq!(bench.ended(ticket), response(&["+CSQ: 20,0"]));
+}
+
+#[test]
+fn a_module_that_slept_through_some_questions_is_not_waited_for_long() {
+    let mut bench = Bench::fresh("M95");
+    bench.submit(Call::SetUp);
+    bench.elapse(seconds(1.2));
+    bench.sent();
+    bench.feed(OK);
+    bench.elapse(seconds(1.5));
+    assert_eq!(bench.sent(), "ATE0\r");
+}
+
+#[test]
+fn after_a_command_without_an_answer_the_next_gets_its_own() {
+    let mut bench = Bench::set_up("M95");
+    let silent = bench.command("AT+CSQ");
+    assert_eq!(bench.sent(), "AT+CSQ\r");
+    let next = bench.command("AT+CGATT?");
+    bench.elapse(seconds(9.5));
+    assert!(matches!(bench.ended(silent), Some(Err(Error::Timeout { .. }))));
+    let probes = bench.sent().matches("AT+CMEE?\r").count();
+    assert!(probes >= 2, "{probes}");
+    // The module wakes and answers everything: the old command, then each probe.
+    bench.feed(b"\r\n+CSQ: 20,0\r\n\r\nOK\r\n");
+    for _ in 0..probes {
+        bench.feed(b"\r\n+CMEE: 1\r\n\r\nOK\r\n");
+    }
+    bench.elapse(seconds(1.5));
+    assert_eq!(bench.sent(), "AT+CGATT?\r");
+    bench.feed(b"\r\n+CGATT: 1\r\n\r\nOK\r\n");
+    assert_eq!(bench.ended(next), response(&["+CGATT: 1"]));
+}
+
+#[test]
+fn what_another_program_left_in_the_line_buffer_does_not_fail_the_set_up() {
+    let mut bench = Bench::fresh("M95");
+    let ticket = bench.submit(Call::SetUp);
+    assert_eq!(bench.sent(), "AT\r");
+    bench.feed(b"\r\nERROR\r\n");
+    for line in ["AT\r", "ATE0\r", "AT+CMEE=1\r"] {
+        assert_eq!(bench.sent(), line);
+        bench.feed(OK);
+    }
+    assert_eq!(bench.ended(ticket), Some(Ok(Reply::Done)));
+}
+
+#[test]
+fn a_module_left_in_the_data_phase_is_got_out_of_it() {
+    let mut bench = Bench::fresh("M95");
+    bench.submit(Call::SetUp);
+    bench.elapse(seconds(1.6));
+    assert_eq!(bench.sent(), "AT\rAT\rAT\r\x1bAT\r");
+}
+
+#[test]
+fn a_configure_without_options_is_done_at_once() {
+    let mut bench = Bench::set_up("M95");
+    let ticket = bench.submit(Call::Configure {
+        client: CLIENT,
+        options: Options::default(),
+    });
+    assert_eq!(bench.ended(ticket), Some(Ok(Reply::Done)));
+    assert_eq!(bench.sent(), "");
+}
+
+#[test]
+fn a_timeout_beyond_all_time_is_no_limit() {
+    let mut bench = Bench::set_up("M95");
+    let ticket = bench.submit_for(Call::Command { line: "AT".into() }, Some(Duration::MAX));
+    bench.feed(OK);
+    assert_eq!(bench.ended(ticket), response(&[]));
+}
+
+#[test]
+fn a_setting_counts_once_it_was_accepted_and_not_before() {
+    let mut bench = Bench::connected("BC660K-GL");
+    let options = Options {
+        timeout_notice: Some(true),
+        show_length: Some(false),
+        ..Options::default()
+    };
+    let call = Call::Configure {
+        client: CLIENT,
+        options,
+    };
+    let ticket = bench.submit_for(call, Some(seconds(0.1)));
+    assert_eq!(bench.sent(), "AT+QMTCFG=\"timeout\",0,30,0,1\r");
+    bench.elapse(seconds(0.2));
+    assert!(matches!(bench.ended(ticket), Some(Err(Error::Timeout { .. }))));
+    // The late answer ends the command, and the second one is never sent: lengths are still shown.
+    bench.feed(OK);
+    assert_eq!(bench.sent(), "");
+    bench.feed(b"\r\n+QMTRECV: 0,0,\"t\",5,\"hello\"\r\n");
+    bench.collect();
+    let payloads: Vec<_> = bench
+        .events
+        .iter()
+        .filter_map(|event| match event {
+            Event::Message(message) => Some(message.payload.clone()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(payloads, [b"hello".to_vec()]);
+}
+
+#[test]
+fn a_restart_during_the_set_up_starts_it_again_and_ends_what_waited() {
+    let mut bench = Bench::connected("M95");
+    let publish = bench.publish(b"x");
+    assert_eq!(bench.sent(), "AT+QMTPUB=0,1,1,0,\"t\"\r");
+    bench.feed(b"\r\n> ");
+    assert_eq!(bench.sent(), "x\x1a");
+    bench.feed(OK);
+    let set_up = bench.submit(Call::SetUp);
+    assert_eq!(bench.sent(), "AT\r");
+    bench.feed(b"\r\nRDY\r\n");
+    assert_eq!(bench.ended(publish), Some(Err(Error::Restarted)));
+    assert_eq!(bench.restarted(), 1);
+    for line in ["AT\r", "ATE0\r", "AT+CMEE=1\r"] {
+        assert_eq!(bench.sent(), line);
+        bench.feed(OK);
+    }
+    assert_eq!(bench.ended(set_up), Some(Ok(Reply::Done)));
+}
+
+#[test]
+fn the_first_start_seen_from_its_beginning_is_no_restart() {
+    let mut bench = Bench::fresh("M95");
+    let ticket = bench.submit(Call::SetUp);
+    bench.sent();
+    bench.feed(b"\r\nRDY\r\n");
+    for line in ["AT\r", "ATE0\r", "AT+CMEE=1\r"] {
+        assert_eq!(bench.sent(), line);
+        bench.feed(OK);
+    }
+    assert_eq!(bench.ended(ticket), Some(Ok(Reply::Done)));
+    assert_eq!(bench.restarted(), 0);
+}
+
+#[test]
+fn a_module_silent_after_a_restart_fails_the_call_and_the_next_call_tries_again() {
+    let mut bench = Bench::set_up("M95");
+    bench.feed(b"\r\nRDY\r\n");
+    let first = bench.command("AT+CSQ");
+    bench.elapse(seconds(20.0));
+    assert!(matches!(bench.ended(first), Some(Err(Error::Timeout { .. }))));
+    bench.sent();
+    let second = bench.command("AT+CSQ");
+    for line in ["AT\r", "ATE0\r", "AT+CMEE=1\r", "AT+CSQ\r"] {
+        assert_eq!(bench.sent(), line);
+        bench.feed(OK);
+    }
+    assert_eq!(bench.ended(second), response(&[]));
+}
+
+#[test]
+fn a_set_up_that_is_refused_does_not_keep_the_calls_waiting() {
+    let mut bench = Bench::set_up("M95");
+    bench.feed(b"\r\nRDY\r\n");
+    let ticket = bench.command("AT+CSQ");
+    for _ in 0..20 {
+        match bench.sent().as_str() {
+            "AT+CSQ\r" => {
+                bench.feed(OK);
+                break;
+            }
+            _ => bench.feed(b"\r\nERROR\r\n"),
+        }
+    }
+    assert_eq!(bench.ended(ticket), response(&[]));
+}
+
+#[test]
+fn a_second_operation_of_a_kind_waits_for_the_result_of_the_first() {
+    let mut bench = Bench::set_up("M95");
+    let first = bench.open();
+    bench.sent();
+    bench.feed(b"\r\n+QMTCFG: 5,3,0\r\n\r\nOK\r\n");
+    assert_eq!(bench.sent(), "AT+QMTOPEN=0,\"h\",1883\r");
+    bench.feed(OK);
+    let second = bench.open();
+    let other = bench.command("AT+CSQ");
+    assert_eq!(bench.sent(), "AT+CSQ\r");
+    bench.feed(OK);
+    assert!(bench.ended(other).is_some());
+    bench.feed(b"\r\n+QMTOPEN: 0,5\r\n");
+    assert!(matches!(
+        bench.ended(first),
+        Some(Err(Error::Operation { result: 5, .. }))
+    ));
+    assert_eq!(bench.ended(second), None);
+    assert_eq!(bench.sent(), "AT+QMTCFG=\"timeout\",0\r");
+}
+
+#[test]
+fn the_wait_for_a_result_begins_with_the_ok() {
+    let mut bench = Bench::connected("M95");
+    let ticket = bench.publish(b"x");
+    bench.sent();
+    bench.elapse(seconds(4.0));
+    bench.feed(b"\r\n> ");
+    bench.elapse(seconds(4.0));
+    bench.feed(OK);
+    // 5 s × (3 + 1) from here.
+    bench.elapse(seconds(19.9));
+    assert_eq!(bench.ended(ticket), None);
+    bench.feed(b"\r\n+QMTPUB: 0,1,0\r\n");
+    assert_eq!(bench.ended(ticket), Some(Ok(Reply::Published)));
+}
+
+#[test]
+fn a_counted_data_phase_without_an_end_is_filled_up_and_one_with_ctrl_z_is_cancelled() {
+    let mut bench = Bench::connected("BC660K-GL");
+    bench.publish(b"12345");
+    assert_eq!(bench.sent(), "AT+QMTPUB=0,1,1,0,\"t\",5\r");
+    bench.feed(b"\r\n> ");
+    assert_eq!(bench.sent(), "12345");
+    bench.elapse(seconds(7.5));
+    assert_eq!(bench.sent(), "\r\r\r\r\rAT+CMEE?\r");
+    let mut bench = Bench::connected("M95");
+    bench.publish(b"12345");
+    bench.feed(b"\r\n> ");
+    bench.sent();
+    bench.elapse(seconds(7.5));
+    assert_eq!(bench.sent(), "\x1bAT+CMEE?\r");
+}
+
+#[test]
+fn a_late_refusal_does_not_open_what_has_closed() {
+    let mut bench = Bench::connected("M95");
+    let ticket = bench.submit(Call::Disconnect { client: CLIENT });
+    bench.feed(b"\r\n+QMTDISC: 0,0\r\n\r\n+QMTSTAT: 0,5\r\n\r\nERROR\r\n");
+    assert_eq!(bench.ended(ticket), Some(Ok(Reply::Done)));
+    bench.collect();
+    let last = bench.events.iter().rev().find_map(|event| match event {
+        Event::Client(_, state) => Some(state.word()),
+        _ => None,
+    });
+    assert_eq!(last, Some("closed"));
+}
+
+#[test]
+fn an_answer_that_begins_with_the_prompts_sign_is_a_line() {
+    let mut bench = Bench::set_up("M95");
+    let ticket = bench.command("AT+QHELP");
+    bench.feed(b"\r\n>");
+    bench.feed(b" usage\r\n\r\nOK\r\n");
+    assert_eq!(bench.ended(ticket), response(&["> usage"]));
+    assert_eq!(bench.sent(), "AT+QHELP\r");
+}
+
+#[test]
+fn a_prompt_that_no_one_asked_for_is_cancelled_and_said_so() {
+    let mut bench = Bench::connected("M95");
+    let ticket = bench.command("AT+QMTPUB=0,0,0,0,\"t\"");
+    bench.sent();
+    bench.feed(b"\r\n> ");
+    bench.elapse(seconds(0.1));
+    assert_eq!(bench.sent(), "\x1b");
+    bench.feed(OK);
+    assert!(matches!(bench.ended(ticket), Some(Err(Error::Usage(_)))));
+}
+
+#[test]
+fn half_a_message_wakes_no_one_again_and_again() {
+    let mut bench = Bench::connected("BC660K-GL");
+    bench.feed(b"\r\n+QMTRECV: 0,0,\"t\",500,\"abc");
+    assert!(bench.elapse(seconds(60.0)) <= 2);
+}
+
+#[test]
+fn neither_the_wire_log_nor_a_debug_print_shows_a_password() {
+    let mut bench = Bench::set_up("M95");
+    let call = Call::Connect {
+        client: CLIENT,
+        client_id: "id".into(),
+        username: Some("u".into()),
+        password: Some(modemqtt_host::call::Secret("hunter2".into())),
+    };
+    assert!(!format!("{call:?}").contains("hunter2"));
+    bench.submit(call);
+    assert!(bench.sent().contains("hunter2"));
+    // A torn echo.
+    bench.feed(b"NN=0,\"id\",\"u\",\"hunter2\"\r\n");
+    assert!(
+        !format!("{:?}", bench.session).contains("hunter2\""),
+        "{:?}",
+        bench.session
+    );
+    let mut shown = String::new();
+    while let Some(entry) = bench.session.poll_wire() {
+        shown.push_str(&entry.text);
+    }
+    bench.collect();
+    assert!(!shown.contains("hunter2"), "{shown}");
+    assert!(!format!("{:?}", bench.events).contains("hunter2"));
+}
+
+#[test]
+fn what_the_module_prints_cannot_act_on_a_terminal() {
+    let mut bench = Bench::set_up("M95");
+    bench.feed(b"\r\n\x1b[2Jgone\r\n");
+    let mut last = String::new();
+    while let Some(entry) = bench.session.poll_wire() {
+        last = entry.text;
+    }
+    assert_eq!(last, "\\u{1b}[2Jgone");
+}

@@ -1,0 +1,326 @@
+//! Plays one transcript against the host. What goes wrong is a panic that names the line.
+
+#![allow(dead_code, unreachable_pub, reason = "shared by #[path] between test binaries")]
+
+use std::collections::{HashMap, VecDeque};
+use std::fmt::Write;
+use std::time::{Duration, Instant};
+
+use modemqtt_at::ClientIndex;
+use modemqtt_at::dialect::Dialect;
+use modemqtt_host::call::{Call, Event, Reply, Ticket};
+use modemqtt_host::error::{Error, Refusal};
+use modemqtt_host::session::Session;
+
+use crate::calls;
+use crate::transcript::{Action, Location, Transcript, Words, World};
+
+/// How the module's bytes are handed over.
+#[derive(Clone, Copy, Debug)]
+pub enum Cut {
+    Whole,
+    EveryByte,
+    /// One cut, so many bytes into everything that the module prints.
+    At(usize),
+    /// Whole, with a URC in front of each piece: modules print one whenever no line is under way.
+    AfterUrc,
+}
+
+/// A URC that no transcript has.
+const URC: &[u8] = b"\r\n+QTEST: 7\r\n";
+
+/// Plays a transcript; how many bytes the module printed.
+pub fn play(transcript: &Transcript, dialect: &'static Dialect, cut: Cut) -> usize {
+    let mut player = Player::new(transcript, dialect);
+    for step in &transcript.steps {
+        player.place = format!("{} ({cut:?})", step.location);
+        match &step.action {
+            Action::Call(words) => player.call(words, &step.location),
+            Action::Host(bytes) => player.expect_sent(bytes),
+            Action::Module(bytes) => player.feed(bytes, cut),
+            Action::Report(words) => player.expect_report(&words.to_string()),
+            Action::World(World::Elapse(time)) => player.elapse(*time),
+            Action::World(_) => {}
+        }
+    }
+    player.finish();
+    player.fed
+}
+
+struct Player {
+    session: Session,
+    now: Instant,
+    tickets: HashMap<Ticket, What>,
+    last_ticket: u64,
+    sent: Vec<u8>,
+    reports: VecDeque<String>,
+    fed: usize,
+    place: String,
+    /// What no log may show, from the first call that has it.
+    secrets: Vec<String>,
+}
+
+struct What {
+    word: String,
+    client: u8,
+    qos: u8,
+    message_id: u16,
+    topics: usize,
+}
+
+impl Player {
+    fn new(transcript: &Transcript, dialect: &'static Dialect) -> Self {
+        let model = dialect.model(&transcript.model).expect("a known model");
+        let mut player = Self {
+            session: Session::new(Some((dialect, model)), 115_200),
+            now: Instant::now(),
+            tickets: HashMap::new(),
+            last_ticket: 1,
+            sent: Vec::new(),
+            reports: VecDeque::new(),
+            fed: 0,
+            place: transcript.name.clone(),
+            secrets: Vec::new(),
+        };
+        player.session.submit(Ticket(1), Call::SetUp, None, player.now);
+        for command in ["AT\r", "ATE0\r", "AT+CMEE=1\r"] {
+            player.expect_sent(command.as_bytes());
+            player.session.receive(b"\r\nOK\r\n", player.now);
+        }
+        player.collect();
+        assert_eq!(player.reports.pop_front().as_deref(), Some("set up"));
+        assert!(player.reports.is_empty(), "{:?}", player.reports);
+        player
+    }
+
+    fn call(&mut self, words: &Words, location: &Location) {
+        let texts = words.texts();
+        let client = texts
+            .get(1)
+            .filter(|_| texts[0] != "token")
+            .and_then(|text| text.parse().ok())
+            .unwrap_or(0);
+        let call = calls::call(words, &texts, ClientIndex(client), location);
+        self.secrets.extend(calls::secrets(&call));
+        self.last_ticket += 1;
+        let topics = match &call {
+            Call::Subscribe { topics, .. } => topics.len(),
+            _ => 0,
+        };
+        let qos = match &call {
+            Call::Publish { qos, .. } => qos.number(),
+            _ => 0,
+        };
+        let what = What {
+            word: texts[0].clone(),
+            client,
+            qos,
+            message_id: 0,
+            topics,
+        };
+        self.tickets.insert(Ticket(self.last_ticket), what);
+        self.session.submit(Ticket(self.last_ticket), call, None, self.now);
+        self.collect();
+    }
+
+    fn feed(&mut self, bytes: &[u8], cut: Cut) {
+        match cut {
+            Cut::Whole => self.session.receive(bytes, self.now),
+            Cut::AfterUrc => {
+                // Directly behind the prompt stands the echo of the data, where a module has one.
+                if bytes.starts_with(b"\r") {
+                    self.session.receive(URC, self.now);
+                }
+                self.session.receive(bytes, self.now);
+            }
+            Cut::EveryByte => {
+                for byte in bytes {
+                    self.session.receive(&[*byte], self.now);
+                }
+            }
+            Cut::At(at) => {
+                let at = at.saturating_sub(self.fed).min(bytes.len());
+                self.session.receive(&bytes[..at], self.now);
+                self.session.receive(&bytes[at..], self.now);
+            }
+        }
+        self.fed += bytes.len();
+        self.collect();
+    }
+
+    fn elapse(&mut self, time: Duration) {
+        let end = self.now + time;
+        while let Some(at) = self.session.next_timeout().filter(|at| *at <= end) {
+            self.now = self.now.max(at);
+            self.session.handle_timeout(self.now);
+        }
+        self.now = end;
+        self.collect();
+    }
+
+    fn expect_sent(&mut self, bytes: &[u8]) {
+        self.collect();
+        let head = self.sent.get(..bytes.len().min(self.sent.len())).unwrap_or_default();
+        assert_eq!(
+            head.escape_ascii().to_string(),
+            bytes.escape_ascii().to_string(),
+            "{}: sent",
+            self.place
+        );
+        self.sent.drain(..bytes.len());
+    }
+
+    fn expect_report(&mut self, wanted: &str) {
+        assert_eq!(
+            self.reports.pop_front().as_deref(),
+            Some(wanted),
+            "{}; then {:?}",
+            self.place,
+            self.reports
+        );
+    }
+
+    fn finish(&mut self) {
+        self.place = format!("{}: at the end", self.place);
+        assert!(
+            self.reports.is_empty(),
+            "{}: also reported {:?}",
+            self.place,
+            self.reports
+        );
+        assert!(
+            self.sent.is_empty(),
+            "{}: also sent {}",
+            self.place,
+            self.sent.escape_ascii()
+        );
+    }
+
+    fn collect(&mut self) {
+        while let Some(bytes) = self.session.poll_transmit() {
+            self.sent.extend(bytes);
+        }
+        while let Some(entry) = self.session.poll_wire() {
+            let shown = self.secrets.iter().find(|secret| entry.text.contains(secret.as_str()));
+            assert!(shown.is_none(), "{}: the log shows {}", self.place, entry.text);
+        }
+        while let Some(event) = self.session.poll_event() {
+            if let Some(report) = self.report(event) {
+                self.reports.push_back(report);
+            }
+        }
+    }
+
+    fn report(&mut self, event: Event) -> Option<String> {
+        Some(match event {
+            Event::Started(ticket, id) => {
+                if let (Some(what), Some(id)) = (self.tickets.get_mut(&ticket), id) {
+                    what.message_id = id.0;
+                }
+                return None;
+            }
+            Event::Identified(..) | Event::Client(..) | Event::Reopening(_) => return None,
+            Event::Overrun(client) => format!("overrun {client}"),
+            Event::Accepted(ticket) => {
+                let what = &self.tickets[&ticket];
+                format!("accepted {} {}", what.client, what.message_id)
+            }
+            Event::Retransmitting(ticket, times) => {
+                let what = &self.tickets[&ticket];
+                format!("retransmitting {} {} {times}", what.client, what.message_id)
+            }
+            Event::Ended(Ticket(1), result) => {
+                assert_eq!(result, Ok(Reply::Done));
+                "set up".into()
+            }
+            Event::Ended(ticket, result) => Self::ended(&self.tickets[&ticket], result),
+            Event::Message(message) => {
+                let words = Words(vec![
+                    b"message".to_vec(),
+                    message.client.to_string().into_bytes(),
+                    message.message_id.to_string().into_bytes(),
+                    message.topic.into_bytes(),
+                    message.payload,
+                ]);
+                format!("{words}{}", if message.complete { "" } else { " incomplete" })
+            }
+            Event::Lost(client, code) => format!("lost {client} {}", code.0),
+            Event::Urc(line) if line == "+QTEST: 7" => return None,
+            Event::Urc(line) => Words(vec![b"urc".to_vec(), line.into_bytes()]).to_string(),
+            Event::Restarted => "restarted".into(),
+        })
+    }
+
+    fn ended(what: &What, result: Result<Reply, Error>) -> String {
+        let What {
+            word,
+            client,
+            qos,
+            message_id,
+            ..
+        } = what;
+        match result {
+            Ok(Reply::Response { lines }) => {
+                let words = lines.into_iter().map(String::into_bytes);
+                let words = [b"response".to_vec()].into_iter().chain(words).chain([b"OK".to_vec()]);
+                Words(words.collect()).to_string()
+            }
+            Ok(Reply::Configuration(values)) => {
+                let mut text = format!("configuration {client}");
+                for (key, value) in values {
+                    write!(text, " {}={value}", key.name()).expect("a string");
+                }
+                text
+            }
+            Ok(Reply::Granted(granted)) => {
+                assert_eq!(granted.len(), what.topics);
+                let granted: Vec<_> = granted.iter().map(ToString::to_string).collect();
+                format!("subscribed {client} {}", granted.join(","))
+            }
+            Ok(Reply::Published) if *qos == 0 => format!("sent {client} {message_id}"),
+            Ok(Reply::Published) => format!("acknowledged {client} {message_id}"),
+            Ok(Reply::Token(token)) => format!("token {}", token.0),
+            Ok(Reply::Done) => format!("{} {client}", past(word)),
+            Err(Error::Timeout { .. } | Error::ConnectionLost { .. }) if word == "publish" => {
+                format!("unknown {client} {message_id}")
+            }
+            Err(error) => format!("failed {word} {client} {}", failure(&error)),
+        }
+    }
+}
+
+fn past(word: &str) -> &str {
+    match word {
+        "configure" => "configured",
+        "open" => "opened",
+        "connect" => "connected",
+        "unsubscribe" => "unsubscribed",
+        "disconnect" => "disconnected",
+        "close" => "closed",
+        other => panic!("{other}"),
+    }
+}
+
+fn failure(error: &Error) -> String {
+    match error {
+        Error::Operation {
+            result,
+            return_code: Some(code),
+            ..
+        } => format!("result {result} return_code {}", code.0),
+        Error::Operation { result, .. } => format!("result {result}"),
+        Error::Command { refusal, .. } => match refusal {
+            Refusal::Error => "error ERROR".into(),
+            Refusal::Cme(code) => format!("error CME {}", code.0),
+            Refusal::CmeText(text) => format!("error CME \"{text}\""),
+            Refusal::Cms(code) => format!("error CMS {}", code.0),
+            Refusal::CmsText(text) => format!("error CMS \"{text}\""),
+        },
+        Error::Timeout { .. } => "timeout".into(),
+        Error::ConnectionLost { code, .. } => format!("lost {}", code.0),
+        Error::Restarted => "restarted".into(),
+        Error::Usage(_) => "usage".into(),
+        Error::Protocol { .. } => "protocol".into(),
+        Error::Port(_) | Error::Closed => panic!("{error}"),
+    }
+}

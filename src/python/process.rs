@@ -1,0 +1,47 @@
+//! What belongs to one process: a forked child has the objects and not their threads.
+
+use std::process;
+
+use pyo3::prelude::*;
+
+use crate::errors;
+
+/// Something with a thread of its own.
+pub(crate) struct Owned<T> {
+    value: Option<T>,
+    process: u32,
+}
+
+impl<T> Owned<T> {
+    pub(crate) fn new(value: T) -> Self {
+        Self {
+            value: Some(value),
+            process: process::id(),
+        }
+    }
+
+    /// The value, in the process that made it; `None` in a child.
+    pub(crate) fn here(&self) -> Option<&T> {
+        self.value.as_ref().filter(|_| self.process == process::id())
+    }
+
+    /// The value, or a clear error in a child.
+    pub(crate) fn get(&self, py: Python<'_>) -> PyResult<&T> {
+        self.here().ok_or_else(|| {
+            let message = format!(
+                "this was started by process {}; a forked child starts one of its own",
+                self.process
+            );
+            errors::usage(py, message)
+        })
+    }
+}
+
+impl<T> Drop for Owned<T> {
+    fn drop(&mut self) {
+        // In a child there is no thread to wait for, and its locks may be held for ever.
+        if self.process != process::id() {
+            std::mem::forget(self.value.take());
+        }
+    }
+}

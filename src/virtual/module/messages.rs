@@ -1,0 +1,116 @@
+//! Received messages: printed at once, or kept until the host reads them (EG800Q&EG91xQ note 3.3.9 and 4.2).
+
+use bytes::Bytes;
+use modemqtt_at::{ClientIndex, Command};
+
+use super::{Module, hex};
+use crate::broker::wire::TopicName;
+use crate::command_line::Checked;
+use crate::fault::Fault;
+
+/// A message from the broker; its identifier is 0 with QoS 0.
+#[derive(Clone, Debug)]
+pub(super) struct Message {
+    pub(super) id: u16,
+    pub(super) topic: TopicName,
+    pub(super) payload: Bytes,
+}
+
+/// The messages that one connection keeps, in the order in which they came, each with its slot.
+#[derive(Debug, Default)]
+pub(super) struct Store(Vec<(usize, Message)>);
+
+impl Store {
+    /// Puts a message into the first free slot, and tells which; `None` when there is none.
+    fn keep(&mut self, message: Message, slots: usize) -> Option<usize> {
+        let slot = (0..slots).find(|slot| !self.holds(*slot))?;
+        self.0.push((slot, message));
+        Some(slot)
+    }
+
+    /// Empties one slot, or every one.
+    fn take(&mut self, slot: Option<usize>) -> Vec<Message> {
+        let taken = self.0.extract_if(.., |(at, _)| slot.is_none_or(|slot| *at == slot));
+        taken.map(|(_, message)| message).collect()
+    }
+
+    fn holds(&self, slot: usize) -> bool {
+        self.0.iter().any(|(at, _)| *at == slot)
+    }
+}
+
+impl Module {
+    /// Passes on a message, or keeps it. One that finds no room is lost, and counted.
+    pub(super) fn message(&mut self, index: ClientIndex, message: Message) {
+        let client = self.client_mut(index);
+        if let (Some(slots), Some(store)) = (client.settings.slots(), client.store_mut()) {
+            match store.keep(message, slots) {
+                Some(slot) => {
+                    self.terminal
+                        .urc(&format!("+{}: {index},{slot}", Command::Receive.name()));
+                }
+                None => self.lost_messages += 1,
+            }
+            return;
+        }
+        let line = self.message_line(index, &message);
+        if !self.terminal.message(&line) {
+            self.lost_messages += 1;
+        }
+    }
+
+    /// The answer to `AT+QMTRECV?`: which slots of which connected client hold a message.
+    pub(super) fn store_lines(&self) -> Vec<String> {
+        let slots = self.dialect.buffer.map_or(0, |buffer| buffer.slots);
+        let lines = self.indices().filter_map(|index| {
+            let store = self.client(index).store().filter(|_| self.is_connected(index))?;
+            let flags: Vec<_> = if self.faults.has(Fault::StoreStatusSingle) {
+                vec![!store.0.is_empty()]
+            } else {
+                (0..slots).map(|slot| store.holds(slot)).collect()
+            };
+            let flags: Vec<_> = flags.into_iter().map(|flag| u8::from(flag).to_string()).collect();
+            Some(format!("+{}: {index},{}", Command::Receive.name(), flags.join(",")))
+        });
+        lines.collect()
+    }
+
+    /// Prints the messages of one slot, or of all of them, and frees it.
+    pub(super) fn read_messages(&mut self, checked: &Checked, index: ClientIndex) {
+        let slot = checked.arguments.get(1).map(|_| checked.number(1));
+        let taken = self.client_mut(index).store_mut().map(|store| store.take(slot));
+        for message in taken.unwrap_or_default() {
+            let line = self.message_line(index, &message);
+            self.terminal.information(&[line]);
+        }
+    }
+
+    /// `+QMTRECV: <client>,<msgID>,<topic>[,<payload_len>],<payload>`, as the dialect lays it out.
+    fn message_line(&self, index: ClientIndex, message: &Message) -> Vec<u8> {
+        let Message { id, topic, payload } = message;
+        let form = self.dialect.receive;
+        let settings = &self.client(index).settings;
+        let quote = |quoted: bool| if quoted { "\"" } else { "" };
+        let around_topic = quote(form.topic_quoted && !self.faults.has(Fault::UrcTopicUnquoted));
+        let around_payload = quote(form.payload_quoted || self.faults.has(Fault::UrcPayloadQuoted));
+        let shown = if settings.receives_hex() {
+            hex::encode(payload)
+        } else {
+            payload.to_vec()
+        };
+        let length = if self.faults.has(Fault::HexLengthDigits) {
+            shown.len()
+        } else {
+            payload.len()
+        };
+        let length = if settings.shows_length() {
+            format!("{length},")
+        } else {
+            String::new()
+        };
+        let name = Command::Receive.name();
+        let topic: &str = topic;
+        let head = format!("+{name}: {index},{id},{around_topic}{topic}{around_topic},{length}{around_payload}");
+        [head.as_bytes(), &shown, around_payload.as_bytes()].concat()
+    }
+}
