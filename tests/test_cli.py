@@ -161,7 +161,7 @@ class TestVirtual:
     @pytest.mark.parametrize(
         ("arguments", "status", "reason"),
         [
-            (["--model", "SIM800L"], 2, "BC660K-GL, M95"),
+            (["--model", "SIM800L"], 2, "BC660K-GL"),
             (["--fault", "gremlin"], 2, "reopen-error"),
             (["--baud", "0"], 2, "--baud"),
             (["--broker", "none", "--broker-port", "1883"], 2, "--broker none"),

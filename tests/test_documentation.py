@@ -16,6 +16,7 @@ DOCUMENTS = (
     "CONTRIBUTING.md",
     "docs/README.md",
     "docs/design.md",
+    "docs/dialects.md",
     "docs/virtual-module.md",
 )
 

@@ -1,0 +1,78 @@
+"""A real broker as oracle: mosquitto, on a port of its own, with nothing dropped."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_CONFIGURATION = """\
+listener {port} 127.0.0.1
+allow_anonymous true
+max_inflight_messages 0
+max_queued_messages 0
+set_tcp_nodelay true
+persistence false
+"""
+_PATIENCE = 10.0
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where a broker listens."""
+
+    host: str
+    port: int
+
+
+def find() -> str | None:
+    """Return the program; distributions put it where only administrators look."""
+    return shutil.which("mosquitto", path=os.environ.get("PATH", "") + os.pathsep + "/usr/sbin")
+
+
+@contextlib.contextmanager
+def run(program: str, folder: Path) -> Iterator[Address]:
+    """Run it until the end of the block."""
+    # The port is free when it is chosen; that it is still free when mosquitto asks for it is likely, not certain.
+    for attempt in range(5):
+        address = Address("127.0.0.1", _free_port())
+        configuration = folder / f"mosquitto-{attempt}.conf"
+        configuration.write_text(_CONFIGURATION.format(port=address.port))
+        with (folder / f"mosquitto-{attempt}.log").open("wb") as log:
+            process = subprocess.Popen([program, "-c", str(configuration)], stdout=log, stderr=log)  # noqa: S603
+        if _listens(process, address):
+            break
+        process.kill()
+        process.wait()
+    else:
+        raise RuntimeError(f"mosquitto does not start; its logs are in {folder}")
+    try:
+        yield address
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _listens(process: subprocess.Popen[bytes], address: Address) -> bool:
+    deadline = time.monotonic() + _PATIENCE
+    while process.poll() is None and time.monotonic() < deadline:
+        with contextlib.suppress(OSError), socket.create_connection((address.host, address.port), timeout=1):
+            return True
+        time.sleep(0.01)
+    return False
