@@ -58,7 +58,7 @@ docs: $(READY)
 	@echo "The crates: target/doc/modemqtt_host/index.html. Everything else: docs/README.md."
 
 mutate:
-	cargo test --release -p modemqtt-host --test mutation -- --ignored --nocapture
+	cargo test -p modemqtt-host --test mutation -- --ignored --nocapture
 
 clean:
 	rm -rf $(VENV) target

@@ -33,6 +33,8 @@ pub struct RawMessage {
     pub payload: Vec<u8>,
     /// Whether the layout left no doubt where the payload ends.
     pub complete: bool,
+    /// The line up to the payload, its opening quote included, as it was printed.
+    pub head: Vec<u8>,
 }
 
 /// How far a message has been read, so that each byte is looked at once.
@@ -386,6 +388,7 @@ fn message(bytes: &[u8], head: Head, topic: (usize, usize), payload: (usize, usi
         topic: bytes[topic.0..topic.1].to_vec(),
         payload: bytes[payload.0..payload.1].to_vec(),
         complete,
+        head: bytes[..payload.0].to_vec(),
     }
 }
 

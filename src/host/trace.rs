@@ -36,13 +36,21 @@ impl Entry {
         }
     }
 
-    /// A payload, shown as far as it is short, with its length.
-    pub(crate) fn payload(bytes: &[u8]) -> String {
+    /// A payload between what stands round it, shown as far as it is short, with its length.
+    pub(crate) fn payload(before: &str, bytes: &[u8], behind: &str) -> String {
         let head = &bytes[..bytes.len().min(SHOWN)];
         let more = if head.len() < bytes.len() { "…" } else { "" };
-        let mut text = String::with_capacity(head.len() + 16);
+        let mut text = String::with_capacity(before.len() + head.len() + 16);
+        text.push_str(before);
+        for &byte in head {
+            match byte {
+                b'\\' => text.push_str("\\\\"),
+                b' '..=b'~' => text.push(char::from(byte)),
+                byte => text.extend(byte.escape_ascii().map(char::from)),
+            }
+        }
         // Writing to a string does not fail.
-        let _ = write!(text, "{}{more} <{} bytes>", head.escape_ascii(), bytes.len());
+        let _ = write!(text, "{more}{behind} <{} bytes>", bytes.len());
         text
     }
 }

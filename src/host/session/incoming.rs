@@ -33,7 +33,7 @@ impl Session {
             Frame::Message(message) => self.handle_message(message, now),
             Frame::Overlong(head) => {
                 let text = String::from_utf8_lossy(&head).into_owned();
-                self.wire.push_back(Entry::received(now, Entry::payload(&head)));
+                self.wire.push_back(Entry::received(now, Entry::payload("", &head, "")));
                 self.events.push_back(Event::Urc(text));
             }
         }
@@ -41,12 +41,8 @@ impl Session {
 
     fn handle_message(&mut self, raw: RawMessage, now: Instant) {
         let topic = String::from_utf8_lossy(&raw.topic);
-        let shown = format!(
-            "+QMTRECV: {},{},\"{topic}\",{}",
-            raw.client,
-            raw.message_id,
-            Entry::payload(&raw.payload)
-        );
+        let closing = if raw.head.ends_with(b"\"") { "\"" } else { "" };
+        let shown = Entry::payload(&String::from_utf8_lossy(&raw.head), &raw.payload, closing);
         self.wire.push_back(Entry::received(now, shown));
         self.events.push_back(Event::Message(Message {
             client: ClientIndex(raw.client),

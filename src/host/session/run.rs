@@ -125,11 +125,11 @@ impl Session {
         exchange.data = DataState::Sent;
         let length = data.bytes.len();
         self.transmit.extend_from_slice(&data.bytes);
-        let mut shown = Entry::payload(&data.bytes);
-        if data.phase == DataPhase::UntilCtrlZ {
+        let until_ctrl_z = data.phase == DataPhase::UntilCtrlZ;
+        if until_ctrl_z {
             self.transmit.push(CTRL_Z);
-            shown.push_str("<Ctrl-Z>");
         }
+        let shown = Entry::payload("", &data.bytes, if until_ctrl_z { "<Ctrl-Z>" } else { "" });
         self.wire.push_back(Entry::sent(now, shown));
         let wait = exchange.step.final_wait + TRANSPORT_ALLOWANCE + self.wire_time(length);
         self.timers.set(Timer::Exchange, now + wait);

@@ -13,6 +13,14 @@ fn framer(model: &str, length_shown: bool) -> Framer {
     framer
 }
 
+/// A frame as the tests compare it: how a message was introduced is for the wire log.
+fn bare(mut frame: Frame) -> Frame {
+    if let Frame::Message(message) = &mut frame {
+        message.head.clear();
+    }
+    frame
+}
+
 /// Every frame of the bytes, handed over in these pieces; what is held back at the end is taken as it stands.
 fn frames<'a>(mut framer: Framer, pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<Frame> {
     let expect = Expect::default();
@@ -20,14 +28,14 @@ fn frames<'a>(mut framer: Framer, pieces: impl IntoIterator<Item = &'a [u8]>) ->
     for piece in pieces {
         framer.push(piece);
         while let Some(frame) = framer.next_frame(expect) {
-            seen.push(frame);
+            seen.push(bare(frame));
         }
     }
     while framer.hold().is_some() {
         let Some(frame) = framer.flush() else { break };
-        seen.push(frame);
+        seen.push(bare(frame));
         while let Some(frame) = framer.next_frame(expect) {
-            seen.push(frame);
+            seen.push(bare(frame));
         }
     }
     seen
@@ -40,6 +48,7 @@ fn message(topic: &str, payload: &[u8], complete: bool) -> Frame {
         topic: topic.as_bytes().to_vec(),
         payload: payload.to_vec(),
         complete,
+        head: Vec::new(),
     })
 }
 
@@ -70,7 +79,7 @@ fn a_payload_whose_rest_stays_away_is_taken_as_it_stands() {
     framer.push(b"\r\n+QMTRECV: 0,3,\"t\",500,\"abc\"\r\n\r\nOK\r\n");
     assert_eq!(framer.next_frame(Expect::default()), None);
     assert_eq!(framer.hold(), Some(Hold::Payload));
-    assert_eq!(framer.flush(), Some(message("t", b"\"abc\"", false)));
+    assert_eq!(framer.flush().map(bare), Some(message("t", b"\"abc\"", false)));
     assert_eq!(framer.next_frame(Expect::default()), Some(Frame::Line(b"OK".to_vec())));
 }
 
@@ -180,7 +189,7 @@ proptest! {
         let mut seen = Vec::new();
         loop {
             while let Some(frame) = framer.next_frame(Expect::default()) {
-                seen.push(frame);
+                seen.push(bare(frame));
             }
             if framer.hold().is_none() {
                 break;

@@ -6,7 +6,9 @@
 use std::time::Duration;
 
 use modemqtt_at::codes::{CmeCode, OpenResult};
-use modemqtt_at::dialect::{Buffer, Dialect, ReadBack, Reboot, ReceiveLength, ReceiveUrc, Refusal, Refusals};
+use modemqtt_at::dialect::{
+    Buffer, DataPhase, Dialect, ReadBack, Reboot, ReceiveLength, ReceiveUrc, Refusal, Refusals,
+};
 use modemqtt_at::{Form, SettingKey, Version};
 
 use super::{Mutant, with, without};
@@ -30,10 +32,12 @@ pub(super) fn of(dialect: &'static Dialect) -> Vec<Mutant> {
 }
 
 impl Maker {
+    #[expect(clippy::large_types_passed_by_value, reason = "each is made for this call")]
     fn add(&mut self, what: &str, likely: &str, mutated: Dialect) {
         self.add_unless(what, likely, mutated, None);
     }
 
+    #[expect(clippy::large_types_passed_by_value, reason = "each is made for this call")]
     fn add_unless(&mut self, what: &str, likely: &str, mutated: Dialect, equivalent: Option<&'static str>) {
         self.mutants.push(Mutant {
             place: format!("{}: dialect", self.dialect.name),
@@ -58,11 +62,11 @@ impl Maker {
             );
         }
         for payload in [dialect.payload - 1, dialect.payload + 1] {
-            self.add(
-                &format!("payload {payload}"),
-                "bench/long",
-                Dialect { payload, ..dialect },
-            );
+            let mutated = Dialect { payload, ..dialect };
+            // Only behind Ctrl-Z may more come than a row allows.
+            let counted = dialect.publish(DataPhase::UntilCtrlZ).is_none() && payload > dialect.payload;
+            let rule = counted.then_some("the row limits the length as well");
+            self.add_unless(&format!("payload {payload}"), "bench/long", mutated, rule);
         }
         for window in [dialect.window - 1, dialect.window + 1] {
             self.add(&format!("window {window}"), "withhold", Dialect { window, ..dialect });
@@ -89,7 +93,7 @@ impl Maker {
             None => vec![Some(Duration::from_mins(1))],
             Some(idle) => {
                 let second = Duration::from_secs(1);
-                vec![None, Some(idle - second), Some(idle + second)]
+                vec![None, Some(idle.saturating_sub(second)), Some(idle + second)]
             }
         };
         for data_idle in idle {
@@ -223,7 +227,7 @@ impl Maker {
                 default_version,
                 ..dialect
             },
-            Some("the version of the CONNECT packet does not show on the line, and where it can be set its default is a row"),
+            (!dialect.versions.is_empty()).then_some("where the version can be set its default is a row"),
         );
         for (at, result) in dialect.open_results.iter().enumerate() {
             let open_results = without(dialect.open_results, at);

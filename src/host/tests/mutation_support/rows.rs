@@ -148,7 +148,7 @@ impl Maker {
             }
         }
         for arity in changed {
-            let equivalent = rules::arity(row, arity);
+            let equivalent = rules::arity(self.dialect, row, arity);
             self.add(&format!("{arity:?}"), Row { arity, ..*row }, equivalent);
         }
     }
@@ -164,7 +164,7 @@ impl Maker {
                 Some(DataPhase::Quoted),
             ] {
                 if data != row.data {
-                    let equivalent = rules::data(row, data);
+                    let equivalent = rules::data(self.dialect, row, data);
                     self.add(&format!("data {data:?}"), Row { data, ..*row }, equivalent);
                 }
             }
@@ -193,7 +193,7 @@ impl Maker {
             ],
             Wait::Delivery => vec![
                 Wait::Fixed(Duration::from_secs(1)),
-                Wait::Fixed(Duration::from_secs(600)),
+                Wait::Fixed(Duration::from_mins(10)),
             ],
         };
         for wait in waits {

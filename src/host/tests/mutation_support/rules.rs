@@ -33,20 +33,67 @@ pub(super) fn limit(dialect: &Dialect, row: &Row, at: usize, kind: Kind) -> Rule
         ) if new_low <= low && new_high >= high => {
             let flag = at == 1 && row.flag == Flag::Complete;
             let only = row.only.iter().any(|(position, _)| *position == at);
-            (flag || only).then_some(CHECKED_TWICE)
+            // In this order: message id, QoS, retain, topic, length.
+            let publish = matches!(row.command, Command::Publish | Command::PublishExact);
+            let qos = new_high > high && (publish && at == 2 || row.command == Command::Subscribe && at == 3);
+            let length = publish && at == 5 && new_high > high;
+            match () {
+                () if flag || only => Some(CHECKED_TWICE),
+                () if qos => Some("the module makes an MQTT packet of it, which has no QoS 3"),
+                () if row.data == Some(DataPhase::Inline) && at == 5 && new_low < low => {
+                    Some("no payload stands behind a length below zero")
+                }
+                () if length => Some("the dialect limits the payload as well"),
+                () => None,
+            }
+        }
+        (
+            Kind::Text { least: 1, most },
+            Kind::Text {
+                least: 0,
+                most: new_most,
+            },
+        ) if most == new_most && row.command == Command::Unsubscribe => {
+            Some("the module makes an MQTT packet of it, which has no empty topic")
         }
         _ => None,
     }
 }
 
-pub(super) fn arity(row: &Row, arity: Arity) -> Rule {
+pub(super) fn arity(dialect: &Dialect, row: &Row, arity: Arity) -> Rule {
+    // Another form of the command that stands behind this one must not lose its lines to it.
+    let behind = dialect
+        .rows
+        .iter()
+        .skip_while(|other| !std::ptr::eq(*other, row))
+        .skip(1);
+    let mut same =
+        behind.filter(|other| (other.command, other.setting, other.form) == (row.command, row.setting, row.form));
+    let taken = same.any(|other| (0..10).any(|count| other.arity.allows(count) && arity.allows(count)));
     let groups = matches!(row.arity, Arity::Groups { .. }) || matches!(arity, Arity::Groups { .. });
     let alike = (0..=row.parameters.len()).all(|count| arity.allows(count) == row.arity.allows(count));
-    (!groups && alike).then_some(NO_PARAMETER)
+    let mut others = (0..=row.parameters.len()).filter(|count| arity.allows(*count) != row.arity.allows(*count));
+    let between = others.all(|count| count > 2 && count < row.parameters.len() && arity.allows(count));
+    match row.flag {
+        _ if groups || taken => None,
+        _ if alike => Some(NO_PARAMETER),
+        Flag::Whole if between => Some("with such a flag no other number than all or none agrees"),
+        _ => None,
+    }
 }
 
-pub(super) fn data(row: &Row, data: Option<DataPhase>) -> Rule {
-    (row.setting.is_some() && data.is_some()).then_some("a will has one form of data phase, whichever the row names")
+pub(super) fn data(dialect: &Dialect, row: &Row, data: Option<DataPhase>) -> Rule {
+    let in_line = matches!(row.data, Some(DataPhase::Inline));
+    let other_form = dialect.publish(DataPhase::Counted).is_some() && row.data == Some(DataPhase::UntilCtrlZ);
+    match data {
+        Some(_) if row.setting.is_some() => Some("a will has one form of data phase, whichever the row names"),
+        Some(DataPhase::Quoted) => None,
+        _ if in_line => Some("a payload with its length in the line has come already, whichever phase the row names"),
+        None | Some(DataPhase::Inline) if other_form => Some(
+            "the module ends data with Ctrl-Z unless the row says otherwise, and the host prefers the form with the length",
+        ),
+        _ => None,
+    }
 }
 
 pub(super) fn gate(row: &Row, gate: Gate) -> Rule {
@@ -54,6 +101,9 @@ pub(super) fn gate(row: &Row, gate: Gate) -> Rule {
         row.command,
         Command::Disconnect | Command::Subscribe | Command::Unsubscribe
     ) || matches!(row.data, Some(DataPhase::Inline | DataPhase::Quoted));
+    if row.command == Command::Connect && matches!(gate, Gate::Always | Gate::NotConnected) {
+        return Some(ASKS_SESSION);
+    }
     let weaker = matches!(gate, Gate::Always | Gate::Opened);
     (asks && row.gate == Gate::Connected && weaker).then_some(ASKS_SESSION)
 }

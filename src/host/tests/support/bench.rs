@@ -1,0 +1,151 @@
+//! A session whose module is played by hand.
+
+#![allow(dead_code, reason = "each test binary uses a part of it")]
+
+use std::time::{Duration, Instant};
+
+use modemqtt_at::{ClientIndex, Qos, dialect};
+use modemqtt_host::call::{Call, Event, Reply, Ticket};
+use modemqtt_host::error::Error;
+use modemqtt_host::session::Session;
+
+pub(crate) const CLIENT: ClientIndex = ClientIndex(0);
+pub(crate) const OK: &[u8] = b"\r\nOK\r\n";
+
+pub(crate) struct Bench {
+    pub(crate) session: Session,
+    now: Instant,
+    pub(crate) events: Vec<Event>,
+    tickets: u64,
+}
+
+impl Bench {
+    /// A session that has not spoken to the module yet.
+    pub(crate) fn fresh(model: &str) -> Self {
+        let model = dialect::of_model(model).expect("a known model");
+        Self {
+            session: Session::new(Some(model), 115_200),
+            now: Instant::now(),
+            events: Vec::new(),
+            tickets: 0,
+        }
+    }
+
+    pub(crate) fn set_up(model: &str) -> Self {
+        let mut bench = Self::fresh(model);
+        let ticket = bench.submit(Call::SetUp);
+        for line in ["AT\r", "ATE0\r", "AT+CMEE=1\r"] {
+            assert_eq!(bench.sent(), line);
+            bench.feed(OK);
+        }
+        assert_eq!(bench.ended(ticket), Some(Ok(Reply::Done)));
+        bench
+    }
+
+    /// Client 0 connected.
+    pub(crate) fn connected(model: &str) -> Self {
+        let mut bench = Self::set_up(model);
+        let ticket = bench.open();
+        while let Some(line) = Some(bench.sent()).filter(|line| !line.is_empty()) {
+            bench.feed(OK);
+            if line.starts_with("AT+QMTOPEN") {
+                bench.feed(b"\r\n+QMTOPEN: 0,0\r\n");
+            }
+        }
+        assert_eq!(bench.ended(ticket), Some(Ok(Reply::Done)));
+        let call = Call::Connect {
+            client: CLIENT,
+            client_id: "b".into(),
+            username: None,
+            password: None,
+        };
+        let ticket = bench.submit(call);
+        assert_eq!(bench.sent(), "AT+QMTCONN=0,\"b\"\r");
+        bench.feed(b"\r\nOK\r\n\r\n+QMTCONN: 0,0,0\r\n");
+        assert_eq!(bench.ended(ticket), Some(Ok(Reply::Done)));
+        bench
+    }
+
+    pub(crate) fn submit(&mut self, call: Call) -> Ticket {
+        self.submit_for(call, None)
+    }
+
+    pub(crate) fn submit_for(&mut self, call: Call, timeout: Option<Duration>) -> Ticket {
+        self.tickets += 1;
+        self.session.submit(Ticket(self.tickets), call, timeout, self.now);
+        Ticket(self.tickets)
+    }
+
+    pub(crate) fn open(&mut self) -> Ticket {
+        self.submit(Call::Open {
+            client: CLIENT,
+            host: "h".into(),
+            port: 1883,
+        })
+    }
+
+    pub(crate) fn command(&mut self, line: &str) -> Ticket {
+        self.submit(Call::Command { line: line.into() })
+    }
+
+    pub(crate) fn publish(&mut self, payload: &[u8]) -> Ticket {
+        self.submit(Call::Publish {
+            client: CLIENT,
+            topic: "t".into(),
+            payload: payload.to_vec(),
+            qos: Qos::AtLeastOnce,
+            retain: false,
+        })
+    }
+
+    pub(crate) fn feed(&mut self, bytes: &[u8]) {
+        self.session.receive(bytes, self.now);
+    }
+
+    pub(crate) fn sent(&mut self) -> String {
+        let mut bytes = Vec::new();
+        while let Some(more) = self.session.poll_transmit() {
+            bytes.extend(more);
+        }
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// Lets time pass; how often the session woke.
+    pub(crate) fn elapse(&mut self, time: Duration) -> usize {
+        let end = self.now + time;
+        let mut wakes = 0;
+        while let Some(at) = self.session.next_timeout().filter(|at| *at <= end) {
+            self.now = self.now.max(at);
+            self.session.handle_timeout(self.now);
+            wakes += 1;
+        }
+        self.now = end;
+        wakes
+    }
+
+    pub(crate) fn collect(&mut self) {
+        while let Some(event) = self.session.poll_event() {
+            self.events.push(event);
+        }
+    }
+
+    pub(crate) fn ended(&mut self, ticket: Ticket) -> Option<Result<Reply, Error>> {
+        self.collect();
+        let at = self
+            .events
+            .iter()
+            .position(|event| matches!(event, Event::Ended(ended, _) if *ended == ticket))?;
+        match self.events.remove(at) {
+            Event::Ended(_, result) => Some(result),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn restarted(&mut self) -> usize {
+        self.collect();
+        self.events
+            .iter()
+            .filter(|event| matches!(event, Event::Restarted))
+            .count()
+    }
+}
