@@ -103,6 +103,7 @@ def test_settings_of_eg91xq_are_read_back_with_their_types(eg91xq: Modem) -> Non
         "receive_format": "hex",
         "view_data": True,
         "edit_timeout": 30,
+        "send_mode": "hex",
         "alibaba": Alibaba("key", "name", SECRET),
         "onenet": OneNet("product", SECRET),
         "will": Will("bench/will", b"gone", qos=1, retain=True),
@@ -213,3 +214,34 @@ def test_the_window_of_five_is_kept_on_every_dialect_that_has_one(each: Modem, b
         with pytest.raises(PublishError):
             delivery.wait()
         assert delivery.state == "failed"
+
+
+@pytest.mark.parametrize(
+    ("model", "forms"),
+    [
+        ("M95", ["prompt"]),
+        ("BC35-G", ["prompt"]),
+        ("BC660K-GL", ["counted", "prompt", "inline"]),
+        ("EG915Q", ["counted"]),
+        ("BG95", ["counted", "prompt", "quoted"]),
+    ],
+)
+def test_every_form_of_publish_delivers(model: str, forms: list[Any], broker: Broker) -> None:
+    with VirtualModem(model) as module, Modem(module.port) as modem:
+        mqtt = modem.mqtt()
+        with mqtt.session(broker.host, broker.port, client_id="bench"):
+            for form in forms:
+                assert mqtt.publish("t", form, qos=1, form=form).state == "acknowledged"
+            lacking = next(form for form in ("inline", "quoted") if form not in forms)
+            with pytest.raises(UsageError, match="dialects that have it"):
+                mqtt.publish("t", b"x", form=lacking)  # type: ignore[arg-type]
+            with pytest.raises(UsageError, match="form"):
+                mqtt.publish("t", b"x", form="smoke")  # type: ignore[arg-type]
+    assert [message.payload.decode() for message in broker.messages] == forms
+
+
+def test_a_module_that_no_one_knows_is_an_error_that_says_how_to_go_on() -> None:
+    with VirtualModem("M95") as module:
+        with pytest.raises(UsageError, match=r"known are .*BC35-G") as caught:
+            Modem(module.port, model="SIM800L").open()
+        assert "auto" in str(caught.value)

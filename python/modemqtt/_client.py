@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from modemqtt._delivery import Delivery
 from modemqtt._settings import ranges, typed
@@ -35,6 +35,7 @@ _OPTIONS = frozenset(
         "receive_format",
         "retries",
         "send_format",
+        "send_mode",
         "show_length",
         "timeout_notice",
         "tls_context",
@@ -106,6 +107,7 @@ class MqttClient:
                 :meth:`open` turns it on.
                 ``receive_format``, ``send_format``: ``"text"``, or ``"hex"`` for hexadecimal digits on the line
                 (BC660K-GL, EG800Q/EG91xQ). Payloads are bytes either way.
+                ``send_mode``: as ``send_format``, by a key of its own (EG800Q/EG91xQ); the one set last rules.
                 ``echo_data``: True echoes the data of a publish (BC660K-GL); ``view_data``: the same (EG800Q/EG91xQ).
                 ``edit_timeout``: 1 to 180 seconds for the data of a publish, ``None`` for no limit (EG800Q/EG91xQ).
 
@@ -299,6 +301,7 @@ class MqttClient:
         retain: bool = False,  # noqa: FBT001, FBT002 - as in paho-mqtt
         *,
         wait: bool = True,
+        form: Literal["counted", "prompt", "inline", "quoted"] | None = None,
         timeout: float | None = None,
     ) -> Delivery:
         """Publish a message (``AT+QMTPUB``), in the safest form that the dialect has.
@@ -310,6 +313,9 @@ class MqttClient:
                 BC660K-GL and 1500 on EG800Q/EG91xQ; 730 and 750 in hexadecimal digits.
             qos: 0 to 2.
             retain: whether the server keeps it for later subscribers.
+            form: the form of the command, for those who test it: ``"counted"`` and ``"prompt"`` (ended by Ctrl-Z) hand
+                the payload over behind the prompt, ``"inline"`` (with its length, BC660K-GL) and ``"quoted"`` (BG9x)
+                in the command line. ``None`` takes the safest that can carry the payload.
             wait: False returns as soon as the module takes it; up to 5 of a client overlap, one on BC660K-GL.
             timeout: seconds; ``None`` for packet_timeout × (retries + 1).
 
@@ -322,7 +328,7 @@ class MqttClient:
 
         """
         data = _payload(payload)
-        pending = self._submit("publish", topic, data, qos, retain, timeout=timeout)
+        pending = self._submit("publish", topic, data, qos, retain, form, timeout=timeout)
         if wait:
             pending.wait()
         else:

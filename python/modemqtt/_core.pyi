@@ -50,6 +50,7 @@ class Engine:
         payload: bytes,
         qos: int,
         retain: bool,
+        form: str | None,
         *,
         timeout: float | None = None,
     ) -> Pending: ...

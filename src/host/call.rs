@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use modemqtt_at::codes::StatCode;
-use modemqtt_at::dialect::{Dialect, Model};
+use modemqtt_at::dialect::{DataPhase, Dialect, Model};
 use modemqtt_at::{ClientIndex, MessageId, Qos, SettingKey, Version};
 
 use crate::error::Error;
@@ -88,6 +88,8 @@ pub enum Call {
         qos: Qos,
         /// Whether the server keeps it for later subscribers.
         retain: bool,
+        /// The form of the command; `None` takes the safest that can carry the payload.
+        form: Option<DataPhase>,
     },
 }
 
@@ -134,6 +136,8 @@ pub struct Options {
     pub buffered: Option<bool>,
     /// Whether payloads are sent as hexadecimal digits.
     pub send_hex: Option<bool>,
+    /// The same by `send/mode`, where the dialect has that key as well.
+    pub send_mode_hex: Option<bool>,
     /// Whether payloads are received as hexadecimal digits.
     pub receive_hex: Option<bool>,
     /// Whether the data of a publish are echoed, by `echo_mode`.

@@ -143,6 +143,8 @@ pub(crate) enum Change {
     Length(bool),
     /// The same, and whether messages are kept in the module's buffer.
     ReceiveMode { buffered: bool, length: bool },
+    /// Whether payloads are sent as hexadecimal digits.
+    SendMode(bool),
     /// Whether payloads are hexadecimal digits.
     Format { send_hex: bool, receive_hex: bool },
 }

@@ -170,6 +170,12 @@ fn check(dialect: &Dialect, row: &Row, parameter: &Parameter, argument: Argument
                 return wrong(format!("{number} is no TCP port, 1 to 65535 is allowed"));
             }
         }
+        // Its length stands before it, so quotes inside it are its own.
+        (Kind::Payload, Argument::Text(text)) => {
+            if let Some(byte) = text.iter().find(|byte| ascii::is_forbidden_in_string(**byte)) {
+                return wrong(format!("the byte 0x{byte:02X} cannot stand in a command line"));
+            }
+        }
         (Kind::Text { least, most }, Argument::Text(text)) => {
             if !(least..=most).contains(&text.len()) {
                 return wrong(format!(

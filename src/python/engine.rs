@@ -14,7 +14,7 @@ use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList};
 
-use crate::options::{client, options, quality, tcp_port, tencent};
+use crate::options::{client, options, publish_form, quality, tcp_port, tencent};
 use crate::pending::{Pending, seconds};
 use crate::{civil, errors};
 
@@ -212,7 +212,7 @@ impl Engine {
 
     /// Publishes a message.
     #[expect(clippy::too_many_arguments, reason = "Python names them")]
-    #[pyo3(signature = (index, topic, payload, qos, retain, *, timeout=None))]
+    #[pyo3(signature = (index, topic, payload, qos, retain, form, *, timeout=None))]
     fn publish(
         &self,
         py: Python<'_>,
@@ -221,6 +221,7 @@ impl Engine {
         payload: Vec<u8>,
         qos: i64,
         retain: bool,
+        form: Option<&str>,
         timeout: Option<f64>,
     ) -> PyResult<Pending> {
         let call = Call::Publish {
@@ -229,6 +230,7 @@ impl Engine {
             payload,
             qos: quality(py, qos)?,
             retain,
+            form: form.map(|name| publish_form(py, name)).transpose()?,
         };
         self.submit(py, call, timeout)
     }

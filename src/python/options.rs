@@ -1,5 +1,6 @@
 //! Python values to the host's types.
 
+use modemqtt_at::dialect::DataPhase;
 use modemqtt_at::{ClientIndex, Qos, Version};
 use modemqtt_host::call::{Alibaba, OneNet, Options, Secret, Tencent, Will};
 use pyo3::prelude::*;
@@ -30,6 +31,20 @@ pub(crate) fn tcp_port(py: Python<'_>, number: i64) -> PyResult<u16> {
         .ok_or_else(|| errors::usage(py, format!("port: {number} is no TCP port, 1 to 65535 is allowed")))
 }
 
+/// A form of publish.
+pub(crate) fn publish_form(py: Python<'_>, name: &str) -> PyResult<DataPhase> {
+    match name {
+        "counted" => Ok(DataPhase::Counted),
+        "prompt" => Ok(DataPhase::UntilCtrlZ),
+        "inline" => Ok(DataPhase::Inline),
+        "quoted" => Ok(DataPhase::Quoted),
+        _ => {
+            let known = "\"counted\", \"prompt\", \"inline\" and \"quoted\" are";
+            Err(errors::usage(py, format!("form: {name:?} is none; {known}")))
+        }
+    }
+}
+
 /// The options of `configure`. Their names were checked by the caller.
 pub(crate) fn options(py: Python<'_>, values: &Bound<'_, PyDict>) -> PyResult<Options> {
     let mut options = Options::default();
@@ -52,6 +67,7 @@ pub(crate) fn options(py: Python<'_>, values: &Bound<'_, PyDict>) -> PyResult<Op
             "receive" => options.buffered = Some(choice(py, &key, &value, "urc", "buffer")?),
             "receive_format" => options.receive_hex = Some(choice(py, &key, &value, "text", "hex")?),
             "send_format" => options.send_hex = Some(choice(py, &key, &value, "text", "hex")?),
+            "send_mode" => options.send_mode_hex = Some(choice(py, &key, &value, "text", "hex")?),
             "echo_data" => options.echo_data = Some(flag(py, &key, &value)?),
             "view_data" => options.view_data = Some(flag(py, &key, &value)?),
             "edit_timeout" => options.edit_timeout = Some(unless_none(py, &key, &value)?),

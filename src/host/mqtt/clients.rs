@@ -63,6 +63,7 @@ impl Settings {
                 self.retries = retries;
                 self.timeout_notice = notice;
             }
+            Change::SendMode(hex) => self.send_hex = hex,
             Change::Length(shown) => {
                 self.length_shown = shown;
                 self.length_asked = true;

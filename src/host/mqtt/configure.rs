@@ -127,7 +127,8 @@ impl Planner {
             set(SettingKey::EchoData, &[Argument::Number(on.into())])?;
         }
         if options.send_hex.is_some() || options.receive_hex.is_some() {
-            let values = [settings.send_hex, settings.receive_hex].map(|hex| Argument::Number(hex.into()));
+            let send_hex = options.send_hex.unwrap_or(settings.send_hex);
+            let values = [send_hex, settings.receive_hex].map(|hex| Argument::Number(hex.into()));
             set(SettingKey::DataFormat, &values)?;
         }
         if let Some(context) = options.pdp_context {
@@ -139,6 +140,9 @@ impl Planner {
         }
         if let Some(seconds) = options.ping_interval {
             set(SettingKey::PingInterval, &[Argument::Number(seconds.into())])?;
+        }
+        if let Some(hex) = options.send_mode_hex {
+            set(SettingKey::SendMode, &[Argument::Number(hex.into())])?;
         }
         if let Some(on) = options.view_data {
             set(SettingKey::ViewMode, &[Argument::Number(on.into())])?;
@@ -170,7 +174,7 @@ impl Planner {
             }),
             length_asked: now.length_asked,
             buffered: options.buffered.unwrap_or(now.buffered),
-            send_hex: options.send_hex.unwrap_or(now.send_hex),
+            send_hex: options.send_mode_hex.or(options.send_hex).unwrap_or(now.send_hex),
             receive_hex: options.receive_hex.unwrap_or(now.receive_hex),
         };
         if options.edit_timeout == Some(Some(0)) {
@@ -228,6 +232,8 @@ fn change(key: SettingKey, settings: Settings) -> Option<Change> {
             buffered: settings.buffered,
             length: settings.length_shown,
         }),
+        // Set after `dataformat`: the last one rules.
+        SettingKey::SendMode => Some(Change::SendMode(settings.send_hex)),
         SettingKey::DataFormat => Some(Change::Format {
             send_hex: settings.send_hex,
             receive_hex: settings.receive_hex,

@@ -4,6 +4,7 @@ mod clients;
 mod configure;
 mod outcome;
 mod plan;
+mod publish;
 mod topics;
 mod verbatim;
 

@@ -3,18 +3,18 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use modemqtt_at::ascii::{CTRL_Z, ESC};
-use modemqtt_at::dialect::{self, DataPhase, Dialect, ReceiveLength, Row, Wait};
+use modemqtt_at::dialect::{self, Dialect, ReceiveLength, Row, Wait};
 use modemqtt_at::general::MAXIMUM_RESPONSE_TIME;
 use modemqtt_at::{ClientIndex, Command, Form, MessageId, Operation, Qos, SettingKey};
 
 use super::clients::{Clients, Settings};
 use super::configure::receive_mode;
-use super::topics::{topic_filter, topic_name};
+use super::publish::Outgoing;
+use super::topics::topic_filter;
 use super::verbatim::verbatim;
 use crate::call::{Call, Tencent};
 use crate::error::Error;
-use crate::job::{Change, Data, Goal, OutcomeKey, Step, Sync, Task};
+use crate::job::{Change, Goal, OutcomeKey, Step, Sync, Task};
 use crate::writer::{self, Argument};
 
 pub(super) type Steps = VecDeque<Step>;
@@ -86,6 +86,7 @@ pub(crate) fn plan(call: Call, dialect: &'static Dialect, clients: &mut Clients)
             payload,
             qos,
             retain,
+            form,
         } => {
             writer::client(dialect, client)?;
             let hex = clients.get(client).is_some_and(|client| client.settings.send_hex);
@@ -95,6 +96,7 @@ pub(crate) fn plan(call: Call, dialect: &'static Dialect, clients: &mut Clients)
                 payload,
                 qos,
                 retain,
+                form,
                 hex,
             };
             match qos {
@@ -140,16 +142,6 @@ fn with_id(
         )));
     };
     plan(id).inspect_err(|_| state.release_id(id))
-}
-
-/// A message to be published.
-struct Outgoing {
-    client: ClientIndex,
-    topic: String,
-    payload: Vec<u8>,
-    qos: Qos,
-    retain: bool,
-    hex: bool,
 }
 
 pub(super) struct Planner {
@@ -231,56 +223,6 @@ impl Planner {
         Ok((Task::Unsubscribe { client, message_id: id }, [step].into()))
     }
 
-    /// Takes the safest form that the dialect has: exact length, then the prompt with Ctrl-Z.
-    fn publish(&self, message_id: MessageId, message: Outgoing) -> Result<(Task, Steps), Error> {
-        let Outgoing {
-            client,
-            topic,
-            payload,
-            qos,
-            retain,
-            hex,
-        } = message;
-        topic_name(&topic)?;
-        let most = if hex {
-            self.dialect.hex_payload.unwrap_or(0)
-        } else {
-            self.dialect.payload
-        };
-        if payload.len() > most {
-            return Err(Error::Usage(format!(
-                "the payload is {} bytes long; {} takes at most {most} per publish{} ({})",
-                payload.len(),
-                self.dialect.name,
-                if hex { " in hexadecimal digits" } else { "" },
-                self.dialect.note
-            )));
-        }
-        let mut arguments = vec![
-            number(client),
-            Argument::Number(message_id.0.into()),
-            Argument::Number(qos.number().into()),
-            Argument::Number(retain.into()),
-            Argument::Text(topic.as_bytes()),
-        ];
-        let (phase, row) = [DataPhase::Counted, DataPhase::UntilCtrlZ]
-            .into_iter()
-            .find_map(|phase| self.dialect.publish(phase).map(|row| (phase, row)))
-            .ok_or_else(|| Error::Usage(format!("{} has no form of publish with a prompt", self.dialect.name)))?;
-        if phase == DataPhase::Counted {
-            arguments.push(Argument::Number(i64::try_from(payload.len()).unwrap_or(i64::MAX)));
-        } else if let Some(byte) = payload.iter().find(|byte| matches!(**byte, CTRL_Z | ESC)) {
-            return Err(Error::Usage(format!(
-                "the payload holds the byte 0x{byte:02X}, which ends the data phase; {} has no form of publish that can carry it",
-                self.dialect.name
-            )));
-        }
-        let mut step = self.step(row, &arguments, outcome(row, client, Some(message_id)))?;
-        let bytes = if hex { digits(&payload) } else { payload };
-        step.data = Some(Data { phase, bytes });
-        Ok((Task::Publish { client, message_id }, [step].into()))
-    }
-
     fn token(&self, device: &Tencent) -> Result<(Task, Steps), Error> {
         let Some(row) = self.dialect.row(Command::Token, Form::Set) else {
             let have = dialects(|dialect| dialect.row(Command::Token, Form::Set).is_some());
@@ -350,7 +292,7 @@ impl Planner {
         })
     }
 
-    fn step(&self, row: &'static Row, arguments: &[Argument<'_>], goal: Goal) -> Result<Step, Error> {
+    pub(super) fn step(&self, row: &'static Row, arguments: &[Argument<'_>], goal: Goal) -> Result<Step, Error> {
         Ok(Step {
             line: writer::command(self.dialect, row, arguments)?,
             form: row.form,
@@ -367,15 +309,8 @@ impl Planner {
     }
 }
 
-/// Two upper-case hexadecimal digits a byte.
-fn digits(payload: &[u8]) -> Vec<u8> {
-    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
-    let pair = |byte: &u8| [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]];
-    payload.iter().flat_map(pair).collect()
-}
-
 /// The names of the dialects that have something.
-fn dialects(have: impl Fn(&Dialect) -> bool) -> String {
+pub(super) fn dialects(have: impl Fn(&Dialect) -> bool) -> String {
     let names = dialect::ALL
         .iter()
         .filter(|dialect| have(dialect))
@@ -384,7 +319,7 @@ fn dialects(have: impl Fn(&Dialect) -> bool) -> String {
 }
 
 /// Success is the result URC, where the command has one.
-fn outcome(row: &Row, client: ClientIndex, message_id: Option<MessageId>) -> Goal {
+pub(super) fn outcome(row: &Row, client: ClientIndex, message_id: Option<MessageId>) -> Goal {
     let Some(operation) = Operation::of(row.command) else {
         return Goal::Final;
     };
@@ -398,7 +333,7 @@ fn outcome(row: &Row, client: ClientIndex, message_id: Option<MessageId>) -> Goa
     }
 }
 
-fn number(client: ClientIndex) -> Argument<'static> {
+pub(super) fn number(client: ClientIndex) -> Argument<'static> {
     Argument::Number(client.0.into())
 }
 
@@ -436,6 +371,7 @@ mod tests {
             payload: payload.to_vec(),
             qos: Qos::AtLeastOnce,
             retain: false,
+            form: None,
         }
     }
 

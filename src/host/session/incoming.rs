@@ -106,7 +106,15 @@ impl Session {
         };
         match result {
             Ok(()) => self.accepted(exchange, now),
-            Err(_) if matches!(exchange.step.goal, Goal::AnyFinal) => self.accepted(exchange, now),
+            // A set-up goes on without what was refused; the last question decides.
+            Err(_)
+                if matches!(
+                    (&exchange.job.task, &exchange.step.goal),
+                    (_, Goal::AnyFinal) | (Task::SetUp(_), Goal::Lines)
+                ) =>
+            {
+                self.accepted(exchange, now);
+            }
             Err(refusal) => self.refused(exchange, refusal, now),
         }
     }

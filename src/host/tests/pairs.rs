@@ -147,6 +147,7 @@ fn publish(payload: &[u8], qos: Qos) -> Call {
         payload: payload.to_vec(),
         qos,
         retain: false,
+        form: None,
     }
 }
 

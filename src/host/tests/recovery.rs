@@ -309,3 +309,42 @@ fn half_a_message_wakes_no_one_again_and_again() {
     bench.feed(b"\r\n+QMTRECV: 0,0,\"t\",500,\"abc");
     assert!(bench.elapse(seconds(60.0)) <= 2);
 }
+
+#[test]
+fn a_module_of_no_known_model_is_an_error_that_lists_the_known_and_how_to_force_one() {
+    let mut bench = Bench::unknown();
+    let ticket = bench.submit(Call::SetUp);
+    for (line, answer) in [
+        ("AT\r", "\r\nOK\r\n"),
+        ("ATE0\r", "\r\nOK\r\n"),
+        ("AT+CMEE=1\r", "\r\nOK\r\n"),
+        ("AT+CGMM\r", "\r\nSIMCOM_SIM800L\r\n\r\nOK\r\n"),
+        ("ATI\r", "\r\nSIM800 R14.18\r\n\r\nOK\r\n"),
+    ] {
+        assert_eq!(bench.sent(), line);
+        bench.feed(answer.as_bytes());
+    }
+    let Some(Err(Error::Usage(message))) = bench.ended(ticket) else {
+        panic!("no error");
+    };
+    for part in ["SIM800 R14.18", "M95", "BC35-G", "EG915Q", "model=\"…\""] {
+        assert!(message.contains(part), "{part}: {message}");
+    }
+}
+
+#[test]
+fn a_model_that_cgmm_does_not_tell_is_found_by_ati() {
+    let mut bench = Bench::unknown();
+    let ticket = bench.submit(Call::SetUp);
+    for (line, answer) in [
+        ("AT\r", "\r\nOK\r\n"),
+        ("ATE0\r", "\r\nOK\r\n"),
+        ("AT+CMEE=1\r", "\r\nOK\r\n"),
+        ("AT+CGMM\r", "\r\nERROR\r\n"),
+        ("ATI\r", "\r\nQuectel\r\nBC28\r\nRevision:BC28JAR01A10\r\n\r\nOK\r\n"),
+    ] {
+        assert_eq!(bench.sent(), line);
+        bench.feed(answer.as_bytes());
+    }
+    assert_eq!(bench.ended(ticket), Some(Ok(Reply::Done)));
+}

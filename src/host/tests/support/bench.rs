@@ -31,6 +31,14 @@ impl Bench {
         }
     }
 
+    /// A session that has to ask for the model.
+    pub(crate) fn unknown() -> Self {
+        Self {
+            session: Session::new(None, 115_200),
+            ..Self::fresh("M95")
+        }
+    }
+
     pub(crate) fn set_up(model: &str) -> Self {
         let mut bench = Self::fresh(model);
         let ticket = bench.submit(Call::SetUp);
@@ -95,6 +103,7 @@ impl Bench {
             payload: payload.to_vec(),
             qos: Qos::AtLeastOnce,
             retain: false,
+            form: None,
         })
     }
 

@@ -47,6 +47,7 @@ pub(crate) fn call(words: &Words, texts: &[String], client: ClientIndex, locatio
             retain: text(3) == "1",
             topic: text(4),
             payload: words.0[5].clone(),
+            form: None,
         },
         "disconnect" => Call::Disconnect { client },
         "close" => Call::Close { client },
