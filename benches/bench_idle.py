@@ -1,4 +1,4 @@
-"""How often the threads of an idle modem wake in 10 s: python benches/idle.py [SECONDS]."""
+"""How often the threads of an idle modem wake in 10 s: python benches/bench_idle.py [SECONDS]."""
 
 import sys
 import time
