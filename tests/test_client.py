@@ -122,6 +122,23 @@ def test_a_session_is_left_when_its_block_raises(modem: Modem, broker: Broker) -
     until(lambda: broker.clients == [], "the end of the session")
 
 
+def test_what_the_block_raised_is_not_hidden_by_a_modem_that_it_closed(modem: Modem, broker: Broker) -> None:
+    def close_and_raise() -> None:
+        with modem.mqtt().session(broker.host, broker.port, client_id="bench-7"):
+            modem.close()
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        close_and_raise()
+
+
+@pytest.mark.parametrize(("payload", "sent"), [(5, b"5"), (None, b""), ("ä", b"\xc3\xa4"), (bytearray(b"x"), b"x")])
+def test_a_broker_publishes_what_a_client_would(broker: Broker, mqtt: MqttClient, payload: Any, sent: bytes) -> None:  # noqa: ANN401 - of every kind
+    mqtt.subscribe("bench/t")
+    broker.publish("bench/t", payload)
+    assert mqtt.receive(timeout=5).payload == sent
+
+
 def test_a_session_can_be_had_again(modem: Modem, broker: Broker) -> None:
     for _ in range(3):
         with modem.mqtt().session(broker.host, broker.port, client_id="bench-7") as mqtt:

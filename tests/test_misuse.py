@@ -45,6 +45,7 @@ def cases() -> dict[str, Misuse]:
         "no topic to subscribe to": (lambda mqtt: mqtt.subscribe([]), "topic"),
         "no topic to unsubscribe from": (lambda mqtt: mqtt.unsubscribe([]), "topic"),
         "topics without their QoS": (lambda mqtt: mqtt.subscribe(["ab", "cd"]), "QoS"),  # type: ignore[list-item]
+        "a number of topics": (lambda mqtt: mqtt.subscribe(5), "int"),  # type: ignore[arg-type]
         "topic too long": (lambda mqtt: mqtt.publish("t" * 65_536, b""), "topic"),
         "filter too long": (lambda mqtt: mqtt.subscribe("t" * 65_536), "topic"),
         "client id too long": (lambda mqtt: mqtt.connect("c" * 65_536), "client"),

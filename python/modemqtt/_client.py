@@ -278,7 +278,8 @@ class MqttClient:
             SubscribeError: the module gave up, or the server refused all (``result`` 128).
 
         """
-        topics = [(topic, qos)] if isinstance(topic, str) else [_topic_and_qos(pair) for pair in topic]
+        with arguments():
+            topics = [(topic, qos)] if isinstance(topic, str) else [_topic_and_qos(pair) for pair in topic]
         granted: list[int] = self._call("subscribe", topics, timeout=timeout)
         return granted
 
@@ -327,7 +328,7 @@ class MqttClient:
             ResponseTimeout: whether it arrived is unknown.
 
         """
-        data = _payload(payload)
+        data = payload_bytes(payload)
         pending = self._submit("publish", topic, data, qos, retain, form, timeout=timeout)
         if wait:
             pending.wait()
@@ -405,11 +406,11 @@ class MqttClient:
 
     def _leave(self, timeout: float | None) -> None:
         """Disconnect and close as far as that is still possible; the caller's own exception matters more."""
-        if self.state == "connected":
-            with contextlib.suppress(ModemError):
+        with contextlib.suppress(ModemError):
+            if self.state == "connected":
                 self.disconnect(timeout=timeout)
-        if self.state != "closed":
-            with contextlib.suppress(ModemError):
+        with contextlib.suppress(ModemError):
+            if self.state != "closed":
                 self.close(timeout=timeout)
 
     def _engine(self) -> Engine:
@@ -467,14 +468,8 @@ def _topic_and_qos(pair: object) -> tuple[str, int]:
     raise UsageError(f'topic: {pair!r} is none; a text, or pairs of topic and QoS as in [("a/#", 1)], are needed')
 
 
-def _pairs(topics: Iterable[tuple[str, int]]) -> list[tuple[str, int]]:
-    try:
-        return [(name, level) for name, level in topics]
-    except (TypeError, ValueError):
-        raise UsageError("topic: a topic filter, or pairs of a topic filter and a QoS, are needed") from None
-
-
-def _payload(payload: object) -> bytes:
+def payload_bytes(payload: object) -> bytes:
+    """Give the bytes that paho-mqtt would send for it."""
     match payload:
         case None:
             return b""

@@ -64,7 +64,8 @@ class Modem:
 
     Args:
         port: a serial device such as ``/dev/ttyUSB2``, or ``socket://host:port``.
-        model: ``"M95"`` or ``"BC660K-GL"``; ``"auto"`` asks the module (``AT+CGMM``, ``ATI``).
+        model: ``"M95"``, ``"BC35-G"``, ``"BC28"``, ``"BC660K-GL"``, ``"EG800Q"``, ``"EG915Q"`` or ``"EG916Q"``;
+            ``"auto"`` asks the module (``AT+CGMM``, ``ATI``).
         baudrate: bits per second.
         flow_control: ``"none"``, ``"rtscts"`` or ``"xonxoff"``.
         log: a file to which every line of the wire is appended, secrets masked.
@@ -373,12 +374,14 @@ class Modem:
         silence = min(deadline, time.monotonic() + 10)
         while engine.statistics()["restarts"] == restarts and time.monotonic() < silence:
             time.sleep(0.02)
+        unnoticed = engine.statistics()["restarts"] == restarts
         while True:
             try:
-                engine.set_up().wait()
+                engine.set_up(anew=unnoticed).wait()
             except (ResponseTimeout, ModuleRestarted):
                 if time.monotonic() >= deadline:
                     raise
+                unnoticed = False
             else:
                 return
 

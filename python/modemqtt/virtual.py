@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from modemqtt import _core
+from modemqtt._client import payload_bytes
 from modemqtt._usage import arguments
 from modemqtt.exceptions import UsageError
 
@@ -34,7 +35,7 @@ class VirtualModem:
     """A module that exists in software: it speaks its dialect on a port and really connects to MQTT brokers.
 
     Args:
-        model: ``"M95"`` or ``"BC660K-GL"``.
+        model: ``"M95"``, ``"BC35-G"``, ``"BC28"``, ``"BC660K-GL"``, ``"EG800Q"``, ``"EG915Q"`` or ``"EG916Q"``.
         link: a symbolic link to make to its pseudo-terminal.
         listen: ``"host:port"`` to listen on TCP in place of a pseudo-terminal; port 0 takes a free one.
         baudrate: pass bytes at that many bits per second, 10 to a byte; ``None`` passes them at once.
@@ -167,13 +168,14 @@ class Broker:
     def publish(
         self,
         topic: str,
-        payload: bytes | str = b"",
+        payload: bytes | bytearray | memoryview | str | float | None = None,
         qos: int = 0,
         retain: bool = False,  # noqa: FBT001, FBT002 - as in paho-mqtt
     ) -> None:
-        """Publish as if a client had."""
-        data = payload.encode() if isinstance(payload, str) else bytes(payload)
-        self._core.publish(topic, data, qos, retain)
+        """Publish as if a client had; the payload is written as by ``MqttClient.publish``."""
+        data = payload_bytes(payload)
+        with arguments():
+            self._core.publish(topic, data, qos, retain)
 
     def refuse(self, return_code: int | None) -> None:
         """Answer every CONNECT from now on with that return code, 1 to 5; ``None`` accepts again."""

@@ -13,6 +13,8 @@ use crate::error::Error;
 pub enum Call {
     /// Bring the module to a known state and find out which it is.
     SetUp,
+    /// The same for a module that is known to have started again without a word.
+    SetUpAnew,
     /// One command line, answered by its final result code.
     Command {
         /// From `AT` on, without its CR.

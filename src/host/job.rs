@@ -57,7 +57,12 @@ pub(crate) enum Task {
     /// A token of Tencent Cloud.
     Token,
     /// One message out of the module's buffer.
-    Drain { client: ClientIndex, slot: u8 },
+    Drain {
+        client: ClientIndex,
+        slot: u8,
+        /// The first try had no answer.
+        again: bool,
+    },
     /// Subscriptions.
     Subscribe { client: ClientIndex, message_id: MessageId },
     /// The end of subscriptions.
@@ -113,6 +118,8 @@ pub(crate) struct Sync {
     pub(crate) answered: bool,
     /// When it was asked first.
     pub(crate) since: Option<Instant>,
+    /// How often the module has started since.
+    pub(crate) restarts: u8,
 }
 
 /// One command of a job.

@@ -70,10 +70,10 @@ impl Engine {
         })
     }
 
-    /// Finds the module, turns its echo off and asks for its model.
-    #[pyo3(signature = (*, timeout=None))]
-    fn set_up(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<Pending> {
-        self.submit(py, Call::SetUp, timeout)
+    /// Finds the module, turns its echo off and asks for its model. `anew`: it has started again without a word.
+    #[pyo3(signature = (*, anew=false, timeout=None))]
+    fn set_up(&self, py: Python<'_>, anew: bool, timeout: Option<f64>) -> PyResult<Pending> {
+        self.submit(py, if anew { Call::SetUpAnew } else { Call::SetUp }, timeout)
     }
 
     /// One command line.

@@ -105,6 +105,8 @@ impl Settings {
 pub(crate) struct Client {
     pub(crate) settings: Settings,
     pub(crate) state: ClientState,
+    /// The state before the operation under way.
+    pub(crate) before: ClientState,
     /// A `+QMTSTAT` that follows is the tail of something already reported: a refused CONNECT or a DISCONNECT.
     pub(crate) end_reported: bool,
     /// The slots of the module's buffer that hold a message, a bit each.
@@ -141,6 +143,7 @@ impl Clients {
         let client = || Client {
             settings: Settings::defaults(dialect),
             state: ClientState::Closed,
+            before: ClientState::Closed,
             end_reported: false,
             unread: 0,
             in_flight: 0,

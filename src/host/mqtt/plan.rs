@@ -23,7 +23,7 @@ pub(super) type Steps = VecDeque<Step>;
 pub(crate) fn plan(call: Call, dialect: &'static Dialect, clients: &mut Clients) -> Result<(Task, Steps), Error> {
     let planner = Planner { dialect };
     match call {
-        Call::SetUp => Ok((Task::SetUp(Sync::default()), Steps::new())),
+        Call::SetUp | Call::SetUpAnew => Ok((Task::SetUp(Sync::default()), Steps::new())),
         Call::Command { line } => Ok((Task::Command { lines: Vec::new() }, [verbatim(&line)?].into())),
         Call::Configure { client, options } => {
             writer::client(dialect, client)?;

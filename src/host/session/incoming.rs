@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use modemqtt_at::codes::OpenResult;
+use modemqtt_at::codes::{OpenResult, StatCode};
 use modemqtt_at::{ClientIndex, MessageId, Operation, SettingKey};
 
 use super::{DataState, Exchange, INTERNAL, Session};
@@ -32,7 +32,7 @@ impl Session {
             Frame::Line(line) => self.handle_line(&line, now),
             Frame::Message(message) => self.handle_message(message, now),
             Frame::Overlong(head) => {
-                let text = String::from_utf8_lossy(&head).into_owned();
+                let text = self.without_secrets(&String::from_utf8_lossy(&head));
                 self.wire.push_back(Entry::received(now, Entry::payload("", &head, "")));
                 self.events.push_back(Event::Urc(text));
             }
@@ -40,6 +40,15 @@ impl Session {
     }
 
     fn handle_message(&mut self, raw: RawMessage, now: Instant) {
+        // Once it is printed its place is free, and may be announced again before the `OK`.
+        if let Some(exchange) = &mut self.exchange
+            && let Task::Drain { client, slot, .. } = exchange.job.task
+            && client.0 == raw.client
+            && !exchange.outcome_seen
+        {
+            exchange.outcome_seen = true;
+            self.slot_is_free(client, slot);
+        }
         let topic = String::from_utf8_lossy(&raw.topic);
         let closing = if raw.head.ends_with(b"\"") { "\"" } else { "" };
         let shown = Entry::payload(&String::from_utf8_lossy(&raw.head), &raw.payload, closing);
@@ -61,17 +70,13 @@ impl Session {
         });
         let incoming = reader::read(line, pending);
         // An echo out of step with its command may hold a password, and some settings are read back with theirs.
-        let mut text = masked(&String::from_utf8_lossy(line));
+        let mut text = self.without_secrets(&String::from_utf8_lossy(line));
         if self.reads_secret() && matches!(incoming, Incoming::Information(_)) {
             "+QMTCFG: ***".clone_into(&mut text);
         }
-        for secret in &self.secrets {
-            if text.contains(secret.as_str()) {
-                text = text.replace(secret.as_str(), "***");
-            }
-        }
         self.wire.push_back(Entry::received(now, text.clone()));
         match incoming {
+            Incoming::Final(Ok(())) if std::mem::take(&mut self.stray_ok) => self.events.push_back(Event::Urc(text)),
             Incoming::Final(result) => self.handle_final(result, now),
             Incoming::Information(line) => {
                 if let Some(exchange) = &mut self.exchange {
@@ -89,7 +94,7 @@ impl Session {
                 }
             }
             Incoming::Buffered(client, slot) => self.handle_buffered(client, slot, &text, now),
-            Incoming::Started => self.handle_restart(now),
+            Incoming::Started { ends_with_ok } => self.handle_restart(ends_with_ok, now),
             Incoming::Unsolicited(_) => self.events.push_back(Event::Urc(text)),
         }
     }
@@ -193,7 +198,7 @@ impl Session {
                     client.settings.read_timeout(value_of(line, key.name()));
                 }
             }
-            (Task::Drain { client, slot }, _) => self.slot_is_free(*client, *slot),
+            (Task::Drain { client, slot, .. }, _) if !exchange.outcome_seen => self.slot_is_free(*client, *slot),
             _ => {}
         }
     }
@@ -221,9 +226,7 @@ impl Session {
         if (preparing || reading) && !exchange.job.ended {
             return self.step(exchange.job, now);
         }
-        if let Task::Drain { client, slot } = exchange.job.task {
-            self.slot_is_free(client, slot);
-        }
+        self.drain_ended(&exchange);
         let name = match &refusal {
             Refusal::Cme(code) => self.dialect.and_then(|dialect| dialect.error_name(*code)),
             Refusal::Cms(code) => code.name(),
@@ -234,6 +237,13 @@ impl Session {
             refusal,
             name,
         };
+        if let Task::Configuration { values } = &exchange.job.task
+            && !values.is_empty()
+        {
+            let reply = Self::finish(&mut exchange.job.task);
+            self.end(&mut exchange.job, Ok(reply));
+            return self.continue_or_release(exchange.job, now);
+        }
         let seen = exchange.outcome_seen;
         let result = match key {
             // The state has followed the outcome already.
@@ -245,22 +255,18 @@ impl Session {
             }) => {
                 // Some families close with the DISCONNECT already: nothing is left to close.
                 self.set_state(client, ClientState::Closed);
+                self.connection_over(client);
                 Ok(Reply::Done)
             }
+            // A refused command has changed nothing.
             Some(OutcomeKey {
-                operation: Operation::Open,
+                operation: Operation::Open | Operation::Connect | Operation::Disconnect,
                 client,
                 ..
             }) => {
-                self.set_state(client, ClientState::Closed);
-                Err(error)
-            }
-            Some(OutcomeKey {
-                operation: Operation::Connect | Operation::Disconnect,
-                client,
-                ..
-            }) => {
-                self.set_state(client, ClientState::Open);
+                if let Some(before) = self.clients.get(client).map(|client| client.before.clone()) {
+                    self.set_state(client, before);
+                }
                 Err(error)
             }
             _ => Err(error),
@@ -327,6 +333,12 @@ impl Session {
         }
     }
 
+    /// Whatever still waits for an acknowledgement will not have it on this connection.
+    fn connection_over(&mut self, client: ClientIndex) {
+        let code = StatCode::CLIENT_CLOSED;
+        self.end_operations(client, &Error::ConnectionLost { client, code });
+    }
+
     /// Draws the consequences of a result; the job comes back with the steps that remain.
     fn operation_ended(&mut self, mut job: Job, key: OutcomeKey, result: Result<Reply, Error>) -> Job {
         let ok = result.is_ok();
@@ -341,6 +353,9 @@ impl Session {
         };
         if let Some(state) = state {
             self.set_state(key.client, state);
+        }
+        if ok && matches!(key.operation, Operation::Close | Operation::Disconnect) {
+            self.connection_over(key.client);
         }
         if let Some(client) = self.clients.get(key.client) {
             // A refused CONNECT is followed by `+QMTSTAT: n,4`, a DISCONNECT by `+QMTSTAT: n,5`.
@@ -384,6 +399,14 @@ impl Session {
         } else {
             self.queue.push_front(job);
         }
+    }
+
+    /// A line of the module's as it may be shown.
+    fn without_secrets(&self, line: &str) -> String {
+        let shown = masked(line);
+        self.secrets
+            .iter()
+            .fold(shown, |shown, secret| shown.replace(secret.as_str(), "***"))
     }
 
     /// Whether the command in flight reads a secret back.

@@ -38,6 +38,7 @@ const SECRETS: usize = 16;
 const INTERNAL: Ticket = Ticket(0);
 
 /// The host's side of the conversation.
+#[expect(clippy::struct_excessive_bools, reason = "each remembers one thing about the module")]
 pub struct Session {
     dialect: Option<&'static Dialect>,
     model: Option<&'static Model>,
@@ -52,6 +53,8 @@ pub struct Session {
     known_to_run: bool,
     /// What is held back was looked at in vain; it is looked at again when more has come.
     held_in_vain: bool,
+    /// The boot text ends with an `OK` that has not come yet and answers nothing.
+    stray_ok: bool,
     /// What must not be shown, should the module give it back: the last few secrets that were sent.
     secrets: VecDeque<String>,
     queue: VecDeque<Job>,
@@ -124,6 +127,7 @@ impl Session {
             set_up: false,
             known_to_run: false,
             held_in_vain: false,
+            stray_ok: false,
             secrets: VecDeque::new(),
             queue: VecDeque::new(),
             exchange: None,
@@ -141,8 +145,12 @@ impl Session {
     /// Takes a call. It ends with [`Event::Ended`] in every case: by its result, by the dialect's maximum response
     /// time, or by `timeout` where that is shorter.
     pub fn submit(&mut self, ticket: Ticket, call: Call, timeout: Option<Duration>, now: Instant) {
+        if matches!(call, Call::SetUpAnew) {
+            self.forget();
+            self.events.push_back(Event::Restarted);
+        }
         let planned = match (call, self.dialect) {
-            (Call::SetUp, _) => Ok((Task::SetUp(Sync::default()), VecDeque::new())),
+            (Call::SetUp | Call::SetUpAnew, _) => Ok((Task::SetUp(Sync::default()), VecDeque::new())),
             (call, Some(dialect)) => plan(call, dialect, &mut self.clients),
             (_, None) => Err(Error::Usage(
                 "the module is not known yet; open() finds out which it is".into(),

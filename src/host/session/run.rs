@@ -111,6 +111,9 @@ impl Session {
             client.end_reported = false;
         }
         debug_assert_eq!(job.task.client(), Some(key.client));
+        if let Some(client) = self.clients.get(key.client) {
+            client.before = client.state.clone();
+        }
         self.set_state(key.client, state);
     }
 
@@ -186,11 +189,16 @@ impl Session {
             self.operation_failed(&exchange.job.task);
         }
         self.release(&exchange.job, true);
+        self.drain_ended(&exchange);
         if silent_set_up {
             // The call that it was for; the next one tries for itself.
-            if let Some(mut job) = self.next_runnable().and_then(|at| self.queue.remove(at)) {
-                self.end(&mut job, Err(error));
+            while let Some(mut job) = self.next_runnable().and_then(|at| self.queue.remove(at)) {
+                self.end(&mut job, Err(error.clone()));
                 self.release(&job, false);
+                match job.task {
+                    Task::Drain { client, slot, .. } => self.slot_is_free(client, slot),
+                    _ => break,
+                }
             }
             return self.start_next(now);
         }
@@ -199,6 +207,7 @@ impl Session {
             return self.start_next(now);
         }
         self.leave_data_phase(&exchange, now);
+        self.drain_again(&exchange);
         self.probe(now);
     }
 
@@ -277,7 +286,16 @@ impl Session {
     /// The state of a client after a call about it has failed without a word from the module.
     fn operation_failed(&mut self, task: &Task) {
         match task {
-            Task::Open { client, .. } | Task::Close { client } => self.set_state(*client, ClientState::Closed),
+            // Before QMTOPEN itself was sent nothing has changed.
+            Task::Open { client, .. }
+                if self
+                    .clients
+                    .get(*client)
+                    .is_some_and(|client| client.state == ClientState::Opening) =>
+            {
+                self.set_state(*client, ClientState::Closed);
+            }
+            Task::Close { client } => self.set_state(*client, ClientState::Closed),
             Task::Connect { client } | Task::Disconnect { client } => self.set_state(*client, ClientState::Open),
             _ => {}
         }

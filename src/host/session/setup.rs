@@ -163,7 +163,7 @@ impl Session {
             return Some((exchange, false));
         }
         let suspected = sync.attempts == DATA_MODE_SUSPECTED;
-        if suspected && matches!(exchange.job.task, Task::SetUp(_)) {
+        if suspected {
             self.send_escape(now);
         }
         exchange.job.steps.push_front(exchange.step.clone());

@@ -8,9 +8,12 @@ use modemqtt_at::{ClientIndex, Operation};
 use super::{Exchange, INTERNAL, Session};
 use crate::call::{ClientState, Event};
 use crate::error::Error;
-use crate::job::{Goal, Job, OutcomeKey, Task};
+use crate::job::{Goal, Job, OutcomeKey, Sync, Task};
 use crate::mqtt::{Clients, drain};
 use crate::timers::Timer;
+
+/// A module that starts again and again during one set-up is not waited for any longer.
+const MOST_RESTARTS: u8 = 3;
 
 impl Session {
     /// The module has closed the connection of a client. Whether anyone did not know that yet.
@@ -25,6 +28,17 @@ impl Session {
             return expected;
         }
         self.set_state(client, ClientState::Closed);
+        let connecting = self.end_operations(client, &Error::ConnectionLost { client, code });
+        let expected = expected || connecting || matches!(state, ClientState::Disconnecting | ClientState::Closing);
+        if !expected {
+            self.events.push_back(Event::Lost(client, code));
+        }
+        self.start_next(now);
+        true
+    }
+
+    /// Ends what waits for a result on a connection that is gone. Whether a CONNECT was among it.
+    pub(super) fn end_operations(&mut self, client: ClientIndex, error: &Error) -> bool {
         let mut connecting = false;
         let mut ended = Vec::new();
         for waiting in std::mem::take(&mut self.waiting) {
@@ -35,10 +49,9 @@ impl Session {
                 self.waiting.push(waiting);
             }
         }
-        let lost = Error::ConnectionLost { client, code };
         for (mut job, key) in ended {
             connecting |= key.operation == Operation::Connect;
-            self.end(&mut job, Err(lost.clone()));
+            self.end(&mut job, Err(error.clone()));
             self.release(&job, true);
         }
         // The command in flight keeps the line until its final result code; its caller need not wait for that.
@@ -48,17 +61,12 @@ impl Session {
                 && !exchange.outcome_seen
             {
                 connecting |= key.operation == Operation::Connect;
-                self.end(&mut exchange.job, Err(lost.clone()));
+                self.end(&mut exchange.job, Err(error.clone()));
                 exchange.outcome_seen = true;
             }
             self.exchange = Some(exchange);
         }
-        let expected = expected || connecting || matches!(state, ClientState::Disconnecting | ClientState::Closing);
-        if !expected {
-            self.events.push_back(Event::Lost(client, code));
-        }
-        self.start_next(now);
-        true
+        connecting
     }
 
     /// A message waits in the module's buffer: it is fetched as soon as the line is free.
@@ -96,7 +104,11 @@ impl Session {
                 at,
                 Job {
                     ticket: INTERNAL,
-                    task: Task::Drain { client, slot },
+                    task: Task::Drain {
+                        client,
+                        slot,
+                        again: false,
+                    },
                     steps,
                     ended: false,
                 },
@@ -105,49 +117,90 @@ impl Session {
         }
     }
 
+    /// A message that was to be fetched was not: its place can be announced again.
+    pub(super) fn drain_ended(&mut self, exchange: &Exchange) {
+        if let Task::Drain { client, slot, .. } = exchange.job.task
+            && !exchange.outcome_seen
+        {
+            self.slot_is_free(client, slot);
+        }
+    }
+
+    /// The module did not answer, and most likely still has the message: it is asked for once more.
+    pub(super) fn drain_again(&mut self, exchange: &Exchange) {
+        let Task::Drain {
+            client,
+            slot,
+            again: false,
+        } = exchange.job.task
+        else {
+            return;
+        };
+        if exchange.outcome_seen {
+            return;
+        }
+        if let Some(known) = self.clients.get(client) {
+            known.unread |= 1 << slot;
+        }
+        self.queue.push_front(Job {
+            ticket: INTERNAL,
+            task: Task::Drain {
+                client,
+                slot,
+                again: true,
+            },
+            steps: [exchange.step.clone()].into(),
+            ended: false,
+        });
+    }
+
     pub(super) fn slot_is_free(&mut self, client: ClientIndex, slot: u8) {
         if let Some(known) = self.clients.get(client) {
             known.unread &= !(1 << slot);
         }
     }
 
-    /// The module has started again: sessions, settings and echo are as they were when it was new.
-    pub(super) fn handle_restart(&mut self, now: Instant) {
+    /// The module has started again. `ends_with_ok`: its boot text ends with an `OK` that answers nothing.
+    pub(super) fn handle_restart(&mut self, ends_with_ok: bool, now: Instant) {
+        self.stray_ok = ends_with_ok;
+        let setting_up = self
+            .exchange
+            .take_if(|exchange| matches!(exchange.job.task, Task::SetUp(_)) && exchange.job.ticket != INTERNAL);
+        self.forget();
+        // The first start, seen from its beginning, is no restart.
+        if self.known_to_run {
+            self.events.push_back(Event::Restarted);
+        }
+        let Some(Exchange { mut job, .. }) = setting_up else {
+            return;
+        };
+        let Task::SetUp(sync) = &mut job.task else { return };
+        // What was set before the start is gone with it, and so are the answers to come.
+        *sync = Sync {
+            since: sync.since,
+            restarts: sync.restarts + 1,
+            ..Sync::default()
+        };
+        if sync.restarts > MOST_RESTARTS {
+            return self.end(&mut job, Err(Error::Restarted));
+        }
+        self.plan_set_up(&mut job);
+        self.step(job, now);
+    }
+
+    /// Sessions, settings and echo are as they were when the module was new.
+    pub(super) fn forget(&mut self) {
         // What a caller finds when its call ends is the state as it is.
         for client in self.clients.indices() {
             self.framer.set_length_shown(client.0, false);
             self.framer.set_hex(client.0, false);
             self.set_state(client, ClientState::Closed);
         }
-        let setting_up = self
-            .exchange
-            .take_if(|exchange| matches!(exchange.job.task, Task::SetUp(_)));
-        if let Some(exchange) = &setting_up {
-            self.timers.clear(Timer::Exchange);
-            // Calls that wait for a set-up of the session's own have not been sent: nothing of theirs is lost.
-            if exchange.job.ticket == INTERNAL {
-                let queued = std::mem::take(&mut self.queue);
-                self.end_everything(&Error::Restarted);
-                self.queue = queued;
-            } else {
-                self.end_everything(&Error::Restarted);
-            }
-        } else {
-            self.end_everything(&Error::Restarted);
-        }
+        self.end_everything(&Error::Restarted);
         if let Some(dialect) = self.dialect {
             self.clients = Clients::of(dialect);
         }
         self.set_up = false;
-        // The first start, seen from its beginning, is no restart.
-        if self.known_to_run {
-            self.events.push_back(Event::Restarted);
-        }
-        if let Some(Exchange { mut job, .. }) = setting_up {
-            // What was set before the start is gone with it.
-            self.plan_set_up(&mut job);
-            self.step(job, now);
-        }
     }
 }
 

@@ -166,6 +166,56 @@ fn a_restart_during_the_set_up_starts_it_again_and_ends_what_waited() {
 }
 
 #[test]
+fn a_module_that_starts_again_and_again_fails_the_set_up() {
+    let mut bench = Bench::set_up("M95");
+    let ticket = bench.submit(Call::SetUp);
+    for _ in 0..3 {
+        bench.feed(b"\r\nRDY\r\n");
+        assert_eq!(bench.ended(ticket), None);
+    }
+    bench.feed(b"\r\nRDY\r\n");
+    assert_eq!(bench.ended(ticket), Some(Err(Error::Restarted)));
+    let next = bench.command("AT+CSQ");
+    bench.sent();
+    bench.elapse(seconds(20.0));
+    assert!(matches!(bench.ended(next), Some(Err(Error::Timeout { .. }))));
+}
+
+#[test]
+fn the_ok_of_the_boot_text_answers_no_command() {
+    let mut bench = Bench::set_up("BC35-G");
+    let ticket = bench.submit(Call::SetUp);
+    assert_eq!(bench.sent(), "AT\r");
+    bench.feed(b"\r\nREBOOT_CAUSE_APPLICATION_AT\r\n");
+    assert_eq!(bench.sent(), "AT\r");
+    bench.feed(b"\r\nNeul\r\n\r\nOK\r\n");
+    assert_eq!(bench.sent(), "");
+    for line in ["ATE0\r", "AT+CMEE=1\r"] {
+        bench.feed(OK);
+        assert_eq!(bench.sent(), line);
+    }
+    bench.feed(OK);
+    assert_eq!(bench.ended(ticket), Some(Ok(Reply::Done)));
+}
+
+#[test]
+fn a_module_known_to_have_started_again_without_a_word_has_no_connections() {
+    let mut bench = Bench::connected("M95");
+    let publish = bench.publish(b"x");
+    bench.sent();
+    let ticket = bench.submit(Call::SetUpAnew);
+    assert_eq!(bench.ended(publish), Some(Err(Error::Restarted)));
+    assert_eq!(bench.restarted(), 1);
+    for line in ["AT\r", "ATE0\r", "AT+CMEE=1\r"] {
+        assert_eq!(bench.sent(), line);
+        bench.feed(OK);
+    }
+    assert_eq!(bench.ended(ticket), Some(Ok(Reply::Done)));
+    bench.open();
+    assert!(bench.sent().starts_with("AT+QMT"));
+}
+
+#[test]
 fn the_first_start_seen_from_its_beginning_is_no_restart() {
     let mut bench = Bench::fresh("M95");
     let ticket = bench.submit(Call::SetUp);
