@@ -62,6 +62,8 @@ pub(crate) enum Task {
         slot: u8,
         /// The first try had no answer.
         again: bool,
+        /// Its message was printed, and its place may hold another by now.
+        printed: bool,
     },
     /// Subscriptions.
     Subscribe { client: ClientIndex, message_id: MessageId },

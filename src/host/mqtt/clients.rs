@@ -132,6 +132,10 @@ impl Client {
     pub(crate) fn release_id(&mut self, id: MessageId) {
         self.ids.remove(&id.0);
     }
+
+    pub(crate) fn slot_is_free(&mut self, slot: u8) {
+        self.unread &= !(1 << slot);
+    }
 }
 
 /// Every client of the module.

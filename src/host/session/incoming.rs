@@ -42,12 +42,14 @@ impl Session {
     fn handle_message(&mut self, raw: RawMessage, now: Instant) {
         // Once it is printed its place is free, and may be announced again before the `OK`.
         if let Some(exchange) = &mut self.exchange
-            && let Task::Drain { client, slot, .. } = exchange.job.task
+            && let Task::Drain {
+                client, slot, printed, ..
+            } = &mut exchange.job.task
             && client.0 == raw.client
-            && !exchange.outcome_seen
+            && !std::mem::replace(printed, true)
+            && let Some(known) = self.clients.get(*client)
         {
-            exchange.outcome_seen = true;
-            self.slot_is_free(client, slot);
+            known.slot_is_free(*slot);
         }
         let topic = String::from_utf8_lossy(&raw.topic);
         let closing = if raw.head.ends_with(b"\"") { "\"" } else { "" };
@@ -167,7 +169,11 @@ impl Session {
             return;
         }
         self.keep(&mut exchange);
-        let Exchange { mut job, .. } = exchange;
+        self.step_done(exchange.job, now);
+    }
+
+    /// Goes on with a job whose step, one without a result URC, is over; after the last its caller is told.
+    fn step_done(&mut self, mut job: Job, now: Instant) {
         if job.steps.is_empty() && !job.ended {
             let reply = Self::finish(&mut job.task);
             self.end(&mut job, Ok(reply));
@@ -198,7 +204,6 @@ impl Session {
                     client.settings.read_timeout(value_of(line, key.name()));
                 }
             }
-            (Task::Drain { client, slot, .. }, _) if !exchange.outcome_seen => self.slot_is_free(*client, *slot),
             _ => {}
         }
     }
@@ -221,12 +226,12 @@ impl Session {
         };
         // What prepares the opening is worth trying, no more: firmware without the setting is met with.
         let preparing = matches!(exchange.job.task, Task::Open { .. }) && !exchange.job.steps.is_empty();
-        // A setting that this firmware cannot read is left out.
-        let reading = matches!(exchange.job.task, Task::Configuration { .. }) && !exchange.job.steps.is_empty();
+        // A setting that this firmware cannot read is left out, unless that leaves none.
+        let reading = matches!(&exchange.job.task, Task::Configuration { values }
+            if !(values.is_empty() && exchange.job.steps.is_empty()));
         if (preparing || reading) && !exchange.job.ended {
-            return self.step(exchange.job, now);
+            return self.step_done(exchange.job, now);
         }
-        self.drain_ended(&exchange);
         let name = match &refusal {
             Refusal::Cme(code) => self.dialect.and_then(|dialect| dialect.error_name(*code)),
             Refusal::Cms(code) => code.name(),
@@ -237,13 +242,6 @@ impl Session {
             refusal,
             name,
         };
-        if let Task::Configuration { values } = &exchange.job.task
-            && !values.is_empty()
-        {
-            let reply = Self::finish(&mut exchange.job.task);
-            self.end(&mut exchange.job, Ok(reply));
-            return self.continue_or_release(exchange.job, now);
-        }
         let seen = exchange.outcome_seen;
         let result = match key {
             // The state has followed the outcome already.

@@ -299,6 +299,16 @@ impl Session {
 
     /// Gives back what a finished job held.
     fn release(&mut self, job: &Job, started: bool) {
+        if let Task::Drain {
+            client,
+            slot,
+            printed: false,
+            ..
+        } = job.task
+            && let Some(known) = self.clients.get(client)
+        {
+            known.slot_is_free(slot);
+        }
         let Some(client) = job.task.client().and_then(|client| self.clients.get(client)) else {
             return;
         };

@@ -189,15 +189,13 @@ impl Session {
             self.operation_failed(&exchange.job.task);
         }
         self.release(&exchange.job, true);
-        self.drain_ended(&exchange);
         if silent_set_up {
             // The call that it was for; the next one tries for itself.
             while let Some(mut job) = self.next_runnable().and_then(|at| self.queue.remove(at)) {
                 self.end(&mut job, Err(error.clone()));
                 self.release(&job, false);
-                match job.task {
-                    Task::Drain { client, slot, .. } => self.slot_is_free(client, slot),
-                    _ => break,
+                if !matches!(job.task, Task::Drain { .. }) {
+                    break;
                 }
             }
             return self.start_next(now);

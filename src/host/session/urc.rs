@@ -108,6 +108,7 @@ impl Session {
                         client,
                         slot,
                         again: false,
+                        printed: false,
                     },
                     steps,
                     ended: false,
@@ -117,28 +118,17 @@ impl Session {
         }
     }
 
-    /// A message that was to be fetched was not: its place can be announced again.
-    pub(super) fn drain_ended(&mut self, exchange: &Exchange) {
-        if let Task::Drain { client, slot, .. } = exchange.job.task
-            && !exchange.outcome_seen
-        {
-            self.slot_is_free(client, slot);
-        }
-    }
-
     /// The module did not answer, and most likely still has the message: it is asked for once more.
     pub(super) fn drain_again(&mut self, exchange: &Exchange) {
         let Task::Drain {
             client,
             slot,
             again: false,
+            printed: false,
         } = exchange.job.task
         else {
             return;
         };
-        if exchange.outcome_seen {
-            return;
-        }
         if let Some(known) = self.clients.get(client) {
             known.unread |= 1 << slot;
         }
@@ -148,16 +138,11 @@ impl Session {
                 client,
                 slot,
                 again: true,
+                printed: false,
             },
             steps: [exchange.step.clone()].into(),
             ended: false,
         });
-    }
-
-    pub(super) fn slot_is_free(&mut self, client: ClientIndex, slot: u8) {
-        if let Some(known) = self.clients.get(client) {
-            known.unread &= !(1 << slot);
-        }
     }
 
     /// The module has started again. `ends_with_ok`: its boot text ends with an `OK` that answers nothing.

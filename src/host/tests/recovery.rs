@@ -79,10 +79,7 @@ fn what_another_program_left_in_the_line_buffer_does_not_fail_the_set_up() {
     let ticket = bench.submit(Call::SetUp);
     assert_eq!(bench.sent(), "AT\r");
     bench.feed(b"\r\nERROR\r\n");
-    for line in ["AT\r", "ATE0\r", "AT+CMEE=1\r"] {
-        assert_eq!(bench.sent(), line);
-        bench.feed(OK);
-    }
+    bench.answers_set_up();
     assert_eq!(bench.ended(ticket), Some(Ok(Reply::Done)));
 }
 
@@ -158,10 +155,7 @@ fn a_restart_during_the_set_up_starts_it_again_and_ends_what_waited() {
     bench.feed(b"\r\nRDY\r\n");
     assert_eq!(bench.ended(publish), Some(Err(Error::Restarted)));
     assert_eq!(bench.restarted(), 1);
-    for line in ["AT\r", "ATE0\r", "AT+CMEE=1\r"] {
-        assert_eq!(bench.sent(), line);
-        bench.feed(OK);
-    }
+    bench.answers_set_up();
     assert_eq!(bench.ended(set_up), Some(Ok(Reply::Done)));
 }
 
@@ -206,10 +200,7 @@ fn a_module_known_to_have_started_again_without_a_word_has_no_connections() {
     let ticket = bench.submit(Call::SetUpAnew);
     assert_eq!(bench.ended(publish), Some(Err(Error::Restarted)));
     assert_eq!(bench.restarted(), 1);
-    for line in ["AT\r", "ATE0\r", "AT+CMEE=1\r"] {
-        assert_eq!(bench.sent(), line);
-        bench.feed(OK);
-    }
+    bench.answers_set_up();
     assert_eq!(bench.ended(ticket), Some(Ok(Reply::Done)));
     bench.open();
     assert!(bench.sent().starts_with("AT+QMT"));
@@ -221,10 +212,7 @@ fn the_first_start_seen_from_its_beginning_is_no_restart() {
     let ticket = bench.submit(Call::SetUp);
     bench.sent();
     bench.feed(b"\r\nRDY\r\n");
-    for line in ["AT\r", "ATE0\r", "AT+CMEE=1\r"] {
-        assert_eq!(bench.sent(), line);
-        bench.feed(OK);
-    }
+    bench.answers_set_up();
     assert_eq!(bench.ended(ticket), Some(Ok(Reply::Done)));
     assert_eq!(bench.restarted(), 0);
 }
@@ -238,10 +226,8 @@ fn a_module_silent_after_a_restart_fails_the_call_and_the_next_call_tries_again(
     assert!(matches!(bench.ended(first), Some(Err(Error::Timeout { .. }))));
     bench.sent();
     let second = bench.command("AT+CSQ");
-    for line in ["AT\r", "ATE0\r", "AT+CMEE=1\r", "AT+CSQ\r"] {
-        assert_eq!(bench.sent(), line);
-        bench.feed(OK);
-    }
+    bench.answers_set_up();
+    bench.answers(&[("AT+CSQ\r", OK)]);
     assert_eq!(bench.ended(second), response(&[]));
 }
 
@@ -364,16 +350,13 @@ fn half_a_message_wakes_no_one_again_and_again() {
 fn a_module_of_no_known_model_is_an_error_that_lists_the_known_and_how_to_force_one() {
     let mut bench = Bench::unknown();
     let ticket = bench.submit(Call::SetUp);
-    for (line, answer) in [
-        ("AT\r", "\r\nOK\r\n"),
-        ("ATE0\r", "\r\nOK\r\n"),
-        ("AT+CMEE=1\r", "\r\nOK\r\n"),
-        ("AT+CGMM\r", "\r\nSIMCOM_SIM800L\r\n\r\nOK\r\n"),
-        ("ATI\r", "\r\nSIM800 R14.18\r\n\r\nOK\r\n"),
-    ] {
-        assert_eq!(bench.sent(), line);
-        bench.feed(answer.as_bytes());
-    }
+    bench.answers(&[
+        ("AT\r", OK),
+        ("ATE0\r", OK),
+        ("AT+CMEE=1\r", OK),
+        ("AT+CGMM\r", b"\r\nSIMCOM_SIM800L\r\n\r\nOK\r\n"),
+        ("ATI\r", b"\r\nSIM800 R14.18\r\n\r\nOK\r\n"),
+    ]);
     let Some(Err(Error::Usage(message))) = bench.ended(ticket) else {
         panic!("no error");
     };
@@ -386,15 +369,12 @@ fn a_module_of_no_known_model_is_an_error_that_lists_the_known_and_how_to_force_
 fn a_model_that_cgmm_does_not_tell_is_found_by_ati() {
     let mut bench = Bench::unknown();
     let ticket = bench.submit(Call::SetUp);
-    for (line, answer) in [
-        ("AT\r", "\r\nOK\r\n"),
-        ("ATE0\r", "\r\nOK\r\n"),
-        ("AT+CMEE=1\r", "\r\nOK\r\n"),
-        ("AT+CGMM\r", "\r\nERROR\r\n"),
-        ("ATI\r", "\r\nQuectel\r\nBC28\r\nRevision:BC28JAR01A10\r\n\r\nOK\r\n"),
-    ] {
-        assert_eq!(bench.sent(), line);
-        bench.feed(answer.as_bytes());
-    }
+    bench.answers(&[
+        ("AT\r", OK),
+        ("ATE0\r", OK),
+        ("AT+CMEE=1\r", OK),
+        ("AT+CGMM\r", b"\r\nERROR\r\n"),
+        ("ATI\r", b"\r\nQuectel\r\nBC28\r\nRevision:BC28JAR01A10\r\n\r\nOK\r\n"),
+    ]);
     assert_eq!(bench.ended(ticket), Some(Ok(Reply::Done)));
 }

@@ -42,12 +42,22 @@ impl Bench {
     pub(crate) fn set_up(model: &str) -> Self {
         let mut bench = Self::fresh(model);
         let ticket = bench.submit(Call::SetUp);
-        for line in ["AT\r", "ATE0\r", "AT+CMEE=1\r"] {
-            assert_eq!(bench.sent(), line);
-            bench.feed(OK);
-        }
+        bench.answers_set_up();
         assert_eq!(bench.ended(ticket), Some(Ok(Reply::Done)));
         bench
+    }
+
+    /// The module accepts the set-up of a known model, line by line.
+    pub(crate) fn answers_set_up(&mut self) {
+        self.answers(&[("AT\r", OK), ("ATE0\r", OK), ("AT+CMEE=1\r", OK)]);
+    }
+
+    /// The module answers each of these lines, and is sent nothing else.
+    pub(crate) fn answers(&mut self, exchanges: &[(&str, &[u8])]) {
+        for (line, answer) in exchanges {
+            assert_eq!(self.sent(), *line);
+            self.feed(answer);
+        }
     }
 
     /// Client 0 connected.
