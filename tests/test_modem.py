@@ -195,7 +195,7 @@ def test_a_second_program_finds_the_port_free_and_the_connection_occupied(
         modem.mqtt().open(broker.host, broker.port)
         modem.mqtt().connect("second")
         until(lambda: broker.clients == ["second"], "the new connection")
-        until(lambda: "closed and opened again" in caplog.text, "the log entry")
+        until(lambda: "client index occupied" in caplog.text, "the log entry")
         assert str(modem.wire).count("> AT+QMTOPEN=0") == 2
 
 

@@ -69,6 +69,10 @@ class Modem:
         baudrate: bits per second.
         flow_control: ``"none"``, ``"rtscts"`` or ``"xonxoff"``.
         log: a file to which every line of the wire is appended, secrets masked.
+        wake_after: after so many seconds without a byte from the module it is sent ``AT`` until it answers before the
+            next command: a module asleep loses the first characters. ``None`` for a module that never sleeps, ``0`` for
+            one that sleeps at once; ``"auto"`` is 10 s on M95, BC35-G/BC28 and BC660K-GL, and never on EG800Q/EG91xQ,
+            which sleep only while DTR is not asserted.
 
     Callbacks (:attr:`on_urc`, :attr:`on_restart`, and those of :class:`MqttClient`) are called one after the other in
     one thread of the modem. They may call anything, :meth:`close` included. One that raises is logged with its
@@ -86,6 +90,7 @@ class Modem:
         baudrate: int = 115200,
         flow_control: Literal["none", "rtscts", "xonxoff"] = "none",
         log: str | PathLike[str] | None = None,
+        wake_after: float | Literal["auto"] | None = "auto",
     ) -> None:
         """Take the settings. Nothing is opened yet."""
         self._port = port
@@ -93,6 +98,7 @@ class Modem:
         self._baudrate = baudrate
         self._flow_control = flow_control
         self._log = log
+        self._wake_after = wake_after
         self._engine: Engine | None = None
         self._last_engine: Engine | None = None
         self._opening: Engine | None = None
@@ -131,6 +137,7 @@ class Modem:
                 baudrate=self._baudrate,
                 flow_control=self._flow_control,
                 log=self._log,
+                wake_after=self._wake_after,
             )
             self._opening = engine
             try:
@@ -432,8 +439,10 @@ class Modem:
                 logger.warning("%s: %d events were dropped, the callbacks are too slow", self._port, count)
             case ("overrun", index):
                 logger.warning("%s: the buffer of client %d was full; messages may have been lost", self._port, index)
-            case ("reopening", index):
-                logger.info("%s: client %d was open already; it is closed and opened again", self._port, index)
+            case ("reopening", index, reason):
+                logger.info(
+                    "%s: client %d could not be opened (%s); cured, and tried once more", self._port, index, reason
+                )
             case _:
                 pass
 

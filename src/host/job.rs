@@ -9,17 +9,35 @@ use modemqtt_at::{ClientIndex, Form, MessageId, Operation, SettingKey};
 use crate::call::Ticket;
 use crate::writer::CommandLine;
 
+/// Calls of the session's own have this ticket; no one is told of them.
+pub(crate) const INTERNAL: Ticket = Ticket(0);
+
+/// The empty command line, which any module answers `OK` (V.250 section 5.2.1).
+pub(crate) const SYNC: &str = "AT";
+
 /// A call on its way.
 #[derive(Debug)]
 pub(crate) struct Job {
     pub(crate) ticket: Ticket,
     pub(crate) task: Task,
     pub(crate) steps: VecDeque<Step>,
+    pub(crate) submitted_at: Instant,
     /// The caller has been told the end; the job only keeps its place until the module has finished with it.
     pub(crate) ended: bool,
 }
 
 impl Job {
+    /// One of the session's own.
+    pub(crate) fn internal(task: Task, steps: impl Into<VecDeque<Step>>, now: Instant) -> Self {
+        Self {
+            ticket: INTERNAL,
+            task,
+            steps: steps.into(),
+            submitted_at: now,
+            ended: false,
+        }
+    }
+
     /// Whether one of the steps ahead starts that operation.
     pub(crate) fn leads_to(&self, operation: OutcomeKey) -> bool {
         self.steps
@@ -137,6 +155,13 @@ pub(crate) struct Step {
     pub(crate) final_wait: Duration,
     /// The settings that are in force once the module has accepted it.
     pub(crate) change: Option<Change>,
+}
+
+impl Step {
+    /// Whether it asks no more than whether anyone is there.
+    pub(crate) fn is_sync(&self) -> bool {
+        self.line.bytes == SYNC.as_bytes()
+    }
 }
 
 /// What an accepted `AT+QMTCFG` changes that the host minds.

@@ -4,7 +4,7 @@
 //! notice is told apart by the pending command, never guessed from its fields.
 
 use modemqtt_at::codes::{CmeCode, CmsCode, StatCode};
-use modemqtt_at::{ClientIndex, Command, Form, MessageId, Operation};
+use modemqtt_at::{ClientIndex, Command, Form, MessageId, Operation, general};
 
 use crate::call::Secret;
 use crate::error::Refusal;
@@ -72,8 +72,13 @@ fn is_start(line: &str) -> bool {
 pub fn read(line: &[u8], pending: Option<Pending<'_>>) -> Incoming {
     // A module prints text; what is not UTF-8 is shown as far as it goes, and no line is dropped for it.
     let line = String::from_utf8_lossy(line);
-    if pending.is_some()
-        && let Some(result) = final_result(&line)
+    if let Some(pending) = pending
+        && let Some(result) = final_result(&line).or_else(|| {
+            pending
+                .names()
+                .any(|name| general::is_accepted(name, &line))
+                .then_some(Ok(()))
+        })
     {
         return Incoming::Final(result);
     }

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
-use modemqtt_at::dialect;
+use modemqtt_at::dialect::{self, FixedCommand};
 use modemqtt_host::call::{Call, Message, Secret};
 use modemqtt_host::engine::{self, EngineOptions, Notice, Stamped};
 use modemqtt_host::error::Error;
 use modemqtt_host::port::{FlowControl, PortOptions};
+use modemqtt_host::session::Wake;
 use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList};
@@ -31,7 +32,7 @@ pub(crate) struct Engine {
 impl Engine {
     /// Opens a port. The module has not been spoken to before `set_up()`.
     #[new]
-    #[pyo3(signature = (port, *, model, baudrate, flow_control, log))]
+    #[pyo3(signature = (port, *, model, baudrate, flow_control, log, wake_after))]
     fn new(
         py: Python<'_>,
         port: &str,
@@ -39,6 +40,7 @@ impl Engine {
         baudrate: i64,
         flow_control: &str,
         log: Option<PathBuf>,
+        wake_after: &Bound<'_, PyAny>,
     ) -> PyResult<Self> {
         let model = model.map(|name| known_model(py, name)).transpose()?;
         let rate = u32::try_from(baudrate)
@@ -61,6 +63,7 @@ impl Engine {
             },
             model,
             log,
+            wake: wake(wake_after)?,
         };
         let engine = py
             .detach(|| engine::Engine::open(port, &options))
@@ -313,11 +316,7 @@ impl Engine {
     #[getter]
     fn family(&self) -> Option<(Vec<&'static str>, Option<String>)> {
         let dialect = self.engine.shared().modem()?.dialect;
-        let restart = dialect.reboots.first().map(|reboot| {
-            let values: Vec<_> = reboot.values.iter().map(ToString::to_string).collect();
-            let sign = if values.is_empty() { "" } else { "=" };
-            format!("AT+{}{sign}{}", reboot.name, values.join(","))
-        });
+        let restart = dialect.reboots.first().map(FixedCommand::line);
         Some((dialect.registration.to_vec(), restart))
     }
 
@@ -417,9 +416,25 @@ impl Engine {
             }
             Notice::Overflow(lost) => ("overflow", lost).into_bound_py_any(py),
             Notice::Overrun(client) => ("overrun", client.0).into_bound_py_any(py),
-            Notice::Reopening(client) => ("reopening", client.0).into_bound_py_any(py),
+            Notice::Reopening(client, reason) => ("reopening", client.0, reason.name()).into_bound_py_any(py),
         }
     }
+}
+
+/// `"auto"`, seconds, or `None`.
+fn wake(after: &Bound<'_, PyAny>) -> PyResult<Wake> {
+    if after.is_none() {
+        return Ok(Wake::Never);
+    }
+    if after.extract::<&str>().is_ok_and(|word| word == "auto") {
+        return Ok(Wake::ByDialect);
+    }
+    let seconds = after.extract::<f64>().ok().map(Duration::try_from_secs_f64);
+    let Some(Ok(after)) = seconds else {
+        let message = "wake_after: seconds from 0 on, None for never, or \"auto\" for the model's own figure";
+        return Err(errors::usage(after.py(), message));
+    };
+    Ok(Wake::After(after))
 }
 
 fn known_model(py: Python<'_>, name: &str) -> PyResult<(&'static dialect::Dialect, &'static dialect::Model)> {

@@ -214,7 +214,7 @@ impl IoThread {
             Event::Lost(client, code) => self.shared.notify(Notice::Lost(client, code)),
             Event::Urc(line) => self.shared.urc(Instant::now(), line),
             Event::Restarted => self.shared.restarted(),
-            Event::Reopening(client) => self.shared.notify(Notice::Reopening(client)),
+            Event::Reopening(client, reason) => self.shared.notify(Notice::Reopening(client, reason)),
             Event::Overrun(client) => self.shared.overrun(client),
         }
     }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crossbeam_channel::{Receiver, Sender};
 use modemqtt_at::ClientIndex;
-use modemqtt_at::codes::StatCode;
+use modemqtt_at::codes::{OpenResult, StatCode};
 use modemqtt_at::dialect::{Dialect, Model as ModelRow};
 use parking_lot::Mutex;
 
@@ -91,8 +91,8 @@ pub enum Notice {
     Overflow(u64),
     /// The module's buffer for a client was full: messages may be lost.
     Overrun(ClientIndex),
-    /// A client was open already and is opened anew.
-    Reopening(ClientIndex),
+    /// A client could not be opened for that reason, and is tried once more.
+    Reopening(ClientIndex, OpenResult),
 }
 
 /// What is known of the module.

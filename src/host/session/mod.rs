@@ -21,7 +21,7 @@ use modemqtt_at::{ClientIndex, Form, MessageId};
 use crate::call::{Call, ClientState, Event, Reply, Ticket};
 use crate::error::Error;
 use crate::framer::{Expect, Framer, Hold, Prompt};
-use crate::job::{Job, OutcomeKey, Step, Sync, Task};
+use crate::job::{INTERNAL, Job, OutcomeKey, Step, Sync, Task};
 use crate::mqtt::{Clients, plan};
 use crate::timers::{Timer, Timers};
 use crate::trace::Entry;
@@ -34,8 +34,17 @@ const SETTLING: Duration = Duration::from_millis(30);
 const PAYLOAD_PAUSE: Duration = Duration::from_secs(1);
 /// How many secrets are remembered.
 const SECRETS: usize = 16;
-/// Calls of the session's own have this ticket; no one is told of them.
-const INTERNAL: Ticket = Ticket(0);
+/// After how long a silence the module is woken before it is sent a command.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Wake {
+    /// As long as its dialect says.
+    #[default]
+    ByDialect,
+    /// So long.
+    After(Duration),
+    /// It never sleeps.
+    Never,
+}
 
 /// The host's side of the conversation.
 #[expect(clippy::struct_excessive_bools, reason = "each remembers one thing about the module")]
@@ -44,6 +53,9 @@ pub struct Session {
     model: Option<&'static Model>,
     /// Bits per second, for the time that bytes spend on the line.
     baud_rate: u32,
+    wake: Wake,
+    /// When the module was last heard.
+    heard_at: Option<Instant>,
     framer: Framer,
     timers: Timers,
     clients: Clients,
@@ -121,6 +133,8 @@ impl Session {
             dialect: None,
             model: None,
             baud_rate: baud_rate.max(1),
+            wake: Wake::default(),
+            heard_at: None,
             framer: Framer::default(),
             timers: Timers::default(),
             clients: Clients::default(),
@@ -140,6 +154,11 @@ impl Session {
             session.identify(dialect, model);
         }
         session
+    }
+
+    /// Says when the module is woken.
+    pub fn set_wake(&mut self, wake: Wake) {
+        self.wake = wake;
     }
 
     /// Takes a call. It ends with [`Event::Ended`] in every case: by its result, by the dialect's maximum response
@@ -164,6 +183,7 @@ impl Session {
             ticket,
             task,
             steps,
+            submitted_at: now,
             ended: false,
         };
         if matches!(job.task, Task::SetUp(_)) {
@@ -191,6 +211,7 @@ impl Session {
     /// Takes bytes from the module.
     pub fn receive(&mut self, bytes: &[u8], now: Instant) {
         self.framer.push(bytes);
+        self.heard_at = Some(now);
         self.held_in_vain = false;
         self.read_frames(now);
     }
@@ -207,6 +228,7 @@ impl Session {
                     },
                     flags: exchange.step.form == Form::Read && exchange.step.name == "+QMTRECV",
                     data: exchange.data_sent(),
+                    echoing: exchange.echo_seen,
                 },
                 None => Expect::default(),
             };

@@ -3,21 +3,25 @@
 use std::time::{Duration, Instant};
 
 use modemqtt_at::Form;
-use modemqtt_at::dialect;
+use modemqtt_at::dialect::{self, DataPhase, Dialect};
 
-use super::{Exchange, INTERNAL, Session, TRANSPORT_ALLOWANCE};
+use super::{Exchange, Session, TRANSPORT_ALLOWANCE, Wake};
 use crate::call::Reply;
 use crate::error::Error;
-use crate::job::{Goal, Job, Step, Sync, Task};
+use crate::job::{Goal, Job, SYNC, Step, Sync, Task};
 use crate::timers::Timer;
 use crate::writer::CommandLine;
 
 /// How long one `AT` is waited for. A module asleep, or one that looks for the baud rate, loses the first ones.
 const SYNC_WAIT: Duration = Duration::from_millis(500);
-/// How many are sent: a module that starts is silent for some seconds.
-const SYNC_ATTEMPTS: u8 = 10;
-/// After so many without an answer the module may be in the data phase of another program's publish.
-const DATA_MODE_SUSPECTED: u8 = 3;
+/// After so many without an answer they are sent half as often.
+const SYNC_PATIENCE: u8 = 4;
+/// How many are sent, over 5 s: a module that starts is silent for some seconds.
+const SYNC_ATTEMPTS: u8 = 7;
+/// After so many without an answer the module may be in the data phase of another program's publish, which Esc cancels.
+const ESCAPE_AFTER: u8 = 3;
+/// After so many it may be one of counted bytes, which ends when they are there. A command line of CRs alone does nothing.
+const FILL_AFTER: u8 = 5;
 /// How long a probe is waited for.
 const PROBE_WAIT: Duration = Duration::from_secs(1);
 /// How many are sent before the module is left to the next command.
@@ -27,7 +31,7 @@ impl Session {
     /// The steps of a set-up: find the module, echo off before anything else, numbers for errors, and its name.
     pub(super) fn plan_set_up(&self, job: &mut Job) {
         job.steps.clear();
-        job.steps.push_back(basic("AT", "", Form::Set, Goal::Final, SYNC_WAIT));
+        job.steps.push_back(sync_step());
         job.steps
             .push_back(basic("ATE0", "E0", Form::Set, Goal::Final, Duration::from_secs(5)));
         job.steps.push_back(basic(
@@ -49,15 +53,27 @@ impl Session {
     }
 
     /// A set-up of the session's own.
-    pub(super) fn set_up_job(&self) -> Job {
-        let mut job = Job {
-            ticket: INTERNAL,
-            task: Task::SetUp(Sync::default()),
-            steps: [].into(),
-            ended: false,
-        };
+    pub(super) fn set_up_job(&self, now: Instant) -> Job {
+        let mut job = Job::internal(Task::SetUp(Sync::default()), [], now);
         self.plan_set_up(&mut job);
         job
+    }
+
+    /// Sees whether a module that may be asleep is awake: the first characters that it is sent wake it and are lost. Its
+    /// settings outlast its sleep.
+    pub(super) fn wake_job(now: Instant) -> Job {
+        Job::internal(Task::SetUp(Sync::default()), [sync_step()], now)
+    }
+
+    /// Whether the module may be asleep by now.
+    pub(super) fn may_sleep(&self, now: Instant) -> bool {
+        let after = match self.wake {
+            Wake::ByDialect => self.dialect.and_then(|dialect| dialect.sleeps_after),
+            Wake::After(after) => Some(after),
+            Wake::Never => None,
+        };
+        let idle = self.heard_at.map(|at| now.saturating_duration_since(at));
+        after.is_some_and(|after| idle.is_some_and(|idle| idle >= after))
     }
 
     /// What remains to be done when all steps of a set-up have been carried out.
@@ -100,19 +116,13 @@ impl Session {
     /// Asks something whose answer cannot be mistaken for the late answer to another command.
     pub(super) fn probe(&mut self, now: Instant) {
         let step = basic("AT+CMEE?", "+CMEE", Form::Read, Goal::Lines, PROBE_WAIT);
-        let job = Job {
-            ticket: INTERNAL,
-            task: Task::Probe(Sync::default()),
-            steps: [step].into(),
-            ended: false,
-        };
-        self.step(job, now);
+        self.step(Job::internal(Task::Probe(Sync::default()), [step], now), now);
     }
 
     /// Whether the command in flight is a question that is asked until it is answered.
     fn sync_of(exchange: &mut Exchange) -> Option<(&mut Sync, u8)> {
         match &mut exchange.job.task {
-            Task::SetUp(sync) if exchange.step.line.bytes == b"AT" => Some((sync, SYNC_ATTEMPTS)),
+            Task::SetUp(sync) if exchange.step.is_sync() => Some((sync, SYNC_ATTEMPTS)),
             Task::Probe(sync) => Some((sync, PROBE_ATTEMPTS)),
             _ => None,
         }
@@ -162,24 +172,53 @@ impl Session {
         if sync.attempts >= most || given_up {
             return Some((exchange, false));
         }
-        let suspected = sync.attempts == DATA_MODE_SUSPECTED;
-        if suspected {
-            self.send_escape(now);
+        let attempts = sync.attempts;
+        let setting_up = matches!(exchange.job.task, Task::SetUp(_));
+        let mut again = exchange.step.clone();
+        if setting_up {
+            again.final_wait = if attempts < SYNC_PATIENCE {
+                SYNC_WAIT
+            } else {
+                2 * SYNC_WAIT
+            };
         }
-        exchange.job.steps.push_front(exchange.step.clone());
+        match attempts {
+            ESCAPE_AFTER if setting_up => self.send_escape(now),
+            FILL_AFTER if setting_up => {
+                let most = self.longest_counted();
+                self.fill_up(most, now);
+                again.final_wait += self.wire_time(most);
+            }
+            _ => {}
+        }
+        exchange.job.steps.push_front(again);
         self.step(exchange.job, now);
         None
     }
 
+    /// The longest payload that a data phase of counted bytes may still wait for.
+    fn longest_counted(&self) -> usize {
+        let most = |dialect: &Dialect| dialect.publish(DataPhase::Counted).map_or(0, |_| dialect.payload);
+        match self.dialect {
+            Some(dialect) => most(dialect),
+            None => dialect::ALL.iter().map(|dialect| most(dialect)).max().unwrap_or(0),
+        }
+    }
+
     /// What is added to the time a command may take. The commands that ask whether anyone is there are sent again, so
     /// they wait for nothing.
-    pub(super) fn attempt_allowance(job: &Job) -> Duration {
+    pub(super) fn attempt_allowance(job: &Job, step: &Step) -> Duration {
         match job.task {
             Task::Probe(_) => Duration::ZERO,
-            Task::SetUp(_) if job.steps.iter().any(|step| step.line.bytes == b"ATE0") => Duration::ZERO,
+            Task::SetUp(_) if step.is_sync() => Duration::ZERO,
             _ => TRANSPORT_ALLOWANCE,
         }
     }
+}
+
+/// Asks whether anyone is there.
+fn sync_step() -> Step {
+    basic(SYNC, "", Form::Set, Goal::Final, SYNC_WAIT)
 }
 
 fn basic(line: &str, name: &str, form: Form, goal: Goal, final_wait: Duration) -> Step {

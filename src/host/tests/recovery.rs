@@ -92,6 +92,93 @@ fn a_module_left_in_the_data_phase_is_got_out_of_it() {
 }
 
 #[test]
+fn a_module_left_in_a_data_phase_of_counted_bytes_is_filled_up() {
+    let mut bench = Bench::fresh("BC660K-GL");
+    let ticket = bench.submit(Call::SetUp);
+    bench.elapse(seconds(2.9));
+    bench.sent();
+    bench.elapse(seconds(0.2));
+    assert_eq!(bench.sent(), format!("{}AT\r", "\r".repeat(1460)));
+    // What filled it up ends the publish of the other program; the last AT is the first command line.
+    bench.feed(b"\r\nOK\r\n\r\n+QMTPUB: 0,1,0\r\n\r\nOK\r\n");
+    bench.elapse(seconds(1.5));
+    for line in ["ATE0\r", "AT+CMEE=1\r"] {
+        assert_eq!(bench.sent(), line);
+        bench.feed(OK);
+    }
+    assert_eq!(bench.ended(ticket), Some(Ok(Reply::Done)));
+}
+
+#[test]
+fn after_a_result_whose_ok_never_comes_the_line_is_free_within_three_seconds() {
+    let mut bench = Bench::connected("M95");
+    let publish = bench.publish(b"x");
+    bench.sent();
+    bench.feed(b"\r\n> ");
+    bench.feed(b"\r\n+QMTPUB: 0,1,0\r\n");
+    assert_eq!(bench.ended(publish), Some(Ok(Reply::Published)));
+    let next = bench.command("AT+CSQ");
+    bench.sent();
+    bench.elapse(seconds(2.1));
+    assert_eq!(bench.sent(), "AT+CMEE?\r");
+    // The OK comes in the end, and answers neither the question nor the next command.
+    bench.feed(OK);
+    bench.feed(b"\r\n+CMEE: 1\r\n\r\nOK\r\n");
+    bench.answers(&[("AT+CSQ\r", b"\r\n+CSQ: 20,0\r\n\r\nOK\r\n")]);
+    assert_eq!(bench.ended(next), response(&["+CSQ: 20,0"]));
+}
+
+#[test]
+fn a_module_found_silent_is_looked_for_from_the_start_by_the_next_call() {
+    let mut bench = Bench::set_up("M95");
+    let first = bench.command("AT+CSQ");
+    bench.elapse(seconds(13.0));
+    assert!(matches!(bench.ended(first), Some(Err(Error::Timeout { .. }))));
+    bench.sent();
+    // Nothing is sent to it until someone wants something of it.
+    assert_eq!(bench.elapse(seconds(3600.0)), 0);
+    let second = bench.command("AT+CSQ");
+    assert_eq!(bench.sent(), "AT\r");
+    bench.elapse(seconds(5.3));
+    let Some(Err(Error::Timeout { command, waited, .. })) = bench.ended(second) else {
+        panic!("no timeout");
+    };
+    assert_eq!((command.as_str(), waited.as_secs()), ("AT", 5));
+    bench.sent();
+    // It was off, and has lost its settings.
+    let third = bench.command("AT+CSQ");
+    bench.answers_set_up();
+    bench.answers(&[("AT+CSQ\r", OK)]);
+    assert_eq!(bench.ended(third), response(&[]));
+}
+
+#[test]
+fn echo_that_is_on_again_is_taken_for_no_answer() {
+    let mut bench = Bench::connected("M95");
+    let publish = bench.publish(b"\r\nOK\r\n+QMTSTAT: 0,1\r\n");
+    let line = bench.sent();
+    bench.feed(line.as_bytes());
+    bench.feed(b"\r\n> ");
+    let data = bench.sent();
+    bench.feed(data.trim_end_matches('\x1a').as_bytes());
+    assert_eq!(bench.ended(publish), None);
+    bench.feed(b"\r\nOK\r\n\r\n+QMTPUB: 0,1,0\r\n");
+    assert_eq!(bench.ended(publish), Some(Ok(Reply::Published)));
+}
+
+#[test]
+fn a_wait_that_the_caller_gave_up_tells_how_long_it_was() {
+    let mut bench = Bench::set_up("M95");
+    bench.command("AT+CGATT=1");
+    let queued = bench.submit_for(Call::Command { line: "AT+CSQ".into() }, Some(seconds(1.5)));
+    bench.elapse(seconds(2.0));
+    let Some(Err(Error::Timeout { awaited, waited, .. })) = bench.ended(queued) else {
+        panic!("no timeout");
+    };
+    assert_eq!((awaited, waited), ("free line", seconds(1.5)));
+}
+
+#[test]
 fn a_configure_without_options_is_done_at_once() {
     let mut bench = Bench::set_up("M95");
     let ticket = bench.submit(Call::Configure {

@@ -219,7 +219,7 @@ impl Player {
                 }
                 return None;
             }
-            Event::Identified(..) | Event::Client(..) | Event::Reopening(_) => return None,
+            Event::Identified(..) | Event::Client(..) | Event::Reopening(..) => return None,
             Event::Overrun(client) => format!("overrun {client}"),
             Event::Accepted(ticket) => {
                 let what = &self.tickets[&ticket];
