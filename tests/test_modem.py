@@ -33,7 +33,7 @@ def test_the_model_is_found_from_the_module(modem: Modem, virtual_modem: Virtual
 def test_a_model_that_was_given_is_not_asked_for(virtual_modem: VirtualModem) -> None:
     with Modem(virtual_modem.port, model=virtual_modem.model.lower()) as modem:
         assert modem.model == virtual_modem.model
-        assert [line.text for line in modem.wire if line.sent] == ["AT", "ATE0", "AT+CMEE=1"]
+        assert [line.text for line in modem.wire if line.sent] == ["AT", "ATE0", "AT+CMEE=1", "AT+CMEE?"]
 
 
 def test_the_identity_is_asked_for_once(modem: Modem) -> None:

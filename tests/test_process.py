@@ -136,6 +136,7 @@ BLOCKING = {
         "master, slave = os.openpty(); tty.setraw(slave)\n"
         "def answer():\n"
         "    for _ in range(3): os.read(master, 99); os.write(master, b'\\r\\nOK\\r\\n')\n"
+        "    os.read(master, 99); os.write(master, b'\\r\\n+CMEE: 1\\r\\n\\r\\nOK\\r\\n')\n"
         "threading.Thread(target=answer, daemon=True).start()\n"
         "silent = Modem(os.ttyname(slave), model='M95').open()\n"
         "ready(); silent.command('AT+COPS=?')"

@@ -14,6 +14,8 @@ pub(crate) const INTERNAL: Ticket = Ticket(0);
 
 /// The empty command line, which any module answers `OK` (V.250 section 5.2.1).
 pub(crate) const SYNC: &str = "AT";
+/// A question whose answer cannot be mistaken for the late answer to another command (3GPP TS 27.007 section 9.1).
+pub(crate) const PROBE: &str = "AT+CMEE?";
 
 /// A call on its way.
 #[derive(Debug)]
@@ -126,8 +128,7 @@ impl Task {
     }
 }
 
-/// Where a question stands that is asked again until the module answers. Every copy of it is answered once the module
-/// wakes, and none of those answers is another command's.
+/// Where a question stands that is asked again until the module answers.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Sync {
     /// How often it was asked.
@@ -136,6 +137,8 @@ pub(crate) struct Sync {
     pub(crate) unanswered: u8,
     /// The first answer has come.
     pub(crate) answered: bool,
+    /// An error has come in its place, which may be the late answer to something else.
+    pub(crate) refused: bool,
     /// When it was asked first.
     pub(crate) since: Option<Instant>,
     /// How often the module has started since.
@@ -161,6 +164,11 @@ impl Step {
     /// Whether it asks no more than whether anyone is there.
     pub(crate) fn is_sync(&self) -> bool {
         self.line.bytes == SYNC.as_bytes()
+    }
+
+    /// Whether it asks what only it is the answer to.
+    pub(crate) fn is_probe(&self) -> bool {
+        self.line.bytes == PROBE.as_bytes()
     }
 }
 

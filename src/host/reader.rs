@@ -22,11 +22,8 @@ pub enum Incoming {
     Buffered(ClientIndex, u8),
     /// Belongs to the answer of the command in flight.
     Information(String),
-    /// The module has started; on BC35-G/BC28 the boot text ends with an `OK`.
-    Started {
-        /// Whether that is still to come.
-        ends_with_ok: bool,
-    },
+    /// The module has started.
+    Started,
     /// No one waits for it.
     Unsolicited(String),
 }
@@ -83,9 +80,7 @@ pub fn read(line: &[u8], pending: Option<Pending<'_>>) -> Incoming {
         return Incoming::Final(result);
     }
     if is_start(&line) {
-        return Incoming::Started {
-            ends_with_ok: line != "RDY",
-        };
+        return Incoming::Started;
     }
     let answers = pending.is_some_and(|pending| answers(pending, &line) && !is_result(&line));
     if !answers && let Some(incoming) = urc(&line) {

@@ -78,7 +78,6 @@ impl Session {
         }
         self.wire.push_back(Entry::received(now, text.clone()));
         match incoming {
-            Incoming::Final(Ok(())) if std::mem::take(&mut self.stray_ok) => self.events.push_back(Event::Urc(text)),
             Incoming::Final(result) => self.handle_final(result, now),
             Incoming::Information(line) => {
                 if let Some(exchange) = &mut self.exchange {
@@ -96,14 +95,13 @@ impl Session {
                 }
             }
             Incoming::Buffered(client, slot) => self.handle_buffered(client, slot, &text, now),
-            Incoming::Started { ends_with_ok } => self.handle_restart(ends_with_ok, now),
+            Incoming::Started => self.handle_restart(now),
             Incoming::Unsolicited(_) => self.events.push_back(Event::Urc(text)),
         }
     }
 
     fn handle_final(&mut self, result: Result<(), Refusal>, now: Instant) {
-        let is_stale = |exchange: &Exchange| matches!(exchange.job.task, Task::Probe(_)) && exchange.lines.is_empty();
-        if self.exchange.as_ref().is_some_and(is_stale) {
+        if self.is_stale(result.is_ok()) {
             return;
         }
         let Some(exchange) = self.exchange.take() else { return };

@@ -47,7 +47,6 @@ pub enum Wake {
 }
 
 /// The host's side of the conversation.
-#[expect(clippy::struct_excessive_bools, reason = "each remembers one thing about the module")]
 pub struct Session {
     dialect: Option<&'static Dialect>,
     model: Option<&'static Model>,
@@ -65,8 +64,6 @@ pub struct Session {
     known_to_run: bool,
     /// What is held back was looked at in vain; it is looked at again when more has come.
     held_in_vain: bool,
-    /// The boot text ends with an `OK` that has not come yet and answers nothing.
-    stray_ok: bool,
     /// What must not be shown, should the module give it back: the last few secrets that were sent.
     secrets: VecDeque<String>,
     queue: VecDeque<Job>,
@@ -141,7 +138,6 @@ impl Session {
             set_up: false,
             known_to_run: false,
             held_in_vain: false,
-            stray_ok: false,
             secrets: VecDeque::new(),
             queue: VecDeque::new(),
             exchange: None,
@@ -284,6 +280,16 @@ impl Session {
     /// The next line of the wire log.
     pub fn poll_wire(&mut self) -> Option<Entry> {
         self.wire.pop_front()
+    }
+
+    /// How many bytes of the module's are kept until more come.
+    pub fn buffered(&self) -> usize {
+        self.framer.buffered()
+    }
+
+    /// How many calls of the program's and the session's own have not ended.
+    pub fn unfinished(&self) -> usize {
+        self.queue.len() + self.waiting.len() + usize::from(self.exchange.is_some())
     }
 
     /// Ends every call with that error, because the port is gone or was closed.

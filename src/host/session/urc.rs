@@ -133,9 +133,8 @@ impl Session {
         self.queue.push_front(Job::internal(task, [exchange.step.clone()], now));
     }
 
-    /// The module has started again. `ends_with_ok`: its boot text ends with an `OK` that answers nothing.
-    pub(super) fn handle_restart(&mut self, ends_with_ok: bool, now: Instant) {
-        self.stray_ok = ends_with_ok;
+    /// The module has started again.
+    pub(super) fn handle_restart(&mut self, now: Instant) {
         let setting_up = self
             .exchange
             .take_if(|exchange| matches!(exchange.job.task, Task::SetUp(_)) && exchange.job.ticket != INTERNAL);

@@ -87,6 +87,8 @@ impl Player {
             player.expect_sent(command.as_bytes());
             player.session.receive(b"\r\nOK\r\n", player.now);
         }
+        player.expect_sent(b"AT+CMEE?\r");
+        player.session.receive(b"\r\n+CMEE: 1\r\n\r\nOK\r\n", player.now);
         player.collect();
         assert_eq!(player.reports.pop_front().as_deref(), Some("set up"));
         assert!(player.reports.is_empty(), "{:?}", player.reports);
