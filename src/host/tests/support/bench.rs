@@ -129,11 +129,11 @@ impl Bench {
     }
 
     pub(crate) fn sent(&mut self) -> String {
-        let mut bytes = Vec::new();
-        while let Some(more) = self.session.poll_transmit() {
-            bytes.extend(more);
-        }
-        String::from_utf8_lossy(&bytes).into_owned()
+        String::from_utf8_lossy(&self.sent_bytes()).into_owned()
+    }
+
+    pub(crate) fn sent_bytes(&mut self) -> Vec<u8> {
+        std::iter::from_fn(|| self.session.poll_transmit()).flatten().collect()
     }
 
     /// Lets time pass; how often the session woke.
