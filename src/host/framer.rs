@@ -189,7 +189,8 @@ impl Framer {
 
     /// How many bytes are kept.
     pub fn buffered(&self) -> usize {
-        self.buffer.len() - self.start
+        let held = self.held.as_ref().map_or(0, |message| message.payload.len());
+        self.buffer.len() - self.start + held
     }
 
     /// Takes what is held back as it stands, because nothing more has come for a while.
