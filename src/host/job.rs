@@ -201,7 +201,7 @@ pub(crate) struct Data {
 /// What ends a step.
 #[derive(Clone, Debug)]
 pub(crate) enum Goal {
-    /// The final result code, whichever it is.
+    /// The final result code, whichever it is, or none in time.
     AnyFinal,
     /// `OK`.
     Final,

@@ -32,6 +32,9 @@ const TRANSPORT_ALLOWANCE: Duration = Duration::from_secs(2);
 const SETTLING: Duration = Duration::from_millis(30);
 /// How long the rest of a payload may stay away before the message is taken as it stands.
 const PAYLOAD_PAUSE: Duration = Duration::from_secs(1);
+/// Bits per second of the slowest line that a payload is believed to come over; what the port was told need not be the
+/// rate behind a terminal server.
+const SLOWEST_LINE: u32 = 2400;
 /// How many secrets are remembered.
 const SECRETS: usize = 16;
 /// After how long a silence the module is woken before it is sent a command.
@@ -62,6 +65,8 @@ pub struct Session {
     set_up: bool,
     /// Whether they have been at any time: from then on boot text is a restart.
     known_to_run: bool,
+    /// When the last of a payload on its way came, and how long it has paused so far.
+    payload: Option<(Instant, Duration)>,
     /// What is held back was looked at in vain; it is looked at again when more has come.
     held_in_vain: bool,
     /// What must not be shown, should the module give it back: the last few secrets that were sent.
@@ -137,6 +142,7 @@ impl Session {
             clients: Clients::default(),
             set_up: false,
             known_to_run: false,
+            payload: None,
             held_in_vain: false,
             secrets: VecDeque::new(),
             queue: VecDeque::new(),
@@ -209,6 +215,13 @@ impl Session {
         self.framer.push(bytes);
         self.heard_at = Some(now);
         self.held_in_vain = false;
+        if let Some((last, paused)) = &mut self.payload {
+            // The pauses of one payload count together: answers that come now and then, and would be taken for its rest,
+            // must not keep it waiting.
+            let on_the_line = wire_time(bytes.len(), self.baud_rate.min(SLOWEST_LINE));
+            *paused += (now - *last).saturating_sub(on_the_line);
+            *last = now;
+        }
         self.read_frames(now);
     }
 
@@ -231,12 +244,33 @@ impl Session {
             let Some(frame) = self.framer.next_frame(expect) else {
                 break;
             };
+            self.payload = None;
             self.handle_frame(frame, now);
         }
-        match self.framer.hold().filter(|_| !self.held_in_vain) {
+        let hold = self.framer.hold();
+        if hold != Some(Hold::Payload) {
+            self.payload = None;
+        }
+        match hold.filter(|_| !self.held_in_vain) {
             Some(Hold::Settling) => self.timers.set(Timer::Quiet, now + SETTLING),
-            Some(Hold::Payload) => self.timers.set(Timer::Quiet, now + PAYLOAD_PAUSE),
+            Some(Hold::Payload) => {
+                let (_, paused) = *self.payload.get_or_insert((now, Duration::ZERO));
+                self.timers
+                    .set(Timer::Quiet, now + PAYLOAD_PAUSE.saturating_sub(paused));
+            }
             None => self.timers.clear(Timer::Quiet),
+        }
+    }
+
+    /// Takes what is held back as it stands. What is held back then for the same reason has stood there as long.
+    fn flush(&mut self, now: Instant) {
+        let hold = self.framer.hold();
+        while self.framer.hold() == hold && !self.held_in_vain {
+            match self.framer.flush() {
+                Some(frame) => self.handle_frame(frame, now),
+                None => self.held_in_vain = true,
+            }
+            self.read_frames(now);
         }
     }
 
@@ -244,13 +278,7 @@ impl Session {
     pub fn handle_timeout(&mut self, now: Instant) {
         while let Some(timer) = self.timers.expired(now) {
             match timer {
-                Timer::Quiet => {
-                    match self.framer.flush() {
-                        Some(frame) => self.handle_frame(frame, now),
-                        None => self.held_in_vain = true,
-                    }
-                    self.read_frames(now);
-                }
+                Timer::Quiet => self.flush(now),
                 Timer::Exchange => self.exchange_timed_out(now),
                 Timer::Outcome(ticket) => self.outcome_timed_out(ticket, now),
                 Timer::Caller(ticket) => self.caller_gave_up(ticket, now),
@@ -370,10 +398,15 @@ impl Session {
     }
 
     fn wire_time(&self, bytes: usize) -> Duration {
-        // Start bit, eight data bits, stop bit.
-        let bits = u32::try_from(bytes).unwrap_or(u32::MAX).saturating_mul(10);
-        Duration::from_secs_f64(f64::from(bits) / f64::from(self.baud_rate))
+        wire_time(bytes, self.baud_rate)
     }
+}
+
+/// The time that bytes spend on a line of that rate.
+fn wire_time(bytes: usize, baud_rate: u32) -> Duration {
+    // Start bit, eight data bits, stop bit.
+    let bits = u32::try_from(bytes).unwrap_or(u32::MAX).saturating_mul(10);
+    Duration::from_secs_f64(f64::from(bits) / f64::from(baud_rate))
 }
 
 impl Exchange {

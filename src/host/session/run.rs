@@ -169,7 +169,7 @@ impl Session {
         let Some((mut exchange, settled)) = self.question_unanswered(exchange, now) else {
             return;
         };
-        if settled {
+        if settled || matches!(exchange.step.goal, Goal::AnyFinal) {
             return self.accepted(exchange, now);
         }
         let awaited = if exchange.data == DataState::Due {

@@ -23,6 +23,9 @@ const SYNC_ATTEMPTS: u8 = 7;
 const ESCAPE_AFTER: u8 = 3;
 /// After so many it may be one of counted bytes, which ends when they are there. A command line of CRs alone does nothing.
 const FILL_AFTER: u8 = 5;
+/// How long the answer to a setting is waited for, which the set-up goes on without: the probe behind tells its late
+/// answer from others.
+const SETTING_WAIT: Duration = Duration::from_secs(1);
 /// How long a probe is waited for.
 const PROBE_WAIT: Duration = Duration::from_secs(1);
 /// How many are sent before the module is left to the next command.
@@ -32,16 +35,16 @@ impl Session {
     /// The steps of a set-up: find the module, echo off before anything else, numbers for errors, see that no answer to
     /// anything before is still to come, and its name.
     pub(super) fn plan_set_up(&self, job: &mut Job) {
-        let basic = |line, name, goal| basic(line, name, Form::Set, goal, MAXIMUM_RESPONSE_TIME);
         job.steps.clear();
         job.steps.extend([
             sync_step(),
-            basic("ATE0", "E0", Goal::AnyFinal),
-            basic("AT+CMEE=1", "+CMEE", Goal::AnyFinal),
+            basic("ATE0", "E0", Form::Set, Goal::AnyFinal, SETTING_WAIT),
+            basic("AT+CMEE=1", "+CMEE", Form::Set, Goal::AnyFinal, SETTING_WAIT),
             probe_step(),
         ]);
         if self.dialect.is_none() {
-            job.steps.push_back(basic("AT+CGMM", "+CGMM", Goal::Lines));
+            let step = basic("AT+CGMM", "+CGMM", Form::Set, Goal::Lines, MAXIMUM_RESPONSE_TIME);
+            job.steps.push_back(step);
         }
     }
 

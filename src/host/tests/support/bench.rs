@@ -136,6 +136,10 @@ impl Bench {
         std::iter::from_fn(|| self.session.poll_transmit()).flatten().collect()
     }
 
+    pub(crate) fn now(&self) -> Instant {
+        self.now
+    }
+
     /// Lets time pass; how often the session woke.
     pub(crate) fn elapse(&mut self, time: Duration) -> usize {
         let end = self.now + time;

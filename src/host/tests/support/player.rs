@@ -199,7 +199,9 @@ impl Player {
         let ends = lines.iter().copied().chain([bytes.len()]);
         for (from, to) in [0].into_iter().chain(lines.iter().copied()).zip(ends) {
             let line = &bytes[from..to];
-            if self.between_lines(line) {
+            // A payload without its end, which the transcript is about, would take a URC for its rest.
+            let unfinished = from == 0 && self.session.buffered() > 0;
+            if self.between_lines(line) && !unfinished {
                 for urc in &mixture.urcs[self.mixed.0 % mixture.urcs.len()] {
                     let (text, told) = UNRELATED[*urc];
                     mixed.extend(text);
