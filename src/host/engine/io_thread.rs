@@ -126,6 +126,9 @@ impl IoThread {
         while let Some(bytes) = self.session.poll_transmit() {
             self.unsent.extend(bytes);
         }
+        if let Err(error) = self.port.flush() {
+            return Err(PortError::lost(&self.url, Some(&error)));
+        }
         let mut written = 0;
         let result = loop {
             if written == self.unsent.len() {
@@ -156,7 +159,7 @@ impl IoThread {
             }
         });
         let mut wanted = PollFlags::IN;
-        if !self.unsent.is_empty() {
+        if self.port.wants_to_write(!self.unsent.is_empty()) {
             wanted |= PollFlags::OUT;
         }
         let mut descriptors = [

@@ -1,22 +1,26 @@
-//! The ports by URL: a serial device by its path, a raw TCP connection by `socket://host:port`.
+//! The ports by URL: a serial device by its path, a raw TCP connection by `socket://host:port`, a serial port of another
+//! machine by `rfc2217://host:port`.
 
 mod holder;
+mod rfc2217;
 mod serial;
 mod socket;
+mod telnet;
 
 use std::fmt;
 use std::io;
 use std::os::fd::BorrowedFd;
 
+use rfc2217::Rfc2217;
 use serial::Serial;
 use socket::Socket;
 
 /// How a port is opened.
 #[derive(Clone, Debug)]
 pub struct PortOptions {
-    /// Bits per second of a serial device.
+    /// Bits per second of the serial line.
     pub baud_rate: u32,
-    /// Flow control of a serial device.
+    /// Flow control of the serial line.
     pub flow_control: FlowControl,
 }
 
@@ -101,6 +105,8 @@ pub enum Port {
     Serial(Serial),
     /// A TCP connection.
     Socket(Socket),
+    /// A serial port of another machine.
+    Rfc2217(Box<Rfc2217>),
 }
 
 impl Port {
@@ -108,10 +114,15 @@ impl Port {
     pub fn open(url: &str, options: &PortOptions) -> Result<Self, PortError> {
         match url.split_once("://") {
             Some(("socket", address)) => Socket::open(url, address).map(Self::Socket),
+            Some(("rfc2217", address)) => {
+                Rfc2217::open(url, address, options).map(|port| Self::Rfc2217(Box::new(port)))
+            }
             Some((scheme, _)) => Err(PortError::new(
                 url,
                 PortErrorKind::Invalid,
-                format!("{scheme}:// is no kind of port; give a path such as /dev/ttyUSB2, or socket://host:port"),
+                format!(
+                    "{scheme}:// is no kind of port; give a path such as /dev/ttyUSB2, socket://host:port or rfc2217://host:port"
+                ),
             )),
             None if url.is_empty() => Err(PortError::new(
                 "port",
@@ -127,16 +138,39 @@ impl Port {
         match self {
             Self::Serial(serial) => serial.fd(),
             Self::Socket(socket) => socket.fd(),
+            Self::Rfc2217(port) => port.fd(),
         }
     }
 
     /// Reads what is there; `WouldBlock` when nothing is, 0 when nothing will ever be again.
     pub fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        Ok(rustix::io::read(self.fd(), buffer)?)
+        match self {
+            Self::Serial(_) | Self::Socket(_) => Ok(rustix::io::read(self.fd(), buffer)?),
+            Self::Rfc2217(port) => port.read(buffer),
+        }
     }
 
     /// Writes what fits.
     pub fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        Ok(rustix::io::write(self.fd(), bytes)?)
+        match self {
+            Self::Serial(_) | Self::Socket(_) => Ok(rustix::io::write(self.fd(), bytes)?),
+            Self::Rfc2217(port) => port.write(bytes),
+        }
+    }
+
+    /// Writes what fits of what the port itself has to say.
+    pub fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Serial(_) | Self::Socket(_) => Ok(()),
+            Self::Rfc2217(port) => port.flush(),
+        }
+    }
+
+    /// Whether to wait until the port takes more, given whether there are bytes to write.
+    pub fn wants_to_write(&self, bytes: bool) -> bool {
+        match self {
+            Self::Serial(_) | Self::Socket(_) => bytes,
+            Self::Rfc2217(port) => port.wants_to_write(bytes),
+        }
     }
 }
