@@ -21,13 +21,21 @@ logger = logging.getLogger("modemqtt")
 class Dispatcher:
     """Takes events from an engine and calls what is registered for them, one after the other."""
 
-    def __init__(self, engine: Engine, name: str, handle: Callable[[tuple[Any, ...]], None]) -> None:
-        """Start the thread. `handle` is called in it with each event."""
+    def __init__(
+        self,
+        engine: Engine,
+        name: str,
+        handle: Callable[[tuple[Any, ...]], None],
+        *,
+        after: Dispatcher | None = None,
+    ) -> None:
+        """Start the thread. `handle` is called in it with each event, once the thread of `after` has ended."""
         self._engine = engine
         self._handle = handle
         self.errors = 0
         engine.listen()
-        self._thread = threading.Thread(target=self._run, name=f"modemqtt-{name}", daemon=True)
+        before = None if after is None else after._thread  # noqa: SLF001 - our own
+        self._thread = threading.Thread(target=self._run, name=f"modemqtt-{name}", args=(before,), daemon=True)
         self._thread.start()
 
     def join(self) -> None:
@@ -35,7 +43,10 @@ class Dispatcher:
         if threading.current_thread() is not self._thread:
             self._thread.join()
 
-    def _run(self) -> None:
+    def _run(self, after: threading.Thread | None) -> None:
+        if after is not None:
+            # It may be in the very callback that has opened the modem again: callbacks are called one after the other.
+            after.join()
         while (events := self._engine.next_events()) is not None:
             for event in events:
                 try:

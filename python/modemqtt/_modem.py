@@ -12,11 +12,12 @@ import weakref
 from typing import TYPE_CHECKING, Any, Literal
 
 from modemqtt._client import MqttClient
-from modemqtt._core import Engine
+from modemqtt._core import Engine, Opening
 from modemqtt._delivery import Delivery
 from modemqtt._dispatcher import Dispatcher
-from modemqtt._usage import arguments
-from modemqtt._values import Response, Stats, WireLine
+from modemqtt._usage import arguments, seconds
+from modemqtt._values import Response, Stats
+from modemqtt._wire import WireLog
 from modemqtt.exceptions import ModuleRestarted, PortError, ResponseTimeout, UsageError
 
 if TYPE_CHECKING:
@@ -33,27 +34,8 @@ _open_modems: weakref.WeakSet[Modem] = weakref.WeakSet()
 # Registered and roaming (3GPP TS 27.007, 10.1.22).
 _REGISTERED = (1, 5)
 
-
-class WireLog:
-    """What went over the line: the last 1,000 lines, secrets masked."""
-
-    def __init__(self, modem: Modem) -> None:
-        """Not for programs: it is :attr:`Modem.wire`."""
-        self._modem = modem
-
-    def tail(self, count: int = 20) -> list[WireLine]:
-        """Return the last lines, oldest first."""
-        # After the end the lines of the last engine are wanted most.
-        engine = self._modem._last_engine  # noqa: SLF001 - the log is a view of its modem
-        return [] if engine is None else [WireLine(*line) for line in engine.wire(count)]
-
-    def __iter__(self) -> Iterator[WireLine]:
-        """Every line that is kept, oldest first."""
-        return iter(self.tail(1_000))
-
-    def __str__(self) -> str:
-        """Every line that is kept."""
-        return "\n".join(map(str, self))
+# Seconds between attempts to open a port that is gone.
+_BETWEEN_ATTEMPTS = 0.1
 
 
 class Modem:
@@ -63,7 +45,8 @@ class Modem:
     is, and closes the port at the end.
 
     Args:
-        port: a serial device such as ``/dev/ttyUSB2``, or ``socket://host:port``.
+        port: a serial device such as ``/dev/ttyUSB2``, ``socket://host:port``, or ``rfc2217://host:port`` for a serial
+            port of another machine that is set from here (ser2net with ``telnet(rfc2217)``).
         model: ``"M95"``, ``"BC35-G"``, ``"BC28"``, ``"BC660K-GL"``, ``"EG800Q"``, ``"EG915Q"`` or ``"EG916Q"``;
             ``"auto"`` asks the module (``AT+CGMM``, ``ATI``).
         baudrate: bits per second.
@@ -101,12 +84,16 @@ class Modem:
         self._wake_after = wake_after
         self._engine: Engine | None = None
         self._last_engine: Engine | None = None
-        self._opening: Engine | None = None
+        self._opening: Opening | None = None
+        # So often close() was called: an open() under way that sees it change gives up.
+        self._closes = 0
         self._lock = threading.RLock()
         # Held while a module is waited for, which close() must be able to cut short.
         self._open_lock = threading.Lock()
         self._clients: dict[int, MqttClient] = {}
         self._dispatcher: Dispatcher | None = None
+        # The one before, which may be in a callback still.
+        self._last_dispatcher: Dispatcher | None = None
         self._callback_errors = 0
         self._identity: tuple[str, ...] | None = None
         self._on_urc: Callable[[str], object] | None = None
@@ -123,60 +110,111 @@ class Modem:
             The modem itself.
 
         Raises:
-            PortError: the port is missing, busy or forbidden.
+            PortError: the port is missing, busy or forbidden; or :meth:`close` was called meanwhile.
             ResponseTimeout: the port is there and no module answers on it.
             UsageError: a setting is wrong, or the module is of no known model.
 
         """
+        return self._open(self._closes, timeout)
+
+    def reopen(self, *, timeout: float | None = None) -> Self:
+        """Close what is left of the port and open it again, as after it was lost.
+
+        Callbacks stay, and so do the objects of :meth:`mqtt`; their connections have to be opened again. Messages that
+        were not taken are gone. This may be called from a callback; the callbacks that follow wait for it to return.
+
+        Args:
+            timeout: seconds for the port, and a module that answers on it, to come back. An attempt that has begun is
+                given the time of :meth:`open`. ``None`` for one attempt.
+
+        Returns:
+            The modem itself.
+
+        Raises:
+            PortError: the port did not come back, for the reason of the last attempt; or :meth:`close` was called
+                meanwhile.
+            ResponseTimeout: the port is there and no module answers on it.
+            UsageError: a setting is wrong, or the module is of no known model.
+
+        """
+        deadline = time.monotonic() + seconds(timeout, otherwise=0.0)
+        closes = self._close()
+        while True:
+            try:
+                return self._open(closes, None)
+            except (PortError, ResponseTimeout):
+                left = deadline - time.monotonic()
+                if left <= 0 or self._closes != closes:
+                    raise
+            time.sleep(min(_BETWEEN_ATTEMPTS, left))
+
+    def _open(self, closes: int, timeout: float | None) -> Self:
+        """Open the port unless close() is called first, which is known by its count no longer being `closes`."""
         with self._open_lock:
             if self.is_open:
                 return self
-            engine = Engine(
-                self._port,
-                model=self._wanted_model,
-                baudrate=self._baudrate,
-                flow_control=self._flow_control,
-                log=self._log,
-                wake_after=self._wake_after,
-            )
-            self._opening = engine
+            with self._lock:
+                if self._closes != closes:
+                    raise PortError(f"{self._port} was closed before it was open")
+                opening = self._opening = Opening(
+                    self._port,
+                    model=self._wanted_model,
+                    baudrate=self._baudrate,
+                    flow_control=self._flow_control,
+                    log=self._log,
+                    wake_after=self._wake_after,
+                )
             try:
+                engine = opening.wait()
                 engine.set_up(timeout=timeout).wait()
+                self._opened(opening, engine)
             except BaseException:
-                engine.close()
+                opening.close()
                 raise
             finally:
                 self._opening = None
-            with self._lock:
-                # One whose port was lost may be here still; its thread for callbacks ends by itself.
-                self._engine, self._dispatcher = engine, None
-                self._last_engine = engine
-                self._callback_errors = 0
-                self._identity = None
-                for client in self._clients.values():
-                    client._watch()  # noqa: SLF001 - our own
-                _open_modems.add(self)
-                if self._has_callbacks():
-                    self._listen()
         return self
+
+    def _opened(self, opening: Opening, engine: Engine) -> None:
+        with self._lock:
+            if opening.closed:
+                raise PortError(f"{self._port} was closed before it was open")
+            self._opening = None
+            # One whose port was lost may be here still; its thread for callbacks ends by itself.
+            self._engine = self._last_engine = engine
+            self._last_dispatcher, self._dispatcher = self._dispatcher or self._last_dispatcher, None
+            self._callback_errors = 0
+            self._identity = None
+            for client in self._clients.values():
+                client._watch()  # noqa: SLF001 - our own
+            _open_modems.add(self)
+            if self._has_callbacks():
+                self._listen()
 
     def close(self) -> None:
         """Close the port. A closed modem is left as it is.
 
-        Calls under way in other threads end with :class:`PortError`.
+        Calls under way in other threads end with :class:`PortError`, :meth:`open` and :meth:`reopen` among them.
         """
-        opening = self._opening
-        if opening is not None:
-            opening.close()
+        self._close()
+
+    def _close(self) -> int:
+        """Close the port; the count that an open() of later has to find."""
         with self._lock:
+            self._closes += 1
+            closes = self._closes
+            if self._opening is not None:
+                self._opening.close()
             engine, self._engine = self._engine, None
             dispatcher, self._dispatcher = self._dispatcher, None
+            self._last_dispatcher = dispatcher or self._last_dispatcher
         if engine is not None:
             engine.close()
         if dispatcher is not None:
             dispatcher.join()
             self._callback_errors += dispatcher.errors
         _open_modems.discard(self)
+        return closes
 
     def __enter__(self) -> Self:
         """Open."""
@@ -347,7 +385,7 @@ class Modem:
             ResponseTimeout: not registered in time.
 
         """
-        allowed = _seconds(timeout, otherwise=60.0)
+        allowed = seconds(timeout, otherwise=60.0)
         deadline = time.monotonic() + allowed
         while (stat := self.registration()) not in _REGISTERED:
             left = deadline - time.monotonic()
@@ -369,7 +407,7 @@ class Modem:
             ResponseTimeout: it did not come back in time.
 
         """
-        allowed = _seconds(timeout, otherwise=30.0)
+        allowed = seconds(timeout, otherwise=30.0)
         deadline = time.monotonic() + allowed
         engine = self._running()
         family = engine.family
@@ -421,7 +459,8 @@ class Modem:
         with self._lock:
             if self._engine is not None and self._dispatcher is None and self._has_callbacks():
                 name = self._port.rsplit("/", 1)[-1]
-                self._dispatcher = Dispatcher(self._engine, name, _weak(self))
+                self._dispatcher = Dispatcher(self._engine, name, _weak(self), after=self._last_dispatcher)
+                self._last_dispatcher = None
 
     def _handle(self, event: tuple[Any, ...]) -> None:
         match event:
@@ -445,14 +484,6 @@ class Modem:
                 )
             case _:
                 pass
-
-
-def _seconds(timeout: float | None, *, otherwise: float) -> float:
-    if timeout is None:
-        return otherwise
-    if not timeout >= 0:
-        raise UsageError(f"timeout: {timeout} is no time; give seconds from 0 on, or None")
-    return timeout
 
 
 def _weak(modem: Modem) -> Callable[[tuple[Any, ...]], None]:

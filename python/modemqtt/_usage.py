@@ -25,3 +25,12 @@ def arguments() -> Iterator[None]:
         return
     # Outside of the handler: a UnicodeError holds the text, which may be a password.
     raise UsageError(message)
+
+
+def seconds(timeout: float | None, *, otherwise: float) -> float:
+    """Check a time in seconds."""
+    if timeout is None:
+        return otherwise
+    if not timeout >= 0:
+        raise UsageError(f"timeout: {timeout} is no time; give seconds from 0 on, or None")
+    return timeout

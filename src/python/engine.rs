@@ -1,16 +1,13 @@
 //! The engine, as Python sees it.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use modemqtt_at::dialect::{self, FixedCommand};
 use modemqtt_host::call::{Call, Message, Secret};
-use modemqtt_host::engine::{self, EngineOptions, Notice, Stamped};
+use modemqtt_host::engine::{self, Notice, Stamped};
 use modemqtt_host::error::Error;
-use modemqtt_host::port::{FlowControl, PortOptions};
-use modemqtt_host::session::Wake;
 use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList};
@@ -30,49 +27,6 @@ pub(crate) struct Engine {
 
 #[pymethods]
 impl Engine {
-    /// Opens a port. The module has not been spoken to before `set_up()`.
-    #[new]
-    #[pyo3(signature = (port, *, model, baudrate, flow_control, log, wake_after))]
-    fn new(
-        py: Python<'_>,
-        port: &str,
-        model: Option<&str>,
-        baudrate: i64,
-        flow_control: &str,
-        log: Option<PathBuf>,
-        wake_after: &Bound<'_, PyAny>,
-    ) -> PyResult<Self> {
-        let model = model.map(|name| known_model(py, name)).transpose()?;
-        let rate = u32::try_from(baudrate)
-            .ok()
-            .filter(|rate| *rate > 0)
-            .ok_or_else(|| errors::usage(py, format!("baudrate: {baudrate} is none; 115200 or 9600 are usual")))?;
-        let flow_control = match flow_control {
-            "none" => FlowControl::None,
-            "xonxoff" => FlowControl::Software,
-            "rtscts" => FlowControl::Hardware,
-            other => {
-                let message = format!("flow_control: {other:?} is none; \"none\", \"rtscts\" and \"xonxoff\" are");
-                return Err(errors::usage(py, message));
-            }
-        };
-        let options = EngineOptions {
-            port: PortOptions {
-                baud_rate: rate,
-                flow_control,
-            },
-            model,
-            log,
-            wake: wake(wake_after)?,
-        };
-        let engine = py
-            .detach(|| engine::Engine::open(port, &options))
-            .map_err(|error| errors::raise(py, &Error::Port(error), None))?;
-        Ok(Self {
-            engine: Arc::new(engine),
-        })
-    }
-
     /// Finds the module, turns its echo off and asks for its model. `anew`: it has started again without a word.
     #[pyo3(signature = (*, anew=false, timeout=None))]
     fn set_up(&self, py: Python<'_>, anew: bool, timeout: Option<f64>) -> PyResult<Pending> {
@@ -374,6 +328,10 @@ impl Engine {
 }
 
 impl Engine {
+    pub(crate) fn new(engine: Arc<engine::Engine>) -> Self {
+        Self { engine }
+    }
+
     fn same_process(&self, py: Python<'_>) -> PyResult<()> {
         self.engine
             .same_process()
@@ -419,35 +377,6 @@ impl Engine {
             Notice::Reopening(client, reason) => ("reopening", client.0, reason.name()).into_bound_py_any(py),
         }
     }
-}
-
-/// `"auto"`, seconds, or `None`.
-fn wake(after: &Bound<'_, PyAny>) -> PyResult<Wake> {
-    if after.is_none() {
-        return Ok(Wake::Never);
-    }
-    if after.extract::<&str>().is_ok_and(|word| word == "auto") {
-        return Ok(Wake::ByDialect);
-    }
-    let seconds = after.extract::<f64>().ok().map(Duration::try_from_secs_f64);
-    let Some(Ok(after)) = seconds else {
-        let message = "wake_after: seconds from 0 on, None for never, or \"auto\" for the model's own figure";
-        return Err(errors::usage(after.py(), message));
-    };
-    Ok(Wake::After(after))
-}
-
-fn known_model(py: Python<'_>, name: &str) -> PyResult<(&'static dialect::Dialect, &'static dialect::Model)> {
-    dialect::of_model(name).ok_or_else(|| {
-        let known: Vec<_> = dialect::models().map(|(_, model)| model.name).collect();
-        errors::usage(
-            py,
-            format!(
-                "model: {name:?} is not known; known are {}, and \"auto\" asks the module",
-                known.join(", ")
-            ),
-        )
-    })
 }
 
 fn message_class(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {

@@ -3,6 +3,7 @@
 mod civil;
 mod engine;
 mod errors;
+mod opening;
 mod options;
 mod pending;
 mod process;
@@ -15,6 +16,8 @@ mod _core {
     use super::engine::Engine;
     #[pymodule_export]
     use super::engine::models;
+    #[pymodule_export]
+    use super::opening::Opening;
     #[pymodule_export]
     use super::pending::Pending;
     #[pymodule_export]
