@@ -41,7 +41,8 @@ class Server:
 
     def stop(self) -> None:
         """End it."""
-        self.process.kill()
+        # Not killed: it would leave its lock file behind.
+        self.process.terminate()
         self.process.wait()
 
 
@@ -63,7 +64,7 @@ def run(program: str, folder: Path, device: str, accepter: str) -> Iterator[Serv
     try:
         yield Server(f"{scheme}://127.0.0.1:{_port(process)}", process)
     finally:
-        process.kill()
+        process.terminate()
         process.wait()
 
 
@@ -71,7 +72,7 @@ def _port(process: subprocess.Popen[bytes]) -> int:
     """Return the port on which it listens. Asking by connecting would have it open the device."""
     deadline = time.monotonic() + _PATIENCE
     while process.poll() is None and time.monotonic() < deadline:
-        links = [os.readlink(entry) for entry in Path(f"/proc/{process.pid}/fd").iterdir() if entry.is_symlink()]
+        links = [str(entry.readlink()) for entry in Path(f"/proc/{process.pid}/fd").iterdir() if entry.is_symlink()]
         sockets = {found[1] for link in links if (found := re.fullmatch(r"socket:\[(\d+)\]", link))}
         for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
             fields = line.split()

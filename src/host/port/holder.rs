@@ -26,12 +26,15 @@ pub(super) fn by_lock_file(path: &str) -> Option<String> {
 
 fn lock_file_in(folder: &Path, path: &str) -> Option<String> {
     let device = std::fs::canonicalize(path).ok()?;
-    // A device in a folder has the folder in the name, `LCK..pts_3`.
-    let name = device.strip_prefix("/dev").ok()?.to_str()?.replace('/', "_");
-    let content = std::fs::read_to_string(folder.join(format!("LCK..{name}"))).ok()?;
-    // Some write their name behind the number.
-    let id: u32 = content.split_whitespace().next()?.parse().ok()?;
-    (id != std::process::id() && system::is_alive(id)).then(|| named(id))
+    // Some programs follow links and some do not.
+    [device.to_str()?, path].into_iter().find_map(|path| {
+        // A device in a folder has the folder in the name, as in `LCK..serial_by-id_usb-Quectel`.
+        let name = path.strip_prefix("/dev/").unwrap_or(path).replace('/', "_");
+        let content = std::fs::read_to_string(folder.join(format!("LCK..{name}"))).ok()?;
+        // Some write their name behind the number.
+        let id: u32 = content.split_whitespace().next()?.parse().ok()?;
+        (id != std::process::id() && system::is_alive(id)).then(|| named(id))
+    })
 }
 
 fn named(id: u32) -> String {
@@ -154,6 +157,9 @@ mod tests {
             let holder = lock_file_in(&folder, "/dev/null").unwrap();
             assert!(holder.contains(&format!("process {id}")), "{holder}");
         }
+        let link = folder.join("module");
+        std::os::unix::fs::symlink("/dev/null", &link).unwrap();
+        assert!(lock_file_in(&folder, link.to_str().unwrap()).is_some());
         for content in [String::new(), "sleep".to_owned(), format!("{}\n", std::process::id())] {
             std::fs::write(&file, content).unwrap();
             assert_eq!(lock_file_in(&folder, "/dev/null"), None);

@@ -90,6 +90,9 @@ impl PortError {
             Some(error) if error.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error()) => {
                 "the device is gone; was it unplugged?".to_owned()
             }
+            Some(error) if error.kind() == io::ErrorKind::ConnectionReset => {
+                "the other end closed the connection".to_owned()
+            }
             Some(error) => format!("the port failed: {error}"),
             None if url.contains("://") => "the other end closed the connection".to_owned(),
             None => "the device is gone; was it unplugged?".to_owned(),
