@@ -126,6 +126,11 @@ BLOCKING = {
     "open to a silent port": (
         "master, slave = os.openpty(); tty.setraw(slave)\nready(); Modem(os.ttyname(slave)).open()"
     ),
+    "open a host that does not answer": (
+        "import socket; full = socket.socket(); full.bind(('127.0.0.1', 0)); full.listen(0)\n"
+        "fill = socket.create_connection(full.getsockname())\n"
+        "ready(); Modem('socket://127.0.0.1:%d' % full.getsockname()[1]).open()"
+    ),
     "open to a silent server": (
         "import socket; full = socket.socket(); full.bind(('127.0.0.1', 0)); full.listen(0)\n"
         "fill = [socket.socket() for _ in range(4)]\n"

@@ -4,29 +4,34 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender, bounded, select};
 use modemqtt_at::dialect;
 use modemqtt_host::engine::{self, EngineOptions};
 use modemqtt_host::error::Error;
 use modemqtt_host::port::{FlowControl, PortError, PortOptions};
 use modemqtt_host::session::Wake;
-use parking_lot::Mutex;
+use parking_lot::{Condvar, Mutex};
 use pyo3::prelude::*;
 
 use crate::engine::Engine;
 use crate::{civil, errors};
 
-/// A port that is being opened in a thread of its own. If nobody waits any more when it is open, it is closed at once.
+/// A port that is being opened in a thread of its own. Once this is closed, nothing of it stays open.
 #[pyclass(frozen, module = "modemqtt._core")]
 pub(crate) struct Opening {
-    outcome: Receiver<Result<engine::Engine, PortError>>,
-    state: Mutex<State>,
-    /// Ends when the other end, in the state, is dropped.
-    given_up: Receiver<()>,
+    shared: Arc<Shared>,
 }
 
+#[derive(Default)]
+struct Shared {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
 enum State {
-    Opening { _waker: Sender<()> },
+    #[default]
+    Opening,
+    Failed(PortError),
     Open(Arc<engine::Engine>),
     Closed,
 }
@@ -45,40 +50,38 @@ impl Opening {
         wake_after: &Bound<'_, PyAny>,
     ) -> PyResult<Self> {
         let options = options(model, baudrate, flow_control, log, wake_after)?;
-        let (sender, outcome) = bounded(1);
-        let (waker, given_up) = bounded(0);
+        let shared = Arc::<Shared>::default();
+        let result = Arc::clone(&shared);
         std::thread::Builder::new()
             .name("modemqtt-open".to_owned())
-            .spawn(move || {
-                // If it is wanted no more, it comes back from here or goes with the channel, and is closed as it is dropped.
-                let _ = sender.send(engine::Engine::open(&port, &options));
-            })
-            .map_err(PyErr::from)?;
-        Ok(Self {
-            outcome,
-            state: Mutex::new(State::Opening { _waker: waker }),
-            given_up,
-        })
+            .spawn(move || result.put(engine::Engine::open(&port, &options)))?;
+        Ok(Self { shared })
     }
 
     /// Waits until the port is open. The module has not been spoken to before `set_up()`.
     fn wait(&self, py: Python<'_>) -> PyResult<Engine> {
         let outcome = civil::wait(py, None, |at_most| {
-            select! {
-                recv(self.outcome) -> outcome => Some(outcome.map_or(Err(Error::Closed), |outcome| outcome.map_err(Error::Port))),
-                recv(self.given_up) -> _ => Some(Err(Error::Closed)),
-                default(at_most) => None,
+            let mut state = self.shared.state.lock();
+            if matches!(*state, State::Opening) {
+                self.shared.changed.wait_for(&mut state, at_most);
+            }
+            match &*state {
+                State::Opening => None,
+                State::Failed(error) => Some(Err(Error::Port(error.clone()))),
+                State::Open(engine) => Some(Ok(Arc::clone(engine))),
+                State::Closed => Some(Err(Error::Closed)),
             }
         })?;
-        let opened = outcome
-            .unwrap_or(Err(Error::Closed))
-            .and_then(|engine| self.opened(engine));
-        opened.map(Engine::new).map_err(|error| errors::raise(py, &error, None))
+        let outcome = outcome.unwrap_or(Err(Error::Closed));
+        outcome
+            .map(Engine::new)
+            .map_err(|error| errors::raise(py, &error, None))
     }
 
     /// Gives up, and closes what is open, also if `wait()` has returned it.
     fn close(&self, py: Python<'_>) {
-        let before = std::mem::replace(&mut *self.state.lock(), State::Closed);
+        let before = std::mem::replace(&mut *self.shared.state.lock(), State::Closed);
+        self.shared.changed.notify_all();
         if let State::Open(engine) = before {
             py.detach(|| engine.close());
         }
@@ -87,20 +90,18 @@ impl Opening {
     /// Whether it was closed.
     #[getter]
     fn closed(&self) -> bool {
-        matches!(*self.state.lock(), State::Closed)
+        matches!(*self.shared.state.lock(), State::Closed)
     }
 }
 
-impl Opening {
-    /// Hands the engine over, unless this was closed meanwhile: then it goes as it came.
-    fn opened(&self, engine: engine::Engine) -> Result<Arc<engine::Engine>, Error> {
+impl Shared {
+    /// What opening has come to. If nobody wants it any more, it is closed as it is dropped.
+    fn put(&self, outcome: Result<engine::Engine, PortError>) {
         let mut state = self.state.lock();
-        if matches!(*state, State::Closed) {
-            return Err(Error::Closed);
+        if matches!(*state, State::Opening) {
+            *state = outcome.map_or_else(State::Failed, |engine| State::Open(Arc::new(engine)));
+            self.changed.notify_all();
         }
-        let engine = Arc::new(engine);
-        *state = State::Open(Arc::clone(&engine));
-        Ok(engine)
     }
 }
 
