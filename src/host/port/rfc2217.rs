@@ -76,3 +76,101 @@ impl Rfc2217 {
         !self.outgoing.is_empty() || self.telnet.has_replies() || (data && !self.telnet.suspended())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+
+    use rustix::event::{PollFd, PollFlags, poll};
+
+    use super::*;
+    use crate::port::FlowControl;
+
+    const OPTIONS: PortOptions = PortOptions {
+        baud_rate: 9600,
+        flow_control: FlowControl::None,
+    };
+
+    /// A port and the server's end of its connection.
+    fn connected() -> (Rfc2217, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let port = Rfc2217::open(&format!("rfc2217://{address}"), &address, &OPTIONS).unwrap();
+        (port, listener.accept().unwrap().0)
+    }
+
+    fn read(port: &mut Rfc2217, buffer: &mut [u8]) -> io::Result<usize> {
+        poll(&mut [PollFd::from_borrowed_fd(port.fd(), PollFlags::IN)], None).unwrap();
+        port.read(buffer)
+    }
+
+    #[test]
+    fn negotiation_alone_is_no_end_and_a_closed_connection_is() {
+        let (mut port, mut server) = connected();
+        let mut buffer = [0; 64];
+        server.write_all(b"\xff\xfd\x18").unwrap();
+        assert_eq!(
+            read(&mut port, &mut buffer).unwrap_err().kind(),
+            io::ErrorKind::WouldBlock
+        );
+        server.write_all(b"OK\xff\xff").unwrap();
+        assert_eq!(read(&mut port, &mut buffer).unwrap(), 3);
+        assert_eq!(buffer[..3], *b"OK\xff");
+        drop(server);
+        assert_eq!(read(&mut port, &mut buffer).unwrap(), 0);
+    }
+
+    #[test]
+    fn a_reply_never_comes_between_the_halves_of_a_doubled_byte() {
+        let (mut port, mut server) = connected();
+        let mut written = 0;
+        // Until the server, which does not read, holds everything up, most likely with half a pair on its way.
+        while let Ok(count) = port.write(&[0xFF; 4096]) {
+            written += count;
+        }
+        assert!(port.wants_to_write(false));
+        let refused = 300;
+        for _ in 0..refused {
+            server.write_all(b"\xff\xfd\x18").unwrap();
+        }
+        server.write_all(b"!").unwrap();
+        let mut buffer = [0; 2048];
+        while read(&mut port, &mut buffer).is_err() {}
+        let taken = std::thread::spawn(move || {
+            let mut taken = Vec::new();
+            server.read_to_end(&mut taken).map(|_| taken)
+        });
+        while port.wants_to_write(false) {
+            poll(&mut [PollFd::from_borrowed_fd(port.fd(), PollFlags::OUT)], None).unwrap();
+            port.flush().unwrap();
+        }
+        port.stream.shutdown(std::net::Shutdown::Write).unwrap();
+        let mut taken = taken.join().unwrap().unwrap();
+        assert!(taken.ends_with(&b"\xff\xfc\x18".repeat(refused)));
+        let mut other_end = Telnet::new(&OPTIONS);
+        let length = other_end.decode(&mut taken);
+        assert_eq!(length, written);
+        assert!(taken[..length].iter().all(|byte| *byte == 0xFF));
+    }
+
+    #[test]
+    fn while_the_server_has_us_pause_data_waits_and_answers_do_not() {
+        let (mut port, mut server) = connected();
+        port.flush().unwrap();
+        let opening = Telnet::new(&OPTIONS).take_replies().len();
+        server.read_exact(&mut vec![0; opening]).unwrap();
+        server.write_all(b"\xff\xfa\x2c\x6c\xff\xf0!").unwrap();
+        let mut buffer = [0; 64];
+        assert_eq!(read(&mut port, &mut buffer).unwrap(), 1);
+        assert_eq!(port.write(b"AT\r").unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        assert!(!port.wants_to_write(true));
+        server.write_all(b"\xff\xfd\x18\xff\xfa\x2c\x6d\xff\xf0!").unwrap();
+        assert_eq!(read(&mut port, &mut buffer).unwrap(), 1);
+        assert!(port.wants_to_write(true));
+        assert_eq!(port.write(b"AT\r").unwrap(), 3);
+        let mut said = [0; 6];
+        server.read_exact(&mut said).unwrap();
+        assert_eq!(said, *b"\xff\xfc\x18AT\r");
+    }
+}
