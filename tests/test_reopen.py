@@ -130,6 +130,25 @@ def test_a_callback_can_open_the_port_again_and_the_next_is_called_after_it(virt
         assert modem.stats.callback_errors == 0
 
 
+def test_a_callback_can_open_the_port_again_and_again_and_close_it(virtual_modem: VirtualModem) -> None:
+    ended = threading.Event()
+
+    def restarted() -> None:
+        for _ in range(3):
+            modem.reopen(timeout=5)
+            modem.command("AT")
+        modem.close()
+        ended.set()
+
+    with Modem(virtual_modem.port) as modem:
+        modem.on_restart = restarted
+        virtual_modem.restart()
+        assert ended.wait(5)
+        assert not modem.is_open
+    # The threads have ended, and with them what they held.
+    until(lambda: not any(thread.name.startswith("modemqtt-") for thread in threading.enumerate()), "their end")
+
+
 def test_closing_while_a_callback_waits_for_the_port_ends_both(tmp_path: Path) -> None:
     link = tmp_path / "module"
     given_up = threading.Event()

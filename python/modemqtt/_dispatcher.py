@@ -33,20 +33,27 @@ class Dispatcher:
         self._engine = engine
         self._handle = handle
         self.errors = 0
+        # Threads of the same modem that may be in the very callback that has opened it again.
+        self._earlier = () if after is None else after.threads
         engine.listen()
-        before = None if after is None else after._thread  # noqa: SLF001 - our own
-        self._thread = threading.Thread(target=self._run, name=f"modemqtt-{name}", args=(before,), daemon=True)
+        self._thread = threading.Thread(target=self._run, name=f"modemqtt-{name}", daemon=True)
         self._thread.start()
+
+    @property
+    def threads(self) -> tuple[threading.Thread, ...]:
+        """Its thread, behind those for which it waits."""
+        return (*self._earlier, self._thread)
 
     def join(self) -> None:
         """Wait until every event was handled. From inside a callback this returns at once."""
-        if threading.current_thread() is not self._thread:
+        if threading.current_thread() not in self.threads:
             self._thread.join()
 
-    def _run(self, after: threading.Thread | None) -> None:
-        if after is not None:
-            # It may be in the very callback that has opened the modem again: callbacks are called one after the other.
-            after.join()
+    def _run(self) -> None:
+        # Callbacks are called one after the other.
+        for thread in self._earlier:
+            thread.join()
+        self._earlier = ()
         while (events := self._engine.next_events()) is not None:
             for event in events:
                 try:
