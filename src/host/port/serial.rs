@@ -1,11 +1,12 @@
 //! Serial devices, pseudo-terminals among them.
 
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd};
 
 use rustix::fs::{FlockOperation, Mode, OFlags, flock};
 use rustix::io::Errno;
-use serialport::TTYPort;
+use rustix::termios::{ControlModes, InputModes, OptionalActions, Termios, tcgetattr, tcsetattr};
+use serialport::{SerialPort, TTYPort};
 
 use super::{FlowControl, PortError, PortErrorKind, PortOptions, holder};
 
@@ -14,21 +15,22 @@ use super::{FlowControl, PortError, PortErrorKind, PortOptions, holder};
 pub struct Serial(TTYPort);
 
 impl Serial {
+    /// Serialport could open the device too. It would hide what the system answers, and where another program's lock is in its
+    /// way it would end the exclusive use (`TIOCEXCL`) of the device by that program.
     pub(super) fn open(path: &str, options: &PortOptions) -> Result<Self, PortError> {
-        let flow_control = match options.flow_control {
-            FlowControl::None => serialport::FlowControl::None,
-            FlowControl::Software => serialport::FlowControl::Software,
-            FlowControl::Hardware => serialport::FlowControl::Hardware,
-        };
-        // Kept until the port is open: were it closed before, the device would lower its modem lines between.
-        let probe = probe(path)?;
-        let builder = serialport::new(path, options.baud_rate).flow_control(flow_control);
-        let port = TTYPort::open(&builder).map_err(|error| explain(path, &error))?;
-        drop(probe);
-        let serial = Self(port);
-        let flags = rustix::fs::fcntl_getfl(serial.fd());
-        let set = flags.and_then(|flags| rustix::fs::fcntl_setfl(serial.fd(), flags | OFlags::NONBLOCK));
-        set.map_err(|error| PortError::new(path, PortErrorKind::Other, io::Error::from(error)))?;
+        let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let device = rustix::fs::open(path, flags, Mode::empty()).map_err(|error| refused(path, error))?;
+        let mut attributes = tcgetattr(&device).map_err(|error| refused(path, error))?;
+        take(path, device.as_fd())?;
+        // SAFETY: the descriptor is open, and nobody else's from here on.
+        let mut serial = Self(unsafe { TTYPort::from_raw_fd(OwnedFd::into_raw_fd(device)) });
+        set(&mut attributes, options.flow_control);
+        tcsetattr(serial.fd(), OptionalActions::Now, &attributes).map_err(|error| refused(path, error))?;
+        // Each system has its own way to set any speed.
+        serial.0.set_baud_rate(options.baud_rate).map_err(|error| {
+            let reason = format!("the speed cannot be set: {}", error.description);
+            PortError::new(path, PortErrorKind::Other, reason)
+        })?;
         Ok(serial)
     }
 
@@ -38,34 +40,39 @@ impl Serial {
     }
 }
 
-/// Opens the device and looks who else has it, without changing anything.
-///
-/// Serialport would do for most of it, but it hides what the system has answered, and where a lock is in its way it ends
-/// the exclusive use (`TIOCEXCL`) of whoever holds the device.
-fn probe(path: &str) -> Result<OwnedFd, PortError> {
-    let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let device = rustix::fs::open(path, flags, Mode::empty()).map_err(|error| refused(path, error))?;
+/// Raw, 8 data bits, no parity, one stop bit, as every family has them; the modem lines do not matter.
+fn set(attributes: &mut Termios, flow_control: FlowControl) {
+    attributes.make_raw();
+    attributes.control_modes -= ControlModes::PARODD | ControlModes::CSTOPB | ControlModes::CRTSCTS;
+    attributes.control_modes |= ControlModes::CREAD | ControlModes::CLOCAL;
+    attributes.input_modes -= InputModes::INPCK | InputModes::IXON | InputModes::IXOFF;
+    attributes.input_modes |= InputModes::IGNPAR;
+    match flow_control {
+        FlowControl::None => {}
+        FlowControl::Software => attributes.input_modes |= InputModes::IXON | InputModes::IXOFF,
+        FlowControl::Hardware => attributes.control_modes |= ControlModes::CRTSCTS,
+    }
+}
+
+/// Locks the device, unless another program has it.
+fn take(path: &str, device: BorrowedFd<'_>) -> Result<(), PortError> {
     if let Some(locker) = holder::by_lock_file(path) {
         return Err(in_use(path, Some(locker)));
     }
-    // What pyserial's `exclusive=True`, picocom and serialport itself use.
-    match flock(&device, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => {
-            // Serialport takes it for good.
-            let _ = flock(&device, FlockOperation::Unlock);
-        }
-        Err(Errno::WOULDBLOCK) => return Err(in_use(path, holder::by_lock(device.as_fd()))),
-        // A file system without locks. Serialport says what it makes of that.
-        Err(_) => {}
+    // What pyserial's `exclusive=True`, picocom and serialport use.
+    // A file system without locks is no reason to do without the device.
+    if flock(device, FlockOperation::NonBlockingLockExclusive) == Err(Errno::WOULDBLOCK) {
+        return Err(in_use(path, holder::by_lock(device)));
     }
     // The kernel lets root open a device that another program has for itself. Where no such program is left, nobody has it:
     // the device only remembers.
-    if holder::is_exclusive(device.as_fd())
-        && let Some(other) = holder::other_process(path)
+    match holder::is_exclusive(device)
+        .then(|| holder::other_process(path))
+        .flatten()
     {
-        return Err(in_use(path, Some(other)));
+        Some(other) => Err(in_use(path, Some(other))),
+        None => Ok(()),
     }
-    Ok(device)
 }
 
 fn refused(path: &str, error: Errno) -> PortError {
@@ -100,22 +107,6 @@ fn in_use(path: &str, by: Option<String>) -> PortError {
     let by = by.or_else(|| holder::of(path));
     let by = by.as_deref().unwrap_or("another program");
     PortError::new(path, PortErrorKind::Busy, format!("the port is in use by {by}"))
-}
-
-/// What the probe has let pass.
-fn explain(path: &str, error: &serialport::Error) -> PortError {
-    match error.kind() {
-        // In 4.10 this is EBUSY and a lock that another program holds, nothing else.
-        serialport::ErrorKind::NoDevice => in_use(path, None),
-        serialport::ErrorKind::Io(io::ErrorKind::NotFound) => refused(path, Errno::NOENT),
-        serialport::ErrorKind::Io(io::ErrorKind::PermissionDenied) => refused(path, Errno::ACCESS),
-        serialport::ErrorKind::InvalidInput => PortError::new(path, PortErrorKind::Invalid, error.description.clone()),
-        serialport::ErrorKind::Io(_) | serialport::ErrorKind::Unknown => PortError::new(
-            path,
-            PortErrorKind::Other,
-            format!("the port cannot be opened as a serial device: {}", error.description),
-        ),
-    }
 }
 
 #[cfg(test)]
