@@ -10,9 +10,10 @@ import re
 import socket
 import subprocess
 import sys
+import termios
 import time
 import tty
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
@@ -251,6 +252,30 @@ def test_a_port_on_which_nobody_answers_is_given_up_after_some_seconds(silent: s
     with pytest.raises(ResponseTimeout):
         Modem(silent).open()
     assert 2 < time.monotonic() - start < 10
+
+
+@pytest.mark.parametrize(
+    ("flow_control", "software", "hardware"),
+    [("none", False, False), ("xonxoff", True, False), ("rtscts", False, True)],
+)
+def test_a_device_is_set_to_what_was_asked_for_whatever_it_was_before(
+    flow_control: Literal["none", "xonxoff", "rtscts"], *, software: bool, hardware: bool
+) -> None:
+    master, slave = os.openpty()  # it echoes, edits lines, and takes XON and XOFF
+    with pytest.raises(ResponseTimeout):
+        Modem(os.ttyname(slave), baudrate=57600, flow_control=flow_control).open(timeout=0)
+    iflag, oflag, cflag, lflag, _, ospeed, _ = termios.tcgetattr(slave)
+    os.close(master)
+    os.close(slave)
+    assert (bool(iflag & termios.IXON), bool(iflag & termios.IXOFF)) == (software, software)
+    assert bool(cflag & termios.CRTSCTS) == hardware
+    assert not iflag & (termios.ICRNL | termios.INLCR | termios.IGNCR | termios.ISTRIP | termios.PARMRK)
+    assert not oflag & termios.OPOST
+    assert not lflag & (termios.ECHO | termios.ICANON | termios.ISIG | termios.IEXTEN)
+    assert cflag & termios.CSIZE == termios.CS8
+    assert not cflag & (termios.PARENB | termios.CSTOPB)
+    assert cflag & termios.CLOCAL
+    assert ospeed == termios.B57600
 
 
 def test_opening_a_silent_port_can_be_cut_short_by_closing(silent: str) -> None:
