@@ -50,7 +50,8 @@ class Modem:
         model: ``"M95"``, ``"BC35-G"``, ``"BC28"``, ``"BC660K-GL"``, ``"EG800Q"``, ``"EG915Q"`` or ``"EG916Q"``;
             ``"auto"`` asks the module (``AT+CGMM``, ``ATI``).
         baudrate: bits per second.
-        flow_control: ``"none"``, ``"rtscts"`` or ``"xonxoff"``.
+        flow_control: ``"none"``, ``"rtscts"`` or ``"xonxoff"``, with which no payload may hold the bytes 0x11 and 0x13;
+            the line takes them for itself in received payloads too.
         log: a file to which every line of the wire is appended, secrets masked.
         wake_after: after so many seconds without a byte from the module it is sent ``AT`` until it answers before the
             next command: a module asleep loses the first characters. ``None`` for a module that never sleeps, ``0`` for

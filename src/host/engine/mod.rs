@@ -75,6 +75,7 @@ impl Engine {
         let shared = Arc::new(Shared::new(log));
         let mut session = Session::new(options.model, options.port.baud_rate);
         session.set_wake(options.wake);
+        session.reserve(options.port.flow_control.characters());
         let io = IoThread::new(url, port, wake, receiver, session, Arc::clone(&shared));
         let name = format!("modemqtt-io-{}", url.rsplit('/').next().unwrap_or(url));
         let thread = std::thread::Builder::new()

@@ -11,6 +11,7 @@ use std::fmt;
 use std::io;
 use std::os::fd::BorrowedFd;
 
+use modemqtt_at::ascii;
 use rfc2217::Rfc2217;
 use serial::Serial;
 use socket::Socket;
@@ -34,6 +35,16 @@ pub enum FlowControl {
     Software,
     /// RTS and CTS.
     Hardware,
+}
+
+impl FlowControl {
+    /// The characters that it takes for itself.
+    pub const fn characters(self) -> &'static [u8] {
+        match self {
+            Self::Software => &[ascii::XON, ascii::XOFF],
+            Self::None | Self::Hardware => &[],
+        }
+    }
 }
 
 /// Why a port cannot be used.

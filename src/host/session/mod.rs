@@ -56,6 +56,8 @@ pub struct Session {
     /// Bits per second, for the time that bytes spend on the line.
     baud_rate: u32,
     wake: Wake,
+    /// The bytes that the line takes for itself.
+    reserved: &'static [u8],
     /// When the module was last heard.
     heard_at: Option<Instant>,
     framer: Framer,
@@ -136,6 +138,7 @@ impl Session {
             model: None,
             baud_rate: baud_rate.max(1),
             wake: Wake::default(),
+            reserved: &[],
             heard_at: None,
             framer: Framer::default(),
             timers: Timers::default(),
@@ -163,12 +166,27 @@ impl Session {
         self.wake = wake;
     }
 
+    /// Says which bytes the line takes for itself, as XON and XOFF: none of them gets through as data.
+    pub fn reserve(&mut self, bytes: &'static [u8]) {
+        self.reserved = bytes;
+    }
+
     /// Takes a call. It ends with [`Event::Ended`] in every case: by its result, by the dialect's maximum response
     /// time, or by `timeout` where that is shorter.
     pub fn submit(&mut self, ticket: Ticket, call: Call, timeout: Option<Duration>, now: Instant) {
         if matches!(call, Call::SetUpAnew) {
             self.forget();
             self.events.push_back(Event::Restarted);
+        }
+        if let Call::Publish { client, payload, .. } = &call
+            && !self.clients.get(*client).is_some_and(|client| client.settings.send_hex)
+            && let Some(byte) = payload.iter().find(|byte| self.reserved.contains(byte))
+        {
+            let error = Error::Usage(format!(
+                "the payload holds the byte 0x{byte:02X}, which the flow control of the port takes for itself; another \
+                 flow_control carries it, and so does send_format=\"hex\" where the dialect has it"
+            ));
+            return self.events.push_back(Event::Ended(ticket, Err(error)));
         }
         let planned = match (call, self.dialect) {
             (Call::SetUp | Call::SetUpAnew, _) => Ok((Task::SetUp(Sync::default()), VecDeque::new())),

@@ -122,6 +122,35 @@ fn a_configure_without_options_is_done_at_once() {
 }
 
 #[test]
+fn a_byte_that_the_flow_control_takes_for_itself_is_refused_unless_it_goes_as_digits() {
+    let mut bench = Bench::connected("BC660K-GL");
+    bench.session.reserve(&[0x11, 0x13]);
+    let ticket = bench.publish(b"a\x13");
+    let Some(Err(Error::Usage(message))) = bench.ended(ticket) else {
+        panic!("no error");
+    };
+    assert!(
+        message.contains("0x13") && message.contains("flow_control"),
+        "{message}"
+    );
+    assert_eq!(bench.sent(), "");
+    let options = Options {
+        send_hex: Some(true),
+        ..Options::default()
+    };
+    bench.submit(Call::Configure {
+        client: CLIENT,
+        options,
+    });
+    bench.sent();
+    bench.feed(OK);
+    bench.publish(b"a\x13");
+    bench.sent();
+    bench.feed(b"\r\n> ");
+    assert_eq!(bench.sent(), "6113");
+}
+
+#[test]
 fn a_timeout_beyond_all_time_is_no_limit() {
     let mut bench = Bench::set_up("M95");
     let ticket = bench.submit_for(Call::Command { line: "AT".into() }, Some(Duration::MAX));
