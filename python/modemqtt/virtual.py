@@ -11,7 +11,7 @@ unless asked for.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from modemqtt import _core
 from modemqtt._client import payload_bytes
@@ -25,10 +25,25 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-__all__ = ["FAULTS", "Broker", "PublishedMessage", "VirtualModem"]
+__all__ = ["FAULTS", "FAULT_TABLE", "Broker", "FaultDescription", "PublishedMessage", "VirtualModem"]
 
-FAULTS: tuple[str, ...] = tuple(_core.fault_names())
-"""The names of the faults that a virtual module can be given."""
+
+class FaultDescription(NamedTuple):
+    """What a fault is."""
+
+    name: str
+    """Its name, as :meth:`VirtualModem.inject` takes it."""
+    value: str
+    """What a value behind the name means, with its range, and what holds without it; empty where it takes none."""
+    description: str
+    """What it does."""
+
+
+FAULT_TABLE: tuple[FaultDescription, ...] = tuple(FaultDescription(*row) for row in _core.fault_table())
+"""The faults that a virtual module can be given."""
+
+FAULTS: tuple[str, ...] = tuple(row.name for row in FAULT_TABLE)
+"""Their names."""
 
 
 class VirtualModem:
@@ -40,10 +55,11 @@ class VirtualModem:
         listen: ``"host:port"`` to listen on TCP in place of a pseudo-terminal; port 0 takes a free one.
         baudrate: pass bytes at that many bits per second, 10 to a byte; ``None`` passes them at once.
         seed: what everything random depends on.
-        faults: names from :data:`FAULTS`.
+        faults: what it does wrong from the start, each as :meth:`inject` takes it.
 
     Raises:
-        UsageError: the model or a fault is not known, or `link` was given with `listen`.
+        UsageError: the model or a fault is not known, a fault does not take its value, or `link` was given with
+            `listen`.
         OSError: the port, or the link, cannot be made.
 
     """
@@ -75,8 +91,35 @@ class VirtualModem:
         return self._core.model
 
     def inject(self, fault: str) -> None:
-        """Switch a fault on. Its names are in :data:`FAULTS`."""
+        """Switch a fault on, until it is healed; restarts do not end it.
+
+        Args:
+            fault: a name from :data:`FAULTS`, or ``"NAME=VALUE"``. What a value means is in :data:`FAULT_TABLE`. For
+                most faults it is how often they show: ``"lost-ok=1"`` once, ``"lost-ok=0.01"`` with that probability,
+                ``"lost-ok"`` each time. A fault that is on takes the new value.
+
+        Raises:
+            UsageError: the fault is not known, or does not take the value.
+
+        """
         self._core.inject(fault)
+
+    def heal(self, fault: str | None = None) -> None:
+        """Switch a fault off, or all of them. One that is not on is left as it is.
+
+        Args:
+            fault: a name from :data:`FAULTS`, with or without a value; ``None`` heals every fault.
+
+        Raises:
+            UsageError: the fault is not known.
+
+        """
+        self._core.heal(fault)
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """What is on, each as :meth:`inject` takes it; one that shows a number of times has what is left of them."""
+        return tuple(self._core.faults)
 
     def restart(self) -> None:
         """Restart it, as a loss of power would: connections, settings and the echo state are gone."""

@@ -21,7 +21,7 @@ mod _core {
     #[pymodule_export]
     use super::pending::Pending;
     #[pymodule_export]
-    use super::virtual_module::{Broker, VirtualModem, fault_names};
+    use super::virtual_module::{Broker, VirtualModem, fault_table};
 
     use pyo3::prelude::*;
 

@@ -1,10 +1,9 @@
 //! The virtual module and the broker, as Python sees them.
 
 use std::path::PathBuf;
-use std::str::FromStr;
 
 use modemqtt_virtual::broker::{self, BrokerError, BrokerOptions, QoS};
-use modemqtt_virtual::{self as core, Fault, Options, VirtualError};
+use modemqtt_virtual::{self as core, Fault, FaultError, Injection, Options, VirtualError};
 use pyo3::exceptions::PyOSError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -33,7 +32,7 @@ impl VirtualModem {
         seed: u64,
         faults: Vec<String>,
     ) -> PyResult<Self> {
-        let faults = faults.iter().map(|name| fault(py, name)).collect::<PyResult<_>>()?;
+        let faults = faults.iter().map(|text| injection(py, text)).collect::<PyResult<_>>()?;
         let options = Options {
             model,
             link,
@@ -91,11 +90,27 @@ impl VirtualModem {
     }
 
     /// Misbehaves from now on.
-    fn inject(&self, py: Python<'_>, name: &str) -> PyResult<()> {
-        let fault = fault(py, name)?;
+    fn inject(&self, py: Python<'_>, fault: &str) -> PyResult<()> {
+        let injection = injection(py, fault)?;
         let modem = self.modem.get(py)?;
-        py.detach(|| modem.inject(fault));
+        py.detach(|| modem.inject(injection));
         Ok(())
+    }
+
+    /// Does so no more; a value is no matter.
+    fn heal(&self, py: Python<'_>, fault: Option<&str>) -> PyResult<()> {
+        let fault = fault.map(|text| injection(py, text)).transpose()?;
+        let modem = self.modem.get(py)?;
+        py.detach(|| modem.heal(fault.map(Injection::fault)));
+        Ok(())
+    }
+
+    /// What it does wrong, each as it could be injected.
+    #[getter]
+    fn faults(&self, py: Python<'_>) -> PyResult<Vec<String>> {
+        let modem = self.modem.get(py)?;
+        let faults = py.detach(|| modem.faults());
+        Ok(faults.iter().map(Injection::to_string).collect())
     }
 }
 
@@ -197,14 +212,16 @@ impl Broker {
     }
 }
 
-/// The names of every fault.
+/// Every fault: its name, what its value means, what it does.
 #[pyfunction]
-pub(crate) fn fault_names() -> Vec<&'static str> {
-    Fault::ALL.map(Fault::name).to_vec()
+pub(crate) fn fault_table() -> Vec<(&'static str, String, &'static str)> {
+    let row = |fault: Fault| (fault.name(), fault.takes().meaning(), fault.description());
+    Fault::ALL.map(row).to_vec()
 }
 
-fn fault(py: Python<'_>, name: &str) -> PyResult<Fault> {
-    Fault::from_str(name).map_err(|error| errors::usage(py, error.to_string()))
+fn injection(py: Python<'_>, text: &str) -> PyResult<Injection> {
+    text.parse()
+        .map_err(|error: FaultError| errors::usage(py, error.to_string()))
 }
 
 fn failure(py: Python<'_>, error: &VirtualError) -> PyErr {

@@ -5,7 +5,8 @@ pub mod command_line;
 mod fault;
 pub mod line;
 pub mod module;
+mod random;
 mod serve;
 
-pub use fault::{Fault, UnknownFault};
+pub use fault::{Fault, FaultError, Injection, Takes};
 pub use serve::{Options, VirtualError, VirtualModem};

@@ -1,37 +1,116 @@
-//! The serial line between the module and its host: a bounded queue that lets bytes through at once, or at the pace of a UART.
+//! The serial line between the module and its host: a bounded queue that lets bytes through at once, or at the pace of a UART, and that
+//! faults make noisy or slow.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use crate::fault::{Fault, Faults};
+use crate::random::Random;
+
 /// Start bit, eight data bits, stop bit.
-const BITS: u64 = 10;
-/// A UART's FIFO hands over at most so many bytes at a time.
-const FIFO: u64 = 16;
+const BITS: u128 = 10;
+const NANOSECONDS: u128 = 1_000_000_000;
+/// A UART's FIFO hands over at most so many bytes at a time, and loses as many when it is not emptied in time.
+const FIFO: u8 = 16;
 
 /// One direction of the line.
 #[derive(Debug)]
 pub struct Line {
-    queue: VecDeque<u8>,
+    bytes: Vec<u8>,
+    /// How many of the bytes have left.
+    gone: usize,
     limit: usize,
-    byte_time: Option<Duration>,
-    /// When the first byte of the queue began to be sent.
-    began: Option<Instant>,
-    chunk: usize,
-    random: u64,
+    baudrate: Option<u32>,
+    quality: Quality,
+    /// When the bytes were sent, in their order.
+    spans: VecDeque<Span>,
+    /// When the last of them leaves the sender.
+    free: Option<Instant>,
+    /// Until then nothing comes through.
+    rests: Option<Instant>,
+    /// How many bytes come out together next.
+    piece: usize,
+    /// How many bytes more are lost for want of a receiver.
+    overrun: u8,
+    pace: Random,
+    noise: Random,
+}
+
+/// What faults do to a line.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Quality {
+    lost: f64,
+    flipped: f64,
+    overrun: f64,
+    piece: Option<usize>,
+    gap: Duration,
+    latency: Duration,
+}
+
+/// Bytes sent one behind the other.
+#[derive(Debug)]
+struct Span {
+    start: Instant,
+    count: usize,
+    gone: usize,
+    latency: Duration,
+}
+
+impl Quality {
+    /// What the faults of the line that are on make of it.
+    pub(crate) fn of(faults: &Faults) -> Self {
+        let probability = |fault| faults.value(fault).unwrap_or_default();
+        let piece = faults.value(Fault::LineChunk);
+        Self {
+            lost: probability(Fault::LineLost),
+            flipped: probability(Fault::LineFlipped),
+            overrun: probability(Fault::LineOverrun),
+            // A whole number, as its row says.
+            piece: piece.map(|bytes| format!("{bytes}").parse().unwrap_or(1)),
+            gap: faults.duration(Fault::LineGap).unwrap_or_default(),
+            latency: faults.duration(Fault::Latency).unwrap_or_default(),
+        }
+    }
+
+    fn is_noisy(&self) -> bool {
+        self.lost > 0.0 || self.flipped > 0.0 || self.overrun > 0.0
+    }
+
+    /// Whether no more than one piece comes through at a time.
+    const fn is_broken_up(&self) -> bool {
+        self.piece.is_some() || !self.gap.is_zero()
+    }
 }
 
 impl Line {
-    /// A line that holds so many bytes. With a baud rate, bytes come out in handfuls whose size depends on the seed.
-    pub fn new(limit: usize, baudrate: Option<u32>, seed: u64) -> Self {
-        let byte_time = baudrate.map(|rate| Duration::from_nanos(BITS * 1_000_000_000 / u64::from(rate.max(1))));
-        Self {
-            queue: VecDeque::new(),
+    /// A line that holds so many bytes. With a baud rate, bytes come out in handfuls whose size depends on the seed. The two directions
+    /// differ by their stream.
+    pub fn new(limit: usize, baudrate: Option<u32>, seed: u64, stream: u64) -> Self {
+        let mut line = Self {
+            bytes: Vec::new(),
+            gone: 0,
             limit,
-            byte_time,
-            began: None,
-            chunk: 1,
-            // The generator below stands still at 0.
-            random: seed ^ 0x9E37_79B9_7F4A_7C15 | 1,
+            baudrate,
+            quality: Quality::default(),
+            spans: VecDeque::new(),
+            free: None,
+            rests: None,
+            piece: 1,
+            overrun: 0,
+            pace: Random::new(seed, 2 * stream + 1),
+            noise: Random::new(seed, 2 * stream + 2),
+        };
+        line.draw();
+        line
+    }
+
+    /// Behaves so from now on. What is on its way is no noisier for it.
+    pub fn set_quality(&mut self, quality: Quality) {
+        if self.quality != quality {
+            self.quality = quality;
+            self.rests = None;
+            self.overrun = 0;
+            self.draw();
         }
     }
 
@@ -40,114 +119,162 @@ impl Line {
         if bytes.is_empty() || bytes.len() > self.room() {
             return;
         }
-        if self.queue.is_empty() {
-            self.began = Some(now);
-            self.draw();
+        let start = self.free.map_or(now, |free| free.max(now));
+        let before = self.bytes.len();
+        if self.quality.is_noisy() {
+            let heard = bytes.iter().filter_map(|byte| self.hear(*byte)).collect::<Vec<_>>();
+            self.bytes.extend(heard);
+        } else {
+            self.bytes.extend_from_slice(bytes);
         }
-        self.queue.extend(bytes);
+        // A byte that is lost takes its time as well.
+        self.free = Some(start + self.time_of(bytes.len()));
+        let count = self.bytes.len() - before;
+        match self.spans.back_mut() {
+            Some(last) if last.start == start && last.latency == self.quality.latency => last.count += count,
+            _ if count == 0 => {}
+            _ => self.spans.push_back(Span {
+                start,
+                count,
+                gone: 0,
+                latency: self.quality.latency,
+            }),
+        }
     }
 
     /// Takes everything off the line.
     pub fn clear(&mut self) {
-        self.queue.clear();
+        self.bytes.clear();
+        self.gone = 0;
+        self.spans.clear();
+        self.free = None;
     }
 
     /// How many bytes find room.
-    pub fn room(&self) -> usize {
-        self.limit - self.queue.len()
+    pub const fn room(&self) -> usize {
+        self.limit - self.len()
     }
 
     /// The next bytes that have come through.
     pub fn due(&self, now: Instant) -> &[u8] {
-        let slice = self.queue.as_slices().0;
-        match (self.byte_time, self.began) {
-            (Some(byte_time), Some(began)) => {
-                let through = now.saturating_duration_since(began).as_nanos() / byte_time.as_nanos().max(1);
-                let through = usize::try_from(through).unwrap_or(usize::MAX).min(self.queue.len());
-                let whole = if through < self.chunk.min(self.queue.len()) {
-                    0
-                } else {
-                    through
-                };
-                &slice[..whole.min(slice.len())]
-            }
-            _ => slice,
-        }
+        let through = self.through(now);
+        let piece = self.piece.min(self.len());
+        let count = if self.rests.is_some_and(|until| until > now) {
+            0
+        } else if self.quality.is_broken_up() {
+            if through < piece { 0 } else { piece }
+        } else if self.baudrate.is_some() && through < piece {
+            0
+        } else {
+            through
+        };
+        &self.bytes[self.gone..self.gone + count]
     }
 
     /// Takes so many of the due bytes off the line.
-    pub fn consume(&mut self, count: usize) {
-        self.queue.drain(..count);
-        if let (Some(byte_time), Some(began)) = (self.byte_time, self.began) {
-            self.began = Some(began + byte_time * u32::try_from(count).unwrap_or(u32::MAX));
+    pub fn consume(&mut self, count: usize, now: Instant) {
+        self.gone += count;
+        if self.gone * 2 >= self.bytes.len() {
+            self.bytes.drain(..self.gone);
+            self.gone = 0;
         }
-        self.draw();
+        let mut left = count;
+        while let Some(span) = self.spans.front_mut() {
+            let taken = left.min(span.count - span.gone);
+            span.gone += taken;
+            left -= taken;
+            if span.gone < span.count {
+                break;
+            }
+            self.spans.pop_front();
+        }
+        // The other end may take less than a piece.
+        self.piece = self.piece.saturating_sub(count);
+        if self.piece == 0 || self.len() == 0 || !self.quality.is_broken_up() {
+            self.rests = Some(now + self.quality.gap).filter(|_| !self.quality.gap.is_zero());
+            self.draw();
+        }
     }
 
-    /// When more bytes will have come through.
+    /// When more bytes will have come through; `None` where there are none, or they need no time.
     pub fn next_timeout(&self) -> Option<Instant> {
-        let count = u32::try_from(self.chunk.min(self.queue.len()))
-            .ok()
-            .filter(|count| *count > 0)?;
-        Some(self.began? + self.byte_time? * count)
+        let plain = self.baudrate.is_none() && !self.quality.is_broken_up();
+        let span = self.spans.front()?;
+        if plain && span.latency.is_zero() {
+            return None;
+        }
+        // Without a pace all of a span comes through at once.
+        let mut wanted = if plain { 1 } else { self.piece.min(self.len()) };
+        let mut due = span.start;
+        for span in &self.spans {
+            let there = span.count - span.gone;
+            due = span.start + span.latency + self.time_of(span.gone + wanted.min(there));
+            if wanted <= there {
+                break;
+            }
+            wanted -= there;
+        }
+        Some(self.rests.map_or(due, |until| until.max(due)))
     }
 
-    /// How many bytes come out together next (xorshift64).
+    const fn len(&self) -> usize {
+        self.bytes.len() - self.gone
+    }
+
+    /// How many bytes have come through by then and have not left.
+    fn through(&self, now: Instant) -> usize {
+        let mut through = 0;
+        for span in &self.spans {
+            let Some(passed) = now.checked_duration_since(span.start + span.latency) else {
+                break;
+            };
+            let count = self.baudrate.map_or(span.count, |rate| {
+                let count = passed.as_nanos() * u128::from(rate) / (BITS * NANOSECONDS);
+                usize::try_from(count).unwrap_or(usize::MAX).min(span.count)
+            });
+            through += count.saturating_sub(span.gone);
+            if count < span.count {
+                break;
+            }
+        }
+        through
+    }
+
+    /// How long so many bytes take. Rounded up, so that they are through by then.
+    fn time_of(&self, count: usize) -> Duration {
+        let Some(rate) = self.baudrate else {
+            return Duration::ZERO;
+        };
+        let count = u128::try_from(count).unwrap_or(u128::MAX);
+        let nanoseconds = (count * BITS * NANOSECONDS).div_ceil(u128::from(rate.max(1)));
+        Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(u64::MAX))
+    }
+
+    /// The byte as it is received, if it is.
+    fn hear(&mut self, byte: u8) -> Option<u8> {
+        if self.overrun > 0 {
+            self.overrun -= 1;
+            return None;
+        }
+        if self.noise.happens(self.quality.overrun) {
+            self.overrun = FIFO - 1;
+            return None;
+        }
+        if self.noise.happens(self.quality.lost) {
+            return None;
+        }
+        if self.noise.happens(self.quality.flipped) {
+            return Some(byte ^ 1 << self.noise.below(8));
+        }
+        Some(byte)
+    }
+
+    /// How many bytes come out together next.
     fn draw(&mut self) {
-        self.random ^= self.random << 13;
-        self.random ^= self.random >> 7;
-        self.random ^= self.random << 17;
-        self.chunk = usize::try_from(self.random % FIFO).unwrap_or_default() + 1;
+        let random = || usize::try_from(self.pace.below(u64::from(FIFO))).unwrap_or_default() + 1;
+        self.piece = self.quality.piece.unwrap_or_else(random);
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn without_a_baud_rate_bytes_pass_at_once() {
-        let now = Instant::now();
-        let mut line = Line::new(100, None, 0);
-        line.push(b"abc", now);
-        assert_eq!((line.due(now), line.next_timeout()), (&b"abc"[..], None));
-        line.consume(2);
-        assert_eq!(line.due(now), b"c");
-    }
-
-    #[test]
-    fn with_a_baud_rate_a_byte_takes_ten_bits() {
-        for seed in 0..20 {
-            let mut now = Instant::now();
-            let start = now;
-            let mut line = Line::new(1000, Some(9600), seed);
-            line.push(&[b'x'; 960], now);
-            let mut count = 0;
-            while let Some(due) = line.next_timeout() {
-                now = due;
-                let through = line.due(now).len();
-                assert!((1..=16).contains(&through));
-                count += through;
-                line.consume(through);
-            }
-            assert_eq!(count, 960);
-            let taken = now - start;
-            assert!(
-                (Duration::from_millis(999)..Duration::from_millis(1001)).contains(&taken),
-                "{taken:?}"
-            );
-        }
-    }
-
-    #[test]
-    fn what_finds_no_room_is_lost() {
-        let now = Instant::now();
-        let mut line = Line::new(4, None, 0);
-        line.push(b"abc", now);
-        line.push(b"de", now);
-        line.push(b"f", now);
-        assert_eq!((line.due(now), line.room()), (&b"abcf"[..], 0));
-        line.clear();
-        assert_eq!((line.due(now), line.room()), (&b""[..], 4));
-    }
-}
+mod tests;

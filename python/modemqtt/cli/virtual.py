@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from modemqtt.cli._arguments import Commands, command, positive, tcp_port
 from modemqtt.exceptions import UsageError
-from modemqtt.virtual import FAULTS, Broker, VirtualModem
+from modemqtt.virtual import FAULT_TABLE, Broker, VirtualModem
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -34,8 +34,11 @@ def add(commands: Commands) -> None:
         nargs="+",
         action="extend",
         default=[],
-        metavar="NAME",
-        help=f"a deviation that some firmware shows: {', '.join(FAULTS)}",
+        metavar="NAME[=VALUE]",
+        help="a deviation that some firmware shows, one of --list-faults",
+    )
+    parser.add_argument(
+        "--list-faults", action="store_true", help="print the faults and what their values mean, and exit"
     )
     parser.add_argument(
         "--broker", choices=("embedded", "none"), default="embedded", help="run a broker as well; default: %(default)s"
@@ -48,6 +51,9 @@ def add(commands: Commands) -> None:
 
 def run(options: Namespace) -> int:
     """Run the virtual module."""
+    if options.list_faults:
+        print(_faults())
+        return 0
     if options.broker == "none" and options.broker_port is not None:
         raise UsageError("--broker-port is given, and --broker none")
     # Blocked in every thread from here on, so that whichever comes is waited for below and the link is removed.
@@ -70,6 +76,16 @@ def run(options: Namespace) -> int:
         sys.stdout.flush()
         signal.sigwait(ends)
     return 0
+
+
+def _faults() -> str:
+    """Return the faults, each with its description below it."""
+    entries = []
+    for name, value, description in FAULT_TABLE:
+        entries.append(
+            f"{name}[=VALUE]\n    {description}\n    VALUE: {value}" if value else f"{name}\n    {description}"
+        )
+    return "\n".join(entries)
 
 
 def _introduction(module: VirtualModem, broker: Broker | None) -> str:

@@ -1,14 +1,15 @@
 //! The clients' connections: what the brokers and time do to them.
 
+use std::fmt;
 use std::time::Instant;
 
-use modemqtt_at::codes::{OpenResult, PacketResult, StatCode};
+use modemqtt_at::codes::{CloseResult, ConnectionState, OpenResult, PacketResult, StatCode};
 use modemqtt_at::dialect::Dialect;
 use modemqtt_at::{ClientIndex, Command, Form, Operation};
 
 use super::messages::{Message, Store};
 use super::settings::Settings;
-use super::{Action, ConnectionId, Event, Failure, Module};
+use super::{Action, ConnectionId, Event, Failure, Kind, LateOk, Module};
 use crate::broker::bridge::{self, Phase, Session};
 use crate::fault::Fault;
 
@@ -38,6 +39,8 @@ pub(super) enum Link {
         store: Store,
         /// After DISCONNECT the server closes the connection; the client does it when the server has not by then.
         leaves: Option<Instant>,
+        /// Whether the host has asked for that with `QMTCLOSE`, and awaits its result.
+        closing: bool,
     },
 }
 
@@ -99,9 +102,10 @@ impl Client {
     }
 
     /// Closes the connection then, if it has not been closed by the server.
-    pub(super) const fn leave_by(&mut self, due: Instant) {
-        if let Link::Open { leaves, .. } = &mut self.link {
+    pub(super) const fn leave_by(&mut self, due: Instant, close: bool) {
+        if let Link::Open { leaves, closing, .. } = &mut self.link {
             *leaves = Some(due);
+            *closing = close;
         }
     }
 }
@@ -134,11 +138,15 @@ impl Module {
                         self.open_failed(index, Failure::Unreachable);
                     }
                 }
-                Link::Open { leaves: Some(due), .. } => {
-                    if *due <= now {
-                        self.lose(index, StatCode::SERVER_CLOSED);
-                    }
-                }
+                Link::Open {
+                    leaves: Some(due),
+                    closing,
+                    ..
+                } => match *closing {
+                    _ if *due > now => {}
+                    true => self.finish_close(index),
+                    false => self.lose(index, StatCode::SERVER_CLOSED),
+                },
                 Link::Open { session, .. } => {
                     session.tick(now);
                     self.follow(index);
@@ -173,12 +181,13 @@ impl Module {
             Failure::Unreachable => unreachable,
             Failure::NetworkDown => OpenResult::PDP_FAILED,
         };
-        self.close(index);
         self.open_result(index, result);
+        self.close(index);
     }
 
     pub(super) fn open_result(&mut self, index: ClientIndex, result: OpenResult) {
-        self.terminal.urc(&format!("+QMTOPEN: {index},{}", result.0));
+        let text = format!("+QMTOPEN: {index},{}", result.0);
+        self.result(Operation::Open, index, 0, true, &text);
     }
 
     /// The connection is no more, for a reason that the host is told (M95 note 4.1.1; BC660K-GL note 5.1).
@@ -198,13 +207,20 @@ impl Module {
         self.stat(index, code);
     }
 
-    /// Forgets a connection. Publishes whose `OK` has been held back get it now, because their result will not come.
+    /// Ends what `QMTCLOSE` has begun.
+    pub(super) fn finish_close(&mut self, index: ClientIndex) {
+        let text = format!("+QMTCLOSE: {index},{}", CloseResult::CLOSED.0);
+        self.result(Operation::Close, index, 0, true, &text);
+        self.close(index);
+    }
+
+    /// Forgets a connection. Commands whose `OK` has been held back get it now, because their result will not come.
     pub(super) fn close(&mut self, index: ClientIndex) {
         if let Some(connection) = self.client(index).connection() {
             self.actions.push_back(Action::Close { connection });
         }
         self.client_mut(index).link = Link::Closed;
-        for _ in self.late_oks.extract_if(.., |(client, _)| *client == index) {
+        for _ in self.late_oks.extract_if(.., |late| late.client == index) {
             self.terminal.late_ok();
         }
     }
@@ -218,6 +234,7 @@ impl Module {
                 session: Box::new(Session::new(PACKET_LIMIT, now)),
                 store: Store::default(),
                 leaves: None,
+                closing: false,
             };
             self.open_result(index, OpenResult::OPENED);
         }
@@ -225,14 +242,24 @@ impl Module {
 
     fn report(&mut self, index: ClientIndex, event: bridge::Event) {
         match event {
-            bridge::Event::Connack(0) => self.terminal.urc(&format!("+QMTCONN: {index},0,0")),
+            bridge::Event::Connack(_) if self.faults.strikes(Fault::ConnectWithoutResult) => {
+                self.lose(index, StatCode::PEER_CLOSED);
+            }
+            bridge::Event::Connack(0) if self.faults.strikes(Fault::ConnectTwoFields) => {
+                self.connect_result(index, format_args!("{}", ConnectionState::CONNECTED.0));
+            }
+            bridge::Event::Connack(0) => self.connect_result(index, format_args!("0,0")),
             bridge::Event::Connack(code) => {
-                self.terminal.urc(&format!("+QMTCONN: {index},0,{code}"));
-                self.lose(index, StatCode::CONNACK_FAILED);
+                self.connect_result(index, format_args!("0,{code}"));
+                if self.faults.strikes(Fault::RefusedWithoutStat) {
+                    self.close(index);
+                } else {
+                    self.lose(index, StatCode::CONNACK_FAILED);
+                }
             }
             bridge::Event::ConnackMissing => {
                 self.lose(index, StatCode::CONNACK_FAILED);
-                self.terminal.urc(&format!("+QMTCONN: {index},2"));
+                self.connect_result(index, format_args!("2"));
             }
             bridge::Event::Acknowledged(operation, id, values) => {
                 self.operation_result(index, operation, id, PacketResult::ACKNOWLEDGED, &values);
@@ -249,7 +276,7 @@ impl Module {
             bridge::Event::PingMissing => {
                 // EG800Q&EG91xQ note 4.3; its only result is 1.
                 if self.dialect.urcs.iter().any(|urc| urc.name == "QMTPING") {
-                    self.terminal.urc(&format!("+QMTPING: {index},1"));
+                    self.terminal.urc(Kind::Urc, &format!("+QMTPING: {index},1"));
                 }
                 self.lose(index, StatCode::PING_FAILED);
             }
@@ -269,27 +296,36 @@ impl Module {
             .iter()
             .flat_map(|value| [",".into(), value.to_string()])
             .collect();
-        let publish = operation == Operation::Publish;
-        if !(publish && self.faults.has(Fault::SilentPublish)) {
-            let name = self.result_name(operation);
-            self.terminal
-                .urc(&format!("+{name}: {index},{id},{}{values}", result.0));
-        }
+        let name = self.result_name(operation);
         let last = result != PacketResult::RETRANSMISSION;
-        if publish
-            && last
-            && let Some(at) = self.late_oks.iter().position(|late| *late == (index, id))
-        {
-            self.late_oks.remove(at);
+        let text = format!("+{name}: {index},{id},{}{values}", result.0);
+        self.result(operation, index, id, last, &text);
+    }
+
+    fn connect_result(&mut self, index: ClientIndex, values: fmt::Arguments<'_>) {
+        let text = format!("+QMTCONN: {index},{values}");
+        self.result(Operation::Connect, index, 0, true, &text);
+    }
+
+    /// Reports a result, with the `OK` of its command if that has been held back. After the last one no other comes.
+    pub(super) fn result(&mut self, operation: Operation, client: ClientIndex, id: u16, last: bool, text: &str) {
+        let awaits = |late: &LateOk| (late.operation, late.client, late.id) == (operation, client, id);
+        let at = self.late_oks.iter().position(awaits).filter(|_| last);
+        let late = at.map(|at| self.late_oks.remove(at));
+        if late.is_some_and(|late| late.first) {
+            self.terminal.late_ok();
+        }
+        self.terminal.urc(Kind::Result(operation), text);
+        if late.is_some_and(|late| !late.first) {
             self.terminal.late_ok();
         }
     }
 
     /// The name that results of an operation bear: that of the command that starts it.
-    fn result_name(&self, operation: Operation) -> &'static str {
+    fn result_name(&mut self, operation: Operation) -> &'static str {
         let mut rows = self.dialect.rows.iter().filter(|row| row.form == Form::Set);
         match rows.find(|row| Operation::of(row.command) == Some(operation)) {
-            Some(row) if row.command == Command::PublishExact && self.faults.has(Fault::PublishExShortName) => {
+            Some(row) if row.command == Command::PublishExact && self.faults.strikes(Fault::PublishExShortName) => {
                 Command::Publish.name()
             }
             Some(row) => row.command.name(),
@@ -298,6 +334,8 @@ impl Module {
     }
 
     fn stat(&mut self, index: ClientIndex, code: StatCode) {
-        self.terminal.urc(&format!("+QMTSTAT: {index},{}", code.0));
+        let other = self.faults.value(Fault::StatCode);
+        let code = other.map_or_else(|| code.0.to_string(), |other| other.to_string());
+        self.terminal.urc(Kind::Stat, &format!("+QMTSTAT: {index},{code}"));
     }
 }

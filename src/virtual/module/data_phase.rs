@@ -62,12 +62,7 @@ impl Data {
 impl Module {
     /// Asks for so many bytes, or for all up to Ctrl-Z; while they are sent as digits, two of them make one.
     pub(super) fn begin_data(&mut self, purpose: Purpose, end: End, now: Instant) -> Next {
-        let prompt: &[u8] = if self.faults.has(Fault::PromptCrlf) {
-            b"\r\n>\r\n"
-        } else {
-            b"\r\n> "
-        };
-        self.terminal.print(prompt);
+        self.terminal.prompt();
         let (hex, idle, client) = match &purpose {
             Purpose::Publish(publication) => {
                 let settings = &self.client(publication.client).settings;
@@ -86,7 +81,9 @@ impl Module {
             purpose,
             end,
             hex,
-            echo: self.client(client).settings.echoes_data() || self.terminal.echo,
+            echo: self.client(client).settings.echoes_data()
+                || self.terminal.echo
+                || self.faults.strikes(Fault::DataEcho),
             idle,
             bytes: Vec::new(),
             last_byte: now,
@@ -111,7 +108,7 @@ impl Module {
         }
         let complete = matches!(data.end, End::Count(count) if data.bytes.len() >= count);
         if data.echo {
-            self.terminal.print(&[byte]);
+            self.terminal.echo_data(byte);
         }
         if complete {
             self.complete_data(now);

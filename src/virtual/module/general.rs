@@ -5,8 +5,9 @@ use std::fmt;
 
 use modemqtt_at::dialect::{FixedCommand, Refusal};
 
-use super::{Module, Next};
+use super::{Kind, Module, Next};
 use crate::command_line::{Cursor, Suffix, Value};
+use crate::fault::Fault;
 
 /// The example of the standard's commentaries, with its right check digit.
 const IMEI: &str = "490154203237518";
@@ -21,7 +22,8 @@ pub(super) struct General {
 impl Module {
     pub(super) fn basic(&mut self, ampersand: bool, letter: u8, number: u32) -> Result<Next, Refusal> {
         match (ampersand, letter, number) {
-            (false, b'E', 0 | 1) => self.terminal.echo = number == 1,
+            (false, b'E', 0) => self.terminal.echo = self.faults.strikes(Fault::EchoStuck) && self.terminal.echo,
+            (false, b'E', 1) => self.terminal.echo = true,
             (false, b'V', 0 | 1) => self.terminal.verbose = number == 1,
             (false, b'Q', 0 | 1) => self.terminal.quiet = number == 1,
             (false, b'I', 0) => self.terminal.information(self.model.identification),
@@ -90,9 +92,15 @@ impl Module {
         for name in self.dialect.registration {
             if self.reporting(name) > 0 {
                 let line = self.line(name, self.registered());
-                self.terminal.urc(&line);
+                self.terminal.urc(Kind::Urc, &line);
             }
         }
+    }
+
+    /// What is reported unasked of the first registration that the family knows.
+    pub(super) fn registration_report(&self) -> String {
+        let name = self.dialect.registration.first().copied().unwrap_or("CREG");
+        self.line(name, self.registered())
     }
 
     /// An answer in the format of the family.

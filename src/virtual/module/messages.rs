@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use modemqtt_at::{ClientIndex, Command};
 
-use super::{Module, hex};
+use super::{Kind, Module, hex};
 use crate::broker::wire::TopicName;
 use crate::command_line::Checked;
 use crate::fault::Fault;
@@ -47,7 +47,7 @@ impl Module {
             match store.keep(message, slots) {
                 Some(slot) => {
                     self.terminal
-                        .urc(&format!("+{}: {index},{slot}", Command::Receive.name()));
+                        .urc(Kind::Message, &format!("+{}: {index},{slot}", Command::Receive.name()));
                 }
                 None => self.lost_messages += 1,
             }
@@ -60,11 +60,12 @@ impl Module {
     }
 
     /// The answer to `AT+QMTRECV?`: which slots of which connected client hold a message.
-    pub(super) fn store_lines(&self) -> Vec<String> {
+    pub(super) fn store_lines(&mut self) -> Vec<String> {
+        let single = self.faults.strikes(Fault::StoreStatusSingle);
         let slots = self.dialect.buffer.map_or(0, |buffer| buffer.slots);
         let lines = self.indices().filter_map(|index| {
             let store = self.client(index).store().filter(|_| self.is_connected(index))?;
-            let flags: Vec<_> = if self.faults.has(Fault::StoreStatusSingle) {
+            let flags: Vec<_> = if single {
                 vec![!store.0.is_empty()]
             } else {
                 (0..slots).map(|slot| store.holds(slot)).collect()
@@ -86,31 +87,38 @@ impl Module {
     }
 
     /// `+QMTRECV: <client>,<msgID>,<topic>[,<payload_len>],<payload>`, as the dialect lays it out.
-    fn message_line(&self, index: ClientIndex, message: &Message) -> Vec<u8> {
+    fn message_line(&mut self, index: ClientIndex, message: &Message) -> Vec<u8> {
         let Message { id, topic, payload } = message;
         let form = self.dialect.receive;
-        let settings = &self.client(index).settings;
-        let quote = |quoted: bool| if quoted { "\"" } else { "" };
-        let around_topic = quote(form.topic_quoted && !self.faults.has(Fault::UrcTopicUnquoted));
-        let around_payload = quote(form.payload_quoted || self.faults.has(Fault::UrcPayloadQuoted));
-        let shown = if settings.receives_hex() {
+        let topic_quoted = form.topic_quoted && !self.faults.strikes(Fault::UrcTopicUnquoted);
+        let payload_quoted = (form.payload_quoted || self.faults.strikes(Fault::UrcPayloadQuoted))
+            && !self.faults.strikes(Fault::UrcPayloadUnquoted);
+        let closed = !(payload.contains(&0) && self.faults.strikes(Fault::UrcNulUnclosed));
+        let has_length = self.client(index).settings.shows_length() || self.faults.strikes(Fault::UrcLength);
+        let shown = if self.client(index).settings.receives_hex() {
             hex::encode(payload)
         } else {
             payload.to_vec()
         };
-        let length = if self.faults.has(Fault::HexLengthDigits) {
-            shown.len()
-        } else {
-            payload.len()
+        let length = match has_length {
+            false => String::new(),
+            true if self.faults.strikes(Fault::HexLengthDigits) => format!("{},", shown.len()),
+            true => format!("{},", payload.len()),
         };
-        let length = if settings.shows_length() {
-            format!("{length},")
+        let split = if has_length && self.faults.strikes(Fault::UrcHeaderSplit) {
+            "\r\n"
         } else {
-            String::new()
+            ""
         };
+        let quote = |quoted: bool| if quoted { "\"" } else { "" };
+        let (around_topic, before, after) = (
+            quote(topic_quoted),
+            quote(payload_quoted),
+            quote(payload_quoted && closed),
+        );
         let name = Command::Receive.name();
         let topic: &str = topic;
-        let head = format!("+{name}: {index},{id},{around_topic}{topic}{around_topic},{length}{around_payload}");
-        [head.as_bytes(), &shown, around_payload.as_bytes()].concat()
+        let head = format!("+{name}: {index},{id},{around_topic}{topic}{around_topic},{length}{split}{before}");
+        [head.as_bytes(), &shown, after.as_bytes()].concat()
     }
 }

@@ -1,6 +1,6 @@
 //! The module itself, from the antenna to the serial line, without either: bytes in, bytes and actions out, the clock an argument.
 //!
-//! `terminal` prints, `settings` are those of `QMTCFG`, `clients` keep the connections, `operations` carry out the commands of the
+//! `terminal` prints, `misprint` does what faults make of that, `sleep` what they make of what comes in, `settings` are those of `QMTCFG`, `clients` keep the connections, `operations` carry out the commands of the
 //! dialect's rows and `general` the others, `data_phase` takes payloads (`hex`: as digits), `messages` go to the host, and `token` is
 //! that of Tencent Cloud. Nothing asks which dialect it is: every difference is a field
 //! of the dialect or of a row.
@@ -10,8 +10,10 @@ mod data_phase;
 mod general;
 mod hex;
 mod messages;
+mod misprint;
 mod operations;
 mod settings;
+mod sleep;
 mod terminal;
 mod token;
 
@@ -20,15 +22,18 @@ use std::time::{Duration, Instant};
 
 use modemqtt_at::ascii::LF;
 use modemqtt_at::dialect::{Dialect, FixedCommand, Model, Refusal};
-use modemqtt_at::{ClientIndex, Command, Form};
+use modemqtt_at::{ClientIndex, Command, Form, Operation};
 
 use crate::command_line::{Cursor, Entered, Head, LineReader, Refused, Suffix, Value, check, payload_position};
-use crate::fault::{Fault, Faults};
+use crate::fault::{Fault, Faults, Injection};
+use crate::line::Quality;
 use clients::Client;
 use data_phase::Data;
 use general::General;
-pub use terminal::Print;
-use terminal::Terminal;
+use misprint::Output;
+pub use misprint::Print;
+use sleep::Sleep;
+use terminal::{Kind, Terminal};
 use token::Token;
 
 /// Names one connection to a broker; never used twice, so that news of a former one is recognised.
@@ -108,11 +113,23 @@ pub struct Module {
     network: bool,
     signal: Signal,
     faults: Faults,
-    /// The publishes whose `OK` waits for their result.
-    late_oks: Vec<(ClientIndex, u16)>,
+    output: Output,
+    sleep: Sleep,
+    /// The commands whose `OK` waits for their result.
+    late_oks: Vec<LateOk>,
     actions: VecDeque<Action>,
     connections: u64,
     lost_messages: u64,
+}
+
+/// An `OK` that waits for the result of its command.
+#[derive(Clone, Copy, Debug)]
+struct LateOk {
+    operation: Operation,
+    client: ClientIndex,
+    id: u16,
+    /// Whether it comes before the result all the same.
+    first: bool,
 }
 
 /// How a line goes on after one of its commands.
@@ -144,7 +161,9 @@ impl Module {
             token: None,
             network: true,
             signal: Signal { rssi: 20, ber: 0 },
-            faults: Faults::default(),
+            faults: Faults::new(0),
+            output: Output::default(),
+            sleep: Sleep::default(),
             late_oks: Vec::new(),
             actions: VecDeque::new(),
             connections: 0,
@@ -152,11 +171,23 @@ impl Module {
         }
     }
 
+    /// The module before it has met anything, with everything random depending on this seed.
+    #[must_use]
+    pub fn with_seed(self, seed: u64) -> Self {
+        Self {
+            faults: Faults::new(seed),
+            ..self
+        }
+    }
+
     /// Takes bytes from the serial line.
     pub fn receive(&mut self, bytes: &[u8], now: Instant) {
         for byte in bytes {
-            self.receive_byte(*byte, now);
+            if self.hears(*byte, now) {
+                self.receive_byte(*byte, now);
+            }
         }
+        self.settle(now);
     }
 
     /// Takes news of a connection. News of one that the module has given up is ignored; `false` says so.
@@ -168,7 +199,7 @@ impl Module {
             return false;
         };
         self.handle_connection(index, event, now);
-        self.settle();
+        self.settle(now);
         true
     }
 
@@ -176,7 +207,7 @@ impl Module {
     pub fn tick(&mut self, now: Instant) {
         self.expire_data(now);
         self.tick_clients(now);
-        self.settle();
+        self.settle(now);
     }
 
     /// When [`Module::tick`] is due; `None` while nothing waits for time to pass.
@@ -184,17 +215,20 @@ impl Module {
         let data = self.data.as_ref().and_then(Data::due);
         data.into_iter()
             .chain(self.clients.iter().filter_map(Client::next_timeout))
+            .chain(self.output.next_timeout().filter(|_| self.may_report()))
             .min()
     }
 
     /// What is to be printed on the serial line.
     pub fn take_output(&mut self) -> Vec<u8> {
-        self.terminal.take_output()
+        std::iter::from_fn(|| self.next_print())
+            .flat_map(|print| print.bytes)
+            .collect()
     }
 
     /// The same piece by piece, for who has to leave some out.
     pub fn next_print(&mut self) -> Option<Print> {
-        self.terminal.next_print()
+        self.output.next_print()
     }
 
     /// What is to be done next beyond the antenna.
@@ -208,7 +242,8 @@ impl Module {
     }
 
     /// Starts again: connections, settings and the echo state are gone, and the boot text is printed.
-    pub fn restart(&mut self) {
+    pub fn restart(&mut self, now: Instant) {
+        self.print_all(now);
         for client in &self.clients {
             if let Some(connection) = client.connection() {
                 self.actions.push_back(Action::Close { connection });
@@ -217,21 +252,21 @@ impl Module {
         let mut fresh = Self {
             network: self.network,
             signal: self.signal,
-            faults: std::mem::take(&mut self.faults),
+            faults: std::mem::replace(&mut self.faults, Faults::new(0)),
+            output: std::mem::take(&mut self.output),
             actions: std::mem::take(&mut self.actions),
             connections: self.connections,
             lost_messages: self.lost_messages,
             ..Self::new(self.dialect, self.model)
         };
-        fresh.terminal.inherit(&mut self.terminal);
+        fresh.output.forget();
         *self = fresh;
-        for line in self.dialect.boot {
-            self.terminal.information(&[line]);
-        }
+        self.boot();
+        self.print_all(now);
     }
 
     /// Takes the network away or gives it back. Without it every connection is lost.
-    pub fn set_network(&mut self, up: bool) {
+    pub fn set_network(&mut self, up: bool, now: Instant) {
         if self.network == up {
             return;
         }
@@ -240,7 +275,7 @@ impl Module {
         if !up {
             self.lose_every_connection();
         }
-        self.settle();
+        self.settle(now);
     }
 
     /// Sets what `AT+CSQ` answers.
@@ -249,8 +284,30 @@ impl Module {
     }
 
     /// Misbehaves from now on.
-    pub fn inject(&mut self, fault: Fault) {
-        self.faults.insert(fault);
+    pub fn inject(&mut self, fault: impl Into<Injection>) {
+        self.faults.insert(fault.into());
+    }
+
+    /// Does so no more, with one fault or with all of them. What they have kept back comes with the next tick.
+    pub fn heal(&mut self, fault: Option<Fault>) {
+        self.faults.heal(fault);
+        self.give_back();
+        let holds = [Fault::PublishResultBeforeOk, Fault::ResultBeforeOk, Fault::ResultWithOk];
+        if !holds.iter().any(|fault| self.faults.has(*fault)) {
+            for _ in self.late_oks.drain(..) {
+                self.terminal.late_ok();
+            }
+        }
+    }
+
+    /// What it does wrong; a fault that shows a number of times has what is left of them.
+    pub fn faults(&self) -> Vec<Injection> {
+        self.faults.list()
+    }
+
+    /// What the faults that are on make of the line.
+    pub(crate) fn line_quality(&self) -> Quality {
+        Quality::of(&self.faults)
     }
 
     fn receive_byte(&mut self, byte: u8, now: Instant) {
@@ -267,7 +324,7 @@ impl Module {
                 Some(Entered::TooLong) => self.terminal.refuse(Refusal::Error),
             }
         }
-        self.settle();
+        self.settle(now);
     }
 
     /// Carries out a line: one final result code for all of its commands (V.250 section 5.2.3), none of them after the first that fails.
@@ -282,7 +339,7 @@ impl Module {
                         Some(answer) => self.terminal.information(&[answer]),
                         None => self.terminal.ok(),
                     }
-                    return self.restart();
+                    return self.restart(now);
                 }
                 Ok(None) => return self.terminal.ok(),
                 Err(refusal) => return self.terminal.refuse(refusal),
@@ -347,10 +404,19 @@ impl Module {
     }
 
     /// Unsolicited lines never stand inside the answer to a command or in a data phase.
-    fn settle(&mut self) {
-        if self.data.is_none() {
+    fn settle(&mut self, now: Instant) {
+        let may_report = self.may_report();
+        if may_report {
             self.terminal.flush_urcs();
         }
+        self.print_all(now);
+        if may_report {
+            self.print_delayed(now);
+        }
+    }
+
+    const fn may_report(&self) -> bool {
+        self.data.is_none() || self.faults.has(Fault::UrcInData)
     }
 
     fn indices(&self) -> impl Iterator<Item = ClientIndex> + use<> {

@@ -4,12 +4,12 @@ use std::time::{Duration, Instant};
 
 use modemqtt_at::codes::{CloseResult, ConnectionState, OpenResult};
 use modemqtt_at::dialect::{DataPhase, Gate, Refusal, Row, Wait};
-use modemqtt_at::{ClientIndex, Command, Form, Operation};
+use modemqtt_at::{ClientIndex, Command, Form, Operation, SettingKey};
 
 use super::clients::{Link, Server};
 use super::data_phase::{End, Purpose};
 use super::settings;
-use super::{Action, ConnectionId, Module, Next, hex};
+use super::{Action, ConnectionId, LateOk, Module, Next, hex};
 use crate::broker::bridge::{BridgeError, Credentials, Outgoing, Patience, Phase, Session};
 use crate::broker::wire::{QoS, TopicFilter, TopicName};
 use crate::command_line::Checked;
@@ -32,6 +32,10 @@ impl Module {
     pub(super) fn carry_out(&mut self, checked: &Checked, now: Instant) -> Result<Next, Refusal> {
         let row = checked.row;
         match row.form {
+            Form::Test if self.faults.strikes(Fault::TestSpacing) => {
+                let spaced = row.answer.iter().map(|line| line.replace(": ", ":").replace(',', ", "));
+                self.inform(&spaced.collect::<Vec<_>>());
+            }
             Form::Test => self.inform(row.answer),
             Form::Read => self.read(checked),
             Form::Set => return self.act(checked, now),
@@ -86,22 +90,70 @@ impl Module {
             Command::Configure => return self.configure(checked, index, now),
             _ => self.pass(checked.row, index)?,
         }
-        match checked.row.command {
-            Command::Open => self.open(checked, index, now)?,
-            Command::Close => {
-                self.close(index);
-                self.terminal
-                    .urc(&format!("+QMTCLOSE: {index},{}", CloseResult::CLOSED.0));
+        let Some(operation) = Operation::of(checked.row.command) else {
+            self.read_messages(checked, index);
+            return Ok(Next::Command);
+        };
+        let (client, id) = match operation {
+            Operation::Token => (ClientIndex(0), 0),
+            Operation::Subscribe | Operation::Unsubscribe => (index, checked.number(1)),
+            _ => (index, 0),
+        };
+        self.with_result(operation, client, id, |module| match operation {
+            Operation::Open => module.open(checked, index, now),
+            Operation::Close => {
+                module.start_close(index, now);
+                Ok(())
             }
-            Command::Connect => self.connect(checked, index, now)?,
-            Command::Disconnect => self.disconnect(index, now)?,
-            Command::Subscribe => self.subscribe(checked, index, now)?,
-            Command::Unsubscribe => self.unsubscribe(checked, index, now)?,
-            Command::Receive => self.read_messages(checked, index),
-            Command::Token => self.request_token(checked),
-            Command::Configure | Command::Publish | Command::PublishExact => {}
+            Operation::Connect => module.connect(checked, index, now),
+            Operation::Disconnect => module.disconnect(index, now),
+            Operation::Subscribe => module.subscribe(checked, index, now),
+            Operation::Unsubscribe => module.unsubscribe(checked, index, now),
+            Operation::Token => {
+                module.request_token(checked);
+                Ok(())
+            }
+            // It has its own way, by the data phase.
+            Operation::Publish => Ok(()),
+        })
+    }
+
+    /// Carries out what has a result; a fault may hold the `OK` back until that comes.
+    fn with_result(
+        &mut self,
+        operation: Operation,
+        client: ClientIndex,
+        id: u16,
+        act: impl FnOnce(&mut Self) -> Result<(), Refusal>,
+    ) -> Result<Next, Refusal> {
+        let first = self.faults.strikes(Fault::ResultWithOk);
+        let publish = operation == Operation::Publish && self.faults.strikes(Fault::PublishResultBeforeOk);
+        if !first && !publish && !self.faults.strikes(Fault::ResultBeforeOk) {
+            act(self)?;
+            return Ok(Next::Command);
         }
-        Ok(Next::Command)
+        self.late_oks.push(LateOk {
+            operation,
+            client,
+            id,
+            first,
+        });
+        if let Err(refusal) = act(self) {
+            // The last is this one: nothing was reported.
+            self.late_oks.pop();
+            return Err(refusal);
+        }
+        Ok(Next::LateOk)
+    }
+
+    /// Closes the connection, after a while where a fault says so.
+    fn start_close(&mut self, index: ClientIndex, now: Instant) {
+        match self.faults.duration(Fault::SlowClose) {
+            Some(takes) if self.client(index).session().is_some() => {
+                self.client_mut(index).leave_by(now + takes, true);
+            }
+            _ => self.finish_close(index),
+        }
     }
 
     /// Whether the client is in the state that the row asks for.
@@ -127,7 +179,11 @@ impl Module {
     }
 
     fn configure(&mut self, checked: &Checked, index: ClientIndex, now: Instant) -> Result<Next, Refusal> {
-        if !settings::agrees(checked) {
+        let given = checked.arguments.len();
+        let refused = checked.row.setting == Some(SettingKey::Timeout)
+            && given < checked.row.parameters.len()
+            && self.faults.strikes(Fault::TimeoutThreeValues);
+        if refused || !settings::agrees(checked) {
             return Err(self.wrong_parameter());
         }
         self.pass(checked.row, index)?;
@@ -150,7 +206,7 @@ impl Module {
 
     fn open(&mut self, checked: &Checked, index: ClientIndex, now: Instant) -> Result<(), Refusal> {
         if !matches!(self.client(index).link, Link::Closed) {
-            if self.faults.has(Fault::ReopenError) {
+            if self.faults.strikes(Fault::ReopenError) {
                 return Err(Refusal::Error);
             }
             self.open_result(index, OpenResult::OCCUPIED);
@@ -229,18 +285,26 @@ impl Module {
 
     fn disconnect(&mut self, index: ClientIndex, now: Instant) -> Result<(), Refusal> {
         self.with_session(index, |session| session.disconnect(now))?;
-        self.terminal
-            .urc(&format!("+QMTDISC: {index},{}", CloseResult::CLOSED.0));
-        if self.dialect.disconnect_closes {
+        let text = format!("+QMTDISC: {index},{}", CloseResult::CLOSED.0);
+        self.result(Operation::Disconnect, index, 0, true, &text);
+        let closes = if self.dialect.disconnect_closes {
+            !self.faults.strikes(Fault::DisconnectKeepsOpen)
+        } else {
+            self.faults.strikes(Fault::DisconnectCloses)
+        };
+        if closes {
             self.close(index);
         } else {
             let patience = self.client(index).settings.patience();
-            self.client_mut(index).leave_by(now + patience.timeout);
+            self.client_mut(index).leave_by(now + patience.timeout, false);
         }
         Ok(())
     }
 
     fn subscribe(&mut self, checked: &Checked, index: ClientIndex, now: Instant) -> Result<(), Refusal> {
+        if checked.arguments.len() > 2 + 2 * 4 && self.faults.strikes(Fault::SubscribeFourTopics) {
+            return Err(self.wrong_parameter());
+        }
         let topics = (2..checked.arguments.len())
             .step_by(2)
             .map(|position| Some((filter(checked.text(position))?, qos(checked, position + 1)?)))
@@ -306,17 +370,9 @@ impl Module {
             retain: publication.retain,
         };
         let patience = self.patience(client);
-        let late = self.faults.has(Fault::PublishResultBeforeOk);
-        if late {
-            self.late_oks.push((client, id));
-        }
-        let outcome = self.with_session(client, |session| session.publish(id, message, patience, now));
-        if late && outcome.is_err() {
-            // The last is this one: without a packet nothing was reported.
-            self.late_oks.pop();
-        }
-        outcome?;
-        Ok(if late { Next::LateOk } else { Next::Command })
+        self.with_result(Operation::Publish, client, id, |module| {
+            module.with_session(client, |session| session.publish(id, message, patience, now))
+        })
     }
 
     /// Has the session do something; a packet that cannot be made is the fault of a parameter.
@@ -347,9 +403,9 @@ impl Module {
         }
     }
 
-    fn patience(&self, index: ClientIndex) -> Patience {
+    fn patience(&mut self, index: ClientIndex) -> Patience {
         let patience = self.client(index).settings.patience();
-        if self.faults.has(Fault::NoRetransmit) {
+        if self.faults.strikes(Fault::NoRetransmit) {
             return Patience { retries: 0, ..patience };
         }
         patience

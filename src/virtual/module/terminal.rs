@@ -1,11 +1,14 @@
 //! What the module prints: echo, information responses, result codes (V.250 section 5.7).
 
 use std::collections::VecDeque;
+use std::fmt;
 
+use modemqtt_at::Operation;
+use modemqtt_at::codes::CmeCode;
 use modemqtt_at::dialect::{Dialect, Refusal};
 
 /// How much may wait for the end of a data phase. A real module has less; beyond it messages are lost.
-const HELD: usize = 64 * 1024;
+pub(super) const HELD: usize = 64 * 1024;
 
 /// The printing end of the serial line, and the settings about it.
 #[derive(Debug)]
@@ -18,26 +21,46 @@ pub(super) struct Terminal {
     pub(super) verbose: bool,
     /// `Q`: whether there are result codes at all (V.250 section 6.2.5).
     pub(super) quiet: bool,
-    output: Output,
-    urcs: VecDeque<Print>,
+    output: VecDeque<Piece>,
+    urcs: VecDeque<Piece>,
     held: usize,
 }
 
-/// What is to be printed, in order.
-#[derive(Debug, Default)]
-struct Output {
-    pieces: VecDeque<Print>,
-    /// Whether the last piece is no line, so that more of the kind belongs to it.
-    runs_on: bool,
+/// What a strict module prints in one piece, and what it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Piece {
+    pub(super) kind: Kind,
+    pub(super) bytes: Vec<u8>,
 }
 
-/// What the module prints in one piece: a line or several, or an echo.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Print {
-    /// The bytes.
-    pub bytes: Vec<u8>,
+/// What a piece is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// No line.
+    Echo,
+    /// What asks for data.
+    Prompt,
+    /// An information response, or boot text.
+    Information,
+    /// The final result code of success.
+    Ok,
+    /// That of failure.
+    Error(Refusal),
+    /// A result URC, and what it reports on.
+    Result(Operation),
+    /// `+QMTSTAT`.
+    Stat,
+    /// A received message.
+    Message,
+    /// Any other unsolicited line.
+    Urc,
+}
+
+impl Kind {
     /// Whether no command has asked for it.
-    pub unsolicited: bool,
+    pub(super) const fn is_unsolicited(self) -> bool {
+        matches!(self, Self::Result(_) | Self::Stat | Self::Message | Self::Urc)
+    }
 }
 
 impl Terminal {
@@ -49,10 +72,7 @@ impl Terminal {
             cmee: dialect.error_level,
             verbose: true,
             quiet: false,
-            output: Output {
-                pieces: VecDeque::new(),
-                runs_on: false,
-            },
+            output: VecDeque::new(),
             urcs: VecDeque::new(),
             held: 0,
         }
@@ -70,33 +90,28 @@ impl Terminal {
         (self.echo, self.cmee, self.verbose, self.quiet) = (echo, cmee, verbose, quiet);
     }
 
-    pub(super) fn take_output(&mut self) -> Vec<u8> {
-        let prints = self.output.pieces.drain(..).map(|print| print.bytes);
-        prints.collect::<Vec<_>>().concat()
+    /// What is to be printed next.
+    pub(super) fn next_piece(&mut self) -> Option<Piece> {
+        self.output.pop_front()
     }
 
-    pub(super) fn next_print(&mut self) -> Option<Print> {
-        self.output.pieces.pop_front()
+    /// Asks for data.
+    pub(super) fn prompt(&mut self) {
+        self.push(Kind::Prompt, b"\r\n> ".to_vec());
     }
 
-    /// Begins with what another has yet to print.
-    pub(super) fn inherit(&mut self, former: &mut Self) {
-        self.output = std::mem::take(&mut former.output);
-    }
-
-    /// Prints what is no line.
-    pub(super) fn print(&mut self, bytes: &[u8]) {
-        let runs_on = self.output.runs_on;
-        match self.output.pieces.back_mut().filter(|_| runs_on) {
-            Some(last) => last.bytes.extend_from_slice(bytes),
-            None => self.output.push(bytes.to_vec(), false),
-        }
-        self.output.runs_on = true;
-    }
-
+    /// Echoes a character of a command line, if that is wanted.
     pub(super) fn echo(&mut self, byte: u8) {
         if self.echo {
-            self.print(&[byte]);
+            self.echo_data(byte);
+        }
+    }
+
+    /// Echoes a byte.
+    pub(super) fn echo_data(&mut self, byte: u8) {
+        match self.output.back_mut().filter(|piece| piece.kind == Kind::Echo) {
+            Some(last) => last.bytes.push(byte),
+            None => self.push(Kind::Echo, vec![byte]),
         }
     }
 
@@ -110,39 +125,46 @@ impl Terminal {
             bytes.extend_from_slice(line.as_ref());
             bytes.extend_from_slice(b"\r\n");
         }
-        self.output.push(bytes, false);
+        self.push(Kind::Information, bytes);
+    }
+
+    /// What the module prints before it is one.
+    pub(super) fn rom_text(&mut self, text: &[u8]) {
+        self.push(Kind::Information, text.to_vec());
     }
 
     pub(super) fn ok(&mut self) {
         let code = self.result_code("OK", "0");
-        self.output.push(code, false);
+        self.push(Kind::Ok, code);
     }
 
     pub(super) fn refuse(&mut self, refusal: Refusal) {
-        let code = match refusal {
-            Refusal::Cme(code) if self.cmee == 1 => format!("\r\n+CME ERROR: {}\r\n", code.0).into_bytes(),
-            Refusal::Cme(code) if self.cmee == 2 => {
-                let name = self
-                    .dialect
-                    .error_name(code)
-                    .map_or_else(|| code.0.to_string(), str::to_string);
-                format!("\r\n+CME ERROR: {name}\r\n").into_bytes()
-            }
-            Refusal::Error | Refusal::Cme(_) => self.result_code("ERROR", "4"),
+        let code = match (refusal, self.cmee) {
+            (Refusal::Cme(code), 1) => error_number(code),
+            (Refusal::Cme(code), 2) => self.error_words(code),
+            _ => self.result_code("ERROR", "4"),
         };
-        self.output.push(code, false);
+        self.push(Kind::Error(refusal), code);
+    }
+
+    /// `+CME ERROR` with words, where the family has some.
+    pub(super) fn error_words(&self, code: CmeCode) -> Vec<u8> {
+        match self.dialect.error_name(code) {
+            Some(name) => line(format_args!("+CME ERROR: {name}")),
+            None => error_number(code),
+        }
     }
 
     /// Queues an unsolicited line.
-    pub(super) fn urc(&mut self, text: &str) {
-        self.queue(format!("\r\n{text}\r\n").into_bytes(), true);
+    pub(super) fn urc(&mut self, kind: Kind, text: &str) {
+        self.queue(kind, line(text));
     }
 
     /// Queues a received message; `false` when too much waits already, so that it is lost.
     pub(super) fn message(&mut self, text: &[u8]) -> bool {
         let fits = self.held + text.len() <= HELD;
         if fits {
-            self.queue([b"\r\n", text, b"\r\n"].concat(), true);
+            self.queue(Kind::Message, [b"\r\n", text, b"\r\n"].concat());
         }
         fits
     }
@@ -150,22 +172,33 @@ impl Terminal {
     /// Queues `OK` behind the unsolicited lines.
     pub(super) fn late_ok(&mut self) {
         let code = self.result_code("OK", "0");
-        self.queue(code, false);
+        self.queue(Kind::Ok, code);
+    }
+
+    /// Queues what was printed before those that wait.
+    pub(super) fn requeue(&mut self, pieces: Vec<Piece>) {
+        let later = std::mem::take(&mut self.urcs);
+        self.held = 0;
+        for Piece { kind, bytes } in pieces.into_iter().chain(later) {
+            self.queue(kind, bytes);
+        }
     }
 
     pub(super) fn flush_urcs(&mut self) {
-        while let Some(Print { bytes, unsolicited }) = self.urcs.pop_front() {
-            self.output.push(bytes, unsolicited);
-        }
+        self.output.append(&mut self.urcs);
         self.held = 0;
     }
 
-    fn queue(&mut self, bytes: Vec<u8>, unsolicited: bool) {
+    fn queue(&mut self, kind: Kind, bytes: Vec<u8>) {
         self.held += bytes.len();
-        self.urcs.push_back(Print { bytes, unsolicited });
+        self.urcs.push_back(Piece { kind, bytes });
     }
 
-    fn result_code(&self, word: &str, digit: &str) -> Vec<u8> {
+    fn push(&mut self, kind: Kind, bytes: Vec<u8>) {
+        self.output.push_back(Piece { kind, bytes });
+    }
+
+    pub(super) fn result_code(&self, word: &str, digit: &str) -> Vec<u8> {
         match (self.quiet, self.verbose) {
             (true, _) => Vec::new(),
             (false, true) => format!("\r\n{word}\r\n").into_bytes(),
@@ -174,18 +207,18 @@ impl Terminal {
     }
 }
 
-impl Output {
-    fn push(&mut self, bytes: Vec<u8>, unsolicited: bool) {
-        self.runs_on = false;
-        if !bytes.is_empty() {
-            self.pieces.push_back(Print { bytes, unsolicited });
-        }
-    }
+/// `+CME ERROR` with a number.
+pub(super) fn error_number(code: CmeCode) -> Vec<u8> {
+    line(format_args!("+CME ERROR: {}", code.0))
+}
+
+/// A line by itself.
+pub(super) fn line(text: impl fmt::Display) -> Vec<u8> {
+    format!("\r\n{text}\r\n").into_bytes()
 }
 
 #[cfg(test)]
 mod tests {
-    use modemqtt_at::codes::CmeCode;
     use modemqtt_at::dialect::of_model;
 
     use super::*;
@@ -200,7 +233,12 @@ mod tests {
             ..terminal(model)
         };
         terminal.refuse(refusal);
-        String::from_utf8(terminal.take_output()).unwrap()
+        String::from_utf8(printed_by(&mut terminal)).unwrap()
+    }
+
+    fn printed_by(terminal: &mut Terminal) -> Vec<u8> {
+        let pieces = std::iter::from_fn(|| terminal.next_piece());
+        pieces.flat_map(|piece| piece.bytes).collect()
     }
 
     #[test]
@@ -243,12 +281,12 @@ mod tests {
         terminal.echo = true;
         b"AT\r".iter().for_each(|byte| terminal.echo(*byte));
         terminal.information(&["+A: 1", "+A: 2"]);
-        terminal.urc("+QMTSTAT: 0,1");
+        terminal.urc(Kind::Stat, "+QMTSTAT: 0,1");
         terminal.late_ok();
         terminal.ok();
         terminal.flush_urcs();
-        let pieces: Vec<_> = std::iter::from_fn(|| terminal.next_print())
-            .map(|Print { bytes, unsolicited }| (String::from_utf8(bytes).unwrap(), unsolicited))
+        let pieces: Vec<_> = std::iter::from_fn(|| terminal.next_piece())
+            .map(|Piece { bytes, kind }| (String::from_utf8(bytes).unwrap(), kind.is_unsolicited()))
             .collect();
         let pieces: Vec<_> = pieces.iter().map(|(text, flag)| (text.as_str(), *flag)).collect();
         assert_eq!(
@@ -268,9 +306,9 @@ mod tests {
         let mut terminal = terminal("M95");
         let kept = (0..100).filter(|_| terminal.message(&[b'x'; 996])).count();
         assert_eq!(kept, 65);
-        terminal.urc("+QMTSTAT: 0,1");
+        terminal.urc(Kind::Stat, "+QMTSTAT: 0,1");
         terminal.flush_urcs();
-        assert_eq!(terminal.take_output().len(), 65_000 + 17);
+        assert_eq!(printed_by(&mut terminal).len(), 65_000 + 17);
         assert!(terminal.message(&[b'x'; 996]));
     }
 }

@@ -1,7 +1,7 @@
 //! The token of Tencent Cloud (BC35-G&BC28 note 3.2.2). A stand-in: a cloud of ours needs no name server and signs nothing.
 
-use modemqtt_at::Command;
 use modemqtt_at::codes::TokenResult;
+use modemqtt_at::{ClientIndex, Command, Operation};
 
 use super::Module;
 use crate::command_line::Checked;
@@ -23,15 +23,19 @@ impl Module {
         let name = name();
         if !self.network {
             let result = TokenResult::NAME_NOT_RESOLVED.0;
-            return self.terminal.urc(&format!("+{name}: {result}"));
+            return self.token_result(&format!("+{name}: {result}"));
         }
         let password = derive(checked);
-        self.terminal
-            .urc(&format!("+{name}: {},\"{password}\"", TokenResult::OK.0));
+        self.token_result(&format!("+{name}: {},\"{password}\"", TokenResult::OK.0));
         self.token = Some(Token {
             client_id: checked.text(2).to_string(),
             password,
         });
+    }
+
+    fn token_result(&mut self, text: &str) {
+        // It is about no client; its `OK` waits under the first.
+        self.result(Operation::Token, ClientIndex(0), 0, true, text);
     }
 
     /// The answer to `AT+QMTENAUTH?`.

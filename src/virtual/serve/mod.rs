@@ -13,12 +13,13 @@ use std::path::PathBuf;
 use std::process;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
+use std::time::Instant;
 
 use crossbeam_channel::{Sender, bounded};
 use modemqtt_at::dialect::{self, Model};
 use parking_lot::Mutex;
 
-use crate::fault::Fault;
+use crate::fault::{Fault, Injection};
 use crate::module::Module;
 use port::Port;
 use reactor::{Message, Reactor};
@@ -37,7 +38,7 @@ pub struct Options {
     /// What everything random depends on.
     pub seed: u64,
     /// What the module does wrong from the start.
-    pub faults: Vec<Fault>,
+    pub faults: Vec<Injection>,
 }
 
 /// Why a virtual module does not start.
@@ -114,7 +115,7 @@ impl VirtualModem {
         if options.baudrate == Some(0) {
             return Err(VirtualError::Baudrate);
         }
-        let mut module = Module::new(dialect, model);
+        let mut module = Module::new(dialect, model).with_seed(options.seed);
         for fault in &options.faults {
             module.inject(*fault);
         }
@@ -154,12 +155,12 @@ impl VirtualModem {
 
     /// Restarts the module, as a loss of power would.
     pub fn restart(&self) {
-        self.call(Module::restart);
+        self.call(|module| module.restart(Instant::now()));
     }
 
     /// Takes the network away, and with it every connection, or gives it back.
     pub fn network(&self, up: bool) {
-        self.call(move |module| module.set_network(up));
+        self.call(move |module| module.set_network(up, Instant::now()));
     }
 
     /// Sets what `AT+CSQ` answers (3GPP TS 27.007 section 8.5).
@@ -168,8 +169,24 @@ impl VirtualModem {
     }
 
     /// Misbehaves from now on.
-    pub fn inject(&self, fault: Fault) {
-        self.call(move |module| module.inject(fault));
+    pub fn inject(&self, fault: impl Into<Injection>) {
+        let injection = fault.into();
+        self.call(move |module| module.inject(injection));
+    }
+
+    /// Does so no more, with one fault or with all of them.
+    pub fn heal(&self, fault: Option<Fault>) {
+        self.call(move |module| module.heal(fault));
+    }
+
+    /// What it does wrong; nothing once it is closed.
+    pub fn faults(&self) -> Vec<Injection> {
+        let (answer, answered) = bounded(1);
+        self.call(move |module| {
+            // The caller waits.
+            let _ = answer.send(module.faults());
+        });
+        answered.try_recv().unwrap_or_default()
     }
 
     fn call(&self, job: impl FnOnce(&mut Module) + Send + 'static) {

@@ -69,8 +69,8 @@ impl Reactor {
         Ok(Self {
             module,
             port,
-            from_host: Line::new(FROM_HOST, options.baudrate, options.seed),
-            to_host: Line::new(TO_HOST, options.baudrate, options.seed.rotate_left(32)),
+            from_host: Line::new(FROM_HOST, options.baudrate, options.seed, 0),
+            to_host: Line::new(TO_HOST, options.baudrate, options.seed, 1),
             network: Network::new(mailbox),
             inbox,
             wake,
@@ -81,6 +81,7 @@ impl Reactor {
 
     /// Returns when the module is closed.
     pub(super) fn run(&mut self) {
+        self.set_line();
         loop {
             let Ok(ready) = self.sleep() else {
                 return; // poll fails for want of kernel memory only; the host then finds the port closed
@@ -164,6 +165,7 @@ impl Reactor {
             match message {
                 Message::Call(job, caller) => {
                     job(&mut self.module);
+                    self.set_line();
                     done.push(caller);
                 }
                 Message::Connected(connection, outcome) => {
@@ -182,6 +184,13 @@ impl Reactor {
             }
         }
         true
+    }
+
+    /// The line is as good as the faults that are on let it be.
+    fn set_line(&mut self) {
+        let quality = self.module.line_quality();
+        self.from_host.set_quality(quality);
+        self.to_host.set_quality(quality);
     }
 
     fn read_line(&mut self) {
@@ -212,7 +221,7 @@ impl Reactor {
             }
             let count = bytes.len();
             self.module.receive(bytes, now);
-            self.from_host.consume(count);
+            self.from_host.consume(count, now);
         }
         self.module.tick(now);
         while let Some(action) = self.module.next_action() {
@@ -267,7 +276,7 @@ impl Reactor {
                 self.blocked = true;
                 return;
             }
-            self.to_host.consume(count);
+            self.to_host.consume(count, now);
         }
     }
 }

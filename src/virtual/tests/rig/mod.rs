@@ -9,6 +9,7 @@ use modemqtt_at::dialect::{self, Dialect};
 use modemqtt_virtual::broker::state::{self, Disposition, State};
 use modemqtt_virtual::broker::{BrokerOptions, QoS};
 use modemqtt_virtual::module::{Action, ConnectionId, Event, Failure, Module};
+use modemqtt_virtual::{Fault, Injection};
 
 pub struct Rig {
     pub module: Module,
@@ -50,6 +51,33 @@ impl Rig {
         rig.type_in(b"ATE0\rAT+CMEE=1\r");
         rig.printed.clear();
         rig
+    }
+
+    /// The same with a client that is connected, and with these faults from then on.
+    pub fn connected(model: &str, faults: &[&str]) -> Self {
+        let mut rig = Self::new(model);
+        assert!(rig.answer("AT+QMTOPEN=0,\"h\",1883\r").contains("+QMTOPEN: 0,0"));
+        assert!(rig.answer("AT+QMTCONN=0,\"c\"\r").contains("+QMTCONN: 0,0,0"));
+        for fault in faults {
+            rig.inject(fault);
+        }
+        rig
+    }
+
+    pub fn inject(&mut self, fault: &str) {
+        self.module.inject(fault.parse::<Injection>().unwrap());
+    }
+
+    /// Heals one fault, or all, and tells what is printed then.
+    pub fn heal(&mut self, fault: Option<Fault>) -> String {
+        self.module.heal(fault);
+        self.answer("")
+    }
+
+    /// What is printed within that time.
+    pub fn after(&mut self, milliseconds: u64) -> String {
+        self.elapse(Duration::from_millis(milliseconds));
+        self.take()
     }
 
     /// What the module prints when these bytes come in.
@@ -106,12 +134,12 @@ impl Rig {
     }
 
     pub fn restart(&mut self) {
-        self.module.restart();
+        self.module.restart(self.now);
         self.pump();
     }
 
     pub fn set_network(&mut self, up: bool) {
-        self.module.set_network(up);
+        self.module.set_network(up, self.now);
         self.pump();
     }
 

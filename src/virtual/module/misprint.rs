@@ -1,0 +1,283 @@
+//! From what a strict module prints to what this one does: the faults of its answers and of their order.
+//!
+//! Every piece passes here, and nothing else asks about these faults.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use modemqtt_at::Operation;
+use modemqtt_at::codes::CmeCode;
+use modemqtt_at::dialect::Refusal;
+
+use super::Module;
+use super::terminal::{HELD, Kind, Piece, error_number, line};
+use crate::fault::Fault;
+
+/// How long the result of `AT+QMTSUB` waits for a message that is to come before it.
+const SUBSCRIBED: Duration = Duration::from_millis(200);
+/// "unknown error" (3GPP TS 27.005 section 3.2.5).
+const UNKNOWN_MESSAGE_ERROR: u16 = 500;
+
+/// What a boot ROM prints before the firmware runs.
+const ROM: &[u8] = b"\n\rF1: 0000 0000\n\rV0: 0000 0000 [0001]\n\r00: 0007 8000\n\r";
+
+/// What the module prints in one piece: a line or several, or an echo.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Print {
+    /// The bytes.
+    pub bytes: Vec<u8>,
+    /// Whether no command has asked for it.
+    pub unsolicited: bool,
+}
+
+/// What is to be printed, in order, and what faults keep back.
+#[derive(Debug, Default)]
+pub(super) struct Output {
+    pieces: VecDeque<Print>,
+    /// Whether the last piece is an echo, so that more of it belongs to it.
+    echoes: bool,
+    /// Whether the last line was ended, so that the next needs no line end before it.
+    ended: bool,
+    delayed: VecDeque<Delayed>,
+    /// What comes before the next `OK`.
+    stashed: VecDeque<Piece>,
+    held: usize,
+}
+
+/// A result that comes later.
+#[derive(Debug)]
+struct Delayed {
+    due: Instant,
+    piece: Piece,
+    /// Whether it is due as soon as a message has come.
+    message: bool,
+}
+
+impl Output {
+    pub(super) fn next_print(&mut self) -> Option<Print> {
+        self.pieces.pop_front()
+    }
+
+    pub(super) fn next_timeout(&self) -> Option<Instant> {
+        self.delayed.iter().map(|delayed| delayed.due).min()
+    }
+
+    /// Forgets what is kept back.
+    pub(super) fn forget(&mut self) {
+        self.delayed.clear();
+        self.stashed.clear();
+        self.held = 0;
+    }
+
+    fn push(&mut self, Piece { kind, bytes }: Piece) {
+        if bytes.is_empty() {
+            return;
+        }
+        let echo = kind == Kind::Echo;
+        self.ended = bytes.ends_with(b"\r\n") && !echo;
+        match self.pieces.back_mut().filter(|_| echo && self.echoes) {
+            Some(last) => last.bytes.extend(bytes),
+            None => self.pieces.push_back(Print {
+                bytes,
+                unsolicited: kind.is_unsolicited(),
+            }),
+        }
+        self.echoes = echo;
+    }
+
+    /// Keeps a piece back; the piece, where too much is kept already.
+    fn keep(&mut self, piece: Piece) -> Result<Piece, Piece> {
+        let fits = self.held + piece.bytes.len() <= HELD;
+        if !fits {
+            return Err(piece);
+        }
+        self.held += piece.bytes.len();
+        Ok(piece)
+    }
+
+    fn delay(&mut self, piece: Piece, due: Instant, message: bool) {
+        match self.keep(piece) {
+            Ok(piece) => self.delayed.push_back(Delayed { due, piece, message }),
+            Err(piece) => self.push(piece),
+        }
+    }
+
+    fn stash(&mut self, piece: Piece) {
+        match self.keep(piece) {
+            Ok(piece) => self.stashed.push_back(piece),
+            Err(piece) => self.push(piece),
+        }
+    }
+
+    fn take_stashed(&mut self) -> VecDeque<Piece> {
+        let stashed = std::mem::take(&mut self.stashed);
+        self.held -= stashed.iter().map(|piece| piece.bytes.len()).sum::<usize>();
+        stashed
+    }
+
+    /// What is kept back no more.
+    fn take_due(&mut self, is_due: impl Fn(&Delayed) -> bool) -> Vec<Piece> {
+        let (due, rest): (VecDeque<_>, _) = std::mem::take(&mut self.delayed).into_iter().partition(is_due);
+        self.delayed = rest;
+        let due: Vec<_> = due.into_iter().map(|delayed| delayed.piece).collect();
+        self.held -= due.iter().map(|piece| piece.bytes.len()).sum::<usize>();
+        due
+    }
+}
+
+impl Module {
+    /// Prints what the strict module has printed since.
+    pub(super) fn print_all(&mut self, now: Instant) {
+        while let Some(piece) = self.terminal.next_piece() {
+            if self.faults.any() {
+                self.misprint(piece, now);
+            } else {
+                self.output.push(piece);
+            }
+        }
+    }
+
+    /// Prints what was kept back until now.
+    pub(super) fn print_delayed(&mut self, now: Instant) {
+        if self.output.next_timeout().is_some_and(|due| due <= now) {
+            let due = self.output.take_due(|delayed| delayed.due <= now);
+            for piece in due {
+                self.put(piece);
+            }
+        }
+    }
+
+    /// Lets go of what is kept back by a fault that is no more.
+    pub(super) fn give_back(&mut self) {
+        let mut kept = Vec::new();
+        if !self.faults.has(Fault::LateClose) && !self.faults.has(Fault::LateStat) {
+            kept.extend(self.output.take_stashed());
+        }
+        if !self.faults.has(Fault::ResultDelay) && !self.faults.has(Fault::MessageBeforeSuback) {
+            kept.extend(self.output.take_due(|_| true));
+        }
+        self.terminal.requeue(kept);
+    }
+
+    /// Prints the boot text.
+    pub(super) fn boot(&mut self) {
+        if self.faults.strikes(Fault::SilentRestart) {
+            return;
+        }
+        if self.faults.strikes(Fault::BootRomLines) {
+            self.terminal.rom_text(ROM);
+        }
+        let no_ok = self.faults.strikes(Fault::BootWithoutOk);
+        let more = self.faults.strikes(Fault::BootAppRdy).then_some("APP RDY");
+        for line in self.dialect.boot.iter().copied().chain(more) {
+            if !(no_ok && line == "OK") {
+                self.terminal.information(&[line]);
+            }
+        }
+    }
+
+    fn misprint(&mut self, mut piece: Piece, now: Instant) {
+        match piece.kind {
+            Kind::Prompt if self.faults.strikes(Fault::LostPrompt) => return,
+            Kind::Prompt => piece.bytes = self.prompt(piece.bytes),
+            Kind::Error(refusal) => piece.bytes = self.error(refusal, piece.bytes),
+            Kind::Ok => return self.misprint_ok(piece),
+            Kind::Result(operation) => return self.misprint_result(operation, piece, now),
+            Kind::Stat if self.faults.strikes(Fault::LateStat) => return self.output.stash(piece),
+            Kind::Message => {
+                self.put(piece);
+                for waiting in self.output.take_due(|delayed| delayed.message) {
+                    self.put(waiting);
+                }
+                return;
+            }
+            Kind::Echo | Kind::Information | Kind::Stat | Kind::Urc => {}
+        }
+        self.put(piece);
+    }
+
+    fn misprint_ok(&mut self, piece: Piece) {
+        for stashed in self.output.take_stashed() {
+            self.put(stashed);
+        }
+        if self.faults.strikes(Fault::UnknownLine) {
+            self.put_urc(line("^VIRTUAL: 7,\"?\""));
+        }
+        if self.faults.strikes(Fault::UrcBeforeOk) {
+            let report = self.registration_report();
+            self.put_urc(line(report));
+        }
+        if !self.faults.strikes(Fault::LostOk) {
+            self.put(piece);
+        }
+        if self.faults.strikes(Fault::EchoReturns) {
+            self.terminal.echo = true;
+        }
+    }
+
+    fn misprint_result(&mut self, operation: Operation, piece: Piece, now: Instant) {
+        let silent = operation == Operation::Publish && self.faults.strikes(Fault::SilentPublish);
+        if silent || self.faults.strikes(Fault::LostResult) {
+            return;
+        }
+        if operation == Operation::Close && self.faults.strikes(Fault::LateClose) {
+            return self.output.stash(piece);
+        }
+        if let Some(delay) = self.faults.duration(Fault::ResultDelay) {
+            return self.output.delay(piece, now + delay, false);
+        }
+        if operation == Operation::Subscribe && self.faults.strikes(Fault::MessageBeforeSuback) {
+            return self.output.delay(piece, now + SUBSCRIBED, true);
+        }
+        self.put(piece);
+    }
+
+    fn prompt(&mut self, strict: Vec<u8>) -> Vec<u8> {
+        let prompts: [(Fault, &[u8]); 4] = [
+            (Fault::PromptCrlf, b"\r\n>\r\n"),
+            (Fault::PromptNoBlank, b"\r\n>"),
+            (Fault::PromptNoCrlf, b"> "),
+            (Fault::PromptBare, b">"),
+        ];
+        let other = prompts.into_iter().find(|(fault, _)| self.faults.strikes(*fault));
+        other.map_or(strict, |(_, prompt)| prompt.to_vec())
+    }
+
+    fn error(&mut self, refusal: Refusal, strict: Vec<u8>) -> Vec<u8> {
+        let code = match refusal {
+            Refusal::Error => CmeCode::NOT_ALLOWED,
+            Refusal::Cme(code) => code,
+        };
+        if self.faults.strikes(Fault::BareError) {
+            self.terminal.result_code("ERROR", "4")
+        } else if self.faults.strikes(Fault::CmeNumber) {
+            error_number(code)
+        } else if self.faults.strikes(Fault::CmeText) {
+            self.terminal.error_words(code)
+        } else if self.faults.strikes(Fault::CmsError) {
+            line(format_args!("+CMS ERROR: {UNKNOWN_MESSAGE_ERROR}"))
+        } else {
+            strict
+        }
+    }
+
+    fn put_urc(&mut self, bytes: Vec<u8>) {
+        self.put(Piece { kind: Kind::Urc, bytes });
+    }
+
+    /// Prints, with what comes between the lines.
+    fn put(&mut self, mut piece: Piece) {
+        if self.faults.has(Fault::Mute) {
+            return;
+        }
+        if piece.bytes.starts_with(b"\r\n") && !matches!(piece.kind, Kind::Prompt | Kind::Echo) {
+            if self.output.ended && self.faults.strikes(Fault::SingleCrlf) {
+                piece.bytes.drain(..2);
+            }
+            if self.faults.strikes(Fault::BlankLines) {
+                piece.bytes.splice(..0, b"\r\n".repeat(6));
+            }
+        }
+        self.output.push(piece);
+    }
+}
