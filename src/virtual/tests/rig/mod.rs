@@ -33,6 +33,13 @@ impl Rig {
         Self::of(dialect, model.name)
     }
 
+    /// The same with another seed than 0.
+    pub fn seeded(model: &str, seed: u64) -> Self {
+        let mut rig = Self::new(model);
+        rig.module = rig.module.with_seed(seed);
+        rig
+    }
+
     /// The same of a dialect that may be none of those that are listed.
     pub fn of(dialect: &'static Dialect, model: &str) -> Self {
         let model = dialect.model(model).unwrap_or_else(|| panic!("no model {model}"));
@@ -56,12 +63,16 @@ impl Rig {
     /// The same with a client that is connected, and with these faults from then on.
     pub fn connected(model: &str, faults: &[&str]) -> Self {
         let mut rig = Self::new(model);
-        assert!(rig.answer("AT+QMTOPEN=0,\"h\",1883\r").contains("+QMTOPEN: 0,0"));
-        assert!(rig.answer("AT+QMTCONN=0,\"c\"\r").contains("+QMTCONN: 0,0,0"));
+        rig.connect();
         for fault in faults {
             rig.inject(fault);
         }
         rig
+    }
+
+    pub fn connect(&mut self) {
+        assert!(self.answer("AT+QMTOPEN=0,\"h\",1883\r").contains("+QMTOPEN: 0,0"));
+        assert!(self.answer("AT+QMTCONN=0,\"c\"\r").contains("+QMTCONN: 0,0,0"));
     }
 
     pub fn inject(&mut self, fault: &str) {
