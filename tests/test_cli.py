@@ -17,7 +17,7 @@ import modemqtt
 from modemqtt import Modem
 from modemqtt.cli import main
 from modemqtt.exceptions import CommandError
-from modemqtt.virtual import Broker, VirtualModem
+from modemqtt.virtual import FAULT_TABLE, Broker, VirtualModem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -158,11 +158,25 @@ class TestVirtual:
             with pytest.raises(CommandError, match="ERROR"):
                 modem.command(f'AT+QMTOPEN=0,"{host}",{port}')
 
+    def test_lists_the_faults_with_their_values(self) -> None:
+        output = run("virtual", "--list-faults").stdout
+        for name, value, description in FAULT_TABLE:
+            head = f"{name}[=VALUE]" if value else name
+            assert f"{head}\n    {description}\n" in output
+
+    def test_gives_a_fault_its_value(self) -> None:
+        faults = ("--fault", "cms-error=1", "stat-code=8")
+        with running("--model", "M95", *faults) as (_, head, _), Modem(head["port"]) as modem:
+            for error in (r"\+CMS ERROR: 500", r"\+CME ERROR"):
+                with pytest.raises(CommandError, match=error):
+                    modem.command("AT+QMTDISC=0")
+
     @pytest.mark.parametrize(
         ("arguments", "status", "reason"),
         [
             (["--model", "SIM800L"], 2, "BC660K-GL"),
             (["--fault", "gremlin"], 2, "reopen-error"),
+            (["--fault", "lost-ok=often"], 2, "lost-ok=often"),
             (["--baud", "0"], 2, "--baud"),
             (["--broker", "none", "--broker-port", "1883"], 2, "--broker none"),
             (["--listen", "127.0.0.1:0", "--link", "module"], 2, "link"),

@@ -8,10 +8,10 @@ use std::fs;
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use modemqtt_virtual::broker::{Broker, BrokerOptions};
-use modemqtt_virtual::{Fault, Options, VirtualError, VirtualModem};
+use modemqtt_virtual::{Fault, Injection, Options, VirtualError, VirtualModem};
 use serve_support::*;
 
 #[test]
@@ -117,6 +117,34 @@ fn the_world_is_set_from_outside() {
     modem.close();
     modem.close();
     modem.restart();
+}
+
+#[test]
+fn faults_of_the_module_and_of_the_line_come_and_go_while_it_runs() {
+    let modem = start("M95");
+    let mut host = Host::on_pty(&modem);
+    host.ask("ATE0\r", "ATE0\r\r\nOK\r\n");
+    modem.inject(Fault::BareError);
+    modem.inject("line-chunk=1".parse::<Injection>().unwrap());
+    modem.inject("line-gap=0.002".parse::<Injection>().unwrap());
+    let start = Instant::now();
+    host.ask_alone("AT+QMTDISC=0\r", "\r\nERROR\r\n");
+    // 13 bytes to the module and 9 back, and 2 ms after each but the last of a direction.
+    let taken = start.elapsed();
+    assert!(taken >= Duration::from_millis(2 * (12 + 8)), "{taken:?}");
+    let on: Vec<_> = modem.faults().iter().map(Injection::to_string).collect();
+    assert_eq!(on, ["bare-error", "line-chunk=1", "line-gap=0.002"]);
+    modem.heal(Some(Fault::BareError));
+    host.ask_alone("AT+QMTDISC=0\r", "\r\n+CME ERROR: 8503\r\n");
+    // What waits for its gap comes at once when that is healed.
+    modem.inject("line-gap=3600".parse::<Injection>().unwrap());
+    host.send("AT\r");
+    modem.heal(None);
+    host.expect("\r\nOK\r\n");
+    assert_eq!(modem.faults(), []);
+    modem.close();
+    modem.heal(None);
+    assert_eq!(modem.faults(), []);
 }
 
 #[test]
