@@ -53,7 +53,7 @@ faults! {
     UrcPayloadQuoted "urc-payload-quoted" Each, "`+QMTRECV` has its payload in quotes";
     UrcPayloadUnquoted "urc-payload-unquoted" Each, "`+QMTRECV` has its payload without quotes";
     UrcLength "urc-length" Each, "`+QMTRECV` has the length of its payload, whatever the settings say";
-    UrcHeaderSplit "urc-header-split" Each, "`+QMTRECV` has a line end after the length, where it has a length";
+    UrcHeaderSplit "urc-header-split" Each, "`+QMTRECV` has a line end in place of the comma after the length, where it has a length";
     UrcNulUnclosed "urc-nul-unclosed" Each, "`+QMTRECV` lacks the closing quote when the payload holds a NUL";
     HexLengthDigits "hex-length-digits" Each, "the length of a payload that is printed as hexadecimal digits counts the digits";
     StoreStatusSingle "store-status-single" Each, "`AT+QMTRECV?` prints one flag for the whole buffer of a client";

@@ -100,15 +100,16 @@ impl Module {
         } else {
             payload.to_vec()
         };
-        let length = match has_length {
-            false => String::new(),
-            true if self.faults.strikes(Fault::HexLengthDigits) => format!("{},", shown.len()),
-            true => format!("{},", payload.len()),
-        };
-        let split = if has_length && self.faults.strikes(Fault::UrcHeaderSplit) {
-            "\r\n"
+        let length = if has_length {
+            let count = if self.faults.strikes(Fault::HexLengthDigits) {
+                shown.len()
+            } else {
+                payload.len()
+            };
+            let split = self.faults.strikes(Fault::UrcHeaderSplit);
+            format!("{count}{}", if split { "\r\n" } else { "," })
         } else {
-            ""
+            String::new()
         };
         let quote = |quoted: bool| if quoted { "\"" } else { "" };
         let (around_topic, before, after) = (
@@ -118,7 +119,7 @@ impl Module {
         );
         let name = Command::Receive.name();
         let topic: &str = topic;
-        let head = format!("+{name}: {index},{id},{around_topic}{topic}{around_topic},{length}{split}{before}");
+        let head = format!("+{name}: {index},{id},{around_topic}{topic}{around_topic},{length}{before}");
         [head.as_bytes(), &shown, after.as_bytes()].concat()
     }
 }

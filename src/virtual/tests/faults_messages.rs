@@ -60,7 +60,7 @@ fn urc_payload_unquoted() {
 fn urc_header_split() {
     assert_eq!(
         received("BC660K-GL", &["\"showrecvlen\",0,1"], &["urc-header-split"], b"x\r\ny"),
-        "\\r\\n+QMTRECV: 0,0,\\\"t\\\",4,\\r\\n\\\"x\\r\\ny\\\"\\r\\n"
+        "\\r\\n+QMTRECV: 0,0,\\\"t\\\",4\\r\\n\\\"x\\r\\ny\\\"\\r\\n"
     );
     // Without a length there is no place for it.
     assert_eq!(
