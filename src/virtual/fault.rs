@@ -44,6 +44,7 @@ macro_rules! faults {
 faults! {
     ReopenError "reopen-error" Each, "`AT+QMTOPEN` on an index that is open gets `ERROR` instead of `+QMTOPEN: <client>,2`";
     TimeoutThreeValues "timeout-three-values" Each, "`AT+QMTCFG=\"timeout\"` with fewer than three values is refused";
+    DefaultVersion31 "default-version-3-1" Each, "a client whose `version` was not set speaks MQTT 3.1";
     DisconnectCloses "disconnect-closes" Each, "`AT+QMTDISC` closes the network connection too, so that `AT+QMTCLOSE` is refused afterwards";
     DisconnectKeepsOpen "disconnect-keeps-open" Each, "`AT+QMTDISC` leaves the network connection to the server, which closes it";
     SubscribeFourTopics "subscribe-four-topics" Each, "`AT+QMTSUB` with more than four topics is refused";

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use modemqtt_at::codes::{CloseResult, ConnectionState, OpenResult};
 use modemqtt_at::dialect::{DataPhase, Gate, Refusal, Row, Wait};
-use modemqtt_at::{ClientIndex, Command, Form, Operation, SettingKey};
+use modemqtt_at::{ClientIndex, Command, Form, Operation, SettingKey, Version};
 
 use super::clients::{Link, Server};
 use super::data_phase::{End, Purpose};
@@ -250,6 +250,12 @@ impl Module {
         let wrong_state = self.dialect.refusals.state;
         let wrong_parameter = self.wrong_parameter();
         let token = self.token.clone();
+        let has_version = self.client(index).settings.has_version();
+        let version = if !has_version && self.faults.strikes(Fault::DefaultVersion31) {
+            Version::V31
+        } else {
+            self.client(index).settings.version()
+        };
         let client = self.client_mut(index);
         // Programs send `"id","",""` for a client without credentials; a password needs a user name (MQTT 3.1.1 section 3.1.2.9).
         let [username, password] = match [2, 3].map(|position| checked.text(position).to_string()) {
@@ -262,7 +268,7 @@ impl Module {
         };
         let anonymous = username.is_empty() && password.is_empty();
         let credentials = Credentials {
-            version: client.settings.version(),
+            version,
             client_id: checked.text(1).to_string(),
             username: (!anonymous).then_some(username),
             password: (!password.is_empty()).then_some(password),

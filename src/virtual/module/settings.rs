@@ -24,6 +24,8 @@ pub(super) struct Settings {
     will_message: Vec<u8>,
     /// Which of `dataformat` and `send/mode` was set last.
     sending: SettingKey,
+    /// Whether `version` has been set.
+    has_version: bool,
 }
 
 impl Settings {
@@ -43,6 +45,7 @@ impl Settings {
             will: SettingKey::Will,
             will_message: Vec::new(),
             sending: SettingKey::DataFormat,
+            has_version: false,
         }
     }
 
@@ -67,6 +70,7 @@ impl Settings {
                 self.will_message = payload;
             }
             SettingKey::DataFormat | SettingKey::SendMode => self.sending = key,
+            SettingKey::Version => self.has_version = true,
             _ => {}
         }
     }
@@ -117,6 +121,10 @@ impl Settings {
             0 => self.patience().timeout,
             seconds => Duration::from_secs(seconds),
         }
+    }
+
+    pub(super) const fn has_version(&self) -> bool {
+        self.has_version
     }
 
     pub(super) fn version(&self) -> Version {

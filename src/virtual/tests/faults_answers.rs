@@ -205,6 +205,27 @@ fn timeout_three_values() {
 }
 
 #[test]
+fn default_version_3_1() {
+    for (model, fault, setting, name) in [
+        ("M95", "lost-ok=1", "", "\\x04MQTT\\x04"),
+        ("M95", "default-version-3-1", "", "\\x06MQIsdp\\x03"),
+        ("BC35-G", "default-version-3-1", "", "\\x06MQIsdp\\x03"),
+        (
+            "BC35-G",
+            "default-version-3-1",
+            "AT+QMTCFG=\"version\",0,4\r",
+            "\\x04MQTT\\x04",
+        ),
+    ] {
+        let mut rig = opened(model, fault);
+        rig.answer(setting);
+        rig.answer(CONNECT);
+        let sent = rig.sent.escape_ascii().to_string();
+        assert!(sent.contains(name), "{model} {fault}: {sent}");
+    }
+}
+
+#[test]
 fn disconnect_closes_and_disconnect_keeps_open() {
     let mut rig = Rig::connected("M95", &["disconnect-closes"]);
     assert_eq!(rig.answer("AT+QMTDISC=0\r"), format!("{OK}{}", line("+QMTDISC: 0,0")));
