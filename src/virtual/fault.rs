@@ -128,7 +128,7 @@ impl Takes {
     pub fn meaning(self) -> String {
         match self {
             Self::Nothing => String::new(),
-            Self::Each => "times, or a probability below 1; each time".into(),
+            Self::Each => "how often; each time".into(),
             Self::Seconds(default) => format!("seconds, 0 to 3600; {default}"),
             Self::Probability(default) => format!("probability; {default}"),
             Self::Bytes(default) => format!("bytes, 1 to 65536; {default}"),

@@ -85,6 +85,10 @@ def _faults() -> str:
         entries.append(
             f"{name}[=VALUE]\n    {description}\n    VALUE: {value}" if value else f"{name}\n    {description}"
         )
+    entries.append(
+        "\nBehind the semicolon stands what holds without a value. How often: a number of times from 1, or below 1 the "
+        "probability on each occasion."
+    )
     return "\n".join(entries)
 
 
