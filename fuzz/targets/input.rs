@@ -92,7 +92,7 @@ pub fn ops(mut bytes: &[u8]) -> Vec<Op<'_>> {
             ANSWER => ops.push(Op::Answer),
             ECHO => ops.push(Op::Echo),
             CUT => {}
-            op if op >= ELAPSE && op < ANSWER => ops.push(Op::Elapse(TIMES[usize::from(op - ELAPSE) % TIMES.len()])),
+            op if (ELAPSE..ANSWER).contains(&op) => ops.push(Op::Elapse(TIMES[usize::from(op - ELAPSE) % TIMES.len()])),
             op if op >= HURRIED => ops.push(Op::HurriedCall(op - HURRIED)),
             op => ops.push(Op::Call(op)),
         }

@@ -131,16 +131,14 @@ impl Task {
 /// Where a question stands that is asked again until the module answers.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Sync {
-    /// How often it was asked.
-    pub(crate) attempts: u8,
+    /// How often an error has answered it.
+    pub(crate) refusals: u8,
     /// How many copies have had no answer yet, besides the last.
     pub(crate) unanswered: u8,
     /// The first answer has come.
     pub(crate) answered: bool,
     /// An error has come in its place, which may be the late answer to something else.
     pub(crate) refused: bool,
-    /// When it was asked first.
-    pub(crate) since: Option<Instant>,
     /// How often the module has started since.
     pub(crate) restarts: u8,
 }

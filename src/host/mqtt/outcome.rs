@@ -7,6 +7,8 @@ use crate::call::Reply;
 use crate::error::Error;
 use crate::reader::Outcome;
 
+/// `<state>` of the read form of `QMTCONN`: connected.
+const CONNECTED: i64 = 3;
 /// How MQTT says that a subscription was refused (MQTT 3.1.1 section 3.9.3).
 const REFUSED: i64 = 128;
 
@@ -61,9 +63,11 @@ fn end(operation: Operation, client: ClientIndex, result: i64, name: Option<&'st
 }
 
 fn connect(client: ClientIndex, result: i64, values: &[i64]) -> Meaning {
-    // Old firmware leaves the return code off.
+    // Old firmware leaves the return code off, and some of it has the state in place of the result, as the read form has
+    // it; the results of a CONNECT end at 2.
     let return_code = values.first().map(|code| ReturnCode(*code));
-    if result == 0 && return_code.is_none_or(|code| code == ReturnCode::ACCEPTED) {
+    let state = return_code.is_none() && result == CONNECTED;
+    if state || (result == 0 && return_code.is_none_or(|code| code == ReturnCode::ACCEPTED)) {
         return Meaning::End(Ok(Reply::Done));
     }
     let name = match return_code {

@@ -178,7 +178,7 @@ impl Session {
             "final result code"
         };
         let since = match &exchange.job.task {
-            Task::SetUp(sync) => sync.since.unwrap_or(exchange.sent_at),
+            Task::SetUp(_) => exchange.job.submitted_at,
             _ => exchange.sent_at,
         };
         if exchange.outcome_seen && exchange.job.ended {
@@ -198,9 +198,12 @@ impl Session {
         }
         self.release(&exchange.job, true);
         if silent_set_up {
-            // The call that it was for; the next one tries for itself.
+            // The call that it was for; one that came meanwhile tries for itself.
             self.set_up = false;
-            while let Some(mut job) = self.next_runnable().and_then(|at| self.queue.remove(at)) {
+            while let Some(at) = self.next_runnable()
+                && self.queue[at].submitted_at <= since
+                && let Some(mut job) = self.queue.remove(at)
+            {
                 self.end(&mut job, Err(error.clone()));
                 self.release(&job, false);
                 if !matches!(job.task, Task::Drain { .. }) {

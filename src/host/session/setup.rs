@@ -160,17 +160,17 @@ impl Session {
             self.exchange = Some(exchange);
             return None;
         }
-        sync.attempts += 1;
-        if ok || sync.attempts >= most {
+        sync.refusals += 1;
+        if ok || sync.refusals >= most {
             // The probe to come sorts out what is left of other answers.
             *sync = Sync {
-                since: sync.since,
                 restarts: sync.restarts,
                 ..Sync::default()
             };
             return Some(exchange);
         }
-        // What another program has left in the module's line buffer came before it.
+        // What another program has left in the module's line buffer came before it, and there is someone.
+        sync.unanswered = 0;
         exchange.job.steps.push_front(exchange.step.clone());
         self.step(exchange.job, now);
         None
@@ -179,31 +179,28 @@ impl Session {
     /// A question has had no answer in time. Comes back when it is settled, or will not be asked again.
     pub(super) fn question_unanswered(&mut self, mut exchange: Exchange, now: Instant) -> Option<(Exchange, bool)> {
         let given_up = exchange.job.ended;
-        let sent_at = exchange.sent_at;
         let looking = exchange.step.is_sync();
         let Some((sync, most)) = Self::sync_of(&mut exchange) else {
             return Some((exchange, false));
         };
-        sync.attempts += 1;
         sync.unanswered += 1;
+        let unanswered = sync.unanswered;
         // A module that knows no such question refuses it each time.
-        if sync.answered || (sync.refused && sync.attempts > 1) {
+        if sync.answered || (sync.refused && unanswered > 1) {
             return Some((exchange, true));
         }
-        sync.since.get_or_insert(sent_at);
-        if sync.attempts >= most || given_up {
+        if unanswered >= most || given_up {
             return Some((exchange, false));
         }
-        let attempts = sync.attempts;
         let mut again = exchange.step.clone();
         if looking {
-            again.final_wait = if attempts < SYNC_PATIENCE {
+            again.final_wait = if unanswered < SYNC_PATIENCE {
                 SYNC_WAIT
             } else {
                 2 * SYNC_WAIT
             };
         }
-        match attempts {
+        match unanswered {
             ESCAPE_AFTER if looking => self.send_escape(now),
             FILL_AFTER if looking => {
                 let most = self.longest_counted();

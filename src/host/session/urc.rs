@@ -23,8 +23,13 @@ impl Session {
         };
         let state = known.state.clone();
         let expected = std::mem::take(&mut known.end_reported);
-        if matches!(state, ClientState::Opening | ClientState::Closed) {
-            // The tail of a former connection.
+        // The tail of a former connection: nothing ends before it has begun, and no server closes a connection after a
+        // DISCONNECT that this one has not seen.
+        let begun = !matches!(state, ClientState::Opening | ClientState::Closed);
+        let foreign = code == StatCode::SERVER_CLOSED
+            && !expected
+            && matches!(state, ClientState::Open | ClientState::Connecting);
+        if !begun || foreign {
             return expected;
         }
         self.set_state(client, ClientState::Closed);
@@ -149,7 +154,6 @@ impl Session {
         let Task::SetUp(sync) = &mut job.task else { return };
         // What was set before the start is gone with it, and so are the answers to come.
         *sync = Sync {
-            since: sync.since,
             restarts: sync.restarts + 1,
             ..Sync::default()
         };
