@@ -11,6 +11,7 @@ mod rig;
 
 use input::{Op, Start};
 use libfuzzer_sys::fuzz_target;
+use modemqtt_virtual::Fault;
 use rig::Rig;
 
 /// More than all that a module may have to say about one step.
@@ -30,6 +31,7 @@ fuzz_target!(|bytes: &[u8]| {
         assert!(rig.printed.len() < MOST_PRINTED, "{} bytes were printed", rig.printed.len());
         rig.printed.clear();
     }
+    rig.heal(None);
     // A data phase of either kind ends; what stands in the line buffer is an empty or a wrong line.
     rig.type_in(b"\x1b\x1a");
     rig.type_in(&[b'\r'; LONGEST_DATA]);
@@ -59,8 +61,16 @@ fn play(rig: &mut Rig, op: Op<'_>) {
             6 => rig.set_broker_down(number & 8 == 0),
             _ => rig.muted = number & 8 == 0,
         },
-        Op::HurriedCall(number) => rig.babble(&[number, 2, 0, 0, number]),
+        // Two faults at a time.
+        Op::HurriedCall(number) => Fault::ALL
+            .iter()
+            .skip(2 * usize::from(number))
+            .take(2)
+            .for_each(|fault| rig.module.inject(*fault)),
         Op::Answer => rig.babble(&[0x40, 2, 0, 1]),
-        Op::Echo => rig.babble(&[0x30, 12, 0, 10]),
+        Op::Echo => {
+            rig.babble(&[0x30, 12, 0, 10]);
+            rig.heal(None);
+        }
     }
 }
