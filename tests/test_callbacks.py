@@ -267,7 +267,8 @@ def test_a_forgotten_modem_ends_its_threads(virtual_modem: VirtualModem) -> None
     modem = Modem(virtual_modem.port).open()
     modem.on_urc = print
     del modem
-    gc.collect()
+    with pytest.warns(ResourceWarning, match="was not closed"):
+        gc.collect()
     until(lambda: not any(thread.name.startswith("modemqtt-") for thread in threading.enumerate()), "its end")
     with Modem(virtual_modem.port) as modem:
         assert modem.command("AT").final == "OK"

@@ -140,7 +140,8 @@ def test_a_modem_that_is_forgotten_while_open_lets_go_of_its_port(virtual_modem:
     for _ in range(5):
         modem = Modem(virtual_modem.port).open()
         del modem
-        gc.collect()
+        with pytest.warns(ResourceWarning, match=f"{virtual_modem.port} was not closed"):
+            gc.collect()
         until(lambda: not any("modemqtt-io" in name for name in thread_names()), "the end of the thread")
 
 

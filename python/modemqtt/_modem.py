@@ -5,9 +5,11 @@ from __future__ import annotations
 import atexit
 import contextlib
 import logging
+import os
 import re
 import threading
 import time
+import warnings
 import weakref
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -16,7 +18,8 @@ from modemqtt._core import Engine
 from modemqtt._delivery import Delivery
 from modemqtt._dispatcher import Dispatcher
 from modemqtt._usage import arguments
-from modemqtt._values import Response, Stats, WireLine
+from modemqtt._values import Response, Stats
+from modemqtt._wire import WireLog
 from modemqtt.exceptions import ModuleRestarted, PortError, ResponseTimeout, UsageError
 
 if TYPE_CHECKING:
@@ -32,28 +35,6 @@ _open_modems: weakref.WeakSet[Modem] = weakref.WeakSet()
 
 # Registered and roaming (3GPP TS 27.007, 10.1.22).
 _REGISTERED = (1, 5)
-
-
-class WireLog:
-    """What went over the line: the last 1,000 lines, secrets masked."""
-
-    def __init__(self, modem: Modem) -> None:
-        """Not for programs: it is :attr:`Modem.wire`."""
-        self._modem = modem
-
-    def tail(self, count: int = 20) -> list[WireLine]:
-        """Return the last lines, oldest first."""
-        # After the end the lines of the last engine are wanted most.
-        engine = self._modem._last_engine  # noqa: SLF001 - the log is a view of its modem
-        return [] if engine is None else [WireLine(*line) for line in engine.wire(count)]
-
-    def __iter__(self) -> Iterator[WireLine]:
-        """Every line that is kept, oldest first."""
-        return iter(self.tail(1_000))
-
-    def __str__(self) -> str:
-        """Every line that is kept."""
-        return "\n".join(map(str, self))
 
 
 class Modem:
@@ -146,8 +127,9 @@ class Modem:
                 self._last_engine = engine
                 self._callback_errors = 0
                 self._identity = None
+                engine.watch_urcs(self._on_urc is not None)
                 for client in self._clients.values():
-                    client._watch()  # noqa: SLF001 - our own
+                    client._opened()  # noqa: SLF001 - our own
                 _open_modems.add(self)
                 if self._has_callbacks():
                     self._listen()
@@ -164,6 +146,7 @@ class Modem:
         with self._lock:
             engine, self._engine = self._engine, None
             dispatcher, self._dispatcher = self._dispatcher, None
+        self._end_keeping()
         if engine is not None:
             engine.close()
         if dispatcher is not None:
@@ -182,10 +165,13 @@ class Modem:
         self.close()
 
     def __del__(self) -> None:
-        """Have the I/O thread close the port."""
+        """Have the I/O thread close the port. That the program forgot to is a :class:`ResourceWarning`."""
         engine = getattr(self, "_engine", None)
         if engine is not None:
+            forgotten = engine.is_open
             engine.close_later()
+            if forgotten:
+                warnings.warn(f"{self._port} was not closed", ResourceWarning, stacklevel=2, source=self)
 
     def __repr__(self) -> str:
         """Port and model."""
@@ -278,7 +264,10 @@ class Modem:
 
     @on_urc.setter
     def on_urc(self, callback: Callable[[str], object] | None) -> None:
+        self._check_process()
         self._on_urc = callback
+        if self._engine is not None:
+            self._engine.watch_urcs(callback is not None)
         self._listen()
 
     @property
@@ -288,11 +277,14 @@ class Modem:
 
     @on_restart.setter
     def on_restart(self, callback: Callable[[], object] | None) -> None:
+        self._check_process()
         self._on_restart = callback
         self._listen()
 
     def urcs(self, timeout: float | None = None) -> Iterator[str]:
         """Yield each line that no one waited for, until none has come for `timeout` seconds.
+
+        Up to 10,000 lines are kept until they are taken; beyond that the oldest goes, which :attr:`stats` counts.
 
         Args:
             timeout: seconds to wait for each; ``None`` to wait for ever.
@@ -303,6 +295,8 @@ class Modem:
         """
         engine = self._running()
         while (line := engine.next_urc(timeout)) is not None:
+            if dropped := engine.take_dropped():
+                logger.warning("%s: %d lines were dropped, no one took them", self._port, dropped)
             yield line
 
     def signal(self, *, timeout: float | None = None) -> int | None:
@@ -377,7 +371,7 @@ class Modem:
         unnoticed = engine.statistics()["restarts"] == restarts
         while True:
             try:
-                engine.set_up(anew=unnoticed).wait()
+                engine.set_up(anew=unnoticed, timeout=max(0.0, deadline - time.monotonic())).wait()
             except (ResponseTimeout, ModuleRestarted):
                 if time.monotonic() >= deadline:
                     raise
@@ -404,6 +398,21 @@ class Modem:
         if engine is None:
             raise PortError(f"{self._port} is not open; open() opens it")
         return engine
+
+    def _check_process(self) -> None:
+        """Raise in a forked child while the modem is that of its parent."""
+        if self._engine is not None:
+            self._engine.check_process()
+
+    def _end_keeping(self) -> None:
+        for client in list(self._clients.values()):
+            client._end_keeping()  # noqa: SLF001 - our own
+
+    def _post(self, call: Callable[[], None]) -> None:
+        """Have it called in the thread that calls callbacks, if there is one."""
+        with self._lock:
+            if self._dispatcher is not None:
+                self._dispatcher.post(call)
 
     def _has_callbacks(self) -> bool:
         clients = any(client._has_callbacks() for client in self._clients.values())  # noqa: SLF001 - our own
@@ -462,6 +471,18 @@ def _weak(modem: Modem) -> Callable[[tuple[Any, ...]], None]:
 def _close_all() -> None:
     """End the threads before the interpreter does."""
     for modem in list(_open_modems):
+        modem._end_keeping()  # noqa: SLF001 - our own
         engine = modem._engine  # noqa: SLF001 - our own
         if engine is not None:
             engine.close()
+
+
+def _renew_locks() -> None:
+    """Replace what another thread of the parent may have held: it is never released in the child."""
+    for modem in list(_open_modems):
+        modem._lock = threading.RLock()  # noqa: SLF001 - our own
+        modem._open_lock = threading.Lock()  # noqa: SLF001 - our own
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_locks)

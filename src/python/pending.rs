@@ -24,6 +24,13 @@ impl Pending {
         Self { pending, engine }
     }
 
+    /// A lock that the thread held as the process was forked is never released in the child.
+    fn same_process(&self, py: Python<'_>) -> PyResult<()> {
+        self.engine
+            .same_process()
+            .map_err(|error| errors::raise(py, &error, None))
+    }
+
     fn until(
         &self,
         py: Python<'_>,
@@ -31,9 +38,7 @@ impl Pending {
         done: impl Fn(&engine::Progress) -> bool + Send + Sync + Copy,
     ) -> PyResult<bool> {
         let timeout = seconds(py, timeout)?;
-        self.engine
-            .same_process()
-            .map_err(|error| errors::raise(py, &error, None))?;
+        self.same_process(py)?;
         let waited = civil::wait(py, timeout, |at_most| {
             let done = self.pending.wait(done, at_most);
             // A call that was handed over as the thread ended has no one left to answer it.
@@ -78,20 +83,23 @@ impl Pending {
 
     /// Where a publish stands.
     #[getter]
-    fn state(&self) -> &'static str {
-        self.pending.publish_state().word()
+    fn state(&self, py: Python<'_>) -> PyResult<&'static str> {
+        self.same_process(py)?;
+        Ok(self.pending.publish_state().word())
     }
 
     /// How often the module has sent a publish again.
     #[getter]
-    fn retransmissions(&self) -> i64 {
-        self.pending.progress().retransmissions
+    fn retransmissions(&self, py: Python<'_>) -> PyResult<i64> {
+        self.same_process(py)?;
+        Ok(self.pending.progress().retransmissions)
     }
 
     /// The message id, 0 before there is one.
     #[getter]
-    fn message_id(&self) -> u16 {
-        self.pending.progress().message_id.0
+    fn message_id(&self, py: Python<'_>) -> PyResult<u16> {
+        self.same_process(py)?;
+        Ok(self.pending.progress().message_id.0)
     }
 }
 

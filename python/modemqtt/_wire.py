@@ -1,0 +1,34 @@
+"""What went over the line, as programs see it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from modemqtt._values import WireLine
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from modemqtt._modem import Modem
+
+
+class WireLog:
+    """What went over the line: the last 1,000 lines, secrets masked."""
+
+    def __init__(self, modem: Modem) -> None:
+        """Not for programs: it is :attr:`Modem.wire`."""
+        self._modem = modem
+
+    def tail(self, count: int = 20) -> list[WireLine]:
+        """Return the last lines, oldest first."""
+        # After the end the lines of the last engine are wanted most.
+        engine = self._modem._last_engine  # noqa: SLF001 - the log is a view of its modem
+        return [] if engine is None else [WireLine(*line) for line in engine.wire(count)]
+
+    def __iter__(self) -> Iterator[WireLine]:
+        """Every line that is kept, oldest first."""
+        return iter(self.tail(1_000))
+
+    def __str__(self) -> str:
+        """Every line that is kept."""
+        return "\n".join(map(str, self))
