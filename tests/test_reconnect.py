@@ -25,17 +25,15 @@ from modemqtt import (
     Will,
 )
 from modemqtt.virtual import Broker, VirtualModem
+from support.sessions import SOON, keepers, sent, session
 from support.tap import Tap
 from support.waiting import in_thread, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from modemqtt import Message
-
-SOON = Reconnect(first=0.02, most=0.1)
 
 
 class Seen:
@@ -67,14 +65,6 @@ def is_loss(event: object) -> bool:
     return isinstance(event, ConnectionLost)
 
 
-def keepers() -> list[str]:
-    return [thread.name for thread in threading.enumerate() if thread.name.startswith("modemqtt-reconnect-")]
-
-
-def sent(modem: Modem, start: str) -> list[str]:
-    return [line.text for line in modem.wire if line.sent and line.text.startswith(start)]
-
-
 @pytest.fixture
 def mqtt(modem: Modem) -> MqttClient:
     """Client 0, with no connection yet."""
@@ -90,15 +80,6 @@ def seen(mqtt: MqttClient) -> Seen:
 def nothing_is_left_behind() -> Iterator[None]:
     yield
     assert keepers() == []
-
-
-def session(
-    mqtt: MqttClient,
-    broker: Broker,
-    plan: bool | Reconnect = SOON,  # noqa: FBT001 - as in the package
-    **options: Any,  # noqa: ANN401 - the same
-) -> AbstractContextManager[MqttClient]:
-    return mqtt.session(broker.host, broker.port, client_id="bench-7", reconnect=plan, **options)
 
 
 def test_a_connection_that_the_server_closes_is_made_again_and_told_of(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import threading
 from typing import TYPE_CHECKING, Any, Literal
 
 from modemqtt._callbacks import Callbacks
@@ -11,7 +12,7 @@ from modemqtt._delivery import Delivery
 from modemqtt._reconnect import Keeper, Login, plan_of
 from modemqtt._settings import ranges, typed
 from modemqtt._usage import arguments, payload_bytes, topic_and_qos
-from modemqtt.exceptions import CommandError, ModemError, OperationError, PortError, ResponseTimeout, UsageError
+from modemqtt.exceptions import ModemError, ResponseTimeout, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -69,6 +70,9 @@ class MqttClient(Callbacks):
         super().__init__(modem, index)
         self._server: tuple[str, int] | None = None
         self._keeper: Keeper | None = None
+        # The last opening. Whoever closes behind one takes care not to close what was opened afterwards.
+        self._opening: Pending | None = None
+        self._opening_lock = threading.Lock()
 
     @property
     def index(self) -> int:
@@ -182,7 +186,7 @@ class MqttClient(Callbacks):
             OpenError: the module could not open it; its ``name`` says why.
 
         """
-        self._call("open_network", host, port, timeout=timeout)
+        self._start_opening(host, port, timeout).wait()
         self._server = (host, port)
 
     def connect(
@@ -282,14 +286,15 @@ class MqttClient(Callbacks):
             self._leave(timeout, keeper)
 
     def _enter(self, login: Login) -> None:
+        opening = self._start_opening(login.host, login.port)
         try:
-            self.open(login.host, login.port, timeout=login.timeout)
-        except (CommandError, OperationError, PortError, UsageError):
+            opening.wait(login.timeout)
+        except ResponseTimeout:
+            if opening.done:
+                # It was the dialect's maximum, and the module may be late all the same.
+                self._close_at_once(login.timeout)
             raise
-        except BaseException:
-            # Without its result the module may have opened it, or be about to.
-            self._close_at_once(login.timeout)
-            raise
+        self._server = (login.host, login.port)
         self.connect(login.client_id, login.username, login.password, timeout=login.timeout)
 
     def subscribe(
@@ -421,11 +426,32 @@ class MqttClient(Callbacks):
         with contextlib.suppress(ModemError):
             if self.state == "connected":
                 self.disconnect(timeout=timeout)
-        # What has the keeper's call in hand may be on its way to open it.
-        if self.state != "closed" or (keeper is not None and keeper.is_busy):
+        if self._is_opening():
+            # A module need not take AT+QMTCLOSE before it is done with AT+QMTOPEN, and that may take minutes.
+            name = f"modemqtt-close-{self._index}"
+            threading.Thread(target=self._close_behind, args=(self._opening,), name=name, daemon=True).start()
+        elif self.state != "closed":
             self._close_at_once(timeout)
         if keeper is not None:
             keeper.join()
+
+    def _start_opening(self, host: str, port: int, timeout: float | None = None) -> Pending:
+        with self._opening_lock:
+            self._opening = self._submit("open_network", host, port, timeout=timeout)
+            return self._opening
+
+    def _is_opening(self) -> bool:
+        return self._modem.is_open and self._opening is not None and not self._opening.done
+
+    def _close_behind(self, opening: Pending) -> None:
+        """Close what an opening that no one waits for any longer has opened."""
+        with contextlib.suppress(ModemError):
+            opening.wait_ended()
+            with self._opening_lock:
+                if self._opening is not opening:
+                    return
+                closing = self._submit("close_network", timeout=None)
+            closing.wait()
 
     def _close_at_once(self, timeout: float | None) -> None:
         """Close, and keep to it even when the time is too short to see it done."""

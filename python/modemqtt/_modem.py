@@ -363,7 +363,7 @@ class Modem:
         restarts = engine.statistics()["restarts"]
         # BC35-G/BC28 restart without an OK, so the command itself may end with the restart.
         with contextlib.suppress(ModuleRestarted):
-            self.command((family and family[1]) or "AT+CFUN=1,1")
+            self.command((family and family[1]) or "AT+CFUN=1,1", timeout=allowed)
         # Some modules print nothing when they start: after a while they are asked all the same.
         silence = min(deadline, time.monotonic() + 10)
         while engine.statistics()["restarts"] == restarts and time.monotonic() < silence:

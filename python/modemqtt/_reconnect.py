@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from modemqtt._client import MqttClient
-    from modemqtt._core import Engine
+    from modemqtt._core import Engine, Pending
     from modemqtt._delivery import Delivery
 
 logger = logging.getLogger("modemqtt")
@@ -51,7 +51,7 @@ _REFUSED = 128
 
 # So many deliveries are remembered before those that have ended are looked for.
 _REMEMBERED = 32
-# How long a thread that was told to end, and whose call has been ended, is waited for.
+# How long a thread that was told to end is waited for.
 _FAREWELL = 1.0
 
 
@@ -148,7 +148,7 @@ class Keeper:
         # Whoever sets `_over` under it knows that no call is handed over afterwards.
         self._lock = threading.Lock()
         self._over = False
-        self._calling = False
+        self._pending: Pending | None = None
         self._changed = threading.Event()
         self._process = os.getpid()
         port = client._modem.port.rsplit("/", 1)[-1]  # noqa: SLF001 - our own
@@ -159,11 +159,6 @@ class Keeper:
         """Keep the connection, which is there now."""
         self._thread.start()
 
-    @property
-    def is_busy(self) -> bool:
-        """Whether a call of it is under way."""
-        return self._calling
-
     def end(self) -> None:
         """Have it hand over no further call and end. May be called from any thread, and more than once."""
         if os.getpid() != self._process:
@@ -171,13 +166,15 @@ class Keeper:
             return
         with self._lock:
             self._over = True
-            engine = self._engine
+            engine, pending = self._engine, self._pending
         self._changed.set()
         with contextlib.suppress(ModemError):
             engine.wake(self._index)
+        if pending is not None:
+            pending.abandon()
 
     def join(self) -> None:
-        """Wait for its end, which is at hand once the call that it has under way was ended."""
+        """Wait for its end, which is at hand."""
         if self._thread.ident is not None and os.getpid() == self._process:
             self._thread.join(_FAREWELL)
         with contextlib.suppress(ModemError):
@@ -290,7 +287,7 @@ class Keeper:
             self._go_on()
         if login.options:
             self._call("configure", login.options)
-        self._call("open_network", login.host, login.port)
+        self._open()
         self._call("connect", login.client_id, login.username, login.password)
         granted: list[tuple[str, int]] = []
         for topics in self._groups():
@@ -312,20 +309,33 @@ class Keeper:
         return [groups[call] for call in sorted(groups)]
 
     def _clear_away(self) -> None:
-        """Leave no half of a connection behind."""
-        with contextlib.suppress(ModemError):
-            self._call("close_network")
+        """Leave no half of a connection behind. An opening that goes on is met with by the next."""
+        if not self._client._is_opening():  # noqa: SLF001 - our own
+            with contextlib.suppress(ModemError):
+                self._call("close_network")
+
+    def _open(self) -> None:
+        login = self._login
+        with self._lock:
+            self._go_on()
+            self._pending = self._client._start_opening(login.host, login.port)  # noqa: SLF001 - our own
+        self._wait(login.timeout)
 
     def _call(self, method: str, *values: Any) -> Any:
         with self._lock:
-            if self._over:
-                raise _EndedError
-            self._calling = True
-            pending = getattr(self._engine, method)(self._index, *values, timeout=self._login.timeout)
+            self._go_on()
+            self._pending = getattr(self._engine, method)(self._index, *values, timeout=self._login.timeout)
+        return self._wait()
+
+    def _wait(self, timeout: float | None = None) -> Any:
         try:
-            return pending.wait()
+            return self._pending.wait(timeout) if self._pending is not None else None
+        except ModemError:
+            # One that was abandoned has no result.
+            self._go_on()
+            raise
         finally:
-            self._calling = False
+            self._pending = None
 
     def _go_on(self) -> None:
         if self._over:

@@ -53,12 +53,12 @@ impl Pending {
     /// The result, or its exception. After `timeout` seconds without one: `ResponseTimeout`.
     #[pyo3(signature = (timeout=None))]
     fn wait<'py>(&self, py: Python<'py>, timeout: Option<f64>) -> PyResult<Bound<'py, PyAny>> {
-        let done = self.until(py, timeout, |progress| progress.result.is_some())?;
+        let done = self.until(py, timeout, |progress| progress.result.is_some() || progress.abandoned)?;
         let result = match self.pending.progress().result {
             Some(result) => result,
             None if done => Err(self.engine.shared().end().unwrap_or(Error::Closed)),
             None => Err(Error::Timeout {
-                command: "the call".to_owned(),
+                command: self.pending.subject().to_owned(),
                 awaited: "result",
                 waited: seconds(py, timeout)?.unwrap_or_default(),
             }),
@@ -67,6 +67,18 @@ impl Pending {
             Ok(reply) => translate(py, reply),
             Err(error) => Err(errors::raise(py, &error, Some(self.engine.shared()))),
         }
+    }
+
+    /// Ends `wait()` in every thread.
+    fn abandon(&self, py: Python<'_>) -> PyResult<()> {
+        self.same_process(py)?;
+        self.pending.abandon();
+        Ok(())
+    }
+
+    /// Waits until the call has ended, whether or not it was abandoned.
+    fn wait_ended(&self, py: Python<'_>) -> PyResult<()> {
+        self.until(py, None, |progress| progress.result.is_some()).map(drop)
     }
 
     /// Waits until the call has left the queue.
