@@ -277,3 +277,59 @@ modem.close()
 """
     )
     assert (outcome.returncode, outcome.output, outcome.errors) == (0, "0 []\n", "")
+
+
+def test_a_whole_program_gives_no_warning() -> None:
+    outcome = run(
+        """
+import modemqtt, modemqtt.cli, modemqtt.virtual
+seen = []
+with modem:
+    modem.on_urc = modem.on_restart = print
+    mqtt.on_message = mqtt.on_delivery = mqtt.on_connection_lost = mqtt.on_reconnected = seen.append
+    with mqtt.session(broker.host, broker.port, client_id="bench-7", reconnect=Reconnect(first=0.01)):
+        mqtt.subscribe("bench/#", qos=1)
+        mqtt.publish("bench/t", b"1", qos=1)
+        mqtt.receive(timeout=5)
+        import logging; logging.disable()
+        broker.drop_clients()
+        while not any(isinstance(event, Reconnected) for event in seen): time.sleep(0.001)
+        list(modem.urcs(timeout=0))
+    modem.on_urc = modem.on_restart = None
+with Broker() as other, VirtualModem("EG800Q", listen="127.0.0.1:0") as second, Modem(second.port) as modem:
+    modem.identity, modem.stats, str(modem.wire)
+"""
+    )
+    assert (outcome.returncode, outcome.output, outcome.errors) == (0, "", "")
+
+
+def test_a_modem_that_was_forgotten_while_open_is_warned_of() -> None:
+    outcome = run(
+        """
+import gc
+def forget(): Modem(module.port).open()
+forget()
+gc.collect()
+"""
+    )
+    assert outcome.returncode == 0
+    assert "ResourceWarning: /dev/" in outcome.errors
+    assert "was not closed" in outcome.errors
+
+
+def test_a_modem_that_was_closed_or_lost_or_is_still_in_use_at_the_end_is_not() -> None:
+    outcome = run(
+        """
+import gc
+def forget(end):
+    own = VirtualModem("M95")
+    modem = Modem(own.port).open()
+    end(own, modem)
+    while modem.is_open: time.sleep(0.001)
+forget(lambda own, modem: modem.close())
+forget(lambda own, modem: own.close())
+gc.collect()
+modem.open()
+"""
+    )
+    assert (outcome.returncode, outcome.output, outcome.errors) == (0, "", "")

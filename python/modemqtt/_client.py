@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from modemqtt._callbacks import Callbacks
 from modemqtt._delivery import Delivery
 from modemqtt._reconnect import Keeper, Login, plan_of
-from modemqtt._settings import ranges, typed
-from modemqtt._usage import arguments, payload_bytes, topic_and_qos
+from modemqtt._settings import OPTIONS, ranges, typed
+from modemqtt._usage import arguments, check_timeout, payload_bytes, topic_and_qos
 from modemqtt.exceptions import ModemError, ResponseTimeout, UsageError
 
 if TYPE_CHECKING:
@@ -24,33 +24,6 @@ if TYPE_CHECKING:
     from modemqtt._values import Message, Tencent
 
 logger = logging.getLogger("modemqtt")
-
-# Every option of configure(). Which of them a dialect has is said by its rows.
-_OPTIONS = frozenset(
-    {
-        "alibaba",
-        "clean_session",
-        "echo_data",
-        "edit_timeout",
-        "keepalive",
-        "onenet",
-        "packet_timeout",
-        "pdp_context",
-        "ping_interval",
-        "receive",
-        "receive_format",
-        "retries",
-        "send_format",
-        "send_mode",
-        "show_length",
-        "timeout_notice",
-        "tls_context",
-        "version",
-        "view_data",
-        "will",
-    }
-)
-
 
 # An index is a byte in the core.
 _MOST = 255
@@ -124,9 +97,9 @@ class MqttClient(Callbacks):
             UsageError: there is no such option, or the dialect lacks it; the text names the dialects that have it.
 
         """
-        unknown = sorted(options.keys() - _OPTIONS)
+        unknown = sorted(options.keys() - OPTIONS)
         if unknown:
-            known = ", ".join(sorted(_OPTIONS))
+            known = ", ".join(sorted(OPTIONS))
             raise UsageError(f"there is no option {', '.join(unknown)}; the options are {known}")
         self._call("configure", options, timeout=timeout)
 
@@ -270,10 +243,13 @@ class MqttClient(Callbacks):
             The client.
 
         """
+        check_timeout(timeout)
         plan = plan_of(reconnect)
         login = Login(host, port, client_id, username, password, options, timeout)
         if options:
             self.configure(timeout=timeout, **options)
+        # One session at a time is kept.
+        self._end_keeping()
         keeper = Keeper(self, self._engine(), login, plan) if plan else None
         try:
             self._enter(login)

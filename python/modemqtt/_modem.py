@@ -17,7 +17,7 @@ from modemqtt._client import MqttClient
 from modemqtt._core import Engine
 from modemqtt._delivery import Delivery
 from modemqtt._dispatcher import Dispatcher
-from modemqtt._usage import arguments
+from modemqtt._usage import arguments, check_timeout
 from modemqtt._values import Response, Stats
 from modemqtt._wire import WireLog
 from modemqtt.exceptions import ModuleRestarted, PortError, ResponseTimeout, UsageError
@@ -334,7 +334,8 @@ class Modem:
             ResponseTimeout: not registered in time.
 
         """
-        allowed = _seconds(timeout, otherwise=60.0)
+        check_timeout(timeout)
+        allowed = 60.0 if timeout is None else timeout
         deadline = time.monotonic() + allowed
         while (stat := self.registration()) not in _REGISTERED:
             left = deadline - time.monotonic()
@@ -356,7 +357,8 @@ class Modem:
             ResponseTimeout: it did not come back in time.
 
         """
-        allowed = _seconds(timeout, otherwise=30.0)
+        check_timeout(timeout)
+        allowed = 30.0 if timeout is None else timeout
         deadline = time.monotonic() + allowed
         engine = self._running()
         family = engine.family
@@ -445,14 +447,6 @@ class Modem:
                 logger.info("%s: client %d was open already; it is closed and opened again", self._port, index)
             case _:
                 pass
-
-
-def _seconds(timeout: float | None, *, otherwise: float) -> float:
-    if timeout is None:
-        return otherwise
-    if not timeout >= 0:
-        raise UsageError(f"timeout: {timeout} is no time; give seconds from 0 on, or None")
-    return timeout
 
 
 def _weak(modem: Modem) -> Callable[[tuple[Any, ...]], None]:
