@@ -11,7 +11,7 @@ from modemqtt._callbacks import Callbacks
 from modemqtt._delivery import Delivery
 from modemqtt._reconnect import Keeper, Login, plan_of
 from modemqtt._settings import OPTIONS, ranges, typed
-from modemqtt._usage import arguments, check_timeout, payload_bytes, topic_and_qos
+from modemqtt._usage import arguments, payload_bytes, seconds, topic_and_qos
 from modemqtt.exceptions import ModemError, ResponseTimeout, UsageError
 
 if TYPE_CHECKING:
@@ -243,7 +243,8 @@ class MqttClient(Callbacks):
             The client.
 
         """
-        check_timeout(timeout)
+        with arguments():
+            seconds(timeout, otherwise=0.0)
         plan = plan_of(reconnect)
         login = Login(host, port, client_id, username, password, options, timeout)
         if options:

@@ -17,7 +17,7 @@ from modemqtt._client import MqttClient
 from modemqtt._core import Engine
 from modemqtt._delivery import Delivery
 from modemqtt._dispatcher import Dispatcher
-from modemqtt._usage import arguments, check_timeout
+from modemqtt._usage import arguments, seconds
 from modemqtt._values import Response, Stats
 from modemqtt._wire import WireLog
 from modemqtt.exceptions import ModuleRestarted, PortError, ResponseTimeout, UsageError
@@ -334,8 +334,7 @@ class Modem:
             ResponseTimeout: not registered in time.
 
         """
-        check_timeout(timeout)
-        allowed = 60.0 if timeout is None else timeout
+        allowed = seconds(timeout, otherwise=60.0)
         deadline = time.monotonic() + allowed
         while (stat := self.registration()) not in _REGISTERED:
             left = deadline - time.monotonic()
@@ -357,8 +356,7 @@ class Modem:
             ResponseTimeout: it did not come back in time.
 
         """
-        check_timeout(timeout)
-        allowed = 30.0 if timeout is None else timeout
+        allowed = seconds(timeout, otherwise=30.0)
         deadline = time.monotonic() + allowed
         engine = self._running()
         family = engine.family

@@ -238,11 +238,10 @@ class Keeper:
             if _is_permanent(error) or attempts == self._plan.attempts:
                 return self._give_up(error, attempts)
             try:
-                seconds = min(self._plan.most, wait * _weight(error))
                 # The loss is worth a warning; what follows from it is detail.
-                level = logging.INFO if attempts else logging.WARNING
-                logger.log(level, "%s; client %d connects again in %g s", error, self._index, seconds)
-                self._pause(error, seconds)
+                self._pause(
+                    error, min(self._plan.most, wait * _weight(error)), logging.INFO if attempts else logging.WARNING
+                )
                 attempts += 1
                 granted = self._attempt()
             except PortError as lost:
@@ -257,10 +256,13 @@ class Keeper:
         self._post(partial(self._client._reconnected, event))  # noqa: SLF001 - our own
         return True
 
-    def _pause(self, error: ModemError, seconds: float) -> None:
-        """Wait that long, or, with the port lost, until the program opens the modem again."""
+    def _pause(self, error: ModemError, seconds: float, level: int) -> None:
+        """Wait that long, and with the port lost until the program has opened the modem again."""
         if isinstance(error, PortError):
+            logger.log(level, "%s; client %d connects again when the modem is open again", error, self._index)
             self._await_modem()
+        else:
+            logger.log(level, "%s; client %d connects again in %g s", error, self._index, seconds)
         deadline = time.monotonic() + seconds
         # A further loss of what is lost changes nothing.
         while (left := deadline - time.monotonic()) > 0:

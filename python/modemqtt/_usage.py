@@ -27,6 +27,15 @@ def arguments() -> Iterator[None]:
     raise UsageError(message)
 
 
+def seconds(timeout: float | None, *, otherwise: float) -> float:
+    """Check a time in seconds."""
+    if timeout is None:
+        return otherwise
+    if not timeout >= 0:
+        raise UsageError(f"timeout: {timeout} is no time; give seconds from 0 on, or None")
+    return timeout
+
+
 def topic_and_qos(pair: object) -> tuple[str, int]:
     """Read one of several topics."""
     match pair:
@@ -52,9 +61,3 @@ def payload_bytes(payload: object) -> bytes:
         case int() | float():
             return str(payload).encode()
     raise UsageError(f"payload: {type(payload).__name__} is none; bytes, str, a number or None is needed")
-
-
-def check_timeout(timeout: float | None) -> None:
-    """Refuse what is no time."""
-    if timeout is not None and not (isinstance(timeout, (int, float)) and timeout >= 0):
-        raise UsageError(f"timeout: {timeout} is no time; give seconds from 0 on, or None")

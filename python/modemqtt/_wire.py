@@ -1,4 +1,4 @@
-"""What went over the line, as programs see it."""
+"""What went over the line."""
 
 from __future__ import annotations
 
