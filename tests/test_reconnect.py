@@ -21,6 +21,7 @@ from modemqtt import (
     PortError,
     Reconnect,
     Reconnected,
+    ResponseTimeout,
     UsageError,
     Will,
 )
@@ -63,6 +64,13 @@ class Seen:
 
 def is_loss(event: object) -> bool:
     return isinstance(event, ConnectionLost)
+
+
+def opened(modem: Modem) -> bool:
+    try:
+        return modem.open().is_open
+    except (PortError, ResponseTimeout):
+        return False
 
 
 @pytest.fixture
@@ -273,7 +281,8 @@ def test_a_port_lost_while_it_connects_again_is_waited_for(broker: Broker, model
             tap.cut()
             until(lambda: not modem.is_open, "the loss of the port")
             broker.refuse(None)
-            modem.open()
+            # The module takes the next when it has seen that this one has left.
+            until(lambda: opened(modem), "the port")
             seen.wait_back()
 
 
