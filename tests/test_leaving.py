@@ -187,3 +187,16 @@ def test_a_session_whose_connect_takes_too_long_leaves_nothing_open(modem: Modem
         pytest.fail("the server answers nothing")
     assert open_indices(modem) == ()
     assert keepers() == []
+
+
+def test_an_attempt_that_fails_leaves_nothing_open(modem: Modem, mqtt: MqttClient) -> None:
+    plan = Reconnect(first=0.01, factor=10_000)
+    with Broker() as broker:
+        entered = session(mqtt, broker, plan, timeout=0.2)
+        entered.__enter__()
+    with servers.mute(broker.port):
+        until(lambda: mqtt.state == "connecting", "the CONNECT")
+        until(lambda: mqtt.state == "closed", "the closing")
+        assert sent(modem, "AT+QMTCLOSE") == ["AT+QMTCLOSE=0"]
+        assert open_indices(modem) == ()
+        entered.__exit__(None, None, None)

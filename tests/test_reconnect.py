@@ -179,10 +179,12 @@ def test_a_restart_by_the_program_is_overcome_too(modem: Modem, mqtt: MqttClient
 def test_a_network_that_goes_away_is_waited_for(
     mqtt: MqttClient, seen: Seen, broker: Broker, virtual_modem: VirtualModem, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with caplog.at_level(logging.INFO, "modemqtt"), session(mqtt, broker):
+    plan = Reconnect(first=0.01, most=10)
+    with caplog.at_level(logging.INFO, "modemqtt"), session(mqtt, broker, plan):
         mqtt.subscribe("bench/#")
         virtual_modem.network(up=False)
-        until(lambda: "PDP activation failed" in caplog.text, "a failed attempt")
+        # Twice as long as the first time for being the second, and four times for what it is about.
+        until(lambda: "(PDP activation failed); client 0 connects again in 0.08 s" in caplog.text, "a failed attempt")
         virtual_modem.network(up=True)
         assert seen.wait_back().attempts >= 2
         broker.publish("bench/t", b"1")
@@ -418,6 +420,16 @@ def test_several_clients_are_kept_at_once(modem: Modem, broker: Broker) -> None:
         for index, events in enumerate(seen):
             assert events.wait_back().granted == ((f"to/{index}", 0),)
             assert events.back[0].client == index
+
+
+def test_a_session_within_another_is_the_one_that_is_kept(mqtt: MqttClient, seen: Seen, broker: Broker) -> None:
+    with session(mqtt, broker), mqtt.session(broker.host, broker.port, client_id="bench-8", reconnect=SOON):
+        until(lambda: len(keepers()) == 1, "the end of the first")
+        broker.drop_clients()
+        seen.wait_back()
+        assert broker.clients == ["bench-8"]
+        assert mqtt.publish("bench/t", b"1", qos=1).state == "acknowledged"
+    assert len(seen.back) == 1
 
 
 @pytest.mark.parametrize(

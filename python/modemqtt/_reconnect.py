@@ -225,8 +225,8 @@ class Keeper:
                 error = self._engine.next_signal(self._index)
             except PortError as lost:
                 return lost
-            # News of a former connection is no news.
-            if error is not None and self._engine.client_state(self._index) != "connected":
+            # One that came while the connection was made may have cost it what was configured before.
+            if error is not None:
                 return error
 
     def _restore(self, error: ModemError) -> bool:
