@@ -11,10 +11,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from modemqtt import Modem
+from modemqtt.virtual import VirtualModem
+from support.sessions import session
+from support.tap import Tap
 from support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from modemqtt import Reconnected
+    from modemqtt.virtual import Broker
 
 # The bounds that the documentation names.
 KEPT, EVENTS = 10_000, 65_536
@@ -138,3 +144,32 @@ def test_callbacks_that_were_never_called_are_counted_and_told(
     # The oldest have gone, in one piece.
     assert seen[:2] == ["+N: 0", "+N: 101"]
     assert seen[-1] == f"+N: {count}"
+
+
+def test_what_a_kept_session_has_to_tell_may_be_dropped_like_any_event(broker: Broker) -> None:
+    go_on, started = threading.Event(), threading.Event()
+    told: list[Reconnected] = []
+
+    def dawdle(_: str) -> None:
+        started.set()
+        go_on.wait(PATIENCE)
+
+    with VirtualModem("M95", listen="127.0.0.1:0") as module, Tap(module) as tap, Modem(tap.port) as modem:
+        mqtt = modem.mqtt()
+        modem.on_urc = dawdle
+        mqtt.on_reconnected = told.append
+        with session(mqtt, broker):
+            tap.say("+N: 0")
+            assert started.wait(5)
+            broker.drop_clients()
+            until(lambda: modem._dispatcher and modem._dispatcher._posts, "what it has to tell")  # noqa: SLF001
+            tap.say("\r\n\r\n".join(f"+N: {number}" for number in range(EVENTS)))
+            until(lambda: modem.stats.urcs == EVENTS + 1, "the lines", PATIENCE)
+            assert modem.stats.events_dropped > 0
+            go_on.set()
+            broker.drop_clients()
+            until(lambda: told, "on_reconnected", PATIENCE)
+            assert len(told) == 1
+            # The one that was dropped is kept no longer.
+            assert modem._dispatcher is not None  # noqa: SLF001
+            assert modem._dispatcher._posts == {}  # noqa: SLF001
