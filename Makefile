@@ -5,6 +5,7 @@
 #   make check    formatting, lints, types, layers
 #   make bench    the benchmarks
 #   make docs     docs/dialects.md from the rows, and the documentation of the Rust crates, in target/doc
+#   make fuzz     both fuzz targets for SECONDS seconds each, at the same time (60)
 #   make mutate   every value of every row changed: each change must fail a transcript
 
 PYTHON ?= python3
@@ -23,7 +24,7 @@ READY := $(VENV)/.ready
 TOOLS := $(VENV)/.tools
 BUILT := $(VENV)/.built
 
-.PHONY: demo test check bench docs mutate clean
+.PHONY: demo test check bench docs fuzz mutate clean
 .DEFAULT_GOAL := demo
 .NOTPARALLEL:
 
@@ -56,6 +57,20 @@ docs: $(READY)
 	UPDATE_DOCS=1 cargo test --quiet -p modemqtt-at --test document
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --exclude modemqtt --no-deps
 	@echo "The crates: target/doc/modemqtt_host/index.html. Everything else: docs/README.md."
+
+# Coverage counters by options of the stable compiler, so that no other toolchain is needed.
+COUNTED := -C passes=sancov-module -C llvm-args=-sanitizer-coverage-level=4 \
+	-C llvm-args=-sanitizer-coverage-inline-8bit-counters -C llvm-args=-sanitizer-coverage-pc-table \
+	-C llvm-args=-sanitizer-coverage-trace-compares --cfg fuzzing
+HOST_TRIPLE = $(shell rustc -vV | sed -n 's/^host: //p')
+FUZZ := target/fuzz
+SECONDS ?= 60
+
+fuzz:
+	cargo run --quiet --manifest-path fuzz/Cargo.toml --target-dir $(FUZZ) --bin seeds $(FUZZ)/seeds
+	RUSTFLAGS="$(COUNTED)" cargo build --quiet --release --manifest-path fuzz/Cargo.toml --target-dir $(FUZZ) \
+	--target $(HOST_TRIPLE) --bin host --bin virtual_module
+	@sh fuzz/run.sh $(FUZZ) $(HOST_TRIPLE) $(SECONDS)
 
 mutate:
 	cargo test -p modemqtt-host --test mutation -- --ignored --nocapture

@@ -35,7 +35,7 @@ def test_the_model_is_found_from_the_module(modem: Modem, virtual_modem: Virtual
 def test_a_model_that_was_given_is_not_asked_for(virtual_modem: VirtualModem) -> None:
     with Modem(virtual_modem.port, model=virtual_modem.model.lower()) as modem:
         assert modem.model == virtual_modem.model
-        assert [line.text for line in modem.wire if line.sent] == ["AT", "ATE0", "AT+CMEE=1"]
+        assert [line.text for line in modem.wire if line.sent] == ["AT", "ATE0", "AT+CMEE=1", "AT+CMEE?"]
 
 
 def test_the_identity_is_asked_for_once(modem: Modem) -> None:
@@ -207,7 +207,7 @@ def test_a_second_program_finds_the_port_free_and_the_connection_occupied(
         modem.mqtt().open(broker.host, broker.port)
         modem.mqtt().connect("second")
         until(lambda: broker.clients == ["second"], "the new connection")
-        until(lambda: "closed and opened again" in caplog.text, "the log entry")
+        until(lambda: "client index occupied" in caplog.text, "the log entry")
         assert str(modem.wire).count("> AT+QMTOPEN=0") == 2
 
 

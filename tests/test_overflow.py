@@ -41,6 +41,8 @@ class Chatterbox:
         for _ in range(3):
             os.read(self._master, 99)
             os.write(self._master, b"\r\nOK\r\n")
+        os.read(self._master, 99)
+        os.write(self._master, b"\r\n+CMEE: 1\r\n\r\nOK\r\n")
 
     def say(self, lines: list[bytes]) -> None:
         text = b"".join(b"\r\n%b\r\n" % line for line in lines)

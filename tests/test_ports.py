@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import fcntl
 import os
+import re
 import socket
-import stat
+import struct
+import subprocess
+import sys
+import termios
 import time
 import tty
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
 from modemqtt import Modem, PortError, ResponseTimeout, UsageError
 from modemqtt.virtual import VirtualModem
+from support.programs import run
 from support.waiting import in_thread, until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from modemqtt.virtual import Broker
+
+# ioctl_tty(2); Python has no names for these.
+TIOCGEXCL = 0x80045440
+TCGETS2 = 0x802C542A
 
 
 @pytest.fixture
@@ -62,16 +76,105 @@ def test_a_folder_or_another_device_is_no_port(path: str) -> None:
         Modem(path).open()
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may open everything")
-def test_a_port_that_one_may_not_open_is_said_to_be_forbidden(virtual_modem: VirtualModem) -> None:
-    port = Path(virtual_modem.port)
-    mode = stat.S_IMODE(port.stat().st_mode)
-    port.chmod(0)
-    try:
-        with pytest.raises(PortError, match="permission denied"):
+def test_a_port_that_one_may_not_open_is_said_to_be_forbidden() -> None:
+    outcome = run(
+        """
+os.chmod(module.port, 0)
+if os.geteuid() == 0: os.setuid(65534)
+try:
+    modem.open()
+except PortError as error:
+    print(str(error).removeprefix(module.port))
+os._exit(0)
+"""
+    )
+    assert outcome.errors == ""
+    assert outcome.output.startswith(": permission denied; the user must belong to the group")
+
+
+def test_a_name_with_no_device_behind_it_is_not_said_to_be_in_use(tmp_path: Path) -> None:
+    # What a driver answers that has lost its device, ENXIO, is what a socket answers.
+    path = str(tmp_path / "ttyUSB2")
+    with socket.socket(socket.AF_UNIX) as bound:
+        bound.bind(path)
+        with pytest.raises(PortError, match="no device behind it"):
+            Modem(path).open()
+
+
+# Each has the port for itself and says so by its first line.
+HOLDERS = {
+    "a lock": "import serial; held = serial.Serial(port, exclusive=True)",
+    "the kernel": "import fcntl, termios; held = os.open(port, os.O_RDWR); fcntl.ioctl(held, termios.TIOCEXCL)",
+}
+
+
+@contextlib.contextmanager
+def held(port: str, how: str) -> Iterator[int]:
+    """Have another program hold a port; its process id."""
+    program = f"import os; port = {port!r}; {HOLDERS[how]}; print('held', flush=True); input()"
+    with subprocess.Popen(  # noqa: S603 - the test's own
+        [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"held\n"
+        yield process.pid
+        process.kill()
+
+
+@pytest.mark.parametrize("how", HOLDERS)
+def test_a_port_that_another_program_took_while_it_was_closed_is_in_use_by_that(
+    virtual_modem: VirtualModem, how: str
+) -> None:
+    with Modem(virtual_modem.port) as modem:
+        modem.close()
+        with held(virtual_modem.port, how) as process:
+            start = time.monotonic()
+            with pytest.raises(PortError, match=rf"the port is in use by \S+ \(process {process}\)$"):
+                modem.open()
+            assert time.monotonic() - start < 1
+        modem.reopen(timeout=5)
+        assert modem.command("AT").final == "OK"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells")
+def test_being_turned_away_leaves_the_port_to_its_holder_alone(virtual_modem: VirtualModem) -> None:
+    with Modem(virtual_modem.port):
+        with pytest.raises(PortError, match="in use"):
             Modem(virtual_modem.port).open()
-    finally:
-        port.chmod(mode)
+        try:
+            descriptor = os.open(virtual_modem.port, os.O_RDWR | os.O_NOCTTY)
+        except OSError as error:
+            assert error.errno == errno.EBUSY  # noqa: PT017 - either of two outcomes
+        else:
+            # The kernel lets root in.
+            exclusive = fcntl.ioctl(descriptor, TIOCGEXCL, bytes(4))
+            os.close(descriptor)
+            assert exclusive != bytes(4)
+
+
+# What ends when the port is lost.
+WAITS: dict[str, Callable[[Modem], object]] = {
+    "a wait for a message": lambda modem: modem.mqtt().receive(),
+    "a wait for a URC": lambda modem: list(modem.urcs()),
+    "a publish": lambda modem: modem.mqtt().publish("bench/t", b"1", qos=1),
+}
+LOSSES = {None: "the device is gone; was it unplugged?", "127.0.0.1:0": "the other end closed the connection"}
+
+
+@pytest.mark.parametrize("wait", WAITS)
+@pytest.mark.parametrize("listen", LOSSES, ids=["device", "socket"])
+def test_a_port_that_is_lost_ends_what_waits_and_says_why(broker: Broker, listen: str | None, wait: str) -> None:
+    with VirtualModem("M95", listen=listen) as module, Modem(module.port) as modem:
+        mqtt = modem.mqtt()
+        mqtt.open(broker.host, broker.port)
+        mqtt.connect("bench-7")
+        broker.withhold_acks()
+        waiting = in_thread(lambda: WAITS[wait](modem))
+        time.sleep(0.05)
+        module.close()
+        with pytest.raises(PortError, match=re.escape(f"{modem.port}: {LOSSES[listen]}")):
+            waiting.result(1)
+        assert not modem.is_open
 
 
 @pytest.mark.parametrize(
@@ -81,6 +184,8 @@ def test_a_port_that_one_may_not_open_is_said_to_be_forbidden(virtual_modem: Vir
         ("nonsense://host:1", "nonsense:// is no kind of port"),
         ("socket://host", "the form is socket://host:port"),
         ("socket://host:port", "the form is socket://host:port"),
+        ("rfc2217://host", "the form is rfc2217://host:port"),
+        ("rfc2217://no-such-host.invalid:4000", "the host cannot be found"),
         ("socket://no-such-host.invalid:4000", "the host cannot be found"),
     ],
 )
@@ -151,6 +256,32 @@ def test_a_port_on_which_nobody_answers_is_given_up_after_some_seconds(silent: s
     assert 2 < time.monotonic() - start < 10
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="asked for in Linux's way")
+@pytest.mark.parametrize(
+    ("flow_control", "software", "hardware"),
+    [("none", False, False), ("xonxoff", True, False), ("rtscts", False, True)],
+)
+def test_a_device_is_set_to_what_was_asked_for_whatever_it_was_before(
+    flow_control: Literal["none", "xonxoff", "rtscts"], *, software: bool, hardware: bool
+) -> None:
+    master, slave = os.openpty()  # it echoes, edits lines, and takes XON and XOFF
+    with pytest.raises(ResponseTimeout):
+        Modem(os.ttyname(slave), baudrate=57600, flow_control=flow_control).open(timeout=0)
+    # Python's own tcgetattr() does not know of speeds in numbers.
+    iflag, oflag, cflag, lflag, *speeds = struct.unpack("4I20x2I", fcntl.ioctl(slave, TCGETS2, bytes(44)))
+    os.close(master)
+    os.close(slave)
+    assert (bool(iflag & termios.IXON), bool(iflag & termios.IXOFF)) == (software, software)
+    assert bool(cflag & termios.CRTSCTS) == hardware
+    assert not iflag & (termios.ICRNL | termios.INLCR | termios.IGNCR | termios.ISTRIP | termios.PARMRK)
+    assert not oflag & termios.OPOST
+    assert not lflag & (termios.ECHO | termios.ICANON | termios.ISIG | termios.IEXTEN)
+    assert cflag & termios.CSIZE == termios.CS8
+    assert not cflag & (termios.PARENB | termios.CSTOPB)
+    assert cflag & termios.CLOCAL
+    assert speeds == [57600, 57600]
+
+
 def test_opening_a_silent_port_can_be_cut_short_by_closing(silent: str) -> None:
     modem = Modem(silent)
     opening = in_thread(modem.open)
@@ -161,3 +292,52 @@ def test_opening_a_silent_port_can_be_cut_short_by_closing(silent: str) -> None:
         opening.result(1)
     assert time.monotonic() - start < 0.5
     assert not modem.is_open
+
+
+@pytest.fixture
+def full() -> Iterator[socket.socket]:
+    """Yield a listening socket that does not answer, until the one connection that waits is accepted."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(0)
+        with socket.create_connection(listening.getsockname()):
+            yield listening
+
+
+@pytest.mark.parametrize("scheme", ["socket", "rfc2217"])
+def test_opening_a_host_that_does_not_answer_is_cut_short_by_closing(full: socket.socket, scheme: str) -> None:
+    modem = Modem(f"{scheme}://127.0.0.1:{full.getsockname()[1]}")
+    opening = in_thread(modem.open)
+    until(lambda: modem._opening is not None, "the opening")  # noqa: SLF001 - nothing public tells
+    modem.close()
+    with pytest.raises(PortError, match="closed"):
+        opening.result(1)
+    # The thread that connects cannot be stopped; what it opens is closed at once.
+    full.settimeout(30)
+    full.accept()[0].close()
+    late, _ = full.accept()
+    with late:
+        late.settimeout(5)
+        said = b"".join(iter(lambda: late.recv(1000), b""))
+        assert said == b"" or said.startswith(b"\xff"), "it spoke to the module"
+    assert not modem.is_open
+
+
+@pytest.mark.parametrize("moment", ["_open", "_opened"])
+def test_a_close_before_the_modem_is_open_wins(
+    virtual_modem: VirtualModem, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    modem = Modem(virtual_modem.port)
+    step = getattr(modem, moment)
+
+    def closed_first(*values: object) -> object:
+        in_thread(modem.close).result(1)
+        return step(*values)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(modem, moment, closed_first)
+        with pytest.raises(PortError, match="was closed before it was open"):
+            modem.open()
+    assert not modem.is_open
+    with modem:
+        assert modem.command("AT").final == "OK"

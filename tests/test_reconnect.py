@@ -220,7 +220,8 @@ def test_the_attempts_are_counted_and_the_last_error_is_told(modem: Modem, mqtt:
     entered.__exit__(None, None, None)
 
 
-def test_a_port_that_was_lost_is_waited_for(broker: Broker, model: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("way", ["open", "reopen"])
+def test_a_port_that_was_lost_is_waited_for(broker: Broker, model: str, tmp_path: Path, way: str) -> None:
     link = tmp_path / "module"
     first = VirtualModem(model, link=link)
     with Modem(str(link)) as modem:
@@ -234,7 +235,7 @@ def test_a_port_that_was_lost_is_waited_for(broker: Broker, model: str, tmp_path
                 mqtt.receive(timeout=5)
             with VirtualModem(model, link=link):
                 assert keepers() != []
-                modem.open()
+                getattr(modem, way)()
                 assert seen.wait_back().granted == (("bench/#", 0),)
                 assert mqtt.configuration()["keepalive"] == 77
                 broker.publish("bench/t", b"1")

@@ -7,7 +7,7 @@ from typing import Any, Literal, final
 from modemqtt._values import Message, Tencent
 from modemqtt.exceptions import ConnectionLost, ModuleRestarted
 
-__all__ = ["Broker", "Engine", "Pending", "VirtualModem", "__version__", "fault_names", "models"]
+__all__ = ["Broker", "Engine", "Opening", "Pending", "VirtualModem", "__version__", "fault_names", "models"]
 
 __version__: str
 
@@ -15,7 +15,7 @@ def models() -> list[tuple[str, str, bool]]: ...
 def fault_names() -> list[str]: ...
 
 @final
-class Engine:
+class Opening:
     def __new__(
         cls,
         port: str,
@@ -24,7 +24,15 @@ class Engine:
         baudrate: int,
         flow_control: str,
         log: str | PathLike[str] | None,
-    ) -> Engine: ...
+        wake_after: float | str | None,
+    ) -> Opening: ...
+    def wait(self) -> Engine: ...
+    def close(self) -> None: ...
+    @property
+    def closed(self) -> bool: ...
+
+@final
+class Engine:
     def set_up(self, *, anew: bool = False, timeout: float | None = None) -> Pending: ...
     def command(self, line: str, *, timeout: float | None = None) -> Pending: ...
     def token(self, device: Tencent, *, timeout: float | None = None) -> Pending: ...

@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import logging
 import threading
+import weakref
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -22,14 +23,24 @@ logger = logging.getLogger("modemqtt")
 class Dispatcher:
     """Takes events from an engine and calls what is registered for them, one after the other."""
 
-    def __init__(self, engine: Engine, name: str, handle: Callable[[tuple[Any, ...]], None]) -> None:
-        """Start the thread. `handle` is called in it with each event."""
+    def __init__(
+        self,
+        engine: Engine,
+        name: str,
+        handle: Callable[[tuple[Any, ...]], None],
+        *,
+        after: Dispatcher | None = None,
+    ) -> None:
+        """Start the thread. `handle` is called in it with each event, once the thread of `after` has ended."""
         self._engine = engine
-        self._handle = handle
+        # A forgotten modem is not kept alive by the thread that calls its callbacks.
+        self._handle = weakref.WeakMethod(handle)
         self.errors = 0
         # What is to be called among the events, by the number under which the core puts it there.
         self._posts: dict[int, Callable[[], None]] = {}
         self._numbers = itertools.count()
+        # Threads of the same modem that may be in the very callback that has opened it again.
+        self._earlier = () if after is None else after.threads
         engine.listen()
         self._thread = threading.Thread(target=self._run, name=f"modemqtt-{name}", daemon=True)
         self._thread.start()
@@ -41,23 +52,34 @@ class Dispatcher:
         if not self._engine.post(number):
             del self._posts[number]
 
+    @property
+    def threads(self) -> tuple[threading.Thread, ...]:
+        """Its thread, behind those for which it waits."""
+        return (*self._earlier, self._thread)
+
     def join(self) -> None:
         """Wait until every event was handled. From inside a callback this returns at once."""
-        if threading.current_thread() is not self._thread:
+        if threading.current_thread() not in self.threads:
             self._thread.join()
 
     def _run(self) -> None:
+        # Callbacks are called one after the other.
+        for thread in self._earlier:
+            thread.join()
+        self._earlier = ()
         while (events := self._engine.next_events()) is not None:
             for event in events:
                 try:
                     if event[0] == "posted":
                         self._posted(event[1])
-                    else:
-                        self._handle(event)
+                    elif (handle := self._handle()) is not None:
+                        handle(event)
                 # pytest.fail() and sys.exit() raise no Exception, and must not end the callbacks either.
                 except BaseException:
                     self.errors += 1
                     logger.exception("a callback for %r raised", event[0])
+                finally:
+                    handle = None
 
     def _posted(self, number: int) -> None:
         # The numbers come in order: what is missing was dropped with other events.

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import logging
-import os
-import re
 import threading
 import time
 import warnings
-import weakref
 from typing import TYPE_CHECKING, Any, Literal
 
+from modemqtt import _network
 from modemqtt._client import MqttClient
-from modemqtt._core import Engine
+from modemqtt._core import Engine, Opening
 from modemqtt._delivery import Delivery
 from modemqtt._dispatcher import Dispatcher
+from modemqtt._process import open_modems
 from modemqtt._usage import arguments, seconds
 from modemqtt._values import Response, Stats
 from modemqtt._wire import WireLog
@@ -31,10 +29,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("modemqtt")
 
-_open_modems: weakref.WeakSet[Modem] = weakref.WeakSet()
-
-# Registered and roaming (3GPP TS 27.007, 10.1.22).
-_REGISTERED = (1, 5)
+# Seconds between attempts to open a port that is gone.
+_BETWEEN_ATTEMPTS = 0.1
 
 
 class Modem:
@@ -44,12 +40,18 @@ class Modem:
     is, and closes the port at the end.
 
     Args:
-        port: a serial device such as ``/dev/ttyUSB2``, or ``socket://host:port``.
+        port: a serial device such as ``/dev/ttyUSB2``, ``socket://host:port``, or ``rfc2217://host:port`` for a serial
+            port of another machine that is set from here (ser2net with ``telnet(rfc2217)``).
         model: ``"M95"``, ``"BC35-G"``, ``"BC28"``, ``"BC660K-GL"``, ``"EG800Q"``, ``"EG915Q"`` or ``"EG916Q"``;
             ``"auto"`` asks the module (``AT+CGMM``, ``ATI``).
         baudrate: bits per second.
-        flow_control: ``"none"``, ``"rtscts"`` or ``"xonxoff"``.
+        flow_control: ``"none"``, ``"rtscts"`` or ``"xonxoff"``, with which no payload may hold the bytes 0x11 and 0x13;
+            the line takes them for itself in received payloads too.
         log: a file to which every line of the wire is appended, secrets masked.
+        wake_after: after so many seconds without a byte from the module it is sent ``AT`` until it answers before the
+            next command: a module asleep loses the first characters. ``None`` for a module that never sleeps, ``0`` for
+            one that sleeps at once; ``"auto"`` is 10 s on M95, BC35-G/BC28 and BC660K-GL, and never on EG800Q/EG91xQ,
+            which sleep only while DTR is not asserted.
 
     Callbacks (:attr:`on_urc`, :attr:`on_restart`, and those of :class:`MqttClient`) are called one after the other in
     one thread of the modem. They may call anything, :meth:`close` included. One that raises is logged with its
@@ -67,6 +69,7 @@ class Modem:
         baudrate: int = 115200,
         flow_control: Literal["none", "rtscts", "xonxoff"] = "none",
         log: str | PathLike[str] | None = None,
+        wake_after: float | Literal["auto"] | None = "auto",
     ) -> None:
         """Take the settings. Nothing is opened yet."""
         self._port = port
@@ -74,14 +77,19 @@ class Modem:
         self._baudrate = baudrate
         self._flow_control = flow_control
         self._log = log
+        self._wake_after = wake_after
         self._engine: Engine | None = None
         self._last_engine: Engine | None = None
-        self._opening: Engine | None = None
+        self._opening: Opening | None = None
+        # So often close() was called: an open() under way that sees it change gives up.
+        self._closes = 0
         self._lock = threading.RLock()
         # Held while a module is waited for, which close() must be able to cut short.
         self._open_lock = threading.Lock()
         self._clients: dict[int, MqttClient] = {}
         self._dispatcher: Dispatcher | None = None
+        # The one before, which may be in a callback still.
+        self._last_dispatcher: Dispatcher | None = None
         self._callback_errors = 0
         self._identity: tuple[str, ...] | None = None
         self._on_urc: Callable[[str], object] | None = None
@@ -98,61 +106,114 @@ class Modem:
             The modem itself.
 
         Raises:
-            PortError: the port is missing, busy or forbidden.
+            PortError: the port is missing, busy or forbidden; or :meth:`close` was called meanwhile.
             ResponseTimeout: the port is there and no module answers on it.
             UsageError: a setting is wrong, or the module is of no known model.
 
         """
+        return self._open(self._closes, timeout)
+
+    def reopen(self, *, timeout: float | None = None) -> Self:
+        """Close what is left of the port and open it again, as after it was lost.
+
+        Callbacks stay, and so do the objects of :meth:`mqtt`; their connections have to be opened again. Messages that
+        were not taken are gone. This may be called from a callback; the callbacks that follow wait for it to return.
+
+        Args:
+            timeout: seconds for the port, and a module that answers on it, to come back. An attempt that has begun is
+                given the time of :meth:`open`. ``None`` for one attempt.
+
+        Returns:
+            The modem itself.
+
+        Raises:
+            PortError: the port did not come back, for the reason of the last attempt; or :meth:`close` was called
+                meanwhile.
+            ResponseTimeout: the port is there and no module answers on it.
+            UsageError: a setting is wrong, or the module is of no known model.
+
+        """
+        deadline = time.monotonic() + seconds(timeout, otherwise=0.0)
+        closes = self._close()
+        while True:
+            try:
+                return self._open(closes, None)
+            except (PortError, ResponseTimeout):
+                left = deadline - time.monotonic()
+                if left <= 0 or self._closes != closes:
+                    raise
+            time.sleep(min(_BETWEEN_ATTEMPTS, left))
+
+    def _open(self, closes: int, timeout: float | None) -> Self:
+        """Open the port unless close() is called first, which is known by its count no longer being `closes`."""
         with self._open_lock:
             if self.is_open:
                 return self
-            engine = Engine(
-                self._port,
-                model=self._wanted_model,
-                baudrate=self._baudrate,
-                flow_control=self._flow_control,
-                log=self._log,
-            )
-            self._opening = engine
+            with self._lock:
+                if self._closes != closes:
+                    raise PortError(f"{self._port} was closed before it was open")
+                opening = self._opening = Opening(
+                    self._port,
+                    model=self._wanted_model,
+                    baudrate=self._baudrate,
+                    flow_control=self._flow_control,
+                    log=self._log,
+                    wake_after=self._wake_after,
+                )
             try:
+                engine = opening.wait()
                 engine.set_up(timeout=timeout).wait()
+                self._opened(opening, engine)
             except BaseException:
-                engine.close()
+                opening.close()
                 raise
             finally:
                 self._opening = None
-            with self._lock:
-                # One whose port was lost may be here still; its thread for callbacks ends by itself.
-                self._engine, self._dispatcher = engine, None
-                self._last_engine = engine
-                self._callback_errors = 0
-                self._identity = None
-                engine.watch_urcs(self._on_urc is not None)
-                for client in self._clients.values():
-                    client._opened()  # noqa: SLF001 - our own
-                _open_modems.add(self)
-                if self._has_callbacks():
-                    self._listen()
         return self
+
+    def _opened(self, opening: Opening, engine: Engine) -> None:
+        with self._lock:
+            if opening.closed:
+                raise PortError(f"{self._port} was closed before it was open")
+            self._opening = None
+            # One whose port was lost may be here still; its thread for callbacks ends by itself.
+            self._engine = self._last_engine = engine
+            self._last_dispatcher, self._dispatcher = self._dispatcher or self._last_dispatcher, None
+            self._callback_errors = 0
+            self._identity = None
+            engine.watch_urcs(self._on_urc is not None)
+            for client in self._clients.values():
+                client._opened()  # noqa: SLF001 - our own
+            open_modems.add(self)
+            if self._has_callbacks():
+                self._listen()
 
     def close(self) -> None:
         """Close the port. A closed modem is left as it is.
 
-        Calls under way in other threads end with :class:`PortError`.
+        Calls under way in other threads end with :class:`PortError`, :meth:`open` and :meth:`reopen` among them.
         """
-        opening = self._opening
-        if opening is not None:
-            opening.close()
+        # Only here: a session whose port is opened again by reopen() goes on.
+        self._end_keeping()
+        self._close()
+
+    def _close(self) -> int:
+        """Close the port; the count that an open() of later has to find."""
         with self._lock:
+            self._closes += 1
+            closes = self._closes
+            if self._opening is not None:
+                self._opening.close()
             engine, self._engine = self._engine, None
             dispatcher, self._dispatcher = self._dispatcher, None
-        self._end_keeping()
+            self._last_dispatcher = dispatcher or self._last_dispatcher
         if engine is not None:
             engine.close()
         if dispatcher is not None:
             dispatcher.join()
             self._callback_errors += dispatcher.errors
-        _open_modems.discard(self)
+        open_modems.discard(self)
+        return closes
 
     def __enter__(self) -> Self:
         """Open."""
@@ -304,9 +365,7 @@ class Modem:
 
         From ``AT+CSQ`` (3GPP TS 27.007, 8.5).
         """
-        rssi = self._number_in(self.command("AT+CSQ", timeout=timeout), r"\+CSQ:\s*(\d+)")
-        unknown = 99
-        return None if rssi is None or rssi >= unknown else 2 * rssi - 113
+        return _network.signal(self, timeout)
 
     def registration(self, *, timeout: float | None = None) -> int:
         """Return ``<stat>`` of the network registration.
@@ -315,11 +374,7 @@ class Modem:
         ``AT+CEREG?`` where the family has it, else ``AT+CREG?``.
         """
         family = self._running().family
-        known = family[0] if family else []
-        command = "AT+CEREG?" if "CEREG" in known or not known else f"AT+{known[0]}?"
-        stat = self._number_in(self.command(command, timeout=timeout), r"\+CE?REG:\s*\d+,\s*(\d+)")
-        unknown = 4
-        return unknown if stat is None else stat
+        return _network.registration(self, family[0] if family else [], timeout)
 
     def wait_registered(self, timeout: float | None = None) -> int:
         """Wait until the module is registered with a network, asking once a second.
@@ -334,14 +389,7 @@ class Modem:
             ResponseTimeout: not registered in time.
 
         """
-        allowed = seconds(timeout, otherwise=60.0)
-        deadline = time.monotonic() + allowed
-        while (stat := self.registration()) not in _REGISTERED:
-            left = deadline - time.monotonic()
-            if left <= 0:
-                raise ResponseTimeout(f"not registered with a network within {allowed:g} s; the last state was {stat}")
-            time.sleep(min(1.0, left))
-        return stat
+        return _network.wait_registered(self, seconds(timeout, otherwise=60.0))
 
     def restart(self, *, timeout: float | None = None) -> None:
         """Restart the module by its family's own command and wait until it answers again.
@@ -379,14 +427,6 @@ class Modem:
             else:
                 return
 
-    @staticmethod
-    def _number_in(response: Response, pattern: str) -> int | None:
-        for line in response.lines:
-            found = re.match(pattern, line)
-            if found:
-                return int(found[1])
-        return None
-
     def _known(self) -> tuple[str, str]:
         known = self._running().model
         if known is None:
@@ -423,7 +463,8 @@ class Modem:
         with self._lock:
             if self._engine is not None and self._dispatcher is None and self._has_callbacks():
                 name = self._port.rsplit("/", 1)[-1]
-                self._dispatcher = Dispatcher(self._engine, name, _weak(self))
+                self._dispatcher = Dispatcher(self._engine, name, self._handle, after=self._last_dispatcher)
+                self._last_dispatcher = None
 
     def _handle(self, event: tuple[Any, ...]) -> None:
         match event:
@@ -441,40 +482,9 @@ class Modem:
                 logger.warning("%s: %d events were dropped, the callbacks are too slow", self._port, count)
             case ("overrun", index):
                 logger.warning("%s: the buffer of client %d was full; messages may have been lost", self._port, index)
-            case ("reopening", index):
-                logger.info("%s: client %d was open already; it is closed and opened again", self._port, index)
+            case ("reopening", index, reason):
+                logger.info(
+                    "%s: client %d could not be opened (%s); cured, and tried once more", self._port, index, reason
+                )
             case _:
                 pass
-
-
-def _weak(modem: Modem) -> Callable[[tuple[Any, ...]], None]:
-    """Let the thread that calls callbacks not keep a forgotten modem alive."""
-    reference = weakref.ref(modem)
-
-    def handle(event: tuple[Any, ...]) -> None:
-        modem = reference()
-        if modem is not None:
-            modem._handle(event)  # noqa: SLF001 - our own
-
-    return handle
-
-
-@atexit.register
-def _close_all() -> None:
-    """End the threads before the interpreter does."""
-    for modem in list(_open_modems):
-        modem._end_keeping()  # noqa: SLF001 - our own
-        engine = modem._engine  # noqa: SLF001 - our own
-        if engine is not None:
-            engine.close()
-
-
-def _renew_locks() -> None:
-    """Replace what another thread of the parent may have held: it is never released in the child."""
-    for modem in list(_open_modems):
-        modem._lock = threading.RLock()  # noqa: SLF001 - our own
-        modem._open_lock = threading.Lock()  # noqa: SLF001 - our own
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew_locks)

@@ -8,6 +8,10 @@ pub const LF: u8 = b'\n';
 pub const CTRL_Z: u8 = 0x1A;
 /// Ends the data phase of a publish and discards the data.
 pub const ESC: u8 = 0x1B;
+/// With software flow control: go on sending (V.250 section 6.2.12, DC1).
+pub const XON: u8 = 0x11;
+/// With software flow control: stop sending (DC3).
+pub const XOFF: u8 = 0x13;
 /// Never legal inside a command line.
 pub const NUL: u8 = 0x00;
 /// Encloses a string parameter; no dialect has an escape for it inside one.

@@ -30,3 +30,17 @@ pub fn maximum_response_time(name: &str) -> Duration {
         .find(|(longer, _)| longer.eq_ignore_ascii_case(name))
         .map_or(MAXIMUM_RESPONSE_TIME, |(_, seconds)| Duration::from_secs(*seconds))
 }
+
+/// Commands that some families answer with a final result code of their own in place of `OK`.
+const ACCEPTED: &[(&str, &str)] = &[
+    // GSM/GPRS families.
+    ("QIDEACT", "DEACT OK"),
+];
+
+/// Whether a line is the final result code of a command, of that name without `+`, that was carried out.
+#[must_use]
+pub fn is_accepted(name: &str, line: &str) -> bool {
+    ACCEPTED
+        .iter()
+        .any(|(known, result)| known.eq_ignore_ascii_case(name) && *result == line)
+}

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use modemqtt_at::codes::StatCode;
+use modemqtt_at::codes::{OpenResult, StatCode};
 use modemqtt_at::dialect::{DataPhase, Dialect, Model};
 use modemqtt_at::{ClientIndex, MessageId, Qos, SettingKey, Version};
 
@@ -239,8 +239,8 @@ pub enum Event {
     Identified(&'static Dialect, &'static Model),
     /// The module's buffer for that client was full: messages may be lost.
     Overrun(ClientIndex),
-    /// A client was open already; it is being closed and opened again.
-    Reopening(ClientIndex),
+    /// A client could not be opened for that reason, which is being cured before it is tried once more.
+    Reopening(ClientIndex, OpenResult),
     /// A client has changed its state.
     Client(ClientIndex, ClientState),
     /// A message has come.

@@ -40,6 +40,8 @@ pub struct Expect<'a> {
     pub flags: bool,
     /// The data that were just sent behind the prompt.
     pub data: Option<&'a [u8]>,
+    /// Whether the module has echoed the command line that they belong to.
+    pub echoing: bool,
 }
 
 /// What `>` at the start of a line is.
@@ -125,7 +127,7 @@ impl Framer {
             if self.held.is_some() {
                 return self.settle(expect).map(Frame::Message);
             }
-            match self.data_echo(expect.data) {
+            match self.data_echo(expect.data, expect.echoing) {
                 Some(true) => return Some(Frame::Echo),
                 None => return None,
                 Some(false) => {}
@@ -187,7 +189,8 @@ impl Framer {
 
     /// How many bytes are kept.
     pub fn buffered(&self) -> usize {
-        self.buffer.len() - self.start
+        let held = self.held.as_ref().map_or(0, |message| message.payload.len());
+        self.buffer.len() - self.start + held
     }
 
     /// Takes what is held back as it stands, because nothing more has come for a while.
@@ -239,15 +242,15 @@ impl Framer {
 
     /// Takes the echo of the data, which stands directly behind the prompt and may look like anything. `None` while
     /// that cannot be told. A response starts with CRLF, so data that start with a line end are taken for an echo only
-    /// from a module that was seen to echo.
-    fn data_echo(&mut self, data: Option<&[u8]>) -> Option<bool> {
+    /// from a module that was seen to echo the command or other data.
+    fn data_echo(&mut self, data: Option<&[u8]>, echoing: bool) -> Option<bool> {
         let Some((data, &first)) = data
             .filter(|_| self.after_prompt)
             .and_then(|data| Some((data, data.first()?)))
         else {
             return Some(false);
         };
-        if matches!(first, CR | LF) && !self.echoes_data {
+        if matches!(first, CR | LF) && !(echoing || self.echoes_data) {
             return Some(false);
         }
         let rest = &self.buffer[self.start..];

@@ -9,17 +9,37 @@ use modemqtt_at::{ClientIndex, Form, MessageId, Operation, SettingKey};
 use crate::call::Ticket;
 use crate::writer::CommandLine;
 
+/// Calls of the session's own have this ticket; no one is told of them.
+pub(crate) const INTERNAL: Ticket = Ticket(0);
+
+/// The empty command line, which any module answers `OK` (V.250 section 5.2.1).
+pub(crate) const SYNC: &str = "AT";
+/// A question whose answer cannot be mistaken for the late answer to another command (3GPP TS 27.007 section 9.1).
+pub(crate) const PROBE: &str = "AT+CMEE?";
+
 /// A call on its way.
 #[derive(Debug)]
 pub(crate) struct Job {
     pub(crate) ticket: Ticket,
     pub(crate) task: Task,
     pub(crate) steps: VecDeque<Step>,
+    pub(crate) submitted_at: Instant,
     /// The caller has been told the end; the job only keeps its place until the module has finished with it.
     pub(crate) ended: bool,
 }
 
 impl Job {
+    /// One of the session's own.
+    pub(crate) fn internal(task: Task, steps: impl Into<VecDeque<Step>>, now: Instant) -> Self {
+        Self {
+            ticket: INTERNAL,
+            task,
+            steps: steps.into(),
+            submitted_at: now,
+            ended: false,
+        }
+    }
+
     /// Whether one of the steps ahead starts that operation.
     pub(crate) fn leads_to(&self, operation: OutcomeKey) -> bool {
         self.steps
@@ -108,8 +128,7 @@ impl Task {
     }
 }
 
-/// Where a question stands that is asked again until the module answers. Every copy of it is answered once the module
-/// wakes, and none of those answers is another command's.
+/// Where a question stands that is asked again until the module answers.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Sync {
     /// How often it was asked.
@@ -118,6 +137,8 @@ pub(crate) struct Sync {
     pub(crate) unanswered: u8,
     /// The first answer has come.
     pub(crate) answered: bool,
+    /// An error has come in its place, which may be the late answer to something else.
+    pub(crate) refused: bool,
     /// When it was asked first.
     pub(crate) since: Option<Instant>,
     /// How often the module has started since.
@@ -137,6 +158,18 @@ pub(crate) struct Step {
     pub(crate) final_wait: Duration,
     /// The settings that are in force once the module has accepted it.
     pub(crate) change: Option<Change>,
+}
+
+impl Step {
+    /// Whether it asks no more than whether anyone is there.
+    pub(crate) fn is_sync(&self) -> bool {
+        self.line.bytes == SYNC.as_bytes()
+    }
+
+    /// Whether it asks what only it is the answer to.
+    pub(crate) fn is_probe(&self) -> bool {
+        self.line.bytes == PROBE.as_bytes()
+    }
 }
 
 /// What an accepted `AT+QMTCFG` changes that the host minds.
@@ -168,7 +201,7 @@ pub(crate) struct Data {
 /// What ends a step.
 #[derive(Clone, Debug)]
 pub(crate) enum Goal {
-    /// The final result code, whichever it is.
+    /// The final result code, whichever it is, or none in time.
     AnyFinal,
     /// `OK`.
     Final,

@@ -4,7 +4,7 @@
 //! notice is told apart by the pending command, never guessed from its fields.
 
 use modemqtt_at::codes::{CmeCode, CmsCode, StatCode};
-use modemqtt_at::{ClientIndex, Command, Form, MessageId, Operation};
+use modemqtt_at::{ClientIndex, Command, Form, MessageId, Operation, general};
 
 use crate::call::Secret;
 use crate::error::Refusal;
@@ -22,11 +22,8 @@ pub enum Incoming {
     Buffered(ClientIndex, u8),
     /// Belongs to the answer of the command in flight.
     Information(String),
-    /// The module has started; on BC35-G/BC28 the boot text ends with an `OK`.
-    Started {
-        /// Whether that is still to come.
-        ends_with_ok: bool,
-    },
+    /// The module has started.
+    Started,
     /// No one waits for it.
     Unsolicited(String),
 }
@@ -72,15 +69,18 @@ fn is_start(line: &str) -> bool {
 pub fn read(line: &[u8], pending: Option<Pending<'_>>) -> Incoming {
     // A module prints text; what is not UTF-8 is shown as far as it goes, and no line is dropped for it.
     let line = String::from_utf8_lossy(line);
-    if pending.is_some()
-        && let Some(result) = final_result(&line)
+    if let Some(pending) = pending
+        && let Some(result) = final_result(&line).or_else(|| {
+            pending
+                .names()
+                .any(|name| general::is_accepted(name, &line))
+                .then_some(Ok(()))
+        })
     {
         return Incoming::Final(result);
     }
     if is_start(&line) {
-        return Incoming::Started {
-            ends_with_ok: line != "RDY",
-        };
+        return Incoming::Started;
     }
     let answers = pending.is_some_and(|pending| answers(pending, &line) && !is_result(&line));
     if !answers && let Some(incoming) = urc(&line) {

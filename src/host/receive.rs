@@ -7,8 +7,12 @@
 
 use modemqtt_at::ascii::{CR, LF, QUOTE};
 
+use crate::reader;
+
+mod cursor;
 mod layout;
 
+use cursor::{Cursor, Missing};
 pub(crate) use layout::Layout;
 use layout::Wrapping;
 
@@ -57,6 +61,8 @@ pub(crate) enum Progress {
         topic: (usize, usize),
         at: usize,
         length: usize,
+        /// Where the length begins if its line ends with it.
+        alone: Option<usize>,
     },
     /// In a payload that ends with its line.
     Open {
@@ -103,7 +109,8 @@ pub(crate) fn parse(bytes: &[u8], layout: &mut Layout, progress: &mut Progress) 
                 topic,
                 at,
                 length,
-            } => counted(bytes, layout.hex.get(head.client), *head, *topic, *at, *length),
+                alone,
+            } => counted(bytes, layout.hex.get(head.client), *head, *topic, *at, *length, *alone),
             Progress::Open {
                 head,
                 topic,
@@ -138,6 +145,19 @@ pub(crate) fn is_flags(bytes: &[u8]) -> Option<bool> {
 /// Ends a payload whose end has not come: the message goes as far as its first line end, and what follows is read
 /// as lines again, so that nothing is lost. `None` while not even a line end is there.
 pub(crate) fn give_up(bytes: &[u8], layout: &Layout, progress: &mut Progress) -> Option<(RawMessage, usize)> {
+    if let Progress::Counted {
+        head,
+        topic,
+        at,
+        alone: Some(from),
+        ..
+    } = *progress
+    {
+        *progress = Progress::Head;
+        let mut message = length_for_payload(bytes, head, topic, from, at);
+        layout.decode(&mut message);
+        return Some((message, at));
+    }
     let (Progress::Counted { head, topic, at, .. } | Progress::Open { head, topic, at, .. }) = *progress else {
         return None;
     };
@@ -178,6 +198,7 @@ fn head(bytes: &[u8]) -> Step {
         .and_then(|client| cursor.number().map(|id| (client, id)))
         .and_then(|fields| cursor.exactly(b',').map(|()| fields));
     match fields {
+        Ok(_) if cursor.at > LONGEST_HEAD => OTHER,
         Ok((client, message_id)) => match (u8::try_from(client), u16::try_from(message_id)) {
             (Ok(client), Ok(message_id)) if client < 32 => Step::Go(Progress::Topic {
                 head: Head { client, message_id },
@@ -194,6 +215,9 @@ fn head(bytes: &[u8]) -> Step {
 /// A quoted topic ends at a quote before a comma, an unquoted one at its comma; neither holds a line end.
 fn topic(bytes: &[u8], head: Head, at: usize, scanned: &mut usize) -> Step {
     let Some(&first) = bytes.get(at) else { return Step::More };
+    if first == b' ' && at > 2 * LONGEST_HEAD {
+        return OTHER;
+    }
     if first == b' ' {
         return Step::Go(Progress::Topic {
             head,
@@ -251,12 +275,15 @@ fn length(bytes: &[u8], layout: &Layout, head: Head, topic: (usize, usize), at: 
     let shown = layout.length_shown.get(head.client);
     // A module that puts payloads in quotes prints a number in front of one only as its length: another program has
     // left the setting on.
-    let guessed = layout.switchable && layout.wrapping == Wrapping::Always;
+    let guessed = layout.switchable && layout.wrapping != Wrapping::Never;
     if !(shown || guessed) {
         return open();
     }
     let mut cursor = Cursor { bytes, at };
     cursor.blanks();
+    if cursor.at - at > LONGEST_HEAD {
+        return open();
+    }
     match cursor.number() {
         Err(Missing::More) => Step::More,
         Ok(length) if length <= LONGEST_PAYLOAD => match (bytes.get(cursor.at), bytes.get(cursor.at + 1)) {
@@ -267,6 +294,7 @@ fn length(bytes: &[u8], layout: &Layout, head: Head, topic: (usize, usize), at: 
                 topic,
                 at: cursor.at + 1,
                 length,
+                alone: None,
             }),
             // The payload on the next line.
             (Some(&CR), Some(&LF)) if shown => Step::Go(Progress::Counted {
@@ -274,6 +302,7 @@ fn length(bytes: &[u8], layout: &Layout, head: Head, topic: (usize, usize), at: 
                 topic,
                 at: cursor.at + 2,
                 length,
+                alone: Some(at),
             }),
             (None, _) => Step::More,
             (Some(&CR), None) if shown => Step::More,
@@ -294,24 +323,52 @@ const ROUND: [(&[u8], &[u8]); 4] = [
     (b"\r\n", b"\r\n"),
 ];
 
+/// How many blank lines may stand between a length that ends its line and the payload.
+const MOST_BLANK_LINES: usize = 6;
+
 /// The length rules; what follows tells which layout it counts in. Of hexadecimal digits some firmware counts the bytes
 /// they stand for.
-fn counted(bytes: &[u8], hex: bool, head: Head, topic: (usize, usize), at: usize, length: usize) -> Step {
-    for length in [length, 2 * length].into_iter().take(1 + usize::from(hex)) {
-        for (before, behind) in ROUND {
-            let from = at + before.len();
-            let to = from + length;
-            match (stands(bytes, at, before), stands(bytes, to, behind)) {
-                (Some(true), Some(true)) => {
-                    return Step::End(Parsed::Message {
-                        message: message(bytes, head, topic, (from, to), true),
-                        consumed: to + behind.len(),
-                    });
+fn counted(
+    bytes: &[u8],
+    hex: bool,
+    head: Head,
+    topic: (usize, usize),
+    at: usize,
+    length: usize,
+    alone: Option<usize>,
+) -> Step {
+    let starts = [Some(at), alone.and_then(|_| behind_blank_lines(bytes, at))];
+    // A number at the end of its line may as well be a payload without length: what is known as a line then is one.
+    // Blank lines are none of a payload's own if they are all that it would have.
+    let is_line = |from: usize, to: usize| {
+        let text = &bytes[from..to];
+        (from != at && bytes[from - 1] == LF && reader::is_recognised(text))
+            || (length > 0 && text.iter().all(|byte| matches!(*byte, CR | LF)))
+    };
+    let rounds = if alone.is_some() { &ROUND[..3] } else { &ROUND };
+    for start in starts.into_iter().flatten() {
+        for length in [length, 2 * length].into_iter().take(1 + usize::from(hex)) {
+            for (before, behind) in rounds {
+                let from = start + before.len();
+                let to = from + length;
+                match (stands(bytes, start, before), stands(bytes, to, behind)) {
+                    (Some(true), Some(true)) if alone.is_none() || !is_line(from, to) => {
+                        return Step::End(Parsed::Message {
+                            message: message(bytes, head, topic, (from, to), true),
+                            consumed: to + behind.len(),
+                        });
+                    }
+                    (Some(false), _) | (_, Some(_)) => {}
+                    _ => return Step::More,
                 }
-                (Some(false), _) | (_, Some(false)) => {}
-                _ => return Step::More,
             }
         }
+    }
+    if let Some(from) = alone {
+        return Step::End(Parsed::Message {
+            message: length_for_payload(bytes, head, topic, from, at),
+            consumed: at,
+        });
     }
     // The length does not fit: bytes were lost, or the firmware counts something else.
     match find_line_end(bytes, at) {
@@ -322,6 +379,18 @@ fn counted(bytes: &[u8], hex: bool, head: Head, topic: (usize, usize), at: usize
         None if bytes.len() - at > LONGEST_PAYLOAD => OTHER,
         None => Step::More,
     }
+}
+
+/// Where the first line that is not blank starts, if there are blank ones.
+fn behind_blank_lines(bytes: &[u8], at: usize) -> Option<usize> {
+    let blank = bytes[at..].chunks(2).take_while(|pair| pair == b"\r\n").count();
+    (blank > 0).then_some(at + 2 * blank.min(MOST_BLANK_LINES))
+}
+
+/// The payload that a length announced on a line of its own does not follow: the number may have been the payload. What
+/// follows is read as lines, so that nothing is lost.
+fn length_for_payload(bytes: &[u8], head: Head, topic: (usize, usize), from: usize, at: usize) -> RawMessage {
+    message(bytes, head, topic, (from, at - 2), false)
 }
 
 /// Whether that text stands there; `None` while that cannot be told.
@@ -347,8 +416,8 @@ fn open(bytes: &[u8], layout: &mut Layout, head: Head, topic: (usize, usize), at
     let mut from = *scanned;
     while let Some(end) = find_line_end(bytes, from) {
         if !wrapped {
-            if bytes[quote] != QUOTE && layout.wrapping == Wrapping::Doubtful {
-                layout.wrapping = Wrapping::Never;
+            if bytes[quote] != QUOTE {
+                layout.unquoted_payload_seen();
             }
             return Step::End(Parsed::Unterminated {
                 message: message(bytes, head, topic, (at, end), true),
@@ -364,10 +433,11 @@ fn open(bytes: &[u8], layout: &mut Layout, head: Head, topic: (usize, usize), at
                 consumed: end + 2,
             });
         }
-        if layout.wrapping == Wrapping::Doubtful {
-            // One quote at the front only: the payload's own, or the module's before a payload that holds a line end.
+        if layout.wrapping != Wrapping::Always {
+            // One quote at the front only: the payload's own, or the module's before a payload that holds a line end, or
+            // of which it prints no more.
             return Step::End(Parsed::Unterminated {
-                message: message(bytes, head, topic, (at, end), true),
+                message: message(bytes, head, topic, (at, end), false),
                 consumed: end + 2,
             });
         }
@@ -394,58 +464,4 @@ fn message(bytes: &[u8], head: Head, topic: (usize, usize), payload: (usize, usi
 
 fn find_line_end(bytes: &[u8], from: usize) -> Option<usize> {
     memchr::memmem::find(bytes.get(from..)?, b"\r\n").map(|at| from + at)
-}
-
-enum Missing {
-    /// More bytes may bring it.
-    More,
-    /// Something else stands there.
-    Wrong,
-}
-
-struct Cursor<'a> {
-    bytes: &'a [u8],
-    at: usize,
-}
-
-impl Cursor<'_> {
-    /// A separator, with blanks round it.
-    fn separator(&mut self, separator: u8) -> Result<(), Missing> {
-        self.blanks();
-        self.exactly(separator)?;
-        self.blanks();
-        Ok(())
-    }
-
-    fn exactly(&mut self, wanted: u8) -> Result<(), Missing> {
-        match self.bytes.get(self.at) {
-            Some(&byte) if byte == wanted => {
-                self.at += 1;
-                Ok(())
-            }
-            Some(_) => Err(Missing::Wrong),
-            None => Err(Missing::More),
-        }
-    }
-
-    /// A decimal number that something follows.
-    fn number(&mut self) -> Result<usize, Missing> {
-        let digits = self.bytes[self.at.min(self.bytes.len())..]
-            .iter()
-            .take_while(|byte| byte.is_ascii_digit())
-            .count();
-        if self.bytes.get(self.at + digits).is_none() && digits <= 7 {
-            return Err(Missing::More);
-        }
-        let text = std::str::from_utf8(&self.bytes[self.at..self.at + digits]).map_err(|_| Missing::Wrong)?;
-        let number = text.parse().map_err(|_| Missing::Wrong)?;
-        self.at += digits;
-        Ok(number)
-    }
-
-    fn blanks(&mut self) {
-        while self.bytes.get(self.at) == Some(&b' ') {
-            self.at += 1;
-        }
-    }
 }

@@ -1,15 +1,13 @@
 //! The engine, as Python sees it.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
-use modemqtt_at::dialect;
+use modemqtt_at::dialect::{self, FixedCommand};
 use modemqtt_host::call::{Call, Secret};
-use modemqtt_host::engine::{self, EngineOptions};
+use modemqtt_host::engine;
 use modemqtt_host::error::Error;
-use modemqtt_host::port::{FlowControl, PortOptions};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
@@ -25,47 +23,6 @@ pub(crate) struct Engine {
 
 #[pymethods]
 impl Engine {
-    /// Opens a port. The module has not been spoken to before `set_up()`.
-    #[new]
-    #[pyo3(signature = (port, *, model, baudrate, flow_control, log))]
-    fn new(
-        py: Python<'_>,
-        port: &str,
-        model: Option<&str>,
-        baudrate: i64,
-        flow_control: &str,
-        log: Option<PathBuf>,
-    ) -> PyResult<Self> {
-        let model = model.map(|name| known_model(py, name)).transpose()?;
-        let rate = u32::try_from(baudrate)
-            .ok()
-            .filter(|rate| *rate > 0)
-            .ok_or_else(|| errors::usage(py, format!("baudrate: {baudrate} is none; 115200 or 9600 are usual")))?;
-        let flow_control = match flow_control {
-            "none" => FlowControl::None,
-            "xonxoff" => FlowControl::Software,
-            "rtscts" => FlowControl::Hardware,
-            other => {
-                let message = format!("flow_control: {other:?} is none; \"none\", \"rtscts\" and \"xonxoff\" are");
-                return Err(errors::usage(py, message));
-            }
-        };
-        let options = EngineOptions {
-            port: PortOptions {
-                baud_rate: rate,
-                flow_control,
-            },
-            model,
-            log,
-        };
-        let engine = py
-            .detach(|| engine::Engine::open(port, &options))
-            .map_err(|error| errors::raise(py, &Error::Port(error), None))?;
-        Ok(Self {
-            engine: Arc::new(engine),
-        })
-    }
-
     /// Finds the module, turns its echo off and asks for its model. `anew`: it has started again without a word.
     #[pyo3(signature = (*, anew=false, timeout=None))]
     fn set_up(&self, py: Python<'_>, anew: bool, timeout: Option<f64>) -> PyResult<Pending> {
@@ -343,11 +300,7 @@ impl Engine {
     #[getter]
     fn family(&self) -> Option<(Vec<&'static str>, Option<String>)> {
         let dialect = self.engine.shared().modem()?.dialect;
-        let restart = dialect.reboots.first().map(|reboot| {
-            let values: Vec<_> = reboot.values.iter().map(ToString::to_string).collect();
-            let sign = if values.is_empty() { "" } else { "=" };
-            format!("AT+{}{sign}{}", reboot.name, values.join(","))
-        });
+        let restart = dialect.reboots.first().map(FixedCommand::line);
         Some((dialect.registration.to_vec(), restart))
     }
 
@@ -412,6 +365,10 @@ impl Engine {
 }
 
 impl Engine {
+    pub(crate) fn new(engine: Arc<engine::Engine>) -> Self {
+        Self { engine }
+    }
+
     fn same_process(&self, py: Python<'_>) -> PyResult<()> {
         self.engine
             .same_process()
@@ -437,19 +394,6 @@ impl Engine {
         next.transpose()
             .map_err(|error| errors::raise(py, &error, Some(self.engine.shared())))
     }
-}
-
-fn known_model(py: Python<'_>, name: &str) -> PyResult<(&'static dialect::Dialect, &'static dialect::Model)> {
-    dialect::of_model(name).ok_or_else(|| {
-        let known: Vec<_> = dialect::models().map(|(_, model)| model.name).collect();
-        errors::usage(
-            py,
-            format!(
-                "model: {name:?} is not known; known are {}, and \"auto\" asks the module",
-                known.join(", ")
-            ),
-        )
-    })
 }
 
 /// Every model with its dialect.

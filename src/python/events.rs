@@ -83,7 +83,7 @@ fn event<'py>(
         }
         Notice::Overflow(lost) => ("overflow", lost).into_bound_py_any(py),
         Notice::Overrun(client) => ("overrun", client.0).into_bound_py_any(py),
-        Notice::Reopening(client) => ("reopening", client.0).into_bound_py_any(py),
+        Notice::Reopening(client, reason) => ("reopening", client.0, reason.name()).into_bound_py_any(py),
         Notice::Posted(number) => ("posted", number).into_bound_py_any(py),
     }
 }

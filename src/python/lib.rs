@@ -4,6 +4,7 @@ mod civil;
 mod engine;
 mod errors;
 mod events;
+mod opening;
 mod options;
 mod pending;
 mod process;
@@ -16,6 +17,8 @@ mod _core {
     use super::engine::Engine;
     #[pymodule_export]
     use super::engine::models;
+    #[pymodule_export]
+    use super::opening::Opening;
     #[pymodule_export]
     use super::pending::Pending;
     #[pymodule_export]

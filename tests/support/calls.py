@@ -119,7 +119,7 @@ def word_of(report: list[bytes]) -> str:
 def report(call: list[str], result: Any, expected: list[bytes]) -> list[bytes]:  # noqa: ANN401 - each call its own
     """Return the words for how a call has ended; of settings, which are typed, those expected where they are true."""
     if isinstance(result, ModemError):
-        index = "0" if call[0] == "token" else call[1]
+        index = "0" if call[0] in ("token", "command") else call[1]
         return [b"failed", call[0].encode(), index.encode(), *failure(result)]
     if isinstance(result, str):
         return [b"token", result.encode()]

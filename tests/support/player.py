@@ -97,6 +97,8 @@ class Player:
         for command in (b"AT\r", b"ATE0\r", b"AT+CMEE=1\r"):
             self.expect_sent(command)
             self.feed(b"\r\nOK\r\n")
+        self.expect_sent(b"AT+CMEE?\r")
+        self.feed(b"\r\n+CMEE: 1\r\n\r\nOK\r\n")
         opening.future.result(PATIENCE)
         self.modem.on_urc = lambda line: self.events.put([b"urc", line.encode()])
         self.modem.on_restart = lambda: self.events.put([b"restarted"])

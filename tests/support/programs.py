@@ -36,6 +36,7 @@ def silent(model="M95"):
     tty.setraw(slave)
     def answer():
         for _ in range(3): os.read(master, 99); os.write(master, b"\\r\\nOK\\r\\n")
+        os.read(master, 99); os.write(master, b"\\r\\n+CMEE: 1\\r\\n\\r\\nOK\\r\\n")
     threading.Thread(target=answer, daemon=True).start()
     return Modem(os.ttyname(slave), model=model).open()
 

@@ -31,6 +31,8 @@ pub enum End {
 pub struct Step {
     pub location: Location,
     pub action: Action,
+    /// Where in its bytes the lines of the file after the first begin.
+    pub lines: Vec<usize>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -212,6 +214,7 @@ fn read(path: &Path, text: &str, open: &mut Vec<PathBuf>) -> Transcript {
                     (
                         Some(Step {
                             action: Action::Host(bytes),
+                            lines,
                             ..
                         }),
                         Action::Host(more),
@@ -219,11 +222,19 @@ fn read(path: &Path, text: &str, open: &mut Vec<PathBuf>) -> Transcript {
                     | (
                         Some(Step {
                             action: Action::Module(bytes),
+                            lines,
                             ..
                         }),
                         Action::Module(more),
-                    ) => bytes.extend(more),
-                    (_, action) => steps.push(Step { location, action }),
+                    ) => {
+                        lines.push(bytes.len());
+                        bytes.extend(more);
+                    }
+                    (_, action) => steps.push(Step {
+                        location,
+                        action,
+                        lines: Vec::new(),
+                    }),
                 }
             }
         }

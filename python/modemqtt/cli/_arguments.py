@@ -48,7 +48,7 @@ def add_modem(parser: Parser) -> None:
         "--modem",
         metavar="URL",
         default=os.environ.get(ENVIRONMENT) or None,
-        help=f"port of the module, such as /dev/ttyUSB2 or socket://host:port; default: {ENVIRONMENT}",
+        help=f"port of the module: /dev/ttyUSB2, socket://host:port, rfc2217://host:port; default: {ENVIRONMENT}",
     )
     parser.add_argument("--model", help="M95 or BC660K-GL; default: ask the module")
     parser.add_argument(

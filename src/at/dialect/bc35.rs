@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::rows::{
-    Arity, DataPhase, Dialect, Flag, Gate, Kind, MQTT_STRING, Model, Parameter, ROW, ReadBack, Reboot, ReceiveLength,
-    ReceiveUrc, Refusal, Refusals, Row, Urc, Wait, integer, read, read_setting, secret, test, text,
+    Arity, DataPhase, Dialect, FixedCommand, Flag, Gate, Kind, MQTT_STRING, Model, Parameter, ROW, ReadBack,
+    ReceiveLength, ReceiveUrc, Refusal, Refusals, Row, Urc, Wait, integer, read, read_setting, secret, test, text,
 };
 use crate::codes::{CmeCode, OpenResult};
 use crate::{Command, SettingKey, Version};
@@ -142,11 +142,15 @@ pub(super) static DIALECT: Dialect = Dialect {
     // BC35-G&BC28&BC95 R2.0 AT Commands Manual V1.0, 2019-12-04, 4.1.
     boot: &["REBOOT_CAUSE_APPLICATION_AT", "Neul", "OK"],
     // The same manual, 4.1: no `OK`.
-    reboots: &[Reboot {
+    reboots: &[FixedCommand {
         name: "NRB",
         values: &[],
         answer: Some("REBOOTING"),
     }],
+    // None in the AT commands manual.
+    deactivate: None,
+    // The AT commands manual has the deep sleep of an idle module, and no figure; 10 s is that of BC660K-GL.
+    sleeps_after: Some(Duration::from_secs(10)),
     // The same manual, chapters 2 and 7.
     echo: false,
     error_levels: &[0, 1],

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::rows::{
-    Arity, DataPhase, Dialect, Flag, Gate, Kind, Model, Parameter, ROW, ReadBack, Reboot, ReceiveLength, ReceiveUrc,
-    Refusal, Refusals, Row, Urc, Wait, integer, read, read_setting, secret, test, text,
+    Arity, DataPhase, Dialect, FixedCommand, Flag, Gate, Kind, Model, Parameter, ROW, ReadBack, ReceiveLength,
+    ReceiveUrc, Refusal, Refusals, Row, Urc, Wait, integer, read, read_setting, secret, test, text,
 };
 use crate::codes::{CmeCode, OpenResult};
 use crate::{Command, SettingKey, Version};
@@ -98,17 +98,20 @@ pub(super) static DIALECT: Dialect = Dialect {
     boot: &["RDY", "+CFUN: 1", "+CEREG: 2"],
     // BC660K-GL&BC950K-GL AT Commands Manual, 2024-01-26, for the second.
     reboots: &[
-        Reboot {
+        FixedCommand {
             name: "CFUN",
             values: &[1, 1],
             answer: None,
         },
-        Reboot {
+        FixedCommand {
             name: "QRST",
             values: &[1],
             answer: None,
         },
     ],
+    deactivate: None,
+    // BC660K-GL&BC950K-GL AT Commands Manual, `AT+QSCLK` and `AT+QCFG="slplocktimes"`: 10 s by default.
+    sleeps_after: Some(Duration::from_secs(10)),
     echo: true,
     // The default of the manual could not be read.
     error_levels: &[0, 1, 2],

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use super::rows::{
-    Arity, Buffer, DataPhase, Dialect, Flag, Gate, Kind, MQTT_STRING, Model, Parameter, ROW, ReadBack, Reboot,
+    Arity, Buffer, DataPhase, Dialect, FixedCommand, Flag, Gate, Kind, MQTT_STRING, Model, Parameter, ROW, ReadBack,
     ReceiveLength, ReceiveUrc, Refusal, Refusals, Row, Urc, Wait, integer, read, read_setting, secret, test, text,
 };
 use crate::codes::OpenResult;
@@ -124,11 +124,17 @@ pub(super) static DIALECT: Dialect = Dialect {
     // Logs of a BG96 and of a BG95.
     boot: &["RDY", "APP RDY", "+CFUN: 1", "+CPIN: READY", "+QIND: SMS DONE"],
     // 3GPP TS 27.007 section 8.2.
-    reboots: &[Reboot {
+    reboots: &[FixedCommand {
         name: "CFUN",
         values: &[1, 1],
         answer: None,
     }],
+    deactivate: Some(FixedCommand {
+        name: "QIDEACT",
+        values: &[1],
+        answer: None,
+    }),
+    sleeps_after: None,
     echo: true,
     // 3GPP TS 27.007 section 9.1; the default is doubtful.
     error_levels: &[0, 1, 2],

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::rows::{
-    Arity, Buffer, DataPhase, Dialect, Flag, Gate, Kind, MQTT_STRING, Model, Parameter, ROW, ReadBack, Reboot,
+    Arity, Buffer, DataPhase, Dialect, FixedCommand, Flag, Gate, Kind, MQTT_STRING, Model, Parameter, ROW, ReadBack,
     ReceiveLength, ReceiveUrc, Refusal, Refusals, Row, Urc, Wait, integer, read, read_setting, secret, test, text,
 };
 use crate::codes::OpenResult;
@@ -131,11 +131,19 @@ pub(super) static DIALECT: Dialect = Dialect {
         "+QIND: PB DONE",
     ],
     // EG800Q&EG91xQ Series AT Commands Manual V1.1.
-    reboots: &[Reboot {
+    reboots: &[FixedCommand {
         name: "CFUN",
         values: &[1, 1],
         answer: None,
     }],
+    // Quectel TCP/IP Application Notes: after `+QIURC: "pdpdeact"` the context is given up before it is had again.
+    deactivate: Some(FixedCommand {
+        name: "QIDEACT",
+        values: &[1],
+        answer: None,
+    }),
+    // `AT+QSCLK`: only while DTR is not asserted.
+    sleeps_after: None,
     echo: true,
     error_levels: &[0, 1, 2],
     error_level: 1,

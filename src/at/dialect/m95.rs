@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::rows::{
-    Arity, DataPhase, Dialect, Flag, Gate, Kind, MQTT_STRING, Model, Parameter, ROW, ReadBack, Reboot, ReceiveLength,
-    ReceiveUrc, Refusal, Refusals, Row, Urc, Wait, integer, read, read_setting, secret, test, text,
+    Arity, DataPhase, Dialect, FixedCommand, Flag, Gate, Kind, MQTT_STRING, Model, Parameter, ROW, ReadBack,
+    ReceiveLength, ReceiveUrc, Refusal, Refusals, Row, Urc, Wait, integer, read, read_setting, secret, test, text,
 };
 use crate::codes::{CmeCode, OpenResult};
 use crate::{Command, SettingKey, Version};
@@ -80,11 +80,19 @@ pub(super) static DIALECT: Dialect = Dialect {
     // M95 Hardware Design, 3.4: at a fixed baud rate.
     boot: &["RDY", "+CFUN: 1", "+CPIN: READY", "Call Ready"],
     // 3GPP TS 27.007 section 8.2.
-    reboots: &[Reboot {
+    reboots: &[FixedCommand {
         name: "CFUN",
         values: &[1, 1],
         answer: None,
     }],
+    // Hosts of the family; it is answered by a final result code of its own.
+    deactivate: Some(FixedCommand {
+        name: "QIDEACT",
+        values: &[],
+        answer: Some("DEACT OK"),
+    }),
+    // `AT+QSCLK=2`; its idle time could not be read. Hosts of the family wake it before any command.
+    sleeps_after: Some(Duration::from_secs(10)),
     // Logs of modules as they come.
     echo: true,
     // 3GPP TS 27.007 section 9.1; the default of the manual could not be read.

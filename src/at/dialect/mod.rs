@@ -12,8 +12,8 @@ mod m95;
 mod rows;
 
 pub use rows::{
-    Arity, Buffer, DataPhase, Dialect, Flag, Gate, Kind, Model, Parameter, ReadBack, Reboot, ReceiveLength, ReceiveUrc,
-    Refusal, Refusals, Row, Urc, Wait,
+    Arity, Buffer, DataPhase, Dialect, FixedCommand, Flag, Gate, Kind, Model, Parameter, ReadBack, ReceiveLength,
+    ReceiveUrc, Refusal, Refusals, Row, Urc, Wait,
 };
 
 /// Every dialect, in the order in which they are listed to the user.

@@ -56,7 +56,12 @@ pub struct Dialect {
     /// What the module prints when it has started.
     pub boot: &'static [&'static str],
     /// The commands that make it start again.
-    pub reboots: &'static [Reboot],
+    pub reboots: &'static [FixedCommand],
+    /// The command that gives up the PDP context, without which one that the network took away is not had again.
+    pub deactivate: Option<FixedCommand>,
+    /// After so long without a byte the module may be asleep and lose the first characters that it is sent; `None`:
+    /// it does not sleep while DTR is asserted.
+    pub sleeps_after: Option<Duration>,
     /// Whether it echoes command lines after a start (V.250 section 6.2.4).
     pub echo: bool,
     /// The levels of `AT+CMEE` (3GPP TS 27.007 section 9.1).
@@ -116,15 +121,25 @@ impl Dialect {
     }
 }
 
-/// A command that makes the module start again.
+/// A command that is always given in the same way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Reboot {
+pub struct FixedCommand {
     /// Its name, without `+`.
     pub name: &'static str,
     /// Its parameters.
     pub values: &'static [i64],
     /// What answers it in place of `OK`.
     pub answer: Option<&'static str>,
+}
+
+impl FixedCommand {
+    /// The command line, without its CR.
+    #[must_use]
+    pub fn line(&self) -> String {
+        let values: Vec<_> = self.values.iter().map(ToString::to_string).collect();
+        let sign = if values.is_empty() { "" } else { "=" };
+        format!("AT+{}{sign}{}", self.name, values.join(","))
+    }
 }
 
 /// One model of module.

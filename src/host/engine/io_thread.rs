@@ -127,22 +127,29 @@ impl IoThread {
             self.unsent.extend(bytes);
         }
         let mut written = 0;
-        let result = loop {
-            if written == self.unsent.len() {
-                break Ok(());
+        let result = self.port.flush().and_then(|()| {
+            while written < self.unsent.len() {
+                match self.port.write(&self.unsent[written..]) {
+                    Ok(0) => break,
+                    Ok(count) => written += count,
+                    Err(error) if is_transient(&error) => break,
+                    Err(error) => return Err(error),
+                }
             }
-            match self.port.write(&self.unsent[written..]) {
-                Ok(0) => break Ok(()),
-                Ok(count) => written += count,
-                Err(error) if is_transient(&error) => break Ok(()),
-                Err(error) => break Err(PortError::lost(&self.url, Some(&error))),
-            }
-        };
+            Ok(())
+        });
         self.unsent.drain(..written);
         if written > 0 {
             self.shared.count(|statistics| statistics.bytes_sent += written as u64);
         }
-        result
+        match result {
+            // What the other end said before it closed is read first: it may say why.
+            Err(error) if is_hang_up(&error) => {
+                self.unsent.clear();
+                Ok(())
+            }
+            result => result.map_err(|error| PortError::lost(&self.url, Some(&error))),
+        }
     }
 
     /// Sleeps until there is something to do; whether the port can be read, and whether the program has woken us.
@@ -156,7 +163,7 @@ impl IoThread {
             }
         });
         let mut wanted = PollFlags::IN;
-        if !self.unsent.is_empty() {
+        if self.port.wants_to_write(!self.unsent.is_empty()) {
             wanted |= PollFlags::OUT;
         }
         let mut descriptors = [
@@ -214,7 +221,7 @@ impl IoThread {
             Event::Lost(client, code) => self.shared.lost(client, code),
             Event::Urc(line) => self.shared.urc(Instant::now(), line),
             Event::Restarted => self.shared.restarted(),
-            Event::Reopening(client) => self.shared.notify(Notice::Reopening(client)),
+            Event::Reopening(client, reason) => self.shared.notify(Notice::Reopening(client, reason)),
             Event::Overrun(client) => self.shared.overrun(client),
         }
     }
@@ -228,4 +235,8 @@ impl IoThread {
 
 fn is_transient(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
+}
+
+fn is_hang_up(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset)
 }

@@ -21,7 +21,7 @@ use parking_lot::Mutex;
 use crate::call::{Call, Ticket};
 use crate::error::Error;
 use crate::port::{Port, PortError, PortOptions};
-use crate::session::Session;
+use crate::session::{Session, Wake};
 pub use inbox::Inbox;
 use io_thread::{IoThread, Request};
 pub use pending::{Pending, Progress, PublishState};
@@ -37,6 +37,8 @@ pub struct EngineOptions {
     pub model: Option<(&'static Dialect, &'static Model)>,
     /// A file to which the wire log is appended.
     pub log: Option<std::path::PathBuf>,
+    /// After how long a silence the module is woken before it is sent a command.
+    pub wake: Wake,
 }
 
 /// An open modem.
@@ -73,7 +75,9 @@ impl Engine {
         // The bound is on what callers submit without waiting; a caller beyond it waits for room.
         let (requests, receiver) = crossbeam_channel::bounded(64);
         let shared = Arc::new(Shared::new(log));
-        let session = Session::new(options.model, options.port.baud_rate);
+        let mut session = Session::new(options.model, options.port.baud_rate);
+        session.set_wake(options.wake);
+        session.reserve(options.port.flow_control.characters());
         let io = IoThread::new(url, port, wake, receiver, session, Arc::clone(&shared));
         let name = format!("modemqtt-io-{}", url.rsplit('/').next().unwrap_or(url));
         let thread = std::thread::Builder::new()

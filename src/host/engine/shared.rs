@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use modemqtt_at::ClientIndex;
-use modemqtt_at::codes::StatCode;
+use modemqtt_at::codes::{OpenResult, StatCode};
 use modemqtt_at::dialect::{Dialect, Model as ModelRow};
 use parking_lot::Mutex;
 
@@ -54,8 +54,8 @@ pub enum Notice {
     Overflow(u64),
     /// The module's buffer for a client was full: messages may be lost.
     Overrun(ClientIndex),
-    /// A client was open already and is opened anew.
-    Reopening(ClientIndex),
+    /// A client could not be opened for that reason, and is tried once more.
+    Reopening(ClientIndex, OpenResult),
     /// What the program has put among the events by [`Shared::post`].
     Posted(u64),
 }

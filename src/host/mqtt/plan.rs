@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use modemqtt_at::codes::OpenResult;
 use modemqtt_at::dialect::{self, Dialect, ReceiveLength, Row, Wait};
 use modemqtt_at::general::MAXIMUM_RESPONSE_TIME;
 use modemqtt_at::{ClientIndex, Command, Form, MessageId, Operation, Qos, SettingKey};
@@ -107,14 +108,21 @@ pub(crate) fn plan(call: Call, dialect: &'static Dialect, clients: &mut Clients)
     }
 }
 
-/// The steps that close an occupied index and open it again.
-pub(crate) fn reopen(dialect: &'static Dialect, client: ClientIndex, host: &str, port: u16) -> Result<Steps, Error> {
+/// The steps that cure what made an opening fail, and open again; `None` where there is no cure.
+pub(crate) fn reopen(
+    dialect: &'static Dialect,
+    client: ClientIndex,
+    host: &str,
+    port: u16,
+    reason: OpenResult,
+) -> Option<Result<Steps, Error>> {
     let planner = Planner { dialect };
-    Ok([
-        planner.act(Command::Close, client, None, &[number(client)])?,
-        planner.open_step(client, host, port)?,
-    ]
-    .into())
+    let cure = match reason {
+        OpenResult::OCCUPIED => planner.act(Command::Close, client, None, &[number(client)]),
+        OpenResult::PDP_FAILED => verbatim(&dialect.deactivate?.line()),
+        _ => return None,
+    };
+    Some(cure.and_then(|cure| Ok([cure, planner.open_step(client, host, port)?].into())))
 }
 
 /// The step that fetches one message out of the module's buffer.

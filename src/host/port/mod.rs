@@ -1,22 +1,27 @@
-//! The ports by URL: a serial device by its path, a raw TCP connection by `socket://host:port`.
+//! The ports by URL: a serial device by its path, a raw TCP connection by `socket://host:port`, a serial port of another
+//! machine by `rfc2217://host:port`.
 
 mod holder;
+mod rfc2217;
 mod serial;
 mod socket;
+mod telnet;
 
 use std::fmt;
 use std::io;
 use std::os::fd::BorrowedFd;
 
+use modemqtt_at::ascii;
+use rfc2217::Rfc2217;
 use serial::Serial;
 use socket::Socket;
 
 /// How a port is opened.
 #[derive(Clone, Debug)]
 pub struct PortOptions {
-    /// Bits per second of a serial device.
+    /// Bits per second of the serial line.
     pub baud_rate: u32,
-    /// Flow control of a serial device.
+    /// Flow control of the serial line.
     pub flow_control: FlowControl,
 }
 
@@ -30,6 +35,16 @@ pub enum FlowControl {
     Software,
     /// RTS and CTS.
     Hardware,
+}
+
+impl FlowControl {
+    /// The characters that it takes for itself.
+    pub const fn characters(self) -> &'static [u8] {
+        match self {
+            Self::Software => &[ascii::XON, ascii::XOFF],
+            Self::None | Self::Hardware => &[],
+        }
+    }
 }
 
 /// Why a port cannot be used.
@@ -86,6 +101,9 @@ impl PortError {
             Some(error) if error.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error()) => {
                 "the device is gone; was it unplugged?".to_owned()
             }
+            Some(error) if error.kind() == io::ErrorKind::ConnectionReset => {
+                "the other end closed the connection".to_owned()
+            }
             Some(error) => format!("the port failed: {error}"),
             None if url.contains("://") => "the other end closed the connection".to_owned(),
             None => "the device is gone; was it unplugged?".to_owned(),
@@ -101,6 +119,8 @@ pub enum Port {
     Serial(Serial),
     /// A TCP connection.
     Socket(Socket),
+    /// A serial port of another machine.
+    Rfc2217(Box<Rfc2217>),
 }
 
 impl Port {
@@ -108,10 +128,15 @@ impl Port {
     pub fn open(url: &str, options: &PortOptions) -> Result<Self, PortError> {
         match url.split_once("://") {
             Some(("socket", address)) => Socket::open(url, address).map(Self::Socket),
+            Some(("rfc2217", address)) => {
+                Rfc2217::open(url, address, options).map(|port| Self::Rfc2217(Box::new(port)))
+            }
             Some((scheme, _)) => Err(PortError::new(
                 url,
                 PortErrorKind::Invalid,
-                format!("{scheme}:// is no kind of port; give a path such as /dev/ttyUSB2, or socket://host:port"),
+                format!(
+                    "{scheme}:// is no kind of port; give a path such as /dev/ttyUSB2, socket://host:port or rfc2217://host:port"
+                ),
             )),
             None if url.is_empty() => Err(PortError::new(
                 "port",
@@ -127,16 +152,39 @@ impl Port {
         match self {
             Self::Serial(serial) => serial.fd(),
             Self::Socket(socket) => socket.fd(),
+            Self::Rfc2217(port) => port.fd(),
         }
     }
 
     /// Reads what is there; `WouldBlock` when nothing is, 0 when nothing will ever be again.
     pub fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        Ok(rustix::io::read(self.fd(), buffer)?)
+        match self {
+            Self::Serial(_) | Self::Socket(_) => Ok(rustix::io::read(self.fd(), buffer)?),
+            Self::Rfc2217(port) => port.read(buffer),
+        }
     }
 
     /// Writes what fits.
     pub fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        Ok(rustix::io::write(self.fd(), bytes)?)
+        match self {
+            Self::Serial(_) | Self::Socket(_) => Ok(rustix::io::write(self.fd(), bytes)?),
+            Self::Rfc2217(port) => port.write(bytes),
+        }
+    }
+
+    /// Writes what fits of what the port itself has to say.
+    pub fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Serial(_) | Self::Socket(_) => Ok(()),
+            Self::Rfc2217(port) => port.flush(),
+        }
+    }
+
+    /// Whether to wait until the port takes more, given whether there are bytes to write.
+    pub fn wants_to_write(&self, bytes: bool) -> bool {
+        match self {
+            Self::Serial(_) | Self::Socket(_) => bytes,
+            Self::Rfc2217(port) => port.wants_to_write(bytes),
+        }
     }
 }

@@ -1,10 +1,12 @@
 //! Serial devices, pseudo-terminals among them.
 
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd};
 
-use rustix::fs::OFlags;
-use serialport::TTYPort;
+use rustix::fs::{FlockOperation, Mode, OFlags, flock};
+use rustix::io::Errno;
+use rustix::termios::{ControlModes, InputModes, OptionalActions, Termios, tcgetattr, tcsetattr};
+use serialport::{SerialPort, TTYPort};
 
 use super::{FlowControl, PortError, PortErrorKind, PortOptions, holder};
 
@@ -13,18 +15,22 @@ use super::{FlowControl, PortError, PortErrorKind, PortOptions, holder};
 pub struct Serial(TTYPort);
 
 impl Serial {
+    /// Serialport could open the device too. It would hide what the system answers, and where another program's lock is in its
+    /// way it would end the exclusive use (`TIOCEXCL`) of the device by that program.
     pub(super) fn open(path: &str, options: &PortOptions) -> Result<Self, PortError> {
-        let flow_control = match options.flow_control {
-            FlowControl::None => serialport::FlowControl::None,
-            FlowControl::Software => serialport::FlowControl::Software,
-            FlowControl::Hardware => serialport::FlowControl::Hardware,
-        };
-        let builder = serialport::new(path, options.baud_rate).flow_control(flow_control);
-        let port = TTYPort::open(&builder).map_err(|error| explain(path, &error))?;
-        let serial = Self(port);
-        let flags = rustix::fs::fcntl_getfl(serial.fd());
-        let set = flags.and_then(|flags| rustix::fs::fcntl_setfl(serial.fd(), flags | OFlags::NONBLOCK));
-        set.map_err(|error| PortError::new(path, PortErrorKind::Other, io::Error::from(error)))?;
+        let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let device = rustix::fs::open(path, flags, Mode::empty()).map_err(|error| refused(path, error))?;
+        let mut attributes = tcgetattr(&device).map_err(|error| refused(path, error))?;
+        take(path, device.as_fd())?;
+        // SAFETY: the descriptor is open, and nobody else's from here on.
+        let mut serial = Self(unsafe { TTYPort::from_raw_fd(OwnedFd::into_raw_fd(device)) });
+        set(&mut attributes, options.flow_control);
+        tcsetattr(serial.fd(), OptionalActions::Now, &attributes).map_err(|error| refused(path, error))?;
+        // Each system has its own way to set any speed.
+        serial.0.set_baud_rate(options.baud_rate).map_err(|error| {
+            let reason = format!("the speed cannot be set: {}", error.description);
+            PortError::new(path, PortErrorKind::Other, reason)
+        })?;
         Ok(serial)
     }
 
@@ -34,27 +40,87 @@ impl Serial {
     }
 }
 
-fn explain(path: &str, error: &serialport::Error) -> PortError {
-    let (kind, reason) = match error.kind() {
-        serialport::ErrorKind::NoDevice => (
-            PortErrorKind::Busy,
-            holder::of(path).map_or_else(
-                || "the port is in use by another program".to_owned(),
-                |holder| format!("the port is in use by {holder}"),
-            ),
+/// Raw, 8 data bits, no parity, one stop bit, as every family has them; the modem lines do not matter.
+fn set(attributes: &mut Termios, flow_control: FlowControl) {
+    attributes.make_raw();
+    attributes.control_modes -= ControlModes::PARODD | ControlModes::CSTOPB | ControlModes::CRTSCTS;
+    attributes.control_modes |= ControlModes::CREAD | ControlModes::CLOCAL;
+    attributes.input_modes -= InputModes::INPCK | InputModes::IXON | InputModes::IXOFF;
+    attributes.input_modes |= InputModes::IGNPAR;
+    match flow_control {
+        FlowControl::None => {}
+        FlowControl::Software => attributes.input_modes |= InputModes::IXON | InputModes::IXOFF,
+        FlowControl::Hardware => attributes.control_modes |= ControlModes::CRTSCTS,
+    }
+}
+
+/// Locks the device, unless another program has it.
+fn take(path: &str, device: BorrowedFd<'_>) -> Result<(), PortError> {
+    if let Some(locker) = holder::by_lock_file(path) {
+        return Err(in_use(path, Some(locker)));
+    }
+    // What pyserial's `exclusive=True`, picocom and serialport use.
+    // A file system without locks is no reason to do without the device.
+    if flock(device, FlockOperation::NonBlockingLockExclusive) == Err(Errno::WOULDBLOCK) {
+        return Err(in_use(path, holder::by_lock(device)));
+    }
+    // The kernel lets root open a device that another program has for itself. Where no such program is left, nobody has it:
+    // the device only remembers.
+    match holder::is_exclusive(device)
+        .then(|| holder::other_process(path))
+        .flatten()
+    {
+        Some(other) => Err(in_use(path, Some(other))),
+        None => Ok(()),
+    }
+}
+
+fn refused(path: &str, error: Errno) -> PortError {
+    let (kind, reason) = match error {
+        Errno::BUSY => return in_use(path, None),
+        Errno::NOENT => (PortErrorKind::Missing, "there is no such device".to_owned()),
+        Errno::NXIO | Errno::NODEV => (
+            PortErrorKind::Missing,
+            "there is a name for the device and no device behind it; was it unplugged?".to_owned(),
         ),
-        serialport::ErrorKind::Io(io::ErrorKind::NotFound) => {
-            (PortErrorKind::Missing, "there is no such device".to_owned())
-        }
-        serialport::ErrorKind::Io(io::ErrorKind::PermissionDenied) => (
+        Errno::ACCESS | Errno::PERM => (
             PortErrorKind::Denied,
             "permission denied; the user must belong to the group that owns the device, often dialout".to_owned(),
         ),
-        serialport::ErrorKind::InvalidInput => (PortErrorKind::Invalid, error.description.clone()),
-        serialport::ErrorKind::Io(_) | serialport::ErrorKind::Unknown => (
+        // What a pseudo-terminal answers whose other end is closed.
+        Errno::IO => (
+            PortErrorKind::Missing,
+            "the device does not answer; was it unplugged?".to_owned(),
+        ),
+        error => (
             PortErrorKind::Other,
-            format!("the port cannot be opened as a serial device: {}", error.description),
+            format!(
+                "the port cannot be opened as a serial device: {}",
+                io::Error::from(error)
+            ),
         ),
     };
     PortError::new(path, kind, reason)
+}
+
+fn in_use(path: &str, by: Option<String>) -> PortError {
+    let by = by.or_else(|| holder::of(path));
+    let by = by.as_deref().unwrap_or("another program");
+    PortError::new(path, PortErrorKind::Busy, format!("the port is in use by {by}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_driver_without_a_device_is_not_said_to_be_in_use() {
+        for error in [Errno::NXIO, Errno::NODEV, Errno::IO] {
+            let error = refused("/dev/ttyS31", error);
+            assert_eq!(error.kind, PortErrorKind::Missing, "{error}");
+            assert!(!error.reason.contains("in use"), "{error}");
+        }
+        assert_eq!(refused("/dev/ttyS31", Errno::BUSY).kind, PortErrorKind::Busy);
+        assert_eq!(refused("/dev/ttyS31", Errno::PERM).kind, PortErrorKind::Denied);
+    }
 }

@@ -16,40 +16,45 @@ pub struct Socket(TcpStream);
 
 impl Socket {
     pub(super) fn open(url: &str, address: &str) -> Result<Self, PortError> {
-        let addresses = address.to_socket_addrs().map_err(|error| match error.kind() {
-            io::ErrorKind::InvalidInput => PortError::new(
-                url,
-                PortErrorKind::Invalid,
-                "the form is socket://host:port, as in socket://192.0.2.7:4000",
-            ),
-            _ => PortError::new(
-                url,
-                PortErrorKind::Missing,
-                format!("the host cannot be found: {error}"),
-            ),
-        })?;
-        let mut last = None;
-        for address in addresses {
-            match TcpStream::connect_timeout(&address, CONNECT_TIMEOUT) {
-                Ok(stream) => {
-                    // A command is one small write; waiting to fill a segment would only delay it.
-                    let ready = stream.set_nodelay(true).and_then(|()| stream.set_nonblocking(true));
-                    return match ready {
-                        Ok(()) => Ok(Self(stream)),
-                        Err(error) => Err(PortError::new(url, PortErrorKind::Other, error)),
-                    };
-                }
-                Err(error) => last = Some(error),
-            }
-        }
-        let reason = last.map_or_else(
-            || "the host has no address".to_owned(),
-            |error| format!("no connection: {error}"),
-        );
-        Err(PortError::new(url, PortErrorKind::Missing, reason))
+        connect(url, "socket", address).map(Self)
     }
 
     pub(super) fn fd(&self) -> BorrowedFd<'_> {
         self.0.as_fd()
     }
+}
+
+/// Connects to `host:port`, without blocking from then on.
+pub(super) fn connect(url: &str, scheme: &str, address: &str) -> Result<TcpStream, PortError> {
+    let addresses = address.to_socket_addrs().map_err(|error| match error.kind() {
+        io::ErrorKind::InvalidInput => PortError::new(
+            url,
+            PortErrorKind::Invalid,
+            format!("the form is {scheme}://host:port, as in {scheme}://192.0.2.7:4000"),
+        ),
+        _ => PortError::new(
+            url,
+            PortErrorKind::Missing,
+            format!("the host cannot be found: {error}"),
+        ),
+    })?;
+    let mut last = None;
+    for address in addresses {
+        match TcpStream::connect_timeout(&address, CONNECT_TIMEOUT) {
+            Ok(stream) => {
+                // A command is one small write; waiting to fill a segment would only delay it.
+                let ready = stream.set_nodelay(true).and_then(|()| stream.set_nonblocking(true));
+                return match ready {
+                    Ok(()) => Ok(stream),
+                    Err(error) => Err(PortError::new(url, PortErrorKind::Other, error)),
+                };
+            }
+            Err(error) => last = Some(error),
+        }
+    }
+    let reason = last.map_or_else(
+        || "the host has no address".to_owned(),
+        |error| format!("no connection: {error}"),
+    );
+    Err(PortError::new(url, PortErrorKind::Missing, reason))
 }

@@ -12,6 +12,8 @@ pub(super) enum Wrapping {
     Always,
     /// The note has it both ways.
     Doubtful,
+    /// The note says so, and the module was seen to print a payload without.
+    Mixed,
     /// The module was seen to print a payload without: any quotes are the payload's own.
     Never,
 }
@@ -53,6 +55,14 @@ impl Layout {
             hex: Flags::default(),
             switchable: !matches!(row.length, ReceiveLength::Never),
         }
+    }
+
+    /// A payload without a length had no quotes round it.
+    pub(super) fn unquoted_payload_seen(&mut self) {
+        self.wrapping = match self.wrapping {
+            Wrapping::Always | Wrapping::Mixed => Wrapping::Mixed,
+            Wrapping::Doubtful | Wrapping::Never => Wrapping::Never,
+        };
     }
 
     pub(crate) fn set_length_shown(&mut self, client: u8, shown: bool) {

@@ -5,11 +5,11 @@ use std::time::Instant;
 use modemqtt_at::codes::{OpenResult, StatCode};
 use modemqtt_at::{ClientIndex, MessageId, Operation, SettingKey};
 
-use super::{DataState, Exchange, INTERNAL, Session};
+use super::{DataState, Exchange, Session, TRANSPORT_ALLOWANCE};
 use crate::call::{ClientState, Event, Message, Reply};
 use crate::error::{Error, Refusal};
 use crate::framer::Frame;
-use crate::job::{Goal, Job, OutcomeKey, Task};
+use crate::job::{Goal, INTERNAL, Job, OutcomeKey, Task};
 use crate::mqtt::{Meaning, meaning, reopen};
 use crate::reader::{self, Incoming, Outcome, Pending};
 use crate::receive::RawMessage;
@@ -78,7 +78,6 @@ impl Session {
         }
         self.wire.push_back(Entry::received(now, text.clone()));
         match incoming {
-            Incoming::Final(Ok(())) if std::mem::take(&mut self.stray_ok) => self.events.push_back(Event::Urc(text)),
             Incoming::Final(result) => self.handle_final(result, now),
             Incoming::Information(line) => {
                 if let Some(exchange) = &mut self.exchange {
@@ -96,14 +95,13 @@ impl Session {
                 }
             }
             Incoming::Buffered(client, slot) => self.handle_buffered(client, slot, &text, now),
-            Incoming::Started { ends_with_ok } => self.handle_restart(ends_with_ok, now),
+            Incoming::Started => self.handle_restart(now),
             Incoming::Unsolicited(_) => self.events.push_back(Event::Urc(text)),
         }
     }
 
     fn handle_final(&mut self, result: Result<(), Refusal>, now: Instant) {
-        let is_stale = |exchange: &Exchange| matches!(exchange.job.task, Task::Probe(_)) && exchange.lines.is_empty();
-        if self.exchange.as_ref().is_some_and(is_stale) {
+        if self.is_stale(result.is_ok()) {
             return;
         }
         let Some(exchange) = self.exchange.take() else { return };
@@ -224,13 +222,18 @@ impl Session {
             Goal::Outcome { key, .. } => Some(*key),
             _ => None,
         };
-        // What prepares the opening is worth trying, no more: firmware without the setting is met with.
+        // What prepares the opening is worth trying, no more: firmware without the setting is met with, and an index that
+        // cannot be closed is closed already.
         let preparing = matches!(exchange.job.task, Task::Open { .. }) && !exchange.job.steps.is_empty();
         // A setting that this firmware cannot read is left out, unless that leaves none.
         let reading = matches!(&exchange.job.task, Task::Configuration { values }
             if !(values.is_empty() && exchange.job.steps.is_empty()));
         if (preparing || reading) && !exchange.job.ended {
             return self.step_done(exchange.job, now);
+        }
+        // Some firmware answers so where the notes have `+QMTOPEN: <client>,2`.
+        if refusal == Refusal::Error && !exchange.outcome_seen && self.reopen(&mut exchange.job, OpenResult::OCCUPIED) {
+            return self.continue_or_release(exchange.job, now);
         }
         let name = match &refusal {
             Refusal::Cme(code) => self.dialect.and_then(|dialect| dialect.error_name(*code)),
@@ -321,6 +324,10 @@ impl Session {
             outcome_seen: seen,
             ..exchange
         });
+        if seen {
+            // Nothing but the final result code is missing now.
+            self.timers.set(Timer::Exchange, now + TRANSPORT_ALLOWANCE);
+        }
         true
     }
 
@@ -360,24 +367,10 @@ impl Session {
             client.end_reported = matches!(key.operation, Operation::Disconnect | Operation::Connect)
                 && (ok == (key.operation == Operation::Disconnect));
         }
-        if let (
-            Task::Open {
-                client,
-                host,
-                port,
-                reopened,
-            },
-            Operation::Open,
-            Some(dialect),
-            false,
-        ) = (&mut job.task, key.operation, self.dialect, job.ended)
-            && !*reopened
-            && matches!(&result, Err(Error::Operation { result, .. }) if OpenResult(*result) == OpenResult::OCCUPIED)
-            && let Ok(steps) = reopen(dialect, *client, host, *port)
+        if key.operation == Operation::Open
+            && let Err(Error::Operation { result, .. }) = &result
+            && self.reopen(&mut job, OpenResult(*result))
         {
-            *reopened = true;
-            self.events.push_back(Event::Reopening(*client));
-            job.steps = steps;
             return job;
         }
         // The index is closed on the way to opening it again; how that ends shows in the opening.
@@ -386,6 +379,34 @@ impl Session {
         }
         self.end(&mut job, result);
         job
+    }
+
+    /// Gives an opening that has failed for that reason the steps of a second and last try, where there is a cure: an
+    /// occupied index is closed, a PDP context that the network took away is given up.
+    fn reopen(&mut self, job: &mut Job, reason: OpenResult) -> bool {
+        let (
+            Task::Open {
+                client,
+                host,
+                port,
+                reopened,
+            },
+            Some(dialect),
+            false,
+        ) = (&mut job.task, self.dialect, job.ended)
+        else {
+            return false;
+        };
+        if *reopened || !job.steps.is_empty() {
+            return false;
+        }
+        let Some(Ok(steps)) = reopen(dialect, *client, host, *port, reason) else {
+            return false;
+        };
+        *reopened = true;
+        self.events.push_back(Event::Reopening(*client, reason));
+        job.steps = steps;
+        true
     }
 
     fn continue_or_release(&mut self, job: Job, now: Instant) {

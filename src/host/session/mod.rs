@@ -21,7 +21,7 @@ use modemqtt_at::{ClientIndex, Form, MessageId};
 use crate::call::{Call, ClientState, Event, Reply, Ticket};
 use crate::error::Error;
 use crate::framer::{Expect, Framer, Hold, Prompt};
-use crate::job::{Job, OutcomeKey, Step, Sync, Task};
+use crate::job::{INTERNAL, Job, OutcomeKey, Step, Sync, Task};
 use crate::mqtt::{Clients, plan};
 use crate::timers::{Timer, Timers};
 use crate::trace::Entry;
@@ -32,18 +32,34 @@ const TRANSPORT_ALLOWANCE: Duration = Duration::from_secs(2);
 const SETTLING: Duration = Duration::from_millis(30);
 /// How long the rest of a payload may stay away before the message is taken as it stands.
 const PAYLOAD_PAUSE: Duration = Duration::from_secs(1);
+/// Bits per second of the slowest line that a payload is believed to come over; what the port was told need not be the
+/// rate behind a terminal server.
+const SLOWEST_LINE: u32 = 2400;
 /// How many secrets are remembered.
 const SECRETS: usize = 16;
-/// Calls of the session's own have this ticket; no one is told of them.
-const INTERNAL: Ticket = Ticket(0);
+/// After how long a silence the module is woken before it is sent a command.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Wake {
+    /// As long as its dialect says.
+    #[default]
+    ByDialect,
+    /// So long.
+    After(Duration),
+    /// It never sleeps.
+    Never,
+}
 
 /// The host's side of the conversation.
-#[expect(clippy::struct_excessive_bools, reason = "each remembers one thing about the module")]
 pub struct Session {
     dialect: Option<&'static Dialect>,
     model: Option<&'static Model>,
     /// Bits per second, for the time that bytes spend on the line.
     baud_rate: u32,
+    wake: Wake,
+    /// The bytes that the line takes for itself.
+    reserved: &'static [u8],
+    /// When the module was last heard.
+    heard_at: Option<Instant>,
     framer: Framer,
     timers: Timers,
     clients: Clients,
@@ -51,10 +67,10 @@ pub struct Session {
     set_up: bool,
     /// Whether they have been at any time: from then on boot text is a restart.
     known_to_run: bool,
+    /// When the last of a payload on its way came, and how long it has paused so far.
+    payload: Option<(Instant, Duration)>,
     /// What is held back was looked at in vain; it is looked at again when more has come.
     held_in_vain: bool,
-    /// The boot text ends with an `OK` that has not come yet and answers nothing.
-    stray_ok: bool,
     /// What must not be shown, should the module give it back: the last few secrets that were sent.
     secrets: VecDeque<String>,
     queue: VecDeque<Job>,
@@ -121,13 +137,16 @@ impl Session {
             dialect: None,
             model: None,
             baud_rate: baud_rate.max(1),
+            wake: Wake::default(),
+            reserved: &[],
+            heard_at: None,
             framer: Framer::default(),
             timers: Timers::default(),
             clients: Clients::default(),
             set_up: false,
             known_to_run: false,
+            payload: None,
             held_in_vain: false,
-            stray_ok: false,
             secrets: VecDeque::new(),
             queue: VecDeque::new(),
             exchange: None,
@@ -142,12 +161,32 @@ impl Session {
         session
     }
 
+    /// Says when the module is woken.
+    pub fn set_wake(&mut self, wake: Wake) {
+        self.wake = wake;
+    }
+
+    /// Says which bytes the line takes for itself, as XON and XOFF: none of them gets through as data.
+    pub fn reserve(&mut self, bytes: &'static [u8]) {
+        self.reserved = bytes;
+    }
+
     /// Takes a call. It ends with [`Event::Ended`] in every case: by its result, by the dialect's maximum response
     /// time, or by `timeout` where that is shorter.
     pub fn submit(&mut self, ticket: Ticket, call: Call, timeout: Option<Duration>, now: Instant) {
         if matches!(call, Call::SetUpAnew) {
             self.forget();
             self.events.push_back(Event::Restarted);
+        }
+        if let Call::Publish { client, payload, .. } = &call
+            && !self.clients.get(*client).is_some_and(|client| client.settings.send_hex)
+            && let Some(byte) = payload.iter().find(|byte| self.reserved.contains(byte))
+        {
+            let error = Error::Usage(format!(
+                "the payload holds the byte 0x{byte:02X}, which the flow control of the port takes for itself; another \
+                 flow_control carries it, and so does send_format=\"hex\" where the dialect has it"
+            ));
+            return self.events.push_back(Event::Ended(ticket, Err(error)));
         }
         let planned = match (call, self.dialect) {
             (Call::SetUp | Call::SetUpAnew, _) => Ok((Task::SetUp(Sync::default()), VecDeque::new())),
@@ -164,6 +203,7 @@ impl Session {
             ticket,
             task,
             steps,
+            submitted_at: now,
             ended: false,
         };
         if matches!(job.task, Task::SetUp(_)) {
@@ -191,7 +231,15 @@ impl Session {
     /// Takes bytes from the module.
     pub fn receive(&mut self, bytes: &[u8], now: Instant) {
         self.framer.push(bytes);
+        self.heard_at = Some(now);
         self.held_in_vain = false;
+        if let Some((last, paused)) = &mut self.payload {
+            // The pauses of one payload count together: answers that come now and then, and would be taken for its rest,
+            // must not keep it waiting.
+            let on_the_line = wire_time(bytes.len(), self.baud_rate.min(SLOWEST_LINE));
+            *paused += (now - *last).saturating_sub(on_the_line);
+            *last = now;
+        }
         self.read_frames(now);
     }
 
@@ -207,18 +255,40 @@ impl Session {
                     },
                     flags: exchange.step.form == Form::Read && exchange.step.name == "+QMTRECV",
                     data: exchange.data_sent(),
+                    echoing: exchange.echo_seen,
                 },
                 None => Expect::default(),
             };
             let Some(frame) = self.framer.next_frame(expect) else {
                 break;
             };
+            self.payload = None;
             self.handle_frame(frame, now);
         }
-        match self.framer.hold().filter(|_| !self.held_in_vain) {
+        let hold = self.framer.hold();
+        if hold != Some(Hold::Payload) {
+            self.payload = None;
+        }
+        match hold.filter(|_| !self.held_in_vain) {
             Some(Hold::Settling) => self.timers.set(Timer::Quiet, now + SETTLING),
-            Some(Hold::Payload) => self.timers.set(Timer::Quiet, now + PAYLOAD_PAUSE),
+            Some(Hold::Payload) => {
+                let (_, paused) = *self.payload.get_or_insert((now, Duration::ZERO));
+                self.timers
+                    .set(Timer::Quiet, now + PAYLOAD_PAUSE.saturating_sub(paused));
+            }
             None => self.timers.clear(Timer::Quiet),
+        }
+    }
+
+    /// Takes what is held back as it stands. What is held back then for the same reason has stood there as long.
+    fn flush(&mut self, now: Instant) {
+        let hold = self.framer.hold();
+        while self.framer.hold() == hold && !self.held_in_vain {
+            match self.framer.flush() {
+                Some(frame) => self.handle_frame(frame, now),
+                None => self.held_in_vain = true,
+            }
+            self.read_frames(now);
         }
     }
 
@@ -226,13 +296,7 @@ impl Session {
     pub fn handle_timeout(&mut self, now: Instant) {
         while let Some(timer) = self.timers.expired(now) {
             match timer {
-                Timer::Quiet => {
-                    match self.framer.flush() {
-                        Some(frame) => self.handle_frame(frame, now),
-                        None => self.held_in_vain = true,
-                    }
-                    self.read_frames(now);
-                }
+                Timer::Quiet => self.flush(now),
                 Timer::Exchange => self.exchange_timed_out(now),
                 Timer::Outcome(ticket) => self.outcome_timed_out(ticket, now),
                 Timer::Caller(ticket) => self.caller_gave_up(ticket, now),
@@ -262,6 +326,16 @@ impl Session {
     /// The next line of the wire log.
     pub fn poll_wire(&mut self) -> Option<Entry> {
         self.wire.pop_front()
+    }
+
+    /// How many bytes of the module's are kept until more come.
+    pub fn buffered(&self) -> usize {
+        self.framer.buffered()
+    }
+
+    /// How many calls of the program's and the session's own have not ended.
+    pub fn unfinished(&self) -> usize {
+        self.queue.len() + self.waiting.len() + usize::from(self.exchange.is_some())
     }
 
     /// Ends every call with that error, because the port is gone or was closed.
@@ -342,10 +416,15 @@ impl Session {
     }
 
     fn wire_time(&self, bytes: usize) -> Duration {
-        // Start bit, eight data bits, stop bit.
-        let bits = u32::try_from(bytes).unwrap_or(u32::MAX).saturating_mul(10);
-        Duration::from_secs_f64(f64::from(bits) / f64::from(self.baud_rate))
+        wire_time(bytes, self.baud_rate)
     }
+}
+
+/// The time that bytes spend on a line of that rate.
+fn wire_time(bytes: usize, baud_rate: u32) -> Duration {
+    // Start bit, eight data bits, stop bit.
+    let bits = u32::try_from(bytes).unwrap_or(u32::MAX).saturating_mul(10);
+    Duration::from_secs_f64(f64::from(bits) / f64::from(baud_rate))
 }
 
 impl Exchange {

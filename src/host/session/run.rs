@@ -6,10 +6,10 @@ use modemqtt_at::ascii::{CR, CTRL_Z, ESC};
 use modemqtt_at::dialect::DataPhase;
 use modemqtt_at::{ClientIndex, Operation};
 
-use super::{DataState, Exchange, INTERNAL, Session, TRANSPORT_ALLOWANCE, Waiting};
+use super::{DataState, Exchange, Session, TRANSPORT_ALLOWANCE, Waiting};
 use crate::call::{ClientState, Event, Reply, Ticket};
 use crate::error::Error;
-use crate::job::{Goal, Job, OutcomeKey, Task};
+use crate::job::{Goal, INTERNAL, Job, OutcomeKey, Task};
 use crate::mqtt::outcome_wait;
 use crate::timers::Timer;
 use crate::trace::Entry;
@@ -21,9 +21,12 @@ impl Session {
             return;
         }
         let Some(at) = self.next_runnable() else { return };
-        if !self.set_up && !matches!(self.queue[at].task, Task::SetUp(_)) {
-            let job = self.set_up_job();
+        let setting_up = matches!(self.queue[at].task, Task::SetUp(_));
+        if !self.set_up && !setting_up {
+            let job = self.set_up_job(now);
             self.step(job, now);
+        } else if self.may_sleep(now) && !setting_up {
+            self.step(Self::wake_job(now), now);
         } else if let Some(job) = self.queue.remove(at) {
             self.step(job, now);
         }
@@ -72,7 +75,7 @@ impl Session {
         self.wire.push_back(Entry::sent(now, step.line.shown.clone()));
         self.transmit.extend_from_slice(&step.line.bytes);
         self.transmit.push(CR);
-        let wait = step.final_wait + Self::attempt_allowance(&job) + self.wire_time(step.line.bytes.len());
+        let wait = step.final_wait + Self::attempt_allowance(&job, &step) + self.wire_time(step.line.bytes.len());
         self.timers.set(Timer::Exchange, now + wait);
         let data = match (&step.data, &job.task) {
             (Some(_), _) => DataState::Due,
@@ -166,7 +169,7 @@ impl Session {
         let Some((mut exchange, settled)) = self.question_unanswered(exchange, now) else {
             return;
         };
-        if settled {
+        if settled || matches!(exchange.step.goal, Goal::AnyFinal) {
             return self.accepted(exchange, now);
         }
         let awaited = if exchange.data == DataState::Due {
@@ -178,6 +181,11 @@ impl Session {
             Task::SetUp(sync) => sync.since.unwrap_or(exchange.sent_at),
             _ => exchange.sent_at,
         };
+        if exchange.outcome_seen && exchange.job.ended {
+            // Only the `OK` is missing, and it may still come.
+            self.release(&exchange.job, true);
+            return self.probe(now);
+        }
         let error = Error::Timeout {
             command: exchange.step.line.shown.clone(),
             awaited,
@@ -191,6 +199,7 @@ impl Session {
         self.release(&exchange.job, true);
         if silent_set_up {
             // The call that it was for; the next one tries for itself.
+            self.set_up = false;
             while let Some(mut job) = self.next_runnable().and_then(|at| self.queue.remove(at)) {
                 self.end(&mut job, Err(error.clone()));
                 self.release(&job, false);
@@ -201,11 +210,12 @@ impl Session {
             return self.start_next(now);
         }
         if matches!(exchange.job.task, Task::SetUp(_) | Task::Probe(_)) {
-            // The module does not answer; the calls behind find that out for themselves, each in its own time.
+            // The module does not answer: the next call looks for it from the start.
+            self.set_up = false;
             return self.start_next(now);
         }
         self.leave_data_phase(&exchange, now);
-        self.drain_again(&exchange);
+        self.drain_again(&exchange, now);
         self.probe(now);
     }
 
@@ -213,14 +223,15 @@ impl Session {
     /// data is filled up. In command mode either is without effect.
     pub(super) fn leave_data_phase(&mut self, exchange: &Exchange, now: Instant) {
         match &exchange.step.data {
-            Some(data) if data.phase == DataPhase::Counted => {
-                self.transmit.extend(std::iter::repeat_n(CR, data.bytes.len()));
-                self.wire
-                    .push_back(Entry::sent(now, format!("<{} CR>", data.bytes.len())));
-            }
+            Some(data) if data.phase == DataPhase::Counted => self.fill_up(data.bytes.len(), now),
             Some(_) => self.send_escape(now),
             None => {}
         }
+    }
+
+    pub(super) fn fill_up(&mut self, count: usize, now: Instant) {
+        self.transmit.extend(std::iter::repeat_n(CR, count));
+        self.wire.push_back(Entry::sent(now, format!("<{count} CR>")));
     }
 
     pub(super) fn send_escape(&mut self, now: Instant) {
@@ -265,7 +276,8 @@ impl Session {
         if let Some(at) = self.queue.iter().position(|job| job.ticket == ticket) {
             if let Some(mut job) = self.queue.remove(at) {
                 let command = job.steps.front().map_or(String::new(), |step| step.line.shown.clone());
-                self.end(&mut job, timeout(command, "free line", now));
+                let result = timeout(command, "free line", job.submitted_at);
+                self.end(&mut job, result);
                 self.release(&job, false);
             }
         } else if let Some(mut exchange) = self.exchange.take_if(|exchange| exchange.job.ticket == ticket) {

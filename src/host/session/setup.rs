@@ -3,61 +3,73 @@
 use std::time::{Duration, Instant};
 
 use modemqtt_at::Form;
-use modemqtt_at::dialect;
+use modemqtt_at::dialect::{self, DataPhase, Dialect};
+use modemqtt_at::general::MAXIMUM_RESPONSE_TIME;
 
-use super::{Exchange, INTERNAL, Session, TRANSPORT_ALLOWANCE};
+use super::{Exchange, Session, TRANSPORT_ALLOWANCE, Wake};
 use crate::call::Reply;
 use crate::error::Error;
-use crate::job::{Goal, Job, Step, Sync, Task};
+use crate::job::{Goal, Job, PROBE, SYNC, Step, Sync, Task};
 use crate::timers::Timer;
 use crate::writer::CommandLine;
 
 /// How long one `AT` is waited for. A module asleep, or one that looks for the baud rate, loses the first ones.
 const SYNC_WAIT: Duration = Duration::from_millis(500);
-/// How many are sent: a module that starts is silent for some seconds.
-const SYNC_ATTEMPTS: u8 = 10;
-/// After so many without an answer the module may be in the data phase of another program's publish.
-const DATA_MODE_SUSPECTED: u8 = 3;
+/// After so many without an answer they are sent half as often.
+const SYNC_PATIENCE: u8 = 4;
+/// How many are sent, over 5 s: a module that starts is silent for some seconds.
+const SYNC_ATTEMPTS: u8 = 7;
+/// After so many without an answer the module may be in the data phase of another program's publish, which Esc cancels.
+const ESCAPE_AFTER: u8 = 3;
+/// After so many it may be one of counted bytes, which ends when they are there. A command line of CRs alone does nothing.
+const FILL_AFTER: u8 = 5;
+/// How long the answer to a setting is waited for, which the set-up goes on without: the probe behind tells its late
+/// answer from others.
+const SETTING_WAIT: Duration = Duration::from_secs(1);
 /// How long a probe is waited for.
 const PROBE_WAIT: Duration = Duration::from_secs(1);
 /// How many are sent before the module is left to the next command.
 const PROBE_ATTEMPTS: u8 = 5;
 
 impl Session {
-    /// The steps of a set-up: find the module, echo off before anything else, numbers for errors, and its name.
+    /// The steps of a set-up: find the module, echo off before anything else, numbers for errors, see that no answer to
+    /// anything before is still to come, and its name.
     pub(super) fn plan_set_up(&self, job: &mut Job) {
         job.steps.clear();
-        job.steps.push_back(basic("AT", "", Form::Set, Goal::Final, SYNC_WAIT));
-        job.steps
-            .push_back(basic("ATE0", "E0", Form::Set, Goal::Final, Duration::from_secs(5)));
-        job.steps.push_back(basic(
-            "AT+CMEE=1",
-            "+CMEE",
-            Form::Set,
-            Goal::AnyFinal,
-            Duration::from_secs(5),
-        ));
+        job.steps.extend([
+            sync_step(),
+            basic("ATE0", "E0", Form::Set, Goal::AnyFinal, SETTING_WAIT),
+            basic("AT+CMEE=1", "+CMEE", Form::Set, Goal::AnyFinal, SETTING_WAIT),
+            probe_step(),
+        ]);
         if self.dialect.is_none() {
-            job.steps.push_back(basic(
-                "AT+CGMM",
-                "+CGMM",
-                Form::Set,
-                Goal::Lines,
-                Duration::from_secs(5),
-            ));
+            let step = basic("AT+CGMM", "+CGMM", Form::Set, Goal::Lines, MAXIMUM_RESPONSE_TIME);
+            job.steps.push_back(step);
         }
     }
 
     /// A set-up of the session's own.
-    pub(super) fn set_up_job(&self) -> Job {
-        let mut job = Job {
-            ticket: INTERNAL,
-            task: Task::SetUp(Sync::default()),
-            steps: [].into(),
-            ended: false,
-        };
+    pub(super) fn set_up_job(&self, now: Instant) -> Job {
+        let mut job = Job::internal(Task::SetUp(Sync::default()), [], now);
         self.plan_set_up(&mut job);
         job
+    }
+
+    /// Sees whether a module that may be asleep is awake: the first characters that it is sent wake it and are lost. Its
+    /// settings outlast its sleep.
+    pub(super) fn wake_job(now: Instant) -> Job {
+        Job::internal(Task::SetUp(Sync::default()), [sync_step(), probe_step()], now)
+    }
+
+    /// Whether the module may be asleep by now.
+    pub(super) fn may_sleep(&self, now: Instant) -> bool {
+        let after = match self.wake {
+            Wake::ByDialect => self.dialect.and_then(|dialect| dialect.sleeps_after),
+            Wake::After(after) => Some(after),
+            Wake::Never => None,
+        };
+        let idle = self.heard_at.map(|at| now.saturating_duration_since(at));
+        after.is_some_and(|after| idle.is_some_and(|idle| idle >= after))
     }
 
     /// What remains to be done when all steps of a set-up have been carried out.
@@ -68,12 +80,12 @@ impl Session {
         if job.ended {
             return self.start_next(now);
         }
-        if matches!(step.goal, Goal::Lines) {
+        if matches!(step.goal, Goal::Lines) && !step.is_probe() {
             match lines.iter().find_map(|line| dialect::recognise(line)) {
                 Some((dialect, model)) => self.identify(dialect, model),
                 None if step.name == "+CGMM" => {
                     job.steps
-                        .push_back(basic("ATI", "I", Form::Set, Goal::Lines, Duration::from_secs(5)));
+                        .push_back(basic("ATI", "I", Form::Set, Goal::Lines, MAXIMUM_RESPONSE_TIME));
                 }
                 None => {
                     let known: Vec<_> = dialect::models().map(|(_, model)| model.name).collect();
@@ -97,23 +109,33 @@ impl Session {
         self.start_next(now);
     }
 
-    /// Asks something whose answer cannot be mistaken for the late answer to another command.
+    /// Sees whether the module answers again.
     pub(super) fn probe(&mut self, now: Instant) {
-        let step = basic("AT+CMEE?", "+CMEE", Form::Read, Goal::Lines, PROBE_WAIT);
-        let job = Job {
-            ticket: INTERNAL,
-            task: Task::Probe(Sync::default()),
-            steps: [step].into(),
-            ended: false,
-        };
-        self.step(job, now);
+        self.step(Job::internal(Task::Probe(Sync::default()), [probe_step()], now), now);
     }
 
-    /// Whether the command in flight is a question that is asked until it is answered.
+    /// Whether a final result code is the late answer to something before the question in flight, whose own answer has a
+    /// line before it.
+    pub(super) fn is_stale(&mut self, ok: bool) -> bool {
+        let Some(exchange) = self.exchange.as_mut().filter(|exchange| exchange.step.is_probe()) else {
+            return false;
+        };
+        let stale = !exchange.lines.iter().any(|line| line.starts_with("+CMEE"));
+        if stale && let Some((sync, _)) = Self::sync_of(exchange) {
+            sync.refused |= !ok;
+        }
+        stale
+    }
+
+    /// Whether the command in flight is a question that is asked until it is answered, and how often.
     fn sync_of(exchange: &mut Exchange) -> Option<(&mut Sync, u8)> {
+        let most = match () {
+            () if exchange.step.is_sync() => SYNC_ATTEMPTS,
+            () if exchange.step.is_probe() => PROBE_ATTEMPTS,
+            () => return None,
+        };
         match &mut exchange.job.task {
-            Task::SetUp(sync) if exchange.step.line.bytes == b"AT" => Some((sync, SYNC_ATTEMPTS)),
-            Task::Probe(sync) => Some((sync, PROBE_ATTEMPTS)),
+            Task::SetUp(sync) | Task::Probe(sync) => Some((sync, most)),
             _ => None,
         }
     }
@@ -121,28 +143,36 @@ impl Session {
     /// A question has had a final result code. Comes back when it is settled: the module answers, and no answer to an
     /// earlier copy is still to come.
     pub(super) fn question_answered(&mut self, mut exchange: Exchange, ok: bool, now: Instant) -> Option<Exchange> {
+        let probing = exchange.step.is_probe();
         let Some((sync, most)) = Self::sync_of(&mut exchange) else {
             return Some(exchange);
         };
-        if sync.answered {
-            sync.unanswered = sync.unanswered.saturating_sub(1);
-        } else if ok {
-            sync.answered = true;
-        } else {
-            // What another program has left in the module's line buffer came before it.
-            sync.attempts += 1;
-            if sync.attempts < most {
-                exchange.job.steps.push_front(exchange.step.clone());
-                self.step(exchange.job, now);
-                return None;
+        if probing {
+            // Every copy is answered once the module wakes, and none of those answers is another command's.
+            if std::mem::replace(&mut sync.answered, true) {
+                sync.unanswered = sync.unanswered.saturating_sub(1);
             }
+            if sync.unanswered == 0 {
+                return Some(exchange);
+            }
+            exchange.lines.clear();
+            self.timers.set(Timer::Exchange, now + PROBE_WAIT);
+            self.exchange = Some(exchange);
+            return None;
+        }
+        sync.attempts += 1;
+        if ok || sync.attempts >= most {
+            // The probe to come sorts out what is left of other answers.
+            *sync = Sync {
+                since: sync.since,
+                restarts: sync.restarts,
+                ..Sync::default()
+            };
             return Some(exchange);
         }
-        if sync.unanswered == 0 {
-            return Some(exchange);
-        }
-        self.timers.set(Timer::Exchange, now + PROBE_WAIT);
-        self.exchange = Some(exchange);
+        // What another program has left in the module's line buffer came before it.
+        exchange.job.steps.push_front(exchange.step.clone());
+        self.step(exchange.job, now);
         None
     }
 
@@ -150,36 +180,70 @@ impl Session {
     pub(super) fn question_unanswered(&mut self, mut exchange: Exchange, now: Instant) -> Option<(Exchange, bool)> {
         let given_up = exchange.job.ended;
         let sent_at = exchange.sent_at;
+        let looking = exchange.step.is_sync();
         let Some((sync, most)) = Self::sync_of(&mut exchange) else {
             return Some((exchange, false));
         };
-        if sync.answered {
-            return Some((exchange, true));
-        }
         sync.attempts += 1;
         sync.unanswered += 1;
+        // A module that knows no such question refuses it each time.
+        if sync.answered || (sync.refused && sync.attempts > 1) {
+            return Some((exchange, true));
+        }
         sync.since.get_or_insert(sent_at);
         if sync.attempts >= most || given_up {
             return Some((exchange, false));
         }
-        let suspected = sync.attempts == DATA_MODE_SUSPECTED;
-        if suspected {
-            self.send_escape(now);
+        let attempts = sync.attempts;
+        let mut again = exchange.step.clone();
+        if looking {
+            again.final_wait = if attempts < SYNC_PATIENCE {
+                SYNC_WAIT
+            } else {
+                2 * SYNC_WAIT
+            };
         }
-        exchange.job.steps.push_front(exchange.step.clone());
+        match attempts {
+            ESCAPE_AFTER if looking => self.send_escape(now),
+            FILL_AFTER if looking => {
+                let most = self.longest_counted();
+                self.fill_up(most, now);
+                again.final_wait += self.wire_time(most);
+            }
+            _ => {}
+        }
+        exchange.job.steps.push_front(again);
         self.step(exchange.job, now);
         None
     }
 
+    /// The longest payload that a data phase of counted bytes may still wait for.
+    fn longest_counted(&self) -> usize {
+        let most = |dialect: &Dialect| dialect.publish(DataPhase::Counted).map_or(0, |_| dialect.payload);
+        match self.dialect {
+            Some(dialect) => most(dialect),
+            None => dialect::ALL.iter().map(|dialect| most(dialect)).max().unwrap_or(0),
+        }
+    }
+
     /// What is added to the time a command may take. The commands that ask whether anyone is there are sent again, so
     /// they wait for nothing.
-    pub(super) fn attempt_allowance(job: &Job) -> Duration {
+    pub(super) fn attempt_allowance(job: &Job, step: &Step) -> Duration {
         match job.task {
-            Task::Probe(_) => Duration::ZERO,
-            Task::SetUp(_) if job.steps.iter().any(|step| step.line.bytes == b"ATE0") => Duration::ZERO,
+            Task::SetUp(_) | Task::Probe(_) if step.is_sync() || step.is_probe() => Duration::ZERO,
             _ => TRANSPORT_ALLOWANCE,
         }
     }
+}
+
+/// Asks whether anyone is there.
+fn sync_step() -> Step {
+    basic(SYNC, "", Form::Set, Goal::Final, SYNC_WAIT)
+}
+
+/// Asks what no late answer to another command can be taken for.
+fn probe_step() -> Step {
+    basic(PROBE, "+CMEE", Form::Read, Goal::Lines, PROBE_WAIT)
 }
 
 fn basic(line: &str, name: &str, form: Form, goal: Goal, final_wait: Duration) -> Step {

@@ -5,10 +5,10 @@ use std::time::Instant;
 use modemqtt_at::codes::StatCode;
 use modemqtt_at::{ClientIndex, Operation};
 
-use super::{Exchange, INTERNAL, Session};
+use super::{Exchange, Session};
 use crate::call::{ClientState, Event};
 use crate::error::Error;
-use crate::job::{Goal, Job, OutcomeKey, Sync, Task};
+use crate::job::{Goal, INTERNAL, Job, OutcomeKey, Sync, Task};
 use crate::mqtt::{Clients, drain};
 use crate::timers::Timer;
 
@@ -93,33 +93,25 @@ impl Session {
             self.events.push_back(Event::Overrun(client));
         }
         if let Some(Ok(step)) = self.dialect.map(|dialect| drain(dialect, client, slot)) {
-            let steps = [step].into();
             // Before the calls of the program, behind the slots that were filled earlier.
             let at = self
                 .queue
                 .iter()
                 .take_while(|job| matches!(job.task, Task::Drain { .. }))
                 .count();
-            self.queue.insert(
-                at,
-                Job {
-                    ticket: INTERNAL,
-                    task: Task::Drain {
-                        client,
-                        slot,
-                        again: false,
-                        printed: false,
-                    },
-                    steps,
-                    ended: false,
-                },
-            );
+            let task = Task::Drain {
+                client,
+                slot,
+                again: false,
+                printed: false,
+            };
+            self.queue.insert(at, Job::internal(task, [step], now));
             self.start_next(now);
         }
     }
 
     /// The module did not answer, and most likely still has the message: it is asked for once more.
-    pub(super) fn drain_again(&mut self, exchange: &Exchange) {
+    pub(super) fn drain_again(&mut self, exchange: &Exchange, now: Instant) {
         let Task::Drain {
             client,
             slot,
@@ -132,22 +124,17 @@ impl Session {
         if let Some(known) = self.clients.get(client) {
             known.unread |= 1 << slot;
         }
-        self.queue.push_front(Job {
-            ticket: INTERNAL,
-            task: Task::Drain {
-                client,
-                slot,
-                again: true,
-                printed: false,
-            },
-            steps: [exchange.step.clone()].into(),
-            ended: false,
-        });
+        let task = Task::Drain {
+            client,
+            slot,
+            again: true,
+            printed: false,
+        };
+        self.queue.push_front(Job::internal(task, [exchange.step.clone()], now));
     }
 
-    /// The module has started again. `ends_with_ok`: its boot text ends with an `OK` that answers nothing.
-    pub(super) fn handle_restart(&mut self, ends_with_ok: bool, now: Instant) {
-        self.stray_ok = ends_with_ok;
+    /// The module has started again.
+    pub(super) fn handle_restart(&mut self, now: Instant) {
         let setting_up = self
             .exchange
             .take_if(|exchange| matches!(exchange.job.task, Task::SetUp(_)) && exchange.job.ticket != INTERNAL);

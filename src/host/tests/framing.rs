@@ -107,18 +107,81 @@ fn an_overlong_line_is_reported_once_and_the_next_line_is_read() {
 }
 
 #[test]
-fn a_payload_without_end_is_not_kept_without_bound() {
-    let mut framer = framer("BC660K-GL", false);
-    framer.push(b"\r\n+QMTRECV: 0,3,\"t\",\"");
-    let mut longest = 0;
-    for _ in 0..1000 {
-        framer.push(&[b'x'; 1000]);
-        while framer.next_frame(Expect::default()).is_some() {}
-        longest = longest.max(framer.buffered());
+fn nothing_without_end_is_kept_without_bound() {
+    let heads = [
+        "",
+        "+QMTRECV: 0,3,",
+        "+QMTRECV: 0,3,\"",
+        "+QMTRECV: 0,3,\"t\",",
+        "+QMTRECV: 0,3,\"t\",\"",
+        "+QMTRECV: 0,3,\"t\",131072,\"",
+        "+QMTRECV: 0,3,\"t\",131072\r\n",
+        "+QMTRECV: 0,3,\"t\",abc\r\n",
+    ];
+    for (head, filler, length_shown) in heads
+        .iter()
+        .flat_map(|head| ["x", "0", ">", " ", "x\r\n", "x\"y", "\0"].map(|filler| (head, filler)))
+        .flat_map(|(head, filler)| [true, false].map(|shown| (head, filler, shown)))
+    {
+        for model in ["M95", "BC660K-GL"] {
+            let mut framer = framer(model, length_shown);
+            framer.set_hex(0, true);
+            framer.push(format!("\r\n{head}").as_bytes());
+            let mut longest = 0;
+            for _ in 0..700 {
+                framer.push(filler.repeat(1000 / filler.len()).as_bytes());
+                while framer.next_frame(Expect::default()).is_some() {}
+                longest = longest.max(framer.buffered());
+            }
+            assert!(
+                longest < 280_000,
+                "{model} {head:?} {filler:?}: {longest} bytes were kept"
+            );
+            while framer.hold().is_some() && framer.flush().is_some() {
+                while framer.next_frame(Expect::default()).is_some() {}
+            }
+            framer.push(b"\r\n\r\nOK\r\n");
+            let mut last = None;
+            loop {
+                while let Some(frame) = framer.next_frame(Expect::default()) {
+                    last = Some(frame);
+                }
+                match framer.hold().and_then(|_| framer.flush()) {
+                    Some(frame) => last = Some(frame),
+                    None => break,
+                }
+            }
+            assert_eq!(last, Some(Frame::Line(b"OK".to_vec())), "{model} {head:?} {filler:?}");
+        }
     }
-    assert!(longest < 200_000, "{longest} bytes were kept");
-    framer.push(b"\r\nOK\r\n");
-    assert_eq!(framer.next_frame(Expect::default()), Some(Frame::Line(b"OK".to_vec())));
+}
+
+#[test]
+fn a_number_at_the_end_of_its_line_is_a_payload_where_no_line_of_that_length_follows() {
+    let bytes = b"\r\n+QMTRECV: 0,3,\"t\",2\r\n\r\nOK\r\n";
+    let wanted = [message("t", b"2", false), Frame::Line(b"OK".to_vec())];
+    assert_eq!(frames(framer("BC660K-GL", true), [bytes.as_slice()]), wanted);
+}
+
+#[test]
+fn blank_lines_may_stand_before_a_payload_on_a_line_of_its_own() {
+    for blank in 0..=6 {
+        let blank = "\r\n".repeat(blank);
+        let bytes = format!("\r\n+QMTRECV: 0,3,\"t\",4\r\n{blank}open\r\n\r\nOK\r\n");
+        let wanted = [message("t", b"open", true), Frame::Line(b"OK".to_vec())];
+        assert_eq!(frames(framer("BC660K-GL", true), [bytes.as_bytes()]), wanted);
+    }
+}
+
+#[test]
+fn quotes_are_doubtful_once_a_module_that_prints_them_printed_none() {
+    let bytes = b"\r\n+QMTRECV: 0,3,\"t\",\"a\"\r\n\r\n+QMTRECV: 0,3,\"t\",b\r\n\r\n+QMTRECV: 0,3,\"t\",\"c\"\r\n";
+    let wanted = [
+        message("t", b"a", true),
+        message("t", b"b", true),
+        message("t", b"c", false),
+    ];
+    assert_eq!(frames(framer("BC660K-GL", false), [bytes.as_slice()]), wanted);
 }
 
 #[test]
@@ -153,6 +216,11 @@ fn printed() -> impl Strategy<Value = Vec<u8>> {
             bytes.extend(b"\"\r\n");
             bytes
         }),
+        (text, 0..8_usize).prop_map(|(payload, blank)| {
+            let blank = "\r\n".repeat(blank);
+            format!("\r\n+QMTRECV: 0,3,\"a/b\",{}\r\n{blank}{payload}\r\n", payload.len()).into_bytes()
+        }),
+        (0..30_u8).prop_map(|payload| format!("\r\n+QMTRECV: 0,3,\"a/b\",{payload}\r\n").into_bytes()),
         proptest::collection::vec(any::<u8>(), 0..60),
     ];
     proptest::collection::vec(piece, 0..12).prop_map(|pieces| pieces.concat())

@@ -131,7 +131,7 @@ impl Pair {
                 Event::Lost(client, code) => self.others.push(format!("lost {client} {}", code.0)),
                 Event::Urc(line) => self.others.push(line),
                 Event::Restarted => self.others.push("restarted".into()),
-                Event::Reopening(client) => self.others.push(format!("reopening {client}")),
+                Event::Reopening(client, _) => self.others.push(format!("reopening {client}")),
                 Event::Overrun(client) => self.others.push(format!("overrun {client}")),
                 Event::Client(_, state) => self.state = state,
                 Event::Started(..) | Event::Identified(..) => {}

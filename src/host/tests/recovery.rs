@@ -21,38 +21,6 @@ fn response(lines: &[&str]) -> Option<Result<Reply, Error>> {
 }
 
 #[test]
-fn answers_to_copies_of_a_question_are_no_answers_to_what_follows() {
-    let mut bench = Bench::fresh("M95");
-    let ticket = bench.submit(Call::SetUp);
-    bench.elapse(seconds(1.2));
-    assert_eq!(bench.sent(), "AT\rAT\rAT\r");
-    // The link was slow: all three are answered, half a second apart.
-    for _ in 0..3 {
-        bench.feed(OK);
-        bench.elapse(seconds(0.5));
-    }
-    assert_eq!(bench.sent(), "ATE0\r");
-    bench.feed(OK);
-    assert_eq!(bench.sent(), "AT+CMEE=1\r");
-    bench.feed(OK);
-    assert_eq!(bench.ended(ticket), Some(Ok(Reply::Done)));
-    let ticket = bench.command("AT+CSQ");
-    bench.feed(b"\r\n+CSQ: 20,0\r\n\r\nOK\r\n");
-    assert_eq!(bench.ended(ticket), response(&["+CSQ: 20,0"]));
-}
-
-#[test]
-fn a_module_that_slept_through_some_questions_is_not_waited_for_long() {
-    let mut bench = Bench::fresh("M95");
-    bench.submit(Call::SetUp);
-    bench.elapse(seconds(1.2));
-    bench.sent();
-    bench.feed(OK);
-    bench.elapse(seconds(1.5));
-    assert_eq!(bench.sent(), "ATE0\r");
-}
-
-#[test]
 fn after_a_command_without_an_answer_the_next_gets_its_own() {
     let mut bench = Bench::set_up("M95");
     let silent = bench.command("AT+CSQ");
@@ -74,21 +42,72 @@ fn after_a_command_without_an_answer_the_next_gets_its_own() {
 }
 
 #[test]
-fn what_another_program_left_in_the_line_buffer_does_not_fail_the_set_up() {
-    let mut bench = Bench::fresh("M95");
-    let ticket = bench.submit(Call::SetUp);
-    assert_eq!(bench.sent(), "AT\r");
-    bench.feed(b"\r\nERROR\r\n");
-    bench.answers_set_up();
-    assert_eq!(bench.ended(ticket), Some(Ok(Reply::Done)));
+fn after_a_result_whose_ok_never_comes_the_line_is_free_within_three_seconds() {
+    let mut bench = Bench::connected("M95");
+    let publish = bench.publish(b"x");
+    bench.sent();
+    bench.feed(b"\r\n> ");
+    bench.feed(b"\r\n+QMTPUB: 0,1,0\r\n");
+    assert_eq!(bench.ended(publish), Some(Ok(Reply::Published)));
+    let next = bench.command("AT+CSQ");
+    bench.sent();
+    bench.elapse(seconds(2.1));
+    assert_eq!(bench.sent(), "AT+CMEE?\r");
+    // The OK comes in the end, and answers neither the question nor the next command.
+    bench.feed(OK);
+    bench.feed(b"\r\n+CMEE: 1\r\n\r\nOK\r\n");
+    bench.answers(&[("AT+CSQ\r", b"\r\n+CSQ: 20,0\r\n\r\nOK\r\n")]);
+    assert_eq!(bench.ended(next), response(&["+CSQ: 20,0"]));
 }
 
 #[test]
-fn a_module_left_in_the_data_phase_is_got_out_of_it() {
-    let mut bench = Bench::fresh("M95");
-    bench.submit(Call::SetUp);
-    bench.elapse(seconds(1.6));
-    assert_eq!(bench.sent(), "AT\rAT\rAT\r\x1bAT\r");
+fn a_module_found_silent_is_looked_for_from_the_start_by_the_next_call() {
+    let mut bench = Bench::set_up("M95");
+    let first = bench.command("AT+CSQ");
+    bench.elapse(seconds(13.0));
+    assert!(matches!(bench.ended(first), Some(Err(Error::Timeout { .. }))));
+    bench.sent();
+    // Nothing is sent to it until someone wants something of it.
+    assert_eq!(bench.elapse(seconds(3600.0)), 0);
+    let second = bench.command("AT+CSQ");
+    assert_eq!(bench.sent(), "AT\r");
+    bench.elapse(seconds(5.3));
+    let Some(Err(Error::Timeout { command, waited, .. })) = bench.ended(second) else {
+        panic!("no timeout");
+    };
+    assert_eq!((command.as_str(), waited.as_secs()), ("AT", 5));
+    bench.sent();
+    // It was off, and has lost its settings.
+    let third = bench.command("AT+CSQ");
+    bench.answers_set_up();
+    bench.answers(&[("AT+CSQ\r", OK)]);
+    assert_eq!(bench.ended(third), response(&[]));
+}
+
+#[test]
+fn echo_that_is_on_again_is_taken_for_no_answer() {
+    let mut bench = Bench::connected("M95");
+    let publish = bench.publish(b"\r\nOK\r\n+QMTSTAT: 0,1\r\n");
+    let line = bench.sent();
+    bench.feed(line.as_bytes());
+    bench.feed(b"\r\n> ");
+    let data = bench.sent();
+    bench.feed(data.trim_end_matches('\x1a').as_bytes());
+    assert_eq!(bench.ended(publish), None);
+    bench.feed(b"\r\nOK\r\n\r\n+QMTPUB: 0,1,0\r\n");
+    assert_eq!(bench.ended(publish), Some(Ok(Reply::Published)));
+}
+
+#[test]
+fn a_wait_that_the_caller_gave_up_tells_how_long_it_was() {
+    let mut bench = Bench::set_up("M95");
+    bench.command("AT+CGATT=1");
+    let queued = bench.submit_for(Call::Command { line: "AT+CSQ".into() }, Some(seconds(1.5)));
+    bench.elapse(seconds(2.0));
+    let Some(Err(Error::Timeout { awaited, waited, .. })) = bench.ended(queued) else {
+        panic!("no timeout");
+    };
+    assert_eq!((awaited, waited), ("free line", seconds(1.5)));
 }
 
 #[test]
@@ -100,6 +119,35 @@ fn a_configure_without_options_is_done_at_once() {
     });
     assert_eq!(bench.ended(ticket), Some(Ok(Reply::Done)));
     assert_eq!(bench.sent(), "");
+}
+
+#[test]
+fn a_byte_that_the_flow_control_takes_for_itself_is_refused_unless_it_goes_as_digits() {
+    let mut bench = Bench::connected("BC660K-GL");
+    bench.session.reserve(&[0x11, 0x13]);
+    let ticket = bench.publish(b"a\x13");
+    let Some(Err(Error::Usage(message))) = bench.ended(ticket) else {
+        panic!("no error");
+    };
+    assert!(
+        message.contains("0x13") && message.contains("flow_control"),
+        "{message}"
+    );
+    assert_eq!(bench.sent(), "");
+    let options = Options {
+        send_hex: Some(true),
+        ..Options::default()
+    };
+    bench.submit(Call::Configure {
+        client: CLIENT,
+        options,
+    });
+    bench.sent();
+    bench.feed(OK);
+    bench.publish(b"a\x13");
+    bench.sent();
+    bench.feed(b"\r\n> ");
+    assert_eq!(bench.sent(), "6113");
 }
 
 #[test]
@@ -143,56 +191,6 @@ fn a_setting_counts_once_it_was_accepted_and_not_before() {
 }
 
 #[test]
-fn a_restart_during_the_set_up_starts_it_again_and_ends_what_waited() {
-    let mut bench = Bench::connected("M95");
-    let publish = bench.publish(b"x");
-    assert_eq!(bench.sent(), "AT+QMTPUB=0,1,1,0,\"t\"\r");
-    bench.feed(b"\r\n> ");
-    assert_eq!(bench.sent(), "x\x1a");
-    bench.feed(OK);
-    let set_up = bench.submit(Call::SetUp);
-    assert_eq!(bench.sent(), "AT\r");
-    bench.feed(b"\r\nRDY\r\n");
-    assert_eq!(bench.ended(publish), Some(Err(Error::Restarted)));
-    assert_eq!(bench.restarted(), 1);
-    bench.answers_set_up();
-    assert_eq!(bench.ended(set_up), Some(Ok(Reply::Done)));
-}
-
-#[test]
-fn a_module_that_starts_again_and_again_fails_the_set_up() {
-    let mut bench = Bench::set_up("M95");
-    let ticket = bench.submit(Call::SetUp);
-    for _ in 0..3 {
-        bench.feed(b"\r\nRDY\r\n");
-        assert_eq!(bench.ended(ticket), None);
-    }
-    bench.feed(b"\r\nRDY\r\n");
-    assert_eq!(bench.ended(ticket), Some(Err(Error::Restarted)));
-    let next = bench.command("AT+CSQ");
-    bench.sent();
-    bench.elapse(seconds(20.0));
-    assert!(matches!(bench.ended(next), Some(Err(Error::Timeout { .. }))));
-}
-
-#[test]
-fn the_ok_of_the_boot_text_answers_no_command() {
-    let mut bench = Bench::set_up("BC35-G");
-    let ticket = bench.submit(Call::SetUp);
-    assert_eq!(bench.sent(), "AT\r");
-    bench.feed(b"\r\nREBOOT_CAUSE_APPLICATION_AT\r\n");
-    assert_eq!(bench.sent(), "AT\r");
-    bench.feed(b"\r\nNeul\r\n\r\nOK\r\n");
-    assert_eq!(bench.sent(), "");
-    for line in ["ATE0\r", "AT+CMEE=1\r"] {
-        bench.feed(OK);
-        assert_eq!(bench.sent(), line);
-    }
-    bench.feed(OK);
-    assert_eq!(bench.ended(ticket), Some(Ok(Reply::Done)));
-}
-
-#[test]
 fn a_module_known_to_have_started_again_without_a_word_has_no_connections() {
     let mut bench = Bench::connected("M95");
     let publish = bench.publish(b"x");
@@ -207,17 +205,6 @@ fn a_module_known_to_have_started_again_without_a_word_has_no_connections() {
 }
 
 #[test]
-fn the_first_start_seen_from_its_beginning_is_no_restart() {
-    let mut bench = Bench::fresh("M95");
-    let ticket = bench.submit(Call::SetUp);
-    bench.sent();
-    bench.feed(b"\r\nRDY\r\n");
-    bench.answers_set_up();
-    assert_eq!(bench.ended(ticket), Some(Ok(Reply::Done)));
-    assert_eq!(bench.restarted(), 0);
-}
-
-#[test]
 fn a_module_silent_after_a_restart_fails_the_call_and_the_next_call_tries_again() {
     let mut bench = Bench::set_up("M95");
     bench.feed(b"\r\nRDY\r\n");
@@ -229,23 +216,6 @@ fn a_module_silent_after_a_restart_fails_the_call_and_the_next_call_tries_again(
     bench.answers_set_up();
     bench.answers(&[("AT+CSQ\r", OK)]);
     assert_eq!(bench.ended(second), response(&[]));
-}
-
-#[test]
-fn a_set_up_that_is_refused_does_not_keep_the_calls_waiting() {
-    let mut bench = Bench::set_up("M95");
-    bench.feed(b"\r\nRDY\r\n");
-    let ticket = bench.command("AT+CSQ");
-    for _ in 0..20 {
-        match bench.sent().as_str() {
-            "AT+CSQ\r" => {
-                bench.feed(OK);
-                break;
-            }
-            _ => bench.feed(b"\r\nERROR\r\n"),
-        }
-    }
-    assert_eq!(bench.ended(ticket), response(&[]));
 }
 
 #[test]
@@ -344,37 +314,4 @@ fn half_a_message_wakes_no_one_again_and_again() {
     let mut bench = Bench::connected("BC660K-GL");
     bench.feed(b"\r\n+QMTRECV: 0,0,\"t\",500,\"abc");
     assert!(bench.elapse(seconds(60.0)) <= 2);
-}
-
-#[test]
-fn a_module_of_no_known_model_is_an_error_that_lists_the_known_and_how_to_force_one() {
-    let mut bench = Bench::unknown();
-    let ticket = bench.submit(Call::SetUp);
-    bench.answers(&[
-        ("AT\r", OK),
-        ("ATE0\r", OK),
-        ("AT+CMEE=1\r", OK),
-        ("AT+CGMM\r", b"\r\nSIMCOM_SIM800L\r\n\r\nOK\r\n"),
-        ("ATI\r", b"\r\nSIM800 R14.18\r\n\r\nOK\r\n"),
-    ]);
-    let Some(Err(Error::Usage(message))) = bench.ended(ticket) else {
-        panic!("no error");
-    };
-    for part in ["SIM800 R14.18", "M95", "BC35-G", "EG915Q", "model=\"…\""] {
-        assert!(message.contains(part), "{part}: {message}");
-    }
-}
-
-#[test]
-fn a_model_that_cgmm_does_not_tell_is_found_by_ati() {
-    let mut bench = Bench::unknown();
-    let ticket = bench.submit(Call::SetUp);
-    bench.answers(&[
-        ("AT\r", OK),
-        ("ATE0\r", OK),
-        ("AT+CMEE=1\r", OK),
-        ("AT+CGMM\r", b"\r\nERROR\r\n"),
-        ("ATI\r", b"\r\nQuectel\r\nBC28\r\nRevision:BC28JAR01A10\r\n\r\nOK\r\n"),
-    ]);
-    assert_eq!(bench.ended(ticket), Some(Ok(Reply::Done)));
 }

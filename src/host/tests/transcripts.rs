@@ -1,4 +1,4 @@
-//! Every transcript against the host alone: whole, byte by byte, and cut once at every byte.
+//! Every transcript against the host alone: whole, byte by byte, cut once at every byte, cut and mixed with URCs at random.
 
 #[path = "../../../tests/support/transcript.rs"]
 mod transcript;
@@ -10,7 +10,10 @@ mod calls;
 mod player;
 
 use modemqtt_at::dialect;
-use player::Cut;
+use player::{Cut, Mixture, UNRELATED};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
 use transcript::{End, Transcript};
 
 #[test]
@@ -44,6 +47,24 @@ fn a_urc_between_any_two_pieces_changes_nothing_else() {
     });
 }
 
+#[test]
+fn any_cuts_and_any_urcs_between_lines_change_nothing_else() {
+    let mixtures = (vec(1..50_usize, 1..8), vec(vec(0..UNRELATED.len(), 0..4), 1..5));
+    let mixtures = mixtures.prop_map(|(sizes, urcs)| Mixture { sizes, urcs });
+    let config = Config {
+        cases: 64,
+        failure_persistence: None,
+        ..Config::default()
+    };
+    for_each(|transcript| {
+        let played = TestRunner::new(config.clone()).run(&mixtures, |mixture| {
+            play(transcript, Cut::Mixed(&mixture));
+            Ok(())
+        });
+        played.unwrap_or_else(|error| panic!("{error}"));
+    });
+}
+
 fn for_each(play: impl Fn(&Transcript)) {
     let mut played = 0;
     let mut failed = Vec::new();
@@ -69,7 +90,7 @@ fn for_each(play: impl Fn(&Transcript)) {
 }
 
 /// Plays a transcript; how many bytes the module printed.
-fn play(transcript: &Transcript, cut: Cut) -> usize {
+fn play(transcript: &Transcript, cut: Cut<'_>) -> usize {
     let (dialect, _) = dialect::of_model(&transcript.model).expect("a known model");
     player::play(transcript, dialect, cut)
 }

@@ -182,6 +182,17 @@ impl Module {
     }
 
     /// The connection is no more, for a reason that the host is told (M95 note 4.1.1; BC660K-GL note 5.1).
+    /// The network, or the PDP context, is gone.
+    pub(super) fn lose_every_connection(&mut self) {
+        for index in self.indices() {
+            match self.client(index).link {
+                Link::Closed => {}
+                Link::Opening { .. } => self.open_failed(index, Failure::NetworkDown),
+                Link::Open { .. } => self.lose(index, StatCode::LINK_DOWN),
+            }
+        }
+    }
+
     pub(super) fn lose(&mut self, index: ClientIndex, code: StatCode) {
         self.close(index);
         self.stat(index, code);

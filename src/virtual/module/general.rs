@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use modemqtt_at::dialect::{Reboot, Refusal};
+use modemqtt_at::dialect::{FixedCommand, Refusal};
 
 use super::{Module, Next};
 use crate::command_line::{Cursor, Suffix, Value};
@@ -36,8 +36,11 @@ impl Module {
 
     pub(super) fn general(&mut self, name: &[u8], suffix: Suffix, cursor: &mut Cursor<'_>) -> Result<Next, Refusal> {
         let name = String::from_utf8_lossy(name).to_ascii_uppercase();
-        if let Some(reboot) = self.reboot(&name, suffix, cursor) {
+        if let Some(reboot) = given(self.dialect.reboots, &name, suffix, cursor) {
             return Ok(Next::Restart(reboot));
+        }
+        if let Some(command) = given(self.dialect.deactivate.as_slice(), &name, suffix, cursor) {
+            return Ok(self.deactivate(command));
         }
         let answer = match (name.as_str(), suffix) {
             ("CGMI" | "GMI" | "CGMM" | "GMM" | "CGMR" | "GMR" | "CGSN" | "GSN" | "CSQ", Suffix::None) => {
@@ -98,18 +101,14 @@ impl Module {
         format!("+{name}:{blank}{values}")
     }
 
-    /// The restart that a command asks for, if it does.
-    fn reboot(&self, name: &str, suffix: Suffix, cursor: &Cursor<'_>) -> Option<&'static Reboot> {
-        let values = match suffix {
-            Suffix::None => Vec::new(),
-            Suffix::Set => cursor.clone().parameters(|_| None).ok()?,
-            Suffix::Read | Suffix::Test => return None,
+    /// Gives the PDP context up, and with it every connection.
+    fn deactivate(&mut self, command: &FixedCommand) -> Next {
+        self.lose_every_connection();
+        let Some(answer) = command.answer else {
+            return Next::Command;
         };
-        let wanted = |reboot: &&Reboot| {
-            let expected = reboot.values.iter().copied().map(Value::Integer);
-            reboot.name == name && expected.eq(values.iter().cloned())
-        };
-        self.dialect.reboots.iter().find(wanted)
+        self.terminal.information(&[answer]);
+        Next::Answered
     }
 
     fn identify(&self, name: &str) -> String {
@@ -168,4 +167,25 @@ fn small(value: &Value) -> Option<u8> {
         Value::Integer(number) => u8::try_from(*number).ok(),
         _ => None,
     }
+}
+
+/// Which of these commands a line gives, parameters and all.
+fn given(
+    commands: &'static [FixedCommand],
+    name: &str,
+    suffix: Suffix,
+    cursor: &mut Cursor<'_>,
+) -> Option<&'static FixedCommand> {
+    let mut ahead = cursor.clone();
+    let values = match suffix {
+        Suffix::None => Vec::new(),
+        Suffix::Set => ahead.parameters(|_| None).ok()?,
+        Suffix::Read | Suffix::Test => return None,
+    };
+    let found = commands.iter().find(|command| {
+        let expected = command.values.iter().copied().map(Value::Integer);
+        command.name == name && expected.eq(values.iter().cloned())
+    })?;
+    *cursor = ahead;
+    Some(found)
 }

@@ -19,13 +19,12 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use modemqtt_at::ascii::LF;
-use modemqtt_at::codes::StatCode;
-use modemqtt_at::dialect::{Dialect, Model, Reboot, Refusal};
+use modemqtt_at::dialect::{Dialect, FixedCommand, Model, Refusal};
 use modemqtt_at::{ClientIndex, Command, Form};
 
 use crate::command_line::{Cursor, Entered, Head, LineReader, Refused, Suffix, Value, check, payload_position};
 use crate::fault::{Fault, Faults};
-use clients::{Client, Link};
+use clients::Client;
 use data_phase::Data;
 use general::General;
 pub use terminal::Print;
@@ -125,8 +124,10 @@ enum Next {
     Data,
     /// Not at all: `OK` will come later.
     LateOk,
+    /// Not at all: a final result code of its own has ended it.
+    Answered,
     /// With a restart.
-    Restart(&'static Reboot),
+    Restart(&'static FixedCommand),
 }
 
 impl Module {
@@ -237,13 +238,7 @@ impl Module {
         self.network = up;
         self.report_registration();
         if !up {
-            for index in self.indices() {
-                match self.client(index).link {
-                    Link::Closed => {}
-                    Link::Opening { .. } => self.open_failed(index, Failure::NetworkDown),
-                    Link::Open { .. } => self.lose(index, StatCode::LINK_DOWN),
-                }
-            }
+            self.lose_every_connection();
         }
         self.settle();
     }
@@ -281,7 +276,7 @@ impl Module {
         loop {
             match self.execute_next(&mut cursor, now) {
                 Ok(Some(Next::Command)) => {}
-                Ok(Some(Next::Data | Next::LateOk)) => return,
+                Ok(Some(Next::Data | Next::LateOk | Next::Answered)) => return,
                 Ok(Some(Next::Restart(reboot))) => {
                     match reboot.answer {
                         Some(answer) => self.terminal.information(&[answer]),

@@ -105,12 +105,20 @@ fn values() -> Vec<Vec<String>> {
             let reboots: Vec<_> = dialect
                 .reboots
                 .iter()
-                .map(|reboot| match reboot.values {
-                    [] => format!("`AT+{}`", reboot.name),
-                    values => format!("`AT+{}={}`", reboot.name, numbers(values)),
-                })
+                .map(|reboot| format!("`{}`", reboot.line()))
                 .collect();
             reboots.join(", ")
+        }),
+        line("PDP context given up by", |dialect| {
+            dialect
+                .deactivate
+                .map_or_else(|| "–".into(), |command| format!("`{}`", command.line()))
+        }),
+        line("asleep after", |dialect| {
+            dialect.sleeps_after.map_or_else(
+                || "never, with DTR asserted".into(),
+                |idle| format!("{} idle", time(idle)),
+            )
         }),
         line("registration", |dialect| {
             let names: Vec<_> = dialect.registration.iter().map(|name| format!("`AT+{name}`")).collect();

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use modemqtt_at::codes::{CmeCode, OpenResult};
 use modemqtt_at::dialect::{
-    Buffer, DataPhase, Dialect, ReadBack, Reboot, ReceiveLength, ReceiveUrc, Refusal, Refusals,
+    Buffer, DataPhase, Dialect, FixedCommand, ReadBack, ReceiveLength, ReceiveUrc, Refusal, Refusals,
 };
 use modemqtt_at::{Form, SettingKey, Version};
 
@@ -295,10 +295,41 @@ impl Maker {
                 Some(_) => None,
             };
             let values: &'static [i64] = if reboot.values.is_empty() { &[1] } else { &[] };
-            for changed in [Reboot { answer, ..*reboot }, Reboot { values, ..*reboot }] {
+            for changed in [FixedCommand { answer, ..*reboot }, FixedCommand { values, ..*reboot }] {
                 let reboots = with(dialect.reboots, at, changed);
                 self.add(&format!("{changed:?}"), reboot.name, Dialect { reboots, ..dialect });
             }
+        }
+        let deactivate = match dialect.deactivate {
+            None => FixedCommand {
+                name: "QIDEACT",
+                values: &[],
+                answer: None,
+            },
+            Some(command) => FixedCommand {
+                values: if command.values.is_empty() { &[1] } else { &[] },
+                ..command
+            },
+        };
+        for deactivate in [Some(deactivate), None] {
+            let rule = (deactivate.is_none() && dialect.deactivate.is_none()).then_some("it is the row's own value");
+            self.add_unless(
+                &format!("deactivate {deactivate:?}"),
+                "QMTOPEN",
+                Dialect { deactivate, ..dialect },
+                rule,
+            );
+        }
+        let second = Duration::from_secs(1);
+        for sleeps_after in dialect.sleeps_after.map_or_else(
+            || vec![Some(Duration::from_secs(10))],
+            |idle| vec![None, Some(idle.saturating_sub(second)), Some(idle + second)],
+        ) {
+            let mutated = Dialect {
+                sleeps_after,
+                ..dialect
+            };
+            self.add(&format!("sleeps after {sleeps_after:?}"), "idle", mutated);
         }
         self.add(
             "echo",

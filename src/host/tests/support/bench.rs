@@ -11,6 +11,8 @@ use modemqtt_host::session::Session;
 
 pub(crate) const CLIENT: ClientIndex = ClientIndex(0);
 pub(crate) const OK: &[u8] = b"\r\nOK\r\n";
+/// The answer to the question that ends a set-up.
+pub(crate) const PROBED: &[u8] = b"\r\n+CMEE: 1\r\n\r\nOK\r\n";
 
 pub(crate) struct Bench {
     pub(crate) session: Session,
@@ -49,7 +51,12 @@ impl Bench {
 
     /// The module accepts the set-up of a known model, line by line.
     pub(crate) fn answers_set_up(&mut self) {
-        self.answers(&[("AT\r", OK), ("ATE0\r", OK), ("AT+CMEE=1\r", OK)]);
+        self.answers(&[
+            ("AT\r", OK),
+            ("ATE0\r", OK),
+            ("AT+CMEE=1\r", OK),
+            ("AT+CMEE?\r", PROBED),
+        ]);
     }
 
     /// The module answers each of these lines, and is sent nothing else.
@@ -122,11 +129,15 @@ impl Bench {
     }
 
     pub(crate) fn sent(&mut self) -> String {
-        let mut bytes = Vec::new();
-        while let Some(more) = self.session.poll_transmit() {
-            bytes.extend(more);
-        }
-        String::from_utf8_lossy(&bytes).into_owned()
+        String::from_utf8_lossy(&self.sent_bytes()).into_owned()
+    }
+
+    pub(crate) fn sent_bytes(&mut self) -> Vec<u8> {
+        std::iter::from_fn(|| self.session.poll_transmit()).flatten().collect()
+    }
+
+    pub(crate) fn now(&self) -> Instant {
+        self.now
     }
 
     /// Lets time pass; how often the session woke.

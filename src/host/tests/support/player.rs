@@ -7,6 +7,7 @@ use std::fmt::Write;
 use std::time::{Duration, Instant};
 
 use modemqtt_at::ClientIndex;
+use modemqtt_at::ascii::{CR, LF};
 use modemqtt_at::dialect::Dialect;
 use modemqtt_host::call::{Call, Event, Reply, Ticket};
 use modemqtt_host::error::{Error, Refusal};
@@ -17,27 +18,43 @@ use crate::transcript::{Action, Location, Transcript, Words, World};
 
 /// How the module's bytes are handed over.
 #[derive(Clone, Copy, Debug)]
-pub enum Cut {
+pub enum Cut<'a> {
     Whole,
     EveryByte,
     /// One cut, so many bytes into everything that the module prints.
     At(usize),
     /// Whole, with a URC in front of each piece: modules print one whenever no line is under way.
     AfterUrc,
+    /// Cut and mixed with URCs as this says.
+    Mixed(&'a Mixture),
 }
 
-/// A URC that no transcript has.
-const URC: &[u8] = b"\r\n+QTEST: 7\r\n";
+/// Cuts and URCs, each list from its start again where it ends.
+#[derive(Clone, Debug)]
+pub struct Mixture {
+    /// How many bytes are handed over at once.
+    pub sizes: Vec<usize>,
+    /// Which of [`UNRELATED`] stand in front of a line.
+    pub urcs: Vec<Vec<usize>>,
+}
+
+/// What no transcript has, and whether the program is told of it: URCs, a message of another client, blank lines.
+pub const UNRELATED: [(&[u8], bool); 4] = [
+    (b"\r\n+QTEST: 7\r\n", true),
+    (b"\r\n+QTEST: 0,\"OK\",\"\x7f> \"\r\n", true),
+    (b"\r\n+QMTRECV: 31,0,\"q/test\",\"+QMTSTAT: 0,1\"\r\n", true),
+    (b"\r\n\r\n", false),
+];
 
 /// Plays a transcript; how many bytes the module printed.
-pub fn play(transcript: &Transcript, dialect: &'static Dialect, cut: Cut) -> usize {
+pub fn play(transcript: &Transcript, dialect: &'static Dialect, cut: Cut<'_>) -> usize {
     let mut player = Player::new(transcript, dialect);
     for step in &transcript.steps {
         player.place = format!("{} ({cut:?})", step.location);
         match &step.action {
             Action::Call(words) => player.call(words, &step.location),
             Action::Host(bytes) => player.expect_sent(bytes),
-            Action::Module(bytes) => player.feed(bytes, cut),
+            Action::Module(bytes) => player.feed(bytes, &step.lines, cut),
             Action::Report(words) => player.expect_report(&words.to_string()),
             Action::World(World::Elapse(time)) => player.elapse(*time),
             Action::World(_) => {}
@@ -55,6 +72,12 @@ struct Player {
     sent: Vec<u8>,
     reports: VecDeque<String>,
     fed: usize,
+    /// The last byte fed.
+    last: u8,
+    /// How many lines with URCs in front, and pieces, the mixture has given.
+    mixed: (usize, usize),
+    /// How many unrelated URCs were fed and the program has not been told of.
+    unrelated: usize,
     place: String,
     /// What no log may show, from the first call that has it.
     secrets: Vec<String>,
@@ -79,6 +102,9 @@ impl Player {
             sent: Vec::new(),
             reports: VecDeque::new(),
             fed: 0,
+            last: LF,
+            mixed: (0, 0),
+            unrelated: 0,
             place: transcript.name.clone(),
             secrets: Vec::new(),
         };
@@ -87,6 +113,8 @@ impl Player {
             player.expect_sent(command.as_bytes());
             player.session.receive(b"\r\nOK\r\n", player.now);
         }
+        player.expect_sent(b"AT+CMEE?\r");
+        player.session.receive(b"\r\n+CMEE: 1\r\n\r\nOK\r\n", player.now);
         player.collect();
         assert_eq!(player.reports.pop_front().as_deref(), Some("set up"));
         assert!(player.reports.is_empty(), "{:?}", player.reports);
@@ -123,13 +151,13 @@ impl Player {
         self.collect();
     }
 
-    fn feed(&mut self, bytes: &[u8], cut: Cut) {
+    fn feed(&mut self, bytes: &[u8], lines: &[usize], cut: Cut<'_>) {
         match cut {
             Cut::Whole => self.session.receive(bytes, self.now),
             Cut::AfterUrc => {
-                // Directly behind the prompt stands the echo of the data, where a module has one.
-                if bytes.starts_with(b"\r") {
-                    self.session.receive(URC, self.now);
+                if self.between_lines(bytes) {
+                    self.unrelated += 1;
+                    self.session.receive(UNRELATED[0].0, self.now);
                 }
                 self.session.receive(bytes, self.now);
             }
@@ -143,9 +171,48 @@ impl Player {
                 self.session.receive(&bytes[..at], self.now);
                 self.session.receive(&bytes[at..], self.now);
             }
+            Cut::Mixed(mixture) => {
+                let mixed = self.mix(bytes, lines, mixture);
+                let mut rest = mixed.as_slice();
+                while !rest.is_empty() {
+                    let size = mixture.sizes[self.mixed.1 % mixture.sizes.len()];
+                    let (piece, tail) = rest.split_at(size.min(rest.len()));
+                    self.session.receive(piece, self.now);
+                    self.mixed.1 += 1;
+                    rest = tail;
+                }
+            }
         }
         self.fed += bytes.len();
+        self.last = bytes.last().copied().unwrap_or(self.last);
         self.collect();
+    }
+
+    /// Whether a URC may stand in front of what comes next: modules print one whenever no line is under way. Behind
+    /// the prompt stands the echo of the data, where a module has one.
+    fn between_lines(&self, next: &[u8]) -> bool {
+        next.starts_with(b"\r") && matches!(self.last, CR | LF | b'>' | b' ')
+    }
+
+    fn mix(&mut self, bytes: &[u8], lines: &[usize], mixture: &Mixture) -> Vec<u8> {
+        let mut mixed = Vec::new();
+        let ends = lines.iter().copied().chain([bytes.len()]);
+        for (from, to) in [0].into_iter().chain(lines.iter().copied()).zip(ends) {
+            let line = &bytes[from..to];
+            // A payload without its end, which the transcript is about, would take a URC for its rest.
+            let unfinished = from == 0 && self.session.buffered() > 0;
+            if self.between_lines(line) && !unfinished {
+                for urc in &mixture.urcs[self.mixed.0 % mixture.urcs.len()] {
+                    let (text, told) = UNRELATED[*urc];
+                    mixed.extend(text);
+                    self.unrelated += usize::from(told);
+                }
+                self.mixed.0 += 1;
+            }
+            mixed.extend(line);
+            self.last = line.last().copied().unwrap_or(self.last);
+        }
+        mixed
     }
 
     fn elapse(&mut self, time: Duration) {
@@ -188,6 +255,7 @@ impl Player {
             self.place,
             self.reports
         );
+        assert_eq!(self.unrelated, 0, "{}: URCs that no one was told of", self.place);
         assert!(
             self.sent.is_empty(),
             "{}: also sent {}",
@@ -219,7 +287,7 @@ impl Player {
                 }
                 return None;
             }
-            Event::Identified(..) | Event::Client(..) | Event::Reopening(_) => return None,
+            Event::Identified(..) | Event::Client(..) | Event::Reopening(..) => return None,
             Event::Overrun(client) => format!("overrun {client}"),
             Event::Accepted(ticket) => {
                 let what = &self.tickets[&ticket];
@@ -234,6 +302,19 @@ impl Player {
                 "set up".into()
             }
             Event::Ended(ticket, result) => Self::ended(&self.tickets[&ticket], result),
+            Event::Message(message) if message.topic == "q/test" => {
+                // Where the module has printed a payload without quotes, these are the payload's own.
+                let payload = message.payload.strip_prefix(b"\"").unwrap_or(&message.payload);
+                let payload = payload.strip_suffix(b"\"").unwrap_or(payload);
+                assert_eq!(
+                    (message.client.0, payload),
+                    (31, &b"+QMTSTAT: 0,1"[..]),
+                    "{}",
+                    self.place
+                );
+                self.unrelated -= 1;
+                return None;
+            }
             Event::Message(message) => {
                 let words = Words(vec![
                     b"message".to_vec(),
@@ -245,7 +326,12 @@ impl Player {
                 format!("{words}{}", if message.complete { "" } else { " incomplete" })
             }
             Event::Lost(client, code) => format!("lost {client} {}", code.0),
-            Event::Urc(line) if line == "+QTEST: 7" => return None,
+            Event::Urc(line) if line.starts_with("+QTEST") => {
+                let printed = UNRELATED.iter().any(|(text, _)| text.trim_ascii() == line.as_bytes());
+                assert!(printed, "{}: {line}", self.place);
+                self.unrelated -= 1;
+                return None;
+            }
             Event::Urc(line) => Words(vec![b"urc".to_vec(), line.into_bytes()]).to_string(),
             Event::Restarted => "restarted".into(),
         })

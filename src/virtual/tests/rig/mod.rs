@@ -115,6 +115,14 @@ impl Rig {
         self.pump();
     }
 
+    /// What no broker sends.
+    pub fn babble(&mut self, bytes: &[u8]) {
+        for connection in self.connections.keys() {
+            self.module.tell(*connection, Event::Data(bytes), self.now);
+        }
+        self.pump();
+    }
+
     /// Carries bytes to and fro until nobody has anything to say.
     fn pump(&mut self) {
         loop {

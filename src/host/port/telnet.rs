@@ -1,0 +1,267 @@
+//! Telnet with the option that sets a serial line (RFC 854, RFC 1143, RFC 2217): bytes in, bytes and replies out. No I/O.
+//!
+//! Nothing waits for the other end's consent. What is asked for takes effect in the order in which it is sent, so that the
+//! line is set before the first command reaches it. Until it is refused, the link counts as binary: that is how servers treat
+//! it, and a refusal has the rules for CR applied (RFC 854, "The Telnet Network Virtual Terminal").
+
+use super::{FlowControl, PortOptions};
+
+const IAC: u8 = 255;
+const DONT: u8 = 254;
+const DO: u8 = 253;
+const WONT: u8 = 252;
+const WILL: u8 = 251;
+const SB: u8 = 250;
+const SE: u8 = 240;
+
+const BINARY: u8 = 0;
+const SUPPRESS_GO_AHEAD: u8 = 3;
+const COM_PORT: u8 = 44;
+
+/// The commands of RFC 2217, 3, as a client sends them; the server's are 100 higher.
+const SET_BAUDRATE: u8 = 1;
+const SET_DATASIZE: u8 = 2;
+const SET_PARITY: u8 = 3;
+const SET_STOPSIZE: u8 = 4;
+const SET_CONTROL: u8 = 5;
+const FLOWCONTROL_SUSPEND: u8 = 108;
+const FLOWCONTROL_RESUME: u8 = 109;
+
+/// What is kept of a subnegotiation: none that matters here is longer.
+const SUBNEGOTIATION: usize = 64;
+/// What is kept of replies that could not be sent yet. A server beyond it floods, and is owed no answer.
+const REPLIES: usize = 1024;
+
+/// One direction of an option (RFC 1143, of which only what never turns an option off by itself is needed).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Side {
+    Off,
+    Asked,
+    On,
+}
+
+/// An option that we know, in both directions.
+#[derive(Clone, Copy, Debug)]
+struct NegotiatedOption {
+    code: u8,
+    /// Of what we send: WILL, answered by DO.
+    ours: Side,
+    /// Of what we receive: DO, answered by WILL.
+    theirs: Side,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum State {
+    Data,
+    /// Behind an IAC.
+    Command,
+    /// Behind WILL, WONT, DO or DONT.
+    Option(u8),
+    Subnegotiation,
+    /// Behind an IAC within a subnegotiation.
+    SubnegotiationCommand,
+}
+
+/// Our end of a Telnet connection.
+#[derive(Debug)]
+pub(super) struct Telnet {
+    options: [NegotiatedOption; 3],
+    /// The subnegotiations that set the line.
+    settings: Vec<u8>,
+    state: State,
+    subnegotiation: Vec<u8>,
+    after_cr: bool,
+    suspended: bool,
+    replies: Vec<u8>,
+}
+
+impl Telnet {
+    /// What is to be sent first is among the replies.
+    pub(super) fn new(options: &PortOptions) -> Self {
+        let option = |code, theirs| NegotiatedOption {
+            code,
+            ours: Side::Asked,
+            theirs,
+        };
+        let mut telnet = Self {
+            options: [
+                option(BINARY, Side::Asked),
+                option(SUPPRESS_GO_AHEAD, Side::Asked),
+                // Only the server sets a line. One that offers the option the other way round as well is humoured.
+                option(COM_PORT, Side::Off),
+            ],
+            settings: settings(options),
+            state: State::Data,
+            subnegotiation: Vec::new(),
+            after_cr: false,
+            suspended: false,
+            replies: Vec::new(),
+        };
+        for option in telnet.options {
+            telnet.replies.extend([IAC, WILL, option.code]);
+            if option.theirs == Side::Asked {
+                telnet.replies.extend([IAC, DO, option.code]);
+            }
+        }
+        // Sent again once the server has agreed: one that waits for that ignores what comes before (RFC 855).
+        telnet.replies.extend(&telnet.settings);
+        telnet
+    }
+
+    /// Takes what was received and leaves the data in its place; how many bytes that are.
+    pub(super) fn decode(&mut self, bytes: &mut [u8]) -> usize {
+        let mut length = 0;
+        for at in 0..bytes.len() {
+            if let Some(data) = self.take(bytes[at]) {
+                bytes[length] = data;
+                length += 1;
+            }
+        }
+        length
+    }
+
+    /// Appends data as it goes over the connection.
+    pub(super) fn encode(&self, data: &[u8], out: &mut Vec<u8>) {
+        let binary = self.option(BINARY).is_none_or(|option| option.ours != Side::Off);
+        for byte in data {
+            out.push(*byte);
+            match *byte {
+                IAC => out.push(IAC),
+                b'\r' if !binary => out.push(0),
+                _ => {}
+            }
+        }
+    }
+
+    /// Whether the server has asked that no data be sent for now (RFC 2217, 3, FLOWCONTROL-SUSPEND).
+    pub(super) fn suspended(&self) -> bool {
+        self.suspended
+    }
+
+    /// Whether there are replies to send.
+    pub(super) fn has_replies(&self) -> bool {
+        !self.replies.is_empty()
+    }
+
+    /// What is to be sent besides data, in whole sequences.
+    pub(super) fn take_replies(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.replies)
+    }
+
+    fn take(&mut self, byte: u8) -> Option<u8> {
+        match (self.state, byte) {
+            (State::Data, IAC) => self.state = State::Command,
+            (State::Data, data) => return self.data(data),
+            (State::Command, IAC) => {
+                self.state = State::Data;
+                return self.data(IAC);
+            }
+            (State::Command | State::SubnegotiationCommand, WILL | WONT | DO | DONT) => {
+                self.state = State::Option(byte);
+            }
+            (State::Command | State::SubnegotiationCommand, SB) => {
+                self.subnegotiation.clear();
+                self.state = State::Subnegotiation;
+            }
+            (State::Subnegotiation, IAC) => self.state = State::SubnegotiationCommand,
+            (State::SubnegotiationCommand, SE) => {
+                self.subnegotiated();
+                self.state = State::Data;
+            }
+            (State::Subnegotiation, byte) | (State::SubnegotiationCommand, byte @ IAC) => {
+                if self.subnegotiation.len() < SUBNEGOTIATION {
+                    self.subnegotiation.push(byte);
+                }
+                self.state = State::Subnegotiation;
+            }
+            // A command without an option, such as NOP: none asks anything of a modem's line. One within a subnegotiation, where
+            // nothing but IAC and SE may follow an IAC (RFC 855), ends it.
+            (State::Command | State::SubnegotiationCommand, _) => self.state = State::Data,
+            (State::Option(verb), code) => {
+                self.state = State::Data;
+                self.negotiate(verb, code);
+            }
+        }
+        None
+    }
+
+    fn data(&mut self, byte: u8) -> Option<u8> {
+        let after_cr = std::mem::replace(&mut self.after_cr, byte == b'\r');
+        let binary = self.option(BINARY).is_none_or(|option| option.theirs != Side::Off);
+        (binary || !after_cr || byte != 0).then_some(byte)
+    }
+
+    fn option(&self, code: u8) -> Option<&NegotiatedOption> {
+        self.options.iter().find(|option| option.code == code)
+    }
+
+    /// A request or an answer. Only what changes something is answered, so two ends cannot go on answering each other.
+    fn negotiate(&mut self, verb: u8, code: u8) {
+        let ours = matches!(verb, DO | DONT);
+        let (accept, refuse) = if ours { (WILL, WONT) } else { (DO, DONT) };
+        let Some(option) = self.options.iter_mut().find(|option| option.code == code) else {
+            if matches!(verb, DO | WILL) {
+                self.reply(&[IAC, refuse, code]);
+            }
+            return;
+        };
+        let side = if ours { &mut option.ours } else { &mut option.theirs };
+        let wanted = if matches!(verb, DO | WILL) { Side::On } else { Side::Off };
+        let before = std::mem::replace(side, wanted);
+        match (before, wanted) {
+            (Side::Off, Side::On) => self.reply(&[IAC, accept, code]),
+            (Side::On, Side::Off) => self.reply(&[IAC, refuse, code]),
+            _ => {}
+        }
+        if ours && code == COM_PORT && wanted == Side::On && before != Side::On {
+            let settings = self.settings.clone();
+            self.reply(&settings);
+        }
+    }
+
+    fn subnegotiated(&mut self) {
+        match self.subnegotiation[..] {
+            [COM_PORT, FLOWCONTROL_SUSPEND, ..] => self.suspended = true,
+            [COM_PORT, FLOWCONTROL_RESUME, ..] => self.suspended = false,
+            // Answers to settings and notices of the modem lines: nobody waits for them.
+            _ => {}
+        }
+    }
+
+    fn reply(&mut self, sequence: &[u8]) {
+        if self.replies.len() + sequence.len() <= REPLIES {
+            self.replies.extend(sequence);
+        }
+    }
+}
+
+/// 8 data bits, no parity, one stop bit, as every family has them, with the speed and the flow control asked for.
+fn settings(options: &PortOptions) -> Vec<u8> {
+    let flow_control = match options.flow_control {
+        FlowControl::None => 1,
+        FlowControl::Software => 2,
+        FlowControl::Hardware => 3,
+    };
+    let commands: [(u8, &[u8]); 5] = [
+        (SET_BAUDRATE, &options.baud_rate.to_be_bytes()),
+        (SET_DATASIZE, &[8]),
+        (SET_PARITY, &[1]),
+        (SET_STOPSIZE, &[1]),
+        (SET_CONTROL, &[flow_control]),
+    ];
+    let mut settings = Vec::new();
+    for (command, values) in commands {
+        settings.extend([IAC, SB, COM_PORT, command]);
+        for value in values {
+            settings.push(*value);
+            if *value == IAC {
+                settings.push(IAC);
+            }
+        }
+        settings.extend([IAC, SE]);
+    }
+    settings
+}
+
+#[cfg(test)]
+mod tests;
