@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
@@ -267,7 +268,90 @@ def test_a_forgotten_modem_ends_its_threads(virtual_modem: VirtualModem) -> None
     modem = Modem(virtual_modem.port).open()
     modem.on_urc = print
     del modem
-    gc.collect()
+    with pytest.warns(ResourceWarning, match="was not closed"):
+        gc.collect()
     until(lambda: not any(thread.name.startswith("modemqtt-") for thread in threading.enumerate()), "its end")
     with Modem(virtual_modem.port) as modem:
+        assert modem.command("AT").final == "OK"
+
+
+def test_a_callback_may_take_itself_back_and_set_others(
+    subscribed: MqttClient, modem: Modem, broker: Broker, virtual_modem: VirtualModem
+) -> None:
+    seen: list[str] = []
+
+    def first(_: Message) -> None:
+        seen.append("first")
+        subscribed.on_message = second
+        modem.on_restart = lambda: seen.append("restart")
+
+    def second(_: Message) -> None:
+        seen.append("second")
+        subscribed.on_message = None
+        modem.mqtt(1).on_message = first
+
+    subscribed.on_message = first
+    for _ in range(3):
+        broker.publish("bench/t", b"1")
+    until(lambda: len(seen) == 2, "the callbacks")
+    virtual_modem.restart()
+    until(lambda: len(seen) == 3, "on_restart")
+    assert seen == ["first", "second", "restart"]
+
+
+def test_a_callback_that_causes_its_own_event_is_called_after_it_has_returned(
+    subscribed: MqttClient, broker: Broker
+) -> None:
+    seen: list[tuple[int, int]] = []
+    depth = 0
+
+    def again(message: Message) -> None:
+        nonlocal depth
+        depth += 1
+        number = int(message.payload)
+        if number < 5:
+            subscribed.publish("bench/t", str(number + 1), qos=1)
+        seen.append((number, depth))
+        depth -= 1
+
+    subscribed.on_message = again
+    broker.publish("bench/t", b"0")
+    until(lambda: len(seen) == 6, "the callbacks")
+    assert seen == [(number, 1) for number in range(6)]
+
+
+def test_callbacks_may_be_set_from_many_threads_at_once(modem: Modem, mqtt: MqttClient) -> None:
+    def set_them(_: int) -> None:
+        for _ in range(50):
+            mqtt.on_message = print
+            modem.on_urc = None
+            mqtt.on_message = None
+            modem.on_urc = print
+
+    before = threading.active_count()
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(set_them, range(8)))
+    assert threading.active_count() == before + 1
+    assert modem.command("AT").final == "OK"
+
+
+def test_closing_inside_a_callback_and_outside_at_once_ends_both(
+    subscribed: MqttClient, modem: Modem, broker: Broker
+) -> None:
+    both = threading.Barrier(2)
+    ended = threading.Event()
+
+    def close(_: Message) -> None:
+        both.wait(5)
+        modem.close()
+        ended.set()
+
+    subscribed.on_message = close
+    broker.publish("bench/t", b"1")
+    both.wait(5)
+    modem.close()
+    assert ended.wait(5)
+    modem.close()
+    assert not modem.is_open
+    with modem:
         assert modem.command("AT").final == "OK"

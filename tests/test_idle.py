@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from modemqtt import Modem
+from modemqtt import Modem, Reconnect
 from modemqtt.virtual import Broker, VirtualModem
 from support.switches import TASKS, between, switches
+from support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,3 +49,27 @@ def test_no_thread_of_an_idle_modem_its_module_and_its_broker_wakes(connected: M
 def test_no_thread_wakes_while_a_callback_is_registered(connected: Modem) -> None:
     connected.mqtt().on_message = print
     assert woken() == {}
+
+
+def test_no_thread_wakes_while_a_session_is_kept(model: str) -> None:
+    with Broker() as broker, VirtualModem(model) as module, Modem(module.port) as modem:
+        kept = modem.mqtt().session(broker.host, broker.port, client_id="bench-7", reconnect=True)
+        with kept as mqtt:
+            mqtt.on_reconnected = print
+            assert woken() == {}
+
+
+def test_no_thread_wakes_while_a_session_waits_to_connect_again(model: str) -> None:
+    plan = Reconnect(first=60)
+    with (
+        Broker() as broker,
+        VirtualModem(model) as module,
+        Modem(module.port) as modem,
+        modem.mqtt().session(broker.host, broker.port, client_id="bench-7", reconnect=plan) as mqtt,
+    ):
+        broker.drop_clients()
+        until(lambda: mqtt.state == "closed", "the loss")
+        assert woken() == {}
+        module.close()
+        until(lambda: not modem.is_open, "the loss of the port")
+        assert woken() == {}

@@ -58,6 +58,11 @@ def cases() -> dict[str, Misuse]:
         "wildcard at the end of a publish": (lambda mqtt: mqtt.publish("a/#", b""), "wildcard"),
         "misuse without waiting": (lambda mqtt: mqtt.publish("a/#", b"", wait=False), "wildcard"),
         "password without a user": (lambda mqtt: mqtt.connect("c", None, "secret"), "user name"),
+        "session port 0": (lambda mqtt: mqtt.session("h", 0, client_id="c", reconnect=True).__enter__(), "port"),
+        "session timeout text": (
+            lambda mqtt: mqtt.session("h", client_id="c", timeout="1").__enter__(),  # type: ignore[arg-type]
+            "str",
+        ),
         "option that is none": (lambda mqtt: mqtt.configure(keep_alive=60), "keepalive"),
         "session option that is none": (
             lambda mqtt: mqtt.session("h", client_id="c", keep_alive=60).__enter__(),
@@ -124,6 +129,10 @@ def timeouts(timeout: float) -> dict[str, Misuse]:
         "configure": lambda mqtt: mqtt.configure(keepalive=60, timeout=timeout),
         "configuration": lambda mqtt: mqtt.configuration(timeout=timeout),
         "open": lambda mqtt: mqtt.open("h", timeout=timeout),
+        "session": lambda mqtt: mqtt.session("h", client_id="c", timeout=timeout).__enter__(),
+        "session that connects again": (
+            lambda mqtt: mqtt.session("h", client_id="c", timeout=timeout, reconnect=True).__enter__()
+        ),
         "connect": lambda mqtt: mqtt.connect("c", timeout=timeout),
         "disconnect": lambda mqtt: mqtt.disconnect(timeout=timeout),
         "close": lambda mqtt: mqtt.close(timeout=timeout),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 
 from modemqtt import CommandError, Modem, PortError, Response, ResponseTimeout, UsageError, WireLine
 from modemqtt.virtual import VirtualModem
+from support.tap import Tap
 from support.waiting import until
 
 if TYPE_CHECKING:
@@ -138,6 +140,16 @@ def test_a_restart_that_was_asked_for_ends_every_connection(modem: Modem, mqtt: 
     mqtt.open(broker.host, broker.port)
     mqtt.connect("bench-7")
     assert mqtt.publish("bench/t", b"1", qos=1).state == "acknowledged"
+
+
+@pytest.mark.parametrize("last", [b"OK\r\n", b"RDY\r\n"], ids=["no sign of life", "its first line"])
+def test_a_module_that_does_not_come_back_is_given_up_in_time(last: bytes) -> None:
+    with VirtualModem("M95", listen="127.0.0.1:0") as module, Tap(module) as tap, Modem(tap.port) as modem:
+        tap.mute_after(last)
+        start = time.monotonic()
+        with pytest.raises(ResponseTimeout):
+            modem.restart(timeout=0.5)
+        assert 0.5 <= time.monotonic() - start < 1.5
 
 
 @pytest.mark.parametrize("listen", [None, "127.0.0.1:0"], ids=["pty", "tcp"])

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from modemqtt import Modem, ModemError, PortError
+from modemqtt import CommandError, Modem, ModemError, PortError
 from modemqtt.virtual import Broker, VirtualModem
 from support.waiting import in_thread, until
 
@@ -65,6 +65,76 @@ def test_a_message_goes_to_one_of_the_threads_that_wait(mqtt: MqttClient, broker
     for number in range(THREADS):
         broker.publish("bench/t", str(number))
     assert sorted(int(future.result(5)) for future in waiting) == list(range(THREADS))
+
+
+def test_twenty_threads_on_three_clients_each_get_their_own(modem: Modem, broker: Broker) -> None:
+    clients = [modem.mqtt(index) for index in range(3)]
+    for client in clients:
+        client.open(broker.host, broker.port)
+        client.connect(f"bench-{client.index}")
+    workers, receivers, each = 14, 6, 12
+    taken: list[tuple[int, str, int]] = []
+    finished = threading.Event()
+
+    def work(worker: int) -> None:
+        client = clients[worker % 3]
+        assert client.subscribe(f"own/{worker}", qos=worker % 3) == [worker % 3]
+        for number in range(each):
+            delivery = client.publish(f"own/{worker}", str(number), qos=worker % 3)
+            assert delivery.state == ("acknowledged" if worker % 3 else "sent")
+            match (worker + number) % 4:
+                case 0:
+                    assert modem.command("AT+CSQ").lines == ("+CSQ: 20,0",)
+                case 1:
+                    assert modem.command("AT+CMEE?").lines == ("+CMEE: 1",)
+                case 2:
+                    assert client.configuration()["keepalive"] == 120
+                case _:
+                    with pytest.raises(CommandError, match=rf"AT\+NOPE{worker}"):
+                        modem.command(f"AT+NOPE{worker}")
+
+    def receive(receiver: int) -> None:
+        client = clients[receiver % 3]
+        while not finished.is_set():
+            messages = client.messages(timeout=0.05)
+            taken.extend((client.index, message.topic, int(message.payload)) for message in messages)
+
+    with ThreadPoolExecutor(workers + receivers) as pool:
+        receiving = [pool.submit(receive, receiver) for receiver in range(receivers)]
+        try:
+            list(pool.map(work, range(workers)))
+            until(lambda: len(taken) == workers * each, "the messages")
+        finally:
+            finished.set()
+        for future in receiving:
+            future.result(5)
+    for worker in range(workers):
+        assert sorted(number for _, topic, number in taken if topic == f"own/{worker}") == list(range(each))
+    # To the client that has subscribed, and to no other.
+    assert {(index, topic) for index, topic, _ in taken} == {(worker % 3, f"own/{worker}") for worker in range(workers)}
+
+
+def test_no_thread_and_no_client_is_kept_from_publishing_by_the_others(modem: Modem, broker: Broker) -> None:
+    threads, clients = 6, 3
+    for index in range(clients):
+        modem.mqtt(index).open(broker.host, broker.port)
+        modem.mqtt(index).connect(f"bench-{index}")
+    counts = [0] * threads
+    start, end = threading.Barrier(threads), threading.Event()
+
+    def publish(thread: int) -> None:
+        start.wait()
+        while not end.is_set():
+            modem.mqtt(thread % clients).publish(f"bench/{thread}", b"1", qos=1)
+            counts[thread] += 1
+
+    with ThreadPoolExecutor(threads) as pool:
+        publishing = [pool.submit(publish, thread) for thread in range(threads)]
+        until(lambda: max(counts) >= 100, "the publishes", 30)
+        end.set()
+        for future in publishing:
+            future.result(10)
+    assert max(counts) <= 2 * min(counts)
 
 
 @pytest.mark.parametrize("call", ["receive", "messages", "urcs", "publish", "delivery", "subscribe", "slot"])
@@ -140,7 +210,8 @@ def test_a_modem_that_is_forgotten_while_open_lets_go_of_its_port(virtual_modem:
     for _ in range(5):
         modem = Modem(virtual_modem.port).open()
         del modem
-        gc.collect()
+        with pytest.warns(ResourceWarning, match=f"{virtual_modem.port} was not closed"):
+            gc.collect()
         until(lambda: not any("modemqtt-io" in name for name in thread_names()), "the end of the thread")
 
 

@@ -16,6 +16,7 @@ from modemqtt._client import MqttClient
 from modemqtt._core import __version__
 from modemqtt._delivery import Delivery
 from modemqtt._modem import Modem
+from modemqtt._reconnect import Reconnect, Reconnected
 from modemqtt._settings import Values
 from modemqtt._values import Alibaba, Message, OneNet, Response, Stats, Tencent, Will, WireLine
 from modemqtt._wire import WireLog
@@ -58,6 +59,8 @@ __all__ = [
     "PortError",
     "ProtocolError",
     "PublishError",
+    "Reconnect",
+    "Reconnected",
     "Response",
     "ResponseTimeout",
     "Stats",

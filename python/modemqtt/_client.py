@@ -3,54 +3,33 @@
 from __future__ import annotations
 
 import contextlib
+import logging
+import threading
 from typing import TYPE_CHECKING, Any, Literal
 
+from modemqtt._callbacks import Callbacks
 from modemqtt._delivery import Delivery
-from modemqtt._settings import ranges, typed
-from modemqtt._usage import arguments
+from modemqtt._reconnect import Keeper, Login, plan_of
+from modemqtt._settings import OPTIONS, ranges, typed
+from modemqtt._usage import arguments, payload_bytes, seconds, topic_and_qos
 from modemqtt.exceptions import ModemError, ResponseTimeout, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
 
     from modemqtt._core import Engine, Pending
     from modemqtt._modem import Modem
+    from modemqtt._reconnect import Reconnect
     from modemqtt._settings import Values
     from modemqtt._values import Message, Tencent
-    from modemqtt.exceptions import ConnectionLost
 
-# Every option of configure(). Which of them a dialect has is said by its rows.
-_OPTIONS = frozenset(
-    {
-        "alibaba",
-        "clean_session",
-        "echo_data",
-        "edit_timeout",
-        "keepalive",
-        "onenet",
-        "packet_timeout",
-        "pdp_context",
-        "ping_interval",
-        "receive",
-        "receive_format",
-        "retries",
-        "send_format",
-        "send_mode",
-        "show_length",
-        "timeout_notice",
-        "tls_context",
-        "version",
-        "view_data",
-        "will",
-    }
-)
-
+logger = logging.getLogger("modemqtt")
 
 # An index is a byte in the core.
 _MOST = 255
 
 
-class MqttClient:
+class MqttClient(Callbacks):
     """One MQTT client of the module, from :meth:`Modem.mqtt`.
 
     Every method that talks to the module waits for the outcome, not only for the module's ``OK``, and takes
@@ -61,12 +40,12 @@ class MqttClient:
 
     def __init__(self, modem: Modem, index: int) -> None:
         """Not for programs: :meth:`Modem.mqtt` makes them."""
-        self._modem = modem
-        self._index = index
+        super().__init__(modem, index)
         self._server: tuple[str, int] | None = None
-        self._on_message: Callable[[Message], object] | None = None
-        self._on_connection_lost: Callable[[ConnectionLost], object] | None = None
-        self._on_delivery: Callable[[Delivery], object] | None = None
+        self._keeper: Keeper | None = None
+        # The last opening. Whoever closes behind one takes care not to close what was opened afterwards.
+        self._opening: Pending | None = None
+        self._opening_lock = threading.Lock()
 
     @property
     def index(self) -> int:
@@ -118,9 +97,9 @@ class MqttClient:
             UsageError: there is no such option, or the dialect lacks it; the text names the dialects that have it.
 
         """
-        unknown = sorted(options.keys() - _OPTIONS)
+        unknown = sorted(options.keys() - OPTIONS)
         if unknown:
-            known = ", ".join(sorted(_OPTIONS))
+            known = ", ".join(sorted(OPTIONS))
             raise UsageError(f"there is no option {', '.join(unknown)}; the options are {known}")
         self._call("configure", options, timeout=timeout)
 
@@ -180,7 +159,7 @@ class MqttClient:
             OpenError: the module could not open it; its ``name`` says why.
 
         """
-        self._call("open_network", host, port, timeout=timeout)
+        self._start_opening(host, port, timeout).wait()
         self._server = (host, port)
 
     def connect(
@@ -214,6 +193,7 @@ class MqttClient:
             DisconnectError: the module reported failure.
 
         """
+        self._end_keeping()
         self._call("disconnect", timeout=timeout)
 
     def close(self, *, timeout: float | None = None) -> None:
@@ -223,6 +203,7 @@ class MqttClient:
             CloseError: the module reported failure.
 
         """
+        self._end_keeping()
         self._call("close_network", timeout=timeout)
 
     @contextlib.contextmanager
@@ -235,9 +216,18 @@ class MqttClient:
         username: str | None = None,
         password: str | None = None,
         timeout: float | None = None,
+        reconnect: bool | Reconnect = False,
         **options: Any,
     ) -> Iterator[MqttClient]:
         """Configure, open and connect; disconnect and close at the end, whatever happened between.
+
+        With `reconnect` a connection that is lost is made again, in a thread of its own: when ``+QMTSTAT`` tells of
+        the loss, when the module restarts, and when the port was lost and the program has opened the modem again. It
+        configures, opens, connects and subscribes to what was subscribed to within the session; nothing is published
+        again. Meanwhile calls fail as they do without it. :attr:`on_reconnected` and :attr:`on_reconnect_failed` tell
+        how it went. It gives up where another attempt would end the same way: a CONNECT refused with return code 1,
+        2, 4 or 5, a wrong parameter, the normal end (``+QMTSTAT`` 5). The first connection is not tried twice.
+        :meth:`disconnect`, :meth:`close` and :meth:`Modem.close` within the session end it.
 
         Args:
             host: as in :meth:`open`.
@@ -246,20 +236,43 @@ class MqttClient:
             username: as in :meth:`connect`.
             password: as in :meth:`connect`.
             timeout: seconds for each step; ``None`` for the dialect's maximum.
+            reconnect: True, or a :class:`Reconnect` that says how; False leaves a lost connection to the program.
             **options: those of :meth:`configure`.
 
         Yields:
             The client.
 
         """
+        with arguments():
+            seconds(timeout, otherwise=0.0)
+        plan = plan_of(reconnect)
+        login = Login(host, port, client_id, username, password, options, timeout)
         if options:
             self.configure(timeout=timeout, **options)
-        self.open(host, port, timeout=timeout)
+        # One session at a time is kept.
+        self._end_keeping()
+        keeper = Keeper(self, self._engine(), login, plan) if plan else None
         try:
-            self.connect(client_id, username, password, timeout=timeout)
+            self._enter(login)
+            if keeper is not None:
+                self._keeper = keeper
+                keeper.start()
             yield self
         finally:
-            self._leave(timeout)
+            self._keeper = None
+            self._leave(timeout, keeper)
+
+    def _enter(self, login: Login) -> None:
+        opening = self._start_opening(login.host, login.port)
+        try:
+            opening.wait(login.timeout)
+        except ResponseTimeout:
+            if opening.done:
+                # It was the dialect's maximum, and the module may be late all the same.
+                self._close_at_once(login.timeout)
+            raise
+        self._server = (login.host, login.port)
+        self.connect(login.client_id, login.username, login.password, timeout=login.timeout)
 
     def subscribe(
         self, topic: str | Iterable[tuple[str, int]], qos: int = 0, *, timeout: float | None = None
@@ -279,8 +292,10 @@ class MqttClient:
 
         """
         with arguments():
-            topics = [(topic, qos)] if isinstance(topic, str) else [_topic_and_qos(pair) for pair in topic]
+            topics = [(topic, qos)] if isinstance(topic, str) else [topic_and_qos(pair) for pair in topic]
         granted: list[int] = self._call("subscribe", topics, timeout=timeout)
+        if self._keeper is not None:
+            self._keeper.subscribed(topics, granted)
         return granted
 
     def unsubscribe(self, topic: str | Iterable[str], *, timeout: float | None = None) -> None:
@@ -293,6 +308,8 @@ class MqttClient:
         with arguments():
             topics = [topic] if isinstance(topic, str) else list(topic)
         self._call("unsubscribe", topics, timeout=timeout)
+        if self._keeper is not None:
+            self._keeper.unsubscribed(topics)
 
     def publish(
         self,
@@ -330,13 +347,16 @@ class MqttClient:
         """
         data = payload_bytes(payload)
         pending = self._submit("publish", topic, data, qos, retain, form, timeout=timeout)
+        delivery = Delivery(pending, self._index)
+        if self._keeper is not None:
+            self._keeper.published(delivery)
         if wait:
             pending.wait()
         else:
             pending.wait_started()
             if pending.done:
                 _raise_misuse(pending)
-        return Delivery(pending, self._index)
+        return delivery
 
     def receive(self, timeout: float | None = None) -> Message:
         """Return the next message. It is seen by :attr:`on_message` as well.
@@ -352,8 +372,10 @@ class MqttClient:
             PortError: the modem was closed, or the port is lost, and every message was taken.
 
         """
+        engine = self._engine()
         with arguments():
-            message = self._engine().next_message(self._index, timeout)
+            message = engine.next_message(self._index, timeout)
+        self._tell_dropped(engine)
         if message is None:
             raise ResponseTimeout(f"no message for client {self._index} within {timeout:g} s")
         return message
@@ -367,54 +389,58 @@ class MqttClient:
         """
         engine = self._engine()
         while (message := engine.next_message(self._index, timeout)) is not None:
+            self._tell_dropped(engine)
             yield message
-
-    @property
-    def on_message(self) -> Callable[[Message], object] | None:
-        """Called with each message."""
-        return self._on_message
-
-    @on_message.setter
-    def on_message(self, callback: Callable[[Message], object] | None) -> None:
-        self._on_message = callback
-        self._watch()
-        self._modem._listen()  # noqa: SLF001 - our own
-
-    @property
-    def on_connection_lost(self) -> Callable[[ConnectionLost], object] | None:
-        """Called with a :class:`ConnectionLost` when the connection ends without :meth:`disconnect`."""
-        return self._on_connection_lost
-
-    @on_connection_lost.setter
-    def on_connection_lost(self, callback: Callable[[ConnectionLost], object] | None) -> None:
-        self._on_connection_lost = callback
-        self._modem._listen()  # noqa: SLF001 - our own
-
-    @property
-    def on_delivery(self) -> Callable[[Delivery], object] | None:
-        """Called with each :class:`Delivery` that has come to its end, whichever it is."""
-        return self._on_delivery
-
-    @on_delivery.setter
-    def on_delivery(self, callback: Callable[[Delivery], object] | None) -> None:
-        self._on_delivery = callback
-        self._modem._listen()  # noqa: SLF001 - our own
 
     def __repr__(self) -> str:
         """Index and state."""
         return f"<MqttClient {self._index} {self.state}>"
 
-    def _leave(self, timeout: float | None) -> None:
+    def _leave(self, timeout: float | None, keeper: Keeper | None) -> None:
         """Disconnect and close as far as that is still possible; the caller's own exception matters more."""
+        if keeper is not None:
+            keeper.end()
         with contextlib.suppress(ModemError):
             if self.state == "connected":
                 self.disconnect(timeout=timeout)
+        if self._is_opening():
+            # A module need not take AT+QMTCLOSE before it is done with AT+QMTOPEN, and that may take minutes.
+            name = f"modemqtt-close-{self._index}"
+            threading.Thread(target=self._close_behind, args=(self._opening,), name=name, daemon=True).start()
+        elif self.state != "closed":
+            self._close_at_once(timeout)
+        if keeper is not None:
+            keeper.join()
+
+    def _start_opening(self, host: str, port: int, timeout: float | None = None) -> Pending:
+        with self._opening_lock:
+            self._opening = self._submit("open_network", host, port, timeout=timeout)
+            return self._opening
+
+    def _is_opening(self) -> bool:
+        return self._modem.is_open and self._opening is not None and not self._opening.done
+
+    def _close_behind(self, opening: Pending) -> None:
+        """Close what an opening that no one waits for any longer has opened."""
         with contextlib.suppress(ModemError):
-            if self.state != "closed":
-                self.close(timeout=timeout)
+            opening.wait_ended()
+            with self._opening_lock:
+                if self._opening is not opening:
+                    return
+                closing = self._submit("close_network", timeout=None)
+            closing.wait()
+
+    def _close_at_once(self, timeout: float | None) -> None:
+        """Close, and keep to it even when the time is too short to see it done."""
+        with contextlib.suppress(ModemError):
+            self._submit("close_network", timeout=None).wait(timeout)
 
     def _engine(self) -> Engine:
         return self._modem._running()  # noqa: SLF001 - our own
+
+    def _tell_dropped(self, engine: Engine) -> None:
+        if dropped := engine.take_dropped(self._index):
+            logger.warning("client %d: %d messages were dropped, no one took them", self._index, dropped)
 
     def _submit(self, method: str, *values: object, timeout: float | None) -> Pending:
         """Hand a call over to the core, which checks it."""
@@ -429,26 +455,16 @@ class MqttClient:
         """Hand a call over and wait for its end."""
         return self._submit(method, *values, timeout=timeout).wait()
 
-    def _watch(self) -> None:
-        """Messages that a callback sees are not lost when ``receive()`` is never called."""
-        engine = self._modem._engine  # noqa: SLF001 - our own
-        if engine is not None:
-            engine.watch(self._index, self._on_message is not None)
+    def _opened(self) -> None:
+        """Go on where the modem has been opened (again)."""
+        self._watch()
+        if self._keeper is not None:
+            self._keeper.modem_opened()
 
-    def _has_callbacks(self) -> bool:
-        return (self._on_message or self._on_connection_lost or self._on_delivery) is not None
-
-    def _message(self, message: Message) -> None:
-        if self._on_message is not None:
-            self._on_message(message)
-
-    def _lost(self, error: ConnectionLost) -> None:
-        if self._on_connection_lost is not None:
-            self._on_connection_lost(error)
-
-    def _delivery(self, delivery: Delivery) -> None:
-        if self._on_delivery is not None:
-            self._on_delivery(delivery)
+    def _end_keeping(self) -> None:
+        """Connect no more by itself: the program wants no connection."""
+        if self._keeper is not None:
+            self._keeper.end()
 
 
 def _raise_misuse(pending: Pending) -> None:
@@ -459,29 +475,3 @@ def _raise_misuse(pending: Pending) -> None:
         raise
     except ModemError:
         pass
-
-
-def _topic_and_qos(pair: object) -> tuple[str, int]:
-    match pair:
-        case (str() as topic, int() as qos):
-            return topic, qos
-    raise UsageError(f'topic: {pair!r} is none; a text, or pairs of topic and QoS as in [("a/#", 1)], are needed')
-
-
-def payload_bytes(payload: object) -> bytes:
-    """Give the bytes that paho-mqtt would send for it."""
-    match payload:
-        case None:
-            return b""
-        case str():
-            try:
-                return payload.encode()
-            except UnicodeEncodeError as error:
-                raise UsageError(f"payload: the text cannot be encoded in UTF-8: {error.reason}") from None
-        case bool():
-            pass
-        case bytes() | bytearray() | memoryview():
-            return bytes(payload)
-        case int() | float():
-            return str(payload).encode()
-    raise UsageError(f"payload: {type(payload).__name__} is none; bytes, str, a number or None is needed")

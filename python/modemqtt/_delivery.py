@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+from modemqtt.exceptions import ConnectionLost, ModemError, ModuleRestarted, PortError
+
 if TYPE_CHECKING:
     from modemqtt._core import Pending
 
@@ -56,6 +58,22 @@ class Delivery:
 
         """
         self._pending.wait(timeout)
+
+    @property
+    def _done(self) -> bool:
+        """Whether it has come to its end."""
+        return self._pending.done
+
+    def _was_lost(self) -> bool:
+        """Whether it is unknown because the connection, the module or the port was lost on the way."""
+        if self.state == "unknown":
+            try:
+                self._pending.wait(0)
+            except (ConnectionLost, ModuleRestarted, PortError):
+                return True
+            except ModemError:
+                pass
+        return False
 
     def __repr__(self) -> str:
         """State and message id."""

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import logging
-import re
 import threading
 import time
-import weakref
+import warnings
 from typing import TYPE_CHECKING, Any, Literal
 
+from modemqtt import _network
 from modemqtt._client import MqttClient
 from modemqtt._core import Engine, Opening
 from modemqtt._delivery import Delivery
 from modemqtt._dispatcher import Dispatcher
+from modemqtt._process import open_modems
 from modemqtt._usage import arguments, seconds
 from modemqtt._values import Response, Stats
 from modemqtt._wire import WireLog
@@ -28,11 +28,6 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 logger = logging.getLogger("modemqtt")
-
-_open_modems: weakref.WeakSet[Modem] = weakref.WeakSet()
-
-# Registered and roaming (3GPP TS 27.007, 10.1.22).
-_REGISTERED = (1, 5)
 
 # Seconds between attempts to open a port that is gone.
 _BETWEEN_ATTEMPTS = 0.1
@@ -186,9 +181,10 @@ class Modem:
             self._last_dispatcher, self._dispatcher = self._dispatcher or self._last_dispatcher, None
             self._callback_errors = 0
             self._identity = None
+            engine.watch_urcs(self._on_urc is not None)
             for client in self._clients.values():
-                client._watch()  # noqa: SLF001 - our own
-            _open_modems.add(self)
+                client._opened()  # noqa: SLF001 - our own
+            open_modems.add(self)
             if self._has_callbacks():
                 self._listen()
 
@@ -197,6 +193,8 @@ class Modem:
 
         Calls under way in other threads end with :class:`PortError`, :meth:`open` and :meth:`reopen` among them.
         """
+        # Only here: a session whose port is opened again by reopen() goes on.
+        self._end_keeping()
         self._close()
 
     def _close(self) -> int:
@@ -214,7 +212,7 @@ class Modem:
         if dispatcher is not None:
             dispatcher.join()
             self._callback_errors += dispatcher.errors
-        _open_modems.discard(self)
+        open_modems.discard(self)
         return closes
 
     def __enter__(self) -> Self:
@@ -228,10 +226,13 @@ class Modem:
         self.close()
 
     def __del__(self) -> None:
-        """Have the I/O thread close the port."""
+        """Have the I/O thread close the port. That the program forgot to is a :class:`ResourceWarning`."""
         engine = getattr(self, "_engine", None)
         if engine is not None:
+            forgotten = engine.is_open
             engine.close_later()
+            if forgotten:
+                warnings.warn(f"{self._port} was not closed", ResourceWarning, stacklevel=2, source=self)
 
     def __repr__(self) -> str:
         """Port and model."""
@@ -324,7 +325,10 @@ class Modem:
 
     @on_urc.setter
     def on_urc(self, callback: Callable[[str], object] | None) -> None:
+        self._check_process()
         self._on_urc = callback
+        if self._engine is not None:
+            self._engine.watch_urcs(callback is not None)
         self._listen()
 
     @property
@@ -334,11 +338,14 @@ class Modem:
 
     @on_restart.setter
     def on_restart(self, callback: Callable[[], object] | None) -> None:
+        self._check_process()
         self._on_restart = callback
         self._listen()
 
     def urcs(self, timeout: float | None = None) -> Iterator[str]:
         """Yield each line that no one waited for, until none has come for `timeout` seconds.
+
+        Up to 10,000 lines are kept until they are taken; beyond that the oldest goes, which :attr:`stats` counts.
 
         Args:
             timeout: seconds to wait for each; ``None`` to wait for ever.
@@ -349,6 +356,8 @@ class Modem:
         """
         engine = self._running()
         while (line := engine.next_urc(timeout)) is not None:
+            if dropped := engine.take_dropped():
+                logger.warning("%s: %d lines were dropped, no one took them", self._port, dropped)
             yield line
 
     def signal(self, *, timeout: float | None = None) -> int | None:
@@ -356,9 +365,7 @@ class Modem:
 
         From ``AT+CSQ`` (3GPP TS 27.007, 8.5).
         """
-        rssi = self._number_in(self.command("AT+CSQ", timeout=timeout), r"\+CSQ:\s*(\d+)")
-        unknown = 99
-        return None if rssi is None or rssi >= unknown else 2 * rssi - 113
+        return _network.signal(self, timeout)
 
     def registration(self, *, timeout: float | None = None) -> int:
         """Return ``<stat>`` of the network registration.
@@ -367,11 +374,7 @@ class Modem:
         ``AT+CEREG?`` where the family has it, else ``AT+CREG?``.
         """
         family = self._running().family
-        known = family[0] if family else []
-        command = "AT+CEREG?" if "CEREG" in known or not known else f"AT+{known[0]}?"
-        stat = self._number_in(self.command(command, timeout=timeout), r"\+CE?REG:\s*\d+,\s*(\d+)")
-        unknown = 4
-        return unknown if stat is None else stat
+        return _network.registration(self, family[0] if family else [], timeout)
 
     def wait_registered(self, timeout: float | None = None) -> int:
         """Wait until the module is registered with a network, asking once a second.
@@ -386,14 +389,7 @@ class Modem:
             ResponseTimeout: not registered in time.
 
         """
-        allowed = seconds(timeout, otherwise=60.0)
-        deadline = time.monotonic() + allowed
-        while (stat := self.registration()) not in _REGISTERED:
-            left = deadline - time.monotonic()
-            if left <= 0:
-                raise ResponseTimeout(f"not registered with a network within {allowed:g} s; the last state was {stat}")
-            time.sleep(min(1.0, left))
-        return stat
+        return _network.wait_registered(self, seconds(timeout, otherwise=60.0))
 
     def restart(self, *, timeout: float | None = None) -> None:
         """Restart the module by its family's own command and wait until it answers again.
@@ -415,7 +411,7 @@ class Modem:
         restarts = engine.statistics()["restarts"]
         # BC35-G/BC28 restart without an OK, so the command itself may end with the restart.
         with contextlib.suppress(ModuleRestarted):
-            self.command((family and family[1]) or "AT+CFUN=1,1")
+            self.command((family and family[1]) or "AT+CFUN=1,1", timeout=allowed)
         # Some modules print nothing when they start: after a while they are asked all the same.
         silence = min(deadline, time.monotonic() + 10)
         while engine.statistics()["restarts"] == restarts and time.monotonic() < silence:
@@ -423,21 +419,13 @@ class Modem:
         unnoticed = engine.statistics()["restarts"] == restarts
         while True:
             try:
-                engine.set_up(anew=unnoticed).wait()
+                engine.set_up(anew=unnoticed, timeout=max(0.0, deadline - time.monotonic())).wait()
             except (ResponseTimeout, ModuleRestarted):
                 if time.monotonic() >= deadline:
                     raise
                 unnoticed = False
             else:
                 return
-
-    @staticmethod
-    def _number_in(response: Response, pattern: str) -> int | None:
-        for line in response.lines:
-            found = re.match(pattern, line)
-            if found:
-                return int(found[1])
-        return None
 
     def _known(self) -> tuple[str, str]:
         known = self._running().model
@@ -451,6 +439,21 @@ class Modem:
             raise PortError(f"{self._port} is not open; open() opens it")
         return engine
 
+    def _check_process(self) -> None:
+        """Raise in a forked child while the modem is that of its parent."""
+        if self._engine is not None:
+            self._engine.check_process()
+
+    def _end_keeping(self) -> None:
+        for client in list(self._clients.values()):
+            client._end_keeping()  # noqa: SLF001 - our own
+
+    def _post(self, call: Callable[[], None]) -> None:
+        """Have it called in the thread that calls callbacks, if there is one."""
+        with self._lock:
+            if self._dispatcher is not None:
+                self._dispatcher.post(call)
+
     def _has_callbacks(self) -> bool:
         clients = any(client._has_callbacks() for client in self._clients.values())  # noqa: SLF001 - our own
         return clients or self._on_urc is not None or self._on_restart is not None
@@ -460,7 +463,7 @@ class Modem:
         with self._lock:
             if self._engine is not None and self._dispatcher is None and self._has_callbacks():
                 name = self._port.rsplit("/", 1)[-1]
-                self._dispatcher = Dispatcher(self._engine, name, _weak(self), after=self._last_dispatcher)
+                self._dispatcher = Dispatcher(self._engine, name, self._handle, after=self._last_dispatcher)
                 self._last_dispatcher = None
 
     def _handle(self, event: tuple[Any, ...]) -> None:
@@ -485,24 +488,3 @@ class Modem:
                 )
             case _:
                 pass
-
-
-def _weak(modem: Modem) -> Callable[[tuple[Any, ...]], None]:
-    """Let the thread that calls callbacks not keep a forgotten modem alive."""
-    reference = weakref.ref(modem)
-
-    def handle(event: tuple[Any, ...]) -> None:
-        modem = reference()
-        if modem is not None:
-            modem._handle(event)  # noqa: SLF001 - our own
-
-    return handle
-
-
-@atexit.register
-def _close_all() -> None:
-    """End the threads before the interpreter does."""
-    for modem in list(_open_modems):
-        engine = modem._engine  # noqa: SLF001 - our own
-        if engine is not None:
-            engine.close()

@@ -1,4 +1,4 @@
-"""Wrong calls, told apart from mistakes of this package."""
+"""Arguments: what is meant by them, and wrong ones, told apart from mistakes of this package."""
 
 from __future__ import annotations
 
@@ -34,3 +34,30 @@ def seconds(timeout: float | None, *, otherwise: float) -> float:
     if not timeout >= 0:
         raise UsageError(f"timeout: {timeout} is no time; give seconds from 0 on, or None")
     return timeout
+
+
+def topic_and_qos(pair: object) -> tuple[str, int]:
+    """Read one of several topics."""
+    match pair:
+        case (str() as topic, int() as qos):
+            return topic, qos
+    raise UsageError(f'topic: {pair!r} is none; a text, or pairs of topic and QoS as in [("a/#", 1)], are needed')
+
+
+def payload_bytes(payload: object) -> bytes:
+    """Give the bytes that paho-mqtt would send for it."""
+    match payload:
+        case None:
+            return b""
+        case str():
+            try:
+                return payload.encode()
+            except UnicodeEncodeError as error:
+                raise UsageError(f"payload: the text cannot be encoded in UTF-8: {error.reason}") from None
+        case bool():
+            pass
+        case bytes() | bytearray() | memoryview():
+            return bytes(payload)
+        case int() | float():
+            return str(payload).encode()
+    raise UsageError(f"payload: {type(payload).__name__} is none; bytes, str, a number or None is needed")

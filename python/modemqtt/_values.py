@@ -131,6 +131,10 @@ class Stats:
     """Times that the module has restarted."""
     urcs: int
     """Lines that no one waited for."""
+    urcs_dropped: int
+    """Those of them that had to go because no one took them from ``urcs()``: the oldest beyond 10,000."""
+    events_dropped: int
+    """Callbacks that were never called because others took too long: the oldest beyond 65,536."""
     wakeups: int
     """Times that the I/O thread has woken; an idle modem adds none."""
     callback_errors: int

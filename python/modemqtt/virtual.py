@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from modemqtt import _core
-from modemqtt._client import payload_bytes
-from modemqtt._usage import arguments
+from modemqtt._usage import arguments, payload_bytes
 from modemqtt.exceptions import UsageError
 
 if TYPE_CHECKING:

@@ -5,19 +5,15 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use modemqtt_at::dialect::{self, FixedCommand};
-use modemqtt_host::call::{Call, Message, Secret};
-use modemqtt_host::engine::{self, Notice, Stamped};
+use modemqtt_host::call::{Call, Secret};
+use modemqtt_host::engine;
 use modemqtt_host::error::Error;
-use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyList};
+use pyo3::types::{PyDict, PyList};
 
 use crate::options::{client, options, publish_form, quality, tcp_port, tencent};
 use crate::pending::{Pending, seconds};
-use crate::{civil, errors};
-
-/// How many events are handed to Python at once.
-const BATCH: usize = 256;
+use crate::{civil, errors, events};
 
 /// An open modem: the port, its thread, and what it has put down.
 #[pyclass(frozen, module = "modemqtt._core")]
@@ -202,7 +198,7 @@ impl Engine {
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
         let inbox = self.engine.shared().messages(client(py, index)?);
         match self.next(py, inbox.receiver(), seconds(py, timeout)?)? {
-            Some(stamped) => message(py, &message_class(py)?, &stamped).map(Some),
+            Some(stamped) => events::message(py, &events::message_class(py)?, &stamped).map(Some),
             None => Ok(None),
         }
     }
@@ -214,31 +210,60 @@ impl Engine {
         Ok(next.map(|stamped| stamped.value))
     }
 
+    /// How many messages of a client, or how many lines that no one waited for, had to go since this was asked last.
+    #[pyo3(signature = (index=None))]
+    fn take_dropped(&self, py: Python<'_>, index: Option<i64>) -> PyResult<u64> {
+        let shared = self.engine.shared();
+        Ok(match index {
+            Some(index) => shared.messages(client(py, index)?).take_dropped(),
+            None => shared.urcs().take_dropped(),
+        })
+    }
+
     /// From now on events are put down for `next_events()`.
-    fn listen(&self) {
+    fn listen(&self, py: Python<'_>) -> PyResult<()> {
+        self.same_process(py)?;
         self.engine.shared().listen();
+        Ok(())
+    }
+
+    /// Puts a number among the events, behind what has happened before. Whether it will be found there.
+    fn post(&self, number: u64) -> bool {
+        self.engine.shared().post(number)
+    }
+
+    /// Whether the signals of a client are put down for `next_signal()`.
+    fn attend(&self, py: Python<'_>, index: i64, attended: bool) -> PyResult<()> {
+        self.same_process(py)?;
+        self.engine.shared().attend(client(py, index)?, attended);
+        Ok(())
+    }
+
+    /// Ends the wait in `next_signal()` of a client.
+    fn wake(&self, py: Python<'_>, index: i64) -> PyResult<()> {
+        self.same_process(py)?;
+        self.engine.shared().wake(client(py, index)?);
+        Ok(())
+    }
+
+    /// Waits for what ends the connection of a client, the exception for it; `None` when the time is up or `wake()` was
+    /// called. As with `next_events()`, it wakes for nothing else.
+    #[pyo3(signature = (index, timeout=None))]
+    fn next_signal<'py>(
+        &self,
+        py: Python<'py>,
+        index: i64,
+        timeout: Option<f64>,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        self.same_process(py)?;
+        events::next_signal(py, self.engine.shared(), client(py, index)?, seconds(py, timeout)?)
     }
 
     /// Waits for events and returns those that have come, as tuples of a name and its values; `None` when the modem is
     /// closed and all were taken. It is for a thread of its own, which no signal reaches, so it wakes for events only.
     fn next_events<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyList>>> {
         self.same_process(py)?;
-        let receiver = self.engine.shared().notices().receiver();
-        let Ok(first) = py.detach(|| receiver.recv()) else {
-            return Ok(None);
-        };
-        let class = message_class(py)?;
-        let events = PyList::empty(py);
-        let lost = self.engine.shared().take_overflow();
-        let overflow = (lost > 0).then_some(Notice::Overflow(lost));
-        let notices = overflow
-            .into_iter()
-            .chain([first])
-            .chain(receiver.try_iter().take(BATCH));
-        for notice in notices {
-            events.append(self.event(py, &class, notice)?)?;
-        }
-        Ok(Some(events))
+        events::next_events(py, &self.engine)
     }
 
     /// Closes the port and waits for the thread.
@@ -249,6 +274,11 @@ impl Engine {
     /// Has the thread close the port, without waiting for it.
     fn close_later(&self) {
         self.engine.close_later();
+    }
+
+    /// Raises in a forked child.
+    fn check_process(&self, py: Python<'_>) -> PyResult<()> {
+        self.same_process(py)
     }
 
     /// Whether the port is open.
@@ -294,6 +324,11 @@ impl Engine {
         Ok(())
     }
 
+    /// The same for the lines that no one waited for.
+    fn watch_urcs(&self, watched: bool) {
+        self.engine.shared().watch_urcs(watched);
+    }
+
     /// Where a client stands.
     fn client_state(&self, py: Python<'_>, index: i64) -> PyResult<&'static str> {
         self.same_process(py)?;
@@ -317,11 +352,13 @@ impl Engine {
         let counters = PyDict::new(py);
         counters.set_item("bytes_received", statistics.bytes_received)?;
         counters.set_item("bytes_sent", statistics.bytes_sent)?;
+        counters.set_item("events_dropped", statistics.events_dropped)?;
         counters.set_item("messages", statistics.messages)?;
         counters.set_item("messages_dropped", statistics.messages_dropped)?;
         counters.set_item("overruns", statistics.overruns)?;
         counters.set_item("restarts", statistics.restarts)?;
         counters.set_item("urcs", statistics.urcs)?;
+        counters.set_item("urcs_dropped", statistics.urcs_dropped)?;
         counters.set_item("wakeups", statistics.wakeups)?;
         Ok(counters)
     }
@@ -357,46 +394,6 @@ impl Engine {
         next.transpose()
             .map_err(|error| errors::raise(py, &error, Some(self.engine.shared())))
     }
-
-    fn event<'py>(&self, py: Python<'py>, class: &Bound<'py, PyAny>, notice: Notice) -> PyResult<Bound<'py, PyAny>> {
-        match notice {
-            Notice::Message(stamped) => ("message", message(py, class, &stamped)?).into_bound_py_any(py),
-            Notice::Lost(client, code) => {
-                let error = Error::ConnectionLost { client, code };
-                ("lost", client.0, errors::raise(py, &error, Some(self.engine.shared()))).into_bound_py_any(py)
-            }
-            Notice::Urc(line) => ("urc", line).into_bound_py_any(py),
-            Notice::Restarted => ("restarted",).into_bound_py_any(py),
-            Notice::Delivery(pending) => {
-                let client = pending.client().map(|client| client.0);
-                let engine = Arc::clone(&self.engine);
-                ("delivery", client, Pending::new(pending, engine)).into_bound_py_any(py)
-            }
-            Notice::Overflow(lost) => ("overflow", lost).into_bound_py_any(py),
-            Notice::Overrun(client) => ("overrun", client.0).into_bound_py_any(py),
-            Notice::Reopening(client, reason) => ("reopening", client.0, reason.name()).into_bound_py_any(py),
-        }
-    }
-}
-
-fn message_class(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
-    py.import("modemqtt._values")?.getattr("Message")
-}
-
-fn message<'py>(
-    py: Python<'py>,
-    class: &Bound<'py, PyAny>,
-    stamped: &Stamped<Arc<Message>>,
-) -> PyResult<Bound<'py, PyAny>> {
-    let message = &stamped.value;
-    class.call1((
-        &message.topic,
-        PyBytes::new(py, &message.payload),
-        message.message_id.0,
-        message.client.0,
-        stamped.timestamp,
-        message.complete,
-    ))
 }
 
 /// Every model with its dialect.

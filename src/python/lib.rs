@@ -3,6 +3,7 @@
 mod civil;
 mod engine;
 mod errors;
+mod events;
 mod opening;
 mod options;
 mod pending;

@@ -24,6 +24,13 @@ impl Pending {
         Self { pending, engine }
     }
 
+    /// A lock that the thread held as the process was forked is never released in the child.
+    fn same_process(&self, py: Python<'_>) -> PyResult<()> {
+        self.engine
+            .same_process()
+            .map_err(|error| errors::raise(py, &error, None))
+    }
+
     fn until(
         &self,
         py: Python<'_>,
@@ -31,9 +38,7 @@ impl Pending {
         done: impl Fn(&engine::Progress) -> bool + Send + Sync + Copy,
     ) -> PyResult<bool> {
         let timeout = seconds(py, timeout)?;
-        self.engine
-            .same_process()
-            .map_err(|error| errors::raise(py, &error, None))?;
+        self.same_process(py)?;
         let waited = civil::wait(py, timeout, |at_most| {
             let done = self.pending.wait(done, at_most);
             // A call that was handed over as the thread ended has no one left to answer it.
@@ -48,12 +53,12 @@ impl Pending {
     /// The result, or its exception. After `timeout` seconds without one: `ResponseTimeout`.
     #[pyo3(signature = (timeout=None))]
     fn wait<'py>(&self, py: Python<'py>, timeout: Option<f64>) -> PyResult<Bound<'py, PyAny>> {
-        let done = self.until(py, timeout, |progress| progress.result.is_some())?;
+        let done = self.until(py, timeout, |progress| progress.result.is_some() || progress.abandoned)?;
         let result = match self.pending.progress().result {
             Some(result) => result,
             None if done => Err(self.engine.shared().end().unwrap_or(Error::Closed)),
             None => Err(Error::Timeout {
-                command: "the call".to_owned(),
+                command: self.pending.subject().to_owned(),
                 awaited: "result",
                 waited: seconds(py, timeout)?.unwrap_or_default(),
             }),
@@ -62,6 +67,18 @@ impl Pending {
             Ok(reply) => translate(py, reply),
             Err(error) => Err(errors::raise(py, &error, Some(self.engine.shared()))),
         }
+    }
+
+    /// Ends `wait()` in every thread.
+    fn abandon(&self, py: Python<'_>) -> PyResult<()> {
+        self.same_process(py)?;
+        self.pending.abandon();
+        Ok(())
+    }
+
+    /// Waits until the call has ended, whether or not it was abandoned.
+    fn wait_ended(&self, py: Python<'_>) -> PyResult<()> {
+        self.until(py, None, |progress| progress.result.is_some()).map(drop)
     }
 
     /// Waits until the call has left the queue.
@@ -78,20 +95,23 @@ impl Pending {
 
     /// Where a publish stands.
     #[getter]
-    fn state(&self) -> &'static str {
-        self.pending.publish_state().word()
+    fn state(&self, py: Python<'_>) -> PyResult<&'static str> {
+        self.same_process(py)?;
+        Ok(self.pending.publish_state().word())
     }
 
     /// How often the module has sent a publish again.
     #[getter]
-    fn retransmissions(&self) -> i64 {
-        self.pending.progress().retransmissions
+    fn retransmissions(&self, py: Python<'_>) -> PyResult<i64> {
+        self.same_process(py)?;
+        Ok(self.pending.progress().retransmissions)
     }
 
     /// The message id, 0 before there is one.
     #[getter]
-    fn message_id(&self) -> u16 {
-        self.pending.progress().message_id.0
+    fn message_id(&self, py: Python<'_>) -> PyResult<u16> {
+        self.same_process(py)?;
+        Ok(self.pending.progress().message_id.0)
     }
 }
 

@@ -12,7 +12,7 @@ READY = "ready"
 
 # Every program has these at hand. Standard output tells how far it has come.
 _PROLOGUE = """\
-import os, signal, sys, threading, time, tty
+import os, signal, socket, sys, threading, time, tty
 from modemqtt import *
 from modemqtt.virtual import Broker, VirtualModem
 
@@ -30,6 +30,21 @@ def connect():
     mqtt.open(broker.host, broker.port)
     mqtt.connect("bench-7")
 
+def silent(model="M95"):
+    # A module that is found and says nothing more.
+    master, slave = os.openpty()
+    tty.setraw(slave)
+    def answer():
+        for _ in range(3): os.read(master, 99); os.write(master, b"\\r\\nOK\\r\\n")
+        os.read(master, 99); os.write(master, b"\\r\\n+CMEE: 1\\r\\n\\r\\nOK\\r\\n")
+    threading.Thread(target=answer, daemon=True).start()
+    return Modem(os.ttyname(slave), model=model).open()
+
+def absent(port=0):
+    # A server that takes no connection, and what keeps it from doing so.
+    server = socket.create_server(("127.0.0.1", port), backlog=0)
+    return server, socket.create_connection(server.getsockname())
+
 """
 
 
@@ -41,6 +56,7 @@ class Outcome:
     output: str
     errors: str
     seconds_after_signal: float = 0.0
+    signalled_at: float = 0.0
 
 
 def command(program: str) -> list[str]:
@@ -70,7 +86,7 @@ def interrupt(program: str, *, after: float = 0.15, patience: float = 20.0) -> O
         start = time.monotonic()
         process.send_signal(signal.SIGINT)
         output, errors = process.communicate(timeout=patience)
-        return Outcome(process.returncode, output, errors, time.monotonic() - start)
+        return Outcome(process.returncode, output, errors, time.monotonic() - start, start)
     finally:
         process.kill()
         process.wait()

@@ -218,7 +218,7 @@ impl IoThread {
             Event::Identified(dialect, model) => self.shared.identified(Modem { dialect, model }),
             Event::Client(client, state) => self.shared.client_changed(client, state),
             Event::Message(message) => self.shared.message(message),
-            Event::Lost(client, code) => self.shared.notify(Notice::Lost(client, code)),
+            Event::Lost(client, code) => self.shared.lost(client, code),
             Event::Urc(line) => self.shared.urc(Instant::now(), line),
             Event::Restarted => self.shared.restarted(),
             Event::Reopening(client, reason) => self.shared.notify(Notice::Reopening(client, reason)),

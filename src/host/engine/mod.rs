@@ -3,6 +3,7 @@
 //! The thread blocks in `poll` on the port and on a wake-up descriptor, until the next deadline of the session. It
 //! never calls into the program: what it has to say goes to places from which the program takes it.
 
+mod inbox;
 mod io_thread;
 mod pending;
 mod shared;
@@ -21,9 +22,10 @@ use crate::call::{Call, Ticket};
 use crate::error::Error;
 use crate::port::{Port, PortError, PortOptions};
 use crate::session::{Session, Wake};
+pub use inbox::Inbox;
 use io_thread::{IoThread, Request};
 pub use pending::{Pending, Progress, PublishState};
-pub use shared::{Inbox, Messages, Modem, Notice, Shared, Stamped, Statistics};
+pub use shared::{Messages, Modem, Notice, Shared, Signal, Stamped, Statistics};
 use waker::Waker;
 
 /// How a modem is opened.

@@ -13,6 +13,7 @@ use crate::error::Error;
 pub struct Pending {
     /// Of a publish.
     message: Option<(ClientIndex, Qos)>,
+    subject: &'static str,
     progress: Mutex<Progress>,
     changed: Condvar,
 }
@@ -28,6 +29,8 @@ pub struct Progress {
     pub retransmissions: i64,
     /// Its message id.
     pub message_id: MessageId,
+    /// No one waits for its end any longer.
+    pub abandoned: bool,
     /// Its end.
     pub result: Option<Result<Reply, Error>>,
 }
@@ -74,6 +77,7 @@ impl Pending {
         };
         Self {
             message,
+            subject: subject(call),
             progress: Mutex::default(),
             changed: Condvar::new(),
         }
@@ -92,6 +96,16 @@ impl Pending {
     /// Whether it is a publish.
     pub fn is_publish(&self) -> bool {
         self.message.is_some()
+    }
+
+    /// What an error calls it.
+    pub fn subject(&self) -> &'static str {
+        self.subject
+    }
+
+    /// Has whoever waits for its end go on without it. The call itself runs on.
+    pub fn abandon(&self) {
+        self.update(|progress| progress.abandoned = true);
     }
 
     /// How far it has come.
@@ -124,5 +138,21 @@ impl Pending {
             Some(Err(_)) if progress.started => PublishState::Unknown,
             Some(Err(_)) => PublishState::Failed,
         }
+    }
+}
+
+fn subject(call: &Call) -> &'static str {
+    match call {
+        Call::SetUp | Call::SetUpAnew => "the set-up",
+        Call::Command { .. } => "the command",
+        Call::Configure { .. } | Call::Configuration { .. } => "AT+QMTCFG",
+        Call::Open { .. } => "AT+QMTOPEN",
+        Call::Connect { .. } => "AT+QMTCONN",
+        Call::Disconnect { .. } => "AT+QMTDISC",
+        Call::Close { .. } => "AT+QMTCLOSE",
+        Call::Subscribe { .. } => "AT+QMTSUB",
+        Call::Unsubscribe { .. } => "AT+QMTUNS",
+        Call::Token(_) => "the token",
+        Call::Publish { .. } => "the publish",
     }
 }

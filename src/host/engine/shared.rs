@@ -8,12 +8,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use crossbeam_channel::{Receiver, Sender};
 use modemqtt_at::ClientIndex;
 use modemqtt_at::codes::{OpenResult, StatCode};
 use modemqtt_at::dialect::{Dialect, Model as ModelRow};
 use parking_lot::Mutex;
 
+use super::inbox::Inbox;
 use crate::call::{ClientState, Message};
 use crate::engine::Pending;
 use crate::error::Error;
@@ -23,47 +23,10 @@ use crate::trace::Entry;
 const KEPT: usize = 10_000;
 /// How many events wait for callbacks.
 const NOTICES: usize = 65_536;
+/// How many signals of one client are kept: the last one says it all.
+const SIGNALS: usize = 16;
 /// How many lines of the wire log are kept.
 const WIRE: usize = 1_000;
-
-/// A queue that drops its oldest entry when it is full, and counts that.
-#[derive(Debug)]
-pub struct Inbox<T> {
-    sender: Mutex<Option<Sender<T>>>,
-    receiver: Receiver<T>,
-    capacity: usize,
-}
-
-impl<T> Inbox<T> {
-    /// The channel itself grows with what is in it: a bounded one would hold memory for every entry it could ever have.
-    fn new(capacity: usize) -> Self {
-        let (sender, receiver) = crossbeam_channel::unbounded();
-        Self {
-            sender: Mutex::new(Some(sender)),
-            receiver,
-            capacity,
-        }
-    }
-
-    /// Where the entries come out. It ends when the port is closed and everything was taken.
-    pub fn receiver(&self) -> &Receiver<T> {
-        &self.receiver
-    }
-
-    /// Whether an old entry had to go.
-    fn push(&self, entry: T) -> bool {
-        let sender = self.sender.lock();
-        let Some(sender) = &*sender else { return false };
-        let dropped = self.receiver.len() >= self.capacity && self.receiver.try_recv().is_ok();
-        // The receiver is ours: it cannot be gone.
-        let _ = sender.send(entry);
-        dropped
-    }
-
-    fn end(&self) {
-        self.sender.lock().take();
-    }
-}
 
 /// Something with the time at which its last byte was read, in seconds since 1970.
 #[derive(Clone, Debug)]
@@ -93,6 +56,19 @@ pub enum Notice {
     Overrun(ClientIndex),
     /// A client could not be opened for that reason, and is tried once more.
     Reopening(ClientIndex, OpenResult),
+    /// What the program has put among the events by [`Shared::post`].
+    Posted(u64),
+}
+
+/// What ends the connection of a client, or wakes whoever waits for that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signal {
+    /// The connection is lost.
+    Lost(StatCode),
+    /// The module has restarted.
+    Restarted,
+    /// The program has called [`Shared::wake`].
+    Woken,
 }
 
 /// What is known of the module.
@@ -121,6 +97,10 @@ pub struct Statistics {
     pub restarts: u64,
     /// Lines that no one waited for.
     pub urcs: u64,
+    /// Those of them that were dropped because no one took them.
+    pub urcs_dropped: u64,
+    /// Events for callbacks that were dropped because the callbacks were too slow.
+    pub events_dropped: u64,
     /// Times that the thread has woken.
     pub wakeups: u64,
 }
@@ -130,6 +110,7 @@ struct Known {
     modem: Option<Modem>,
     states: HashMap<ClientIndex, ClientState>,
     watched: HashSet<ClientIndex>,
+    urcs_watched: bool,
     statistics: Statistics,
     wire: VecDeque<Stamped<Entry>>,
     log: Option<BufWriter<File>>,
@@ -144,10 +125,10 @@ pub type Messages = Inbox<Stamped<Arc<Message>>>;
 pub struct Shared {
     known: Mutex<Known>,
     inboxes: Mutex<HashMap<ClientIndex, Arc<Messages>>>,
+    signals: Mutex<HashMap<ClientIndex, Arc<Inbox<Signal>>>>,
     urcs: Inbox<Stamped<String>>,
     notices: Inbox<Notice>,
     listening: AtomicBool,
-    overflow: Mutex<u64>,
     closing: AtomicBool,
     origin: (Instant, SystemTime),
 }
@@ -160,10 +141,10 @@ impl Shared {
                 ..Known::default()
             }),
             inboxes: Mutex::default(),
+            signals: Mutex::default(),
             urcs: Inbox::new(KEPT),
             notices: Inbox::new(NOTICES),
             listening: AtomicBool::new(false),
-            overflow: Mutex::new(0),
             closing: AtomicBool::new(false),
             origin: (Instant::now(), SystemTime::now()),
         }
@@ -234,9 +215,42 @@ impl Shared {
         };
     }
 
-    /// How many notices were dropped since this was asked last.
-    pub fn take_overflow(&self) -> u64 {
-        std::mem::take(&mut self.overflow.lock())
+    /// Whether the lines that no one waited for are taken from the notices.
+    pub fn watch_urcs(&self, watched: bool) {
+        self.known.lock().urcs_watched = watched;
+    }
+
+    /// Puts a number among the notices, behind what has happened before. Whether it will be found there.
+    pub fn post(&self, number: u64) -> bool {
+        self.notify(Notice::Posted(number));
+        self.listening.load(Ordering::Acquire) && self.end().is_none()
+    }
+
+    /// From now on, or no longer, the signals of a client are put down; the former ones are gone.
+    pub fn attend(&self, client: ClientIndex, attended: bool) {
+        let mut signals = self.signals.lock();
+        if let Some(former) = signals.remove(&client) {
+            former.end();
+        }
+        if attended {
+            let inbox = Inbox::new(SIGNALS);
+            if self.end().is_some() {
+                inbox.end();
+            }
+            signals.insert(client, Arc::new(inbox));
+        }
+    }
+
+    /// The signals of a client that is attended to.
+    pub fn signals(&self, client: ClientIndex) -> Option<Arc<Inbox<Signal>>> {
+        self.signals.lock().get(&client).map(Arc::clone)
+    }
+
+    /// Wakes whoever waits for the signals of a client.
+    pub fn wake(&self, client: ClientIndex) {
+        if let Some(inbox) = self.signals(client) {
+            inbox.push(Signal::Woken);
+        }
     }
 
     /// A time in seconds since 1970.
@@ -256,7 +270,8 @@ impl Shared {
 
     pub(super) fn notify(&self, notice: Notice) {
         if self.listening.load(Ordering::Acquire) && self.notices.push(notice) {
-            *self.overflow.lock() += 1;
+            self.notices.count_dropped();
+            self.count(|statistics| statistics.events_dropped += 1);
         }
     }
 
@@ -286,13 +301,24 @@ impl Shared {
             known.watched.contains(&client)
         };
         if inbox.push(stamped.clone()) && !watched {
+            inbox.count_dropped();
             self.count(|statistics| statistics.messages_dropped += 1);
         }
         self.notify(Notice::Message(stamped));
     }
 
+    pub(super) fn lost(&self, client: ClientIndex, code: StatCode) {
+        if let Some(inbox) = self.signals(client) {
+            inbox.push(Signal::Lost(code));
+        }
+        self.notify(Notice::Lost(client, code));
+    }
+
     pub(super) fn restarted(&self) {
         self.count(|statistics| statistics.restarts += 1);
+        for inbox in self.signals.lock().values() {
+            inbox.push(Signal::Restarted);
+        }
         self.notify(Notice::Restarted);
     }
 
@@ -302,11 +328,17 @@ impl Shared {
     }
 
     pub(super) fn urc(&self, at: Instant, line: String) {
-        self.urcs.push(Stamped {
+        let dropped = self.urcs.push(Stamped {
             timestamp: self.timestamp(at),
             value: line.clone(),
         });
-        self.count(|statistics| statistics.urcs += 1);
+        let mut known = self.known.lock();
+        known.statistics.urcs += 1;
+        if dropped && !known.urcs_watched {
+            known.statistics.urcs_dropped += 1;
+            self.urcs.count_dropped();
+        }
+        drop(known);
         self.notify(Notice::Urc(line));
     }
 
@@ -341,6 +373,9 @@ impl Shared {
         known.states.clear();
         drop(known);
         for inbox in self.inboxes.lock().values() {
+            inbox.end();
+        }
+        for inbox in self.signals.lock().values() {
             inbox.end();
         }
         self.urcs.end();

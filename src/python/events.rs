@@ -1,0 +1,111 @@
+//! What an engine has put down, for the threads of the package that wait for it. No signal reaches those, so they wake
+//! for what they wait for and for nothing else.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossbeam_channel::RecvTimeoutError;
+use modemqtt_at::ClientIndex;
+use modemqtt_host::call::Message;
+use modemqtt_host::engine::{Engine, Notice, Shared, Signal, Stamped};
+use modemqtt_host::error::Error;
+use pyo3::IntoPyObjectExt;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyList};
+
+use crate::errors;
+use crate::pending::Pending;
+
+/// How many events are handed to Python at once.
+const BATCH: usize = 256;
+
+/// The events that have come; `None` when the modem is closed and all were taken.
+pub(crate) fn next_events<'py>(py: Python<'py>, engine: &Arc<Engine>) -> PyResult<Option<Bound<'py, PyList>>> {
+    let receiver = engine.shared().notices().receiver();
+    let Ok(first) = py.detach(|| receiver.recv()) else {
+        return Ok(None);
+    };
+    let class = message_class(py)?;
+    let events = PyList::empty(py);
+    let lost = engine.shared().notices().take_dropped();
+    let overflow = (lost > 0).then_some(Notice::Overflow(lost));
+    let notices = overflow
+        .into_iter()
+        .chain([first])
+        .chain(receiver.try_iter().take(BATCH));
+    for notice in notices {
+        events.append(event(py, &class, notice, engine)?)?;
+    }
+    Ok(Some(events))
+}
+
+/// What ends the connection of a client; `None` when the time is up.
+pub(crate) fn next_signal<'py>(
+    py: Python<'py>,
+    shared: &Shared,
+    client: ClientIndex,
+    timeout: Option<Duration>,
+) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let over = || errors::raise(py, &shared.end().unwrap_or(Error::Closed), Some(shared));
+    let Some(inbox) = shared.signals(client) else {
+        return Err(over());
+    };
+    let next = py.detach(|| match timeout {
+        Some(timeout) => inbox.receiver().recv_timeout(timeout),
+        None => inbox.receiver().recv().map_err(RecvTimeoutError::from),
+    });
+    let error = match next {
+        Ok(Signal::Lost(code)) => Error::ConnectionLost { client, code },
+        Ok(Signal::Restarted) => Error::Restarted,
+        Ok(Signal::Woken) | Err(RecvTimeoutError::Timeout) => return Ok(None),
+        Err(RecvTimeoutError::Disconnected) => return Err(over()),
+    };
+    errors::raise(py, &error, Some(shared)).into_bound_py_any(py).map(Some)
+}
+
+fn event<'py>(
+    py: Python<'py>,
+    class: &Bound<'py, PyAny>,
+    notice: Notice,
+    engine: &Arc<Engine>,
+) -> PyResult<Bound<'py, PyAny>> {
+    match notice {
+        Notice::Message(stamped) => ("message", message(py, class, &stamped)?).into_bound_py_any(py),
+        Notice::Lost(client, code) => {
+            let error = Error::ConnectionLost { client, code };
+            ("lost", client.0, errors::raise(py, &error, Some(engine.shared()))).into_bound_py_any(py)
+        }
+        Notice::Urc(line) => ("urc", line).into_bound_py_any(py),
+        Notice::Restarted => ("restarted",).into_bound_py_any(py),
+        Notice::Delivery(pending) => {
+            let client = pending.client().map(|client| client.0);
+            ("delivery", client, Pending::new(pending, Arc::clone(engine))).into_bound_py_any(py)
+        }
+        Notice::Overflow(lost) => ("overflow", lost).into_bound_py_any(py),
+        Notice::Overrun(client) => ("overrun", client.0).into_bound_py_any(py),
+        Notice::Reopening(client, reason) => ("reopening", client.0, reason.name()).into_bound_py_any(py),
+        Notice::Posted(number) => ("posted", number).into_bound_py_any(py),
+    }
+}
+
+/// `modemqtt.Message`.
+pub(crate) fn message_class(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+    py.import("modemqtt._values")?.getattr("Message")
+}
+
+/// A message as that class.
+pub(crate) fn message<'py>(
+    py: Python<'py>,
+    class: &Bound<'py, PyAny>,
+    stamped: &Stamped<Arc<Message>>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let message = &stamped.value;
+    class.call1((
+        &message.topic,
+        PyBytes::new(py, &message.payload),
+        message.message_id.0,
+        message.client.0,
+        stamped.timestamp,
+        message.complete,
+    ))
+}

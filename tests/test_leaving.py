@@ -1,0 +1,202 @@
+"""A session is left at once, whatever it is at, and leaves no connection behind."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from modemqtt import Modem, MqttClient, Reconnect, ResponseTimeout
+from modemqtt.virtual import Broker, VirtualModem
+from support import servers
+from support.sessions import keepers, sent, session
+from support.tap import Tap
+from support.waiting import in_thread, until
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+
+@pytest.fixture
+def mqtt(modem: Modem) -> MqttClient:
+    """Client 0, with no connection yet."""
+    return modem.mqtt()
+
+
+def open_indices(modem: Modem) -> tuple[str, ...]:
+    """Return what the module says is open."""
+    return modem.command("AT+QMTOPEN?").lines
+
+
+def leave(modem: Modem, within: float, entered: AbstractContextManager[MqttClient]) -> None:
+    start = time.monotonic()
+    entered.__exit__(None, None, None)
+    assert time.monotonic() - start < within
+    assert keepers() == []
+    # Closing goes on behind an opening.
+    until(lambda: "modemqtt-close-0" not in {thread.name for thread in threading.enumerate()}, "the closing")
+    assert modem.mqtt().state == "closed"
+    assert open_indices(modem) == ()
+
+
+def test_while_it_is_connected(modem: Modem, mqtt: MqttClient, broker: Broker) -> None:
+    entered = session(mqtt, broker)
+    entered.__enter__()
+    leave(modem, 1, entered)
+    until(lambda: broker.clients == [], "the DISCONNECT")
+
+
+def test_while_it_waits_to_connect_again(modem: Modem, mqtt: MqttClient, broker: Broker) -> None:
+    entered = session(mqtt, broker, Reconnect(first=60))
+    entered.__enter__()
+    broker.drop_clients()
+    until(lambda: mqtt.state == "closed", "the loss")
+    leave(modem, 0.5, entered)
+    assert len(sent(modem, "AT+QMTOPEN=")) == 1
+
+
+def test_at_the_very_moment_of_the_loss(modem: Modem, mqtt: MqttClient, broker: Broker) -> None:
+    for pause in (0, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02):
+        entered = session(mqtt, broker, Reconnect(first=0.0001))
+        entered.__enter__()
+        broker.drop_clients()
+        # Any moment will do: nothing tells which one it is.
+        time.sleep(pause)
+        leave(modem, 1, entered)
+        until(lambda: broker.clients == [], "the end of the connection")
+
+
+def test_while_a_connect_of_it_is_under_way(modem: Modem, mqtt: MqttClient) -> None:
+    with Broker() as broker:
+        entered = session(mqtt, broker)
+        entered.__enter__()
+    with servers.mute(broker.port):
+        until(lambda: mqtt.state == "connecting", "the CONNECT")
+        leave(modem, 0.5, entered)
+
+
+def test_while_an_opening_of_it_is_under_way(modem: Modem, mqtt: MqttClient) -> None:
+    with Broker() as broker:
+        entered = session(mqtt, broker)
+        entered.__enter__()
+    with servers.absent(broker.port) as server:
+        until(lambda: mqtt.state == "opening", "the opening")
+        start = time.monotonic()
+        entered.__exit__(None, None, None)
+        assert time.monotonic() - start < 0.5
+        assert keepers() == []
+        # What is opened behind it is closed.
+        server.take(1)
+        until(lambda: sent(modem, "AT+QMTCLOSE"), "the closing")
+        until(lambda: mqtt.state == "closed", "its end")
+        assert open_indices(modem) == ()
+
+
+def test_what_is_opened_behind_a_session_is_not_closed_under_the_next(
+    modem: Modem, mqtt: MqttClient, broker: Broker
+) -> None:
+    with servers.absent() as server:
+        with (
+            pytest.raises(ResponseTimeout),
+            mqtt.session("127.0.0.1", server.port, client_id="bench-7", timeout=0.1),
+        ):
+            pytest.fail("the server takes no connection")
+        opening = in_thread(lambda: mqtt.open(broker.host, broker.port))
+        server.take(1)
+        opening.result(10)
+        mqtt.connect("bench-8")
+        assert mqtt.publish("bench/t", b"1", qos=1).state == "acknowledged"
+    # Closed once, to be opened again.
+    assert sent(modem, "AT+QMTCLOSE") == ["AT+QMTCLOSE=0"]
+    assert broker.clients == ["bench-8"]
+
+
+def test_while_it_waits_for_the_port(broker: Broker, model: str) -> None:
+    with VirtualModem(model) as module, Modem(module.port) as modem:
+        with session(modem.mqtt(), broker):
+            module.close()
+            until(lambda: not modem.is_open, "the loss of the port")
+            start = time.monotonic()
+        assert time.monotonic() - start < 0.5
+        assert keepers() == []
+
+
+def test_after_it_has_given_up(modem: Modem, mqtt: MqttClient, broker: Broker) -> None:
+    with session(mqtt, broker) as entered:
+        broker.refuse(5)
+        broker.drop_clients()
+        until(lambda: keepers() == [], "the end of the thread")
+        broker.refuse(None)
+        # What the program opens by itself then is closed as in any session.
+        entered.open(broker.host, broker.port)
+        entered.connect("bench-8")
+    assert open_indices(modem) == ()
+
+
+def test_inside_a_callback(modem: Modem, mqtt: MqttClient, broker: Broker) -> None:
+    entered = session(mqtt, broker)
+    left: list[str] = []
+
+    def leave_it(_: object) -> None:
+        entered.__exit__(None, None, None)
+        left.append(mqtt.state)
+
+    mqtt.on_reconnected = leave_it
+    entered.__enter__()
+    broker.drop_clients()
+    until(lambda: left, "the callback")
+    assert left == ["closed"]
+    assert keepers() == []
+    assert open_indices(modem) == ()
+
+
+def test_a_module_that_answers_no_more_does_not_hold_it_for_ever(broker: Broker) -> None:
+    with VirtualModem("M95", listen="127.0.0.1:0") as module, Tap(module) as tap, Modem(tap.port) as modem:
+        with session(modem.mqtt(), broker, timeout=0.3):
+            tap.mute_after(b"+QMTSTAT: 0,1\r\n")
+            before = len(sent(modem, "AT"))
+            broker.drop_clients()
+            until(lambda: len(sent(modem, "AT")) > before, "an attempt")
+            start = time.monotonic()
+        assert time.monotonic() - start < 2
+
+
+def test_a_session_whose_opening_takes_too_long_leaves_nothing_open(modem: Modem, mqtt: MqttClient) -> None:
+    with servers.absent() as server:
+        start = time.monotonic()
+        with (
+            pytest.raises(ResponseTimeout, match=r"no result for AT\+QMTOPEN within 0\.200 s"),
+            mqtt.session("127.0.0.1", server.port, client_id="bench-7", timeout=0.2),
+        ):
+            pytest.fail("the server takes no connection")
+        assert time.monotonic() - start < 1
+        server.take(1)
+        until(lambda: sent(modem, "AT+QMTCLOSE"), "the closing")
+        until(lambda: mqtt.state == "closed", "its end")
+        assert open_indices(modem) == ()
+
+
+def test_a_session_whose_connect_takes_too_long_leaves_nothing_open(modem: Modem, mqtt: MqttClient) -> None:
+    with (
+        servers.mute() as server,
+        pytest.raises(ResponseTimeout, match=r"AT\+QMTCONN"),
+        mqtt.session("127.0.0.1", server.port, client_id="bench-7", timeout=0.2, reconnect=True),
+    ):
+        pytest.fail("the server answers nothing")
+    assert open_indices(modem) == ()
+    assert keepers() == []
+
+
+def test_an_attempt_that_fails_leaves_nothing_open(modem: Modem, mqtt: MqttClient) -> None:
+    plan = Reconnect(first=0.01, factor=10_000)
+    with Broker() as broker:
+        entered = session(mqtt, broker, plan, timeout=0.2)
+        entered.__enter__()
+    with servers.mute(broker.port):
+        until(lambda: mqtt.state == "connecting", "the CONNECT")
+        until(lambda: mqtt.state == "closed", "the closing")
+        assert sent(modem, "AT+QMTCLOSE") == ["AT+QMTCLOSE=0"]
+        assert open_indices(modem) == ()
+        entered.__exit__(None, None, None)
