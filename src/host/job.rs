@@ -90,7 +90,12 @@ pub(crate) enum Task {
     /// The end of subscriptions.
     Unsubscribe { client: ClientIndex, message_id: MessageId },
     /// A publish.
-    Publish { client: ClientIndex, message_id: MessageId },
+    Publish {
+        client: ClientIndex,
+        message_id: MessageId,
+        /// QoS 2, and no final result yet.
+        unfinished: bool,
+    },
 }
 
 impl Task {

@@ -245,6 +245,10 @@ impl Session {
             refusal,
             name,
         };
+        if let Task::Publish { unfinished, .. } = &mut exchange.job.task {
+            // Nothing was sent to the server.
+            *unfinished = false;
+        }
         let seen = exchange.outcome_seen;
         let result = match key {
             // The state has followed the outcome already.
@@ -347,6 +351,9 @@ impl Session {
     /// Draws the consequences of a result; the job comes back with the steps that remain.
     fn operation_ended(&mut self, mut job: Job, key: OutcomeKey, result: Result<Reply, Error>) -> Job {
         let ok = result.is_ok();
+        if let (Task::Publish { unfinished, .. }, true) = (&mut job.task, ok) {
+            *unfinished = false;
+        }
         let closes = self.dialect.is_some_and(|dialect| dialect.disconnect_closes);
         let state = match key.operation {
             Operation::Open if ok => Some(ClientState::Open),

@@ -9,7 +9,7 @@ use super::{Exchange, Session};
 use crate::call::{ClientState, Event};
 use crate::error::Error;
 use crate::job::{Goal, INTERNAL, Job, OutcomeKey, Sync, Task};
-use crate::mqtt::{Clients, drain};
+use crate::mqtt::drain;
 use crate::timers::Timer;
 
 /// A module that starts again and again during one set-up is not waited for any longer.
@@ -174,7 +174,7 @@ impl Session {
         }
         self.end_everything(&Error::Restarted);
         if let Some(dialect) = self.dialect {
-            self.clients = Clients::of(dialect);
+            self.clients.restarted(dialect);
         }
         self.set_up = false;
     }
