@@ -149,6 +149,9 @@ class Modem:
         with self._open_lock:
             if self.is_open:
                 return self
+            if self._engine is not None:
+                # One whose port was lost holds the port until its thread has ended.
+                self._engine.close()
             with self._lock:
                 if self._closes != closes:
                     raise PortError(f"{self._port} was closed before it was open")
