@@ -146,6 +146,20 @@ def test_a_restart_by_the_program_is_overcome_too(modem: Modem, mqtt: MqttClient
         assert mqtt.publish("bench/t", b"1", qos=1).state == "acknowledged"
 
 
+def test_a_restart_without_a_word_is_overcome_once_something_is_refused(
+    mqtt: MqttClient, seen: Seen, broker: Broker, virtual_modem: VirtualModem
+) -> None:
+    with session(mqtt, broker):
+        mqtt.subscribe("bench/#")
+        virtual_modem.inject("silent-restart")
+        virtual_modem.restart()
+        with pytest.raises(CommandError):
+            mqtt.publish("bench/t", b"1", qos=1)
+        assert seen.wait_back().granted == (("bench/#", 0),)
+        assert mqtt.publish("bench/t", b"2", qos=1).state == "acknowledged"
+    assert [type(event) for event in seen.events] == [ConnectionLost, Reconnected]
+
+
 def test_a_network_that_goes_away_is_waited_for(
     mqtt: MqttClient, seen: Seen, broker: Broker, virtual_modem: VirtualModem, caplog: pytest.LogCaptureFixture
 ) -> None:

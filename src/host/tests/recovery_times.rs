@@ -194,7 +194,7 @@ fn a_restart_ends_a_publish_at_once_and_the_next_command_is_answered_within_a_se
 }
 
 #[test]
-fn a_restart_without_a_word_shows_in_what_is_refused_and_ends_with_the_next_opening() {
+fn a_restart_without_a_word_is_told_as_a_lost_connection_when_something_is_refused() {
     for model in MODELS {
         let mut pair = connected(model, "silent-restart");
         pair.rig.restart();
@@ -202,6 +202,8 @@ fn a_restart_without_a_word_shows_in_what_is_refused_and_ends_with_the_next_open
         next_command(&mut pair, 0.2, model);
         let result = pair.call(publish(b"21.5", Qos::AtLeastOnce));
         assert!(matches!(result, Err(Error::Command { .. })), "{model}: {result:?}");
+        pair.elapse(Duration::from_millis(100));
+        assert_eq!(pair.others, ["lost 0 7"], "{model}");
         pair.log_in();
         next_publish(&mut pair, model);
     }
