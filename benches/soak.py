@@ -85,6 +85,7 @@ class Soak:
         self.numbers = itertools.count()
         self.lock = threading.Lock()
         self.end = threading.Event()
+        self.all_tried = False
 
     def connect(self, modem: Modem, stack: contextlib.ExitStack) -> list[MqttClient]:
         """Connect three clients, the last of which receives."""
@@ -124,6 +125,10 @@ class Soak:
         """Publish number after number until each is acknowledged; publishes overlap as far as the module lets them."""
         under_way: deque[tuple[int, Delivery]] = deque()
         while (number := next(self.numbers)) < self.up:
+            if number == self.up - 1:
+                # The last of them, which waits until all that may go wrong has gone wrong.
+                while not self.all_tried:
+                    time.sleep(0.01)
             self.hand_over(mqtt, number, under_way)
             self.settle(mqtt, under_way, at_most=4)
         self.settle(mqtt, under_way, at_most=0)
@@ -162,8 +167,11 @@ class Soak:
 
     def misbehave(self) -> None:
         """Do what the field does until the end."""
+        first = list(CHAOS)
         while not self.end.wait(self.random.uniform(0.02, 0.3)):
-            [what] = self.random.choices(list(CHAOS), list(CHAOS.values()))
+            # Each once, then at random.
+            [what] = [first.pop()] if first else self.random.choices(list(CHAOS), list(CHAOS.values()))
+            self.all_tried = not first
             self.chaos[what] += 1
             pause = self.random.uniform(0.02, 0.3)
             if what == "cut":
