@@ -239,10 +239,15 @@ impl Framer {
         self.held.take()
     }
 
+    /// Whether the module echoes data: known, or to be found out. What it was told may have changed that.
+    pub fn set_echoes_data(&mut self, echoes: Option<bool>) {
+        self.echoes_data = echoes;
+    }
+
     /// Takes the echo of the data, which stands directly behind the prompt and may look like anything. `None` while
-    /// that cannot be told. A response starts with CRLF, so data that start with a line end are not looked for in
-    /// what a module prints that was seen to echo neither the command nor other data. Of one that was not seen yet the
-    /// doubt is worth a late final result code, not a false one.
+    /// that cannot be told. A response starts with CRLF, and so does what follows a prompt that has a line end: what
+    /// could be either is an echo unless the module was seen not to echo. The doubt is worth a late final result code,
+    /// not a false one.
     fn data_echo(&mut self, data: Option<&[u8]>, echoing: bool) -> Option<bool> {
         let Some((data, &first)) = data
             .filter(|_| self.after_prompt)
@@ -250,37 +255,41 @@ impl Framer {
         else {
             return Some(false);
         };
+        let doubtful = echoing || self.echoes_data != Some(false);
         let like_a_response = matches!(first, CR | LF);
-        if like_a_response && !echoing && self.echoes_data == Some(false) {
+        if like_a_response && !doubtful {
             return Some(false);
         }
         let rest = &self.buffer[self.start..];
-        // The blank behind the prompt may have come by now.
-        let blank = usize::from(rest.first() == Some(&b' '));
-        let fits = |rest: &[u8]| {
-            let known = rest.len().min(data.len());
-            (rest[..known] == data[..known]).then_some(known == data.len())
-        };
-        let (skipped, whole) = match (fits(&rest[blank..]), fits(rest)) {
-            (Some(true), _) => (blank, true),
-            (_, Some(true)) => (0, true),
-            (None, None) => {
-                self.consume(blank);
+        // The blank behind the prompt may have come by now, or a line end in its place.
+        let leads: &[&[u8]] = if doubtful { &[b"", b" ", b"\r\n"] } else { &[b"", b" "] };
+        let mut undecided = false;
+        for lead in leads {
+            let echo = lead.iter().chain(data);
+            let known = rest
+                .iter()
+                .zip(echo)
+                .take_while(|(there, echoed)| there == echoed)
+                .count();
+            if known == lead.len() + data.len() {
+                self.consume(known);
                 self.after_prompt = false;
-                self.echoes_data = Some(false);
-                return Some(false);
+                if !like_a_response && lead.len() < 2 {
+                    self.echoes_data = Some(true);
+                }
+                return Some(true);
             }
-            _ => (0, false),
-        };
-        if !whole {
+            undecided |= known == rest.len();
+        }
+        if undecided {
             return None;
         }
-        self.consume(skipped + data.len());
         self.after_prompt = false;
-        if !like_a_response {
-            self.echoes_data = Some(true);
+        if self.buffer[self.start] == b' ' {
+            self.consume(1);
         }
-        Some(true)
+        self.echoes_data = Some(false);
+        Some(false)
     }
 
     fn line(&mut self) -> Option<Frame> {

@@ -145,8 +145,8 @@ pub(crate) struct Sync {
     pub(crate) unanswered: u8,
     /// The first answer has come.
     pub(crate) answered: bool,
-    /// An error has come in its place, which may be the late answer to something else.
-    pub(crate) refused: bool,
+    /// How many errors have come in its place, each of which may be the late answer to something else.
+    pub(crate) refused: u8,
     /// How often the module has started since.
     pub(crate) restarts: u8,
 }
@@ -191,6 +191,8 @@ pub(crate) enum Change {
     Length(bool),
     /// The same, and whether messages are kept in the module's buffer.
     ReceiveMode { buffered: bool, length: bool },
+    /// The PDP context.
+    PdpContext(u8),
     /// Whether payloads are sent as hexadecimal digits.
     SendMode(bool),
     /// Whether payloads are hexadecimal digits.

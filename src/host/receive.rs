@@ -19,6 +19,8 @@ use layout::Wrapping;
 const PREFIX: &[u8] = b"+QMTRECV";
 /// The longest payload believed: far above what any module's buffer holds.
 pub(crate) const LONGEST_PAYLOAD: usize = 128 * 1024;
+/// The longest answer to `AT+QMTRECV?`: a client, and a flag for each of a few places.
+const LONGEST_FLAGS: usize = 256;
 /// The longest topic (MQTT 3.1.1 section 1.5.3).
 const LONGEST_TOPIC: usize = 65_535;
 /// The longest head: prefix, client index, message id, commas and a few blanks.
@@ -139,7 +141,12 @@ pub(crate) fn is_flags(bytes: &[u8]) -> Option<bool> {
         return Some(false);
     }
     let odd = |byte: &&u8| !matches!(**byte, b'0'..=b'9' | b',' | b' ' | b':');
-    bytes[known..].iter().find(odd).map(|&byte| byte == CR)
+    let end = bytes[known..]
+        .iter()
+        .take(LONGEST_FLAGS)
+        .find(odd)
+        .map(|&byte| byte == CR);
+    end.or_else(|| (bytes.len() > LONGEST_FLAGS).then_some(false))
 }
 
 /// Ends a payload whose end has not come: the message goes as far as its first line end, and what follows is read

@@ -213,6 +213,7 @@ impl Engine {
     /// How many messages of a client, or how many lines that no one waited for, had to go since this was asked last.
     #[pyo3(signature = (index=None))]
     fn take_dropped(&self, py: Python<'_>, index: Option<i64>) -> PyResult<u64> {
+        self.same_process(py)?;
         let shared = self.engine.shared();
         Ok(match index {
             Some(index) => shared.messages(client(py, index)?).take_dropped(),
@@ -289,11 +290,10 @@ impl Engine {
 
     /// The model and the dialect of the module, once it was set up.
     #[getter]
-    fn model(&self) -> Option<(&'static str, &'static str)> {
-        self.engine
-            .shared()
-            .modem()
-            .map(|modem| (modem.model.name, modem.dialect.name))
+    fn model(&self, py: Python<'_>) -> PyResult<Option<(&'static str, &'static str)>> {
+        self.same_process(py)?;
+        let modem = self.engine.shared().modem();
+        Ok(modem.map(|modem| (modem.model.name, modem.dialect.name)))
     }
 
     /// How the port was lost; `None` while it is open, and where the program has closed it.

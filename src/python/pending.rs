@@ -89,8 +89,9 @@ impl Pending {
 
     /// Whether the call has ended.
     #[getter]
-    fn done(&self) -> bool {
-        self.pending.progress().result.is_some()
+    fn done(&self, py: Python<'_>) -> PyResult<bool> {
+        self.same_process(py)?;
+        Ok(self.pending.progress().result.is_some())
     }
 
     /// Where a publish stands.

@@ -125,6 +125,10 @@ impl IoThread {
     }
 
     fn write(&mut self) -> Result<(), PortError> {
+        if self.session.poll_stale() {
+            // A line that takes nothing would make them more with each call.
+            self.unsent.clear();
+        }
         while let Some(bytes) = self.session.poll_transmit() {
             self.unsent.extend(bytes);
         }

@@ -32,6 +32,8 @@ pub(crate) struct Settings {
     pub(crate) send_hex: bool,
     /// Whether payloads are received as hexadecimal digits.
     pub(crate) receive_hex: bool,
+    /// The PDP context of its connection.
+    pub(crate) pdp_context: u8,
 }
 
 impl Settings {
@@ -48,6 +50,11 @@ impl Settings {
             buffered: false,
             send_hex: false,
             receive_hex: false,
+            pdp_context: dialect
+                .defaults(SettingKey::PdpContext)
+                .first()
+                .and_then(|value| u8::try_from(*value).ok())
+                .unwrap_or(1),
         }
     }
 
@@ -63,6 +70,7 @@ impl Settings {
                 self.retries = retries;
                 self.timeout_notice = notice;
             }
+            Change::PdpContext(context) => self.pdp_context = context,
             Change::SendMode(hex) => self.send_hex = hex,
             Change::Length(shown) => {
                 self.length_shown = shown;
@@ -181,6 +189,12 @@ pub(crate) struct Clients(Vec<Client>);
 impl Clients {
     pub(crate) fn of(dialect: &Dialect) -> Self {
         Self((0..=dialect.last_client).map(|_| Client::new(dialect)).collect())
+    }
+
+    /// Whether a client besides that one has a connection on that PDP context.
+    pub(crate) fn others_use(&self, index: ClientIndex, pdp_context: u8) -> bool {
+        let mut others = self.0.iter().enumerate().filter(|(at, _)| *at != usize::from(index.0));
+        others.any(|(_, client)| client.settings.pdp_context == pdp_context && client.state != ClientState::Closed)
     }
 
     /// The module has started again.

@@ -176,6 +176,7 @@ impl Planner {
             buffered: options.buffered.unwrap_or(now.buffered),
             send_hex: options.send_mode_hex.or(options.send_hex).unwrap_or(now.send_hex),
             receive_hex: options.receive_hex.unwrap_or(now.receive_hex),
+            pdp_context: options.pdp_context.unwrap_or(now.pdp_context),
         };
         if options.edit_timeout == Some(Some(0)) {
             self.row(SettingKey::EditTimeout)?;
@@ -227,6 +228,7 @@ fn change(key: SettingKey, settings: Settings) -> Option<Change> {
             retries: settings.retries,
             notice: settings.timeout_notice,
         }),
+        SettingKey::PdpContext => Some(Change::PdpContext(settings.pdp_context)),
         SettingKey::ShowReceiveLength => Some(Change::Length(settings.length_shown)),
         SettingKey::ReceiveMode => Some(Change::ReceiveMode {
             buffered: settings.buffered,

@@ -115,11 +115,18 @@ pub(crate) fn reopen(
     host: &str,
     port: u16,
     reason: OpenResult,
+    pdp_context: u8,
 ) -> Option<Result<Steps, Error>> {
     let planner = Planner { dialect };
     let cure = match reason {
         OpenResult::OCCUPIED => planner.act(Command::Close, client, None, &[number(client)]),
-        OpenResult::PDP_FAILED => verbatim(&dialect.deactivate?.line()),
+        OpenResult::PDP_FAILED => {
+            let command = dialect.deactivate?;
+            verbatim(&match command.values {
+                [] => command.line(),
+                _ => format!("AT+{}={pdp_context}", command.name),
+            })
+        }
         _ => return None,
     };
     Some(cure.and_then(|cure| Ok([cure, planner.open_step(client, host, port)?].into())))

@@ -196,6 +196,10 @@ impl Session {
             self.framer.set_length_shown(client.0, settings.length_shown);
             self.framer.set_hex(client.0, settings.receive_hex);
         }
+        if matches!(exchange.job.task, Task::Configure { .. } | Task::Command { .. }) {
+            // It may have been about the echo.
+            self.framer.set_echoes_data(None);
+        }
         match (&mut exchange.job.task, &exchange.step.goal) {
             (Task::Command { lines: kept }, _) => *kept = lines,
             (Task::Configuration { values }, Goal::Values(key)) => {
@@ -315,7 +319,10 @@ impl Session {
             return true;
         }
         let Some(exchange) = self.exchange.take_if(|exchange| {
-            matches!(&exchange.step.goal, Goal::Outcome { key, .. } if fits(key)) && !exchange.outcome_seen
+            // Before its data are asked for a publish has no result: that is another's, which had no message id either.
+            matches!(&exchange.step.goal, Goal::Outcome { key, .. } if fits(key))
+                && !exchange.outcome_seen
+                && exchange.data != DataState::Due
         }) else {
             return false;
         };
@@ -418,7 +425,15 @@ impl Session {
         if *reopened || !job.steps.is_empty() {
             return false;
         }
-        let Some(Ok(steps)) = reopen(dialect, *client, host, *port, reason) else {
+        let context = self
+            .clients
+            .get(*client)
+            .map_or(1, |client| client.settings.pdp_context);
+        // A context that carries another client's connection is not the trouble, and would take that one with it.
+        if reason == OpenResult::PDP_FAILED && self.clients.others_use(*client, context) {
+            return false;
+        }
+        let Some(Ok(steps)) = reopen(dialect, *client, host, *port, reason, context) else {
             return false;
         };
         *reopened = true;

@@ -50,6 +50,7 @@ pub enum Wake {
 }
 
 /// The host's side of the conversation.
+#[expect(clippy::struct_excessive_bools, reason = "each remembers one thing about the module")]
 pub struct Session {
     dialect: Option<&'static Dialect>,
     model: Option<&'static Model>,
@@ -77,6 +78,8 @@ pub struct Session {
     exchange: Option<Exchange>,
     waiting: Vec<Waiting>,
     transmit: Vec<u8>,
+    /// What was handed over before and has not been written yet is of no use any more.
+    stale: bool,
     events: VecDeque<Event>,
     wire: VecDeque<Entry>,
 }
@@ -104,6 +107,8 @@ struct Exchange {
     lines: Vec<String>,
     /// The result URC has come before the final result code, which is legal.
     outcome_seen: bool,
+    /// The connection was lost meanwhile, which is an outcome too.
+    lost: bool,
 }
 
 /// Where the data phase of a command stands.
@@ -152,6 +157,7 @@ impl Session {
             exchange: None,
             waiting: Vec::new(),
             transmit: Vec::new(),
+            stale: false,
             events: VecDeque::new(),
             wire: VecDeque::new(),
         };
@@ -307,6 +313,12 @@ impl Session {
     /// When [`Session::handle_timeout`] is due next.
     pub fn next_timeout(&self) -> Option<Instant> {
         self.timers.next_timeout()
+    }
+
+    /// Whether the bytes of before that a blocked line has not taken are to be forgotten: the module is looked for anew. To be
+    /// asked before [`Session::poll_transmit`].
+    pub fn poll_stale(&mut self) -> bool {
+        std::mem::take(&mut self.stale)
     }
 
     /// The bytes to be sent.

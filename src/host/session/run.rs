@@ -1,6 +1,6 @@
 //! Commands out: which job is next, what its steps send, and how long each may take.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use modemqtt_at::ascii::{CR, CTRL_Z, ESC};
 use modemqtt_at::dialect::DataPhase;
@@ -13,6 +13,9 @@ use crate::job::{Goal, INTERNAL, Job, OutcomeKey, Task};
 use crate::mqtt::outcome_wait;
 use crate::timers::Timer;
 use crate::trace::Entry;
+
+/// A call that has waited so long while the module was looked for need not have it looked for again.
+const LOOKED_FOR: Duration = Duration::from_secs(3);
 
 impl Session {
     /// Starts the next job that may run, if the line is free.
@@ -91,6 +94,7 @@ impl Session {
             echo_seen: false,
             lines: Vec::new(),
             outcome_seen: false,
+            lost: false,
         });
     }
 
@@ -181,9 +185,20 @@ impl Session {
             Task::SetUp(_) => exchange.job.submitted_at,
             _ => exchange.sent_at,
         };
-        if exchange.outcome_seen && exchange.job.ended {
-            // Only the `OK` is missing, and it may still come.
-            self.release(&exchange.job, true);
+        if exchange.outcome_seen {
+            // The `OK` is missing, and it may still come.
+            if exchange.lost {
+                // The connection is gone, and the data phase may be waiting for its end.
+                self.leave_data_phase(&exchange, now);
+            } else if exchange.job.task.is_publish() {
+                // Or what was taken for an echo was the `OK`.
+                self.framer.set_echoes_data(Some(false));
+            }
+            if exchange.job.ended {
+                self.release(&exchange.job, true);
+            } else {
+                self.queue.push_front(exchange.job);
+            }
             return self.probe(now);
         }
         let error = Error::Timeout {
@@ -191,35 +206,38 @@ impl Session {
             awaited,
             waited: now - since,
         };
-        let silent_set_up = matches!(exchange.job.task, Task::SetUp(_)) && exchange.job.ticket == INTERNAL;
+        let silent = matches!(exchange.job.task, Task::SetUp(_) | Task::Probe(_));
         self.end(&mut exchange.job, Err(error.clone()));
         if !exchange.outcome_seen {
             self.operation_failed(&exchange.job.task);
         }
         self.release(&exchange.job, true);
-        if silent_set_up {
-            // The call that it was for; one that came meanwhile tries for itself.
+        if silent {
+            // The next call looks for it from the start.
             self.set_up = false;
-            while let Some(at) = self.next_runnable()
-                && self.queue[at].submitted_at <= since
-                && let Some(mut job) = self.queue.remove(at)
-            {
-                self.end(&mut job, Err(error.clone()));
-                self.release(&job, false);
-                if !matches!(job.task, Task::Drain { .. }) {
-                    break;
-                }
+            if exchange.job.ticket == INTERNAL {
+                self.end_who_waited(&error, now);
             }
-            return self.start_next(now);
-        }
-        if matches!(exchange.job.task, Task::SetUp(_) | Task::Probe(_)) {
-            // The module does not answer: the next call looks for it from the start.
-            self.set_up = false;
             return self.start_next(now);
         }
         self.leave_data_phase(&exchange, now);
         self.drain_again(&exchange, now);
         self.probe(now);
+    }
+
+    /// The module was looked for in vain: that ends the first call that has waited for it. One that came towards the end has
+    /// it looked for once more.
+    fn end_who_waited(&mut self, error: &Error, now: Instant) {
+        while let Some(at) = self.next_runnable()
+            && now.saturating_duration_since(self.queue[at].submitted_at) >= LOOKED_FOR
+            && let Some(mut job) = self.queue.remove(at)
+        {
+            self.end(&mut job, Err(error.clone()));
+            self.release(&job, false);
+            if !matches!(job.task, Task::Drain { .. }) {
+                break;
+            }
+        }
     }
 
     /// Gets the module out of a data phase that it may still be in: Esc cancels one that Ctrl-Z would end, one of counted
@@ -304,7 +322,7 @@ impl Session {
                 if self
                     .clients
                     .get(*client)
-                    .is_some_and(|client| client.state == ClientState::Opening) =>
+                    .is_some_and(|client| matches!(client.state, ClientState::Opening | ClientState::Closing)) =>
             {
                 self.set_state(*client, ClientState::Closed);
             }

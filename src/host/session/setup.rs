@@ -49,7 +49,8 @@ impl Session {
     }
 
     /// A set-up of the session's own.
-    pub(super) fn set_up_job(&self, now: Instant) -> Job {
+    pub(super) fn set_up_job(&mut self, now: Instant) -> Job {
+        self.stale = true;
         let mut job = Job::internal(Task::SetUp(Sync::default()), [], now);
         self.plan_set_up(&mut job);
         job
@@ -69,7 +70,7 @@ impl Session {
             Wake::Never => None,
         };
         let idle = self.heard_at.map(|at| now.saturating_duration_since(at));
-        after.is_some_and(|after| idle.is_some_and(|idle| idle >= after))
+        after.is_some_and(|after| idle.is_some_and(|idle| idle > after))
     }
 
     /// What remains to be done when all steps of a set-up have been carried out.
@@ -105,6 +106,8 @@ impl Session {
         }
         self.set_up = true;
         self.known_to_run = true;
+        // Whether it has said anything or not: it is not asked again before the call that it was asked for.
+        self.heard_at = Some(now);
         self.end(&mut job, Ok(Reply::Done));
         self.start_next(now);
     }
@@ -122,7 +125,7 @@ impl Session {
         };
         let stale = !exchange.lines.iter().any(|line| line.starts_with("+CMEE"));
         if stale && let Some((sync, _)) = Self::sync_of(exchange) {
-            sync.refused |= !ok;
+            sync.refused = sync.refused.saturating_add(u8::from(!ok));
         }
         stale
     }
@@ -185,8 +188,8 @@ impl Session {
         };
         sync.unanswered += 1;
         let unanswered = sync.unanswered;
-        // A module that knows no such question refuses it each time.
-        if sync.answered || (sync.refused && unanswered > 1) {
+        // A module that knows no such question refuses every copy of it.
+        if sync.answered || (sync.refused >= unanswered && unanswered > 1) {
             return Some((exchange, true));
         }
         if unanswered >= most || given_up {

@@ -102,6 +102,7 @@ impl Session {
                 connecting |= key.operation == Operation::Connect;
                 self.end(&mut exchange.job, Err(error.clone()));
                 exchange.outcome_seen = true;
+                exchange.lost = true;
             }
             self.exchange = Some(exchange);
         }
@@ -202,12 +203,13 @@ impl Session {
     pub(super) fn forget(&mut self) {
         // What a caller finds when its call ends is the state as it is.
         for client in self.clients.indices() {
-            self.framer.set_length_shown(client.0, false);
-            self.framer.set_hex(client.0, false);
             self.set_state(client, ClientState::Closed);
         }
         self.end_everything(&Error::Restarted);
+        // It may be another firmware, and what it was seen to print tells nothing any more.
+        self.framer.set_echoes_data(None);
         if let Some(dialect) = self.dialect {
+            self.framer.set_receive(dialect.receive);
             self.clients.restarted(dialect);
         }
         self.set_up = false;

@@ -5,9 +5,11 @@ mod bench;
 
 use std::time::Duration;
 
-use bench::{Bench, CLIENT, OK};
+use bench::{Bench, CLIENT, OK, PROBED};
+use modemqtt_at::{ClientIndex, Qos};
 use modemqtt_host::call::{Call, Event, Options, Reply};
 use modemqtt_host::error::Error;
+use modemqtt_host::session::Wake;
 
 fn seconds(seconds: f64) -> Duration {
     Duration::from_secs_f64(seconds)
@@ -314,4 +316,152 @@ fn half_a_message_wakes_no_one_again_and_again() {
     let mut bench = Bench::connected("BC660K-GL");
     bench.feed(b"\r\n+QMTRECV: 0,0,\"t\",500,\"abc");
     assert!(bench.elapse(seconds(60.0)) <= 2);
+}
+
+#[test]
+fn a_module_that_sleeps_at_once_is_woken_once_a_call() {
+    let mut bench = Bench::set_up("M95");
+    bench.session.set_wake(Wake::After(Duration::ZERO));
+    for _ in 0..2 {
+        bench.elapse(seconds(0.1));
+        let ticket = bench.command("AT+CSQ");
+        bench.answers(&[("AT\r", OK), ("AT+CMEE?\r", PROBED), ("AT+CSQ\r", OK)]);
+        assert_eq!(bench.ended(ticket), response(&[]));
+    }
+}
+
+#[test]
+fn one_late_error_does_not_settle_what_was_asked_twice() {
+    let mut bench = Bench::set_up("M95");
+    let silent = bench.command("AT+CREG?");
+    bench.elapse(seconds(7.1));
+    assert!(matches!(bench.ended(silent), Some(Err(Error::Timeout { .. }))));
+    let next = bench.command("AT+CSQ");
+    bench.feed(b"\r\nERROR\r\n");
+    bench.elapse(seconds(2.0));
+    let asked = bench.sent().matches("AT+CMEE?\r").count();
+    for _ in 0..asked {
+        bench.feed(PROBED);
+    }
+    bench.elapse(seconds(1.1));
+    bench.answers(&[("AT+CSQ\r", b"\r\n+CSQ: 20,0\r\n\r\nOK\r\n")]);
+    assert_eq!(bench.ended(next), response(&["+CSQ: 20,0"]));
+}
+
+#[test]
+fn the_data_phase_of_a_connection_that_is_gone_is_left() {
+    let mut bench = Bench::connected("M95");
+    let publish = bench.publish(b"12345");
+    bench.feed(b"\r\n> ");
+    bench.sent();
+    // The Ctrl-Z was lost on the line.
+    bench.feed(b"\r\n+QMTSTAT: 0,1\r\n");
+    assert!(matches!(bench.ended(publish), Some(Err(Error::ConnectionLost { .. }))));
+    bench.elapse(seconds(7.5));
+    assert_eq!(bench.sent(), "\x1bAT+CMEE?\r");
+}
+
+#[test]
+fn an_occupied_index_whose_ok_is_lost_is_reopened_all_the_same() {
+    let mut bench = Bench::set_up("M95");
+    let open = bench.open();
+    bench.answers(&[
+        ("AT+QMTCFG=\"timeout\",0\r", b"\r\n+QMTCFG: 5,3,0\r\n\r\nOK\r\n"),
+        ("AT+QMTOPEN=0,\"h\",1883\r", b"\r\n+QMTOPEN: 0,2\r\n"),
+    ]);
+    bench.elapse(seconds(2.1));
+    bench.answers(&[
+        ("AT+CMEE?\r", PROBED),
+        ("AT+QMTCLOSE=0\r", b"\r\nOK\r\n\r\n+QMTCLOSE: 0,0\r\n"),
+        ("AT+QMTOPEN=0,\"h\",1883\r", b"\r\nOK\r\n\r\n+QMTOPEN: 0,0\r\n"),
+    ]);
+    assert_eq!(bench.ended(open), Some(Ok(Reply::Done)));
+}
+
+#[test]
+fn a_result_that_comes_before_the_data_were_asked_for_is_another_publishes() {
+    let mut bench = Bench::connected("M95");
+    let call = || Call::Publish {
+        client: CLIENT,
+        topic: "t".into(),
+        payload: b"x".to_vec(),
+        qos: Qos::AtMostOnce,
+        retain: false,
+        form: None,
+    };
+    let first = bench.submit_for(call(), Some(seconds(1.0)));
+    bench.feed(b"\r\n> ");
+    bench.feed(OK);
+    bench.elapse(seconds(30.0));
+    assert!(matches!(bench.ended(first), Some(Err(Error::Timeout { .. }))));
+    bench.session.set_wake(Wake::Never);
+    let second = bench.submit(call());
+    bench.feed(b"\r\n+QMTPUB: 0,0,0\r\n");
+    assert_eq!(bench.ended(second), None);
+    bench.feed(b"\r\n> \r\nOK\r\n\r\n+QMTPUB: 0,0,0\r\n");
+    assert_eq!(bench.ended(second), Some(Ok(Reply::Published)));
+}
+
+#[test]
+fn a_payload_that_is_ok_itself_behind_a_prompt_without_a_blank_costs_two_seconds_once() {
+    let mut bench = Bench::connected("M95");
+    for (publish, wait) in [(b"OK", seconds(2.1)), (b"OK", seconds(0.0))] {
+        let ticket = bench.publish(publish);
+        bench.feed(b"\r\n>");
+        bench.feed(b"\r\nOK\r\n");
+        let Some(id) = bench.sent().find("PUB=0,").map(|_| bench.last_id()) else {
+            panic!("nothing was sent");
+        };
+        bench.feed(format!("\r\n+QMTPUB: 0,{id},0\r\n").as_bytes());
+        assert_eq!(bench.ended(ticket), Some(Ok(Reply::Published)));
+        bench.elapse(wait);
+        assert_eq!(bench.sent().is_empty(), wait.is_zero());
+        bench.feed(PROBED);
+    }
+}
+
+#[test]
+fn what_a_blocked_line_has_not_taken_is_forgotten_when_the_module_is_looked_for_anew() {
+    let mut bench = Bench::set_up("M95");
+    bench.session.poll_stale();
+    bench.command("AT+CSQ");
+    bench.elapse(seconds(13.0));
+    assert!(!bench.session.poll_stale());
+    bench.command("AT+CSQ");
+    assert!(bench.session.poll_stale());
+    assert!(!bench.session.poll_stale());
+}
+
+#[test]
+fn a_pdp_context_is_given_up_only_where_no_other_client_is_on_it() {
+    let mut bench = Bench::connected("EG915Q");
+    let other = ClientIndex(1);
+    let open = |bench: &mut Bench| {
+        let ticket = bench.submit(Call::Open {
+            client: other,
+            host: "h".into(),
+            port: 1883,
+        });
+        while let Some(line) = Some(bench.sent()).filter(|line| !line.is_empty()) {
+            bench.feed(OK);
+            if line.starts_with("AT+QMTOPEN") {
+                bench.feed(b"\r\n+QMTOPEN: 1,3\r\n");
+                break;
+            }
+        }
+        ticket
+    };
+    let ticket = open(&mut bench);
+    assert!(matches!(
+        bench.ended(ticket),
+        Some(Err(Error::Operation { result: 3, .. }))
+    ));
+    let options = Options {
+        pdp_context: Some(2),
+        ..Options::default()
+    };
+    bench.submit(Call::Configure { client: other, options });
+    bench.answers(&[("AT+QMTCFG=\"pdpcid\",1,2\r", OK)]);
+    open(&mut bench);
+    assert_eq!(bench.sent(), "AT+QIDEACT=2\r");
 }

@@ -135,7 +135,10 @@ fn a_silent_module_is_found_within_a_second_of_hearing_again() {
         let outcome = timed(&mut pair, publish(b"21.5", Qos::AtLeastOnce));
         is_timeout(&outcome, "prompt", model);
         assert!(outcome.seconds < 7.2, "{model}: {} s", outcome.seconds);
-        // Each call looks for it, and says after five seconds that it is not there.
+        // Each call looks for it, and says after five seconds that it is not there: the next at once, and one of later.
+        let outcome = timed(&mut pair, Call::Command { line: "AT+CSQ".into() });
+        is_timeout(&outcome, "final result code", model);
+        assert!(outcome.seconds < 6.0, "{model}: {} s", outcome.seconds);
         for _ in 0..600 {
             pair.elapse(Duration::from_millis(100));
         }

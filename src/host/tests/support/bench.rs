@@ -124,6 +124,16 @@ impl Bench {
         })
     }
 
+    /// The message id of the last call that began.
+    pub(crate) fn last_id(&mut self) -> u16 {
+        self.collect();
+        let ids = self.events.iter().rev().find_map(|event| match event {
+            Event::Started(_, id) => *id,
+            _ => None,
+        });
+        ids.map_or(0, |id| id.0)
+    }
+
     pub(crate) fn feed(&mut self, bytes: &[u8]) {
         self.session.receive(bytes, self.now);
     }
