@@ -165,7 +165,7 @@ impl Module {
             return;
         }
         if self.faults.strikes(Fault::BootRomLines) {
-            self.terminal.rom_text(ROM);
+            self.terminal.verbatim(ROM);
         }
         let no_ok = self.faults.strikes(Fault::BootWithoutOk);
         let more = self.faults.strikes(Fault::BootAppRdy).then_some("APP RDY");
@@ -255,7 +255,7 @@ impl Module {
         } else if self.faults.strikes(Fault::CmeText) {
             self.terminal.error_words(code)
         } else if self.faults.strikes(Fault::CmsError) {
-            line(format_args!("+CMS ERROR: {UNKNOWN_MESSAGE_ERROR}"))
+            line(format!("+CMS ERROR: {UNKNOWN_MESSAGE_ERROR}"))
         } else {
             strict
         }

@@ -1,7 +1,6 @@
 //! What the module prints: echo, information responses, result codes (V.250 section 5.7).
 
 use std::collections::VecDeque;
-use std::fmt;
 
 use modemqtt_at::Operation;
 use modemqtt_at::codes::CmeCode;
@@ -128,8 +127,8 @@ impl Terminal {
         self.push(Kind::Information, bytes);
     }
 
-    /// What the module prints before it is one.
-    pub(super) fn rom_text(&mut self, text: &[u8]) {
+    /// Exactly these bytes: what a boot ROM prints, or a script.
+    pub(super) fn verbatim(&mut self, text: &[u8]) {
         self.push(Kind::Information, text.to_vec());
     }
 
@@ -150,13 +149,13 @@ impl Terminal {
     /// `+CME ERROR` with words, where the family has some.
     pub(super) fn error_words(&self, code: CmeCode) -> Vec<u8> {
         match self.dialect.error_name(code) {
-            Some(name) => line(format_args!("+CME ERROR: {name}")),
+            Some(name) => line(format!("+CME ERROR: {name}")),
             None => error_number(code),
         }
     }
 
     /// Queues an unsolicited line.
-    pub(super) fn urc(&mut self, kind: Kind, text: &str) {
+    pub(super) fn urc(&mut self, kind: Kind, text: impl AsRef<[u8]>) {
         self.queue(kind, line(text));
     }
 
@@ -164,7 +163,7 @@ impl Terminal {
     pub(super) fn message(&mut self, text: &[u8]) -> bool {
         let fits = self.held + text.len() <= HELD;
         if fits {
-            self.queue(Kind::Message, [b"\r\n", text, b"\r\n"].concat());
+            self.queue(Kind::Message, line(text));
         }
         fits
     }
@@ -209,12 +208,12 @@ impl Terminal {
 
 /// `+CME ERROR` with a number.
 pub(super) fn error_number(code: CmeCode) -> Vec<u8> {
-    line(format_args!("+CME ERROR: {}", code.0))
+    line(format!("+CME ERROR: {}", code.0))
 }
 
 /// A line by itself.
-pub(super) fn line(text: impl fmt::Display) -> Vec<u8> {
-    format!("\r\n{text}\r\n").into_bytes()
+pub(super) fn line(text: impl AsRef<[u8]>) -> Vec<u8> {
+    [b"\r\n", text.as_ref(), b"\r\n"].concat()
 }
 
 #[cfg(test)]
