@@ -25,7 +25,7 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if compiler is None:
         pytest.skip("there is no C compiler: cc is not on the PATH")
     binary = tmp_path_factory.mktemp("examples") / "session"
-    command = [compiler, "-D_DEFAULT_SOURCE", "-Wall", "-Wextra", "-Werror", "-o", binary, PROGRAM]
+    command = [compiler, "-D_DEFAULT_SOURCE", "-Wall", "-Wextra", "-Werror", "-o", str(binary), str(PROGRAM)]
     subprocess.run(command, check=True)  # noqa: S603 - our own
     return binary
 

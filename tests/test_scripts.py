@@ -109,7 +109,7 @@ def test_a_script_is_an_object_and_a_file(tmp_path: Path) -> None:
         (lambda module: module.expect("AT").pause(float("nan")), "pause"),
         (lambda module: module.expect("AT").respond(None), "neither"),
         (lambda _: Script.parse("< OK"), "line 1"),
-        (lambda _: VirtualModem("M95", script=["AT"]), "no Expectation"),
+        (lambda _: VirtualModem("M95", script=["AT"]), "no Expectation"),  # type: ignore[list-item]
         (lambda _: VirtualModem("M95", script=[Expectation("x")]), "no command line"),
     ],
 )

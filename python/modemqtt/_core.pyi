@@ -7,7 +7,17 @@ from typing import Any, Literal, final
 from modemqtt._values import Message, Tencent
 from modemqtt.exceptions import ConnectionLost, ModuleRestarted
 
-__all__ = ["Broker", "Engine", "Opening", "Pending", "VirtualModem", "__version__", "fault_table", "models", "parse_script"]
+__all__ = [
+    "Broker",
+    "Engine",
+    "Opening",
+    "Pending",
+    "VirtualModem",
+    "__version__",
+    "fault_table",
+    "models",
+    "parse_script",
+]
 
 __version__: str
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,6 @@ from modemqtt.exceptions import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from os import PathLike
 
     from typing_extensions import Self
 
@@ -158,9 +158,7 @@ class Script:
 
 def rows(script: Iterable[Expectation] | str | PathLike[str]) -> list[tuple[str, int | None, tuple[Step, ...]]]:
     """Give what the core takes."""
-    if isinstance(script, str) or hasattr(script, "__fspath__"):
-        script = Script.load(script)
-    expectations = tuple(script)
+    expectations = tuple(Script.load(script) if isinstance(script, (str, PathLike)) else script)
     for expectation in expectations:
         if not isinstance(expectation, Expectation):
             raise UsageError(f"script: {expectation!r} is no Expectation")

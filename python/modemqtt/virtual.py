@@ -134,8 +134,9 @@ class VirtualModem:
         """Switch a fault on, until it is healed; restarts do not end it.
 
         Args:
-            fault: a name from :data:`FAULTS`, ``"NAME=VALUE"``, or a :class:`Fault`. What a value means is in :data:`FAULT_TABLE`. For
-                most faults it is how often they show: ``"lost-ok=1"`` once, ``"lost-ok=0.01"`` with that probability,
+            fault: a name from :data:`FAULTS`, ``"NAME=VALUE"``, or a :class:`Fault`. What a value means is in
+                :data:`FAULT_TABLE`. For most faults it is how often they show: ``"lost-ok=1"`` once,
+                ``"lost-ok=0.01"`` with that probability,
                 ``"lost-ok"`` each time. A fault that is on takes the new value.
 
         Raises:
@@ -162,7 +163,7 @@ class VirtualModem:
         return tuple(self._core.faults)
 
     def expect(self, pattern: str, *, times: int | None = 1) -> Expected:
-        """Expect a command line from now on, and say with what is returned how it is answered.
+        r"""Expect a command line from now on, and say with what is returned how it is answered.
 
             module.expect("AT+QMTPUB=*").respond("+CME ERROR: 50")
             module.expect("AT+CSQ").passthrough().urc("+QMTSTAT: 0,1", after=2.0)
@@ -171,7 +172,7 @@ class VirtualModem:
         is answered as ever. Until an answer is said the module's own passes. Restarts do not end an expectation.
 
         Args:
-            pattern: the line without its CR. ``*`` is any run of characters, ``\\*`` itself.
+            pattern: the line without its CR. ``*`` is any run of characters, ``\*`` itself.
             times: how often; ``None`` for any number of times, none included.
 
         Raises:

@@ -23,8 +23,8 @@ def add(commands: Commands) -> None:
         "virtual",
         "run a virtual module until Ctrl-C",
         description="Run a virtual module on a pseudo-terminal or a TCP port, with a small MQTT broker beside it, "
-        "until Ctrl-C. The first lines of the output are `port: …` and, with a broker, `broker: host:port`. With several "
-        "modules each has its own `port` and `model`, in order, and all have the same broker.",
+        "until Ctrl-C. The first lines of the output are `port: …` and, with a broker, `broker: host:port`. With "
+        "several modules each has its own `port` and `model`, in order, and all have the same broker.",
     )
     parser.add_argument(
         "--model", action="append", help="M95, BC660K-GL or another; again for one more module; default: BC660K-GL"
@@ -38,9 +38,7 @@ def add(commands: Commands) -> None:
         "suffix, a PORT counts up, and so does the seed; default: 1",
     )
     parser.add_argument("--link", metavar="PATH", help="symbolic link to make to the pseudo-terminal until the end")
-    parser.add_argument(
-        "--listen", metavar="[tcp:]HOST:PORT", help="listen on TCP instead; port 0 takes a free one"
-    )
+    parser.add_argument("--listen", metavar="[tcp:]HOST:PORT", help="listen on TCP instead; port 0 takes a free one")
     parser.add_argument("--baud", type=positive, metavar="N", help="pass bytes at N bits per second; default: at once")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="what anything random depends on; default: 0")
     parser.add_argument(
