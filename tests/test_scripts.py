@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import re
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,7 +16,6 @@ from modemqtt.virtual import Broker, Expectation, Fault, Script, VirtualModem
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 SECRET = "very-secret-indeed"
 
@@ -96,6 +96,15 @@ def test_a_script_is_an_object_and_a_file(tmp_path: Path) -> None:
             modem.command("AT+CSQ")
             modem.command("AT+CGMM")
             module.check()
+
+
+def test_the_script_of_the_documentation_is_one() -> None:
+    document = Path(__file__).parents[1] / "docs" / "virtual-module.md"
+    blocks = re.findall(r"^```\n(# .*?)^```", document.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    assert [expectation.pattern for block in blocks for expectation in Script.parse(block)] == [
+        "AT+QMTPUB=*",
+        'AT+QMTPUB=0,*,1,0,"bench/*"',
+    ]
 
 
 @pytest.mark.parametrize(

@@ -122,12 +122,11 @@ impl Connection {
             return self.put(&bytes);
         };
         self.delayed_bytes += bytes.len();
-        match self.delayed.back_mut().filter(|(last, _)| *last == due) {
-            Some((_, waiting)) => waiting.extend_from_slice(&bytes),
-            None => {
-                self.delayed_bytes += ENTRY;
-                self.delayed.push_back((due, BytesMut::from(&bytes[..])));
-            }
+        if let Some((_, waiting)) = self.delayed.back_mut().filter(|(last, _)| *last == due) {
+            waiting.extend_from_slice(&bytes);
+        } else {
+            self.delayed_bytes += ENTRY;
+            self.delayed.push_back((due, BytesMut::from(&bytes[..])));
         }
         Sending::Done
     }

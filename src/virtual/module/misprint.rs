@@ -255,7 +255,7 @@ impl Module {
         } else if self.faults.strikes(Fault::CmeText) {
             self.terminal.error_words(code)
         } else if self.faults.strikes(Fault::CmsError) {
-            line(format!("+CMS ERROR: {UNKNOWN_MESSAGE_ERROR}"))
+            line(format_args!("+CMS ERROR: {UNKNOWN_MESSAGE_ERROR}"))
         } else {
             strict
         }

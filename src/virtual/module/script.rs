@@ -7,7 +7,7 @@ use std::time::Instant;
 use modemqtt_at::secrets::masked;
 
 use super::Module;
-use super::terminal::{Kind, line as on_its_own};
+use super::terminal::{Kind, framed};
 use crate::script::{Expectation, Step};
 
 /// Command lines that are remembered for [`Unmet`].
@@ -162,7 +162,7 @@ impl Module {
             };
             while let Some(step) = answer.steps.pop_front() {
                 match step {
-                    Step::Line(text) => self.terminal.verbatim(&on_its_own(&text)),
+                    Step::Line(text) => self.terminal.verbatim(&framed(&text)),
                     Step::Bytes(bytes) => self.terminal.verbatim(&bytes),
                     Step::Urc(text) => self.terminal.urc(Kind::Urc, &text),
                     Step::Drop => self.lose_every_connection(),

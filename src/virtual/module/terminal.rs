@@ -1,6 +1,7 @@
 //! What the module prints: echo, information responses, result codes (V.250 section 5.7).
 
 use std::collections::VecDeque;
+use std::fmt;
 
 use modemqtt_at::Operation;
 use modemqtt_at::codes::CmeCode;
@@ -149,21 +150,21 @@ impl Terminal {
     /// `+CME ERROR` with words, where the family has some.
     pub(super) fn error_words(&self, code: CmeCode) -> Vec<u8> {
         match self.dialect.error_name(code) {
-            Some(name) => line(format!("+CME ERROR: {name}")),
+            Some(name) => line(format_args!("+CME ERROR: {name}")),
             None => error_number(code),
         }
     }
 
     /// Queues an unsolicited line.
-    pub(super) fn urc(&mut self, kind: Kind, text: impl AsRef<[u8]>) {
-        self.queue(kind, line(text));
+    pub(super) fn urc(&mut self, kind: Kind, text: &(impl AsRef<[u8]> + ?Sized)) {
+        self.queue(kind, framed(text.as_ref()));
     }
 
     /// Queues a received message; `false` when too much waits already, so that it is lost.
     pub(super) fn message(&mut self, text: &[u8]) -> bool {
         let fits = self.held + text.len() <= HELD;
         if fits {
-            self.queue(Kind::Message, line(text));
+            self.queue(Kind::Message, framed(text));
         }
         fits
     }
@@ -208,12 +209,17 @@ impl Terminal {
 
 /// `+CME ERROR` with a number.
 pub(super) fn error_number(code: CmeCode) -> Vec<u8> {
-    line(format!("+CME ERROR: {}", code.0))
+    line(format_args!("+CME ERROR: {}", code.0))
 }
 
 /// A line by itself.
-pub(super) fn line(text: impl AsRef<[u8]>) -> Vec<u8> {
-    [b"\r\n", text.as_ref(), b"\r\n"].concat()
+pub(super) fn line(text: impl fmt::Display) -> Vec<u8> {
+    framed(text.to_string().as_bytes())
+}
+
+/// The same of bytes.
+pub(super) fn framed(text: &[u8]) -> Vec<u8> {
+    [b"\r\n", text, b"\r\n"].concat()
 }
 
 #[cfg(test)]
