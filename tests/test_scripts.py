@@ -168,6 +168,16 @@ def test_the_log_has_both_directions_in_order_and_no_secret(tmp_path: Path, brok
     assert SECRET not in log.read_text()
 
 
+def test_the_log_shows_no_private_key_that_is_data(tmp_path: Path, broker: Broker) -> None:
+    log = tmp_path / "wire.log"
+    with VirtualModem("M95", log=log) as module, Modem(module.port) as modem:
+        with modem.mqtt().session(broker.host, broker.port, client_id="bench") as mqtt:
+            mqtt.publish("t", f"-----BEGIN RSA PRIVATE KEY-----\n{SECRET}\n-----END RSA PRIVATE KEY-----\n", qos=1)
+    assert SECRET.encode() in broker.messages[0].payload
+    assert SECRET not in log.read_text()
+    assert "> *** <" in log.read_text() or "> ***… <" in log.read_text()
+
+
 def test_the_log_shows_what_was_never_ended_and_knows_a_secret_again(tmp_path: Path) -> None:
     log = tmp_path / "wire.log"
     with VirtualModem("M95", listen="tcp:127.0.0.1:0", log=log) as module, Modem(module.port) as modem:

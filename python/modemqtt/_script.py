@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from modemqtt import _core
 from modemqtt._usage import arguments
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    Step = tuple[str, bytes, float]
-    """The name of a step, its bytes, its seconds, as the core takes them."""
+Step: TypeAlias = tuple[str, bytes, float]
+"""The name of a step, its bytes, its seconds, as the core takes them."""
 
 _OWN: Step = ("own", b"", 0.0)
 _FINAL = ("OK", "ERROR", "+CME ERROR", "+CMS ERROR")
