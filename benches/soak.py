@@ -115,9 +115,7 @@ def publisher(mqtt: MqttClient, numbers: Iterator[int], tally: Tally, wait: thre
     def publish(number: int) -> None:
         while True:
             try:
-                due.append(
-                    (number, mqtt.publish("soak", b"%08d" % number + b"x" * PAYLOAD, qos=1 + number % 2, wait=False))
-                )
+                due.append((number, mqtt.publish("soak", b"%08d" % number + b"x" * PAYLOAD, qos=1 + number % 2, wait=False)))
             except UsageError:
                 raise
             except ModemError:
@@ -213,8 +211,7 @@ def soak(model: str, messages: int, seed: int) -> Tally:
         clients[2].on_message = receive
         clients[2].subscribe("soak", qos=2)
         threads = [
-            threading.Thread(target=publisher, args=(clients[at % 2], share(), tally, ends), daemon=True)
-            for at in range(4)
+            threading.Thread(target=publisher, args=(clients[at % 2], share(), tally, ends), daemon=True) for at in range(4)
         ]
         storm = threading.Thread(target=chaos, args=(module, broker, random.Random(seed), tally, ends), daemon=True)
         began = time.monotonic()
@@ -240,16 +237,10 @@ def soak(model: str, messages: int, seed: int) -> Tally:
         after = resident()
         stats = modem.stats
     print(file=sys.stderr)
-    print(
-        f"{model}, seed {seed}: {up} up, {len(tally.received)} down in {seconds:.0f} s, {2 * up / seconds:.0f} messages a second"
-    )
-    print(
-        f"  {', '.join(f'{count} × {what}' for what, count in sorted(tally.chaos.items()))}; module restarts {stats.restarts}"
-    )
-    print(
-        f"  connections lost {tally.losses}, made again {tally.reconnections}, outage median "
-        f"{sorted(tally.outages)[len(tally.outages) // 2]:.2f} s, longest {max(tally.outages):.2f} s"
-    )
+    print(f"{model}, seed {seed}: {up} up, {len(tally.received)} down in {seconds:.0f} s, {2 * up / seconds:.0f} messages a second")
+    print(f"  {', '.join(f'{count} × {what}' for what, count in sorted(tally.chaos.items()))}; module restarts {stats.restarts}")
+    print(f"  connections lost {tally.losses}, made again {tally.reconnections}, outage median "
+          f"{sorted(tally.outages)[len(tally.outages) // 2]:.2f} s, longest {max(tally.outages):.2f} s")
     print(f"  publishes unknown {tally.unknown}, failed {tally.failed}; received twice {tally.duplicates}")
     print(f"  resident memory after a fifth {before} KiB, at the end {after} KiB")
     check(tally, up, stats.messages_dropped)

@@ -170,9 +170,13 @@ def test_the_log_has_both_directions_in_order_and_no_secret(tmp_path: Path, brok
 
 def test_the_log_shows_no_private_key_that_is_data(tmp_path: Path, broker: Broker) -> None:
     log = tmp_path / "wire.log"
-    with VirtualModem("M95", log=log) as module, Modem(module.port) as modem:
-        with modem.mqtt().session(broker.host, broker.port, client_id="bench") as mqtt:
-            mqtt.publish("t", f"-----BEGIN RSA PRIVATE KEY-----\n{SECRET}\n-----END RSA PRIVATE KEY-----\n", qos=1)
+    key = f"-----BEGIN RSA PRIVATE KEY-----\n{SECRET}\n-----END RSA PRIVATE KEY-----\n"
+    with (
+        VirtualModem("M95", log=log) as module,
+        Modem(module.port) as modem,
+        modem.mqtt().session(broker.host, broker.port, client_id="bench") as mqtt,
+    ):
+        mqtt.publish("t", key, qos=1)
     assert SECRET.encode() in broker.messages[0].payload
     assert SECRET not in log.read_text()
     assert "> *** <" in log.read_text() or "> ***… <" in log.read_text()
