@@ -2,7 +2,7 @@
 #
 #   make demo     one MQTT session on a virtual module, with its AT commands
 #   make test     every test
-#   make check    formatting, lints, types, layers
+#   make check    formatting, lints, types, layers, and a minute of both fuzz targets
 #   make bench    the benchmarks
 #   make docs     docs/dialects.md from the rows, and the documentation of the Rust crates, in target/doc
 #   make fuzz     both fuzz targets for SECONDS seconds each, at the same time (60)
@@ -40,6 +40,7 @@ test: $(BUILT) $(TOOLS)
 
 check: $(BUILT) $(TOOLS)
 	cargo fmt --all --check
+	cargo fmt --manifest-path fuzz/Cargo.toml --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	cargo test --quiet -p modemqtt-at --test document
 	$(BIN)/ruff format --check $(PYTHON_TREES)
@@ -47,6 +48,7 @@ check: $(BUILT) $(TOOLS)
 	$(BIN)/mypy
 	$(BIN)/python -m mypy.stubtest modemqtt
 	$(BIN)/python -m pytest -q tests/test_layers.py
+	@$(MAKE) --no-print-directory fuzz
 
 bench: $(BUILT) $(TOOLS)
 	@set -e; found=; for bench in $(wildcard benches/bench_*.py); do \
@@ -67,6 +69,7 @@ FUZZ := target/fuzz
 SECONDS ?= 60
 
 fuzz:
+	@command -v c++ >/dev/null || { echo "libFuzzer needs a C++ compiler and there is no c++; on Debian: apt install g++" >&2; exit 1; }
 	cargo run --quiet --manifest-path fuzz/Cargo.toml --target-dir $(FUZZ) --bin seeds $(FUZZ)/seeds
 	RUSTFLAGS="$(COUNTED)" cargo build --quiet --release --manifest-path fuzz/Cargo.toml --target-dir $(FUZZ) \
 	--target $(HOST_TRIPLE) --bin host --bin virtual_module

@@ -17,6 +17,7 @@ DOCUMENTS = (
     "docs/README.md",
     "docs/design.md",
     "docs/dialects.md",
+    "docs/reliability.md",
     "docs/virtual-module.md",
 )
 
@@ -61,3 +62,17 @@ def test_every_fault_is_described() -> None:
     )
     rows = [f"| `{name}` | {value or 'none'} | {description} |" for name, value, description in FAULT_TABLE]
     assert described == rows, "the table should be:\n" + "\n".join(rows)
+
+
+def test_what_is_said_to_show_a_fault_exists() -> None:
+    text = (ROOT / "docs/reliability.md").read_text(encoding="utf-8")
+    sources = [*(ROOT / "src").rglob("*.rs"), *(ROOT / "tests").glob("test_*.py")]
+    tests = set(
+        re.findall(r"(?:fn|def) ([a-z0-9_]+)\(", "\n".join(path.read_text(encoding="utf-8") for path in sources))
+    )
+    named = set(re.findall(r"`((?:[a-z0-9]+_){3,}[a-z0-9]+)`", text))
+    transcripts = set(re.findall(r"`((?:m95|bc35|bc660k|eg91xq)/[a-z0-9_]+)`", text))
+    assert len(named) > 60
+    assert sorted(named - tests) == []
+    missing = [name for name in transcripts if not (ROOT / "tests/transcripts" / f"{name}.at").exists()]
+    assert sorted(missing) == []

@@ -84,7 +84,7 @@ BLOCKING = {
 
 # What never waits.
 IMMEDIATE = {
-    "Modem": {"dialect", "is_open", "model", "mqtt", "on_restart", "on_urc", "port", "stats"},
+    "Modem": {"dialect", "is_open", "model", "mqtt", "on_port_lost", "on_restart", "on_urc", "port", "stats"},
     "MqttClient": {
         "index",
         "on_connection_lost",

@@ -146,6 +146,20 @@ def test_a_restart_by_the_program_is_overcome_too(modem: Modem, mqtt: MqttClient
         assert mqtt.publish("bench/t", b"1", qos=1).state == "acknowledged"
 
 
+def test_a_restart_without_a_word_is_overcome_once_something_is_refused(
+    mqtt: MqttClient, seen: Seen, broker: Broker, virtual_modem: VirtualModem
+) -> None:
+    with session(mqtt, broker):
+        mqtt.subscribe("bench/#")
+        virtual_modem.inject("silent-restart")
+        virtual_modem.restart()
+        with pytest.raises(CommandError):
+            mqtt.publish("bench/t", b"1", qos=1)
+        assert seen.wait_back().granted == (("bench/#", 0),)
+        assert mqtt.publish("bench/t", b"2", qos=1).state == "acknowledged"
+    assert [type(event) for event in seen.events] == [ConnectionLost, Reconnected]
+
+
 def test_a_network_that_goes_away_is_waited_for(
     mqtt: MqttClient, seen: Seen, broker: Broker, virtual_modem: VirtualModem, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -415,3 +429,40 @@ def test_a_lost_connection_that_the_module_has_still_open_is_made_again(broker: 
             tap.say("+QMTSTAT: 0,7")
             seen.wait_back()
             assert mqtt.publish("bench/t", b"1", qos=1).state == "acknowledged"
+
+
+@pytest.mark.parametrize("model", ["M95", "BC28", "BC660K-GL", "EG800Q"])
+def test_options_are_set_although_the_module_has_the_connection_of_before(model: str, broker: Broker) -> None:
+    # BC660K-GL and EG800Q/EG91xQ take some or all of them only while there is none.
+    plan = Reconnect(first=0.02, attempts=1)
+    with VirtualModem(model, listen="127.0.0.1:0") as module, Tap(module) as tap, Modem(tap.port) as modem:
+        mqtt = modem.mqtt()
+        seen = Seen(mqtt)
+        with session(mqtt, broker, plan, keepalive=77):
+            tap.cut()
+            until(lambda: not modem.is_open, "the loss of the port")
+            modem.reopen(timeout=5)
+            seen.wait_back()
+            tap.cut()
+            until(lambda: not modem.is_open, "the loss of the port")
+        modem.reopen(timeout=5)
+        # As a program finds it that was killed.
+        with session(mqtt, broker, keepalive=78):
+            assert mqtt.configuration()["keepalive"] == 78
+
+
+class _Fewer(Tap):
+    """Leaves a value out of the result of a subscription to two topics."""
+
+    def say_instead(self, data: bytes) -> bytes:
+        return data.replace(b"+QMTSUB: 0,1,0,0,1", b"+QMTSUB: 0,1,0,1")
+
+
+def test_a_topic_of_which_the_module_says_nothing_is_kept_all_the_same(broker: Broker) -> None:
+    with VirtualModem("M95", listen="127.0.0.1:0") as module, _Fewer(module) as tap, Modem(tap.port) as modem:
+        mqtt = modem.mqtt()
+        seen = Seen(mqtt)
+        with session(mqtt, broker):
+            assert mqtt.subscribe([("a", 0), ("b", 1)]) == [1]
+            broker.drop_clients()
+            assert [topic for topic, _ in seen.wait_back().granted] == ["a", "b"]

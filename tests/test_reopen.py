@@ -168,3 +168,33 @@ def test_closing_while_a_callback_waits_for_the_port_ends_both(tmp_path: Path) -
         modem.close()
         assert given_up.wait(1)
         assert not modem.is_open
+
+
+def test_a_lost_port_is_told_once_and_can_be_opened_again_there(tmp_path: Path) -> None:
+    link = tmp_path / "module"
+    module = VirtualModem("M95", link=link)
+    told: list[str] = []
+
+    def reopen(error: PortError) -> None:
+        told.append(str(error))
+        modem.reopen(timeout=20)
+
+    with Modem(str(link)) as modem:
+        modem.on_port_lost = reopen
+        module.close()
+        with VirtualModem("M95", link=link):
+            until(lambda: modem.is_open and modem.command("AT").final == "OK", "the port", patience=20)
+            modem.on_port_lost = None
+    assert told == [f"{link}: the device is gone; was it unplugged?"]
+
+
+def test_a_module_that_takes_its_port_with_it_when_it_restarts_is_a_lost_port(tmp_path: Path) -> None:
+    module = VirtualModem("M95", link=tmp_path / "module", faults=["mute"])
+    module.heal()
+    with Modem(module.port) as modem:
+        module.inject("mute")
+        restarting = in_thread(lambda: modem.restart(timeout=30))
+        until(lambda: any("CFUN=1,1" in line.text for line in modem.wire), "the command")
+        module.close()
+        with pytest.raises(PortError):
+            restarting.result(5)

@@ -41,7 +41,11 @@ class Callbacks:
 
     @property
     def on_connection_lost(self) -> Callable[[ConnectionLost], object] | None:
-        """Called with a :class:`ConnectionLost` when the connection ends without :meth:`disconnect`."""
+        """Called with a :class:`ConnectionLost` when the connection ends without :meth:`disconnect`.
+
+        A restart of the module and the loss of its port are told by :attr:`Modem.on_restart` and
+        :attr:`Modem.on_port_lost`.
+        """
         return self._on_connection_lost
 
     @on_connection_lost.setter

@@ -12,7 +12,7 @@ from modemqtt._delivery import Delivery
 from modemqtt._reconnect import Keeper, Login, plan_of
 from modemqtt._settings import OPTIONS, ranges, typed
 from modemqtt._usage import arguments, payload_bytes, seconds, topic_and_qos
-from modemqtt.exceptions import ModemError, ResponseTimeout, UsageError
+from modemqtt.exceptions import CommandError, ModemError, ResponseTimeout, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -55,7 +55,8 @@ class MqttClient(Callbacks):
     @property
     def state(self) -> str:
         """``closed``, ``opening``, ``open``, ``connecting``, ``connected``, ``disconnecting`` or ``closing``."""
-        return self._engine().client_state(self._index) if self._modem.is_open else "closed"
+        engine = self._modem._engine  # noqa: SLF001 - our own
+        return engine.client_state(self._index) if engine is not None and engine.is_open else "closed"
 
     @property
     def server(self) -> tuple[str, int] | None:
@@ -227,7 +228,8 @@ class MqttClient(Callbacks):
         again. Meanwhile calls fail as they do without it. :attr:`on_reconnected` and :attr:`on_reconnect_failed` tell
         how it went. It gives up where another attempt would end the same way: a CONNECT refused with return code 1,
         2, 4 or 5, a wrong parameter, the normal end (``+QMTSTAT`` 5). The first connection is not tried twice.
-        :meth:`disconnect`, :meth:`close` and :meth:`Modem.close` within the session end it.
+        :meth:`disconnect`, :meth:`close` and :meth:`Modem.close` within the session end it. A program that opens the
+        client itself when the connection is lost does without `reconnect`: the two would close each other's.
 
         Args:
             host: as in :meth:`open`.
@@ -248,7 +250,7 @@ class MqttClient(Callbacks):
         plan = plan_of(reconnect)
         login = Login(host, port, client_id, username, password, options, timeout)
         if options:
-            self.configure(timeout=timeout, **options)
+            self._configure(options, timeout)
         # One session at a time is kept.
         self._end_keeping()
         keeper = Keeper(self, self._engine(), login, plan) if plan else None
@@ -261,6 +263,14 @@ class MqttClient(Callbacks):
         finally:
             self._keeper = None
             self._leave(timeout, keeper)
+
+    def _configure(self, options: dict[str, Any], timeout: float | None) -> None:
+        """Configure; what another program has left open is closed first where the module wants that."""
+        try:
+            self.configure(timeout=timeout, **options)
+        except CommandError:
+            self._call("close_network", timeout=timeout)
+            self.configure(timeout=timeout, **options)
 
     def _enter(self, login: Login) -> None:
         opening = self._start_opening(login.host, login.port)

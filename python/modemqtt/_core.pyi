@@ -5,7 +5,7 @@ from os import PathLike
 from typing import Any, Literal, final
 
 from modemqtt._values import Message, Tencent
-from modemqtt.exceptions import ConnectionLost, ModuleRestarted
+from modemqtt.exceptions import ConnectionLost, ModuleRestarted, PortError
 
 __all__ = [
     "Broker",
@@ -88,6 +88,8 @@ class Engine:
     def check_process(self) -> None: ...
     @property
     def is_open(self) -> bool: ...
+    @property
+    def lost(self) -> PortError | None: ...
     @property
     def model(self) -> tuple[str, str] | None: ...
     @property

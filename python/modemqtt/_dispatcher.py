@@ -50,7 +50,7 @@ class Dispatcher:
         number = next(self._numbers)
         self._posts[number] = call
         if not self._engine.post(number):
-            del self._posts[number]
+            self._posts.pop(number, None)
 
     @property
     def threads(self) -> tuple[threading.Thread, ...]:
@@ -69,20 +69,25 @@ class Dispatcher:
         self._earlier = ()
         while (events := self._engine.next_events()) is not None:
             for event in events:
-                try:
-                    if event[0] == "posted":
-                        self._posted(event[1])
-                    elif (handle := self._handle()) is not None:
-                        handle(event)
-                # pytest.fail() and sys.exit() raise no Exception, and must not end the callbacks either.
-                except BaseException:
-                    self.errors += 1
-                    logger.exception("a callback for %r raised", event[0])
-                finally:
-                    handle = None
+                self._call(event)
+        if (error := self._engine.lost) is not None:
+            self._call(("port lost", error))
+
+    def _call(self, event: tuple[Any, ...]) -> None:
+        try:
+            if event[0] == "posted":
+                self._posted(event[1])
+            elif (handle := self._handle()) is not None:
+                handle(event)
+        # pytest.fail() and sys.exit() raise no Exception, and must not end the callbacks either.
+        except BaseException:
+            self.errors += 1
+            logger.exception("a callback for %r raised", event[0])
 
     def _posted(self, number: int) -> None:
         # The numbers come in order: what is missing was dropped with other events.
         for dropped in [other for other in list(self._posts) if other < number]:
             del self._posts[dropped]
-        self._posts.pop(number)()
+        # One that was posted as the port was lost has been taken back.
+        if (call := self._posts.pop(number, None)) is not None:
+            call()

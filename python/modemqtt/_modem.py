@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import threading
 import time
 import warnings
 from typing import TYPE_CHECKING, Any, Literal
 
-from modemqtt import _network
+from modemqtt import _network, _restart
 from modemqtt._client import MqttClient
 from modemqtt._core import Engine, Opening
 from modemqtt._delivery import Delivery
 from modemqtt._dispatcher import Dispatcher
-from modemqtt._process import open_modems
+from modemqtt._process import every_modem, open_modems
 from modemqtt._usage import arguments, seconds
 from modemqtt._values import Response, Stats
 from modemqtt._wire import WireLog
@@ -90,11 +89,12 @@ class Modem:
         self._dispatcher: Dispatcher | None = None
         # The one before, which may be in a callback still.
         self._last_dispatcher: Dispatcher | None = None
-        self._callback_errors = 0
         self._identity: tuple[str, ...] | None = None
         self._on_urc: Callable[[str], object] | None = None
         self._on_restart: Callable[[], object] | None = None
+        self._on_port_lost: Callable[[PortError], object] | None = None
         self.wire = WireLog(self)
+        every_modem.add(self)
 
     def open(self, *, timeout: float | None = None) -> Self:
         """Open the port and bring the module to a known state. An open modem is left as it is.
@@ -108,6 +108,7 @@ class Modem:
         Raises:
             PortError: the port is missing, busy or forbidden; or :meth:`close` was called meanwhile.
             ResponseTimeout: the port is there and no module answers on it.
+            ModuleRestarted: the module starts again and again.
             UsageError: a setting is wrong, or the module is of no known model.
 
         """
@@ -130,6 +131,7 @@ class Modem:
             PortError: the port did not come back, for the reason of the last attempt; or :meth:`close` was called
                 meanwhile.
             ResponseTimeout: the port is there and no module answers on it.
+            ModuleRestarted: the module starts again and again.
             UsageError: a setting is wrong, or the module is of no known model.
 
         """
@@ -138,7 +140,7 @@ class Modem:
         while True:
             try:
                 return self._open(closes, None)
-            except (PortError, ResponseTimeout):
+            except (PortError, ResponseTimeout, ModuleRestarted):
                 left = deadline - time.monotonic()
                 if left <= 0 or self._closes != closes:
                     raise
@@ -149,6 +151,9 @@ class Modem:
         with self._open_lock:
             if self.is_open:
                 return self
+            if self._engine is not None:
+                # One whose port was lost holds the port until its thread has ended.
+                self._engine.close()
             with self._lock:
                 if self._closes != closes:
                     raise PortError(f"{self._port} was closed before it was open")
@@ -179,7 +184,6 @@ class Modem:
             # One whose port was lost may be here still; its thread for callbacks ends by itself.
             self._engine = self._last_engine = engine
             self._last_dispatcher, self._dispatcher = self._dispatcher or self._last_dispatcher, None
-            self._callback_errors = 0
             self._identity = None
             engine.watch_urcs(self._on_urc is not None)
             for client in self._clients.values():
@@ -209,9 +213,9 @@ class Modem:
             self._last_dispatcher = dispatcher or self._last_dispatcher
         if engine is not None:
             engine.close()
+            self._tell_dropped(engine)
         if dispatcher is not None:
             dispatcher.join()
-            self._callback_errors += dispatcher.errors
         open_modems.discard(self)
         return closes
 
@@ -236,8 +240,9 @@ class Modem:
 
     def __repr__(self) -> str:
         """Port and model."""
-        state = self.model if self.is_open else "closed"
-        return f"<Modem {self._port} {state}>"
+        engine = self._engine
+        known = engine.model if engine is not None and engine.is_open else None
+        return f"<Modem {self._port} {known[0] if known else 'closed'}>"
 
     @property
     def is_open(self) -> bool:
@@ -281,8 +286,7 @@ class Modem:
     def stats(self) -> Stats:
         """Counters since the port was opened."""
         dispatcher = self._dispatcher
-        errors = self._callback_errors + (dispatcher.errors if dispatcher else 0)
-        return Stats(**self._running().statistics(), callback_errors=errors)
+        return Stats(**self._running().statistics(), callback_errors=dispatcher.errors if dispatcher else 0)
 
     def command(self, line: str, *, timeout: float | None = None) -> Response:
         """Send one command line and wait for its final result code.
@@ -342,6 +346,17 @@ class Modem:
         self._on_restart = callback
         self._listen()
 
+    @property
+    def on_port_lost(self) -> Callable[[PortError], object] | None:
+        """Called with the :class:`PortError` when the port is lost. Here is where to call :meth:`reopen`."""
+        return self._on_port_lost
+
+    @on_port_lost.setter
+    def on_port_lost(self, callback: Callable[[PortError], object] | None) -> None:
+        self._check_process()
+        self._on_port_lost = callback
+        self._listen()
+
     def urcs(self, timeout: float | None = None) -> Iterator[str]:
         """Yield each line that no one waited for, until none has come for `timeout` seconds.
 
@@ -356,8 +371,7 @@ class Modem:
         """
         engine = self._running()
         while (line := engine.next_urc(timeout)) is not None:
-            if dropped := engine.take_dropped():
-                logger.warning("%s: %d lines were dropped, no one took them", self._port, dropped)
+            self._tell_dropped(engine)
             yield line
 
     def signal(self, *, timeout: float | None = None) -> int | None:
@@ -402,30 +416,10 @@ class Modem:
         Raises:
             CommandError: the module refused the command.
             ResponseTimeout: it did not come back in time.
+            PortError: it has taken its port with it, as one on USB may; :meth:`reopen` waits for that.
 
         """
-        allowed = seconds(timeout, otherwise=30.0)
-        deadline = time.monotonic() + allowed
-        engine = self._running()
-        family = engine.family
-        restarts = engine.statistics()["restarts"]
-        # BC35-G/BC28 restart without an OK, so the command itself may end with the restart.
-        with contextlib.suppress(ModuleRestarted):
-            self.command((family and family[1]) or "AT+CFUN=1,1", timeout=allowed)
-        # Some modules print nothing when they start: after a while they are asked all the same.
-        silence = min(deadline, time.monotonic() + 10)
-        while engine.statistics()["restarts"] == restarts and time.monotonic() < silence:
-            time.sleep(0.02)
-        unnoticed = engine.statistics()["restarts"] == restarts
-        while True:
-            try:
-                engine.set_up(anew=unnoticed, timeout=max(0.0, deadline - time.monotonic())).wait()
-            except (ResponseTimeout, ModuleRestarted):
-                if time.monotonic() >= deadline:
-                    raise
-                unnoticed = False
-            else:
-                return
+        _restart.restart(self, seconds(timeout, otherwise=30.0))
 
     def _known(self) -> tuple[str, str]:
         known = self._running().model
@@ -448,6 +442,14 @@ class Modem:
         for client in list(self._clients.values()):
             client._end_keeping()  # noqa: SLF001 - our own
 
+    def _tell_dropped(self, engine: Engine) -> None:
+        """Warn of what had to go, at the latest when the modem is closed."""
+        if dropped := engine.take_dropped():
+            logger.warning("%s: %d lines were dropped, no one took them", self._port, dropped)
+        if not engine.is_open:
+            for client in list(self._clients.values()):
+                client._tell_dropped(engine)  # noqa: SLF001 - our own
+
     def _post(self, call: Callable[[], None]) -> None:
         """Have it called in the thread that calls callbacks, if there is one."""
         with self._lock:
@@ -456,7 +458,8 @@ class Modem:
 
     def _has_callbacks(self) -> bool:
         clients = any(client._has_callbacks() for client in self._clients.values())  # noqa: SLF001 - our own
-        return clients or self._on_urc is not None or self._on_restart is not None
+        own = (self._on_urc, self._on_restart, self._on_port_lost)
+        return clients or any(callback is not None for callback in own)
 
     def _listen(self) -> None:
         """Start the thread that calls callbacks, with the first of them."""
@@ -478,6 +481,8 @@ class Modem:
                 self._on_urc(line)
             case ("restarted",) if self._on_restart is not None:
                 self._on_restart()
+            case ("port lost", error) if self._on_port_lost is not None:
+                self._on_port_lost(error)
             case ("overflow", count):
                 logger.warning("%s: %d events were dropped, the callbacks are too slow", self._port, count)
             case ("overrun", index):

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from modemqtt._modem import Modem
 
+every_modem: weakref.WeakSet[Modem] = weakref.WeakSet()
+"""Those that exist; one that is being opened holds a lock as well."""
 open_modems: weakref.WeakSet[Modem] = weakref.WeakSet()
 """Those that were opened and not closed."""
 
@@ -27,7 +29,7 @@ def _close_all() -> None:
 
 def _renew_locks() -> None:
     """Replace what another thread of the parent may have held: it is never released in the child."""
-    for modem in list(open_modems):
+    for modem in list(every_modem):
         modem._lock = threading.RLock()  # noqa: SLF001 - our own
         modem._open_lock = threading.Lock()  # noqa: SLF001 - our own
 

@@ -13,6 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from modemqtt.exceptions import (
+    CommandError,
     ConnectError,
     ConnectionLost,
     ModemError,
@@ -146,7 +147,8 @@ class Keeper:
         self._deliveries: list[Delivery] = []
         self._remembered = _REMEMBERED
         # Whoever sets `_over` under it knows that no call is handed over afterwards.
-        self._lock = threading.Lock()
+        # A signal handler may close the modem in the middle of a publish.
+        self._lock = threading.RLock()
         self._over = False
         self._pending: Pending | None = None
         self._changed = threading.Event()
@@ -188,7 +190,7 @@ class Keeper:
         """Remember what was granted."""
         with self._lock:
             self._calls += 1
-            for (topic, qos), level in zip(topics, granted, strict=True):
+            for (topic, qos), level in _levels(topics, granted):
                 if level != _REFUSED:
                     self._topics[topic] = (qos, self._calls)
 
@@ -242,14 +244,16 @@ class Keeper:
                 self._pause(
                     error, min(self._plan.most, wait * _weight(error)), logging.INFO if attempts else logging.WARNING
                 )
-                attempts += 1
                 granted = self._attempt()
             except PortError as lost:
+                # That was no attempt: the module has nothing to do with it.
                 error, wait = lost, self._plan.first
             except ModemError as failure:
+                attempts += 1
                 error, wait = failure, min(self._plan.most, wait * self._plan.factor)
                 self._clear_away()
             else:
+                attempts += 1
                 break
         event = Reconnected(self._index, attempts, time.monotonic() - began, granted, self._take_unknown())
         logger.info("client %d is connected again after %.1f s, attempt %d", self._index, event.seconds, attempts)
@@ -288,7 +292,12 @@ class Keeper:
         while self._engine.next_signal(self._index, 0) is not None:
             self._go_on()
         if login.options:
-            self._call("configure", login.options)
+            try:
+                self._call("configure", login.options)
+            except CommandError:
+                # The module has the connection still, and takes no options while it has.
+                self._call("close_network")
+                self._call("configure", login.options)
         self._open()
         self._call("connect", login.client_id, login.username, login.password)
         granted: list[tuple[str, int]] = []
@@ -299,7 +308,7 @@ class Keeper:
                 if error.result != _REFUSED:
                     raise
                 levels = [_REFUSED] * len(topics)
-            granted += [(topic, level) for (topic, _), level in zip(topics, levels, strict=True)]
+            granted += [(topic, level) for (topic, _), level in _levels(topics, levels)]
         return tuple(granted)
 
     def _groups(self) -> list[list[tuple[str, int]]]:
@@ -356,6 +365,12 @@ class Keeper:
 
     def _post(self, call: Callable[[], None]) -> None:
         self._client._modem._post(call)  # noqa: SLF001 - our own
+
+
+def _levels(topics: Iterable[tuple[str, int]], granted: Iterable[int]) -> Iterable[tuple[tuple[str, int], int]]:
+    """Pair topics with what was granted; where the module names fewer, the rest has what was asked for."""
+    levels = iter(granted)
+    return [(pair, next(levels, pair[1])) for pair in topics]
 
 
 def _weight(error: ModemError) -> float:

@@ -68,7 +68,6 @@ pub enum Hold {
 
 /// Splits the module's output into frames.
 #[derive(Debug, Default)]
-#[expect(clippy::struct_excessive_bools, reason = "each remembers one thing about the line")]
 pub struct Framer {
     buffer: Vec<u8>,
     /// Where the line being read starts.
@@ -79,8 +78,8 @@ pub struct Framer {
     after_prompt: bool,
     /// A `>` stands alone and may be a prompt that no one asked for.
     lone_prompt: bool,
-    /// The module was seen to echo data.
-    echoes_data: bool,
+    /// Whether the module echoes data, once that was seen.
+    echoes_data: Option<bool>,
     /// An overlong line is being dropped.
     discarding: bool,
     layout: Layout,
@@ -241,8 +240,9 @@ impl Framer {
     }
 
     /// Takes the echo of the data, which stands directly behind the prompt and may look like anything. `None` while
-    /// that cannot be told. A response starts with CRLF, so data that start with a line end are taken for an echo only
-    /// from a module that was seen to echo the command or other data.
+    /// that cannot be told. A response starts with CRLF, so data that start with a line end are not looked for in
+    /// what a module prints that was seen to echo neither the command nor other data. Of one that was not seen yet the
+    /// doubt is worth a late final result code, not a false one.
     fn data_echo(&mut self, data: Option<&[u8]>, echoing: bool) -> Option<bool> {
         let Some((data, &first)) = data
             .filter(|_| self.after_prompt)
@@ -250,7 +250,8 @@ impl Framer {
         else {
             return Some(false);
         };
-        if matches!(first, CR | LF) && !(echoing || self.echoes_data) {
+        let like_a_response = matches!(first, CR | LF);
+        if like_a_response && !echoing && self.echoes_data == Some(false) {
             return Some(false);
         }
         let rest = &self.buffer[self.start..];
@@ -266,6 +267,7 @@ impl Framer {
             (None, None) => {
                 self.consume(blank);
                 self.after_prompt = false;
+                self.echoes_data = Some(false);
                 return Some(false);
             }
             _ => (0, false),
@@ -275,7 +277,9 @@ impl Framer {
         }
         self.consume(skipped + data.len());
         self.after_prompt = false;
-        self.echoes_data = true;
+        if !like_a_response {
+            self.echoes_data = Some(true);
+        }
         Some(true)
     }
 

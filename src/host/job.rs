@@ -76,6 +76,8 @@ pub(crate) enum Task {
     Close { client: ClientIndex },
     /// A token of Tencent Cloud.
     Token,
+    /// See whether a client is still connected, after the module has refused what needs a connection.
+    Check { client: ClientIndex },
     /// One message out of the module's buffer.
     Drain {
         client: ClientIndex,
@@ -90,7 +92,12 @@ pub(crate) enum Task {
     /// The end of subscriptions.
     Unsubscribe { client: ClientIndex, message_id: MessageId },
     /// A publish.
-    Publish { client: ClientIndex, message_id: MessageId },
+    Publish {
+        client: ClientIndex,
+        message_id: MessageId,
+        /// QoS 2, and no final result yet.
+        unfinished: bool,
+    },
 }
 
 impl Task {
@@ -102,6 +109,7 @@ impl Task {
             | Self::Command { .. }
             | Self::Configuration { .. }
             | Self::Token
+            | Self::Check { .. }
             | Self::Drain { .. } => None,
             Self::Configure { client, .. }
             | Self::Open { client, .. }

@@ -296,6 +296,14 @@ impl Engine {
             .map(|modem| (modem.model.name, modem.dialect.name))
     }
 
+    /// How the port was lost; `None` while it is open, and where the program has closed it.
+    #[getter]
+    fn lost(&self, py: Python<'_>) -> Option<PyErr> {
+        let shared = self.engine.shared();
+        let end = shared.end().filter(|end| matches!(end, Error::Port(_)))?;
+        Some(errors::raise(py, &end, Some(shared)))
+    }
+
     /// The commands of the module's family that tell of its registration, and the one that restarts it.
     #[getter]
     fn family(&self) -> Option<(Vec<&'static str>, Option<String>)> {

@@ -61,6 +61,8 @@ impl IoThread {
         let end = match catch_unwind(AssertUnwindSafe(|| self.work())) {
             Ok(result) => {
                 let end = result.err().map_or(Error::Closed, Error::Port);
+                // Whoever is told so finds it so.
+                self.shared.leave();
                 self.session.abandon(&end);
                 self.deliver();
                 end

@@ -131,7 +131,7 @@ impl Engine {
 
     /// Whether the port is open.
     pub fn is_open(&self) -> bool {
-        self.shared.end().is_none()
+        self.shared.is_open()
     }
 
     /// Closes the port. Every call under way ends with [`Error::Closed`]. May be called again, and from any thread.

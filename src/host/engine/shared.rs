@@ -130,6 +130,7 @@ pub struct Shared {
     notices: Inbox<Notice>,
     listening: AtomicBool,
     closing: AtomicBool,
+    left: AtomicBool,
     origin: (Instant, SystemTime),
 }
 
@@ -146,6 +147,7 @@ impl Shared {
             notices: Inbox::new(NOTICES),
             listening: AtomicBool::new(false),
             closing: AtomicBool::new(false),
+            left: AtomicBool::new(false),
             origin: (Instant::now(), SystemTime::now()),
         }
     }
@@ -172,7 +174,12 @@ impl Shared {
         known.wire.iter().skip(skip).cloned().collect()
     }
 
-    /// Why the port is no longer open.
+    /// Whether the port is open.
+    pub fn is_open(&self) -> bool {
+        !self.left.load(Ordering::Acquire)
+    }
+
+    /// Why the port is no longer open, once everyone who waited has been told.
     pub fn end(&self) -> Option<Error> {
         self.known.lock().end.clone()
     }
@@ -262,6 +269,10 @@ impl Shared {
 
     pub(super) fn ask_to_close(&self) {
         self.closing.store(true, Ordering::Release);
+    }
+
+    pub(super) fn leave(&self) {
+        self.left.store(true, Ordering::Release);
     }
 
     pub(super) fn closing(&self) -> bool {
@@ -368,6 +379,7 @@ impl Shared {
 
     /// The port is closed or lost: who waits for messages or lines gets what is left, then the end.
     pub(super) fn ended(&self, error: Error) {
+        self.leave();
         let mut known = self.known.lock();
         known.end.get_or_insert(error);
         known.states.clear();

@@ -115,14 +115,35 @@ pub(crate) struct Client {
     pub(crate) in_flight: usize,
     last_id: u16,
     ids: HashSet<u16>,
+    /// The ids of QoS 2 publishes without an outcome. A server that keeps the session may have one of them half way, and
+    /// would take the next message with that id for the same and drop it (MQTT 3.1.1 section 4.3.3).
+    unfinished: HashSet<u16>,
 }
 
 impl Client {
+    fn new(dialect: &Dialect) -> Self {
+        Self {
+            settings: Settings::defaults(dialect),
+            state: ClientState::Closed,
+            before: ClientState::Closed,
+            end_reported: false,
+            unread: 0,
+            in_flight: 0,
+            last_id: 0,
+            ids: HashSet::new(),
+            unfinished: HashSet::new(),
+        }
+    }
+
     /// A message id that no operation under way has.
     pub(crate) fn take_id(&mut self) -> Option<MessageId> {
+        if self.ids.len() + self.unfinished.len() >= usize::from(u16::MAX) {
+            // Better an old one than none.
+            self.unfinished.clear();
+        }
         for _ in 0..=u16::MAX {
             self.last_id = self.last_id.checked_add(1).unwrap_or(1);
-            if self.ids.insert(self.last_id) {
+            if !self.unfinished.contains(&self.last_id) && self.ids.insert(self.last_id) {
                 return Some(MessageId(self.last_id));
             }
         }
@@ -131,6 +152,21 @@ impl Client {
 
     pub(crate) fn release_id(&mut self, id: MessageId) {
         self.ids.remove(&id.0);
+    }
+
+    /// Has it not be used again for as long as there are others.
+    pub(crate) fn retire_id(&mut self, id: MessageId) {
+        self.ids.remove(&id.0);
+        self.unfinished.insert(id.0);
+    }
+
+    /// As it is after a restart of the module, but for the ids: a server that keeps the session remembers them.
+    fn restarted(self, dialect: &Dialect) -> Self {
+        Self {
+            last_id: self.last_id,
+            unfinished: self.unfinished,
+            ..Self::new(dialect)
+        }
     }
 
     pub(crate) fn slot_is_free(&mut self, slot: u8) {
@@ -144,17 +180,13 @@ pub(crate) struct Clients(Vec<Client>);
 
 impl Clients {
     pub(crate) fn of(dialect: &Dialect) -> Self {
-        let client = || Client {
-            settings: Settings::defaults(dialect),
-            state: ClientState::Closed,
-            before: ClientState::Closed,
-            end_reported: false,
-            unread: 0,
-            in_flight: 0,
-            last_id: 0,
-            ids: HashSet::new(),
-        };
-        Self((0..=dialect.last_client).map(|_| client()).collect())
+        Self((0..=dialect.last_client).map(|_| Client::new(dialect)).collect())
+    }
+
+    /// The module has started again.
+    pub(crate) fn restarted(&mut self, dialect: &Dialect) {
+        let clients = std::mem::take(&mut self.0).into_iter();
+        self.0 = clients.map(|client| client.restarted(dialect)).collect();
     }
 
     pub(crate) fn get(&mut self, index: ClientIndex) -> Option<&mut Client> {
@@ -185,6 +217,23 @@ mod tests {
         client.release_id(MessageId(1));
         client.last_id = u16::MAX;
         assert_eq!(client.take_id(), Some(MessageId(1)));
+    }
+
+    #[test]
+    fn the_id_of_an_unfinished_exchange_is_not_used_again_while_there_are_others_not_even_after_a_restart() {
+        let (m95, _) = dialect::of_model("M95").unwrap();
+        let mut clients = Clients::of(m95);
+        let client = clients.get(ClientIndex(0)).unwrap();
+        assert_eq!(client.take_id(), Some(MessageId(1)));
+        client.retire_id(MessageId(1));
+        client.last_id = u16::MAX;
+        assert_eq!(client.take_id(), Some(MessageId(2)));
+        clients.restarted(m95);
+        let client = clients.get(ClientIndex(0)).unwrap();
+        assert_eq!(client.take_id(), Some(MessageId(3)));
+        assert_eq!((2..u16::MAX).filter_map(|_| client.take_id()).count(), 65_533);
+        assert_eq!(client.take_id(), Some(MessageId(1)));
+        assert_eq!(client.take_id(), None);
     }
 
     #[test]

@@ -10,4 +10,4 @@ mod verbatim;
 
 pub(crate) use clients::Clients;
 pub(crate) use outcome::{Meaning, meaning};
-pub(crate) use plan::{drain, outcome_wait, plan, reopen};
+pub(crate) use plan::{connections, drain, outcome_wait, plan, reopen};

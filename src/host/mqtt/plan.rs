@@ -125,6 +125,14 @@ pub(crate) fn reopen(
     Some(cure.and_then(|cure| Ok([cure, planner.open_step(client, host, port)?].into())))
 }
 
+/// The step that asks which clients are connected.
+pub(crate) fn connections(dialect: &'static Dialect) -> Result<Step, Error> {
+    let row = dialect
+        .row(Command::Connect, Form::Read)
+        .ok_or_else(|| Error::Usage("no such question".into()))?;
+    Planner { dialect }.step(row, &[], Goal::Lines)
+}
+
 /// The step that fetches one message out of the module's buffer.
 pub(crate) fn drain(dialect: &'static Dialect, client: ClientIndex, slot: u8) -> Result<Step, Error> {
     let planner = Planner { dialect };

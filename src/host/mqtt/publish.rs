@@ -81,7 +81,12 @@ impl Planner {
         if matches!(phase, DataPhase::Counted | DataPhase::UntilCtrlZ) {
             step.data = Some(Data { phase, bytes });
         }
-        Ok((Task::Publish { client, message_id }, [step].into()))
+        let task = Task::Publish {
+            client,
+            message_id,
+            unfinished: qos == Qos::ExactlyOnce,
+        };
+        Ok((task, [step].into()))
     }
 
     /// The form that is wanted, or the first that the dialect has and that can carry the bytes.

@@ -166,6 +166,11 @@ impl Session {
             }
             return;
         }
+        if let Task::Check { client } = exchange.job.task
+            && !exchange.lines.iter().any(|line| is_connected(line, client))
+        {
+            self.handle_stat(client, StatCode::LINK_DOWN, now);
+        }
         self.keep(&mut exchange);
         self.step_done(exchange.job, now);
     }
@@ -235,6 +240,7 @@ impl Session {
         if refusal == Refusal::Error && !exchange.outcome_seen && self.reopen(&mut exchange.job, OpenResult::OCCUPIED) {
             return self.continue_or_release(exchange.job, now);
         }
+        let may_be_gone = !exchange.outcome_seen && self.is_for_want_of_a_connection(&refusal);
         let name = match &refusal {
             Refusal::Cme(code) => self.dialect.and_then(|dialect| dialect.error_name(*code)),
             Refusal::Cms(code) => code.name(),
@@ -245,6 +251,10 @@ impl Session {
             refusal,
             name,
         };
+        if let Task::Publish { unfinished, .. } = &mut exchange.job.task {
+            // Nothing was sent to the server.
+            *unfinished = false;
+        }
         let seen = exchange.outcome_seen;
         let result = match key {
             // The state has followed the outcome already.
@@ -278,6 +288,11 @@ impl Session {
         }
         self.end(&mut exchange.job, result);
         self.release(&exchange.job, true);
+        if let Some(key) = key
+            && may_be_gone
+        {
+            self.check(key, now);
+        }
         self.start_next(now);
     }
 
@@ -347,6 +362,9 @@ impl Session {
     /// Draws the consequences of a result; the job comes back with the steps that remain.
     fn operation_ended(&mut self, mut job: Job, key: OutcomeKey, result: Result<Reply, Error>) -> Job {
         let ok = result.is_ok();
+        if let (Task::Publish { unfinished, .. }, true) = (&mut job.task, ok) {
+            *unfinished = false;
+        }
         let closes = self.dialect.is_some_and(|dialect| dialect.disconnect_closes);
         let state = match key.operation {
             Operation::Open if ok => Some(ClientState::Open),
@@ -433,6 +451,14 @@ impl Session {
         let goal = self.exchange.as_ref().map(|exchange| &exchange.step.goal);
         matches!(goal, Some(Goal::Values(SettingKey::Alibaba | SettingKey::OneNet)))
     }
+}
+
+/// Whether a line of `AT+QMTCONN?` says that the client is connected: `+QMTCONN: <client>,3`.
+fn is_connected(line: &str, client: ClientIndex) -> bool {
+    const CONNECTED: &str = "3";
+    let fields = line.split_once(':').map_or("", |(_, fields)| fields);
+    let mut fields = fields.split(',').map(str::trim);
+    fields.next() == Some(client.to_string().as_str()) && fields.next() == Some(CONNECTED)
 }
 
 /// The values in a line of `AT+QMTCFG`, with or without the key before them.

@@ -389,7 +389,11 @@ impl Session {
         if let Some(id) = job.task.message_id()
             && id != MessageId(0)
         {
-            client.release_id(id);
+            if started && matches!(job.task, Task::Publish { unfinished: true, .. }) {
+                client.retire_id(id);
+            } else {
+                client.release_id(id);
+            }
         }
         if started && job.task.is_publish() {
             client.in_flight = client.in_flight.saturating_sub(1);

@@ -3,13 +3,14 @@
 use std::time::Instant;
 
 use modemqtt_at::codes::StatCode;
+use modemqtt_at::dialect;
 use modemqtt_at::{ClientIndex, Operation};
 
 use super::{Exchange, Session};
 use crate::call::{ClientState, Event};
-use crate::error::Error;
+use crate::error::{Error, Refusal};
 use crate::job::{Goal, INTERNAL, Job, OutcomeKey, Sync, Task};
-use crate::mqtt::{Clients, drain};
+use crate::mqtt::{connections, drain};
 use crate::timers::Timer;
 
 /// A module that starts again and again during one set-up is not waited for any longer.
@@ -40,6 +41,39 @@ impl Session {
         }
         self.start_next(now);
         true
+    }
+
+    /// Whether a refusal may mean that there is no connection.
+    pub(super) fn is_for_want_of_a_connection(&self, refusal: &Refusal) -> bool {
+        let state = self.dialect.map(|dialect| dialect.refusals.state);
+        match refusal {
+            Refusal::Error => true,
+            Refusal::Cme(code) => state == Some(dialect::Refusal::Cme(*code)),
+            Refusal::CmeText(_) | Refusal::Cms(_) | Refusal::CmsText(_) => false,
+        }
+    }
+
+    /// What needs a connection was refused: if the module has none, its report of the loss was lost itself, or it has
+    /// started again without a word.
+    pub(super) fn check(&mut self, key: OutcomeKey, now: Instant) {
+        let client = key.client;
+        let needs_connection = matches!(
+            key.operation,
+            Operation::Publish | Operation::Subscribe | Operation::Unsubscribe
+        );
+        let connected = self
+            .clients
+            .get(client)
+            .is_some_and(|known| known.state == ClientState::Connected);
+        let asked = |job: &Job| matches!(job.task, Task::Check { client: asked } if asked == client);
+        if needs_connection
+            && connected
+            && !self.queue.iter().any(asked)
+            && let Some(Ok(step)) = self.dialect.map(connections)
+        {
+            self.queue
+                .push_front(Job::internal(Task::Check { client }, [step], now));
+        }
     }
 
     /// Ends what waits for a result on a connection that is gone. Whether a CONNECT was among it.
@@ -174,7 +208,7 @@ impl Session {
         }
         self.end_everything(&Error::Restarted);
         if let Some(dialect) = self.dialect {
-            self.clients = Clients::of(dialect);
+            self.clients.restarted(dialect);
         }
         self.set_up = false;
     }

@@ -3,161 +3,16 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may unwrap, in its helpers too")]
 
-#[path = "../../virtual/tests/rig/mod.rs"]
-mod rig;
+#[path = "support/pair.rs"]
+mod pair;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use modemqtt_at::{ClientIndex, Qos, dialect};
-use modemqtt_host::call::{Call, ClientState, Event, Message, Options, Reply, Ticket};
+use modemqtt_at::{Qos, dialect};
+use modemqtt_host::call::{Call, ClientState, Options, Reply};
 use modemqtt_host::error::Error;
-use modemqtt_host::session::Session;
 use modemqtt_virtual::Fault;
-use rig::Rig;
-
-const CLIENT: ClientIndex = ClientIndex(0);
-
-/// Both ends, and what the program was told.
-struct Pair {
-    host: Session,
-    rig: Rig,
-    now: Instant,
-    chunk: usize,
-    tickets: u64,
-    ended: Vec<(Ticket, Result<Reply, Error>)>,
-    messages: Vec<Message>,
-    interim: Vec<String>,
-    others: Vec<String>,
-    state: ClientState,
-}
-
-impl Pair {
-    fn new(model: &str, chunk: usize) -> Self {
-        let mut pair = Self {
-            host: Session::new(None, 115_200),
-            rig: Rig::new(model),
-            now: Instant::now(),
-            chunk,
-            tickets: 0,
-            ended: Vec::new(),
-            messages: Vec::new(),
-            interim: Vec::new(),
-            others: Vec::new(),
-            state: ClientState::Closed,
-        };
-        assert_eq!(pair.call(Call::SetUp), Ok(Reply::Done), "{model}");
-        pair
-    }
-
-    fn connected(model: &str, chunk: usize) -> Self {
-        let mut pair = Self::new(model, chunk);
-        pair.log_in();
-        pair
-    }
-
-    fn log_in(&mut self) {
-        self.open().expect("an open connection");
-        let call = Call::Connect {
-            client: CLIENT,
-            client_id: "bench".into(),
-            username: None,
-            password: None,
-        };
-        assert_eq!(self.call(call), Ok(Reply::Done));
-    }
-
-    fn open(&mut self) -> Result<Reply, Error> {
-        self.call(Call::Open {
-            client: CLIENT,
-            host: "broker.lab".into(),
-            port: 1883,
-        })
-    }
-
-    fn submit(&mut self, call: Call) -> Ticket {
-        self.tickets += 1;
-        self.host.submit(Ticket(self.tickets), call, None, self.now);
-        self.pump();
-        Ticket(self.tickets)
-    }
-
-    /// Carries a call out, letting time pass until it ends.
-    fn call(&mut self, call: Call) -> Result<Reply, Error> {
-        let ticket = self.submit(call);
-        for _ in 0..100_000 {
-            if let Some(at) = self.ended.iter().position(|(ended, _)| *ended == ticket) {
-                return self.ended.remove(at).1;
-            }
-            self.elapse(Duration::from_millis(100));
-        }
-        panic!("the call did not end");
-    }
-
-    fn elapse(&mut self, time: Duration) {
-        self.now += time;
-        self.rig.elapse(time);
-        self.pump();
-        self.host.handle_timeout(self.now);
-        self.pump();
-    }
-
-    fn pump(&mut self) {
-        loop {
-            let sent = self.host.poll_transmit();
-            if let Some(bytes) = &sent {
-                for chunk in bytes.chunks(self.chunk) {
-                    self.rig.type_in(chunk);
-                }
-            }
-            let printed = std::mem::take(&mut self.rig.printed);
-            for chunk in printed.chunks(self.chunk) {
-                self.host.receive(chunk, self.now);
-            }
-            self.collect();
-            if sent.is_none() && printed.is_empty() {
-                return;
-            }
-        }
-    }
-
-    fn collect(&mut self) {
-        while self.host.poll_wire().is_some() {}
-        while let Some(event) = self.host.poll_event() {
-            match event {
-                Event::Ended(ticket, result) => self.ended.push((ticket, result)),
-                Event::Message(message) => self.messages.push(message),
-                Event::Accepted(ticket) => self.interim.push(format!("accepted {}", ticket.0)),
-                Event::Retransmitting(ticket, times) => self.interim.push(format!("again {} {times}", ticket.0)),
-                Event::Lost(client, code) => self.others.push(format!("lost {client} {}", code.0)),
-                Event::Urc(line) => self.others.push(line),
-                Event::Restarted => self.others.push("restarted".into()),
-                Event::Reopening(client, _) => self.others.push(format!("reopening {client}")),
-                Event::Overrun(client) => self.others.push(format!("overrun {client}")),
-                Event::Client(_, state) => self.state = state,
-                Event::Started(..) | Event::Identified(..) => {}
-            }
-        }
-    }
-}
-
-fn publish(payload: &[u8], qos: Qos) -> Call {
-    Call::Publish {
-        client: CLIENT,
-        topic: "bench/t".into(),
-        payload: payload.to_vec(),
-        qos,
-        retain: false,
-        form: None,
-    }
-}
-
-fn each_model(test: impl Fn(&str, usize)) {
-    for (_, model) in dialect::models() {
-        for chunk in [1, 7, 4096] {
-            test(model.name, chunk);
-        }
-    }
-}
+use pair::{CLIENT, Pair, each_model, publish};
 
 #[test]
 fn what_is_published_comes_back_bit_for_bit() {

@@ -172,6 +172,18 @@ fn slow_close() {
 }
 
 #[test]
+fn a_client_on_its_way_out_waits_for_nothing_but_its_end() {
+    let mut rig = Rig::connected("M95", &["slow-close=20"]);
+    rig.muted = true;
+    rig.answer("AT+QMTPUB=0,7,1,0,\"t\"\r");
+    rig.answer("x\x1a");
+    assert_eq!(rig.answer("AT+QMTCLOSE=0\r"), OK);
+    // Its packet would be sent again after 5 s.
+    assert_eq!(rig.after(19_999), "");
+    assert_eq!(rig.after(1), line("+QMTCLOSE: 0,0"));
+}
+
+#[test]
 fn what_a_fault_keeps_back_comes_when_it_is_healed() {
     let mut rig = Rig::connected("M95", &["result-delay=3600"]);
     assert_eq!(rig.answer(SUBSCRIBE), OK);
