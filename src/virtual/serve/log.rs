@@ -26,6 +26,8 @@ pub(super) struct Log {
     origin: (Instant, SystemTime),
     host: Text,
     module: Text,
+    /// Of what the host has sent, and of what the module has printed, which may be its echo.
+    keys: [Key; 2],
     secrets: VecDeque<String>,
 }
 
@@ -36,6 +38,34 @@ struct Text {
     count: usize,
     began: Option<Instant>,
     data: bool,
+    /// Whether some of it belongs to a private key.
+    secret: bool,
+}
+
+/// Follows the text of a private key through any number of lines and pieces (RFC 7468 section 2).
+#[derive(Debug, Default)]
+struct Key {
+    inside: bool,
+    line: Vec<u8>,
+}
+
+impl Key {
+    /// Whether the byte belongs to one.
+    fn holds(&mut self, byte: u8) -> bool {
+        /// Longer than a boundary, and shorter than what is worth keeping.
+        const BOUNDARY: usize = 64;
+        if matches!(byte, CR | LF) {
+            self.line.clear();
+        } else if self.line.len() < BOUNDARY {
+            self.line.push(byte);
+        }
+        let was_inside = self.inside;
+        if byte == b'-' && self.line.ends_with(b"PRIVATE KEY-----") {
+            let begins = self.line.windows(10).any(|window| window == b"-----BEGIN");
+            self.inside = begins;
+        }
+        self.inside || was_inside
+    }
 }
 
 impl Log {
@@ -46,6 +76,7 @@ impl Log {
             origin: (now, SystemTime::now()),
             host: Text::default(),
             module: Text::default(),
+            keys: [Key::default(), Key::default()],
             secrets: VecDeque::new(),
         })
     }
@@ -57,6 +88,7 @@ impl Log {
             self.host.data = data;
         }
         for byte in bytes {
+            self.host.secret |= self.keys[0].holds(*byte);
             self.host.push(*byte, now);
             if *byte == CR && !data {
                 self.write_host();
@@ -74,6 +106,7 @@ impl Log {
             self.write_module();
         }
         for byte in bytes {
+            self.module.secret |= self.keys[1].holds(*byte);
             self.module.push(*byte, now);
             if matches!(*byte, CR | LF) {
                 self.write_module();
@@ -86,7 +119,12 @@ impl Log {
     }
 
     fn write_host(&mut self) {
-        let text = std::mem::take(&mut self.host);
+        let mut text = std::mem::take(&mut self.host);
+        // A key that was broken off ends with the next command line, which is not as long as a line of a key is.
+        if !text.data && text.bytes.starts_with(b"AT") && text.line().len() != 64 {
+            self.keys = <[Key; 2]>::default();
+            text.secret = false;
+        }
         for secret in secrets_in(&shown(text.line())) {
             self.secrets.extend(remembered(secret.as_bytes()));
             if self.secrets.len() > SECRETS {
@@ -110,7 +148,7 @@ impl Log {
         let since = (self.origin.1 + began.saturating_duration_since(self.origin.0)).duration_since(UNIX_EPOCH);
         // Writing to a string does not fail.
         let _ = write!(entry, "{:.6} {arrow} ", since.unwrap_or_default().as_secs_f64());
-        if text.data && line.windows(11).any(|window| window == b"PRIVATE KEY") {
+        if text.secret {
             entry.push_str("***");
         } else {
             let mut line = masked(&shown(line));
@@ -119,7 +157,7 @@ impl Log {
             }
             entry.push_str(&line);
         }
-        if text.count > text.bytes.len() {
+        if text.count > text.bytes.len() && !text.secret {
             entry.push('…');
         }
         if text.data || text.count > text.bytes.len() {
