@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,18 @@ if TYPE_CHECKING:
     from modemqtt.virtual import Broker
 
 SCRIPT = Path(__file__).parent / "examples" / "pyserial_script.py"
+PROGRAM = Path(__file__).parent / "examples" / "session.c"
+
+
+@pytest.fixture(scope="session")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    compiler = shutil.which("cc")
+    if compiler is None:
+        pytest.skip("there is no C compiler: cc is not on the PATH")
+    binary = tmp_path_factory.mktemp("examples") / "session"
+    command = [compiler, "-D_DEFAULT_SOURCE", "-Wall", "-Wextra", "-Werror", "-o", str(binary), str(PROGRAM)]
+    subprocess.run(command, check=True)  # noqa: S603 - our own
+    return binary
 
 
 @pytest.mark.parametrize("listen", [None, "127.0.0.1:0"], ids=["pty", "tcp"])
@@ -32,5 +45,22 @@ def test_a_script_on_pyserial_publishes_and_receives(model: str, broker: Broker,
     assert broker.messages == [PublishedMessage("bench/t", b"21.5", 1, retain=False, client_id="pyserial")]
 
 
-def test_the_script_knows_nothing_of_this_package() -> None:
-    assert "modemqtt" not in SCRIPT.read_text()
+def test_a_program_in_c_publishes_and_receives(program: Path, model: str, broker: Broker) -> None:
+    with VirtualModem(model) as module:
+        done = subprocess.run(  # noqa: S603 - our own
+            [program, module.port, broker.host, str(broker.port)],
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout in ('+QMTRECV: 0,1,"bench/t",21.5\n', '+QMTRECV: 0,1,"bench/t","21.5"\n')
+    assert broker.messages == [PublishedMessage("bench/t", b"21.5", 1, retain=False, client_id="c-program")]
+
+
+def test_the_programs_are_short_and_know_nothing_of_this_package() -> None:
+    for source in (SCRIPT, PROGRAM):
+        text = source.read_text()
+        assert "modemqtt" not in text
+        assert text.count("\n") < 100

@@ -19,6 +19,29 @@ const MOST_PRINTED: usize = 4 * 1024 * 1024;
 /// The longest payload in hexadecimal digits.
 const LONGEST_DATA: usize = 16 * 1024;
 
+/// Answers of every kind, to what the last lines of the target are not.
+const SCRIPT: &str = r"
+> AT+QMTPUB*
+! own
+! urc +X: 1
+! drop
+> AT+QMT*
+! times 20
+< +X: 2
+! 0.5
+! bytes \r\nO
+! 3
+< K
+> *+QMT*
+! times 3
+! ignore
+> *+C*
+! times 5
+! own
+! 1
+! drop
+";
+
 fuzz_target!(|bytes: &[u8]| {
     let Some((start, ops)) = Start::read(bytes) else { return };
     let Some((dialect, model)) = start.model else { return };
@@ -65,12 +88,17 @@ fn play(rig: &mut Rig, op: Op<'_>) {
             6 => rig.set_broker_down(number & 8 == 0),
             _ => rig.muted = number & 8 == 0,
         },
-        // Two faults at a time.
-        Op::HurriedCall(number) => Fault::ALL
-            .iter()
-            .skip(2 * usize::from(number))
-            .take(2)
-            .for_each(|fault| rig.module.inject(*fault)),
+        // Two faults at a time, and now and then a script.
+        Op::HurriedCall(number) => {
+            for fault in Fault::ALL.iter().skip(2 * usize::from(number)).take(2) {
+                rig.module.inject(*fault);
+            }
+            if number % 4 == 0 {
+                for expectation in modemqtt_virtual::script::parse(SCRIPT).unwrap_or_default() {
+                    rig.module.expect(expectation);
+                }
+            }
+        }
         Op::Answer => rig.babble(&[0x40, 2, 0, 1]),
         Op::Echo => {
             rig.babble(&[0x30, 12, 0, 10]);

@@ -22,6 +22,7 @@ __all__ = [
     "ProtocolError",
     "PublishError",
     "ResponseTimeout",
+    "ScriptError",
     "SubscribeError",
     "TokenError",
     "UnsubscribeError",
@@ -53,6 +54,10 @@ def _rebuilt(kind: type[ModemError], arguments: tuple[Any, ...], attributes: dic
     error.args = arguments
     error.__dict__.update(attributes)
     return error
+
+
+class ScriptError(ModemError, AssertionError):
+    """What was expected of a virtual module's host did not come; the message lists what was expected and what came."""
 
 
 class UsageError(ModemError, ValueError):

@@ -14,17 +14,29 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from modemqtt import _core
+from modemqtt._script import Expectation, Expected, Script, rows
 from modemqtt._usage import arguments, payload_bytes
-from modemqtt.exceptions import UsageError
+from modemqtt.exceptions import ScriptError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from os import PathLike
     from types import TracebackType
 
     from typing_extensions import Self
 
-__all__ = ["FAULTS", "FAULT_TABLE", "Broker", "FaultDescription", "PublishedMessage", "VirtualModem"]
+__all__ = [
+    "FAULTS",
+    "FAULT_TABLE",
+    "Broker",
+    "Expectation",
+    "Expected",
+    "Fault",
+    "FaultDescription",
+    "PublishedMessage",
+    "Script",
+    "VirtualModem",
+]
 
 
 class FaultDescription(NamedTuple):
@@ -45,21 +57,41 @@ FAULTS: tuple[str, ...] = tuple(row.name for row in FAULT_TABLE)
 """Their names."""
 
 
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A fault with its value, for who has the value as a number: ``Fault("lost-ok", 0.01)`` is ``"lost-ok=0.01"``."""
+
+    name: str
+    """Its name, one of :data:`FAULTS`."""
+    value: float | None = None
+    """What :data:`FAULT_TABLE` says; ``None`` for what holds without a value."""
+
+    def __str__(self) -> str:
+        """As it is written."""
+        if self.value is None:
+            return self.name
+        return f"{self.name}={f'{self.value:.9f}'.rstrip('0').rstrip('.')}"
+
+
 class VirtualModem:
     """A module that exists in software: it speaks its dialect on a port and really connects to MQTT brokers.
 
     Args:
         model: ``"M95"``, ``"BC35-G"``, ``"BC28"``, ``"BC660K-GL"``, ``"EG800Q"``, ``"EG915Q"`` or ``"EG916Q"``.
         link: a symbolic link to make to its pseudo-terminal.
-        listen: ``"host:port"`` to listen on TCP in place of a pseudo-terminal; port 0 takes a free one.
+        listen: ``"host:port"``, or ``"tcp:host:port"``, to listen on TCP in place of a pseudo-terminal; port 0 takes a
+            free one.
         baudrate: pass bytes at that many bits per second, 10 to a byte; ``None`` passes them at once.
         seed: what everything random depends on.
         faults: what it does wrong from the start, each as :meth:`inject` takes it.
+        script: what is expected of the host from the start: a :class:`Script`, expectations, or the path of a file.
+        log: a file to which the traffic of the line is appended, both directions, time-stamped in seconds since 1970,
+            secrets masked.
 
     Raises:
-        UsageError: the model or a fault is not known, a fault does not take its value, or `link` was given with
-            `listen`.
-        OSError: the port, or the link, cannot be made.
+        UsageError: the model or a fault is not known, a fault does not take its value, the script is none, or `link`
+            was given with `listen`.
+        OSError: the port, the link or the log cannot be made, or the script cannot be read.
 
     """
 
@@ -71,12 +103,21 @@ class VirtualModem:
         listen: str | None = None,
         baudrate: int | None = None,
         seed: int = 0,
-        faults: Iterable[str] = (),
+        faults: Iterable[str | Fault] = (),
+        script: Script | Iterable[Expectation] | str | PathLike[str] = (),
+        log: str | PathLike[str] | None = None,
     ) -> None:
         """Start it."""
         with arguments():
             self._core = _core.VirtualModem(
-                model, link=link, listen=listen, baudrate=baudrate, seed=seed, faults=list(faults)
+                model,
+                link=link,
+                listen=listen,
+                baudrate=baudrate,
+                seed=seed,
+                faults=[_written(fault) for fault in faults],
+                script=rows(script),
+                log=log,
             )
 
     @property
@@ -89,21 +130,22 @@ class VirtualModem:
         """The model."""
         return self._core.model
 
-    def inject(self, fault: str) -> None:
+    def inject(self, fault: str | Fault) -> None:
         """Switch a fault on, until it is healed; restarts do not end it.
 
         Args:
-            fault: a name from :data:`FAULTS`, or ``"NAME=VALUE"``. What a value means is in :data:`FAULT_TABLE`. For
-                most faults it is how often they show: ``"lost-ok=1"`` once, ``"lost-ok=0.01"`` with that probability,
+            fault: a name from :data:`FAULTS`, ``"NAME=VALUE"``, or a :class:`Fault`. What a value means is in
+                :data:`FAULT_TABLE`. For most faults it is how often they show: ``"lost-ok=1"`` once,
+                ``"lost-ok=0.01"`` with that probability,
                 ``"lost-ok"`` each time. A fault that is on takes the new value.
 
         Raises:
             UsageError: the fault is not known, or does not take the value.
 
         """
-        self._core.inject(fault)
+        self._core.inject(_written(fault))
 
-    def heal(self, fault: str | None = None) -> None:
+    def heal(self, fault: str | Fault | None = None) -> None:
         """Switch a fault off, or all of them. One that is not on is left as it is.
 
         Args:
@@ -113,12 +155,44 @@ class VirtualModem:
             UsageError: the fault is not known.
 
         """
-        self._core.heal(fault)
+        self._core.heal(None if fault is None else _written(fault))
 
     @property
     def faults(self) -> tuple[str, ...]:
         """What is on, each as :meth:`inject` takes it; one that shows a number of times has what is left of them."""
         return tuple(self._core.faults)
+
+    def expect(self, pattern: str, *, times: int | None = 1) -> Expected:
+        r"""Expect a command line from now on, and say with what is returned how it is answered.
+
+            module.expect("AT+QMTPUB=*").respond("+CME ERROR: 50")
+            module.expect("AT+CSQ").passthrough().urc("+QMTSTAT: 0,1", after=2.0)
+
+        A line goes to the first expectation that it fits and that has not come as often as it says; one that fits none
+        is answered as ever. Until an answer is said the module's own passes. Restarts do not end an expectation.
+
+        Args:
+            pattern: the line without its CR. ``*`` is any run of characters, ``\*`` itself.
+            times: how often; ``None`` for any number of times, none included.
+
+        Raises:
+            UsageError: the pattern is no command line, or `times` no number of times.
+
+        """
+        with arguments():
+            return Expected(self._core, Expectation(pattern, times))
+
+    def check(self) -> None:
+        """Check that all has come that was expected. Leaving the context does not.
+
+        Raises:
+            ScriptError: something has not; the message lists it, and what came, secrets masked. It is an
+                :class:`AssertionError` too.
+
+        """
+        unmet = self._core.unmet()
+        if unmet is not None:
+            raise ScriptError(unmet)
 
     def restart(self) -> None:
         """Restart it, as a loss of power would: connections, settings and the echo state are gone."""
@@ -154,6 +228,10 @@ class VirtualModem:
         return f"<VirtualModem {self.model} {self.port}>"
 
 
+def _written(fault: str | Fault) -> str:
+    return str(fault) if isinstance(fault, Fault) else fault
+
+
 @dataclass(frozen=True, slots=True)
 class PublishedMessage:
     """A message that was published to a :class:`Broker`."""
@@ -175,17 +253,20 @@ class Broker:
 
     Args:
         port: TCP port; 0 takes a free one.
+        users: user names and their passwords; ``None`` lets everybody in. A CONNECT without a user name gets return
+            code 5, one with a wrong name or password 4.
 
     Raises:
         OSError: the port cannot be listened on.
 
     """
 
-    def __init__(self, *, port: int = 0) -> None:
+    def __init__(self, *, port: int = 0, users: Mapping[str, str] | None = None) -> None:
         """Start it."""
         if not 0 <= port <= 65_535:  # noqa: PLR2004 - TCP's own limit
             raise UsageError(f"port: {port} is no TCP port; 1 to 65535, or 0 for a free one, is allowed")
-        self._core = _core.Broker(port=port)
+        with arguments():
+            self._core = _core.Broker(port=port, users=None if users is None else dict(users))
 
     @property
     def host(self) -> str:
@@ -227,6 +308,48 @@ class Broker:
     def withhold_acks(self, on: bool = True) -> None:  # noqa: FBT001, FBT002 - the contract's signature
         """Send no acknowledgement while it is on: messages are passed on, and their senders hear nothing."""
         self._core.withhold_acks(on)
+
+    def silent(self, on: bool = True) -> None:  # noqa: FBT001, FBT002 - as `withhold_acks`
+        """Send nothing at all while it is on: no acknowledgement, no answer to a ping, no message.
+
+        Packets take effect all the same, but for a CONNECT: it has no answer, and the connection stays ignored.
+        """
+        self._core.silent(on)
+
+    def slow(self, seconds: float) -> None:
+        """Send everything so much later, 0 to 3600 seconds, from now on; 0 ends that."""
+        with arguments():
+            self._core.slow(seconds)
+
+    def cut(self, after: int | None) -> None:
+        """Cut connections in the middle of what is sent to them.
+
+        Args:
+            after: how many bytes still go to each client that is connected, and to each that comes later, before its
+                connection is cut; 0 cuts in place of the next packet, ``None`` cuts no more. Wills are published.
+
+        """
+        with arguments():
+            self._core.cut(after)
+
+    def stop(self, *, forget: bool = False) -> None:
+        """Close the port and every connection, as a broker that is killed does: no will is published.
+
+        Args:
+            forget: whether sessions and retained messages are gone as well, as with a broker that keeps nothing on
+                disk. `messages` stay.
+
+        """
+        self._core.stop(forget)
+
+    def start(self) -> None:
+        """Listen again after `stop`, on the same port. A broker that listens is left as it is.
+
+        Raises:
+            OSError: the port is taken by now.
+
+        """
+        self._core.start()
 
     def drop_clients(self) -> None:
         """Cut every connection. Wills are published."""

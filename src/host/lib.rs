@@ -13,7 +13,6 @@ mod mqtt;
 pub mod port;
 pub mod reader;
 pub mod receive;
-mod secrets;
 pub mod session;
 mod timers;
 pub mod trace;

@@ -10,7 +10,7 @@ use modemqtt_at::dialect::{Dialect, Kind, Parameter, Row};
 use modemqtt_at::{ClientIndex, Form};
 
 use crate::error::Error;
-use crate::secrets::{masked, remembered, secrets_in};
+use modemqtt_at::secrets::{masked, remembered, secrets_in};
 
 /// A command line and how it may be shown.
 #[derive(Clone, PartialEq, Eq)]

@@ -22,7 +22,7 @@ mod _core {
     #[pymodule_export]
     use super::pending::Pending;
     #[pymodule_export]
-    use super::virtual_module::{Broker, VirtualModem, fault_table};
+    use super::virtual_module::{Broker, VirtualModem, fault_table, parse_script};
 
     use pyo3::prelude::*;
 

@@ -1,8 +1,10 @@
 //! The virtual module and the broker, as Python sees them.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use modemqtt_virtual::broker::{self, BrokerError, BrokerOptions, QoS};
+use modemqtt_virtual::script::{self, Expectation, ScriptError, Step};
 use modemqtt_virtual::{self as core, Fault, FaultError, Injection, Options, VirtualError};
 use pyo3::exceptions::PyOSError;
 use pyo3::prelude::*;
@@ -22,7 +24,8 @@ impl VirtualModem {
     /// Starts it.
     #[expect(clippy::needless_pass_by_value, reason = "extracted from Python as owned strings")]
     #[new]
-    #[pyo3(signature = (model, *, link, listen, baudrate, seed, faults))]
+    #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
+    #[pyo3(signature = (model, *, link, listen, baudrate, seed, faults, script, log))]
     fn new(
         py: Python<'_>,
         model: String,
@@ -31,8 +34,11 @@ impl VirtualModem {
         baudrate: Option<u32>,
         seed: u64,
         faults: Vec<String>,
+        script: Vec<PyExpectation>,
+        log: Option<PathBuf>,
     ) -> PyResult<Self> {
         let faults = faults.iter().map(|text| injection(py, text)).collect::<PyResult<_>>()?;
+        let script = script.iter().map(|it| expectation(py, it)).collect::<PyResult<_>>()?;
         let options = Options {
             model,
             link,
@@ -40,6 +46,8 @@ impl VirtualModem {
             baudrate,
             seed,
             faults,
+            script,
+            log,
         };
         let started = py
             .detach(|| core::VirtualModem::start(options))
@@ -105,6 +113,30 @@ impl VirtualModem {
         Ok(())
     }
 
+    /// Expects a command line from now on; the number by which `answer` knows it.
+    #[expect(clippy::needless_pass_by_value, reason = "extracted from Python as an owned tuple")]
+    fn expect(&self, py: Python<'_>, expected: PyExpectation) -> PyResult<usize> {
+        let expected = expectation(py, &expected)?;
+        let modem = self.modem.get(py)?;
+        // A closed module expects nothing, and knows no number.
+        Ok(py.detach(|| modem.expect(expected)).unwrap_or(usize::MAX))
+    }
+
+    /// Answers it so from now on.
+    #[expect(clippy::needless_pass_by_value, reason = "extracted from Python as an owned list")]
+    fn answer(&self, py: Python<'_>, number: usize, steps: Vec<PyStep>) -> PyResult<()> {
+        let steps = self::steps(py, &steps)?;
+        let modem = self.modem.get(py)?;
+        py.detach(|| modem.answer(number, steps));
+        Ok(())
+    }
+
+    /// What was expected and has not come, for people; `None` when all has.
+    fn unmet(&self, py: Python<'_>) -> PyResult<Option<String>> {
+        let modem = self.modem.get(py)?;
+        Ok(py.detach(|| modem.unmet()).map(|unmet| unmet.to_string()))
+    }
+
     /// What it does wrong, each as it could be injected.
     #[getter]
     fn faults(&self, py: Python<'_>) -> PyResult<Vec<String>> {
@@ -112,6 +144,49 @@ impl VirtualModem {
         let faults = py.detach(|| modem.faults());
         Ok(faults.iter().map(Injection::to_string).collect())
     }
+}
+
+/// A pattern, how often it is expected, and what the module does.
+type PyExpectation = (String, Option<u32>, Vec<PyStep>);
+/// The name of a step, its bytes, its seconds; which of them counts depends on the name.
+type PyStep = (String, Vec<u8>, f64);
+
+fn expectation(py: Python<'_>, (pattern, times, steps): &PyExpectation) -> PyResult<Expectation> {
+    let mut expectation = Expectation::new(pattern).map_err(|error| errors::usage(py, error.to_string()))?;
+    expectation.times = *times;
+    expectation.steps = self::steps(py, steps)?;
+    Ok(expectation)
+}
+
+fn steps(py: Python<'_>, steps: &[PyStep]) -> PyResult<Vec<Step>> {
+    let step = |(name, bytes, seconds): &PyStep| match name.as_str() {
+        "line" => Ok(Step::Line(bytes.clone())),
+        "bytes" => Ok(Step::Bytes(bytes.clone())),
+        "urc" => Ok(Step::Urc(bytes.clone())),
+        "own" => Ok(Step::Own),
+        "drop" => Ok(Step::Drop),
+        "pause" => script::pause(*seconds)
+            .map(Step::Pause)
+            .map_err(|error| errors::usage(py, error.to_string())),
+        _ => Err(errors::usage(py, format!("{name:?} is no step"))),
+    };
+    steps.iter().map(step).collect()
+}
+
+/// A script's text, taken apart.
+#[pyfunction]
+pub(crate) fn parse_script(py: Python<'_>, text: &str) -> PyResult<Vec<PyExpectation>> {
+    let script = script::parse(text).map_err(|error: ScriptError| errors::usage(py, error.to_string()))?;
+    let step = |step: &Step| match step {
+        Step::Line(bytes) => ("line".into(), bytes.clone(), 0.0),
+        Step::Bytes(bytes) => ("bytes".into(), bytes.clone(), 0.0),
+        Step::Urc(bytes) => ("urc".into(), bytes.clone(), 0.0),
+        Step::Pause(pause) => ("pause".into(), Vec::new(), pause.as_secs_f64()),
+        Step::Own => ("own".into(), Vec::new(), 0.0),
+        Step::Drop => ("drop".into(), Vec::new(), 0.0),
+    };
+    let expectation = |it: &Expectation| (it.pattern().into(), it.times, it.steps.iter().map(step).collect());
+    Ok(script.iter().map(expectation).collect())
 }
 
 /// The in-process broker.
@@ -124,10 +199,11 @@ pub(crate) struct Broker {
 impl Broker {
     /// Starts it.
     #[new]
-    #[pyo3(signature = (*, port))]
-    fn new(py: Python<'_>, port: u16) -> PyResult<Self> {
+    #[pyo3(signature = (*, port, users))]
+    fn new(py: Python<'_>, port: u16, users: Option<BTreeMap<String, String>>) -> PyResult<Self> {
         let options = BrokerOptions {
             port,
+            users,
             ..BrokerOptions::default()
         };
         let broker = py
@@ -186,6 +262,33 @@ impl Broker {
     /// Sends no acknowledgement while it is on.
     fn withhold_acks(&self, py: Python<'_>, on: bool) -> PyResult<()> {
         self.call(py, |broker| broker.withhold_acks(on))
+    }
+
+    /// Sends nothing at all while it is on.
+    fn silent(&self, py: Python<'_>, on: bool) -> PyResult<()> {
+        self.call(py, |broker| broker.silent(on))
+    }
+
+    /// Sends everything so many seconds late; 0 ends that.
+    fn slow(&self, py: Python<'_>, seconds: f64) -> PyResult<()> {
+        let by = script::pause(seconds)
+            .map_err(|_| errors::usage(py, format!("{seconds} is no time; seconds from 0 to 3600 are")))?;
+        self.call(py, |broker| broker.slow(Some(by).filter(|by| !by.is_zero())))
+    }
+
+    /// Cuts each connection when so many bytes have gone to its client.
+    fn cut(&self, py: Python<'_>, after: Option<usize>) -> PyResult<()> {
+        self.call(py, |broker| broker.cut(after))
+    }
+
+    /// Closes its port and all connections.
+    fn stop(&self, py: Python<'_>, forget: bool) -> PyResult<()> {
+        self.call(py, |broker| broker.stop(forget))
+    }
+
+    /// Listens again.
+    fn start(&self, py: Python<'_>) -> PyResult<()> {
+        self.call(py, broker::Broker::resume)
     }
 
     /// Cuts every connection.

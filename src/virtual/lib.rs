@@ -6,6 +6,7 @@ mod fault;
 pub mod line;
 pub mod module;
 mod random;
+pub mod script;
 mod serve;
 
 pub use fault::{Fault, FaultError, Injection, Takes};

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 _CONFIGURATION = """\
 listener {port} 127.0.0.1
-allow_anonymous true
+{access}
 max_inflight_messages 0
 max_queued_messages 0
 set_tcp_nodelay true
@@ -42,24 +42,43 @@ def find() -> str | None:
 @contextlib.contextmanager
 def run(program: str, folder: Path) -> Iterator[Address]:
     """Run it until the end of the block."""
-    # The port is free when it is chosen; that it is still free when mosquitto asks for it is likely, not certain.
-    for attempt in range(5):
-        address = Address("127.0.0.1", _free_port())
-        configuration = folder / f"mosquitto-{attempt}.conf"
-        configuration.write_text(_CONFIGURATION.format(port=address.port))
-        with (folder / f"mosquitto-{attempt}.log").open("wb") as log:
-            process = subprocess.Popen([program, "-c", str(configuration)], stdout=log, stderr=log)  # noqa: S603
-        if _listens(process, address):
-            break
-        process.kill()
-        process.wait()
-    else:
-        raise RuntimeError(f"mosquitto does not start; its logs are in {folder}")
+    process, address = start(program, folder)
     try:
         yield address
     finally:
         process.terminate()
         process.wait()
+
+
+def start(
+    program: str, folder: Path, *, users: Mapping[str, str] | None = None, port: int | None = None
+) -> tuple[subprocess.Popen[bytes], Address]:
+    """Start it, with these users and passwords or open to everybody, on that port or on a free one."""
+    access = "allow_anonymous true"
+    if users is not None:
+        # Started by root it becomes another user, who cannot read the folder.
+        access = f"allow_anonymous false\npassword_file {_password_file(folder, users)}\nuser root"
+    # The port is free when it is chosen; that it is still free when mosquitto asks for it is likely, not certain.
+    for attempt in range(5):
+        address = Address("127.0.0.1", port or _free_port())
+        configuration = folder / f"mosquitto-{attempt}.conf"
+        configuration.write_text(_CONFIGURATION.format(port=address.port, access=access))
+        with (folder / f"mosquitto-{attempt}.log").open("wb") as log:
+            process = subprocess.Popen([program, "-c", str(configuration)], stdout=log, stderr=log)  # noqa: S603
+        if _listens(process, address):
+            return process, address
+        process.kill()
+        process.wait()
+    raise RuntimeError(f"mosquitto does not start; its logs are in {folder}")
+
+
+def _password_file(folder: Path, users: Mapping[str, str]) -> Path:
+    path = folder / "passwords"
+    path.touch(mode=0o600)
+    for name, password in users.items():
+        command = ["mosquitto_passwd", "-b", str(path), name, password]
+        subprocess.run(command, check=True, capture_output=True)  # noqa: S603 - comes with the broker
+    return path
 
 
 def _free_port() -> int:

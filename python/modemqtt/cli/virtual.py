@@ -1,15 +1,16 @@
-"""``modemqtt virtual``: run a virtual module until Ctrl-C."""
+"""``modemqtt virtual``: run virtual modules until Ctrl-C."""
 
 from __future__ import annotations
 
 import contextlib
 import signal
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from modemqtt.cli._arguments import Commands, command, positive, tcp_port
-from modemqtt.exceptions import UsageError
-from modemqtt.virtual import FAULT_TABLE, Broker, VirtualModem
+from modemqtt.exceptions import ScriptError, UsageError
+from modemqtt.virtual import FAULT_TABLE, Broker, Script, VirtualModem
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -22,11 +23,22 @@ def add(commands: Commands) -> None:
         "virtual",
         "run a virtual module until Ctrl-C",
         description="Run a virtual module on a pseudo-terminal or a TCP port, with a small MQTT broker beside it, "
-        "until Ctrl-C. The first lines of the output are `port: …` and, with a broker, `broker: host:port`.",
+        "until Ctrl-C. The first lines of the output are `port: …` and, with a broker, `broker: host:port`. With "
+        "several modules each has its own `port` and `model`, in order, and all have the same broker.",
     )
-    parser.add_argument("--model", default="BC660K-GL", help="M95 or BC660K-GL; default: %(default)s")
+    parser.add_argument(
+        "--model", action="append", help="M95, BC660K-GL or another; again for one more module; default: BC660K-GL"
+    )
+    parser.add_argument(
+        "--count",
+        type=positive,
+        default=1,
+        metavar="N",
+        help="so many modules of each model; PATH and FILE of each then end in its number, -1, -2, …, before the "
+        "suffix, a PORT counts up, and so does the seed; default: 1",
+    )
     parser.add_argument("--link", metavar="PATH", help="symbolic link to make to the pseudo-terminal until the end")
-    parser.add_argument("--listen", metavar="HOST:PORT", help="listen on TCP instead; port 0 takes a free one")
+    parser.add_argument("--listen", metavar="[tcp:]HOST:PORT", help="listen on TCP instead; port 0 takes a free one")
     parser.add_argument("--baud", type=positive, metavar="N", help="pass bytes at N bits per second; default: at once")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="what anything random depends on; default: 0")
     parser.add_argument(
@@ -37,6 +49,12 @@ def add(commands: Commands) -> None:
         metavar="NAME[=VALUE]",
         help="a deviation that some firmware shows, one of --list-faults",
     )
+    parser.add_argument(
+        "--script",
+        metavar="FILE",
+        help="what is expected of the host and how it is answered; status 1 at the end if something did not come",
+    )
+    parser.add_argument("--log", metavar="FILE", help="append the traffic of the line, secrets masked")
     parser.add_argument(
         "--list-faults", action="store_true", help="print the faults and what their values mean, and exit"
     )
@@ -56,26 +74,57 @@ def run(options: Namespace) -> int:
         return 0
     if options.broker == "none" and options.broker_port is not None:
         raise UsageError("--broker-port is given, and --broker none")
+    models = [model for model in options.model or ["BC660K-GL"] for _ in range(options.count)]
+    script = Script.load(options.script) if options.script else Script()
     # Blocked in every thread from here on, so that whichever comes is waited for below and the link is removed.
     ends = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
     signal.pthread_sigmask(signal.SIG_BLOCK, ends)
     with contextlib.ExitStack() as stack:
         broker = stack.enter_context(Broker(port=options.broker_port or 0)) if options.broker == "embedded" else None
-        module = stack.enter_context(
-            VirtualModem(
-                options.model,
-                link=options.link,
-                listen=options.listen,
-                baudrate=options.baud,
-                seed=options.seed,
-                faults=options.fault,
+        modules = [
+            stack.enter_context(
+                VirtualModem(
+                    model,
+                    link=_numbered(options.link, number, len(models)),
+                    listen=_counted(options.listen, number),
+                    baudrate=options.baud,
+                    seed=options.seed + number,
+                    faults=options.fault,
+                    script=script,
+                    log=_numbered(options.log, number, len(models)),
+                )
             )
-        )
-        print(_introduction(module, broker))
+            for number, model in enumerate(models)
+        ]
+        print(_introduction(modules, broker))
         # A script reads the port from the first line.
         sys.stdout.flush()
         signal.sigwait(ends)
-    return 0
+        return sum([_unmet(module) for module in modules]) and 1
+
+
+def _numbered(path: str | None, number: int, count: int) -> str | None:
+    """Return the path of one of several modules."""
+    if path is None or count == 1:
+        return path
+    whole = Path(path)
+    return str(whole.with_name(f"{whole.stem}-{number + 1}{whole.suffix}"))
+
+
+def _counted(address: str | None, number: int) -> str | None:
+    """Return the address of one of several modules; what is no address is left to the module."""
+    host, _, port = (address or "").rpartition(":")
+    return f"{host}:{int(port) + number}" if port.isascii() and port.isdigit() and int(port) else address
+
+
+def _unmet(module: VirtualModem) -> bool:
+    """Say what was expected and did not come, if anything."""
+    try:
+        module.check()
+    except ScriptError as error:
+        print(f"{module.port}: {error}", file=sys.stderr)
+        return True
+    return False
 
 
 def _faults() -> str:
@@ -92,18 +141,16 @@ def _faults() -> str:
     return "\n".join(entries)
 
 
-def _introduction(module: VirtualModem, broker: Broker | None) -> str:
-    port = module.port
-    address = port.removeprefix("socket://")
-    terminal = f"picocom {port}" if address == port else f"socat -,raw,echo=0,escape=0x03 tcp:{address}"
-    lines = [f"port: {port}"]
+def _introduction(modules: list[VirtualModem], broker: Broker | None) -> str:
+    lines = [f"port: {module.port}" for module in modules]
     if broker is not None:
         lines.append(f"broker: {broker.host}:{broker.port}")
+    lines += [f"model: {module.model}" for module in modules]
+    port = modules[0].port
     lines += [
-        f"model: {module.model}",
         "",
-        "Talk to it:",
-        f"  {terminal}",
+        "Talk to it:" if len(modules) == 1 else "Talk to the first, and to the others likewise:",
+        *(f"  {way}" for way in _ways(port)),
         f"  modemqtt at --modem {port} ATI AT+CSQ",
         f'  python: modemqtt.Modem("{port}")',
     ]
@@ -111,3 +158,11 @@ def _introduction(module: VirtualModem, broker: Broker | None) -> str:
         lines += ["", "Connect it to the broker:", f'  AT+QMTOPEN=0,"{broker.host}",{broker.port}']
     lines += ["", "Ctrl-C ends it."]
     return "\n".join(lines)
+
+
+def _ways(port: str) -> list[str]:
+    """Return how programs that are no part of this package open the port."""
+    address = port.removeprefix("socket://")
+    if address != port:
+        return [f"socat -,raw,echo=0,escape=0x03 tcp:{address}", f'python: serial.serial_for_url("{port}")']
+    return [f"picocom {port}", f"minicom -D {port}", f'python: serial.Serial("{port}", 115200)']

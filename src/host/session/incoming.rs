@@ -13,9 +13,9 @@ use crate::job::{Goal, INTERNAL, Job, OutcomeKey, Task};
 use crate::mqtt::{Meaning, meaning, reopen};
 use crate::reader::{self, Incoming, Outcome, Pending};
 use crate::receive::RawMessage;
-use crate::secrets::masked;
 use crate::timers::Timer;
 use crate::trace::Entry;
+use modemqtt_at::secrets::masked;
 
 impl Session {
     pub(super) fn handle_frame(&mut self, frame: Frame, now: Instant) {

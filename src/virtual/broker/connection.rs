@@ -1,11 +1,15 @@
 //! One TCP connection as the state sees it: bytes coming in, bytes going out, and how far it has come.
 
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use bytes::{Buf as _, BytesMut};
 
 use super::options::Limits;
 use super::wire::{self, Decoder, LastWill, Packet, WireError};
+
+/// What keeping a packet costs beside its bytes, so that many small ones are bounded too.
+const ENTRY: usize = 64;
 
 /// Names a connection for as long as the broker runs; never used twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -52,15 +56,34 @@ pub(crate) struct Connection {
     pub(crate) phase: Phase,
     decoder: Decoder,
     output: BytesMut,
+    /// What is on a slow way, by when it arrives, and how much that is.
+    delayed: VecDeque<(Instant, BytesMut)>,
+    delayed_bytes: usize,
+    /// How many bytes still go out before the connection is cut.
+    allowance: Option<usize>,
     heard: Instant,
 }
 
+/// What became of a packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sending {
+    /// It is on its way.
+    Done,
+    /// There is no room for it.
+    Full,
+    /// All of it that may go out has, and the connection is to be closed.
+    Cut,
+}
+
 impl Connection {
-    pub(crate) fn new(limits: &Limits, now: Instant) -> Self {
+    pub(crate) fn new(limits: &Limits, allowance: Option<usize>, now: Instant) -> Self {
         Self {
             phase: Phase::Greeting,
             decoder: Decoder::new(limits.packet_bytes),
             output: BytesMut::new(),
+            delayed: VecDeque::new(),
+            delayed_bytes: 0,
+            allowance,
             heard: now,
         }
     }
@@ -86,16 +109,56 @@ impl Connection {
         matches!(self.phase, Phase::Greeting | Phase::Connected(_))
     }
 
-    /// Appends a packet to the output; false when there is no room for it.
-    pub(crate) fn send(&mut self, packet: &Packet, limits: &Limits) -> bool {
+    /// Appends a packet to the output, to come out at that time and behind what is on its way.
+    pub(crate) fn send(&mut self, packet: &Packet, limits: &Limits, due: Option<Instant>) -> Sending {
         let Ok(bytes) = wire::encode(packet) else {
-            return false;
+            return Sending::Full;
         };
-        let fits = self.output.len() + bytes.len() <= limits.output_bytes;
-        if fits {
-            self.output.extend_from_slice(&bytes);
+        if self.output.len() + self.delayed_bytes + bytes.len() > limits.output_bytes {
+            return Sending::Full;
         }
-        fits
+        let last = self.delayed.back().map(|(due, _)| *due);
+        let Some(due) = due.max(last) else {
+            return self.put(&bytes);
+        };
+        self.delayed_bytes += bytes.len();
+        if let Some((_, waiting)) = self.delayed.back_mut().filter(|(last, _)| *last == due) {
+            waiting.extend_from_slice(&bytes);
+        } else {
+            self.delayed_bytes += ENTRY;
+            self.delayed.push_back((due, BytesMut::from(&bytes[..])));
+        }
+        Sending::Done
+    }
+
+    /// Lets out what is due.
+    pub(crate) fn release(&mut self, now: Instant) -> Sending {
+        while self.delayed.front().is_some_and(|(due, _)| *due <= now) {
+            let Some((_, bytes)) = self.delayed.pop_front() else {
+                break;
+            };
+            self.delayed_bytes -= ENTRY + bytes.len();
+            if self.put(&bytes) == Sending::Cut {
+                return Sending::Cut;
+            }
+        }
+        Sending::Done
+    }
+
+    /// Cuts the connection after so many bytes from now on.
+    pub(crate) const fn allow(&mut self, allowance: Option<usize>) {
+        self.allowance = allowance;
+    }
+
+    fn put(&mut self, bytes: &[u8]) -> Sending {
+        let Some(allowance) = &mut self.allowance else {
+            self.output.extend_from_slice(bytes);
+            return Sending::Done;
+        };
+        let count = bytes.len().min(*allowance);
+        self.output.extend_from_slice(&bytes[..count]);
+        *allowance -= count;
+        if *allowance == 0 { Sending::Cut } else { Sending::Done }
     }
 
     pub(crate) fn pending(&self) -> &[u8] {
@@ -116,23 +179,30 @@ impl Connection {
         }
     }
 
-    pub(crate) const fn disposition(&self) -> Disposition {
+    pub(crate) fn disposition(&self) -> Disposition {
         match self.phase {
             Phase::Greeting | Phase::Ignored | Phase::Connected(_) => Disposition::Open,
+            Phase::Refused if !self.delayed.is_empty() => Disposition::Open,
             Phase::Refused => Disposition::ShutDown,
             Phase::Closing => Disposition::Close,
         }
     }
 
     /// When patience ends. A client may be silent for one and a half times its keep-alive (MQTT 3.1.1 section 3.1.2.10).
-    pub(crate) fn deadline(&self, limits: &Limits) -> Option<Instant> {
+    pub(crate) fn patience_ends(&self, limits: &Limits) -> Option<Instant> {
         const FAREWELL: Duration = Duration::from_secs(5);
         let patience = match &self.phase {
             Phase::Greeting => limits.connect_timeout,
             Phase::Connected(client) => client.keep_alive? * 3 / 2,
-            Phase::Refused => FAREWELL,
-            Phase::Ignored | Phase::Closing => return None,
+            Phase::Refused if self.delayed.is_empty() => FAREWELL,
+            Phase::Refused | Phase::Ignored | Phase::Closing => return None,
         };
         self.heard.checked_add(patience)
+    }
+
+    /// When something is to be done: patience ends, or what is on a slow way arrives.
+    pub(crate) fn deadline(&self, limits: &Limits) -> Option<Instant> {
+        let arrives = self.delayed.front().map(|(due, _)| *due);
+        self.patience_ends(limits).into_iter().chain(arrives).min()
     }
 }

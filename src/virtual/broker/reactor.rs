@@ -13,16 +13,25 @@ use super::state::{ConnectionId, Disposition, State};
 
 /// Something to do on the broker's thread. What it returns runs when everything that followed has been written.
 pub(crate) type Job = Box<dyn FnOnce(&mut State, Instant) -> Reply + Send>;
-type Reply = Box<dyn FnOnce() + Send>;
+/// Told when everything that followed has been written.
+pub(crate) type Reply = Box<dyn FnOnce() + Send>;
+
+/// What reaches the thread.
+pub(crate) enum Work {
+    /// Do this.
+    Ask(Job),
+    /// Listen here from now on, or nowhere.
+    Listen(Option<TcpListener>, Reply),
+}
 
 /// The sockets and the state.
 pub(crate) struct Reactor {
-    listener: TcpListener,
+    listener: Option<TcpListener>,
     /// Accepting failed for want of descriptors: until then the listener, always ready, must not keep the thread busy.
     accept_again: Option<Instant>,
     sockets: BTreeMap<ConnectionId, TcpStream>,
     state: State,
-    work: Receiver<Job>,
+    work: Receiver<Work>,
     wake: PipeReader,
     buffer: Vec<u8>,
 }
@@ -42,12 +51,12 @@ enum Owner {
 }
 
 impl Reactor {
-    pub(crate) fn new(listener: TcpListener, state: State, work: Receiver<Job>, wake: PipeReader) -> io::Result<Self> {
+    pub(crate) fn new(listener: TcpListener, state: State, work: Receiver<Work>, wake: PipeReader) -> io::Result<Self> {
         const READ_SIZE: usize = 64 * 1024;
         listener.set_nonblocking(true)?;
         rustix::io::ioctl_fionbio(&wake, true)?;
         Ok(Self {
-            listener,
+            listener: Some(listener),
             accept_again: None,
             sockets: BTreeMap::new(),
             state,
@@ -84,11 +93,10 @@ impl Reactor {
     fn sleep(&self) -> io::Result<Ready> {
         let now = Instant::now();
         let accepting = self.accept_again.is_none_or(|again| again <= now);
-        let listening = if accepting { PollFlags::IN } else { PollFlags::empty() };
-        let mut descriptors = vec![
-            PollFd::new(&self.wake, PollFlags::IN),
-            PollFd::new(&self.listener, listening),
-        ];
+        let mut descriptors = vec![PollFd::new(&self.wake, PollFlags::IN)];
+        let listener = self.listener.as_ref().filter(|_| accepting);
+        descriptors.extend(listener.map(|listener| PollFd::new(listener, PollFlags::IN)));
+        let sockets_at = descriptors.len();
         for (id, socket) in &self.sockets {
             let is_writing = !self.state.pending(*id).is_empty();
             let output = if is_writing { PollFlags::OUT } else { PollFlags::empty() };
@@ -106,10 +114,10 @@ impl Reactor {
             let events = descriptor.revents();
             events.intersects(PollFlags::IN | PollFlags::HUP | PollFlags::ERR)
         };
-        let sockets = self.sockets.keys().zip(&descriptors[2..]);
+        let sockets = self.sockets.keys().zip(&descriptors[sockets_at..]);
         Ok(Ready {
             wake: is_ready(&descriptors[0]),
-            accept: accepting && is_ready(&descriptors[1]),
+            accept: listener.is_some() && is_ready(&descriptors[1]),
             read: sockets
                 .filter(|(_, descriptor)| is_ready(descriptor))
                 .map(|(id, _)| *id)
@@ -122,7 +130,8 @@ impl Reactor {
         self.accept_again = None;
         loop {
             let now = Instant::now();
-            match self.listener.accept() {
+            let Some(listener) = &self.listener else { return };
+            match listener.accept() {
                 Ok((socket, _)) => self.adopt(socket, now),
                 Err(error) => match error.kind() {
                     ErrorKind::WouldBlock => return,
@@ -160,7 +169,16 @@ impl Reactor {
         while matches!(wake.read(&mut self.buffer), Ok(1..)) {}
         loop {
             match self.work.try_recv() {
-                Ok(job) => replies.push(job(&mut self.state, Instant::now())),
+                Ok(Work::Ask(job)) => {
+                    let now = Instant::now();
+                    self.state.tick(now); // so that what is slow is late by the clock of the call
+                    replies.push(job(&mut self.state, now));
+                }
+                Ok(Work::Listen(listener, reply)) => {
+                    self.listener = listener;
+                    self.accept_again = None;
+                    replies.push(reply);
+                }
                 Err(TryRecvError::Empty) => return Owner::Present,
                 Err(TryRecvError::Disconnected) => return Owner::Gone,
             }

@@ -4,7 +4,7 @@ use std::io::{self, PipeWriter, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::process;
 use std::thread::{self, JoinHandle};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use crossbeam_channel::Sender;
@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 
 use super::message::Message;
 use super::options::BrokerOptions;
-use super::reactor::{Job, Reactor};
+use super::reactor::{Job, Reactor, Work};
 use super::state::{State, StateError};
 use super::wire::QoS;
 
@@ -48,6 +48,8 @@ pub struct Broker {
     /// The process that started it. In a child of it nobody may touch the locks, for whoever held them when it was forked never lets go.
     process: u32,
     running: Mutex<Option<Running>>,
+    /// Whether it listens, and the lock of who changes that.
+    listens: Mutex<bool>,
 }
 
 #[derive(Debug)]
@@ -59,7 +61,7 @@ struct Running {
 /// The way to the broker's thread, which sleeps in `poll` and hears the channel only after the pipe.
 #[derive(Debug)]
 struct Line {
-    jobs: Sender<Job>,
+    work: Sender<Work>,
     alarm: PipeWriter,
 }
 
@@ -75,6 +77,7 @@ impl Broker {
             address,
             process: process::id(),
             running: Mutex::new(Some(running)),
+            listens: Mutex::new(true),
         })
     }
 
@@ -137,6 +140,51 @@ impl Broker {
         self.ask(|state, _| state.drop_clients())
     }
 
+    /// See [`State::silent`].
+    pub fn silent(&self, on: bool) -> Result<(), BrokerError> {
+        self.ask(move |state, _| state.silent(on))
+    }
+
+    /// See [`State::slow`].
+    pub fn slow(&self, by: Option<Duration>) -> Result<(), BrokerError> {
+        self.ask(move |state, _| state.slow(by))
+    }
+
+    /// See [`State::cut`].
+    pub fn cut(&self, after: Option<usize>) -> Result<(), BrokerError> {
+        self.ask(move |state, _| state.cut(after))
+    }
+
+    /// Closes the port and all connections, until [`Broker::resume`]; see [`State::stop`]. A stopped broker is left as it is, but for what `forget` says.
+    pub fn stop(&self, forget: bool) -> Result<(), BrokerError> {
+        if self.process != process::id() {
+            return Err(BrokerError::Closed);
+        }
+        let mut listens = self.listens.lock();
+        self.listen(None)?;
+        *listens = false;
+        self.ask(move |state, _| state.stop(forget))
+    }
+
+    /// Listens again, on the same port. A broker that listens is left as it is.
+    pub fn resume(&self) -> Result<(), BrokerError> {
+        if self.process != process::id() {
+            return Err(BrokerError::Closed);
+        }
+        let mut listens = self.listens.lock();
+        if *listens {
+            return Ok(());
+        }
+        let listener = TcpListener::bind(self.address).and_then(|listener| {
+            listener.set_nonblocking(true)?;
+            Ok(listener)
+        });
+        let port = self.port();
+        self.listen(Some(listener.map_err(|source| BrokerError::Listen { port, source })?))?;
+        *listens = true;
+        Ok(())
+    }
+
     /// Closes all connections and the port, and ends the thread. A second call does nothing.
     pub fn close(&self) {
         if self.process == process::id()
@@ -160,13 +208,25 @@ impl Broker {
                 let _ = reply.send(result); // nobody may be waiting any more
             })
         });
-        self.running
-            .lock()
-            .as_ref()
-            .ok_or(BrokerError::Closed)?
-            .line
-            .call(job)?;
+        self.hand_over(Work::Ask(job))?;
         answer.recv().map_err(|_| BrokerError::Closed)
+    }
+
+    /// Returns when the thread has the listener, or has closed the one it had.
+    fn listen(&self, listener: Option<TcpListener>) -> Result<(), BrokerError> {
+        let (done, is_done) = crossbeam_channel::bounded(1);
+        self.hand_over(Work::Listen(
+            listener,
+            Box::new(move || {
+                let _ = done.send(()); // nobody may be waiting any more
+            }),
+        ))?;
+        is_done.recv().map_err(|_| BrokerError::Closed)
+    }
+
+    fn hand_over(&self, work: Work) -> Result<(), BrokerError> {
+        let running = self.running.lock();
+        running.as_ref().ok_or(BrokerError::Closed)?.line.call(work)
     }
 }
 
@@ -182,12 +242,12 @@ impl Running {
     fn start(listener: TcpListener, state: State) -> io::Result<Self> {
         let (wake, alarm) = io::pipe()?;
         rustix::io::ioctl_fionbio(&alarm, true)?; // a full pipe wakes just as well
-        let (jobs, work) = crossbeam_channel::unbounded();
-        let mut reactor = Reactor::new(listener, state, work, wake)?;
+        let (work, inbox) = crossbeam_channel::unbounded();
+        let mut reactor = Reactor::new(listener, state, inbox, wake)?;
         let thread = thread::Builder::new()
             .name(String::from("modemqtt-broker"))
             .spawn(move || reactor.run())?;
-        let line = Line { jobs, alarm };
+        let line = Line { work, alarm };
         Ok(Self { line, thread })
     }
 
@@ -198,8 +258,8 @@ impl Running {
 }
 
 impl Line {
-    fn call(&self, job: Job) -> Result<(), BrokerError> {
-        self.jobs.send(job).map_err(|_| BrokerError::Closed)?;
+    fn call(&self, work: Work) -> Result<(), BrokerError> {
+        self.work.send(work).map_err(|_| BrokerError::Closed)?;
         match (&self.alarm).write(&[1]) {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(BrokerError::Closed),
             _ => Ok(()),

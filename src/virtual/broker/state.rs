@@ -6,11 +6,11 @@
 mod packets;
 
 use std::collections::{BTreeMap, VecDeque};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::connection::{Connection, Phase};
+use super::connection::{Connection, Phase, Sending};
 pub use super::connection::{ConnectionId, Disposition};
 use super::message::{Message, MessageLog, Retained};
 use super::options::BrokerOptions;
@@ -50,6 +50,8 @@ pub struct State {
     wills: VecDeque<(String, LastWill)>,
     connections_seen: u64,
     ids_assigned: u64,
+    /// The latest time that it was told.
+    clock: Option<Instant>,
 }
 
 /// The misbehaviour that was asked for.
@@ -57,7 +59,10 @@ pub struct State {
 struct Script {
     refuse: Option<ConnectReturnCode>,
     silence: bool,
+    silent: bool,
     withhold_acks: bool,
+    slow: Option<Duration>,
+    cut: Option<usize>,
 }
 
 impl State {
@@ -73,6 +78,7 @@ impl State {
             wills: VecDeque::new(),
             connections_seen: 0,
             ids_assigned: 0,
+            clock: None,
         }
     }
 
@@ -81,15 +87,17 @@ impl State {
         if self.connections.len() >= self.options.limits.connections {
             return None;
         }
+        self.clock = Some(now);
         self.connections_seen += 1;
         let id = ConnectionId(self.connections_seen);
-        let connection = Connection::new(&self.options.limits, now);
+        let connection = Connection::new(&self.options.limits, self.script.cut, now);
         self.connections.insert(id, connection);
         Some(id)
     }
 
     /// Bytes were read.
     pub fn receive(&mut self, id: ConnectionId, bytes: &[u8], now: Instant) {
+        self.clock = Some(now);
         if let Some(connection) = self.connections.get_mut(&id) {
             connection.push(bytes);
         }
@@ -110,14 +118,16 @@ impl State {
         self.publish_wills();
     }
 
-    /// Time has passed: connections whose client was silent for too long are closed.
+    /// Time has passed: what was on a slow way arrives, and connections whose client was silent for too long are closed.
     pub fn tick(&mut self, now: Instant) {
+        self.clock = Some(now);
         let limits = &self.options.limits;
-        let expired = self.connections.iter().filter(|(_, connection)| {
-            let deadline = connection.deadline(limits);
-            deadline.is_some_and(|deadline| deadline <= now)
+        let expired = self.connections.iter_mut().filter_map(|(id, connection)| {
+            let cut = connection.release(now) == Sending::Cut;
+            let expired = || connection.patience_ends(limits).is_some_and(|end| end <= now);
+            (cut || expired()).then_some(*id)
         });
-        let expired: Vec<_> = expired.map(|(id, _)| *id).collect();
+        let expired: Vec<_> = expired.collect();
         for id in expired {
             self.fail(id);
         }
@@ -218,6 +228,40 @@ impl State {
         self.script.withhold_acks = on;
     }
 
+    /// Sends nothing at all while on: no acknowledgement, no answer to a ping, no message. Packets take effect all the same, but for a CONNECT, which
+    /// is ignored for good as by [`State::silence`].
+    pub fn silent(&mut self, on: bool) {
+        self.script.silent = on;
+    }
+
+    /// Sends everything from now on so much later; what is on its way stays so. `None` ends that.
+    pub fn slow(&mut self, by: Option<Duration>) {
+        self.script.slow = by;
+    }
+
+    /// Cuts each connection, and each later one, when so many bytes have gone to its client from now on, in the middle of a packet if that
+    /// is where they end; with 0, in place of the next packet. Wills are published. `None` cuts no more.
+    pub fn cut(&mut self, after: Option<usize>) {
+        self.script.cut = after;
+        for connection in self.connections.values_mut() {
+            connection.allow(after);
+        }
+    }
+
+    /// Closes all connections as the end of a broker would: no will is published. With `forget` sessions and retained messages are gone, as
+    /// when a broker keeps nothing on disk.
+    pub fn stop(&mut self, forget: bool) {
+        let ids: Vec<_> = self.connections.keys().copied().collect();
+        for id in ids {
+            self.fail(id);
+        }
+        self.wills.clear();
+        if forget {
+            self.sessions.clear();
+            self.retained = Retained::default();
+        }
+    }
+
     /// Closes all connections without a word; wills are published.
     pub fn drop_clients(&mut self) {
         let ids: Vec<_> = self.connections.keys().copied().collect();
@@ -282,11 +326,16 @@ impl State {
 
     /// Sends if the connection is open; a client that does not read is dropped.
     fn send(&mut self, id: ConnectionId, packet: &Packet) {
+        if self.script.silent {
+            return;
+        }
+        let due = self.script.slow.zip(self.clock).map(|(by, now)| now + by);
         let limits = &self.options.limits;
-        let is_stuck = |connection: &mut Connection| {
-            connection.disposition() == Disposition::Open && !connection.send(packet, limits)
+        let ends = |connection: &mut Connection| {
+            matches!(connection.phase, Phase::Greeting | Phase::Connected(_))
+                && connection.send(packet, limits, due) != Sending::Done
         };
-        if self.connections.get_mut(&id).is_some_and(is_stuck) {
+        if self.connections.get_mut(&id).is_some_and(ends) {
             self.fail(id);
         }
     }

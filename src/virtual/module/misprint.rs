@@ -165,7 +165,7 @@ impl Module {
             return;
         }
         if self.faults.strikes(Fault::BootRomLines) {
-            self.terminal.rom_text(ROM);
+            self.terminal.verbatim(ROM);
         }
         let no_ok = self.faults.strikes(Fault::BootWithoutOk);
         let more = self.faults.strikes(Fault::BootAppRdy).then_some("APP RDY");

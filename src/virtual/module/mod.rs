@@ -1,7 +1,7 @@
 //! The module itself, from the antenna to the serial line, without either: bytes in, bytes and actions out, the clock an argument.
 //!
 //! `terminal` prints, `misprint` does what faults make of that, `sleep` what they make of what comes in, `settings` are those of `QMTCFG`, `clients` keep the connections, `operations` carry out the commands of the
-//! dialect's rows and `general` the others, `data_phase` takes payloads (`hex`: as digits), `messages` go to the host, and `token` is
+//! dialect's rows and `general` the others, `data_phase` takes payloads (`hex`: as digits), `messages` go to the host, `script` does what a test wants done once, and `token` is
 //! that of Tencent Cloud. Nothing asks which dialect it is: every difference is a field
 //! of the dialect or of a row.
 
@@ -12,6 +12,7 @@ mod hex;
 mod messages;
 mod misprint;
 mod operations;
+mod script;
 mod settings;
 mod sleep;
 mod terminal;
@@ -32,6 +33,8 @@ use data_phase::Data;
 use general::General;
 use misprint::Output;
 pub use misprint::Print;
+use script::Script;
+pub use script::Unmet;
 use sleep::Sleep;
 use terminal::{Kind, Terminal};
 use token::Token;
@@ -115,6 +118,7 @@ pub struct Module {
     faults: Faults,
     output: Output,
     sleep: Sleep,
+    script: Script,
     /// The commands whose `OK` waits for their result.
     late_oks: Vec<LateOk>,
     actions: VecDeque<Action>,
@@ -164,6 +168,7 @@ impl Module {
             faults: Faults::new(0),
             output: Output::default(),
             sleep: Sleep::default(),
+            script: Script::default(),
             late_oks: Vec::new(),
             actions: VecDeque::new(),
             connections: 0,
@@ -207,6 +212,7 @@ impl Module {
     pub fn tick(&mut self, now: Instant) {
         self.expire_data(now);
         self.tick_clients(now);
+        self.play_script(now);
         self.settle(now);
     }
 
@@ -216,6 +222,7 @@ impl Module {
         data.into_iter()
             .chain(self.clients.iter().filter_map(Client::next_timeout))
             .chain(self.output.next_timeout().filter(|_| self.may_report()))
+            .chain(self.script_due())
             .min()
     }
 
@@ -254,6 +261,7 @@ impl Module {
             signal: self.signal,
             faults: std::mem::replace(&mut self.faults, Faults::new(0)),
             output: std::mem::take(&mut self.output),
+            script: std::mem::take(&mut self.script),
             actions: std::mem::take(&mut self.actions),
             connections: self.connections,
             lost_messages: self.lost_messages,
@@ -305,6 +313,11 @@ impl Module {
         self.faults.list()
     }
 
+    /// Whether what comes in is data.
+    pub const fn takes_data(&self) -> bool {
+        self.data.is_some()
+    }
+
     /// What the faults that are on make of the line.
     pub(crate) fn line_quality(&self) -> Quality {
         Quality::of(&self.faults)
@@ -320,10 +333,12 @@ impl Module {
             }
             match self.reader.push(byte) {
                 None => return,
+                Some(Entered::Line(line)) if self.answers_by_script(&line, now) => {}
                 Some(Entered::Line(line)) => self.execute(&line, now),
                 Some(Entered::TooLong) => self.terminal.refuse(Refusal::Error),
             }
         }
+        self.play_script(now);
         self.settle(now);
     }
 

@@ -128,8 +128,8 @@ impl Terminal {
         self.push(Kind::Information, bytes);
     }
 
-    /// What the module prints before it is one.
-    pub(super) fn rom_text(&mut self, text: &[u8]) {
+    /// Exactly these bytes: what a boot ROM prints, or a script.
+    pub(super) fn verbatim(&mut self, text: &[u8]) {
         self.push(Kind::Information, text.to_vec());
     }
 
@@ -156,15 +156,15 @@ impl Terminal {
     }
 
     /// Queues an unsolicited line.
-    pub(super) fn urc(&mut self, kind: Kind, text: &str) {
-        self.queue(kind, line(text));
+    pub(super) fn urc(&mut self, kind: Kind, text: &(impl AsRef<[u8]> + ?Sized)) {
+        self.queue(kind, framed(text.as_ref()));
     }
 
     /// Queues a received message; `false` when too much waits already, so that it is lost.
     pub(super) fn message(&mut self, text: &[u8]) -> bool {
         let fits = self.held + text.len() <= HELD;
         if fits {
-            self.queue(Kind::Message, [b"\r\n", text, b"\r\n"].concat());
+            self.queue(Kind::Message, framed(text));
         }
         fits
     }
@@ -214,7 +214,12 @@ pub(super) fn error_number(code: CmeCode) -> Vec<u8> {
 
 /// A line by itself.
 pub(super) fn line(text: impl fmt::Display) -> Vec<u8> {
-    format!("\r\n{text}\r\n").into_bytes()
+    framed(text.to_string().as_bytes())
+}
+
+/// The same of bytes.
+pub(super) fn framed(text: &[u8]) -> Vec<u8> {
+    [b"\r\n", text, b"\r\n"].concat()
 }
 
 #[cfg(test)]

@@ -1,9 +1,10 @@
 //! The virtual module on a real port, with real brokers: a thin shell round [`Module`].
 //!
 //! `port` is a PTY, whose `hosts` are counted, or a TCP port, `network` the sockets of the brokers, `reactor` the thread that moves bytes between them and the
-//! module.
+//! module, `log` tells what went over the line.
 
 mod hosts;
+mod log;
 mod network;
 mod port;
 mod reactor;
@@ -20,7 +21,9 @@ use modemqtt_at::dialect::{self, Model};
 use parking_lot::Mutex;
 
 use crate::fault::{Fault, Injection};
-use crate::module::Module;
+use crate::module::{Module, Unmet};
+use crate::script::{Expectation, Step};
+use log::Log;
 use port::Port;
 use reactor::{Message, Reactor};
 
@@ -39,6 +42,10 @@ pub struct Options {
     pub seed: u64,
     /// What the module does wrong from the start.
     pub faults: Vec<Injection>,
+    /// What is expected of the host from the start.
+    pub script: Vec<Expectation>,
+    /// A file to which the traffic of the line is appended, secrets masked.
+    pub log: Option<PathBuf>,
 }
 
 /// Why a virtual module does not start.
@@ -70,6 +77,14 @@ pub enum VirtualError {
     /// The link cannot be made.
     #[error("cannot make the link {}: {source}", path.display())]
     Link {
+        /// Where it was to be.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The log cannot be written.
+    #[error("cannot write the log {}: {source}", path.display())]
+    Log {
         /// Where it was to be.
         path: PathBuf,
         /// What the system says.
@@ -119,13 +134,23 @@ impl VirtualModem {
         for fault in &options.faults {
             module.inject(*fault);
         }
+        for expectation in &options.script {
+            module.expect(expectation.clone());
+        }
+        let log = options.log.as_ref().map(|path| {
+            Log::open(path, Instant::now()).map_err(|source| VirtualError::Log {
+                path: path.clone(),
+                source,
+            })
+        });
+        let log = log.transpose()?;
         let port = Port::open(&options)?;
         Ok(Self {
             model,
             port: port.name().to_string(),
             process: process::id(),
             running: Mutex::new(Some(
-                Running::start(module, port, &options).map_err(VirtualError::Start)?,
+                Running::start(module, port, log, &options).map_err(VirtualError::Start)?,
             )),
         })
     }
@@ -181,12 +206,31 @@ impl VirtualModem {
 
     /// What it does wrong; nothing once it is closed.
     pub fn faults(&self) -> Vec<Injection> {
+        self.ask(|module| module.faults()).unwrap_or_default()
+    }
+
+    /// See [`Module::expect`]; `None` once it is closed.
+    pub fn expect(&self, expectation: Expectation) -> Option<usize> {
+        self.ask(move |module| module.expect(expectation))
+    }
+
+    /// See [`Module::answer`].
+    pub fn answer(&self, expectation: usize, steps: Vec<Step>) {
+        self.call(move |module| module.answer(expectation, steps));
+    }
+
+    /// What was expected and has not come; `None` when all has, and once it is closed.
+    pub fn unmet(&self) -> Option<Unmet> {
+        self.ask(|module| module.unmet()).flatten()
+    }
+
+    fn ask<T: Send + 'static>(&self, question: impl FnOnce(&mut Module) -> T + Send + 'static) -> Option<T> {
         let (answer, answered) = bounded(1);
         self.call(move |module| {
             // The caller waits.
-            let _ = answer.send(module.faults());
+            let _ = answer.send(question(module));
         });
-        answered.try_recv().unwrap_or_default()
+        answered.try_recv().ok()
     }
 
     fn call(&self, job: impl FnOnce(&mut Module) + Send + 'static) {
@@ -213,7 +257,7 @@ impl Drop for VirtualModem {
 }
 
 impl Running {
-    fn start(module: Module, port: Port, options: &Options) -> io::Result<Self> {
+    fn start(module: Module, port: Port, log: Option<Log>, options: &Options) -> io::Result<Self> {
         /// Calls that wait for the thread at the same time; one more waits for a place.
         const CALLS: usize = 256;
         let (messages, inbox) = bounded(CALLS);
@@ -222,7 +266,7 @@ impl Running {
             messages,
             alarm: Arc::new(alarm),
         };
-        let mut reactor = Reactor::new(module, port, options, mailbox.clone(), inbox, wake)?;
+        let mut reactor = Reactor::new(module, port, log, options, (mailbox.clone(), inbox, wake))?;
         let thread = thread::Builder::new()
             .name(format!("modemqtt-virtual-{}", options.model))
             .spawn(move || reactor.run())?;

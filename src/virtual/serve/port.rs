@@ -58,7 +58,7 @@ impl Port {
         if options.link.is_some() {
             return Err(VirtualError::LinkToTcp(address.clone()));
         }
-        Tcp::listen(address)
+        Tcp::listen(address.strip_prefix("tcp:").unwrap_or(address))
             .map(Self::Tcp)
             .map_err(|source| VirtualError::Listen {
                 address: address.clone(),

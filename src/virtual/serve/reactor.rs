@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
+use super::log::Log;
 use super::network::{Network, Reading};
 use super::port::Port;
 use super::{Mailbox, Options};
@@ -37,6 +38,7 @@ pub(super) type Job = Box<dyn FnOnce(&mut Module) + Send>;
 pub(super) struct Reactor {
     module: Module,
     port: Port,
+    log: Option<Log>,
     from_host: Line,
     to_host: Line,
     network: Network,
@@ -59,16 +61,16 @@ impl Reactor {
     pub(super) fn new(
         module: Module,
         port: Port,
+        log: Option<Log>,
         options: &Options,
-        mailbox: Mailbox,
-        inbox: Receiver<Message>,
-        wake: PipeReader,
+        (mailbox, inbox, wake): (Mailbox, Receiver<Message>, PipeReader),
     ) -> io::Result<Self> {
         rustix::io::ioctl_fionbio(&wake, true)?;
         rustix::io::ioctl_fionbio(&*mailbox.alarm, true)?;
         Ok(Self {
             module,
             port,
+            log,
             from_host: Line::new(FROM_HOST, options.baudrate, options.seed, 0),
             to_host: Line::new(TO_HOST, options.baudrate, options.seed, 1),
             network: Network::new(mailbox),
@@ -199,7 +201,11 @@ impl Reactor {
             return; // reading nothing would look like the host's end
         }
         let count = self.port.read(&mut self.buffer[..room]);
-        self.from_host.push(&self.buffer[..count], Instant::now());
+        let now = Instant::now();
+        self.from_host.push(&self.buffer[..count], now);
+        if let Some(log) = &mut self.log {
+            log.heard(&self.buffer[..count], self.module.takes_data(), now);
+        }
     }
 
     fn read_socket(&mut self, connection: ConnectionId) {
@@ -238,6 +244,9 @@ impl Reactor {
             let spared = if unsolicited { ANSWERS } else { 0 };
             if has_host && bytes.len() + spared <= self.to_host.room() {
                 self.to_host.push(&bytes, now);
+                if let Some(log) = &mut self.log {
+                    log.printed(&bytes, now);
+                }
             }
         }
     }

@@ -67,7 +67,7 @@ impl State {
     }
 
     fn connect(&mut self, id: ConnectionId, connect: Connect) {
-        if self.script.silence {
+        if self.script.silence || self.script.silent {
             return self.enter(id, Phase::Ignored);
         }
         if is_forbidden(&connect) {

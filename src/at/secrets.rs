@@ -26,7 +26,7 @@ const ANSWERS: &[(&str, Option<&str>, usize)] = &[
 ];
 
 /// A line with its secrets masked.
-pub(crate) fn masked(line: &str) -> String {
+pub fn masked(line: &str) -> String {
     let mut shown = String::with_capacity(line.len());
     let mut rest = line;
     loop {
@@ -43,7 +43,7 @@ pub(crate) fn masked(line: &str) -> String {
 }
 
 /// The parameters of a line that are secrets, without their quotes.
-pub(crate) fn secrets_in(line: &str) -> Vec<String> {
+pub fn secrets_in(line: &str) -> Vec<String> {
     let mut secrets = Vec::new();
     let mut rest = Some(line);
     while let Some(command) = rest {
@@ -62,7 +62,7 @@ pub(crate) fn secrets_in(line: &str) -> Vec<String> {
 }
 
 /// A secret as it is looked for in what the module prints; one so short that it would be found everywhere is not.
-pub(crate) fn remembered(secret: &[u8]) -> Option<String> {
+pub fn remembered(secret: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(secret).into_owned();
     (text.len() > 3).then_some(text)
 }

@@ -1,0 +1,185 @@
+"""Scripts of a virtual module: what is expected of the host, and what the module does then."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+from modemqtt import _core
+from modemqtt._usage import arguments
+from modemqtt.exceptions import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from typing_extensions import Self
+
+Step: TypeAlias = tuple[str, bytes, float]
+"""The name of a step, its bytes, its seconds, as the core takes them."""
+
+_OWN: Step = ("own", b"", 0.0)
+_FINAL = ("OK", "ERROR", "+CME ERROR", "+CMS ERROR")
+
+
+class Answering:
+    """What can be said of an expected command line. Each method adds to the answer; nothing said is `passthrough`."""
+
+    _steps: tuple[Step, ...] | None
+
+    def _answer(self, steps: tuple[Step, ...]) -> Self:
+        raise NotImplementedError
+
+    def respond(self, *answer: str | bytes | float, final: str | None = "OK") -> Self:
+        """Print this in place of the module's own answer.
+
+        Args:
+            answer: a text is a line, with a line end before and behind it; bytes are printed exactly; a number is a
+                pause in seconds, 0 to 3600.
+            final: the final result code behind it, unless the answer ends with bytes, or with a result code itself;
+                ``None`` for none.
+
+        Raises:
+            UsageError: a text holds a line end, or a number is no pause.
+
+        """
+        steps = [_step(part) for part in answer]
+        ended = bool(answer) and (isinstance(answer[-1], bytes) or str(answer[-1]).startswith(_FINAL))
+        if final is not None and not ended:
+            steps.append(_line("line", final))
+        return self._more(*steps)
+
+    def pause(self, seconds: float) -> Self:
+        """Wait, 0 to 3600 seconds. The module goes on meanwhile, and takes further command lines."""
+        return self._more(_step(float(seconds)))
+
+    def urc(self, line: str, *, after: float = 0.0) -> Self:
+        """Print an unsolicited line, so many seconds later."""
+        return self._more(_step(float(after)), _line("urc", line))
+
+    def passthrough(self) -> Self:
+        """Let the module carry the command out and answer as ever. What is said further comes behind that."""
+        return self._more(_OWN)
+
+    def then_drop(self) -> Self:
+        """Have the module lose its connections to brokers, and say so with ``+QMTSTAT``."""
+        return self._more(("drop", b"", 0.0))
+
+    def ignore(self) -> Self:
+        """Do nothing: the command line is not carried out and has no answer."""
+        return self._answer(())
+
+    def _more(self, *steps: Step) -> Self:
+        return self._answer((self._steps or ()) + steps)
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation(Answering):
+    """A command line that is expected, and its answer: each method returns another expectation that says more.
+
+    ``Expectation("AT+CSQ").respond("+CSQ: 99,99")``
+    """
+
+    pattern: str
+    """The command line without its CR. ``*`` is any run of characters, ``\\*`` itself and ``\\\\`` a backslash."""
+    times: int | None = 1
+    """How often it is expected; ``None`` for any number of times, none included."""
+    _steps: tuple[Step, ...] | None = None
+
+    def __post_init__(self) -> None:
+        """Check what can be checked here; the rest is checked where it is used."""
+        if self.times is not None and not 1 <= self.times < 2**32:
+            raise UsageError(f"times: {self.times} is no number of times, from 1, nor None")
+
+    def _answer(self, steps: tuple[Step, ...]) -> Expectation:
+        return replace(self, _steps=steps)
+
+    def _row(self) -> tuple[str, int | None, tuple[Step, ...]]:
+        return self.pattern, self.times, (_OWN,) if self._steps is None else self._steps
+
+
+class Expected(Answering):
+    """A command line that a virtual module expects already. Each method changes the answer at once."""
+
+    def __init__(self, core: _core.VirtualModem, expectation: Expectation) -> None:
+        """Not for programs: :meth:`VirtualModem.expect` makes it."""
+        self._core = core
+        self._steps = expectation._steps  # noqa: SLF001 - of this file
+        with arguments():
+            self._number = core.expect(expectation._row())  # noqa: SLF001 - the same
+
+    def _answer(self, steps: tuple[Step, ...]) -> Self:
+        self._core.answer(self._number, steps)
+        self._steps = steps
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """Expectations, in the order in which they are looked at."""
+
+    expectations: tuple[Expectation, ...] = ()
+
+    @classmethod
+    def parse(cls, text: str) -> Script:
+        """Read the text of a script: ``>`` expects, ``<`` responds, ``!`` pauses, as in docs/virtual-module.md.
+
+        Raises:
+            UsageError: a line is no script.
+
+        """
+        with arguments():
+            rows = _core.parse_script(text)
+        return cls(tuple(Expectation(pattern, times, tuple(steps)) for pattern, times, steps in rows))
+
+    @classmethod
+    def load(cls, path: str | PathLike[str]) -> Script:
+        """Read a file.
+
+        Raises:
+            OSError: it cannot be read.
+            UsageError: a line of it is no script.
+
+        """
+        try:
+            text = Path(path).read_text(encoding="utf-8")
+        except UnicodeDecodeError as error:
+            raise UsageError(f"{path}: no script in UTF-8: {error.reason}") from None
+        try:
+            return cls.parse(text)
+        except UsageError as error:
+            raise UsageError(f"{path}: {error}") from None
+
+    def __iter__(self) -> Iterator[Expectation]:
+        """Each in turn."""
+        return iter(self.expectations)
+
+
+def rows(script: Iterable[Expectation] | str | PathLike[str]) -> list[tuple[str, int | None, tuple[Step, ...]]]:
+    """Give what the core takes."""
+    expectations = tuple(Script.load(script) if isinstance(script, (str, PathLike)) else script)
+    for expectation in expectations:
+        if not isinstance(expectation, Expectation):
+            raise UsageError(f"script: {expectation!r} is no Expectation")
+    return [expectation._row() for expectation in expectations]  # noqa: SLF001 - of this file
+
+
+def _step(part: str | bytes | float) -> Step:
+    match part:
+        case str():
+            return _line("line", part)
+        case bytes():
+            return "bytes", part, 0.0
+        case int() | float() if not isinstance(part, bool) and 0 <= part <= 3600:  # noqa: PLR2004 - as documented
+            return "pause", b"", float(part)
+    raise UsageError(f"answer: {part!r} is neither a line, nor bytes, nor a pause of 0 to 3600 seconds")
+
+
+def _line(kind: str, text: str) -> Step:
+    if "\r" in text or "\n" in text:
+        raise UsageError(f"answer: {text!r} holds a line end; what is to be printed exactly is given as bytes")
+    try:
+        return kind, text.encode(), 0.0
+    except UnicodeEncodeError as error:
+        raise UsageError(f"answer: the text cannot be encoded in UTF-8: {error.reason}") from None

@@ -1,0 +1,194 @@
+//! The script of a test: command lines that are expected, and answered otherwise than by the module itself.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::time::Instant;
+
+use modemqtt_at::secrets::masked;
+
+use super::Module;
+use super::terminal::{Kind, framed};
+use crate::script::{Expectation, Step};
+
+/// Command lines that are remembered for [`Unmet`].
+const REMEMBERED: usize = 100;
+/// Characters of each.
+const SHOWN: usize = 200;
+/// Answers that wait for a pause to end; a further one has none.
+const WAITING: usize = 256;
+
+/// What is expected, and what is on its way.
+#[derive(Debug, Default)]
+pub(super) struct Script {
+    entries: Vec<Entry>,
+    came: VecDeque<Came>,
+    forgotten: usize,
+    answers: VecDeque<Answer>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    expectation: Expectation,
+    seen: u32,
+}
+
+impl Entry {
+    fn is_open(&self) -> bool {
+        self.expectation.times.is_none_or(|times| self.seen < times)
+    }
+
+    fn is_unmet(&self) -> bool {
+        self.expectation.times.is_some_and(|times| self.seen < times)
+    }
+}
+
+/// A command line that came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Came {
+    text: String,
+    expected: bool,
+}
+
+/// What is left of an answer.
+#[derive(Debug)]
+struct Answer {
+    line: Vec<u8>,
+    steps: VecDeque<Step>,
+    due: Instant,
+}
+
+/// What was expected and did not come, and what came. Its text is for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unmet {
+    expected: Vec<String>,
+    came: Vec<Came>,
+    forgotten: usize,
+}
+
+impl fmt::Display for Unmet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("expected, and did not come:")?;
+        for expected in &self.expected {
+            write!(f, "\n  {expected}")?;
+        }
+        if self.came.is_empty() {
+            return f.write_str("\nno command line came");
+        }
+        f.write_str("\ncame:")?;
+        if self.forgotten > 0 {
+            write!(f, "\n  … {} earlier", self.forgotten)?;
+        }
+        for Came { text, expected } in &self.came {
+            let expected = if *expected { "  (expected)" } else { "" };
+            write!(f, "\n  {text}{expected}")?;
+        }
+        Ok(())
+    }
+}
+
+impl Module {
+    /// Expects a command line from now on, and returns by what [`Module::answer`] knows it. A line goes to the first that it fits and that has
+    /// not been met as often as it says; one that fits none is answered as ever. Restarts do not end it.
+    pub fn expect(&mut self, expectation: Expectation) -> usize {
+        self.script.entries.push(Entry { expectation, seen: 0 });
+        self.script.entries.len() - 1
+    }
+
+    /// Answers an expected line so from now on.
+    pub fn answer(&mut self, expectation: usize, steps: Vec<Step>) {
+        if let Some(entry) = self.script.entries.get_mut(expectation) {
+            entry.expectation.steps = steps;
+        }
+    }
+
+    /// What was expected and has not come; `None` when all has.
+    pub fn unmet(&self) -> Option<Unmet> {
+        let entries = self.script.entries.iter().filter(|entry| entry.is_unmet());
+        let expected: Vec<_> = entries
+            .map(|Entry { expectation, seen }| {
+                let pattern = masked(expectation.pattern());
+                match expectation.times {
+                    Some(times) if times > 1 => format!("{pattern}  ({seen} of {times} times)"),
+                    _ => pattern,
+                }
+            })
+            .collect();
+        (!expected.is_empty()).then(|| Unmet {
+            expected,
+            came: self.script.came.iter().cloned().collect(),
+            forgotten: self.script.forgotten,
+        })
+    }
+
+    /// Whether the script answers the line, with what stood between `AT` and CR.
+    pub(super) fn answers_by_script(&mut self, body: &[u8], now: Instant) -> bool {
+        let script = &mut self.script;
+        if script.entries.is_empty() {
+            return false;
+        }
+        let line = [b"AT", body].concat();
+        let mut entries = script.entries.iter_mut();
+        let entry = entries.find(|entry| entry.is_open() && entry.expectation.matches(&line));
+        let steps = entry.map(|entry| {
+            entry.seen = entry.seen.saturating_add(1);
+            VecDeque::from(entry.expectation.steps.clone())
+        });
+        script.remember(&line, steps.is_some());
+        let Some(mut steps) = steps else { return false };
+        if script.answers.len() >= WAITING {
+            steps.retain(|step| !matches!(step, Step::Pause(_)));
+        }
+        script.answers.push_back(Answer {
+            line: body.to_vec(),
+            steps,
+            due: now,
+        });
+        self.play_script(now);
+        true
+    }
+
+    /// When [`Module::play_script`] has something to do. Data goes first.
+    pub(super) fn script_due(&self) -> Option<Instant> {
+        let answers = self.script.answers.iter().filter(|_| self.data.is_none());
+        answers.map(|answer| answer.due).min()
+    }
+
+    /// Does what is due of the answers.
+    pub(super) fn play_script(&mut self, now: Instant) {
+        while self.script_due().is_some_and(|due| due <= now) {
+            let due = self.script.answers.iter().position(|answer| answer.due <= now);
+            let Some(mut answer) = due.and_then(|at| self.script.answers.remove(at)) else {
+                return;
+            };
+            while let Some(step) = answer.steps.pop_front() {
+                match step {
+                    Step::Line(text) => self.terminal.verbatim(&framed(&text)),
+                    Step::Bytes(bytes) => self.terminal.verbatim(&bytes),
+                    Step::Urc(text) => self.terminal.urc(Kind::Urc, &text),
+                    Step::Drop => self.lose_every_connection(),
+                    Step::Own => self.execute(&answer.line, now),
+                    Step::Pause(pause) => answer.due = now + pause,
+                }
+                if answer.due > now || self.data.is_some() {
+                    if !answer.steps.is_empty() {
+                        self.script.answers.push_back(answer);
+                    }
+                    break;
+                }
+            }
+        }
+    }
+}
+
+impl Script {
+    fn remember(&mut self, line: &[u8], expected: bool) {
+        let text = masked(&String::from_utf8_lossy(line));
+        let mut text: String = text.escape_debug().take(SHOWN).collect();
+        text = text.replace("\\\"", "\"");
+        self.came.push_back(Came { text, expected });
+        if self.came.len() > REMEMBERED {
+            self.came.pop_front();
+            self.forgotten += 1;
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! The log of the line: what the host has sent and what the module has printed, time-stamped, secrets masked.
+//!
+//! It has the form of the host's own wire log: seconds since 1970, `>` for what the host sent and `<` for what the module printed. What the faults of
+//! the line do to the bytes comes behind it, in both directions.
+
+use std::collections::VecDeque;
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::path::Path;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use modemqtt_at::ascii::{CR, LF};
+use modemqtt_at::secrets::{masked, remembered, secrets_in};
+
+/// How much of a line is shown, and of data.
+const LINE: usize = 8192;
+const DATA: usize = 64;
+/// Secrets that are looked for in what does not look like a secret.
+const SECRETS: usize = 32;
+
+/// A file, and the lines that have begun.
+#[derive(Debug)]
+pub(super) struct Log {
+    file: File,
+    origin: (Instant, SystemTime),
+    host: Text,
+    module: Text,
+    /// Of what the host has sent, and of what the module has printed, which may be its echo.
+    keys: [Key; 2],
+    secrets: VecDeque<String>,
+}
+
+/// A line that has begun, or data.
+#[derive(Debug, Default)]
+struct Text {
+    bytes: Vec<u8>,
+    count: usize,
+    began: Option<Instant>,
+    data: bool,
+    /// Whether some of it belongs to a private key.
+    secret: bool,
+}
+
+/// Follows the text of a private key through any number of lines and pieces (RFC 7468 section 2).
+#[derive(Debug, Default)]
+struct Key {
+    inside: bool,
+    line: Vec<u8>,
+}
+
+impl Key {
+    /// Whether the byte belongs to one.
+    fn holds(&mut self, byte: u8) -> bool {
+        /// Longer than a boundary, and shorter than what is worth keeping.
+        const BOUNDARY: usize = 64;
+        if matches!(byte, CR | LF) {
+            self.line.clear();
+        } else if self.line.len() < BOUNDARY {
+            self.line.push(byte);
+        }
+        let was_inside = self.inside;
+        if byte == b'-' && self.line.ends_with(b"PRIVATE KEY-----") {
+            let begins = self.line.windows(10).any(|window| window == b"-----BEGIN");
+            self.inside = begins;
+        }
+        self.inside || was_inside
+    }
+}
+
+impl Log {
+    /// Appends to the file.
+    pub(super) fn open(path: &Path, now: Instant) -> io::Result<Self> {
+        Ok(Self {
+            file: File::options().create(true).append(true).open(path)?,
+            origin: (now, SystemTime::now()),
+            host: Text::default(),
+            module: Text::default(),
+            keys: [Key::default(), Key::default()],
+            secrets: VecDeque::new(),
+        })
+    }
+
+    /// Takes what the host has sent. A line ends with CR; data, for which the module waits, with whatever the module says next.
+    pub(super) fn heard(&mut self, bytes: &[u8], data: bool, now: Instant) {
+        if self.host.data != data {
+            self.write_host();
+            self.host.data = data;
+        }
+        for byte in bytes {
+            self.host.secret |= self.keys[0].holds(*byte);
+            self.host.push(*byte, now);
+            if *byte == CR && !data {
+                self.write_host();
+            }
+        }
+    }
+
+    /// Takes what the module has printed.
+    pub(super) fn printed(&mut self, bytes: &[u8], now: Instant) {
+        if self.host.data {
+            self.write_host();
+        }
+        // A line begins with its own line end: what stands before it was an echo.
+        if bytes.starts_with(b"\r\n") {
+            self.write_module();
+        }
+        for byte in bytes {
+            self.module.secret |= self.keys[1].holds(*byte);
+            self.module.push(*byte, now);
+            if matches!(*byte, CR | LF) {
+                self.write_module();
+            }
+        }
+        // A prompt has no line end.
+        if self.module.bytes.starts_with(b">") {
+            self.write_module();
+        }
+    }
+
+    fn write_host(&mut self) {
+        let mut text = std::mem::take(&mut self.host);
+        // A key that was broken off ends with the next command line, which is not as long as a line of a key is.
+        if !text.data && text.bytes.starts_with(b"AT") && text.line().len() != 64 {
+            self.keys = <[Key; 2]>::default();
+            text.secret = false;
+        }
+        for secret in secrets_in(&shown(text.line())) {
+            self.secrets.extend(remembered(secret.as_bytes()));
+            if self.secrets.len() > SECRETS {
+                self.secrets.pop_front();
+            }
+        }
+        self.write('>', &text);
+    }
+
+    fn write_module(&mut self) {
+        let text = std::mem::take(&mut self.module);
+        self.write('<', &text);
+    }
+
+    fn write(&mut self, arrow: char, text: &Text) {
+        let line = text.line();
+        let Some(began) = text.began.filter(|_| !line.is_empty()) else {
+            return;
+        };
+        let mut entry = String::new();
+        let since = (self.origin.1 + began.saturating_duration_since(self.origin.0)).duration_since(UNIX_EPOCH);
+        // Writing to a string does not fail.
+        let _ = write!(entry, "{:.6} {arrow} ", since.unwrap_or_default().as_secs_f64());
+        if text.secret {
+            entry.push_str("***");
+        } else {
+            let mut line = masked(&shown(line));
+            for secret in &self.secrets {
+                line = line.replace(secret, "***");
+            }
+            entry.push_str(&line);
+        }
+        if text.count > text.bytes.len() && !text.secret {
+            entry.push('…');
+        }
+        if text.data || text.count > text.bytes.len() {
+            let _ = write!(entry, " <{} bytes>", text.count);
+        }
+        entry.push('\n');
+        // A full disk must not end the module.
+        let _ = self.file.write_all(entry.as_bytes());
+    }
+}
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        self.write_host();
+        self.write_module();
+    }
+}
+
+impl Text {
+    fn push(&mut self, byte: u8, now: Instant) {
+        self.began.get_or_insert(now);
+        self.count += 1;
+        if self.bytes.len() < if self.data { DATA } else { LINE } {
+            self.bytes.push(byte);
+        }
+    }
+
+    /// Without its line ends; data has none.
+    fn line(&self) -> &[u8] {
+        let mut line = self.bytes.as_slice();
+        while let [CR | LF, rest @ ..] | [rest @ .., CR | LF] = line
+            && !self.data
+        {
+            line = rest;
+        }
+        line
+    }
+}
+
+/// Bytes as text of one line.
+fn shown(bytes: &[u8]) -> String {
+    let mut shown = String::new();
+    for chunk in bytes.utf8_chunks() {
+        for character in chunk.valid().chars() {
+            if character.is_control() {
+                shown.extend(character.escape_default());
+            } else {
+                shown.push(character);
+            }
+        }
+        shown.extend(chunk.invalid().escape_ascii().map(char::from));
+    }
+    shown
+}
