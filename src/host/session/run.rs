@@ -14,6 +14,10 @@ use crate::mqtt::outcome_wait;
 use crate::timers::Timer;
 use crate::trace::Entry;
 
+/// Why no result ever comes.
+const ELSEWHERE: &str =
+    "; the module has reported nothing on this port so far: AT+QURCCFG=\"urcport\" tells to which it does";
+
 impl Session {
     /// Starts the next job that may run, if the line is free.
     pub(super) fn start_next(&mut self, now: Instant) {
@@ -190,6 +194,7 @@ impl Session {
             command: exchange.step.line.shown.clone(),
             awaited,
             waited: now - since,
+            hint: "",
         };
         let silent_set_up = matches!(exchange.job.task, Task::SetUp(_)) && exchange.job.ticket == INTERNAL;
         self.end(&mut exchange.job, Err(error.clone()));
@@ -247,10 +252,12 @@ impl Session {
             return;
         };
         let mut waiting = self.waiting.remove(at);
+        let elsewhere = !self.reports && self.dialect.is_some_and(|dialect| !dialect.around.urc_ports.is_empty());
         let error = Error::Timeout {
             command: waiting.shown,
             awaited: "result",
             waited: now - waiting.since,
+            hint: if elsewhere { ELSEWHERE } else { "" },
         };
         // A connection that has ended is closed, whether or not the module says so.
         let ended = matches!(waiting.key.operation, Operation::Close | Operation::Disconnect)
@@ -274,6 +281,7 @@ impl Session {
                 command,
                 awaited,
                 waited: now - since,
+                hint: "",
             })
         };
         if let Some(at) = self.queue.iter().position(|job| job.ticket == ticket) {

@@ -20,7 +20,7 @@ use modemqtt_at::dialect::{self, Model};
 use parking_lot::Mutex;
 
 use crate::fault::{Fault, Injection};
-use crate::module::Module;
+use crate::module::{Module, Registration, Sim};
 use port::Port;
 use reactor::{Message, Reactor};
 
@@ -156,6 +156,26 @@ impl VirtualModem {
     /// Restarts the module, as a loss of power would.
     pub fn restart(&self) {
         self.call(|module| module.restart(Instant::now()));
+    }
+
+    /// Takes its power: it is silent until it is switched on.
+    pub fn power_off(&self) {
+        self.call(|module| module.power_off(Instant::now()));
+    }
+
+    /// Switches it on, if it is off.
+    pub fn power_on(&self) {
+        self.call(|module| module.power_on(Instant::now()));
+    }
+
+    /// Has the network treat the module so.
+    pub fn set_registration(&self, registration: Registration) {
+        self.call(move |module| module.set_registration(registration, Instant::now()));
+    }
+
+    /// Changes the state of the SIM card.
+    pub fn set_sim(&self, sim: Sim) {
+        self.call(move |module| module.set_sim(sim, Instant::now()));
     }
 
     /// Takes the network away, and with it every connection, or gives it back.
