@@ -252,12 +252,11 @@ impl Session {
             return;
         };
         let mut waiting = self.waiting.remove(at);
-        let elsewhere = !self.reports && self.dialect.is_some_and(|dialect| !dialect.around.urc_ports.is_empty());
         let error = Error::Timeout {
             command: waiting.shown,
             awaited: "result",
             waited: now - waiting.since,
-            hint: if elsewhere { ELSEWHERE } else { "" },
+            hint: self.why_no_result(),
         };
         // A connection that has ended is closed, whether or not the module says so.
         let ended = matches!(waiting.key.operation, Operation::Close | Operation::Disconnect)
@@ -273,15 +272,22 @@ impl Session {
         self.start_next(now);
     }
 
+    /// What may be wrong where a result does not come: some modules report on another port than that of the commands.
+    fn why_no_result(&self) -> &'static str {
+        let elsewhere = self.dialect.is_some_and(|dialect| !dialect.around.urc_ports.is_empty());
+        if elsewhere && !self.reports { ELSEWHERE } else { "" }
+    }
+
     /// The caller's own time is up. What has been sent keeps its place until the module is done with it, so that its
     /// late result is not taken for another's.
     pub(super) fn caller_gave_up(&mut self, ticket: Ticket, now: Instant) {
+        let why = self.why_no_result();
         let timeout = |command: String, awaited, since: Instant| {
             Err(Error::Timeout {
                 command,
                 awaited,
                 waited: now - since,
-                hint: "",
+                hint: if awaited == "result" { why } else { "" },
             })
         };
         if let Some(at) = self.queue.iter().position(|job| job.ticket == ticket) {
