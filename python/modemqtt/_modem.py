@@ -57,6 +57,10 @@ class Modem(Network):
     one thread of the modem. They may call anything, :meth:`close` included. One that raises is logged with its
     traceback and counted in :attr:`stats`, and the next event is delivered.
 
+    EG800Q, EG915Q and EG916Q report results on the port that ``AT+QURCCFG="urcport"`` names. Where that is not the port
+    that is open, every result is waited for in vain: ``modem.command('AT+QURCCFG="urcport","uart1"')``, which the module
+    keeps, is for a host on its UART, ``"usbat"`` and ``"usbmodem"`` are for one on its USB ports.
+
     A modem may be used from any thread. A forked child opens one of its own.
 
     """

@@ -78,10 +78,12 @@ impl Session {
             "+QMTCFG: ***".clone_into(&mut text);
         }
         self.wire.push_back(Entry::received(now, text.clone()));
-        self.reports |= matches!(
+        if matches!(
             incoming,
             Incoming::Outcome(_) | Incoming::Stat(..) | Incoming::Buffered(..) | Incoming::Started
-        );
+        ) {
+            self.reported_at = Some(now);
+        }
         let mut ends = self.dialect.into_iter().flat_map(|dialect| dialect.around.powered_down);
         let powered_down = ends.any(|report| *report == text);
         match incoming {

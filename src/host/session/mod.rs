@@ -60,8 +60,8 @@ pub struct Session {
     reserved: &'static [u8],
     /// When the module last answered. What it reports by itself says nothing of whether it hears.
     answered_at: Option<Instant>,
-    /// Whether it has reported anything by itself.
-    reports: bool,
+    /// When it last reported anything that concerns a connection.
+    reported_at: Option<Instant>,
     framer: Framer,
     timers: Timers,
     clients: Clients,
@@ -142,7 +142,7 @@ impl Session {
             wake: Wake::default(),
             reserved: &[],
             answered_at: None,
-            reports: false,
+            reported_at: None,
             framer: Framer::default(),
             timers: Timers::default(),
             clients: Clients::default(),

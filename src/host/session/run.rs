@@ -275,7 +275,11 @@ impl Session {
     /// What may be wrong where a result does not come: some modules report on another port than that of the commands.
     fn why_no_result(&self) -> &'static str {
         let elsewhere = self.dialect.is_some_and(|dialect| !dialect.around.urc_ports.is_empty());
-        if elsewhere && !self.reports { ELSEWHERE } else { "" }
+        if elsewhere && self.reported_at.is_none() {
+            ELSEWHERE
+        } else {
+            ""
+        }
     }
 
     /// The caller's own time is up. What has been sent keeps its place until the module is done with it, so that its

@@ -153,6 +153,7 @@ impl Module {
     }
 
     /// The same as all that a command answers.
+    #[expect(clippy::unnecessary_wraps, reason = "it is the last word of a handler")]
     pub(super) fn answer(&self, name: &str, values: impl fmt::Display) -> Answer {
         Ok(Some(vec![self.line(name, values)]))
     }

@@ -173,6 +173,9 @@ impl Module {
         if self.faults.strikes(Fault::BootRomLines) {
             self.terminal.rom_text(ROM);
         }
+        if !self.reports_here() {
+            return;
+        }
         let no_ok = self.faults.strikes(Fault::BootWithoutOk);
         let more = self.faults.strikes(Fault::BootAppRdy).then_some("APP RDY");
         for line in self.boot_lines().into_iter().chain(more) {

@@ -6,8 +6,8 @@ use modemqtt_at::codes::{
 use modemqtt_at::dialect::{self, Dialect, ReadBack, ReceiveLength};
 use modemqtt_at::{Command, Form, SettingKey};
 
-use super::{around, table};
 use super::words::{forms, gate, numbers, refusal, time, wait, yes};
+use super::{around, table};
 
 pub(super) fn all() -> String {
     let mut text = String::from("## Side by side\n\n### Values\n\n");

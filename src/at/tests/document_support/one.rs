@@ -3,8 +3,8 @@
 use modemqtt_at::Form;
 use modemqtt_at::dialect::{Dialect, Flag, Row};
 
-use super::{around, table};
 use super::words::{data, gate, numbers, ranges, syntax, wait};
+use super::{around, table};
 
 pub(super) fn all(dialect: &Dialect) -> String {
     let experimental = if dialect.experimental { ", experimental" } else { "" };

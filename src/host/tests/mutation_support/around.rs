@@ -23,12 +23,10 @@ pub(super) fn of(dialect: &'static Dialect) -> Vec<Mutant> {
 }
 
 impl Maker {
-    #[expect(clippy::large_types_passed_by_value, reason = "each is made for this call")]
     fn add(&mut self, what: &str, likely: &str, around: Around) {
         self.add_unless(what, likely, around, None);
     }
 
-    #[expect(clippy::large_types_passed_by_value, reason = "each is made for this call")]
     fn add_unless(&mut self, what: &str, likely: &str, around: Around, equivalent: Option<&'static str>) {
         self.mutants.push(Mutant {
             place: format!("{}: around MQTT", self.dialect.name),
