@@ -298,7 +298,6 @@ impl Engine {
 
     /// The commands of the module's family that tell of its registration, the one that restarts it, and the one that tells the number of
     /// the SIM card.
-    #[expect(clippy::type_complexity, reason = "a tuple is what Python takes apart")]
     #[getter]
     fn family(&self) -> Option<(Vec<&'static str>, Option<String>, Option<&'static str>)> {
         let dialect = self.engine.shared().modem()?.dialect;

@@ -84,13 +84,25 @@ const NONE: Around = Around {
     urc_ports: &[],
 };
 
-const fn power_off(values: &'static [i64], answer: Option<&'static str>) -> FixedCommand {
+/// By default it logs out first.
+const POWER_OFF: FixedCommand = FixedCommand {
+    name: "QPOWD",
+    values: &[],
+    answer: None,
+};
+
+/// With 0 it does so at once, with 1 it logs out first.
+const POWER_OFFS: &[FixedCommand] = &[
+    POWER_OFF,
     FixedCommand {
-        name: "QPOWD",
-        values,
-        answer,
-    }
-}
+        values: &[0],
+        ..POWER_OFF
+    },
+    FixedCommand {
+        values: &[1],
+        ..POWER_OFF
+    },
+];
 
 /// M95 Hardware Design, and what drivers of the family send.
 pub(super) static M95: Around = Around {
@@ -100,7 +112,11 @@ pub(super) static M95: Around = Around {
     // Drivers of the family: 1 needs DTR, 2 is automatic.
     sleep_modes: &[false, false, true],
     // M95 Hardware Design, 3.4.
-    power_off: &[power_off(&[1], Some("NORMAL POWER DOWN"))],
+    power_off: &[FixedCommand {
+        values: &[1],
+        answer: Some("NORMAL POWER DOWN"),
+        ..POWER_OFF
+    }],
     powered_down: &["NORMAL POWER DOWN", "UNDER_VOLTAGE POWER DOWN"],
     stack: Some(Stack::Single),
     ..NONE
@@ -144,7 +160,7 @@ pub(super) static EG91XQ: Around = Around {
     iccid: Some("QCCID"),
     // 1 sleeps while DTR is not asserted, which no port of the virtual module has.
     sleep_modes: &[false, false],
-    power_off: &[power_off(&[], None), power_off(&[0], None), power_off(&[1], None)],
+    power_off: POWER_OFFS,
     powered_down: &["POWERED DOWN"],
     stores_profile: true,
     address: Some(Address {
@@ -162,7 +178,7 @@ pub(super) static BG9X: Around = Around {
     functions: &[0, 1, 4],
     iccid: Some("QCCID"),
     sleep_modes: &[false, false],
-    power_off: &[power_off(&[], None), power_off(&[0], None), power_off(&[1], None)],
+    power_off: POWER_OFFS,
     powered_down: &["POWERED DOWN"],
     address: Some(Address {
         context: 1,
