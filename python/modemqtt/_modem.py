@@ -58,8 +58,8 @@ class Modem(Network):
     traceback and counted in :attr:`stats`, and the next event is delivered.
 
     EG800Q, EG915Q and EG916Q report results on the port that ``AT+QURCCFG="urcport"`` names. Where that is not the port
-    that is open, every result is waited for in vain: ``modem.command('AT+QURCCFG="urcport","uart1"')``, which the module
-    keeps, is for a host on its UART, ``"usbat"`` and ``"usbmodem"`` are for one on its USB ports.
+    that is open, every result is waited for in vain. ``modem.command('AT+QURCCFG="urcport","uart1"')`` is for a host on
+    the UART, ``"usbat"`` and ``"usbmodem"`` are for one on the USB ports; the module keeps it.
 
     A modem may be used from any thread. A forked child opens one of its own.
 

@@ -134,7 +134,16 @@ class Network:
         """
         known = self._registrations()
         one_will_do = "CEREG" in known
-        stats = [self._registration(name) for name in known if name != "CREG" or not one_will_do]
+        stats = []
+        for name in known:
+            if name == "CREG" and one_will_do:
+                continue
+            try:
+                stats.append(self._registration(name))
+            except CommandError:
+                # A module without GSM need not know the command of GPRS.
+                if name == "CEREG" or not one_will_do:
+                    raise
         registered = [stat for stat in stats if stat in _REGISTERED]
         if registered and (one_will_do or len(registered) == len(stats)):
             return registered[0]
