@@ -449,7 +449,7 @@ class MqttClient(Callbacks):
         return self._modem._running()  # noqa: SLF001 - our own
 
     def _tell_dropped(self, engine: Engine) -> None:
-        if dropped := engine.take_dropped(self._index):
+        if self._index <= _MOST and (dropped := engine.take_dropped(self._index)):
             logger.warning("client %d: %d messages were dropped, no one took them", self._index, dropped)
 
     def _submit(self, method: str, *values: object, timeout: float | None) -> Pending:

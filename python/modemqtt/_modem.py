@@ -8,11 +8,12 @@ import time
 import warnings
 from typing import TYPE_CHECKING, Any, Literal
 
-from modemqtt import _network, _restart
+from modemqtt import _restart
 from modemqtt._client import MqttClient
 from modemqtt._core import Engine, Opening
 from modemqtt._delivery import Delivery
 from modemqtt._dispatcher import Dispatcher
+from modemqtt._network import Network
 from modemqtt._process import every_modem, open_modems
 from modemqtt._usage import arguments, seconds
 from modemqtt._values import Response, Stats
@@ -32,7 +33,7 @@ logger = logging.getLogger("modemqtt")
 _BETWEEN_ATTEMPTS = 0.1
 
 
-class Modem:
+class Modem(Network):
     """A module on a port.
 
     ``with Modem("/dev/ttyUSB2") as modem: …`` opens the port, turns the module's echo off, finds out which module it
@@ -47,14 +48,18 @@ class Modem:
         flow_control: ``"none"``, ``"rtscts"`` or ``"xonxoff"``, with which no payload may hold the bytes 0x11 and 0x13;
             the line takes them for itself in received payloads too.
         log: a file to which every line of the wire is appended, secrets masked.
-        wake_after: after so many seconds without a byte from the module it is sent ``AT`` until it answers before the
-            next command: a module asleep loses the first characters. ``None`` for a module that never sleeps, ``0`` for
+        wake_after: so many seconds after its last answer the module is sent ``AT`` until it answers before the next
+            command: a module asleep loses the first characters. ``None`` for a module that never sleeps, ``0`` for
             one that sleeps at once; ``"auto"`` is 10 s on M95, BC35-G/BC28 and BC660K-GL, and never on EG800Q/EG91xQ,
             which sleep only while DTR is not asserted.
 
     Callbacks (:attr:`on_urc`, :attr:`on_restart`, and those of :class:`MqttClient`) are called one after the other in
     one thread of the modem. They may call anything, :meth:`close` included. One that raises is logged with its
     traceback and counted in :attr:`stats`, and the next event is delivered.
+
+    EG800Q, EG915Q and EG916Q report results on the port that ``AT+QURCCFG="urcport"`` names. Where that is not the port
+    that is open, every result is waited for in vain. ``modem.command('AT+QURCCFG="urcport","uart1"')`` is for a host on
+    the UART, ``"usbat"`` and ``"usbmodem"`` are for one on the USB ports; the module keeps it.
 
     A modem may be used from any thread. A forked child opens one of its own.
 
@@ -337,7 +342,7 @@ class Modem:
 
     @property
     def on_restart(self) -> Callable[[], object] | None:
-        """Called when the module has restarted by itself. Its connections and settings are gone."""
+        """Called when the module has restarted or powered down by itself. Its connections and settings are gone."""
         return self._on_restart
 
     @on_restart.setter
@@ -373,37 +378,6 @@ class Modem:
         while (line := engine.next_urc(timeout)) is not None:
             self._tell_dropped(engine)
             yield line
-
-    def signal(self, *, timeout: float | None = None) -> int | None:
-        """Return the received signal strength in dBm; ``None`` when not known.
-
-        From ``AT+CSQ`` (3GPP TS 27.007, 8.5).
-        """
-        return _network.signal(self, timeout)
-
-    def registration(self, *, timeout: float | None = None) -> int:
-        """Return ``<stat>`` of the network registration.
-
-        0 not registered, 1 home, 2 searching, 3 denied, 4 unknown, 5 roaming (3GPP TS 27.007, 7.2 and 10.1.22): from
-        ``AT+CEREG?`` where the family has it, else ``AT+CREG?``.
-        """
-        family = self._running().family
-        return _network.registration(self, family[0] if family else [], timeout)
-
-    def wait_registered(self, timeout: float | None = None) -> int:
-        """Wait until the module is registered with a network, asking once a second.
-
-        Args:
-            timeout: seconds; ``None`` for 60.
-
-        Returns:
-            1 (home) or 5 (roaming).
-
-        Raises:
-            ResponseTimeout: not registered in time.
-
-        """
-        return _network.wait_registered(self, seconds(timeout, otherwise=60.0))
 
     def restart(self, *, timeout: float | None = None) -> None:
         """Restart the module by its family's own command and wait until it answers again.

@@ -1,4 +1,4 @@
-"""What a module says of its network."""
+"""What a module says of itself, of its SIM card and of its network."""
 
 from __future__ import annotations
 
@@ -6,42 +6,183 @@ import re
 import time
 from typing import TYPE_CHECKING
 
-from modemqtt.exceptions import ResponseTimeout
+from modemqtt._usage import seconds
+from modemqtt.exceptions import CommandError, RegistrationError, ResponseTimeout
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from modemqtt._modem import Modem
+    from modemqtt._core import Engine
     from modemqtt._values import Response
 
-# Registered and roaming (3GPP TS 27.007, 10.1.22).
+# 3GPP TS 27.007, 10.1.22.
+_SEARCHING = 2
+_DENIED = 3
+_UNKNOWN = 4
 _REGISTERED = (1, 5)
+# 3GPP TS 27.007, 9.2: what is wrong with the SIM card, but for 14, busy, which passes; BC35-G/BC28 add the others.
+_SIM_ERRORS = (*range(10, 14), *range(15, 19), *range(310, 314), *range(315, 319))
 
 
-def signal(modem: Modem, timeout: float | None) -> int | None:
-    """Ask for the signal strength in dBm."""
-    rssi = _number_in(modem.command("AT+CSQ", timeout=timeout), r"\+CSQ:\s*(\d+)")
-    unknown = 99
-    return None if rssi is None or rssi >= unknown else 2 * rssi - 113
+class Network:
+    """The part of :class:`Modem` that asks for the module's identity and its network."""
+
+    def command(self, line: str, *, timeout: float | None = None) -> Response:
+        """Send one command line."""
+        raise NotImplementedError
+
+    def _running(self) -> Engine:
+        raise NotImplementedError
+
+    @property
+    def imei(self) -> str:
+        """The number of the module, 15 digits: from ``AT+CGSN=1``, or ``AT+GSN`` where there is no such form.
+
+        Raises:
+            CommandError: the module refused it.
+
+        """
+        try:
+            response = self.command("AT+CGSN=1")
+        except CommandError:
+            response = self.command("AT+GSN")
+        return _digits(response)
+
+    @property
+    def imsi(self) -> str:
+        """The number of the subscriber, up to 15 digits, from ``AT+CIMI``.
+
+        Raises:
+            CommandError: the module refused it, as without a SIM card that is ready.
+
+        """
+        return _digits(self.command("AT+CIMI"))
+
+    @property
+    def iccid(self) -> str:
+        """The number of the SIM card, 19 or 20 digits: from ``AT+NCCID`` on BC35-G/BC28, elsewhere ``AT+QCCID``.
+
+        Raises:
+            CommandError: the module refused it, as without a SIM card.
+
+        """
+        family = self._running().family
+        return _digits(self.command(f"AT+{(family and family[2]) or 'QCCID'}"))
+
+    def signal(self, *, timeout: float | None = None) -> int | None:
+        """Return the received signal strength in dBm; ``None`` when not known.
+
+        From ``AT+CSQ`` (3GPP TS 27.007, 8.5).
+        """
+        rssi = _number_in(self.command("AT+CSQ", timeout=timeout), r"\+CSQ:\s*(\d+)")
+        unknown = 99
+        return None if rssi is None or rssi >= unknown else 2 * rssi - 113
+
+    def registration(self, *, timeout: float | None = None) -> int:
+        """Return ``<stat>`` of the network registration.
+
+        0 not registered, 1 home, 2 searching, 3 denied, 4 unknown, 5 roaming (3GPP TS 27.007, 7.2 and 10.1.22): from
+        ``AT+CEREG?`` where the family has it, else ``AT+CREG?``.
+        """
+        known = self._registrations()
+        return self._registration("CEREG" if "CEREG" in known else known[0], timeout)
+
+    def wait_registered(self, timeout: float | None = None) -> int:
+        """Wait until the module is registered with a network, asking once a second; a radio that is off is switched on.
+
+        Args:
+            timeout: seconds; ``None`` for 60.
+
+        Returns:
+            1 (home) or 5 (roaming).
+
+        Raises:
+            RegistrationError: the SIM card is missing, locked or defective, or the network denies the registration.
+            ResponseTimeout: not registered in time.
+
+        """
+        allowed = seconds(timeout, otherwise=60.0)
+        deadline = time.monotonic() + allowed
+        ready = on = False
+        while True:
+            on = on or self._radio_on()
+            ready = ready or self._sim_ready()
+            stat = self._any_registration()
+            if stat in _REGISTERED:
+                return stat
+            if stat == _DENIED:
+                raise RegistrationError("the network denies the registration: state 3", stat=stat)
+            left = deadline - time.monotonic()
+            if left <= 0:
+                sim = "" if ready else "; the SIM card is not ready"
+                raise ResponseTimeout(
+                    f"not registered with a network within {allowed:g} s; the last state was {stat}{sim}"
+                )
+            time.sleep(min(1.0, left))
+
+    def _registrations(self) -> list[str]:
+        family = self._running().family
+        return family[0] if family else ["CEREG"]
+
+    def _registration(self, name: str, timeout: float | None = None) -> int:
+        response = self.command(f"AT+{name}?", timeout=timeout)
+        stat = _number_in(response, rf"\+{name}:\s*\d+,\s*(\d+)")
+        return _UNKNOWN if stat is None else stat
+
+    def _any_registration(self) -> int:
+        """Ask for one that messages can be sent with.
+
+        EPS, or GPRS where an LTE module has fallen back to it; a GSM module needs both of its own.
+        """
+        known = self._registrations()
+        one_will_do = "CEREG" in known
+        stats = []
+        for name in known:
+            if name == "CREG" and one_will_do:
+                continue
+            try:
+                stats.append(self._registration(name))
+            except CommandError:
+                # A module without GSM need not know the command of GPRS.
+                if name == "CEREG" or not one_will_do:
+                    raise
+        registered = [stat for stat in stats if stat in _REGISTERED]
+        if registered and (one_will_do or len(registered) == len(stats)):
+            return registered[0]
+        # Denied by one network while another is looked for is not the end.
+        for stat in (_SEARCHING, _DENIED):
+            if stat in stats:
+                return stat
+        return next(stat for stat in stats if stat not in _REGISTERED)
+
+    def _radio_on(self) -> bool:
+        """Switch the radio on if it is off. A module that does not tell is left as it is."""
+        try:
+            function = _number_in(self.command("AT+CFUN?"), r"\+CFUN:\s*(\d+)")
+        except CommandError:
+            return True
+        if function not in (None, 1):
+            self.command("AT+CFUN=1")
+        return True
+
+    def _sim_ready(self) -> bool:
+        """Whether the SIM card is ready; one that will not be is an error."""
+        try:
+            lines = self.command("AT+CPIN?").lines
+        except CommandError as error:
+            if error.code in _SIM_ERRORS:
+                raise RegistrationError(f"there is no network without a SIM card: {error.name}") from error
+            return False
+        states = [line.partition(":")[2].strip() for line in lines if line.startswith("+CPIN")]
+        if states and states[0] != "READY":
+            raise RegistrationError(f"the SIM card is locked: it waits for {states[0]}")
+        return True
 
 
-def registration(modem: Modem, known: Sequence[str], timeout: float | None) -> int:
-    """Ask for the registration with one of the commands that the family is known to have."""
-    command = "AT+CEREG?" if "CEREG" in known or not known else f"AT+{known[0]}?"
-    stat = _number_in(modem.command(command, timeout=timeout), r"\+CE?REG:\s*\d+,\s*(\d+)")
-    unknown = 4
-    return unknown if stat is None else stat
-
-
-def wait_registered(modem: Modem, allowed: float) -> int:
-    """Ask for the registration once a second, for that many seconds."""
-    deadline = time.monotonic() + allowed
-    while (stat := modem.registration()) not in _REGISTERED:
-        left = deadline - time.monotonic()
-        if left <= 0:
-            raise ResponseTimeout(f"not registered with a network within {allowed:g} s; the last state was {stat}")
-        time.sleep(min(1.0, left))
-    return stat
+def _digits(response: Response) -> str:
+    for line in response.lines:
+        found = re.search(r"(\d{14,22})[0-9A-F]?\"?$", line)
+        if found:
+            return found[1]
+    return ""
 
 
 def _number_in(response: Response, pattern: str) -> int | None:

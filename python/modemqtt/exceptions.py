@@ -21,6 +21,7 @@ __all__ = [
     "PortError",
     "ProtocolError",
     "PublishError",
+    "RegistrationError",
     "ResponseTimeout",
     "ScriptError",
     "SubscribeError",
@@ -177,7 +178,22 @@ class ConnectionLost(ModemError):  # noqa: N818 - the contract's name
 
 
 class ModuleRestarted(ModemError):  # noqa: N818 - the contract's name
-    """The module has restarted: its connections and settings are gone."""
+    """The module has restarted, or has powered down: its connections and settings are gone."""
+
+
+class RegistrationError(ModemError):
+    """The module will not be registered with a network: denied, or the SIM card is missing, locked or defective.
+
+    The refusal of ``AT+CPIN?``, where there was one, is its ``__cause__``.
+    """
+
+    stat: int | None
+    """``<stat>`` of the registration, 3 when it is denied; ``None`` where it is for the SIM card."""
+
+    def __init__(self, message: str, *, stat: int | None = None, wire: tuple[str, ...] = ()) -> None:
+        """Take the sentence and what it is about."""
+        super().__init__(message, wire=wire)
+        self.stat = stat
 
 
 class ProtocolError(ModemError):

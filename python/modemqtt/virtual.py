@@ -11,7 +11,7 @@ unless asked for.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from modemqtt import _core
 from modemqtt._script import Expectation, Expected, Script, rows
@@ -208,6 +208,47 @@ class VirtualModem:
     def network(self, up: bool) -> None:  # noqa: FBT001 - the contract's signature
         """Take its network away, and with it every connection, or give it back."""
         self._core.network(up)
+
+    def set_registration(self, stat: int) -> None:
+        """Have the network treat it so; unless it is registered it has no connections.
+
+        Whether that is reported unasked, ``AT+CREG``, ``AT+CGREG`` and ``AT+CEREG`` say.
+
+        Args:
+            stat: 0 not registered, 1 home, 2 searching, 3 denied, 4 unknown, 5 roaming (3GPP TS 27.007, 7.2 and
+                10.1.22).
+
+        Raises:
+            UsageError: `stat` is none of these.
+
+        """
+        with arguments():
+            self._core.set_registration(stat)
+
+    def set_sim(self, state: Literal["ready", "pin", "absent", "failure", "busy"]) -> None:
+        """Change the state of its SIM card; without one that is ready it has no network.
+
+        Args:
+            state: ``"ready"``; ``"pin"``, waiting for its PIN, which is 1234; ``"absent"`` (``+CME ERROR: 10``);
+                ``"failure"`` (13); ``"busy"`` (14).
+
+        Raises:
+            UsageError: `state` is none of these.
+
+        """
+        with arguments():
+            self._core.set_sim(state)
+
+    def power_off(self) -> None:
+        """Take its power. It hears nothing and prints nothing until :meth:`power_on` or :meth:`restart`."""
+        self._core.power_off()
+
+    def power_on(self) -> None:
+        """Switch it on, after :meth:`power_off` or its own command; it prints its boot text.
+
+        One that is on is left as it is.
+        """
+        self._core.power_on()
 
     def close(self) -> None:
         """End it. A closed one is left as it is."""

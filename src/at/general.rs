@@ -35,7 +35,20 @@ pub fn maximum_response_time(name: &str) -> Duration {
 const ACCEPTED: &[(&str, &str)] = &[
     // GSM/GPRS families.
     ("QIDEACT", "DEACT OK"),
+    ("QPOWD", "NORMAL POWER DOWN"),
 ];
+
+/// Commands that some families answer with a line and no final result code.
+const BARE: &[&str] = &[
+    // GSM/GPRS families.
+    "QILOCIP",
+];
+
+/// Whether the answer to a command, of that name without `+`, is complete with its first line.
+#[must_use]
+pub fn is_bare(name: &str) -> bool {
+    BARE.iter().any(|known| known.eq_ignore_ascii_case(name))
+}
 
 /// Whether a line is the final result code of a command, of that name without `+`, that was carried out.
 #[must_use]

@@ -249,7 +249,7 @@ pub enum Event {
     Lost(ClientIndex, StatCode),
     /// A line that no one waited for.
     Urc(String),
-    /// The module has restarted.
+    /// The module has restarted, or switched itself off.
     Restarted,
 }
 

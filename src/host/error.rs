@@ -18,7 +18,7 @@ pub enum Error {
     #[error(transparent)]
     Port(#[from] PortError),
     /// The module did not answer in time.
-    #[error("no {awaited} for {command} within {:.3} s", waited.as_secs_f64())]
+    #[error("no {awaited} for {command} within {:.3} s{hint}", waited.as_secs_f64())]
     Timeout {
         /// The command line, secrets masked.
         command: String,
@@ -26,6 +26,8 @@ pub enum Error {
         awaited: &'static str,
         /// For how long it was waited.
         waited: Duration,
+        /// What may be wrong, behind a semicolon; empty where nothing is known.
+        hint: &'static str,
     },
     /// The module refused a command with a final result code.
     #[error("the module refused {command}: {}", refusal.describe(*name))]
@@ -62,6 +64,9 @@ pub enum Error {
     /// The module has restarted; its sessions and settings are gone.
     #[error("the module restarted; its connections and settings are gone")]
     Restarted,
+    /// The module has switched itself off; its sessions and settings are gone.
+    #[error("the module has powered down; its connections and settings are gone")]
+    PoweredDown,
     /// The module did what its dialect does not allow.
     #[error("expected {expected}, the module printed {line:?}")]
     Protocol {

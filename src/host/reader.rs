@@ -22,6 +22,8 @@ pub enum Incoming {
     Buffered(ClientIndex, u8),
     /// Belongs to the answer of the command in flight.
     Information(String),
+    /// The whole answer of the command in flight, which no final result code follows.
+    Whole(String),
     /// The module has started.
     Started,
     /// No one waits for it.
@@ -87,6 +89,9 @@ pub fn read(line: &[u8], pending: Option<Pending<'_>>) -> Incoming {
         return incoming;
     }
     if answers {
+        if pending.is_some_and(|pending| pending.names().any(general::is_bare)) {
+            return Incoming::Whole(line.into_owned());
+        }
         return Incoming::Information(line.into_owned());
     }
     Incoming::Unsolicited(line.into_owned())

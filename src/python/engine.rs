@@ -304,12 +304,13 @@ impl Engine {
         Some(errors::raise(py, &end, Some(shared)))
     }
 
-    /// The commands of the module's family that tell of its registration, and the one that restarts it.
+    /// The commands of the module's family that tell of its registration, the one that restarts it, and the one that tells the number of
+    /// the SIM card.
     #[getter]
-    fn family(&self) -> Option<(Vec<&'static str>, Option<String>)> {
+    fn family(&self) -> Option<(Vec<&'static str>, Option<String>, Option<&'static str>)> {
         let dialect = self.engine.shared().modem()?.dialect;
         let restart = dialect.reboots.first().map(FixedCommand::line);
-        Some((dialect.registration.to_vec(), restart))
+        Some((dialect.registration.to_vec(), restart, dialect.around.iccid))
     }
 
     /// The codes of `AT+QMTCFG="version"` in the module's family.

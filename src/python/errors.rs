@@ -48,7 +48,7 @@ fn build(py: Python<'_>, error: &Error, shared: Option<&Shared>) -> PyResult<PyE
             attributes.set_item("name", code.name())?;
             "ConnectionLost"
         }
-        Error::Restarted => "ModuleRestarted",
+        Error::Restarted | Error::PoweredDown => "ModuleRestarted",
         Error::Protocol { expected, line } => {
             attributes.set_item("expected", expected)?;
             attributes.set_item("line", line)?;

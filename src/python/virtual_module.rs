@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use modemqtt_virtual::broker::{self, BrokerError, BrokerOptions, QoS};
+use modemqtt_virtual::module::{NoSim, Registration};
 use modemqtt_virtual::script::{self, Expectation, ScriptError, Step};
 use modemqtt_virtual::{self as core, Fault, FaultError, Injection, Options, VirtualError};
 use pyo3::exceptions::PyOSError;
@@ -87,6 +88,40 @@ impl VirtualModem {
     fn network(&self, py: Python<'_>, up: bool) -> PyResult<()> {
         let modem = self.modem.get(py)?;
         py.detach(|| modem.network(up));
+        Ok(())
+    }
+
+    /// Takes its power.
+    fn power_off(&self, py: Python<'_>) -> PyResult<()> {
+        let modem = self.modem.get(py)?;
+        py.detach(|| modem.power_off());
+        Ok(())
+    }
+
+    /// Gives it back.
+    fn power_on(&self, py: Python<'_>) -> PyResult<()> {
+        let modem = self.modem.get(py)?;
+        py.detach(|| modem.power_on());
+        Ok(())
+    }
+
+    /// How the network treats it.
+    fn set_registration(&self, py: Python<'_>, stat: i64) -> PyResult<()> {
+        let registration = u8::try_from(stat).ok().and_then(Registration::new);
+        let registration =
+            registration.ok_or_else(|| errors::usage(py, format!("registration: {stat} is none; 0 to 5 are")))?;
+        let modem = self.modem.get(py)?;
+        py.detach(|| modem.set_registration(registration));
+        Ok(())
+    }
+
+    /// The state of its SIM card.
+    fn set_sim(&self, py: Python<'_>, state: &str) -> PyResult<()> {
+        let sim = state
+            .parse()
+            .map_err(|error: NoSim| errors::usage(py, error.to_string()))?;
+        let modem = self.modem.get(py)?;
+        py.detach(|| modem.set_sim(sim));
         Ok(())
     }
 

@@ -68,6 +68,10 @@ pub enum World {
     NameUnknown(String),
     NetworkDown,
     NetworkUp,
+    Registration(u8),
+    Sim(String),
+    PowerOff,
+    PowerOn,
     Elapse(Duration),
     Restart,
 }
@@ -337,6 +341,10 @@ fn world(words: &Words, location: &Location) -> World {
         ["name", "unknown", name] => World::NameUnknown(name.to_string()),
         ["network", "down"] => World::NetworkDown,
         ["network", "up"] => World::NetworkUp,
+        ["registration", stat] => World::Registration(number(stat)),
+        ["sim", state] => World::Sim(state.to_string()),
+        ["power", "off"] => World::PowerOff,
+        ["power", "on"] => World::PowerOn,
         ["elapse", seconds] => World::Elapse(
             seconds
                 .parse()

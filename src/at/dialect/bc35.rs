@@ -158,6 +158,7 @@ pub(super) static DIALECT: Dialect = Dialect {
     registration: &["CEREG"],
     // The manual's answers have none, but for `+CPIN: READY`.
     blank_after_colon: false,
+    around: &super::around::BC35,
 };
 
 const ROWS: &[Row] = &[

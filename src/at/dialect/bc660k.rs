@@ -118,6 +118,7 @@ pub(super) static DIALECT: Dialect = Dialect {
     error_level: 1,
     registration: &["CEREG"],
     blank_after_colon: true,
+    around: &super::around::BC660K,
 };
 
 const ROWS: &[Row] = &[

@@ -141,6 +141,7 @@ pub(super) static DIALECT: Dialect = Dialect {
     error_level: 1,
     registration: &["CREG", "CGREG", "CEREG"],
     blank_after_colon: true,
+    around: &super::around::BG9X,
 };
 
 const ROWS: &[Row] = &[

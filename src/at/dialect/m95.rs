@@ -101,6 +101,7 @@ pub(super) static DIALECT: Dialect = Dialect {
     // GSM/GPRS: circuit-switched and packet-switched.
     registration: &["CREG", "CGREG"],
     blank_after_colon: true,
+    around: &super::around::M95,
 };
 
 const ROWS: &[Row] = &[

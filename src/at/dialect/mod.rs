@@ -4,6 +4,7 @@
 //! variant of a small closed enum that each end handles once. Every row names its source. A further dialect is
 //! one more file and one more line in [`ALL`].
 
+mod around;
 mod bc35;
 mod bc660k;
 mod bg9x;
@@ -11,6 +12,7 @@ mod eg91xq;
 mod m95;
 mod rows;
 
+pub use around::{Address, Around, Stack};
 pub use rows::{
     Arity, Buffer, DataPhase, Dialect, FixedCommand, Flag, Gate, Kind, Model, Parameter, ReadBack, ReceiveLength,
     ReceiveUrc, Refusal, Refusals, Row, Urc, Wait,

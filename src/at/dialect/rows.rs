@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::around::Around;
 use crate::codes::{CmeCode, OpenResult};
 use crate::{Command, Form, SettingKey, Version};
 
@@ -73,6 +74,8 @@ pub struct Dialect {
     pub registration: &'static [&'static str],
     /// Whether a blank follows the colon in the answers to commands other than those of the note.
     pub blank_after_colon: bool,
+    /// What else it has around MQTT.
+    pub around: &'static Around,
 }
 
 impl Dialect {

@@ -26,6 +26,7 @@ impl Session {
                 }
             }
             Frame::Prompt => {
+                self.answered_at = Some(now);
                 self.wire.push_back(Entry::received(now, ">".into()));
                 self.send_data(now);
             }
@@ -77,14 +78,33 @@ impl Session {
             "+QMTCFG: ***".clone_into(&mut text);
         }
         self.wire.push_back(Entry::received(now, text.clone()));
+        if matches!(
+            incoming,
+            Incoming::Outcome(_) | Incoming::Stat(..) | Incoming::Buffered(..) | Incoming::Started
+        ) {
+            self.reported_at = Some(now);
+        }
+        let mut ends = self.dialect.into_iter().flat_map(|dialect| dialect.around.powered_down);
+        let powered_down = ends.any(|report| *report == text);
         match incoming {
-            Incoming::Final(result) => self.handle_final(result, now),
+            Incoming::Final(result) => {
+                self.answered_at = Some(now);
+                self.handle_final(result, now);
+            }
             Incoming::Information(line) => {
                 if let Some(exchange) = &mut self.exchange {
                     exchange.lines.push(line);
                 }
             }
+            Incoming::Whole(line) => {
+                if let Some(exchange) = &mut self.exchange {
+                    exchange.lines.push(line);
+                }
+                self.answered_at = Some(now);
+                self.handle_final(Ok(()), now);
+            }
             Incoming::Outcome(outcome) => {
+                self.answered_at = Some(now);
                 if !self.handle_outcome(&outcome, now) {
                     self.events.push_back(Event::Urc(text));
                 }
@@ -97,6 +117,9 @@ impl Session {
             Incoming::Buffered(client, slot) => self.handle_buffered(client, slot, &text, now),
             Incoming::Started => self.handle_restart(now),
             Incoming::Unsolicited(_) => self.events.push_back(Event::Urc(text)),
+        }
+        if powered_down {
+            self.handle_power_down();
         }
     }
 

@@ -59,8 +59,10 @@ pub struct Session {
     wake: Wake,
     /// The bytes that the line takes for itself.
     reserved: &'static [u8],
-    /// When the module was last heard.
-    heard_at: Option<Instant>,
+    /// When the module last answered. What it reports by itself says nothing of whether it hears.
+    answered_at: Option<Instant>,
+    /// When it last reported anything that concerns a connection.
+    reported_at: Option<Instant>,
     framer: Framer,
     timers: Timers,
     clients: Clients,
@@ -144,7 +146,8 @@ impl Session {
             baud_rate: baud_rate.max(1),
             wake: Wake::default(),
             reserved: &[],
-            heard_at: None,
+            answered_at: None,
+            reported_at: None,
             framer: Framer::default(),
             timers: Timers::default(),
             clients: Clients::default(),
@@ -181,7 +184,7 @@ impl Session {
     /// time, or by `timeout` where that is shorter.
     pub fn submit(&mut self, ticket: Ticket, call: Call, timeout: Option<Duration>, now: Instant) {
         if matches!(call, Call::SetUpAnew) {
-            self.forget();
+            self.forget(&Error::Restarted);
             self.events.push_back(Event::Restarted);
         }
         if let Call::Publish { client, payload, .. } = &call
@@ -237,7 +240,6 @@ impl Session {
     /// Takes bytes from the module.
     pub fn receive(&mut self, bytes: &[u8], now: Instant) {
         self.framer.push(bytes);
-        self.heard_at = Some(now);
         self.held_in_vain = false;
         if let Some((last, paused)) = &mut self.payload {
             // The pauses of one payload count together: answers that come now and then, and would be taken for its rest,

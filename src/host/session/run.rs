@@ -16,6 +16,9 @@ use crate::trace::Entry;
 
 /// A call that has waited so long while the module was looked for need not have it looked for again.
 const LOOKED_FOR: Duration = Duration::from_secs(3);
+/// Why no result ever comes.
+const ELSEWHERE: &str =
+    "; the module has reported nothing on this port so far: AT+QURCCFG=\"urcport\" tells to which it does";
 
 impl Session {
     /// Starts the next job that may run, if the line is free.
@@ -205,6 +208,7 @@ impl Session {
             command: exchange.step.line.shown.clone(),
             awaited,
             waited: now - since,
+            hint: "",
         };
         let silent = matches!(exchange.job.task, Task::SetUp(_) | Task::Probe(_));
         self.end(&mut exchange.job, Err(error.clone()));
@@ -269,6 +273,7 @@ impl Session {
             command: waiting.shown,
             awaited: "result",
             waited: now - waiting.since,
+            hint: self.why_no_result(),
         };
         // A connection that has ended is closed, whether or not the module says so.
         let ended = matches!(waiting.key.operation, Operation::Close | Operation::Disconnect)
@@ -284,14 +289,26 @@ impl Session {
         self.start_next(now);
     }
 
+    /// What may be wrong where a result does not come: some modules report on another port than that of the commands.
+    fn why_no_result(&self) -> &'static str {
+        let elsewhere = self.dialect.is_some_and(|dialect| !dialect.around.urc_ports.is_empty());
+        if elsewhere && self.reported_at.is_none() {
+            ELSEWHERE
+        } else {
+            ""
+        }
+    }
+
     /// The caller's own time is up. What has been sent keeps its place until the module is done with it, so that its
     /// late result is not taken for another's.
     pub(super) fn caller_gave_up(&mut self, ticket: Ticket, now: Instant) {
+        let why = self.why_no_result();
         let timeout = |command: String, awaited, since: Instant| {
             Err(Error::Timeout {
                 command,
                 awaited,
                 waited: now - since,
+                hint: if awaited == "result" { why } else { "" },
             })
         };
         if let Some(at) = self.queue.iter().position(|job| job.ticket == ticket) {

@@ -26,6 +26,9 @@ const FILL_AFTER: u8 = 5;
 /// How long the answer to a setting is waited for, which the set-up goes on without: the probe behind tells its late
 /// answer from others.
 const SETTING_WAIT: Duration = Duration::from_secs(1);
+/// By how much sooner than it may sleep the module is woken: its answer was on the way to here, and the command will be on the way to
+/// it.
+const ON_THE_LINE: Duration = Duration::from_millis(250);
 /// How long a probe is waited for.
 const PROBE_WAIT: Duration = Duration::from_secs(1);
 /// How many are sent before the module is left to the next command.
@@ -69,7 +72,8 @@ impl Session {
             Wake::After(after) => Some(after),
             Wake::Never => None,
         };
-        let idle = self.heard_at.map(|at| now.saturating_duration_since(at));
+        let after = after.map(|after| after.saturating_sub(ON_THE_LINE));
+        let idle = self.answered_at.map(|at| now.saturating_duration_since(at));
         after.is_some_and(|after| idle.is_some_and(|idle| idle > after))
     }
 
@@ -107,7 +111,7 @@ impl Session {
         self.set_up = true;
         self.known_to_run = true;
         // Whether it has said anything or not: it is not asked again before the call that it was asked for.
-        self.heard_at = Some(now);
+        self.answered_at = Some(now);
         self.end(&mut job, Ok(Reply::Done));
         self.start_next(now);
     }

@@ -178,7 +178,7 @@ impl Session {
         let setting_up = self
             .exchange
             .take_if(|exchange| matches!(exchange.job.task, Task::SetUp(_)) && exchange.job.ticket != INTERNAL);
-        self.forget();
+        self.forget(&Error::Restarted);
         // The first start, seen from its beginning, is no restart.
         if self.known_to_run {
             self.events.push_back(Event::Restarted);
@@ -199,13 +199,21 @@ impl Session {
         self.step(job, now);
     }
 
-    /// Sessions, settings and echo are as they were when the module was new.
-    pub(super) fn forget(&mut self) {
+    /// The module has switched itself off. To the program that is the first half of a restart; the next call looks for it.
+    pub(super) fn handle_power_down(&mut self) {
+        self.forget(&Error::PoweredDown);
+        if self.known_to_run {
+            self.events.push_back(Event::Restarted);
+        }
+    }
+
+    /// Sessions, settings and echo are as they were when the module was new, for that reason.
+    pub(super) fn forget(&mut self, reason: &Error) {
         // What a caller finds when its call ends is the state as it is.
         for client in self.clients.indices() {
             self.set_state(client, ClientState::Closed);
         }
-        self.end_everything(&Error::Restarted);
+        self.end_everything(reason);
         // It may be another firmware, and what it was seen to print tells nothing any more.
         self.framer.set_echoes_data(None);
         if let Some(dialect) = self.dialect {

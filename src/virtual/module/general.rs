@@ -1,23 +1,79 @@
-//! The commands beside those of MQTT that a host needs to find and set up a module (V.250, 3GPP TS 27.007).
+//! The commands beside those of MQTT that a host needs to find and set up a module (V.250, 3GPP TS 27.007): who is asked, with
+//! what, and the settings of the line. `world` has radio, SIM and network, `context` the way into the internet, `power` sleep and the
+//! end.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use modemqtt_at::dialect::{FixedCommand, Refusal};
 
-use super::{Kind, Module, Next};
+use super::context::Contexts;
+use super::terminal::{Profile, Terminal};
+use super::{Module, Next};
 use crate::command_line::{Cursor, Suffix, Value};
 use crate::fault::Fault;
 
 /// The example of the standard's commentaries, with its right check digit.
 const IMEI: &str = "490154203237518";
 
-/// Their settings.
-#[derive(Debug, Default)]
+/// Their settings, those that a restart ends.
+#[derive(Debug)]
 pub(super) struct General {
-    /// `<n>` of each command that reports the registration: 0 silent, 1 with unsolicited lines, 2 with more fields, which are optional.
-    reporting: BTreeMap<&'static str, u8>,
+    /// `<n>` of each command that reports the registration: 0 silent, 1 with unsolicited lines, 2 with the place; more fields are
+    /// optional.
+    pub(super) reporting: BTreeMap<&'static str, i64>,
+    /// `<fun>` of `AT+CFUN`: 1 has the radio on.
+    pub(super) function: i64,
+    pub(super) attached: bool,
+    pub(super) contexts: Contexts,
+    /// Those of `AT+NBAND`, where they are not all.
+    pub(super) bands: Option<Vec<i64>>,
+    /// The mode of `AT+QSCLK`.
+    pub(super) sleep_mode: usize,
+    /// `<n>` of `AT+NPSMR`.
+    pub(super) power_saving: i64,
 }
+
+impl Default for General {
+    fn default() -> Self {
+        Self {
+            reporting: BTreeMap::new(),
+            function: 1,
+            attached: true,
+            contexts: Contexts::default(),
+            bands: None,
+            sleep_mode: 0,
+            power_saving: 0,
+        }
+    }
+}
+
+/// A form of a command, with its parameters.
+#[derive(Debug)]
+pub(super) enum Asked {
+    Execute,
+    Read,
+    Test,
+    Set(Vec<Value>),
+}
+
+impl Asked {
+    fn of(suffix: Suffix, cursor: &mut Cursor<'_>) -> Self {
+        match suffix {
+            Suffix::None => Self::Execute,
+            Suffix::Read => Self::Read,
+            Suffix::Test => Self::Test,
+            // What is malformed is as little a parameter as a word is.
+            Suffix::Set => Self::Set(cursor.parameters(|_| None).unwrap_or_else(|_| vec![Value::Word])),
+        }
+    }
+}
+
+/// The lines that answer a command; `None` where it is none of those asked.
+pub(super) type Answer = Result<Option<Vec<String>>, Refusal>;
+
+/// Nothing but `OK`.
+pub(super) const DONE: Answer = Ok(Some(Vec::new()));
 
 impl Module {
     pub(super) fn basic(&mut self, ampersand: bool, letter: u8, number: u32) -> Result<Next, Refusal> {
@@ -27,13 +83,34 @@ impl Module {
             (false, b'V', 0 | 1) => self.terminal.verbose = number == 1,
             (false, b'Q', 0 | 1) => self.terminal.quiet = number == 1,
             (false, b'I', 0) => self.terminal.information(self.model.identification),
-            (false, b'Z', 0) | (true, b'F', 0) => {
-                self.terminal.reset();
-                self.general = General::default();
+            (false, b'Z', 0) => {
+                self.reset_settings();
+                self.take_profile();
+            }
+            (true, b'F', 0) => self.reset_settings(),
+            (true, b'W', 0) if self.dialect.around.stores_profile => {
+                let Terminal {
+                    echo, verbose, quiet, ..
+                } = self.terminal;
+                self.lasting.profile = Some(Profile { echo, verbose, quiet });
+                self.lasting.reporting = self.general.reporting.clone();
             }
             _ => return Err(Refusal::Error),
         }
         Ok(Next::Command)
+    }
+
+    fn reset_settings(&mut self) {
+        self.terminal.reset();
+        self.general.reporting.clear();
+    }
+
+    /// Brings back what `AT&W` has kept.
+    pub(super) fn take_profile(&mut self) {
+        if let Some(profile) = self.lasting.profile {
+            self.terminal.take(profile);
+            self.general.reporting = self.lasting.reporting.clone();
+        }
     }
 
     pub(super) fn general(&mut self, name: &[u8], suffix: Suffix, cursor: &mut Cursor<'_>) -> Result<Next, Refusal> {
@@ -41,138 +118,110 @@ impl Module {
         if let Some(reboot) = given(self.dialect.reboots, &name, suffix, cursor) {
             return Ok(Next::Restart(reboot));
         }
+        if let Some(command) = given(self.dialect.around.power_off, &name, suffix, cursor) {
+            return Ok(Next::PowerOff(command));
+        }
         if let Some(command) = given(self.dialect.deactivate.as_slice(), &name, suffix, cursor) {
             return Ok(self.deactivate(command));
         }
-        let answer = match (name.as_str(), suffix) {
-            ("CGMI" | "GMI" | "CGMM" | "GMM" | "CGMR" | "GMR" | "CGSN" | "GSN" | "CSQ", Suffix::None) => {
-                Some(self.identify(&name))
-            }
-            ("CGMI" | "GMI" | "CGMM" | "GMM" | "CGMR" | "GMR" | "GSN" | "CPIN", Suffix::Test) => None,
-            ("CGSN", Suffix::Test) => Some(self.line(&name, "(1)")),
-            ("CGSN", Suffix::Set) => {
-                self.one_of(cursor, &[&[1]])?;
-                Some(self.line(&name, IMEI))
-            }
-            ("CSQ", Suffix::Test) => Some(self.line(&name, "(0-31,99),(0-7,99)")),
-            ("CMEE", Suffix::Read) => Some(self.line(&name, self.terminal.cmee)),
-            ("CMEE", Suffix::Test) => {
-                let levels: Vec<_> = self.dialect.error_levels.iter().map(u8::to_string).collect();
-                Some(self.line(&name, format_args!("({})", levels.join(","))))
-            }
-            ("CMEE", Suffix::Set) => {
-                let levels: Vec<&[u8]> = self.dialect.error_levels.chunks(1).collect();
-                let given = self.one_of(cursor, &levels)?;
-                self.terminal.cmee = given.first().copied().unwrap_or_default();
-                None
-            }
-            ("CGATT", Suffix::Read) => Some(self.line(&name, u8::from(self.network))),
-            // With the blank in every family.
-            ("CPIN", Suffix::Read) => Some("+CPIN: READY".into()),
-            ("CFUN", Suffix::Read) => Some(self.line(&name, 1)),
-            ("CFUN", Suffix::Test) => Some(self.line(&name, "(1),(0,1)")),
-            ("CFUN", Suffix::Set) => {
-                self.one_of(cursor, &[&[1], &[1, 0]])?;
-                None
-            }
-            _ => {
-                let mut known = self.dialect.registration.iter().copied();
-                let known = known.find(|known| *known == name).ok_or(Refusal::Error)?;
-                self.registration(known, suffix, cursor)?
-            }
-        };
-        if let Some(line) = answer {
-            self.terminal.information(&[line]);
+        let asked = Asked::of(suffix, cursor);
+        if let Some(next) = self.own_address(&name, &asked) {
+            return next;
         }
-        Ok(Next::Command)
-    }
-
-    /// Tells of a change of the registration, where that was asked for.
-    pub(super) fn report_registration(&mut self) {
-        for name in self.dialect.registration {
-            if self.reporting(name) > 0 {
-                let line = self.line(name, self.registered());
-                self.terminal.urc(Kind::Urc, &line);
+        for ask in [
+            Self::identify,
+            Self::settings,
+            Self::radio,
+            Self::registration,
+            Self::context,
+            Self::power,
+        ] {
+            if let Some(lines) = ask(self, &name, &asked)? {
+                if !lines.is_empty() {
+                    self.terminal.information(&lines);
+                }
+                return Ok(Next::Command);
             }
         }
-    }
-
-    /// What is reported unasked of the first registration that the family knows.
-    pub(super) fn registration_report(&self) -> String {
-        let name = self.dialect.registration.first().copied().unwrap_or("CREG");
-        self.line(name, self.registered())
+        Err(Refusal::Error)
     }
 
     /// An answer in the format of the family.
-    fn line(&self, name: &str, values: impl fmt::Display) -> String {
+    pub(super) fn line(&self, name: &str, values: impl fmt::Display) -> String {
         let blank = if self.dialect.blank_after_colon { " " } else { "" };
         format!("+{name}:{blank}{values}")
     }
 
-    /// Gives the PDP context up, and with it every connection.
-    fn deactivate(&mut self, command: &FixedCommand) -> Next {
-        self.lose_every_connection();
-        let Some(answer) = command.answer else {
-            return Next::Command;
-        };
-        self.terminal.information(&[answer]);
-        Next::Answered
+    /// The same as all that a command answers.
+    #[expect(clippy::unnecessary_wraps, reason = "it is the last word of a handler")]
+    pub(super) fn answer(&self, name: &str, values: impl fmt::Display) -> Answer {
+        Ok(Some(vec![self.line(name, values)]))
     }
 
-    fn identify(&self, name: &str) -> String {
-        match name {
-            "CGMI" | "GMI" => self.model.identification.first().copied().unwrap_or_default().into(),
-            "CGMM" | "GMM" => self.model.model_line.into(),
-            "CGMR" | "GMR" => self.model.identification.last().copied().unwrap_or_default().into(),
-            "CSQ" => self.line(name, format_args!("{},{}", self.signal.rssi, self.signal.ber)),
-            _ => IMEI.into(),
+    fn identify(&mut self, name: &str, asked: &Asked) -> Answer {
+        let lines = self.model.identification;
+        let first = lines.first().copied().unwrap_or_default();
+        let last = lines.last().copied().unwrap_or_default();
+        match (name, asked) {
+            ("CGMI" | "GMI", Asked::Execute) => Ok(Some(vec![first.into()])),
+            ("CGMM" | "GMM", Asked::Execute) => Ok(Some(vec![self.model.model_line.into()])),
+            ("CGMR" | "GMR", Asked::Execute) => Ok(Some(vec![last.into()])),
+            ("CGSN" | "GSN", Asked::Execute) => Ok(Some(vec![IMEI.into()])),
+            ("CGMI" | "GMI" | "CGMM" | "GMM" | "CGMR" | "GMR" | "GSN", Asked::Test) => DONE,
+            ("CGSN", Asked::Test) => self.answer(name, "(1)"),
+            ("CGSN", Asked::Set(values)) => {
+                self.number(values, &[1])?;
+                self.answer(name, IMEI)
+            }
+            _ => Ok(None),
         }
     }
 
-    fn registration(
-        &mut self,
-        name: &'static str,
-        suffix: Suffix,
-        cursor: &mut Cursor<'_>,
-    ) -> Result<Option<String>, Refusal> {
-        match suffix {
-            Suffix::Read => {
-                let values = format!("{},{}", self.reporting(name), self.registered());
-                Ok(Some(self.line(name, values)))
+    fn settings(&mut self, name: &str, asked: &Asked) -> Answer {
+        match (name, asked) {
+            ("CMEE", Asked::Read) => self.answer(name, self.terminal.cmee),
+            ("CMEE", Asked::Test) => self.answer(name, list(self.dialect.error_levels)),
+            ("CMEE", Asked::Set(values)) => {
+                let levels: Vec<i64> = self.dialect.error_levels.iter().copied().map(i64::from).collect();
+                self.terminal.cmee = u8::try_from(self.number(values, &levels)?).unwrap_or_default();
+                DONE
             }
-            Suffix::Test => Ok(Some(self.line(name, "(0-2)"))),
-            Suffix::Set => {
-                let given = self.one_of(cursor, &[&[0], &[1], &[2]])?;
-                let reporting = given.first().copied().unwrap_or_default();
-                self.general.reporting.insert(name, reporting);
-                Ok(None)
-            }
-            Suffix::None => Err(Refusal::Error),
+            _ => Ok(None),
         }
     }
 
-    fn reporting(&self, name: &str) -> u8 {
-        self.general.reporting.get(name).copied().unwrap_or_default()
+    /// What parameters that are none get.
+    pub(super) const fn refused(&self) -> Refusal {
+        self.dialect.around.refused
     }
 
-    /// `<stat>`: 1 registered at home, 2 searching.
-    const fn registered(&self) -> u8 {
-        if self.network { 1 } else { 2 }
+    /// The only parameter, where it is one of these.
+    pub(super) fn number(&self, values: &[Value], allowed: &[i64]) -> Result<i64, Refusal> {
+        match values {
+            [Value::Integer(number)] if allowed.contains(number) => Ok(*number),
+            _ => Err(self.refused()),
+        }
     }
 
-    /// The parameters, where they are one of these lists.
-    fn one_of(&self, cursor: &mut Cursor<'_>, allowed: &[&[u8]]) -> Result<Vec<u8>, Refusal> {
-        let values = cursor.parameters(|_| None).map_err(|_| self.wrong_parameter())?;
-        let given: Option<Vec<u8>> = values.iter().map(small).collect();
-        given
-            .filter(|given| allowed.contains(&given.as_slice()))
-            .ok_or(self.wrong_parameter())
+    /// The only parameter, where it is in that range.
+    pub(super) fn number_in(&self, values: &[Value], (low, high): (i64, i64)) -> Result<i64, Refusal> {
+        match values {
+            [Value::Integer(number)] if (low..=high).contains(number) => Ok(*number),
+            _ => Err(self.refused()),
+        }
     }
 }
 
-fn small(value: &Value) -> Option<u8> {
+/// `(0,1,4)`
+pub(super) fn list(values: &[impl ToString]) -> String {
+    let values: Vec<_> = values.iter().map(ToString::to_string).collect();
+    format!("({})", values.join(","))
+}
+
+/// A string of at most so many characters.
+pub(super) fn text(value: &Value, most: usize) -> Option<&str> {
     match value {
-        Value::Integer(number) => u8::try_from(*number).ok(),
+        Value::Quoted(bytes) if bytes.len() <= most => std::str::from_utf8(bytes).ok(),
         _ => None,
     }
 }

@@ -129,6 +129,12 @@ impl Module {
     /// Prints what the strict module has printed since.
     pub(super) fn print_all(&mut self, now: Instant) {
         while let Some(piece) = self.terminal.next_piece() {
+            if !piece.kind.is_unsolicited() || matches!(piece.kind, Kind::Result(_)) {
+                self.sleep.rouse(now);
+            }
+            if piece.kind.is_unsolicited() && !self.reports_here() {
+                continue;
+            }
             if self.faults.any() {
                 self.misprint(piece, now);
             } else {
@@ -167,9 +173,12 @@ impl Module {
         if self.faults.strikes(Fault::BootRomLines) {
             self.terminal.verbatim(ROM);
         }
+        if !self.reports_here() {
+            return;
+        }
         let no_ok = self.faults.strikes(Fault::BootWithoutOk);
         let more = self.faults.strikes(Fault::BootAppRdy).then_some("APP RDY");
-        for line in self.dialect.boot.iter().copied().chain(more) {
+        for line in self.boot_lines().into_iter().chain(more) {
             if !(no_ok && line == "OK") {
                 self.terminal.information(&[line]);
             }

@@ -1,22 +1,25 @@
 //! The module itself, from the antenna to the serial line, without either: bytes in, bytes and actions out, the clock an argument.
 //!
 //! `terminal` prints, `misprint` does what faults make of that, `sleep` what they make of what comes in, `settings` are those of `QMTCFG`, `clients` keep the connections, `operations` carry out the commands of the
-//! dialect's rows and `general` the others, `data_phase` takes payloads (`hex`: as digits), `messages` go to the host, `script` does what a test wants done once, and `token` is
+//! dialect's rows, `general`, `world`, `context` and `power` the others, `data_phase` takes payloads (`hex`: as digits), `messages` go to the host, `script` does what a test wants done once, and `token` is
 //! that of Tencent Cloud. Nothing asks which dialect it is: every difference is a field
 //! of the dialect or of a row.
 
 mod clients;
+mod context;
 mod data_phase;
 mod general;
 mod hex;
 mod messages;
 mod misprint;
 mod operations;
+mod power;
 mod script;
 mod settings;
 mod sleep;
 mod terminal;
 mod token;
+mod world;
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -38,6 +41,8 @@ pub use script::Unmet;
 use sleep::Sleep;
 use terminal::{Kind, Terminal};
 use token::Token;
+use world::Lasting;
+pub use world::{NoSim, Registration, Sim};
 
 /// Names one connection to a broker; never used twice, so that news of a former one is recognised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -95,13 +100,6 @@ pub enum Failure {
     NetworkDown,
 }
 
-/// Signal quality as `+CSQ` has it (3GPP TS 27.007 section 8.5).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Signal {
-    rssi: u8,
-    ber: u8,
-}
-
 /// The module.
 #[derive(Debug)]
 pub struct Module {
@@ -113,8 +111,7 @@ pub struct Module {
     clients: Vec<Client>,
     general: General,
     token: Option<Token>,
-    network: bool,
-    signal: Signal,
+    lasting: Lasting,
     faults: Faults,
     output: Output,
     sleep: Sleep,
@@ -149,6 +146,8 @@ enum Next {
     Answered,
     /// With a restart.
     Restart(&'static FixedCommand),
+    /// With the end of all.
+    PowerOff(&'static FixedCommand),
 }
 
 impl Module {
@@ -163,8 +162,7 @@ impl Module {
             clients: (0..=dialect.last_client).map(|_| Client::new(dialect)).collect(),
             general: General::default(),
             token: None,
-            network: true,
-            signal: Signal { rssi: 20, ber: 0 },
+            lasting: Lasting::default(),
             faults: Faults::new(0),
             output: Output::default(),
             sleep: Sleep::default(),
@@ -248,49 +246,6 @@ impl Module {
         self.lost_messages
     }
 
-    /// Starts again: connections, settings and the echo state are gone, and the boot text is printed.
-    pub fn restart(&mut self, now: Instant) {
-        self.print_all(now);
-        for client in &self.clients {
-            if let Some(connection) = client.connection() {
-                self.actions.push_back(Action::Close { connection });
-            }
-        }
-        let mut fresh = Self {
-            network: self.network,
-            signal: self.signal,
-            faults: std::mem::replace(&mut self.faults, Faults::new(0)),
-            output: std::mem::take(&mut self.output),
-            script: std::mem::take(&mut self.script),
-            actions: std::mem::take(&mut self.actions),
-            connections: self.connections,
-            lost_messages: self.lost_messages,
-            ..Self::new(self.dialect, self.model)
-        };
-        fresh.output.forget();
-        *self = fresh;
-        self.boot();
-        self.print_all(now);
-    }
-
-    /// Takes the network away or gives it back. Without it every connection is lost.
-    pub fn set_network(&mut self, up: bool, now: Instant) {
-        if self.network == up {
-            return;
-        }
-        self.network = up;
-        self.report_registration();
-        if !up {
-            self.lose_every_connection();
-        }
-        self.settle(now);
-    }
-
-    /// Sets what `AT+CSQ` answers.
-    pub const fn set_signal(&mut self, rssi: u8, ber: u8) {
-        self.signal = Signal { rssi, ber };
-    }
-
     /// Misbehaves from now on.
     pub fn inject(&mut self, fault: impl Into<Injection>) {
         self.faults.insert(fault.into());
@@ -355,6 +310,15 @@ impl Module {
                         None => self.terminal.ok(),
                     }
                     return self.restart(now);
+                }
+                Ok(Some(Next::PowerOff(command))) => {
+                    if command.answer.is_none() {
+                        self.terminal.ok();
+                    }
+                    if let Some(last) = self.dialect.around.powered_down.first() {
+                        self.terminal.information(&[last]);
+                    }
+                    return self.power_off(now);
                 }
                 Ok(None) => return self.terminal.ok(),
                 Err(refusal) => return self.terminal.refuse(refusal),

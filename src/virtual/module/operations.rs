@@ -212,7 +212,7 @@ impl Module {
             self.open_result(index, OpenResult::OCCUPIED);
             return Ok(());
         }
-        if !self.network {
+        if !self.has_network() {
             self.open_result(index, OpenResult::PDP_FAILED);
             return Ok(());
         }

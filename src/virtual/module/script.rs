@@ -95,7 +95,7 @@ impl Module {
     }
 
     /// Answers an expected line so from now on.
-    pub fn answer(&mut self, expectation: usize, steps: Vec<Step>) {
+    pub fn answer_by(&mut self, expectation: usize, steps: Vec<Step>) {
         if let Some(entry) = self.script.entries.get_mut(expectation) {
             entry.expectation.steps = steps;
         }

@@ -26,6 +26,14 @@ pub(super) struct Terminal {
     held: usize,
 }
 
+/// The settings that `AT&W` keeps.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Profile {
+    pub(super) echo: bool,
+    pub(super) verbose: bool,
+    pub(super) quiet: bool,
+}
+
 /// What a strict module prints in one piece, and what it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Piece {
@@ -88,6 +96,11 @@ impl Terminal {
             ..
         } = Self::new(self.dialect);
         (self.echo, self.cmee, self.verbose, self.quiet) = (echo, cmee, verbose, quiet);
+    }
+
+    /// Brings back what was kept.
+    pub(super) const fn take(&mut self, profile: Profile) {
+        (self.echo, self.verbose, self.quiet) = (profile.echo, profile.verbose, profile.quiet);
     }
 
     /// What is to be printed next.

@@ -21,7 +21,7 @@ fn name() -> &'static str {
 impl Module {
     pub(super) fn request_token(&mut self, checked: &Checked) {
         let name = name();
-        if !self.network {
+        if !self.has_network() {
             let result = TokenResult::NAME_NOT_RESOLVED.0;
             return self.token_result(&format!("+{name}: {result}"));
         }

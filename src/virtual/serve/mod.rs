@@ -21,7 +21,7 @@ use modemqtt_at::dialect::{self, Model};
 use parking_lot::Mutex;
 
 use crate::fault::{Fault, Injection};
-use crate::module::{Module, Unmet};
+use crate::module::{Module, Registration, Sim, Unmet};
 use crate::script::{Expectation, Step};
 use log::Log;
 use port::Port;
@@ -183,6 +183,26 @@ impl VirtualModem {
         self.call(|module| module.restart(Instant::now()));
     }
 
+    /// Takes its power: it is silent until it is switched on.
+    pub fn power_off(&self) {
+        self.call(|module| module.power_off(Instant::now()));
+    }
+
+    /// Switches it on, if it is off.
+    pub fn power_on(&self) {
+        self.call(|module| module.power_on(Instant::now()));
+    }
+
+    /// Has the network treat the module so.
+    pub fn set_registration(&self, registration: Registration) {
+        self.call(move |module| module.set_registration(registration, Instant::now()));
+    }
+
+    /// Changes the state of the SIM card.
+    pub fn set_sim(&self, sim: Sim) {
+        self.call(move |module| module.set_sim(sim, Instant::now()));
+    }
+
     /// Takes the network away, and with it every connection, or gives it back.
     pub fn network(&self, up: bool) {
         self.call(move |module| module.set_network(up, Instant::now()));
@@ -216,7 +236,7 @@ impl VirtualModem {
 
     /// See [`Module::answer`].
     pub fn answer(&self, expectation: usize, steps: Vec<Step>) {
-        self.call(move |module| module.answer(expectation, steps));
+        self.call(move |module| module.answer_by(expectation, steps));
     }
 
     /// What was expected and has not come; `None` when all has, and once it is closed.

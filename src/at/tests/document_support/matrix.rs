@@ -6,8 +6,8 @@ use modemqtt_at::codes::{
 use modemqtt_at::dialect::{self, Dialect, ReadBack, ReceiveLength};
 use modemqtt_at::{Command, Form, SettingKey};
 
-use super::table;
 use super::words::{forms, gate, numbers, refusal, time, wait, yes};
+use super::{around, table};
 
 pub(super) fn all() -> String {
     let mut text = String::from("## Side by side\n\n### Values\n\n");
@@ -18,6 +18,7 @@ pub(super) fn all() -> String {
     text.push_str(&table(&waits()));
     text.push_str("### Keys of `AT+QMTCFG`\n\nThe defaults, and when the key can be set.\n\n");
     text.push_str(&table(&keys()));
+    text.push_str(&around::all());
     text.push_str(&codes());
     text
 }

@@ -1,5 +1,6 @@
 //! The document: what differs side by side, then each dialect in full.
 
+mod around;
 mod matrix;
 mod one;
 mod words;

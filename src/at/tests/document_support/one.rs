@@ -3,8 +3,8 @@
 use modemqtt_at::Form;
 use modemqtt_at::dialect::{Dialect, Flag, Row};
 
-use super::table;
 use super::words::{data, gate, numbers, ranges, syntax, wait};
+use super::{around, table};
 
 pub(super) fn all(dialect: &Dialect) -> String {
     let experimental = if dialect.experimental { ", experimental" } else { "" };
@@ -16,6 +16,7 @@ pub(super) fn all(dialect: &Dialect) -> String {
     text.push_str(&table(&keys(dialect)));
     text.push_str("### Unsolicited result codes\n\n");
     text.push_str(&table(&urcs(dialect)));
+    text.push_str(&around::one(dialect));
     if !dialect.vendor_errors.is_empty() {
         text.push_str("### Errors of the vendor\n\n");
         let errors: Vec<_> = dialect

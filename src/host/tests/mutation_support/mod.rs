@@ -1,5 +1,6 @@
 //! Wrong dialects: each is a right one with one value changed.
 
+mod around;
 mod dialects;
 mod rows;
 mod rules;
@@ -28,6 +29,7 @@ pub(crate) fn all() -> Vec<Mutant> {
             mutants.extend(rows::of(dialect, at));
         }
         mutants.extend(dialects::of(dialect));
+        mutants.extend(around::of(dialect));
     }
     mutants
 }

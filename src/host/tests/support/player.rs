@@ -404,7 +404,7 @@ fn failure(error: &Error) -> String {
         },
         Error::Timeout { .. } => "timeout".into(),
         Error::ConnectionLost { code, .. } => format!("lost {}", code.0),
-        Error::Restarted => "restarted".into(),
+        Error::Restarted | Error::PoweredDown => "restarted".into(),
         Error::Usage(_) => "usage".into(),
         Error::Protocol { .. } => "protocol".into(),
         Error::Port(_) | Error::Closed => panic!("{error}"),

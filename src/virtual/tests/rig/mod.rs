@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use modemqtt_at::dialect::{self, Dialect};
 use modemqtt_virtual::broker::state::{self, Disposition, State};
 use modemqtt_virtual::broker::{BrokerOptions, QoS};
-use modemqtt_virtual::module::{Action, ConnectionId, Event, Failure, Module};
+use modemqtt_virtual::module::{Action, ConnectionId, Event, Failure, Module, Registration};
 use modemqtt_virtual::{Fault, Injection};
 
 pub struct Rig {
@@ -151,6 +151,27 @@ impl Rig {
 
     pub fn set_network(&mut self, up: bool) {
         self.module.set_network(up, self.now);
+        self.pump();
+    }
+
+    pub fn set_registration(&mut self, stat: u8) {
+        let registration = Registration::new(stat).unwrap();
+        self.module.set_registration(registration, self.now);
+        self.pump();
+    }
+
+    pub fn set_sim(&mut self, state: &str) {
+        self.module.set_sim(state.parse().unwrap(), self.now);
+        self.pump();
+    }
+
+    pub fn power_off(&mut self) {
+        self.module.power_off(self.now);
+        self.pump();
+    }
+
+    pub fn power_on(&mut self) {
+        self.module.power_on(self.now);
         self.pump();
     }
 

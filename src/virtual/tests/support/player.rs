@@ -77,6 +77,10 @@ fn change(rig: &mut Rig, world: &World) {
         World::NameUnknown(name) => rig.forget_name(name),
         World::NetworkDown => rig.set_network(false),
         World::NetworkUp => rig.set_network(true),
+        World::Registration(stat) => rig.set_registration(*stat),
+        World::Sim(state) => rig.set_sim(state),
+        World::PowerOff => rig.power_off(),
+        World::PowerOn => rig.power_on(),
         World::Elapse(duration) => rig.elapse(*duration),
         World::Restart => rig.restart(),
     }

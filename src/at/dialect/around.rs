@@ -1,0 +1,190 @@
+//! What each family has around MQTT: radio, SIM, network, sleep and power.
+//!
+//! Only what its AT commands manual, or V.250 and 3GPP TS 27.007, leave no doubt about; what is doubtful is left out.
+
+use super::FixedCommand;
+use super::rows::Refusal;
+use crate::codes::CmeCode;
+
+/// What a family has around MQTT.
+#[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
+pub struct Around {
+    /// What answers parameters that are none, in the commands other than those of the note.
+    pub refused: Refusal,
+    /// `<fun>` of `AT+CFUN` (3GPP TS 27.007 section 8.2).
+    pub functions: &'static [i64],
+    /// The highest `<n>` of the commands that report the registration.
+    pub reporting: i64,
+    /// What they add to a registration with `<n>` 2 and more: area, cell and access technology.
+    pub location: Option<&'static str>,
+    /// The command that tells the number of the SIM card.
+    pub iccid: Option<&'static str>,
+    /// Whether there is `AT+CESQ` (3GPP TS 27.007 section 8.69).
+    pub extended_signal: bool,
+    /// The modes of `AT+QSCLK`, and whether the module falls asleep by itself in each; none where there is no such command.
+    pub sleep_modes: &'static [bool],
+    /// The commands that switch the module off.
+    pub power_off: &'static [FixedCommand],
+    /// What the module prints last of all; the first is what a command brings about.
+    pub powered_down: &'static [&'static str],
+    /// Whether `AT&W` keeps the settings of `E`, `Q`, `V` and of the registration reports (V.250 section 6.1).
+    pub stores_profile: bool,
+    /// How `AT+CGPADDR` prints an address (3GPP TS 27.007 section 10.1.14).
+    pub address: Option<Address>,
+    /// The lowest and the highest `<cid>` of `AT+CGDCONT` (3GPP TS 27.007 section 10.1.1).
+    pub contexts: Option<(i64, i64)>,
+    /// Whether `AT+QCGDEFCONT` names the access point.
+    pub default_context: bool,
+    /// How a context is had for the module's own protocols.
+    pub stack: Option<Stack>,
+    /// The bands of `AT+NBAND`, in the order in which it lists them.
+    pub bands: &'static [i64],
+    /// Whether there is `AT+NPSMR`.
+    pub power_saving: bool,
+    /// The ports of `AT+QURCCFG="urcport"`, to one of which unsolicited lines go; the UART among them comes first.
+    pub urc_ports: &'static [&'static str],
+}
+
+/// The address of a context.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Address {
+    /// The context that is always there.
+    pub context: i64,
+    /// Whether it is in quotes.
+    pub quoted: bool,
+}
+
+/// How a context is had for the module's own protocols.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stack {
+    /// One at a time: `AT+QIFGCNT`, `AT+QICSGP`, `AT+QIREGAPP`, `AT+QIACT`, `AT+QILOCIP`.
+    Single,
+    /// Contexts 1 to so many: `AT+QICSGP`, `AT+QIACT`, `AT+QIDEACT`.
+    Numbered(i64),
+}
+
+const NONE: Around = Around {
+    refused: Refusal::Error,
+    functions: &[0, 1],
+    reporting: 2,
+    location: None,
+    iccid: None,
+    extended_signal: false,
+    sleep_modes: &[],
+    power_off: &[],
+    powered_down: &[],
+    stores_profile: false,
+    address: None,
+    contexts: None,
+    default_context: false,
+    stack: None,
+    bands: &[],
+    power_saving: false,
+    urc_ports: &[],
+};
+
+/// By default it logs out first.
+const POWER_OFF: FixedCommand = FixedCommand {
+    name: "QPOWD",
+    values: &[],
+    answer: None,
+};
+
+/// With 0 it does so at once, with 1 it logs out first.
+const POWER_OFFS: &[FixedCommand] = &[
+    POWER_OFF,
+    FixedCommand {
+        values: &[0],
+        ..POWER_OFF
+    },
+    FixedCommand {
+        values: &[1],
+        ..POWER_OFF
+    },
+];
+
+/// M95 Hardware Design, and what drivers of the family send.
+pub(super) static M95: Around = Around {
+    // 3GPP TS 27.007 section 9.2.
+    refused: Refusal::Cme(CmeCode::INCORRECT_PARAMETERS),
+    functions: &[0, 1, 4],
+    // Drivers of the family: 1 needs DTR, 2 is automatic.
+    sleep_modes: &[false, false, true],
+    // M95 Hardware Design, 3.4.
+    power_off: &[FixedCommand {
+        values: &[1],
+        answer: Some("NORMAL POWER DOWN"),
+        ..POWER_OFF
+    }],
+    powered_down: &["NORMAL POWER DOWN", "UNDER_VOLTAGE POWER DOWN"],
+    stack: Some(Stack::Single),
+    ..NONE
+};
+
+/// BC35-G&BC28&BC95 R2.0 AT Commands Manual V1.0, 2019-12-04.
+pub(super) static BC35: Around = Around {
+    refused: Refusal::Cme(CmeCode::INCORRECT_PARAMETERS),
+    reporting: 5,
+    iccid: Some("NCCID"),
+    address: Some(Address {
+        context: 0,
+        quoted: false,
+    }),
+    contexts: Some((0, 10)),
+    bands: &[5, 8, 3, 28, 20, 1],
+    power_saving: true,
+    ..NONE
+};
+
+/// BC660K-GL&BC950K-GL AT Commands Manual, 2024-01-26.
+pub(super) static BC660K: Around = Around {
+    reporting: 5,
+    location: Some("\"1A2B\",\"01A2B3C4\",9"),
+    iccid: Some("QCCID"),
+    extended_signal: true,
+    // 1 light and deep sleep, 2 light sleep alone; the UART wakes from either.
+    sleep_modes: &[false, true, true],
+    address: Some(Address {
+        context: 0,
+        quoted: true,
+    }),
+    default_context: true,
+    ..NONE
+};
+
+/// EG800Q&EG91xQ Series AT Commands Manual V1.1, 2024-11-03.
+pub(super) static EG91XQ: Around = Around {
+    functions: &[0, 1, 4],
+    location: Some("\"1A2B\",\"01A2B3C4\",7"),
+    iccid: Some("QCCID"),
+    // 1 sleeps while DTR is not asserted, which no port of the virtual module has.
+    sleep_modes: &[false, false],
+    power_off: POWER_OFFS,
+    powered_down: &["POWERED DOWN"],
+    stores_profile: true,
+    address: Some(Address {
+        context: 1,
+        quoted: true,
+    }),
+    contexts: Some((1, 15)),
+    stack: Some(Stack::Numbered(15)),
+    urc_ports: &["uart1", "uart2", "usbat", "usbmodem", "all"],
+    ..NONE
+};
+
+/// Doubtful as a whole: what the EG800Q&EG91xQ manual and programs for the family have in common.
+pub(super) static BG9X: Around = Around {
+    functions: &[0, 1, 4],
+    iccid: Some("QCCID"),
+    sleep_modes: &[false, false],
+    power_off: POWER_OFFS,
+    powered_down: &["POWERED DOWN"],
+    address: Some(Address {
+        context: 1,
+        quoted: true,
+    }),
+    contexts: Some((1, 15)),
+    stack: Some(Stack::Numbered(15)),
+    ..NONE
+};

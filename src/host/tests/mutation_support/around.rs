@@ -1,0 +1,207 @@
+//! The mutants of what a dialect has around MQTT.
+
+use modemqtt_at::codes::CmeCode;
+use modemqtt_at::dialect::{Address, Around, Dialect, FixedCommand, Refusal, Stack};
+
+use super::{Mutant, with, without};
+
+struct Maker {
+    dialect: &'static Dialect,
+    mutants: Vec<Mutant>,
+}
+
+pub(super) fn of(dialect: &'static Dialect) -> Vec<Mutant> {
+    let mut maker = Maker {
+        dialect,
+        mutants: Vec::new(),
+    };
+    maker.radio();
+    maker.power();
+    maker.contexts();
+    maker.lists();
+    maker.mutants
+}
+
+impl Maker {
+    fn add(&mut self, what: &str, likely: &str, around: Around) {
+        self.add_unless(what, likely, around, None);
+    }
+
+    fn add_unless(&mut self, what: &str, likely: &str, around: Around, equivalent: Option<&'static str>) {
+        self.mutants.push(Mutant {
+            place: format!("{}: around MQTT", self.dialect.name),
+            change: what.to_owned(),
+            mutated: Dialect {
+                around: Box::leak(Box::new(around)),
+                ..*self.dialect
+            },
+            likely: likely.to_owned(),
+            equivalent,
+        });
+    }
+
+    fn radio(&mut self) {
+        let around = *self.dialect.around;
+        let refused = match around.refused {
+            Refusal::Error => Refusal::Cme(CmeCode::INCORRECT_PARAMETERS),
+            Refusal::Cme(_) => Refusal::Error,
+        };
+        self.add("refused", "CFUN", Around { refused, ..around });
+        for reporting in [around.reporting - 1, around.reporting + 1] {
+            self.add("reporting", "REG", Around { reporting, ..around });
+        }
+        let location = around.location.xor(Some(",\"1\",\"1\""));
+        for location in [location, around.location.map(|_| "7")] {
+            if location != around.location {
+                self.add("location", "REG", Around { location, ..around });
+            }
+        }
+        for iccid in [None, Some("NCCID"), Some("QCCID")] {
+            if iccid != around.iccid {
+                self.add("iccid", "CCID", Around { iccid, ..around });
+            }
+        }
+        let extended_signal = !around.extended_signal;
+        self.add(
+            "extended signal or not",
+            "CESQ",
+            Around {
+                extended_signal,
+                ..around
+            },
+        );
+    }
+
+    fn power(&mut self) {
+        let around = *self.dialect.around;
+        for at in 0..around.sleep_modes.len() {
+            let changed = with(around.sleep_modes, at, !around.sleep_modes[at]);
+            for sleep_modes in [changed, without(around.sleep_modes, at)] {
+                let rule = (self.dialect.sleeps_after.is_none() && sleep_modes.len() == around.sleep_modes.len())
+                    .then_some("without a time after which it sleeps the module sleeps in no mode");
+                self.add_unless("sleep modes", "QSCLK", Around { sleep_modes, ..around }, rule);
+            }
+        }
+        let more = [around.sleep_modes, &[false]].concat().leak();
+        self.add(
+            "a sleep mode more",
+            "QSCLK",
+            Around {
+                sleep_modes: more,
+                ..around
+            },
+        );
+        for (at, command) in around.power_off.iter().enumerate() {
+            let less = without(around.power_off, at);
+            self.add(
+                "a way to switch off less",
+                "QPOWD",
+                Around {
+                    power_off: less,
+                    ..around
+                },
+            );
+            let answer = match command.answer {
+                None => Some("OK"),
+                Some(_) => None,
+            };
+            let power_off = with(around.power_off, at, FixedCommand { answer, ..*command });
+            self.add("power off", "QPOWD", Around { power_off, ..around });
+        }
+        for at in 0..around.powered_down.len() {
+            let powered_down = without(around.powered_down, at);
+            self.add("last words", "power", Around { powered_down, ..around });
+        }
+        let stores_profile = !around.stores_profile;
+        self.add(
+            "profile or not",
+            "AT&W",
+            Around {
+                stores_profile,
+                ..around
+            },
+        );
+        let power_saving = !around.power_saving;
+        self.add("power saving or not", "NPSMR", Around { power_saving, ..around });
+    }
+
+    fn contexts(&mut self) {
+        let around = *self.dialect.around;
+        let addresses = match around.address {
+            None => vec![Some(Address {
+                context: 0,
+                quoted: true,
+            })],
+            Some(Address { context, quoted }) => vec![
+                None,
+                Some(Address {
+                    context: 1 - context,
+                    quoted,
+                }),
+                Some(Address {
+                    context,
+                    quoted: !quoted,
+                }),
+            ],
+        };
+        for address in addresses {
+            self.add("address", "CGPADDR", Around { address, ..around });
+        }
+        let ranges = match around.contexts {
+            None => vec![Some((0, 10))],
+            Some((low, high)) => vec![
+                None,
+                Some((low - 1, high)),
+                Some((low + 1, high)),
+                Some((low, high - 1)),
+                Some((low, high + 1)),
+            ],
+        };
+        for contexts in ranges {
+            self.add("contexts", "CGDCONT", Around { contexts, ..around });
+        }
+        let default_context = !around.default_context;
+        self.add(
+            "default context or not",
+            "QCGDEFCONT",
+            Around {
+                default_context,
+                ..around
+            },
+        );
+        let stacks = [
+            None,
+            Some(Stack::Single),
+            Some(Stack::Numbered(15)),
+            Some(Stack::Numbered(14)),
+            Some(Stack::Numbered(16)),
+        ];
+        for stack in stacks {
+            if stack != around.stack {
+                self.add("stack", "QIACT", Around { stack, ..around });
+            }
+        }
+    }
+
+    fn lists(&mut self) {
+        let around = *self.dialect.around;
+        for at in 0..around.functions.len() {
+            let functions = without(around.functions, at);
+            self.add("a function less", "CFUN", Around { functions, ..around });
+        }
+        let functions = [around.functions, &[5]].concat().leak();
+        self.add("a function more", "CFUN", Around { functions, ..around });
+        for at in 0..around.bands.len() {
+            let bands = without(around.bands, at);
+            self.add("a band less", "NBAND", Around { bands, ..around });
+        }
+        let bands = [around.bands, &[2]].concat().leak();
+        self.add("a band more", "NBAND", Around { bands, ..around });
+        for at in 0..around.urc_ports.len() {
+            let urc_ports = without(around.urc_ports, at);
+            self.add("a port less", "urcport", Around { urc_ports, ..around });
+        }
+        let urc_ports = [around.urc_ports, &["com1"]].concat().leak();
+        self.add("a port more", "urcport", Around { urc_ports, ..around });
+    }
+}
