@@ -10,6 +10,7 @@ mod command;
 pub mod dialect;
 pub mod general;
 mod mqtt;
+pub mod tls;
 
 pub use command::{Command, Form, SettingKey};
 pub use mqtt::{ClientIndex, MessageId, Operation, Qos, Version};

@@ -40,13 +40,13 @@ def find() -> str | None:
 
 
 @contextlib.contextmanager
-def run(program: str, folder: Path) -> Iterator[Address]:
-    """Run it until the end of the block."""
+def run(program: str, folder: Path, more: str = "") -> Iterator[Address]:
+    """Run it until the end of the block, with more lines in its configuration."""
     # The port is free when it is chosen; that it is still free when mosquitto asks for it is likely, not certain.
     for attempt in range(5):
         address = Address("127.0.0.1", _free_port())
         configuration = folder / f"mosquitto-{attempt}.conf"
-        configuration.write_text(_CONFIGURATION.format(port=address.port))
+        configuration.write_text(_CONFIGURATION.format(port=address.port) + more)
         with (folder / f"mosquitto-{attempt}.log").open("wb") as log:
             process = subprocess.Popen([program, "-c", str(configuration)], stdout=log, stderr=log)  # noqa: S603
         if _listens(process, address):

@@ -1,13 +1,35 @@
 //! The clients of the module, as the host knows them.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use modemqtt_at::dialect::Dialect;
 use modemqtt_at::{ClientIndex, MessageId, SettingKey};
 
 use crate::call::ClientState;
-use crate::job::Change;
+use crate::credentials::digest;
+use crate::job::{Change, Stored};
+
+/// The files that the session has put into the module, each with the length and the digest of its content.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Kept(HashMap<String, (usize, u64)>);
+
+impl Kept {
+    /// Whether that content was put there under that name.
+    pub(crate) fn holds(&self, name: &str, bytes: &[u8]) -> bool {
+        self.0.get(name) == Some(&(bytes.len(), digest(bytes)))
+    }
+
+    /// From now on it is there, as the module has said; or not any longer.
+    pub(crate) fn note(&mut self, stored: &Stored, present: bool) {
+        let Some(name) = &stored.name else { return };
+        if present {
+            self.0.insert(name.clone(), (stored.size, stored.digest));
+        } else {
+            self.0.remove(name);
+        }
+    }
+}
 
 /// The settings that decide how long the host waits and how it reads.
 #[expect(
@@ -140,7 +162,10 @@ impl Client {
 
 /// Every client of the module.
 #[derive(Debug, Default)]
-pub(crate) struct Clients(Vec<Client>);
+pub(crate) struct Clients {
+    each: Vec<Client>,
+    pub(crate) kept: Kept,
+}
 
 impl Clients {
     pub(crate) fn of(dialect: &Dialect) -> Self {
@@ -154,15 +179,23 @@ impl Clients {
             last_id: 0,
             ids: HashSet::new(),
         };
-        Self((0..=dialect.last_client).map(|_| client()).collect())
+        Self {
+            each: (0..=dialect.last_client).map(|_| client()).collect(),
+            kept: Kept::default(),
+        }
+    }
+
+    /// The module has started: nothing is as it was, but files may outlast that, and the module is asked.
+    pub(crate) fn start_anew(&mut self, dialect: &Dialect) {
+        self.each = Self::of(dialect).each;
     }
 
     pub(crate) fn get(&mut self, index: ClientIndex) -> Option<&mut Client> {
-        self.0.get_mut(usize::from(index.0))
+        self.each.get_mut(usize::from(index.0))
     }
 
     pub(crate) fn indices(&self) -> impl Iterator<Item = ClientIndex> + use<> {
-        (0..self.0.len()).filter_map(|index| u8::try_from(index).ok().map(ClientIndex))
+        (0..self.each.len()).filter_map(|index| u8::try_from(index).ok().map(ClientIndex))
     }
 }
 

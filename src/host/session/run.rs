@@ -6,10 +6,11 @@ use modemqtt_at::ascii::{CR, CTRL_Z, ESC};
 use modemqtt_at::dialect::DataPhase;
 use modemqtt_at::{ClientIndex, Operation};
 
+use super::upload::Uploading;
 use super::{DataState, Exchange, Session, TRANSPORT_ALLOWANCE, Waiting};
 use crate::call::{ClientState, Event, Reply, Ticket};
 use crate::error::Error;
-use crate::job::{Goal, INTERNAL, Job, OutcomeKey, Task};
+use crate::job::{Goal, INTERNAL, Invitation, Job, OutcomeKey, Task};
 use crate::mqtt::outcome_wait;
 use crate::timers::Timer;
 use crate::trace::Entry;
@@ -68,6 +69,9 @@ impl Session {
         let Some(step) = job.steps.pop_front() else { return };
         if let Goal::Outcome { key, .. } = &step.goal {
             self.operation_begins(&job, *key);
+        }
+        if let Goal::Stored(stored) = &step.goal {
+            self.clients.kept.note(stored, false);
         }
         if job.ticket != INTERNAL {
             self.events.push_back(Event::Started(job.ticket, job.task.message_id()));
@@ -130,12 +134,20 @@ impl Session {
         };
         exchange.data = DataState::Sent;
         let length = data.bytes.len();
+        if let Some(name) = data.upload {
+            self.upload = Some(Uploading::new(exchange.job.ticket, name, length));
+            self.uploads.remember(&data.bytes);
+        }
         self.transmit.extend_from_slice(&data.bytes);
         let until_ctrl_z = data.phase == DataPhase::UntilCtrlZ;
         if until_ctrl_z {
             self.transmit.push(CTRL_Z);
         }
-        let shown = Entry::payload("", &data.bytes, if until_ctrl_z { "<Ctrl-Z>" } else { "" });
+        let end = if until_ctrl_z { "<Ctrl-Z>" } else { "" };
+        let shown = match data.upload {
+            Some(name) => format!("<{name}, {length} bytes>{end}"),
+            None => Entry::payload("", &data.bytes, end),
+        };
         self.wire.push_back(Entry::sent(now, shown));
         let wait = exchange.step.final_wait + TRANSPORT_ALLOWANCE + self.wire_time(length);
         self.timers.set(Timer::Exchange, now + wait);
@@ -172,10 +184,10 @@ impl Session {
         if settled || matches!(exchange.step.goal, Goal::AnyFinal) {
             return self.accepted(exchange, now);
         }
-        let awaited = if exchange.data == DataState::Due {
-            "prompt"
-        } else {
-            "final result code"
+        let awaited = match (exchange.data, exchange.invitation()) {
+            (DataState::Due, Some(Invitation::Connect)) => "CONNECT",
+            (DataState::Due, _) => "prompt",
+            _ => "final result code",
         };
         let since = match &exchange.job.task {
             Task::SetUp(_) => exchange.job.submitted_at,
@@ -225,6 +237,7 @@ impl Session {
     /// Gets the module out of a data phase that it may still be in: Esc cancels one that Ctrl-Z would end, one of counted
     /// data is filled up. In command mode either is without effect.
     pub(super) fn leave_data_phase(&mut self, exchange: &Exchange, now: Instant) {
+        self.stop_upload();
         match &exchange.step.data {
             Some(data) if data.phase == DataPhase::Counted => self.fill_up(data.bytes.len(), now),
             Some(_) => self.send_escape(now),

@@ -9,7 +9,7 @@ use super::{Exchange, Session};
 use crate::call::{ClientState, Event};
 use crate::error::Error;
 use crate::job::{Goal, INTERNAL, Job, OutcomeKey, Sync, Task};
-use crate::mqtt::{Clients, drain};
+use crate::mqtt::drain;
 use crate::timers::Timer;
 
 /// A module that starts again and again during one set-up is not waited for any longer.
@@ -173,8 +173,9 @@ impl Session {
             self.set_state(client, ClientState::Closed);
         }
         self.end_everything(&Error::Restarted);
+        self.stop_upload();
         if let Some(dialect) = self.dialect {
-            self.clients = Clients::of(dialect);
+            self.clients.start_anew(dialect);
         }
         self.set_up = false;
     }
