@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from modemqtt import Modem, MqttClient, OpenError, ResponseTimeout, Tls, UploadProgress, UsageError
-from modemqtt.virtual import VirtualModem
 from support import mosquitto as real_broker
 from support import secured
 from support.waiting import until
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from modemqtt.virtual import VirtualModem
     from support.mosquitto import Address
     from support.secured import Credentials
 
@@ -107,7 +107,7 @@ def test_without_verification_any_server_will_do(mqtt: MqttClient, server: Addre
 
 
 def test_both_ends_show_their_certificates(mqtt: MqttClient, mutual_server: Address, credentials: Credentials) -> None:
-    round_trip(mqtt, mutual_server, Tls(**credentials.client))
+    round_trip(mqtt, mutual_server, credentials.client())
 
 
 def test_a_server_that_wants_a_certificate_refuses_who_has_none(
@@ -122,7 +122,7 @@ def test_a_certificate_out_of_its_time_is_refused_where_the_module_looks_at_its_
     mqtt = modem.mqtt()
     round_trip(mqtt, expired_server, Tls(ca=credentials.ca))
     if modem.model == "BC660K-GL":
-        with pytest.raises(UsageError, match="check_time.*dialects that can: eg91xq, m95"):
+        with pytest.raises(UsageError, match=r"check_time.*dialects that can: eg91xq, m95"):
             mqtt.configure(tls=Tls(ca=credentials.ca, check_time=True))
     else:
         refuses(mqtt, expired_server, Tls(ca=credentials.ca, check_time=True))
@@ -200,15 +200,15 @@ def test_what_is_there_already_is_not_sent_again(modem: Modem, credentials: Cred
         assert len(sent(modem, "AT+QFUPL", "AT+QSECWRITE")) == expected
 
 
-@pytest.mark.parametrize(("model", "kept"), [("M95", False), ("EG915Q", True)])
+@pytest.mark.parametrize(("model", "expected"), [("M95", 2), ("EG915Q", 1)])
 def test_a_file_that_a_restart_has_taken_is_sent_again(
-    virtual_modem: VirtualModem, modem: Modem, credentials: Credentials, kept: bool
+    virtual_modem: VirtualModem, modem: Modem, credentials: Credentials, expected: int
 ) -> None:
     mqtt = modem.mqtt()
     mqtt.configure(tls=Tls(ca=credentials.ca))
     virtual_modem.restart()
     mqtt.configure(tls=Tls(ca=credentials.ca))
-    assert len(sent(modem, "AT+QFUPL", "AT+QSECWRITE")) == (1 if kept else 2)
+    assert len(sent(modem, "AT+QFUPL", "AT+QSECWRITE")) == expected
 
 
 def test_a_file_that_another_program_has_left_is_replaced(
@@ -241,21 +241,33 @@ def test_a_family_without_tls_names_those_that_have_it(modem: Modem, credentials
     assert sent(modem, "AT+Q") == []
 
 
-@pytest.mark.parametrize(("model", "sni"), [("EG915Q", True), ("EG915Q", False), ("EG915Q", None), ("M95", None)])
+@pytest.mark.parametrize(
+    ("model", "sni", "name"),
+    [
+        ("EG915Q", True, "localhost"),
+        ("EG915Q", None, "localhost"),
+        ("EG915Q", False, None),
+        ("M95", None, None),
+        ("BC660K-GL", None, None),
+    ],
+)
 def test_the_server_is_named_where_that_is_asked_for(
-    modem: Modem, credentials: Credentials, model: str, sni: bool | None
+    modem: Modem,
+    credentials: Credentials,
+    sni: bool | None,  # noqa: FBT001 - a parameter
+    name: str | None,
 ) -> None:
     with secured.named_server(credentials.server) as server:
         modem.mqtt().configure(tls=Tls(verify="none", sni=sni))
         modem.mqtt().open("localhost", server.port)
         modem.mqtt().close()
-    assert server.names == (["localhost" if model == "EG915Q" and sni is not False else None])
+    assert server.names == [name]
     assert server.versions == ["TLSv1.2"]
 
 
 @pytest.mark.parametrize("model", ["M95"])
 def test_sni_where_it_cannot_be_had_is_refused(mqtt: MqttClient) -> None:
-    with pytest.raises(UsageError, match="sni.*eg91xq, bg9x"):
+    with pytest.raises(UsageError, match=r"sni.*eg91xq, bg9x"):
         mqtt.configure(tls=Tls(verify="none", sni=True))
     mqtt.configure(tls=Tls(verify="none", sni=False))
 
@@ -279,7 +291,7 @@ def test_what_cannot_be_is_refused_before_a_byte_is_sent(modem: Modem, tls: dict
 
 @pytest.mark.parametrize("model", ["M95"])
 def test_a_credential_over_the_limit_is_refused(modem: Modem, credentials: Credentials) -> None:
-    with pytest.raises(UsageError, match="ca: it is 40.* bytes long; m95 takes at most 32768"):
+    with pytest.raises(UsageError, match=r"ca: it is 40.* bytes long; m95 takes at most 32768"):
         modem.mqtt().configure(tls=Tls(ca=b"#" * 40_000 + b"\n" + credentials.ca))
 
 
@@ -293,7 +305,7 @@ def test_nothing_shows_a_key(
     virtual_modem: VirtualModem, mutual_server: Address, credentials: Credentials, tmp_path: Path
 ) -> None:
     log = tmp_path / "wire.log"
-    tls = Tls(**credentials.client)
+    tls = credentials.client()
     errors = []
     with Modem(virtual_modem.port, log=log) as modem:
         round_trip(modem.mqtt(), mutual_server, tls)
@@ -303,10 +315,10 @@ def test_nothing_shows_a_key(
             virtual_modem.inject("echo-stuck")
             try:
                 modem.command("ATE1")
-                modem.mqtt().configure(tls=Tls(**{**credentials.client, "ca": credentials.other_ca}), timeout=3)
+                modem.mqtt().configure(tls=credentials.client(ca=credentials.other_ca), timeout=3)
             except Exception as error:  # noqa: BLE001 - all of them are looked at
                 errors.append(error)
-        shown = "\n".join([str(modem.wire), *(line for line in _urcs(modem))])
+        shown = "\n".join([str(modem.wire), *_urcs(modem)])
     shown += log.read_text() + repr(tls) + "".join(f"{error!r}{error}{error.__dict__}" for error in errors)
     assert [line for line in credentials.secrets if line in shown or line[:20] in shown] == []
     assert f"key=<{len(credentials.key)} bytes>" in repr(tls)

@@ -9,7 +9,7 @@ pub struct Tls {
     pub last_context: u8,
     /// How `AT+QSSLCFG` names the context.
     pub form: TlsForm,
-    /// What it sets, in the order in which the host does.
+    /// What it sets.
     pub options: &'static [TlsOption],
     /// How credentials get into the module.
     pub upload: Upload,

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 import trustme
 
+from modemqtt import Tls
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -31,9 +33,8 @@ class Credentials:
     cert: bytes
     key: bytes
 
-    @property
-    def client(self) -> dict[str, bytes]:
-        return {"ca": self.ca, "cert": self.cert, "key": self.key}
+    def client(self, ca: bytes | None = None) -> Tls:
+        return Tls(ca=ca or self.ca, cert=self.cert, key=self.key)
 
     @property
     def secrets(self) -> list[str]:

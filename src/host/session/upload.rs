@@ -16,7 +16,7 @@ const PIECE: usize = 1024;
 /// How many of those that were sent last are remembered.
 const REMEMBERED: usize = 3;
 /// So many characters of base 64 in a row are taken for a part of a credential, once there was one.
-const LONG_RUN: usize = 20;
+const LONG_RUN: usize = 40;
 /// A line shorter than this is none.
 const SHORT: usize = 4;
 

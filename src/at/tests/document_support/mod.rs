@@ -2,6 +2,7 @@
 
 mod matrix;
 mod one;
+mod tls;
 mod words;
 
 use modemqtt_at::dialect;

@@ -3,6 +3,7 @@
 mod dialects;
 mod rows;
 mod rules;
+mod tls;
 
 use modemqtt_at::dialect::{self, Dialect};
 
@@ -28,6 +29,7 @@ pub(crate) fn all() -> Vec<Mutant> {
             mutants.extend(rows::of(dialect, at));
         }
         mutants.extend(dialects::of(dialect));
+        mutants.extend(tls::of(dialect));
     }
     mutants
 }
