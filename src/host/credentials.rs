@@ -192,7 +192,7 @@ mod tests {
         }
         assert_eq!(
             format!("{:?}", Pem::new(Credential::Key, KEY.to_vec()).unwrap()),
-            "<73 bytes>"
+            "<68 bytes>"
         );
     }
 }

@@ -15,6 +15,7 @@ from modemqtt import (
     ModuleRestarted,
     OneNet,
     OperationError,
+    ProtocolError,
     Response,
     ResponseTimeout,
     Tencent,
@@ -179,6 +180,8 @@ def failure(error: ModemError) -> list[bytes]:
             return [b"timeout"]
         case ModuleRestarted():
             return [b"restarted"]
+        case ProtocolError():
+            return [b"protocol"]
         case UsageError():
             return [b"usage"]
     raise error

@@ -109,8 +109,9 @@ impl Module {
                 return Ok(self.ask_for_credential(name, *most, now));
             }
             (_, _, []) => {
-                let lines: Vec<_> = self.tls_line(tls, named.option, named.context).into_iter().collect();
-                self.terminal.information(&lines);
+                if let Some(line) = self.tls_line(tls, named.option, named.context) {
+                    self.terminal.information(&[line]);
+                }
             }
             (_, _, [value]) => {
                 let setting = self.tls_setting(named.option.value, value).ok_or(REFUSED)?;
