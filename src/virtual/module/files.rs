@@ -195,11 +195,11 @@ impl Module {
     }
 
     fn list(&mut self, files: &'static Files, text: &str) -> Result<(), Refusal> {
-        let named = |storage: &&Storage| text == "*" || text == format!("{}*", storage.prefix);
+        let is_meant = |storage: &&Storage| text == "*" || text == format!("{}*", storage.prefix);
         let mut names: Vec<String> = files
             .storages
             .iter()
-            .filter(named)
+            .filter(is_meant)
             .flat_map(|storage| self.vault.names(storage.prefix))
             .collect();
         if !text.ends_with('*') {

@@ -241,11 +241,17 @@ fn named<'a>(tls: &'static Tls, values: &'a [Value]) -> Result<Named<'a>, Refusa
     let option = options.find(|option| option.name.as_bytes().eq_ignore_ascii_case(text));
     let option = option.ok_or(REFUSED)?;
     let (context, value) = match (context, rest) {
-        (Some(Value::Integer(context)), value) => (in_use(tls, *context)?, value),
-        (None, value) if !option.of_context => (0, value),
-        (None, [Value::Integer(context), value @ ..]) => (in_use(tls, *context)?, value),
+        (None, value) if !option.of_context => {
+            return Ok(Named {
+                option,
+                context: 0,
+                value,
+            });
+        }
+        (Some(Value::Integer(context)), value) | (None, [Value::Integer(context), value @ ..]) => (*context, value),
         _ => return Err(REFUSED),
     };
+    let context = in_use(tls, context)?;
     Ok(Named { option, context, value })
 }
 

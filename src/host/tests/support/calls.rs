@@ -69,10 +69,8 @@ pub(crate) fn call(words: &Words, texts: &[String], client: ClientIndex, locatio
 }
 
 fn options(words: &[Vec<u8>], location: &Location) -> Options {
-    let mut options = Options {
-        tls: tls(words),
-        ..Options::default()
-    };
+    let mut options = Options::default();
+    secure(&mut options, words);
     for word in words {
         let (key, value) = word.split_at(word.iter().position(|byte| *byte == b'=').unwrap_or(word.len()));
         let value = &value[1..];
@@ -132,20 +130,22 @@ fn options(words: &[Vec<u8>], location: &Location) -> Options {
 
 /// `tls=<context>,<level>,<version>,<suite>,<check_time>,<sni>,<seconds>`, what is empty left to the host, and each
 /// credential by a word of its own.
-fn tls(words: &[Vec<u8>]) -> Option<Option<Box<Tls>>> {
+fn secure(options: &mut Options, words: &[Vec<u8>]) {
     let value = |name: &str| {
         let word = words.iter().find(|word| word.starts_with(name.as_bytes()))?;
         Some(word[name.len()..].to_vec())
     };
-    let text = String::from_utf8(value("tls=")?).expect("text");
+    let Some(text) = value("tls=") else { return };
+    let text = String::from_utf8(text).expect("text");
     if text == "off" {
-        return Some(None);
+        options.tls = Some(None);
+        return;
     }
     let fields: Vec<_> = text.split(',').collect();
     let field = |at: usize| fields.get(at).filter(|field| !field.is_empty());
     let number = |at: usize| field(at).map(|field| field.parse::<u16>().expect("a number"));
     let pem = |name, credential| value(name).map(|bytes| Pem::new(credential, bytes).expect("PEM"));
-    Some(Some(Box::new(Tls {
+    options.tls = Some(Some(Box::new(Tls {
         context: number(0).and_then(|context| u8::try_from(context).ok()).unwrap_or(0),
         verify: match number(1) {
             Some(0) => Verify::Nobody,
@@ -160,7 +160,7 @@ fn tls(words: &[Vec<u8>]) -> Option<Option<Box<Tls>>> {
         ca: pem("ca=", Credential::Authority),
         certificate: pem("cert=", Credential::Certificate),
         key: pem("key=", Credential::Key),
-    })))
+    })));
 }
 
 fn unless_off(text: &str) -> Option<&str> {
