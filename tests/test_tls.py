@@ -95,7 +95,7 @@ def test_a_server_that_the_authority_has_signed_is_connected_to(
 
 def test_credentials_may_be_paths(mqtt: MqttClient, server: Address, folder: Path) -> None:
     round_trip(mqtt, server, Tls(ca=folder / "ca.pem"))
-    round_trip(mqtt, server, Tls(ca=str(folder / "ca.pem"), verify="server", version="all"))
+    round_trip(mqtt, server, Tls(ca=str(folder / "ca.pem"), verify="server", versions="all"))
 
 
 def test_a_server_of_another_authority_is_refused(mqtt: MqttClient, server: Address, credentials: Credentials) -> None:
@@ -131,7 +131,7 @@ def test_a_certificate_out_of_its_time_is_refused_where_the_module_looks_at_its_
 def test_versions_older_than_tls_1_2_connect_to_nobody(
     mqtt: MqttClient, server: Address, credentials: Credentials
 ) -> None:
-    refuses(mqtt, server, Tls(ca=credentials.ca, version="1.1"))
+    refuses(mqtt, server, Tls(ca=credentials.ca, versions="1.1"))
 
 
 def test_one_cipher_suite_can_be_asked_for(modem: Modem, server: Address, credentials: Credentials) -> None:

@@ -47,8 +47,8 @@ class Tls:
     """``"none"``: anyone may be the server. ``"server"``: `ca` must have signed its certificate. ``"mutual"``: and the
     client shows `cert`. ``None``: mutual with `cert` and `key`, server with `ca` alone, else none. Whether the server's
     name is the one in its certificate no module of these looks."""
-    version: Literal["ssl3", "1.0", "1.1", "1.2", "all"] = "1.2"
-    """The protocol version; ``"all"`` leaves it to the server. BC660K-GL has no ``"ssl3"``."""
+    versions: Literal["ssl3", "1.0", "1.1", "1.2", "all"] = "1.2"
+    """The protocol versions: one, or ``"all"`` to leave it to the server. BC660K-GL has no ``"ssl3"``."""
     cipher_suite: int | None = None
     """One cipher suite by its number, as 0xC02F; ``None`` for all. Not on BC660K-GL, which has them all."""
     check_time: bool = False
@@ -74,7 +74,7 @@ class Tls:
             if not isinstance(value, (str, bytes, os.PathLike, type(None))):
                 raise UsageError(f"{name}: a {type(value).__name__} is none; a path, or PEM as bytes, is needed")
         _one_of("verify", self.verify, [*_LEVELS, None])
-        _one_of("version", self.version, [*_VERSIONS])
+        _one_of("versions", self.versions, [*_VERSIONS])
         _number("context", self.context, 0, _MOST_CONTEXT)
         if self.cipher_suite is not None:
             _number("cipher_suite", self.cipher_suite, 0, _EVERY_SUITE)
@@ -99,7 +99,7 @@ class Tls:
         suite = None if self.cipher_suite == _EVERY_SUITE else self.cipher_suite
         return SimpleNamespace(
             context=self.context,
-            version=_VERSIONS[self.version],
+            version=_VERSIONS[self.versions],
             suite=suite,
             level=_LEVELS[verify],
             ca=_read("ca", self.ca),

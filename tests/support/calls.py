@@ -125,7 +125,7 @@ def _tls_options(words: list[bytes]) -> dict[str, Any]:
     context, level, version, suite, check_time, sni, seconds = [*fields.split(","), *[""] * 7][:7]
     values: dict[str, Any] = {
         "verify": ("none", "server", "mutual")[int(level)],
-        "version": ("ssl3", "1.0", "1.1", "1.2", "all")[int(version or 3)],
+        "versions": ("ssl3", "1.0", "1.1", "1.2", "all")[int(version or 3)],
         "cipher_suite": int(suite, 16) if suite else None,
         "check_time": check_time == "1",
         "sni": sni == "1" if sni else None,

@@ -78,7 +78,7 @@ impl Planner {
             }
             Ok(())
         };
-        number(TlsKey::Version, "version", Some(wanted.version.into()), true)?;
+        number(TlsKey::Version, "versions", Some(wanted.version.into()), true)?;
         let level = match wanted.verify {
             Verify::Nobody => 0,
             Verify::Server => 1,
