@@ -132,13 +132,7 @@ impl Bench {
         let Some(command) = line.strip_prefix("AT") else { return };
         let (name, rest) = command.split_at(command.find(['=', '?']).unwrap_or(command.len()));
         let client = rest.chars().find(char::is_ascii_digit).unwrap_or('0');
-        let id: String = rest
-            .split(',')
-            .nth(1)
-            .unwrap_or("0")
-            .chars()
-            .filter(char::is_ascii_digit)
-            .collect();
+        let id: String = rest.split(',').nth(1).unwrap_or("0").chars().filter(char::is_ascii_digit).collect();
         let mut print = |text: String| self.session.receive(text.as_bytes(), self.now);
         match name {
             "+CMEE" if rest == "?" => print("\r\n+CMEE: 1\r\n\r\nOK\r\n".into()),
@@ -148,10 +142,8 @@ impl Bench {
                 print("\r\n> ".into());
                 self.take_output();
                 self.sent.clear();
-                self.session.receive(
-                    format!("\r\nOK\r\n\r\n{name}: {client},{id},0\r\n").as_bytes(),
-                    self.now,
-                );
+                self.session
+                    .receive(format!("\r\nOK\r\n\r\n{name}: {client},{id},0\r\n").as_bytes(), self.now);
             }
             "+QMTSUB" => print(format!("\r\nOK\r\n\r\n{name}: {client},{id},0,1\r\n")),
             "+QMTUNS" => print(format!("\r\nOK\r\n\r\n{name}: {client},{id},0\r\n")),
@@ -168,8 +160,7 @@ impl Bench {
             self.sent.extend(bytes);
         }
         while let Some(entry) = self.session.poll_wire() {
-            self.wire
-                .push_back(format!("{} {}", if entry.sent { '>' } else { '<' }, entry.text));
+            self.wire.push_back(format!("{} {}", if entry.sent { '>' } else { '<' }, entry.text));
         }
         while self.wire.len() > 40 {
             self.wire.pop_front();
@@ -192,14 +183,9 @@ impl Bench {
         self.sent.clear();
         // As open() does.
         let result = self.politely(Call::SetUp);
-        assert!(
-            result == Ok(Reply::Done),
-            "the set-up has ended with {result:?}: {:#?}",
-            self.wire
-        );
+        assert!(result == Ok(Reply::Done), "the set-up has ended with {result:?}: {:#?}", self.wire);
         let result = self.politely(Call::Command { line: "AT+CSQ".into() });
-        let understood =
-            matches!(&result, Ok(Reply::Response { lines }) if lines.iter().any(|line| line == "+CSQ: 20,0"));
+        let understood = matches!(&result, Ok(Reply::Response { lines }) if lines.iter().any(|line| line == "+CSQ: 20,0"));
         assert!(understood, "AT+CSQ has ended with {result:?}: {:#?}", self.wire);
     }
 

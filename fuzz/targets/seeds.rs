@@ -24,10 +24,7 @@ fn main() -> io::Result<()> {
         for transcript in transcript::load_all(dialect.name) {
             let name = transcript.name.replace('/', "-");
             // The steps of the connection before it are those of every other as well.
-            let connected = transcript
-                .steps
-                .iter()
-                .any(|step| matches!(&step.action, Action::Host(line) if line.starts_with(b"AT+QMTCONN=")));
+            let connected = transcript.steps.iter().any(|step| matches!(&step.action, Action::Host(line) if line.starts_with(b"AT+QMTCONN=")));
             let start = input::Start::byte(dialect, connected);
             fs::write(folder.join("host").join(&name), printed(start, &transcript))?;
             fs::write(folder.join("virtual_module").join(&name), written(start, &transcript))?;
@@ -81,10 +78,7 @@ fn literally(bytes: &mut Vec<u8>, text: &[u8]) {
 }
 
 fn elapse(bytes: &mut Vec<u8>, time: std::time::Duration) {
-    let at = input::TIMES
-        .iter()
-        .position(|known| *known >= time)
-        .unwrap_or(input::TIMES.len() - 1);
+    let at = input::TIMES.iter().position(|known| *known >= time).unwrap_or(input::TIMES.len() - 1);
     bytes.extend([input::ESCAPE, input::ELAPSE + u8::try_from(at).unwrap_or(0)]);
 }
 
@@ -103,8 +97,5 @@ fn call(words: &[String]) -> Option<u8> {
         | (Call::Configure { .. }, "configure") => true,
         _ => false,
     };
-    input::calls()
-        .iter()
-        .position(like)
-        .and_then(|at| u8::try_from(at).ok())
+    input::calls().iter().position(like).and_then(|at| u8::try_from(at).ok())
 }

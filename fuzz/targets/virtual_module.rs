@@ -28,11 +28,7 @@ fuzz_target!(|bytes: &[u8]| {
     }
     for op in input::ops(ops) {
         play(&mut rig, op);
-        assert!(
-            rig.printed.len() < MOST_PRINTED,
-            "{} bytes were printed",
-            rig.printed.len()
-        );
+        assert!(rig.printed.len() < MOST_PRINTED, "{} bytes were printed", rig.printed.len());
         rig.printed.clear();
     }
     rig.heal(None);
