@@ -32,8 +32,9 @@ impl Session {
             Frame::Line(line) => self.handle_line(&line, now),
             Frame::Message(message) => self.handle_message(message, now),
             Frame::Overlong(head) => {
-                let text = self.without_secrets(&String::from_utf8_lossy(&head));
-                let shown = if self.uploads.hold(&text) {
+                let head_text = String::from_utf8_lossy(&head);
+                let text = self.without_secrets(&head_text);
+                let shown = if self.uploads.hold(&head_text) {
                     text.clone()
                 } else {
                     Entry::payload("", &head, "")

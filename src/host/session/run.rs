@@ -7,7 +7,7 @@ use modemqtt_at::dialect::DataPhase;
 use modemqtt_at::{ClientIndex, Operation};
 
 use super::upload::Uploading;
-use super::{DataState, Exchange, Session, TRANSPORT_ALLOWANCE, Waiting};
+use super::{DataState, Exchange, SLOWEST_LINE, Session, TRANSPORT_ALLOWANCE, Waiting, wire_time};
 use crate::call::{ClientState, Event, Reply, Ticket};
 use crate::error::Error;
 use crate::job::{Goal, INTERNAL, Invitation, Job, OutcomeKey, Task};
@@ -149,7 +149,9 @@ impl Session {
             None => Entry::payload("", &data.bytes, end),
         };
         self.wire.push_back(Entry::sent(now, shown));
-        let wait = exchange.step.final_wait + TRANSPORT_ALLOWANCE + self.wire_time(length);
+        // A file is long, and what the port was told need not be the rate behind a terminal server.
+        let rate = data.upload.map_or(self.baud_rate, |_| self.baud_rate.min(SLOWEST_LINE));
+        let wait = exchange.step.final_wait + TRANSPORT_ALLOWANCE + wire_time(length, rate);
         self.timers.set(Timer::Exchange, now + wait);
     }
 

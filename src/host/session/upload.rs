@@ -17,6 +17,8 @@ const PIECE: usize = 1024;
 const REMEMBERED: usize = 3;
 /// So many characters of base 64 in a row are taken for a part of a credential, once there was one.
 const LONG_RUN: usize = 40;
+/// So many of what was sent tell that it is it.
+const TELLING: usize = 8;
 /// A line shorter than this is none.
 const SHORT: usize = 4;
 
@@ -54,19 +56,16 @@ impl Uploads {
         }
     }
 
-    /// Whether a line of the module's holds something of them. On its way it may have lost a character or two.
+    /// Whether a line of the module's holds something of them. On its way it may have lost a character or two, so that a
+    /// few characters in a row are enough.
     pub(super) fn hold(&self, line: &str) -> bool {
-        if self.0.is_empty() {
+        let line = line.trim().as_bytes();
+        let known = |part: &[u8]| self.0.iter().any(|known| memchr::memmem::find(known, part).is_some());
+        if self.0.is_empty() || line.len() < SHORT {
             return false;
         }
-        let line = line.trim();
-        let part = |known: &Vec<u8>| memchr::memmem::find(known, line.as_bytes()).is_some();
-        let base64 = |character: char| character.is_ascii_alphanumeric() || "+/=".contains(character);
-        let run = || {
-            line.split(|character| !base64(character))
-                .any(|run| run.len() >= LONG_RUN)
-        };
-        line.len() >= SHORT && (self.0.iter().any(part) || run())
+        let mut runs = line.split(|byte| !(byte.is_ascii_alphanumeric() || b"+/=-".contains(byte)));
+        known(line) || runs.any(|run| run.len() >= LONG_RUN || run.windows(TELLING).any(known))
     }
 }
 
@@ -180,4 +179,31 @@ fn fields(line: &str) -> Vec<&str> {
     let values = line.split_once(':').map_or("", |(_, values)| values);
     // A name holds a colon and no comma.
     values.split(',').map(str::trim).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_sent_is_recognised_whole_in_part_and_damaged() {
+        let mut uploads = Uploads::default();
+        let known = "c2VjcmV0LWtleS1vZi1iZW5jaC03";
+        assert!(!uploads.hold(known));
+        uploads.remember(format!("-----BEGIN PRIVATE KEY-----\n{known}\nAbc=\n-----END PRIVATE KEY-----\n").as_bytes());
+        let damaged = known.replace("V0LW", "V0W");
+        let echoed = format!("AT{known}");
+        for line in [known, "Abc=", &damaged, &echoed, &known[3..12], &"x".repeat(40)] {
+            assert!(uploads.hold(line), "{line}");
+        }
+        for line in [
+            "OK",
+            "ERROR",
+            "+CME ERROR: 421",
+            "+QMTRECV: 0,1,\"bench/7\",\"21.5\"",
+            "AT+QMTPUB=0,1,1,0,\"t\"",
+        ] {
+            assert!(!uploads.hold(line), "{line}");
+        }
+    }
 }
