@@ -5,8 +5,10 @@
 use std::time::Duration;
 
 use modemqtt_at::dialect::{self, Dialect, Model};
+use modemqtt_at::tls::Credential;
 use modemqtt_at::{ClientIndex, Qos};
 use modemqtt_host::call::{Call, Options};
+use modemqtt_host::credentials::{Pem, Tls, Verify};
 
 /// Begins a step; twice it is a byte of its own.
 pub const ESCAPE: u8 = 0xFF;
@@ -158,6 +160,10 @@ pub fn calls() -> Vec<Call> {
             retries: Some(0),
             ..Options::default()
         }),
+        configure(Options {
+            tls: Some(Some(Box::new(secured()))),
+            ..Options::default()
+        }),
         Call::Configuration { client },
         command("AT+CSQ"),
         command("AT+QMTCONN?"),
@@ -169,4 +175,21 @@ pub fn calls() -> Vec<Call> {
         open(ClientIndex(1)),
         publish(Qos::AtLeastOnce, &[0, 10, 13, 34, 62]),
     ]
+}
+
+/// A connection whose server is verified.
+fn secured() -> Tls {
+    let ca = b"-----BEGIN CERTIFICATE-----\nTUlJQg==\n-----END CERTIFICATE-----\n";
+    Tls {
+        context: 0,
+        version: 3,
+        suite: None,
+        verify: Verify::Server,
+        ca: Pem::new(Credential::Authority, ca.to_vec()).ok(),
+        certificate: None,
+        key: None,
+        check_time: false,
+        server_name: None,
+        handshake_time: None,
+    }
 }

@@ -18,6 +18,7 @@ from modemqtt._delivery import Delivery
 from modemqtt._modem import Modem
 from modemqtt._reconnect import Reconnect, Reconnected
 from modemqtt._settings import Values
+from modemqtt._tls import Tls, UploadProgress
 from modemqtt._values import Alibaba, Message, OneNet, Response, Stats, Tencent, Will, WireLine
 from modemqtt._wire import WireLog
 from modemqtt.exceptions import (
@@ -70,8 +71,10 @@ __all__ = [
     "Stats",
     "SubscribeError",
     "Tencent",
+    "Tls",
     "TokenError",
     "UnsubscribeError",
+    "UploadProgress",
     "UsageError",
     "Values",
     "Will",

@@ -11,16 +11,18 @@ from modemqtt._callbacks import Callbacks
 from modemqtt._delivery import Delivery
 from modemqtt._reconnect import Keeper, Login, plan_of
 from modemqtt._settings import OPTIONS, ranges, typed
+from modemqtt._tls import wait_told
 from modemqtt._usage import arguments, payload_bytes, seconds, topic_and_qos
 from modemqtt.exceptions import CommandError, ModemError, ResponseTimeout, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from modemqtt._core import Engine, Pending
     from modemqtt._modem import Modem
     from modemqtt._reconnect import Reconnect
     from modemqtt._settings import Values
+    from modemqtt._tls import UploadProgress
     from modemqtt._values import Message, Tencent
 
 logger = logging.getLogger("modemqtt")
@@ -63,11 +65,18 @@ class MqttClient(Callbacks):
         """Host and port of the network connection; ``None`` while there is none."""
         return self._server if self.state not in ("closed", "opening") else None
 
-    def configure(self, *, timeout: float | None = None, **options: Any) -> None:
+    def configure(
+        self,
+        *,
+        timeout: float | None = None,
+        progress: Callable[[UploadProgress], object] | None = None,
+        **options: Any,
+    ) -> None:
         """Change options (``AT+QMTCFG``). What is not named stays as it is; a restart of the module undoes all.
 
         Args:
-            timeout: seconds for each command; ``None`` for the dialect's maximum.
+            timeout: seconds for all of it; ``None`` for the dialect's maximum for each command.
+            progress: called, in this thread, as the credentials of ``tls`` are handed over.
             **options:
                 ``version``: ``"3.1.1"`` or ``"3.1"`` (not on M95).
                 ``keepalive``: 0 to 3600 seconds, 0 for none.
@@ -78,7 +87,8 @@ class MqttClient(Callbacks):
                 ``will``: a :class:`Will`, or ``None`` to take it back.
                 ``alibaba``: an :class:`Alibaba` (BC35-G/BC28, BC660K-GL, EG800Q/EG91xQ).
                 ``onenet``: a :class:`OneNet` (EG800Q/EG91xQ).
-                ``tls_context``: the TLS context that secures the connection, ``None`` for none (not on BC35-G/BC28).
+                ``tls``: a :class:`Tls`, or ``None`` for no TLS (not on BC35-G/BC28).
+                ``tls_context``: the same by the number of a context that is set already; ``None`` for none.
                 ``pdp_context``: 1 to 15 (EG800Q/EG91xQ).
                 ``ping_interval``: 5 to 60 seconds for the answer to a PINGREQ (EG800Q/EG91xQ).
                 ``receive``: ``"urc"``, or ``"buffer"`` to have the module keep up to five messages until they are
@@ -91,18 +101,20 @@ class MqttClient(Callbacks):
                 ``echo_data``: True echoes the data of a publish (BC660K-GL); ``view_data``: the same (EG800Q/EG91xQ).
                 ``edit_timeout``: 1 to 180 seconds for the data of a publish, ``None`` for no limit (EG800Q/EG91xQ).
 
-            BC660K-GL takes ``version``, ``keepalive``, ``clean_session``, ``will``, ``alibaba`` and ``tls_context``
-            only before :meth:`open`, EG800Q/EG91xQ takes every option only while not connected.
+            BC660K-GL takes ``version``, ``keepalive``, ``clean_session``, ``will``, ``alibaba``, ``tls`` and
+            ``tls_context`` only before :meth:`open`, EG800Q/EG91xQ takes every option only while not connected.
 
         Raises:
-            UsageError: there is no such option, or the dialect lacks it; the text names the dialects that have it.
+            UsageError: there is no such option, or the dialect lacks it; the text names the dialects that have it. A
+                credential is missing, unreadable, too long or no PEM.
+            ProtocolError: a credential did not arrive in the module as it was sent.
 
         """
         unknown = sorted(options.keys() - OPTIONS)
         if unknown:
             known = ", ".join(sorted(OPTIONS))
             raise UsageError(f"there is no option {', '.join(unknown)}; the options are {known}")
-        self._call("configure", options, timeout=timeout)
+        wait_told(self._submit("configure", options, timeout=timeout), progress)
 
     def configuration(self, *, timeout: float | None = None) -> dict[str, Any]:
         """Read every option that the dialect has, under the names of :meth:`configure`.
@@ -218,6 +230,7 @@ class MqttClient(Callbacks):
         password: str | None = None,
         timeout: float | None = None,
         reconnect: bool | Reconnect = False,
+        progress: Callable[[UploadProgress], object] | None = None,
         **options: Any,
     ) -> Iterator[MqttClient]:
         """Configure, open and connect; disconnect and close at the end, whatever happened between.
@@ -239,6 +252,7 @@ class MqttClient(Callbacks):
             password: as in :meth:`connect`.
             timeout: seconds for each step; ``None`` for the dialect's maximum.
             reconnect: True, or a :class:`Reconnect` that says how; False leaves a lost connection to the program.
+            progress: as in :meth:`configure`.
             **options: those of :meth:`configure`.
 
         Yields:
@@ -250,7 +264,7 @@ class MqttClient(Callbacks):
         plan = plan_of(reconnect)
         login = Login(host, port, client_id, username, password, options, timeout)
         if options:
-            self._configure(options, timeout)
+            self._configure(options, timeout, progress)
         # One session at a time is kept.
         self._end_keeping()
         keeper = Keeper(self, self._engine(), login, plan) if plan else None
@@ -264,13 +278,18 @@ class MqttClient(Callbacks):
             self._keeper = None
             self._leave(timeout, keeper)
 
-    def _configure(self, options: dict[str, Any], timeout: float | None) -> None:
+    def _configure(
+        self,
+        options: dict[str, Any],
+        timeout: float | None,
+        progress: Callable[[UploadProgress], object] | None,
+    ) -> None:
         """Configure; what another program has left open is closed first where the module wants that."""
         try:
-            self.configure(timeout=timeout, **options)
+            self.configure(timeout=timeout, progress=progress, **options)
         except CommandError:
             self._call("close_network", timeout=timeout)
-            self.configure(timeout=timeout, **options)
+            self.configure(timeout=timeout, progress=progress, **options)
 
     def _enter(self, login: Login) -> None:
         opening = self._start_opening(login.host, login.port)

@@ -27,6 +27,7 @@ OPTIONS = frozenset(
         "send_mode",
         "show_length",
         "timeout_notice",
+        "tls",
         "tls_context",
         "version",
         "view_data",

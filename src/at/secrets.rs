@@ -10,6 +10,8 @@ const COMMANDS: &[(&str, Option<&str>, usize)] = &[
     ("QMTCFG", Some("onenet"), 3),
     ("QMTENAUTH", None, 3),
     ("QMTTENAUTH", None, 3),
+    ("QSSLCFG", Some("clientkey"), 3),
+    ("QSSLCFG", Some("psk"), 2),
     ("CPIN", None, 0),
     ("CPWD", None, 1),
     ("CLCK", None, 2),
@@ -23,6 +25,8 @@ const ANSWERS: &[(&str, Option<&str>, usize)] = &[
     ("QMTCFG", Some("onenet"), 2),
     ("QMTENAUTH", None, 1),
     ("QMTTENAUTH", None, 1),
+    ("QSSLCFG", Some("clientkey"), 3),
+    ("QSSLCFG", Some("psk"), 2),
 ];
 
 /// A line with its secrets masked.
@@ -148,6 +152,9 @@ mod tests {
             "+QMTTENAUTH : 0,hunter2",
             "+QMTENAUTH:\"hunter2\"",
             "AT+CPIN=hunter2",
+            "AT+QSSLCFG=\"clientkey\",2,\"UFS:key2.pem\",\"hunter2\"",
+            "+QSSLCFG: \"clientkey\",2,\"UFS:key2.pem\",\"hunter2\"",
+            "AT+QSSLCFG=\"psk\",2,\"bench,hunter2\"",
         ] {
             assert!(!masked(line).contains("hunter2"), "{}", masked(line));
         }

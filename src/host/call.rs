@@ -6,6 +6,7 @@ use modemqtt_at::codes::{OpenResult, StatCode};
 use modemqtt_at::dialect::{DataPhase, Dialect, Model};
 use modemqtt_at::{ClientIndex, MessageId, Qos, SettingKey, Version};
 
+use crate::credentials::Tls;
 use crate::error::Error;
 
 /// One request.
@@ -128,6 +129,8 @@ pub struct Options {
     pub alibaba: Option<Alibaba>,
     /// Device credentials for China Mobile `OneNET`.
     pub onenet: Option<OneNet>,
+    /// What secures the connection: `Some(None)` secures it no longer.
+    pub tls: Option<Option<Box<Tls>>>,
     /// The TLS context that secures the connection: `Some(None)` secures it no longer.
     pub tls_context: Option<Option<u8>>,
     /// The PDP context.
@@ -233,6 +236,8 @@ pub enum Event {
     Accepted(Ticket),
     /// The module has sent a publish again, so many times.
     Retransmitting(Ticket, i64),
+    /// So many bytes of a credential, by its name, of so many are on their way.
+    Uploading(Ticket, &'static str, usize, usize),
     /// The call has ended.
     Ended(Ticket, Result<Reply, Error>),
     /// The module is known.

@@ -1,6 +1,7 @@
 //! One call on its way: the steps that remain, and what it is about.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::time::{Duration, Instant};
 
 use modemqtt_at::dialect::{DataPhase, Wait};
@@ -199,11 +200,62 @@ pub(crate) enum Change {
     Format { send_hex: bool, receive_hex: bool },
 }
 
-/// The payload of a publish.
-#[derive(Clone, Debug)]
+/// What is handed over when the module asks for it.
+#[derive(Clone)]
 pub(crate) struct Data {
     pub(crate) phase: DataPhase,
+    pub(crate) invitation: Invitation,
+    /// The name of the credential that it is; then no trace shows it. Otherwise it is a payload.
+    pub(crate) upload: Option<&'static str>,
     pub(crate) bytes: Vec<u8>,
+}
+
+impl Data {
+    /// The payload of a publish or of a will.
+    pub(crate) fn payload(phase: DataPhase, bytes: Vec<u8>) -> Self {
+        Self {
+            phase,
+            invitation: Invitation::Prompt,
+            upload: None,
+            bytes,
+        }
+    }
+}
+
+/// Not what it holds: that may be a key.
+impl fmt::Debug for Data {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}: {} bytes", self.phase, self.bytes.len())
+    }
+}
+
+/// How the module asks for data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Invitation {
+    /// `>`
+    Prompt,
+    /// The line `CONNECT`.
+    Connect,
+}
+
+/// What the module has been given to keep.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Stored {
+    /// Its file; `None` for what has none.
+    pub(crate) name: Option<String>,
+    pub(crate) size: usize,
+    pub(crate) checksum: u16,
+    /// What tells it apart from others that have the same two.
+    pub(crate) digest: u64,
+}
+
+/// What the module tells of a file that it has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Look {
+    /// Whether it is sound, and its checksum.
+    Checksum,
+    /// Its name and its size.
+    Size,
 }
 
 /// What ends a step.
@@ -211,6 +263,13 @@ pub(crate) struct Data {
 pub(crate) enum Goal {
     /// The final result code, whichever it is, or none in time.
     AnyFinal,
+    /// A final result code, whichever it is.
+    Whatever,
+    /// `OK` and the size and checksum of what was handed over, or its size.
+    Stored(Stored),
+    /// Whichever final result code; where a line before it says that the file is there, the two steps that would replace
+    /// it are left out.
+    Present(Stored, Look),
     /// `OK`.
     Final,
     /// `OK`, and the lines before it.

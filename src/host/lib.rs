@@ -5,6 +5,7 @@
 //! [`engine`] and [`port`] do, and know nothing of AT.
 
 pub mod call;
+pub mod credentials;
 pub mod engine;
 pub mod error;
 pub mod framer;

@@ -8,6 +8,7 @@ mod opening;
 mod options;
 mod pending;
 mod process;
+mod tls;
 mod virtual_module;
 
 /// The Rust core of modemqtt.

@@ -7,6 +7,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict};
 
 use crate::errors;
+use crate::tls::tls;
 
 /// A client index. Which of them the dialect has is the host's to say.
 pub(crate) fn client(py: Python<'_>, index: i64) -> PyResult<ClientIndex> {
@@ -61,6 +62,7 @@ pub(crate) fn options(py: Python<'_>, values: &Bound<'_, PyDict>) -> PyResult<Op
             "will" => options.will = Some(will(py, &value)?),
             "alibaba" => options.alibaba = Some(alibaba(&value)?),
             "onenet" => options.onenet = Some(onenet(&value)?),
+            "tls" => options.tls = Some(tls(&value)?),
             "tls_context" => options.tls_context = Some(unless_none(py, &key, &value)?),
             "pdp_context" => options.pdp_context = Some(number(py, &key, &value, u8::MAX)?),
             "ping_interval" => options.ping_interval = Some(number(py, &key, &value, u8::MAX)?),
@@ -183,9 +185,9 @@ where
 }
 
 /// The value is named by its type only: it may be a secret.
-fn is_a(key: &str, class: &str, value: &Bound<'_, PyAny>) -> PyResult<()> {
+pub(crate) fn is_a(key: &str, class: &str, value: &Bound<'_, PyAny>) -> PyResult<()> {
     let py = value.py();
-    if value.is_instance(&py.import("modemqtt._values")?.getattr(class)?)? {
+    if value.is_instance(&py.import("modemqtt")?.getattr(class)?)? {
         return Ok(());
     }
     Err(errors::usage(

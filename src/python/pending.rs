@@ -70,6 +70,14 @@ impl Pending {
         }
     }
 
+    /// The next word of a credential on its way: its name, the bytes that were sent and all of them; `None` at the end.
+    fn next_upload(&self, py: Python<'_>) -> PyResult<Option<(&'static str, usize, usize)>> {
+        self.until(py, None, |progress| {
+            !progress.uploads.is_empty() || progress.result.is_some() || progress.abandoned
+        })?;
+        Ok(self.pending.take_upload())
+    }
+
     /// Ends `wait()` in every thread.
     fn abandon(&self, py: Python<'_>) -> PyResult<()> {
         self.same_process(py)?;

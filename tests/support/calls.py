@@ -15,9 +15,11 @@ from modemqtt import (
     ModuleRestarted,
     OneNet,
     OperationError,
+    ProtocolError,
     Response,
     ResponseTimeout,
     Tencent,
+    Tls,
     UsageError,
     Will,
 )
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 
 # Codes of the MQTT versions, of any dialect.
 _VERSIONS = {"0": "3.1", "1": "3.1.1", "3": "3.1", "4": "3.1.1"}
+# The words of `configure` that make one option together.
+_TLS = (b"tls=", b"ca=", b"cert=", b"key=")
 _PAST = {
     b"configured": "configure",
     b"configuration": "configuration",
@@ -81,8 +85,10 @@ def prepare(modem: Modem, words: list[bytes]) -> Callable[[], Any]:
 
 
 def _options(words: list[bytes]) -> dict[str, Any]:
-    options: dict[str, Any] = {}
+    options = _tls_options([word for word in words if word.startswith(_TLS)])
     for word in words:
+        if word.startswith(_TLS):
+            continue
         key, _, value = word.partition(b"=")
         match key.decode(), value:
             case "timeout", _:
@@ -109,6 +115,24 @@ def _options(words: list[bytes]) -> dict[str, Any]:
             case name, _:
                 options[name] = value.decode()
     return options
+
+
+def _tls_options(words: list[bytes]) -> dict[str, Any]:
+    given = {name.decode(): value for name, _, value in (word.partition(b"=") for word in words)}
+    fields = given.pop("tls", b"off").decode()
+    if fields == "off":
+        return {"tls": None} if words else {}
+    context, level, version, suite, check_time, sni, seconds = [*fields.split(","), *[""] * 7][:7]
+    values: dict[str, Any] = {
+        "verify": ("none", "server", "mutual")[int(level)],
+        "versions": ("ssl3", "1.0", "1.1", "1.2", "all")[int(version or 3)],
+        "cipher_suite": int(suite, 16) if suite else None,
+        "check_time": check_time == "1",
+        "sni": sni == "1" if sni else None,
+        "handshake_timeout": int(seconds) if seconds else None,
+    }
+    credentials: dict[str, Any] = dict(given)
+    return {"tls": Tls(context=int(context), **values, **credentials)}
 
 
 def word_of(report: list[bytes]) -> str:
@@ -156,6 +180,8 @@ def failure(error: ModemError) -> list[bytes]:
             return [b"timeout"]
         case ModuleRestarted():
             return [b"restarted"]
+        case ProtocolError():
+            return [b"protocol"]
         case UsageError():
             return [b"usage"]
     raise error

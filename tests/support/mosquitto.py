@@ -40,9 +40,9 @@ def find() -> str | None:
 
 
 @contextlib.contextmanager
-def run(program: str, folder: Path) -> Iterator[Address]:
-    """Run it until the end of the block."""
-    process, address = start(program, folder)
+def run(program: str, folder: Path, more: str = "") -> Iterator[Address]:
+    """Run it until the end of the block, with more lines in its configuration."""
+    process, address = start(program, folder, more=more)
     try:
         yield address
     finally:
@@ -51,7 +51,12 @@ def run(program: str, folder: Path) -> Iterator[Address]:
 
 
 def start(
-    program: str, folder: Path, *, users: Mapping[str, str] | None = None, port: int | None = None
+    program: str,
+    folder: Path,
+    *,
+    users: Mapping[str, str] | None = None,
+    port: int | None = None,
+    more: str = "",
 ) -> tuple[subprocess.Popen[bytes], Address]:
     """Start it, with these users and passwords or open to everybody, on that port or on a free one."""
     access = "allow_anonymous true"
@@ -62,7 +67,7 @@ def start(
     for attempt in range(5):
         address = Address("127.0.0.1", port or _free_port())
         configuration = folder / f"mosquitto-{attempt}.conf"
-        configuration.write_text(_CONFIGURATION.format(port=address.port, access=access))
+        configuration.write_text(_CONFIGURATION.format(port=address.port, access=access) + more)
         with (folder / f"mosquitto-{attempt}.log").open("wb") as log:
             process = subprocess.Popen([program, "-c", str(configuration)], stdout=log, stderr=log)  # noqa: S603
         if _listens(process, address):

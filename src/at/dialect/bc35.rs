@@ -157,6 +157,8 @@ pub(super) static DIALECT: Dialect = Dialect {
     error_level: 0,
     registration: &["CEREG"],
     // The manual's answers have none, but for `+CPIN: READY`.
+    // Neither the note nor BC35-G&BC28&BC95 R2.0 AT Commands Manual V1.0 has any.
+    tls: None,
     blank_after_colon: false,
     around: &super::around::BC35,
 };

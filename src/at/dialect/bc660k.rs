@@ -7,6 +7,7 @@ use super::rows::{
     ReceiveUrc, Refusal, Refusals, Row, Urc, Wait, integer, read, read_setting, secret, test, text,
 };
 use crate::codes::{CmeCode, OpenResult};
+use crate::tls::{Credential, Tls, TlsForm, TlsKey, Upload, credential, number};
 use crate::{Command, SettingKey, Version};
 
 const CLIENT: Parameter = integer("TCP_connectID", 0, 4);
@@ -117,6 +118,23 @@ pub(super) static DIALECT: Dialect = Dialect {
     error_levels: &[0, 1, 2],
     error_level: 1,
     registration: &["CEREG"],
+    // 6.2; BC660K-GL SSL Application Note V1.1, 2023-04-25, whose defaults but that of the timeout could not be read.
+    tls: Some(Tls {
+        // The syntax has 0 to 10, and 0 alone works.
+        last_context: 0,
+        form: TlsForm::ContextFirst,
+        options: &[
+            number(TlsKey::Version, "sslversion", (1, 4), 4),
+            number(TlsKey::Level, "seclevel", (0, 2), 0),
+            credential(Credential::Authority),
+            credential(Credential::Certificate),
+            credential(Credential::Key),
+            number(TlsKey::HandshakeTime, "timeout", (10, 300), 90),
+        ],
+        // No note gives a figure for the longest.
+        upload: Upload::Prompt { most: 8192 },
+        source: "6.2",
+    }),
     blank_after_colon: true,
     around: &super::around::BC660K,
 };

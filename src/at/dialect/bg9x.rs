@@ -4,11 +4,13 @@
 
 use std::time::Duration;
 
+use super::file_system_tls::FILE_SYSTEM_TLS;
 use super::rows::{
     Arity, Buffer, DataPhase, Dialect, FixedCommand, Flag, Gate, Kind, MQTT_STRING, Model, Parameter, ROW, ReadBack,
     ReceiveLength, ReceiveUrc, Refusal, Refusals, Row, Urc, Wait, integer, read, read_setting, secret, test, text,
 };
 use crate::codes::OpenResult;
+use crate::tls::Tls;
 use crate::{Command, SettingKey, Version};
 
 const CLIENT: Parameter = integer("client_idx", 0, 5);
@@ -140,6 +142,11 @@ pub(super) static DIALECT: Dialect = Dialect {
     error_levels: &[0, 1, 2],
     error_level: 1,
     registration: &["CREG", "CGREG", "CEREG"],
+    // Doubtful: as EG800Q&EG91xQ have it; programs for BG95 and BG96 send the same.
+    tls: Some(Tls {
+        source: "AT+QSSLCFG (programs for BG95 and BG96)",
+        ..FILE_SYSTEM_TLS
+    }),
     blank_after_colon: true,
     around: &super::around::BG9X,
 };

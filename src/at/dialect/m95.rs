@@ -7,6 +7,9 @@ use super::rows::{
     ReceiveLength, ReceiveUrc, Refusal, Refusals, Row, Urc, Wait, integer, read, read_setting, secret, test, text,
 };
 use crate::codes::{CmeCode, OpenResult};
+use crate::tls::{
+    Credential, FileRefusals, Files, Storage, Tls, TlsForm, TlsKey, TlsOption, Upload, credential, number, suites,
+};
 use crate::{Command, SettingKey, Version};
 
 const CLIENT: Parameter = integer("tcpconnectID", 0, 5);
@@ -100,6 +103,50 @@ pub(super) static DIALECT: Dialect = Dialect {
     error_level: 1,
     // GSM/GPRS: circuit-switched and packet-switched.
     registration: &["CREG", "CGREG"],
+    tls: Some(Tls {
+        last_context: 5,
+        form: TlsForm::OptionFirst,
+        options: &[
+            // Note 3 of 3.2.1 names what there is, 5.2 shows it. `secllevel` there is a slip: modules take `seclevel`.
+            number(TlsKey::Version, "sslversion", (0, 4), 4),
+            suites(true),
+            number(TlsKey::Level, "seclevel", (0, 2), 0),
+            credential(Credential::Authority),
+            credential(Credential::Certificate),
+            credential(Credential::Key),
+            TlsOption {
+                of_context: false,
+                ..number(TlsKey::IgnoreTime, "ignorertctime", (0, 1), 0)
+            },
+        ],
+        upload: Upload::SecureFile(Files {
+            storages: &[
+                // 5.2. The sizes are those of programs for the family.
+                Storage {
+                    prefix: "RAM:",
+                    most: 32_768,
+                    total: 65_536,
+                    kept: false,
+                },
+                Storage {
+                    prefix: "NVRAM:",
+                    most: 2017,
+                    total: 12_102,
+                    kept: true,
+                },
+            ],
+            // Logs: what has come in time is kept, and its length printed.
+            patience: 5,
+            refusals: FileRefusals {
+                parameter: Refusal::Error,
+                missing: Refusal::Error,
+                exists: Refusal::Error,
+                full: Refusal::Error,
+                late: None,
+            },
+        }),
+        source: "5.2",
+    }),
     blank_after_colon: true,
     around: &super::around::M95,
 };

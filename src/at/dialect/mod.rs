@@ -9,6 +9,7 @@ mod bc35;
 mod bc660k;
 mod bg9x;
 mod eg91xq;
+mod file_system_tls;
 mod m95;
 mod rows;
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::around::Around;
 use crate::codes::{CmeCode, OpenResult};
+use crate::tls::Tls;
 use crate::{Command, Form, SettingKey, Version};
 
 /// One dialect: the rows of one application note and the values that it fixes.
@@ -72,6 +73,8 @@ pub struct Dialect {
     /// The commands that report the registration, which depend on the radio (3GPP TS 27.007 sections 7.2, 10.1.20 and
     /// 10.1.22).
     pub registration: &'static [&'static str],
+    /// How it secures connections; `None`: not at all.
+    pub tls: Option<Tls>,
     /// Whether a blank follows the colon in the answers to commands other than those of the note.
     pub blank_after_colon: bool,
     /// What else it has around MQTT.

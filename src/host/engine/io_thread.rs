@@ -129,23 +129,20 @@ impl IoThread {
             // A line that takes nothing would make them more with each call.
             self.unsent.clear();
         }
-        while let Some(bytes) = self.session.poll_transmit() {
-            self.unsent.extend(bytes);
-        }
-        let mut written = 0;
-        let result = self.port.flush().and_then(|()| {
-            while written < self.unsent.len() {
-                match self.port.write(&self.unsent[written..]) {
-                    Ok(0) => break,
-                    Ok(count) => written += count,
-                    Err(error) if is_transient(&error) => break,
-                    Err(error) => return Err(error),
-                }
+        let mut result = self.port.flush();
+        // What comes in pieces is taken from the session as the port takes it.
+        while result.is_ok() {
+            while self.unsent.is_empty()
+                && let Some(bytes) = self.session.poll_transmit()
+            {
+                self.unsent.extend(bytes);
             }
-            Ok(())
-        });
-        self.unsent.drain(..written);
-        if written > 0 {
+            let mut written = 0;
+            result = self.write_unsent(&mut written);
+            self.unsent.drain(..written);
+            if written == 0 {
+                break;
+            }
             self.shared.count(|statistics| statistics.bytes_sent += written as u64);
         }
         match result {
@@ -156,6 +153,18 @@ impl IoThread {
             }
             result => result.map_err(|error| PortError::lost(&self.url, Some(&error))),
         }
+    }
+
+    fn write_unsent(&mut self, written: &mut usize) -> io::Result<()> {
+        while *written < self.unsent.len() {
+            match self.port.write(&self.unsent[*written..]) {
+                Ok(0) => break,
+                Ok(count) => *written += count,
+                Err(error) if is_transient(&error) => break,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
     }
 
     /// Sleeps until there is something to do; whether the port can be read, and whether the program has woken us.
@@ -220,6 +229,9 @@ impl IoThread {
                 if pending.is_publish() {
                     self.shared.notify(Notice::Delivery(pending));
                 }
+            }
+            Event::Uploading(ticket, name, sent, total) => {
+                self.update(ticket, |progress| progress.uploads.push_back((name, sent, total)));
             }
             Event::Identified(dialect, model) => self.shared.identified(Modem { dialect, model }),
             Event::Client(client, state) => self.shared.client_changed(client, state),

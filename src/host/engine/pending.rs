@@ -1,5 +1,6 @@
 //! A call under way, seen from the program.
 
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use modemqtt_at::{ClientIndex, MessageId, Qos};
@@ -31,6 +32,8 @@ pub struct Progress {
     pub message_id: MessageId,
     /// No one waits for its end any longer.
     pub abandoned: bool,
+    /// What has been sent of credentials, each by its name, the bytes so far and all of them; who waits takes it.
+    pub uploads: VecDeque<(&'static str, usize, usize)>,
     /// Its end.
     pub result: Option<Result<Reply, Error>>,
 }
@@ -111,6 +114,11 @@ impl Pending {
     /// How far it has come.
     pub fn progress(&self) -> Progress {
         self.progress.lock().clone()
+    }
+
+    /// The next word of a credential on its way, if there is one.
+    pub fn take_upload(&self) -> Option<(&'static str, usize, usize)> {
+        self.progress.lock().uploads.pop_front()
     }
 
     /// Waits until `done` or for that long; whether it was done.

@@ -1,13 +1,35 @@
 //! The clients of the module, as the host knows them.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use modemqtt_at::dialect::Dialect;
 use modemqtt_at::{ClientIndex, MessageId, SettingKey};
 
 use crate::call::ClientState;
-use crate::job::Change;
+use crate::credentials::digest;
+use crate::job::{Change, Stored};
+
+/// The files that the session has put into the module, each with the length and the digest of its content.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Kept(HashMap<String, (usize, u64)>);
+
+impl Kept {
+    /// Whether that content was put there under that name.
+    pub(crate) fn holds(&self, name: &str, bytes: &[u8]) -> bool {
+        self.0.get(name) == Some(&(bytes.len(), digest(bytes)))
+    }
+
+    /// From now on it is there, as the module has said; or not any longer.
+    pub(crate) fn note(&mut self, stored: &Stored, present: bool) {
+        let Some(name) = &stored.name else { return };
+        if present {
+            self.0.insert(name.clone(), (stored.size, stored.digest));
+        } else {
+            self.0.remove(name);
+        }
+    }
+}
 
 /// The settings that decide how long the host waits and how it reads.
 #[expect(
@@ -184,31 +206,41 @@ impl Client {
 
 /// Every client of the module.
 #[derive(Debug, Default)]
-pub(crate) struct Clients(Vec<Client>);
+pub(crate) struct Clients {
+    each: Vec<Client>,
+    pub(crate) kept: Kept,
+}
 
 impl Clients {
     pub(crate) fn of(dialect: &Dialect) -> Self {
-        Self((0..=dialect.last_client).map(|_| Client::new(dialect)).collect())
+        Self {
+            each: (0..=dialect.last_client).map(|_| Client::new(dialect)).collect(),
+            kept: Kept::default(),
+        }
     }
 
     /// Whether a client besides that one has a connection on that PDP context.
     pub(crate) fn others_use(&self, index: ClientIndex, pdp_context: u8) -> bool {
-        let mut others = self.0.iter().enumerate().filter(|(at, _)| *at != usize::from(index.0));
+        let mut others = self
+            .each
+            .iter()
+            .enumerate()
+            .filter(|(at, _)| *at != usize::from(index.0));
         others.any(|(_, client)| client.settings.pdp_context == pdp_context && client.state != ClientState::Closed)
     }
 
-    /// The module has started again.
+    /// The module has started again: nothing is as it was, but files may outlast that, and the module is asked.
     pub(crate) fn restarted(&mut self, dialect: &Dialect) {
-        let clients = std::mem::take(&mut self.0).into_iter();
-        self.0 = clients.map(|client| client.restarted(dialect)).collect();
+        let clients = std::mem::take(&mut self.each).into_iter();
+        self.each = clients.map(|client| client.restarted(dialect)).collect();
     }
 
     pub(crate) fn get(&mut self, index: ClientIndex) -> Option<&mut Client> {
-        self.0.get_mut(usize::from(index.0))
+        self.each.get_mut(usize::from(index.0))
     }
 
     pub(crate) fn indices(&self) -> impl Iterator<Item = ClientIndex> + use<> {
-        (0..self.0.len()).filter_map(|index| u8::try_from(index).ok().map(ClientIndex))
+        (0..self.each.len()).filter_map(|index| u8::try_from(index).ok().map(ClientIndex))
     }
 }
 

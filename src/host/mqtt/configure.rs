@@ -5,7 +5,7 @@ use modemqtt_at::ascii::{QUOTE, is_forbidden_in_string};
 use modemqtt_at::dialect::{DataPhase, ReceiveLength};
 use modemqtt_at::{ClientIndex, Form, SettingKey};
 
-use super::clients::Settings;
+use super::clients::{Kept, Settings};
 use super::plan::{Planner, Steps};
 use super::topics::topic_name;
 use crate::call::{Options, Will};
@@ -20,9 +20,18 @@ impl Planner {
         client: ClientIndex,
         options: &Options,
         now: Settings,
+        kept: &Kept,
     ) -> Result<(Task, Steps), Error> {
         let settings = self.in_force_then(options, now)?;
         let mut steps = Steps::new();
+        match &options.tls {
+            None => {}
+            Some(_) if options.tls_context.is_some() => {
+                return Err(Error::Usage("tls, tls_context: one of them says it all".into()));
+            }
+            Some(None) => steps.push_back(self.set(SettingKey::Tls, client, &[Argument::Number(0)])?),
+            Some(Some(tls)) => self.secure(client, tls, kept, &mut steps)?,
+        }
         let mut set = |key, values: &[Argument<'_>]| -> Result<(), Error> {
             steps.push_back(Step {
                 change: change(key, settings),
@@ -212,10 +221,7 @@ impl Planner {
         }
         let length = Argument::Number(i64::try_from(payload.len()).unwrap_or(i64::MAX));
         let mut step = self.set(SettingKey::WillExact, client, &[&head[..], &[length]].concat())?;
-        step.data = Some(Data {
-            phase: DataPhase::Counted,
-            bytes: payload.clone(),
-        });
+        step.data = Some(Data::payload(DataPhase::Counted, payload.clone()));
         Ok(step)
     }
 }

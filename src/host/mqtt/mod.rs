@@ -5,6 +5,7 @@ mod configure;
 mod outcome;
 mod plan;
 mod publish;
+mod tls;
 mod topics;
 mod verbatim;
 

@@ -28,10 +28,11 @@ pub(crate) fn plan(call: Call, dialect: &'static Dialect, clients: &mut Clients)
         Call::Command { line } => Ok((Task::Command { lines: Vec::new() }, [verbatim(&line)?].into())),
         Call::Configure { client, options } => {
             writer::client(dialect, client)?;
+            let kept = clients.kept.clone();
             let Some(state) = clients.get(client) else {
                 return Err(Error::Closed);
             };
-            planner.configure(client, &options, state.settings)
+            planner.configure(client, &options, state.settings, &kept)
         }
         Call::Configuration { client } => {
             writer::client(dialect, client)?;

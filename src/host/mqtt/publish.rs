@@ -79,7 +79,7 @@ impl Planner {
         }
         let mut step = self.step(row, &arguments, outcome(row, client, Some(message_id)))?;
         if matches!(phase, DataPhase::Counted | DataPhase::UntilCtrlZ) {
-            step.data = Some(Data { phase, bytes });
+            step.data = Some(Data::payload(phase, bytes));
         }
         let task = Task::Publish {
             client,

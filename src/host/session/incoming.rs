@@ -9,7 +9,7 @@ use super::{DataState, Exchange, Session, TRANSPORT_ALLOWANCE};
 use crate::call::{ClientState, Event, Message, Reply};
 use crate::error::{Error, Refusal};
 use crate::framer::Frame;
-use crate::job::{Goal, INTERNAL, Job, OutcomeKey, Task};
+use crate::job::{Goal, INTERNAL, Invitation, Job, OutcomeKey, Task};
 use crate::mqtt::{Meaning, meaning, reopen};
 use crate::reader::{self, Incoming, Outcome, Pending};
 use crate::receive::RawMessage;
@@ -33,8 +33,14 @@ impl Session {
             Frame::Line(line) => self.handle_line(&line, now),
             Frame::Message(message) => self.handle_message(message, now),
             Frame::Overlong(head) => {
-                let text = self.without_secrets(&String::from_utf8_lossy(&head));
-                self.wire.push_back(Entry::received(now, Entry::payload("", &head, "")));
+                let head_text = String::from_utf8_lossy(&head);
+                let text = self.without_secrets(&head_text);
+                let shown = if self.uploads.hold(&head_text) {
+                    text.clone()
+                } else {
+                    Entry::payload("", &head, "")
+                };
+                self.wire.push_back(Entry::received(now, shown));
                 self.events.push_back(Event::Urc(text));
             }
         }
@@ -67,6 +73,10 @@ impl Session {
     }
 
     fn handle_line(&mut self, line: &[u8], now: Instant) {
+        if self.is_connect(line) {
+            self.wire.push_back(Entry::received(now, "CONNECT".into()));
+            return self.send_data(now);
+        }
         let pending = self.exchange.as_ref().map(|exchange| Pending {
             name: &exchange.step.name,
             form: exchange.step.form,
@@ -138,7 +148,7 @@ impl Session {
             Err(_)
                 if matches!(
                     (&exchange.job.task, &exchange.step.goal),
-                    (_, Goal::AnyFinal) | (Task::SetUp(_), Goal::Lines)
+                    (_, Goal::AnyFinal | Goal::Whatever | Goal::Present(..)) | (Task::SetUp(_), Goal::Lines)
                 ) =>
             {
                 self.accepted(exchange, now);
@@ -159,7 +169,10 @@ impl Session {
         if undelivered || exchange.data == DataState::Unasked {
             let error = if undelivered {
                 Error::Protocol {
-                    expected: "the prompt",
+                    expected: match exchange.invitation() {
+                        Some(Invitation::Connect) => "CONNECT",
+                        _ => "the prompt",
+                    },
                     line: "OK".into(),
                 }
             } else {
@@ -193,6 +206,11 @@ impl Session {
             && !exchange.lines.iter().any(|line| is_connected(line, client))
         {
             self.handle_stat(client, StatCode::LINK_DOWN, now);
+        }
+        if let Err(error) = self.check_stored(&mut exchange) {
+            self.end(&mut exchange.job, Err(error));
+            self.release(&exchange.job, true);
+            return self.upload_failed(now);
         }
         self.keep(&mut exchange);
         self.step_done(exchange.job, now);
@@ -315,6 +333,9 @@ impl Session {
         }
         self.end(&mut exchange.job, result);
         self.release(&exchange.job, true);
+        if exchange.uploaded() {
+            return self.upload_failed(now);
+        }
         if let Some(key) = key
             && may_be_gone
         {
@@ -477,7 +498,10 @@ impl Session {
     }
 
     /// A line of the module's as it may be shown.
-    fn without_secrets(&self, line: &str) -> String {
+    pub(super) fn without_secrets(&self, line: &str) -> String {
+        if self.uploads.hold(line) {
+            return "***".into();
+        }
         let shown = masked(line);
         self.secrets
             .iter()

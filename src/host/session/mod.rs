@@ -9,6 +9,7 @@
 mod incoming;
 mod run;
 mod setup;
+mod upload;
 mod urc;
 
 use std::collections::VecDeque;
@@ -21,10 +22,11 @@ use modemqtt_at::{ClientIndex, Form, MessageId};
 use crate::call::{Call, ClientState, Event, Reply, Ticket};
 use crate::error::Error;
 use crate::framer::{Expect, Framer, Hold, Prompt};
-use crate::job::{INTERNAL, Job, OutcomeKey, Step, Sync, Task};
+use crate::job::{INTERNAL, Invitation, Job, OutcomeKey, Step, Sync, Task};
 use crate::mqtt::{Clients, plan};
 use crate::timers::{Timer, Timers};
 use crate::trace::Entry;
+use upload::{Uploading, Uploads};
 
 /// What the line, drivers and the module's own scheduling may add to any figure of a note.
 const TRANSPORT_ALLOWANCE: Duration = Duration::from_secs(2);
@@ -82,6 +84,9 @@ pub struct Session {
     transmit: Vec<u8>,
     /// What was handed over before and has not been written yet is of no use any more.
     stale: bool,
+    /// The credential on its way.
+    upload: Option<Uploading>,
+    uploads: Uploads,
     events: VecDeque<Event>,
     wire: VecDeque<Entry>,
 }
@@ -161,6 +166,8 @@ impl Session {
             waiting: Vec::new(),
             transmit: Vec::new(),
             stale: false,
+            upload: None,
+            uploads: Uploads::default(),
             events: VecDeque::new(),
             wire: VecDeque::new(),
         };
@@ -257,6 +264,7 @@ impl Session {
                 Some(exchange) => Expect {
                     echo: (!exchange.echo_seen).then_some(&exchange.step.line.bytes),
                     prompt: match exchange.data {
+                        DataState::Due if exchange.invitation() == Some(Invitation::Connect) => Prompt::None,
                         DataState::Due => Prompt::Due,
                         DataState::NotDue => Prompt::Unasked,
                         DataState::Impossible | DataState::Unasked | DataState::Sent => Prompt::None,
@@ -325,6 +333,9 @@ impl Session {
 
     /// The bytes to be sent.
     pub fn poll_transmit(&mut self) -> Option<Vec<u8>> {
+        if self.upload.is_some() {
+            return self.next_piece();
+        }
         if self.transmit.is_empty() {
             None
         } else {
@@ -446,6 +457,11 @@ fn wire_time(bytes: usize, baud_rate: u32) -> Duration {
 }
 
 impl Exchange {
+    /// How the module asks for the data of the command.
+    fn invitation(&self) -> Option<Invitation> {
+        self.step.data.as_ref().map(|data| data.invitation)
+    }
+
     /// The data, once they were handed over.
     fn data_sent(&self) -> Option<&[u8]> {
         let data = self.step.data.as_ref().filter(|_| self.data == DataState::Sent)?;

@@ -6,10 +6,11 @@ use modemqtt_at::ascii::{CR, CTRL_Z, ESC};
 use modemqtt_at::dialect::DataPhase;
 use modemqtt_at::{ClientIndex, Operation};
 
-use super::{DataState, Exchange, Session, TRANSPORT_ALLOWANCE, Waiting};
+use super::upload::Uploading;
+use super::{DataState, Exchange, SLOWEST_LINE, Session, TRANSPORT_ALLOWANCE, Waiting, wire_time};
 use crate::call::{ClientState, Event, Reply, Ticket};
 use crate::error::Error;
-use crate::job::{Goal, INTERNAL, Job, OutcomeKey, Task};
+use crate::job::{Goal, INTERNAL, Invitation, Job, OutcomeKey, Task};
 use crate::mqtt::outcome_wait;
 use crate::timers::Timer;
 use crate::trace::Entry;
@@ -75,6 +76,9 @@ impl Session {
         if let Goal::Outcome { key, .. } = &step.goal {
             self.operation_begins(&job, *key);
         }
+        if let Goal::Stored(stored) = &step.goal {
+            self.clients.kept.note(stored, false);
+        }
         if job.ticket != INTERNAL {
             self.events.push_back(Event::Started(job.ticket, job.task.message_id()));
         }
@@ -137,14 +141,24 @@ impl Session {
         };
         exchange.data = DataState::Sent;
         let length = data.bytes.len();
+        if let Some(name) = data.upload {
+            self.upload = Some(Uploading::new(exchange.job.ticket, name, length));
+            self.uploads.remember(&data.bytes);
+        }
         self.transmit.extend_from_slice(&data.bytes);
         let until_ctrl_z = data.phase == DataPhase::UntilCtrlZ;
         if until_ctrl_z {
             self.transmit.push(CTRL_Z);
         }
-        let shown = Entry::payload("", &data.bytes, if until_ctrl_z { "<Ctrl-Z>" } else { "" });
+        let end = if until_ctrl_z { "<Ctrl-Z>" } else { "" };
+        let shown = match data.upload {
+            Some(name) => format!("<{name}, {length} bytes>{end}"),
+            None => Entry::payload("", &data.bytes, end),
+        };
         self.wire.push_back(Entry::sent(now, shown));
-        let wait = exchange.step.final_wait + TRANSPORT_ALLOWANCE + self.wire_time(length);
+        // A file is long, and what the port was told need not be the rate behind a terminal server.
+        let rate = data.upload.map_or(self.baud_rate, |_| self.baud_rate.min(SLOWEST_LINE));
+        let wait = exchange.step.final_wait + TRANSPORT_ALLOWANCE + wire_time(length, rate);
         self.timers.set(Timer::Exchange, now + wait);
     }
 
@@ -179,10 +193,10 @@ impl Session {
         if settled || matches!(exchange.step.goal, Goal::AnyFinal) {
             return self.accepted(exchange, now);
         }
-        let awaited = if exchange.data == DataState::Due {
-            "prompt"
-        } else {
-            "final result code"
+        let awaited = match (exchange.data, exchange.invitation()) {
+            (DataState::Due, Some(Invitation::Connect)) => "CONNECT",
+            (DataState::Due, _) => "prompt",
+            _ => "final result code",
         };
         let since = match &exchange.job.task {
             Task::SetUp(_) => exchange.job.submitted_at,
@@ -247,6 +261,7 @@ impl Session {
     /// Gets the module out of a data phase that it may still be in: Esc cancels one that Ctrl-Z would end, one of counted
     /// data is filled up. In command mode either is without effect.
     pub(super) fn leave_data_phase(&mut self, exchange: &Exchange, now: Instant) {
+        self.stop_upload();
         match &exchange.step.data {
             Some(data) if data.phase == DataPhase::Counted => self.fill_up(data.bytes.len(), now),
             Some(_) => self.send_escape(now),

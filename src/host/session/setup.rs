@@ -53,6 +53,7 @@ impl Session {
 
     /// A set-up of the session's own.
     pub(super) fn set_up_job(&mut self, now: Instant) -> Job {
+        self.transmit.clear();
         self.stale = true;
         let mut job = Job::internal(Task::SetUp(Sync::default()), [], now);
         self.plan_set_up(&mut job);

@@ -214,6 +214,7 @@ impl Session {
             self.set_state(client, ClientState::Closed);
         }
         self.end_everything(reason);
+        self.stop_upload();
         // It may be another firmware, and what it was seen to print tells nothing any more.
         self.framer.set_echoes_data(None);
         if let Some(dialect) = self.dialect {

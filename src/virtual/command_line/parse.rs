@@ -54,7 +54,7 @@ pub enum Value {
     /// Nothing between two commas.
     Omitted,
     /// Neither a number nor in quotes.
-    Word,
+    Word(Vec<u8>),
 }
 
 /// The line is not one of commands.
@@ -167,7 +167,7 @@ impl<'a> Cursor<'a> {
             }
             Some(_) => {
                 let word = self.run(|byte| !matches!(byte, b',' | b';' | QUOTE)).trim_ascii_end();
-                Ok(decimal(word).map_or(Value::Word, Value::Integer))
+                Ok(decimal(word).map_or_else(|| Value::Word(word.to_vec()), Value::Integer))
             }
         }
     }
@@ -283,14 +283,17 @@ mod tests {
             quoted("a, b;c"),
             Value::Integer(-1),
             Value::Omitted,
-            Value::Word,
+            Value::Word(b"x".to_vec()),
         ];
         assert_eq!(set(b"+X= 0 , \"a, b;c\",-1,,x", None).unwrap(), values);
         assert_eq!(set(b"+X=", None).unwrap(), []);
         assert_eq!(set(b"+X=,", None).unwrap(), [Value::Omitted, Value::Omitted]);
         assert_eq!(set(b"+X=\"a", None), Err(Malformed));
         assert_eq!(set(b"+X=\"a\"b", None), Err(Malformed));
-        assert_eq!(set(b"+X=99999999999999999999", None).unwrap(), [Value::Word]);
+        assert_eq!(
+            set(b"+X=99999999999999999999", None).unwrap(),
+            [Value::Word(b"99999999999999999999".to_vec())]
+        );
     }
 
     #[test]

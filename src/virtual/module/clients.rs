@@ -181,6 +181,7 @@ impl Module {
             Failure::NameUnknown => OpenResult::NAME_NOT_RESOLVED,
             Failure::Unreachable => unreachable,
             Failure::NetworkDown => OpenResult::PDP_FAILED,
+            Failure::Handshake => OpenResult::FAILED,
         };
         self.open_result(index, result);
         self.close(index);

@@ -6,6 +6,7 @@ use modemqtt_at::ClientIndex;
 use modemqtt_at::ascii::{CTRL_Z, ESC};
 use modemqtt_at::dialect::Refusal;
 
+use super::files::Writing;
 use super::operations::Publication;
 use super::{Module, Next, hex};
 use crate::command_line::Checked;
@@ -31,6 +32,10 @@ pub(super) enum Purpose {
     Publish(Publication),
     /// The will of a client: `willex`.
     Will(ClientIndex, Checked),
+    /// A file.
+    File(Writing),
+    /// A credential of that name.
+    Credential(String),
 }
 
 /// How the payload ends.
@@ -44,18 +49,33 @@ pub(super) enum End {
 
 /// How long the line may be silent, and what comes then.
 #[derive(Clone, Copy, Debug)]
-enum Idle {
+pub(super) enum Idle {
     /// `Timeout` and `OK`: BC660K-GL note 3.3.8, note 5, says that the data phase ends; a sibling of the module prints this.
     Cancel(Duration),
     /// `ERROR`: EG800Q&EG91xQ note 3.3.1, `edit/timeout`.
     Fail(Duration),
+    /// What has come is kept; some families report an error all the same (logs of M95 and EG800K).
+    Keep(Duration, Option<Refusal>),
 }
 
 impl Data {
     /// When the module gives up waiting.
     pub(super) fn due(&self) -> Option<Instant> {
-        let (Idle::Cancel(after) | Idle::Fail(after)) = self.idle?;
+        let (Idle::Cancel(after) | Idle::Fail(after) | Idle::Keep(after, _)) = self.idle?;
         Some(self.last_byte + after)
+    }
+
+    /// One that has nothing to do with a client.
+    pub(super) const fn raw(purpose: Purpose, end: End, echo: bool, idle: Option<Idle>, now: Instant) -> Self {
+        Self {
+            purpose,
+            end,
+            hex: false,
+            echo,
+            idle,
+            bytes: Vec::new(),
+            last_byte: now,
+        }
     }
 }
 
@@ -71,6 +91,7 @@ impl Module {
                 (settings.sends_hex(), idle, publication.client)
             }
             Purpose::Will(client, _) => (false, None, *client),
+            Purpose::File(_) | Purpose::Credential(_) => (false, None, ClientIndex(0)),
         };
         let digits = if hex { 2 } else { 1 };
         let end = match end {
@@ -107,9 +128,14 @@ impl Module {
             _ => data.bytes.push(byte),
         }
         let complete = matches!(data.end, End::Count(count) if data.bytes.len() >= count);
+        let (acknowledges, count) = match &data.purpose {
+            Purpose::File(writing) => (writing.acknowledges(), data.bytes.len()),
+            _ => (false, 0),
+        };
         if data.echo {
             self.terminal.echo_data(byte);
         }
+        self.acknowledge_piece(acknowledges, count);
         if complete {
             self.complete_data(now);
         }
@@ -119,8 +145,16 @@ impl Module {
         let Some(data) = self.data.take_if(|data| data.due().is_some_and(|due| due <= now)) else {
             return;
         };
-        if let Some(Idle::Fail(_)) = data.idle {
-            return self.terminal.refuse(Refusal::Error);
+        match (data.idle, data.purpose) {
+            (Some(Idle::Fail(_)), _) => return self.terminal.refuse(Refusal::Error),
+            (Some(Idle::Keep(_, late)), Purpose::File(writing)) => {
+                self.store(writing, data.bytes);
+                return match late {
+                    None => self.terminal.ok(),
+                    Some(refusal) => self.terminal.refuse(refusal),
+                };
+            }
+            _ => {}
         }
         self.terminal.information(&["Timeout"]);
         self.terminal.ok();
@@ -144,6 +178,14 @@ impl Module {
         match data.purpose {
             Purpose::Publish(publication) => self.publish(&publication, payload, now),
             Purpose::Will(client, checked) => self.set(&checked, client, payload),
+            Purpose::File(writing) => {
+                self.store(writing, payload);
+                Ok(Next::Command)
+            }
+            Purpose::Credential(name) => {
+                self.keep_credential(name, payload);
+                Ok(Next::Command)
+            }
         }
     }
 }

@@ -187,7 +187,7 @@ impl Module {
 
     fn misprint(&mut self, mut piece: Piece, now: Instant) {
         match piece.kind {
-            Kind::Prompt if self.faults.strikes(Fault::LostPrompt) => return,
+            Kind::Prompt | Kind::Connect if self.faults.strikes(Fault::LostPrompt) => return,
             Kind::Prompt => piece.bytes = self.prompt(piece.bytes),
             Kind::Error(refusal) => piece.bytes = self.error(refusal, piece.bytes),
             Kind::Ok => return self.misprint_ok(piece),
@@ -200,7 +200,7 @@ impl Module {
                 }
                 return;
             }
-            Kind::Echo | Kind::Information | Kind::Stat | Kind::Urc => {}
+            Kind::Connect | Kind::Echo | Kind::Information | Kind::Stat | Kind::Urc => {}
         }
         self.put(piece);
     }

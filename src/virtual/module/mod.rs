@@ -2,12 +2,14 @@
 //!
 //! `terminal` prints, `misprint` does what faults make of that, `sleep` what they make of what comes in, `settings` are those of `QMTCFG`, `clients` keep the connections, `operations` carry out the commands of the
 //! dialect's rows, `general`, `world`, `context` and `power` the others, `data_phase` takes payloads (`hex`: as digits), `messages` go to the host, `script` does what a test wants done once, and `token` is
-//! that of Tencent Cloud. Nothing asks which dialect it is: every difference is a field
+//! that of Tencent Cloud; `files` and `tls` hold
+//! credentials and what is done with them. Nothing asks which dialect it is: every difference is a field
 //! of the dialect or of a row.
 
 mod clients;
 mod context;
 mod data_phase;
+mod files;
 mod general;
 mod hex;
 mod messages;
@@ -18,6 +20,7 @@ mod script;
 mod settings;
 mod sleep;
 mod terminal;
+mod tls;
 mod token;
 mod world;
 
@@ -33,6 +36,7 @@ use crate::fault::{Fault, Faults, Injection};
 use crate::line::Quality;
 use clients::Client;
 use data_phase::Data;
+use files::Vault;
 use general::General;
 use misprint::Output;
 pub use misprint::Print;
@@ -40,6 +44,8 @@ use script::Script;
 pub use script::Unmet;
 use sleep::Sleep;
 use terminal::{Kind, Terminal};
+use tls::Contexts;
+pub use tls::Security;
 use token::Token;
 use world::Lasting;
 pub use world::{NoSim, Registration, Sim};
@@ -61,6 +67,8 @@ pub enum Action {
         port: u16,
         /// How long that may take.
         within: Duration,
+        /// What secures it; `None`: nothing. Then it is open when the handshake is done.
+        security: Option<Box<Security>>,
     },
     /// Write to a connection.
     Send {
@@ -98,6 +106,8 @@ pub enum Failure {
     Unreachable,
     /// The module has no network.
     NetworkDown,
+    /// It could not be secured.
+    Handshake,
 }
 
 /// The module.
@@ -110,6 +120,8 @@ pub struct Module {
     data: Option<Data>,
     clients: Vec<Client>,
     general: General,
+    vault: Vault,
+    contexts: Contexts,
     token: Option<Token>,
     lasting: Lasting,
     faults: Faults,
@@ -161,6 +173,8 @@ impl Module {
             data: None,
             clients: (0..=dialect.last_client).map(|_| Client::new(dialect)).collect(),
             general: General::default(),
+            vault: Vault::default(),
+            contexts: Contexts::default(),
             token: None,
             lasting: Lasting::default(),
             faults: Faults::new(0),
@@ -195,15 +209,22 @@ impl Module {
 
     /// Takes news of a connection. News of one that the module has given up is ignored; `false` says so.
     pub fn tell(&mut self, connection: ConnectionId, event: Event<'_>, now: Instant) -> bool {
-        let Some(index) = self
-            .indices()
-            .find(|index| self.client(*index).connection() == Some(connection))
-        else {
+        let Some(index) = self.owner(connection) else {
             return false;
         };
         self.handle_connection(index, event, now);
         self.settle(now);
         true
+    }
+
+    /// Whether the module has not given up that connection.
+    pub fn knows(&self, connection: ConnectionId) -> bool {
+        self.owner(connection).is_some()
+    }
+
+    fn owner(&self, connection: ConnectionId) -> Option<ClientIndex> {
+        let mut indices = self.indices();
+        indices.find(|index| self.client(*index).connection() == Some(connection))
     }
 
     /// Does what time has made due.
@@ -336,7 +357,10 @@ impl Module {
             }) => self.basic(ampersand, letter, number).map(Some),
             Some(Head::Extended { name, suffix }) => match Command::from_name(name) {
                 Some(command) => self.mqtt(command, suffix, cursor, now).map(Some),
-                None => self.general(name, suffix, cursor).map(Some),
+                None => match self.tls_command(name, suffix, cursor, now) {
+                    Some(result) => result.map(Some),
+                    None => self.general(name, suffix, cursor).map(Some),
+                },
             },
         }
     }

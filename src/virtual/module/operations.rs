@@ -216,14 +216,20 @@ impl Module {
             self.open_result(index, OpenResult::PDP_FAILED);
             return Ok(());
         }
-        if self.client(index).settings.tls() {
-            // There is no TLS yet.
-            self.open_result(index, OpenResult::FAILED);
-            return Ok(());
-        }
-        let within = match checked.row.wait {
+        let mut within = match checked.row.wait {
             Wait::Fixed(within) => within,
             Wait::Delivery => Duration::ZERO,
+        };
+        let security = match self.client(index).settings.tls() {
+            None => None,
+            Some(context) => {
+                let Some(security) = self.security(context) else {
+                    self.open_result(index, OpenResult::FAILED);
+                    return Ok(());
+                };
+                within = self.handshake_time(context).map_or(within, |time| within.min(time));
+                Some(Box::new(security))
+            }
         };
         self.connections += 1;
         let connection = ConnectionId(self.connections);
@@ -236,6 +242,7 @@ impl Module {
             host: server.host.clone(),
             port: server.port,
             within,
+            security,
         });
         self.client_mut(index).link = Link::Opening {
             connection,

@@ -133,8 +133,9 @@ impl Settings {
         found.map_or(self.dialect.default_version, |(version, _)| *version)
     }
 
-    pub(super) fn tls(&self) -> bool {
-        self.flag(SettingKey::Tls, 0)
+    /// The TLS context, while the connection is to be secured.
+    pub(super) fn tls(&self) -> Option<u8> {
+        self.flag(SettingKey::Tls, 0).then(|| self.number(SettingKey::Tls, 1))
     }
 
     /// Whether `+QMTRECV` carries the length of the payload.

@@ -48,6 +48,8 @@ pub(super) enum Kind {
     Echo,
     /// What asks for data.
     Prompt,
+    /// What asks for the content of a file.
+    Connect,
     /// An information response, or boot text.
     Information,
     /// The final result code of success.
@@ -111,6 +113,11 @@ impl Terminal {
     /// Asks for data.
     pub(super) fn prompt(&mut self) {
         self.push(Kind::Prompt, b"\r\n> ".to_vec());
+    }
+
+    /// Asks for the content of a file.
+    pub(super) fn connect(&mut self) {
+        self.push(Kind::Connect, b"\r\nCONNECT\r\n".to_vec());
     }
 
     /// Echoes a character of a command line, if that is wanted.

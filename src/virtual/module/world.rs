@@ -160,11 +160,12 @@ impl Module {
             }
         }
         let new = Self::new(self.dialect, self.model);
-        let ended = std::mem::replace(self, new);
+        let mut ended = std::mem::replace(self, new);
         self.lasting = ended.lasting;
         self.faults = ended.faults;
         self.output = ended.output;
         self.script = ended.script;
+        self.vault = ended.vault.after_restart();
         self.actions = ended.actions;
         self.connections = ended.connections;
         self.lost_messages = ended.lost_messages;

@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 use super::Mailbox;
 use super::port::is_temporary;
 use super::reactor::Message;
-use crate::module::{ConnectionId, Failure};
+use super::tls::{Progress, Secured};
+use crate::module::{ConnectionId, Failure, Security};
 
 /// Bytes that may wait for a broker that reads slowly; beyond them its connection counts as broken.
 const OUTPUT: usize = 1024 * 1024;
@@ -34,14 +35,29 @@ pub(super) struct Network {
 #[derive(Debug)]
 pub(super) struct Socket {
     pub(super) stream: TcpStream,
+    /// What secures it.
+    secured: Option<Box<Secured>>,
     output: Vec<u8>,
     closing: bool,
+}
+
+/// A connection that was made.
+#[derive(Debug)]
+pub(super) struct Made {
+    stream: TcpStream,
+    secured: Option<Box<Secured>>,
 }
 
 /// What a socket had to say.
 pub(super) enum Reading<'a> {
     Nothing,
+    /// The handshake is done.
+    Established,
     Bytes(&'a [u8]),
+    /// The same, in clear only now.
+    Plain(Vec<u8>),
+    /// The handshake failed.
+    Unsecured,
     Closed,
 }
 
@@ -63,27 +79,44 @@ impl Network {
 
     /// Connects on a thread of its own, for looking up a name cannot be interrupted. The outcome comes by the mailbox; `false` when
     /// there are too many such threads.
-    pub(super) fn connect(&self, connection: ConnectionId, host: String, port: u16, within: Duration) -> bool {
+    pub(super) fn connect(
+        &self,
+        connection: ConnectionId,
+        host: String,
+        port: u16,
+        within: Duration,
+        security: Option<Box<Security>>,
+    ) -> bool {
         if Arc::strong_count(&self.connecting) > CONNECTING {
             return false;
         }
         let mailbox = self.mailbox.clone();
         let counted = Arc::clone(&self.connecting);
         let connecting = thread::Builder::new().name("modemqtt-connect".into()).spawn(move || {
-            let outcome = connect(&host, port, within);
+            let outcome = connect(&host, port, within).and_then(|stream| {
+                let secured = security.map(|security| Secured::new(&security, &host).ok_or(Failure::Handshake));
+                let secured = secured.transpose()?.map(Box::new);
+                Ok(Made { stream, secured })
+            });
             drop(counted);
             mailbox.send(Message::Connected(connection, outcome));
         });
         connecting.is_ok()
     }
 
-    pub(super) fn insert(&mut self, connection: ConnectionId, stream: TcpStream) {
-        let socket = Socket {
+    /// Whether it is open: one that is to be secured is so after the handshake, which is begun.
+    pub(super) fn insert(&mut self, connection: ConnectionId, made: Made) -> bool {
+        let Made { stream, secured } = made;
+        let open = secured.is_none();
+        let mut socket = Socket {
             stream,
+            secured,
             output: Vec::new(),
             closing: false,
         };
+        socket.flush();
         self.sockets.insert(connection, socket);
+        open
     }
 
     /// Queues bytes; `false` when they find no room.
@@ -91,7 +124,10 @@ impl Network {
         let Some(socket) = self.sockets.get_mut(&connection) else {
             return true;
         };
-        socket.output.extend_from_slice(bytes);
+        match &mut socket.secured {
+            Some(secured) => secured.send(bytes),
+            None => socket.output.extend_from_slice(bytes),
+        }
         socket.flush();
         socket.output.len() <= OUTPUT
     }
@@ -100,6 +136,9 @@ impl Network {
     pub(super) fn close(&mut self, connection: ConnectionId) {
         if let Some(mut socket) = self.sockets.remove(&connection) {
             socket.closing = true;
+            if let Some(secured) = &mut socket.secured {
+                secured.close();
+            }
             socket.flush();
             self.lingering.push_back((connection, socket));
             if self.lingering.len() > LINGERING {
@@ -117,7 +156,7 @@ impl Network {
         if let Some(at) = self.lingering.iter().position(|(id, _)| *id == connection) {
             let socket = &mut self.lingering[at].1;
             socket.flush();
-            if matches!(socket.read(buffer), Reading::Closed) {
+            if matches!(socket.read(buffer), Reading::Closed | Reading::Unsecured) {
                 self.lingering.remove(at);
             }
         }
@@ -131,6 +170,9 @@ impl Socket {
     }
 
     fn flush(&mut self) {
+        if let Some(secured) = &mut self.secured {
+            secured.drain_into(&mut self.output);
+        }
         while !self.output.is_empty() {
             match self.stream.write(&self.output) {
                 Ok(count) => drop(self.output.drain(..count)),
@@ -145,11 +187,30 @@ impl Socket {
     }
 
     fn read<'a>(&mut self, buffer: &'a mut [u8]) -> Reading<'a> {
-        match self.stream.read(buffer) {
-            Ok(0) => Reading::Closed,
-            Ok(count) => Reading::Bytes(&buffer[..count]),
-            Err(error) if is_temporary(&error) => Reading::Nothing,
-            Err(_) => Reading::Closed,
+        let count = match self.stream.read(buffer) {
+            Ok(count) if count > 0 => count,
+            Err(error) if is_temporary(&error) => return Reading::Nothing,
+            _ => return self.broken(),
+        };
+        let Some(secured) = &mut self.secured else {
+            return Reading::Bytes(&buffer[..count]);
+        };
+        let progress = secured.receive(&buffer[..count]);
+        // The next flight of the handshake, or the alert that ends it.
+        self.flush();
+        match (progress, &mut self.secured) {
+            (Progress::Established, _) => Reading::Established,
+            (Progress::Data, Some(secured)) => Reading::Plain(secured.take_plain()),
+            (Progress::Broken, _) => self.broken(),
+            _ => Reading::Nothing,
+        }
+    }
+
+    /// How the end of a connection shows.
+    fn broken<'a>(&self) -> Reading<'a> {
+        match &self.secured {
+            Some(secured) if !secured.is_established() => Reading::Unsecured,
+            _ => Reading::Closed,
         }
     }
 }

@@ -2,14 +2,13 @@
 //! module or the line sets one.
 
 use std::io::{self, PipeReader, Read as _};
-use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::log::Log;
-use super::network::{Network, Reading};
+use super::network::{Made, Network, Reading};
 use super::port::Port;
 use super::{Mailbox, Options};
 use crate::line::Line;
@@ -28,7 +27,7 @@ pub(super) enum Message {
     /// Do this, and tell by dropping the sender.
     Call(Job, Sender<()>),
     /// A connection was made, or not.
-    Connected(ConnectionId, Result<TcpStream, Failure>),
+    Connected(ConnectionId, Result<Made, Failure>),
     /// End.
     Close,
 }
@@ -172,15 +171,19 @@ impl Reactor {
                 }
                 Message::Connected(connection, outcome) => {
                     let event = match outcome {
-                        Ok(stream) => {
-                            self.network.insert(connection, stream);
+                        Ok(made) => {
+                            let open = self.network.insert(connection, made);
+                            if !self.module.knows(connection) {
+                                self.network.close(connection);
+                            }
+                            if !open {
+                                continue;
+                            }
                             Event::Connected
                         }
                         Err(failure) => Event::Failed(failure),
                     };
-                    if !self.module.tell(connection, event, Instant::now()) {
-                        self.network.close(connection);
-                    }
+                    self.tell(connection, event);
                 }
                 Message::Close => return false,
             }
@@ -212,9 +215,19 @@ impl Reactor {
         let event = match self.network.serve(connection, &mut self.buffer) {
             Reading::Nothing => return,
             Reading::Bytes(bytes) => Event::Data(bytes),
+            Reading::Plain(bytes) => return self.tell(connection, Event::Data(&bytes)),
             Reading::Closed => Event::Closed,
+            Reading::Established => return self.tell(connection, Event::Connected),
+            Reading::Unsecured => return self.tell(connection, Event::Failed(Failure::Handshake)),
         };
         self.module.tell(connection, event, Instant::now());
+    }
+
+    /// Tells the module. A connection that it has given up is closed.
+    fn tell(&mut self, connection: ConnectionId, event: Event<'_>) {
+        if !self.module.tell(connection, event, Instant::now()) {
+            self.network.close(connection);
+        }
     }
 
     /// Passes on everything that is due.
@@ -258,7 +271,8 @@ impl Reactor {
                 host,
                 port,
                 within,
-            } => (!self.network.connect(connection, host, port, within))
+                security,
+            } => (!self.network.connect(connection, host, port, within, security))
                 .then_some((connection, Event::Failed(Failure::Unreachable))),
             Action::Send { connection, bytes } => {
                 (!self.network.send(connection, &bytes)).then_some((connection, Event::Closed))

@@ -366,25 +366,6 @@ fn a_subscription_of_message_id_0_is_told_by_that_id() {
 }
 
 #[test]
-fn a_secured_connection_cannot_be_opened_yet() {
-    for (model, values) in [
-        ("M95", "1,2"),
-        ("BC660K-GL", "1,0,0"),
-        ("BC660K-GL", "1"),
-        ("EG915Q", "1,2"),
-    ] {
-        let mut rig = Rig::new(model);
-        assert_eq!(rig.answer(format!("AT+QMTCFG=\"ssl\",0,{values}\r")), OK, "{model}");
-        assert_eq!(
-            rig.answer("AT+QMTOPEN=0,\"h\",8883\r"),
-            OK.to_string() + &lines(&["+QMTOPEN: 0,-1"])
-        );
-        assert_eq!(rig.answer("AT+QMTCFG=\"ssl\",0,0\r"), OK);
-        connect(&mut rig);
-    }
-}
-
-#[test]
 fn what_is_left_out_of_a_secured_connection_has_its_default() {
     for (given, read) in [("0", "0"), ("1", "1,0,0"), ("1,0,0", "1,0,0"), ("0,0,0", "0,0,0")] {
         let mut rig = Rig::new("BC660K-GL");

@@ -121,6 +121,7 @@ fn values() -> Vec<Vec<String>> {
                 |idle| format!("{} idle", time(idle)),
             )
         }),
+        line("TLS", super::tls::brief),
         line("registration", |dialect| {
             let names: Vec<_> = dialect.registration.iter().map(|name| format!("`AT+{name}`")).collect();
             names.join(", ")

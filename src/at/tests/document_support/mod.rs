@@ -3,6 +3,7 @@
 mod around;
 mod matrix;
 mod one;
+mod tls;
 mod words;
 
 use modemqtt_at::dialect;

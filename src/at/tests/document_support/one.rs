@@ -14,6 +14,7 @@ pub(super) fn all(dialect: &Dialect) -> String {
     text.push_str(&table(&commands(dialect)));
     text.push_str("### Keys of `AT+QMTCFG`\n\n");
     text.push_str(&table(&keys(dialect)));
+    text.push_str(&super::tls::all(dialect));
     text.push_str("### Unsolicited result codes\n\n");
     text.push_str(&table(&urcs(dialect)));
     text.push_str(&around::one(dialect));

@@ -4,6 +4,7 @@ mod around;
 mod dialects;
 mod rows;
 mod rules;
+mod tls;
 
 use modemqtt_at::dialect::{self, Dialect};
 
@@ -30,6 +31,7 @@ pub(crate) fn all() -> Vec<Mutant> {
         }
         mutants.extend(dialects::of(dialect));
         mutants.extend(around::of(dialect));
+        mutants.extend(tls::of(dialect));
     }
     mutants
 }

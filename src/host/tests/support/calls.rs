@@ -1,7 +1,9 @@
 //! The `*` lines of a transcript as calls of the host.
 
+use modemqtt_at::tls::Credential;
 use modemqtt_at::{ClientIndex, Qos, Version};
 use modemqtt_host::call::{Alibaba, Call, OneNet, Options, Secret, Tencent, Will};
+use modemqtt_host::credentials::{Pem, Tls, Verify};
 
 use crate::transcript::{Location, Words};
 
@@ -68,6 +70,7 @@ pub(crate) fn call(words: &Words, texts: &[String], client: ClientIndex, locatio
 
 fn options(words: &[Vec<u8>], location: &Location) -> Options {
     let mut options = Options::default();
+    secure(&mut options, words);
     for word in words {
         let (key, value) = word.split_at(word.iter().position(|byte| *byte == b'=').unwrap_or(word.len()));
         let value = &value[1..];
@@ -110,6 +113,7 @@ fn options(words: &[Vec<u8>], location: &Location) -> Options {
             }
             b"alibaba" | b"onenet" => device(&mut options, &text, location),
             b"tls_context" => options.tls_context = Some(unless_off(&text).map(small)),
+            b"tls" | b"ca" | b"cert" | b"key" => {}
             b"pdp_context" => options.pdp_context = Some(small(&text)),
             b"ping_interval" => options.ping_interval = Some(small(&text)),
             b"receive" => options.buffered = Some(text == "buffer"),
@@ -122,6 +126,41 @@ fn options(words: &[Vec<u8>], location: &Location) -> Options {
         }
     }
     options
+}
+
+/// `tls=<context>,<level>,<version>,<suite>,<check_time>,<sni>,<seconds>`, what is empty left to the host, and each
+/// credential by a word of its own.
+fn secure(options: &mut Options, words: &[Vec<u8>]) {
+    let value = |name: &str| {
+        let word = words.iter().find(|word| word.starts_with(name.as_bytes()))?;
+        Some(word[name.len()..].to_vec())
+    };
+    let Some(text) = value("tls=") else { return };
+    let text = String::from_utf8(text).expect("text");
+    if text == "off" {
+        options.tls = Some(None);
+        return;
+    }
+    let fields: Vec<_> = text.split(',').collect();
+    let field = |at: usize| fields.get(at).filter(|field| !field.is_empty());
+    let number = |at: usize| field(at).map(|field| field.parse::<u16>().expect("a number"));
+    let pem = |name, credential| value(name).map(|bytes| Pem::new(credential, bytes).expect("PEM"));
+    options.tls = Some(Some(Box::new(Tls {
+        context: number(0).and_then(|context| u8::try_from(context).ok()).unwrap_or(0),
+        verify: match number(1) {
+            Some(0) => Verify::Nobody,
+            Some(1) => Verify::Server,
+            _ => Verify::Mutual,
+        },
+        version: number(2).and_then(|version| u8::try_from(version).ok()).unwrap_or(3),
+        suite: field(3).map(|suite| u16::from_str_radix(suite, 16).expect("hexadecimal")),
+        check_time: number(4) == Some(1),
+        server_name: number(5).map(|named| named == 1),
+        handshake_time: number(6),
+        ca: pem("ca=", Credential::Authority),
+        certificate: pem("cert=", Credential::Certificate),
+        key: pem("key=", Credential::Key),
+    })));
 }
 
 fn unless_off(text: &str) -> Option<&str> {
@@ -149,6 +188,19 @@ fn device(options: &mut Options, text: &str, location: &Location) {
 
 /// What a call hands over that no log may show. What is short may stand anywhere.
 pub(crate) fn secrets(call: &Call) -> Vec<String> {
+    if let Call::Configure { options, .. } = call
+        && let Some(Some(tls)) = &options.tls
+    {
+        let each = [&tls.ca, &tls.certificate, &tls.key].into_iter().flatten();
+        return each
+            .flat_map(|pem| {
+                String::from_utf8_lossy(pem.bytes())
+                    .lines()
+                    .map(str::to_owned)
+                    .collect::<Vec<_>>()
+            })
+            .collect();
+    }
     let secrets: Vec<&Secret> = match call {
         Call::Connect { password, .. } => password.iter().collect(),
         Call::Token(device) => vec![&device.device_secret],

@@ -138,7 +138,7 @@ impl Pair {
                 Event::Reopening(client, _) => self.others.push(format!("reopening {client}")),
                 Event::Overrun(client) => self.others.push(format!("overrun {client}")),
                 Event::Client(_, state) => self.state = state,
-                Event::Started(..) | Event::Identified(..) => {}
+                Event::Started(..) | Event::Identified(..) | Event::Uploading(..) => {}
             }
         }
     }

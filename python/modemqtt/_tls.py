@@ -1,0 +1,159 @@
+"""What a connection is secured with, and how its credentials get into the module."""
+
+from __future__ import annotations
+
+import logging
+import os
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Literal
+
+from modemqtt.exceptions import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from modemqtt._core import Pending
+
+logger = logging.getLogger("modemqtt")
+
+# `<sslversion>` and `<seclevel>` of AT+QSSLCFG (M95 MQTT Application Note V1.0, 5.2).
+_VERSIONS = {"ssl3": 0, "1.0": 1, "1.1": 2, "1.2": 3, "all": 4}
+_LEVELS = {"none": 0, "server": 1, "mutual": 2}
+_MOST_CONTEXT = 255
+_EVERY_SUITE = 0xFFFF
+# Longer than any family lets a handshake take.
+_MOST_SECONDS = 65_535
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tls:
+    """How a connection is secured (``AT+QSSLCFG``, ``AT+QMTCFG="ssl"``): ``mqtt.configure(tls=Tls(ca="ca.pem"))``.
+
+    The credentials are paths, as str or PathLike, or PEM as bytes. They are read when they are used, put into the
+    module and checked by what it says of their size and checksum; a path is read again by each use. The key shows in
+    no output, nor does anything of the others but their length.
+
+    Not on BC35-G/BC28, which has no TLS.
+    """
+
+    ca: str | os.PathLike[str] | bytes | None = None
+    """The certificate of the authority that has signed the server's, or several one after the other."""
+    cert: str | os.PathLike[str] | bytes | None = None
+    """The client's certificate; with `key`."""
+    key: str | os.PathLike[str] | bytes | None = None
+    """The client's private key, not encrypted; with `cert`."""
+    verify: Literal["none", "server", "mutual"] | None = None
+    """``"none"``: anyone may be the server. ``"server"``: `ca` must have signed its certificate. ``"mutual"``: and the
+    client shows `cert`. ``None``: mutual with `cert` and `key`, server with `ca` alone, else none. Whether the server's
+    name is the one in its certificate no module of these looks."""
+    versions: Literal["ssl3", "1.0", "1.1", "1.2", "all"] = "1.2"
+    """The protocol versions: one, or ``"all"`` to leave it to the server. BC660K-GL has no ``"ssl3"``."""
+    cipher_suite: int | None = None
+    """One cipher suite by its number, as 0xC02F; ``None`` for all. Not on BC660K-GL, which has them all."""
+    check_time: bool = False
+    """True refuses a certificate that is not valid now by the module's clock, which must be right then. Not on
+    BC660K-GL."""
+    sni: bool | None = None
+    """Whether the server is named in the handshake (RFC 6066, 3): True is for EG800Q/EG91xQ and BG9x only, ``None``
+    does so where it can be done."""
+    handshake_timeout: int | None = None
+    """10 to 300 seconds for the handshake (BC660K-GL, EG800Q/EG91xQ, BG9x); ``None`` leaves it as it is."""
+    context: int = 0
+    """The context of the module that holds all this, 0 to 5; 0 on BC660K-GL. Clients that differ need one each."""
+
+    def __post_init__(self) -> None:
+        """Check.
+
+        Raises:
+            UsageError: a value is of the wrong type or out of range, or a credential lacks the one it goes with.
+
+        """
+        for name in ("ca", "cert", "key"):
+            value = getattr(self, name)
+            if not isinstance(value, (str, bytes, os.PathLike, type(None))):
+                raise UsageError(f"{name}: a {type(value).__name__} is none; a path, or PEM as bytes, is needed")
+        _one_of("verify", self.verify, [*_LEVELS, None])
+        _one_of("versions", self.versions, [*_VERSIONS])
+        _number("context", self.context, 0, _MOST_CONTEXT)
+        if self.cipher_suite is not None:
+            _number("cipher_suite", self.cipher_suite, 0, _EVERY_SUITE)
+        if self.handshake_timeout is not None:
+            _number("handshake_timeout", self.handshake_timeout, 0, _MOST_SECONDS)
+        _one_of("check_time", self.check_time, [True, False])
+        _one_of("sni", self.sni, [True, False, None])
+        if (self.cert is None) != (self.key is None):
+            given, missing = ("cert", "key") if self.key is None else ("key", "cert")
+            raise UsageError(f"{given}: it is of no use without {missing}")
+
+    def __repr__(self) -> str:
+        """Paths as they are, of PEM the length."""
+        names = [name for name in self.__slots__ if getattr(self, name) is not None]
+        return f"Tls({', '.join(f'{name}={_shown(getattr(self, name))}' for name in names)})"
+
+    def _prepared(self) -> SimpleNamespace:
+        """Read the credentials, for the core."""
+        verify = self.verify
+        if verify is None:
+            verify = "mutual" if self.key is not None else "server" if self.ca is not None else "none"
+        suite = None if self.cipher_suite == _EVERY_SUITE else self.cipher_suite
+        return SimpleNamespace(
+            context=self.context,
+            version=_VERSIONS[self.versions],
+            suite=suite,
+            level=_LEVELS[verify],
+            ca=_read("ca", self.ca),
+            cert=_read("cert", self.cert),
+            key=_read("key", self.key),
+            check_time=self.check_time,
+            sni=self.sni,
+            handshake_timeout=self.handshake_timeout,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class UploadProgress:
+    """How far a credential is on its way into the module."""
+
+    name: str
+    """``"ca"``, ``"cert"`` or ``"key"``."""
+    sent: int
+    """Bytes that were handed to the port."""
+    total: int
+    """Bytes that there are."""
+
+
+def wait_told(pending: Pending, progress: Callable[[UploadProgress], object] | None) -> None:
+    """Wait for the end of a call and tell how far its uploads are. A callback that raises is logged."""
+    while progress is not None and (upload := pending.next_upload()) is not None:
+        try:
+            progress(UploadProgress(*upload))
+        except Exception:
+            logger.exception("progress callback failed")
+    pending.wait()
+
+
+def _shown(value: object) -> str:
+    return f"<{len(value)} bytes>" if isinstance(value, bytes) else repr(value)
+
+
+def _read(name: str, source: str | os.PathLike[str] | bytes | None) -> bytes | None:
+    if source is None or isinstance(source, bytes):
+        return source
+    try:
+        with open(source, "rb") as file:  # noqa: PTH123 - a path of any kind
+            return file.read()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+    raise UsageError(f"{name}: {os.fspath(source)!r} cannot be read: {reason}")
+
+
+def _one_of(name: str, value: object, allowed: list[object]) -> None:
+    # 1 is equal to True.
+    if not any(value is known or (isinstance(known, str) and value == known) for known in allowed):
+        raise UsageError(f"{name}: {value!r} is none; {', '.join(map(repr, allowed))} are")
+
+
+def _number(name: str, value: object, low: int, high: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+        raise UsageError(f"{name}: {value!r} is out of range; a whole number from {low} to {high} is needed")

@@ -1,0 +1,205 @@
+//! How a family secures the connection to the server: where credentials are kept, and what `AT+QSSLCFG` sets.
+
+use crate::dialect::Refusal;
+
+/// TLS in one family; a dialect without it has none.
+#[derive(Clone, Copy, Debug)]
+pub struct Tls {
+    /// The highest context that works; the lowest is 0.
+    pub last_context: u8,
+    /// How `AT+QSSLCFG` names the context.
+    pub form: TlsForm,
+    /// What it sets.
+    pub options: &'static [TlsOption],
+    /// How credentials get into the module.
+    pub upload: Upload,
+    /// Document and section.
+    pub source: &'static str,
+}
+
+impl Tls {
+    /// The option of that key; `None` where the family lacks it.
+    #[must_use]
+    pub fn option(&self, key: TlsKey) -> Option<&'static TlsOption> {
+        self.options.iter().find(|option| option.key == key)
+    }
+}
+
+/// Where the context stands in `AT+QSSLCFG`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TlsForm {
+    /// `AT+QSSLCFG="option",<context>,<value>`
+    OptionFirst,
+    /// `AT+QSSLCFG=<context>,<connect id>,"option",<value>`, of which connect id 0 works.
+    ContextFirst,
+}
+
+/// One option of `AT+QSSLCFG`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TlsOption {
+    /// What it is about.
+    pub key: TlsKey,
+    /// Its name on the line.
+    pub name: &'static str,
+    /// What it takes.
+    pub value: TlsValue,
+    /// Whether it is of one context; otherwise it is of all, and no context is named.
+    pub of_context: bool,
+}
+
+/// What an option is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum TlsKey {
+    /// The protocol versions: 0 SSL 3.0, 1 to 3 TLS 1.0 to 1.2, 4 all.
+    Version,
+    /// The cipher suites.
+    Suites,
+    /// Who is verified: 0 nobody, 1 the server, 2 the client as well.
+    Level,
+    /// A certificate or a key.
+    Credential(Credential),
+    /// Whether the times in certificates are of no account.
+    IgnoreTime,
+    /// How long the handshake may take, in seconds.
+    HandshakeTime,
+    /// Whether the client names the server that it wants (RFC 6066 section 3).
+    ServerName,
+}
+
+/// What identifies an end of the connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Credential {
+    /// The certificate of the authority that has signed the server's.
+    Authority,
+    /// The client's certificate.
+    Certificate,
+    /// The client's private key.
+    Key,
+}
+
+impl Credential {
+    /// All of them, in the order in which they are handed over.
+    pub const ALL: [Self; 3] = [Self::Authority, Self::Certificate, Self::Key];
+
+    /// The stem of the name of its file.
+    #[must_use]
+    pub const fn stem(self) -> &'static str {
+        match self {
+            Self::Authority => "ca",
+            Self::Certificate => "cert",
+            Self::Key => "key",
+        }
+    }
+}
+
+/// What an option takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TlsValue {
+    /// A number in a closed range.
+    Number {
+        /// The smallest.
+        low: i64,
+        /// The largest.
+        high: i64,
+        /// After a start.
+        default: i64,
+    },
+    /// One cipher suite by its number in hexadecimal digits, or 0xFFFF for all, which is what holds after a start.
+    Suites {
+        /// Whether it stands in quotes.
+        quoted: bool,
+    },
+    /// A credential, in the way that [`Tls::upload`] says.
+    Credential,
+}
+
+/// How credentials get into the module.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Upload {
+    /// `AT+QSECWRITE` into a secure file, whose name `AT+QSSLCFG` takes; `QSECREAD` and `QSECDEL` go with it.
+    SecureFile(Files),
+    /// `AT+QFUPL` into a file, whose name `AT+QSSLCFG` takes; `QFLST`, `QFDEL`, `QFDWL` and `QFLDS` go with it.
+    FileSystem(Files),
+    /// `AT+QSSLCFG` itself asks for it, and Ctrl-Z ends it. The module keeps it over a restart.
+    Prompt {
+        /// The longest, in bytes.
+        most: usize,
+    },
+}
+
+/// Where files are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Files {
+    /// The storages; the host uses the first.
+    pub storages: &'static [Storage],
+    /// How many seconds the module waits for the content unless told.
+    pub patience: u16,
+    /// What is refused.
+    pub refusals: FileRefusals,
+}
+
+/// One storage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Storage {
+    /// How the names of its files begin.
+    pub prefix: &'static str,
+    /// The longest file, in bytes.
+    pub most: usize,
+    /// How much it holds, in bytes.
+    pub total: usize,
+    /// Whether files outlast a restart.
+    pub kept: bool,
+}
+
+/// How the file commands refuse.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileRefusals {
+    /// A wrong parameter.
+    pub parameter: Refusal,
+    /// There is no such file.
+    pub missing: Refusal,
+    /// There is such a file already.
+    pub exists: Refusal,
+    /// There is no room for it.
+    pub full: Refusal,
+    /// Not all of the content has come in time; `None` where that is no error and what has come is kept.
+    pub late: Option<Refusal>,
+}
+
+/// A number, for one context.
+pub(crate) const fn number(key: TlsKey, name: &'static str, range: (i64, i64), default: i64) -> TlsOption {
+    TlsOption {
+        key,
+        name,
+        value: TlsValue::Number {
+            low: range.0,
+            high: range.1,
+            default,
+        },
+        of_context: true,
+    }
+}
+
+/// The cipher suites.
+pub(crate) const fn suites(quoted: bool) -> TlsOption {
+    TlsOption {
+        key: TlsKey::Suites,
+        name: "ciphersuite",
+        value: TlsValue::Suites { quoted },
+        of_context: true,
+    }
+}
+
+/// A credential.
+pub(crate) const fn credential(credential: Credential) -> TlsOption {
+    TlsOption {
+        key: TlsKey::Credential(credential),
+        name: match credential {
+            Credential::Authority => "cacert",
+            Credential::Certificate => "clientcert",
+            Credential::Key => "clientkey",
+        },
+        value: TlsValue::Credential,
+        of_context: true,
+    }
+}

@@ -1,0 +1,209 @@
+//! Credentials on their way into the module: in pieces, so that the program can be told how far they are, checked by what
+//! the module says of them, and never shown.
+
+use std::collections::VecDeque;
+use std::time::Instant;
+
+use modemqtt_at::ascii::CR;
+
+use super::{DataState, Exchange, Session};
+use crate::call::{Event, Ticket};
+use crate::error::Error;
+use crate::job::{Goal, Invitation, Look, Stored};
+
+/// How many bytes are handed to the port at a time.
+const PIECE: usize = 1024;
+/// How many of those that were sent last are remembered.
+const REMEMBERED: usize = 3;
+/// So many characters of base 64 in a row are taken for a part of a credential, once there was one.
+const LONG_RUN: usize = 40;
+/// So many of what was sent tell that it is it.
+const TELLING: usize = 8;
+/// A line shorter than this is none.
+const SHORT: usize = 4;
+
+/// The credential on its way.
+#[derive(Debug)]
+pub(super) struct Uploading {
+    ticket: Ticket,
+    name: &'static str,
+    total: usize,
+    left: usize,
+}
+
+impl Uploading {
+    pub(super) const fn new(ticket: Ticket, name: &'static str, total: usize) -> Self {
+        Self {
+            ticket,
+            name,
+            total,
+            left: total,
+        }
+    }
+}
+
+/// What was sent, so that it is recognised should the module give it back.
+#[derive(Default)]
+pub(super) struct Uploads(VecDeque<Vec<u8>>);
+
+impl Uploads {
+    pub(super) fn remember(&mut self, bytes: &[u8]) {
+        if !self.0.iter().any(|known| known == bytes) {
+            if self.0.len() == REMEMBERED {
+                self.0.pop_front();
+            }
+            self.0.push_back(bytes.to_vec());
+        }
+    }
+
+    /// Whether a line of the module's holds something of them. On its way it may have lost a character or two, so that a
+    /// few characters in a row are enough.
+    pub(super) fn hold(&self, line: &str) -> bool {
+        let line = line.trim().as_bytes();
+        let known = |part: &[u8]| self.0.iter().any(|known| memchr::memmem::find(known, part).is_some());
+        if self.0.is_empty() || line.len() < SHORT {
+            return false;
+        }
+        let mut runs = line.split(|byte| !(byte.is_ascii_alphanumeric() || b"+/=-".contains(byte)));
+        known(line) || runs.any(|run| run.len() >= LONG_RUN || run.windows(TELLING).any(known))
+    }
+}
+
+impl Session {
+    /// Whether the module asks for the content of a file.
+    pub(super) fn is_connect(&self, line: &[u8]) -> bool {
+        let due = self.exchange.as_ref().is_some_and(|exchange| {
+            exchange.data == DataState::Due && exchange.invitation() == Some(Invitation::Connect)
+        });
+        // V.250 section 5.7.1 lets the line rate follow.
+        due && (line == b"CONNECT" || line.starts_with(b"CONNECT "))
+    }
+
+    /// The next piece of a credential, and word of it.
+    pub(super) fn next_piece(&mut self) -> Option<Vec<u8>> {
+        let upload = self.upload.as_mut()?;
+        let count = self.transmit.len().min(PIECE);
+        upload.left = upload.left.saturating_sub(count);
+        let Uploading {
+            ticket,
+            name,
+            total,
+            left,
+            ..
+        } = *upload;
+        self.events
+            .push_back(Event::Uploading(ticket, name, total - left, total));
+        if left == 0 {
+            self.upload = None;
+        }
+        let rest = self.transmit.split_off(count);
+        Some(std::mem::replace(&mut self.transmit, rest)).filter(|piece| !piece.is_empty())
+    }
+
+    /// Sends no more of a credential: the module is not waiting for it any longer.
+    pub(super) fn stop_upload(&mut self) {
+        if self.upload.take().is_some() {
+            self.transmit.clear();
+        }
+    }
+
+    /// The module did not take all of a credential. What it has taken for a command line is ended, and whatever it says to
+    /// that is waited for.
+    pub(super) fn upload_failed(&mut self, now: Instant) {
+        self.stop_upload();
+        self.transmit.push(CR);
+        self.probe(now);
+    }
+
+    /// Compares what the module says of a file with what it was given.
+    pub(super) fn check_stored(&mut self, exchange: &mut Exchange) -> Result<(), Error> {
+        match &exchange.step.goal {
+            Goal::Stored(stored) => {
+                let found = exchange.lines.iter().any(|line| is_stored(line, stored));
+                self.clients.kept.note(stored, found);
+                if found {
+                    return Ok(());
+                }
+                let line = exchange.lines.first().map_or("OK", String::as_str);
+                Err(Error::Protocol {
+                    expected: "the size and the checksum of what was sent",
+                    line: self.without_secrets(line),
+                })
+            }
+            Goal::Present(stored, look) => {
+                let found = exchange.lines.iter().any(|line| is_present(line, stored, *look));
+                self.clients.kept.note(stored, found);
+                if found {
+                    exchange.job.steps.drain(..2.min(exchange.job.steps.len()));
+                }
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Exchange {
+    /// Whether some of a credential was handed over.
+    pub(super) fn uploaded(&self) -> bool {
+        self.data == DataState::Sent && self.step.data.as_ref().is_some_and(|data| data.upload.is_some())
+    }
+}
+
+/// `+QFUPL: <size>,<checksum>`, or `+QSSLCFG: 0,0,"cacert",<size>`, which calls its last field a checksum and gives the
+/// length (BC660K-GL MQTT Application Note V1.1, 6.2).
+fn is_stored(line: &str, stored: &Stored) -> bool {
+    let fields = fields(line);
+    match (stored.name.is_some(), fields.as_slice()) {
+        (true, [size, checksum]) => size.parse() == Ok(stored.size) && is_checksum(checksum, stored),
+        (false, [.., size]) => size.parse() == Ok(stored.size),
+        _ => false,
+    }
+}
+
+/// `+QSECREAD: <good>,<checksum>`, or `+QFLST: <name>,<size>`.
+fn is_present(line: &str, stored: &Stored, look: Look) -> bool {
+    match (look, fields(line).as_slice()) {
+        (Look::Checksum, [good, checksum]) => *good == "1" && is_checksum(checksum, stored),
+        // Some firmware leaves the storage out of the name.
+        (Look::Size, [_, size]) => size.parse() == Ok(stored.size),
+        _ => false,
+    }
+}
+
+fn is_checksum(digits: &str, stored: &Stored) -> bool {
+    u16::from_str_radix(digits, 16) == Ok(stored.checksum)
+}
+
+fn fields(line: &str) -> Vec<&str> {
+    let values = line.split_once(':').map_or("", |(_, values)| values);
+    // A name holds a colon and no comma.
+    values.split(',').map(str::trim).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_sent_is_recognised_whole_in_part_and_damaged() {
+        let mut uploads = Uploads::default();
+        let known = "c2VjcmV0LWtleS1vZi1iZW5jaC03";
+        assert!(!uploads.hold(known));
+        uploads.remember(format!("-----BEGIN PRIVATE KEY-----\n{known}\nAbc=\n-----END PRIVATE KEY-----\n").as_bytes());
+        let damaged = known.replace("V0LW", "V0W");
+        let echoed = format!("AT{known}");
+        for line in [known, "Abc=", &damaged, &echoed, &known[3..12], &"x".repeat(40)] {
+            assert!(uploads.hold(line), "{line}");
+        }
+        for line in [
+            "OK",
+            "ERROR",
+            "+CME ERROR: 421",
+            "+QMTRECV: 0,1,\"bench/7\",\"21.5\"",
+            "AT+QMTPUB=0,1,1,0,\"t\"",
+        ] {
+            assert!(!uploads.hold(line), "{line}");
+        }
+    }
+}

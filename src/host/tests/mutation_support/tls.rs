@@ -1,0 +1,146 @@
+//! The mutants of what a dialect says of TLS.
+//!
+//! Left alone are sizes, for none of which there is a figure in a note, and the refusal of a full storage, which hangs on them.
+
+use modemqtt_at::codes::CmeCode;
+use modemqtt_at::dialect::{Dialect, Refusal};
+use modemqtt_at::tls::{FileRefusals, Files, Storage, Tls, TlsForm, TlsOption, TlsValue, Upload};
+
+use super::{Mutant, with, without};
+
+pub(super) fn of(dialect: &'static Dialect) -> Vec<Mutant> {
+    let mutants = match dialect.tls {
+        None => Vec::new(),
+        Some(tls) => [
+            vec![("no TLS".to_owned(), None)],
+            contexts(tls),
+            options(tls),
+            uploads(tls),
+        ]
+        .concat(),
+    };
+    let made = mutants.into_iter().map(|(change, tls)| Mutant {
+        place: format!("{}: TLS", dialect.name),
+        change,
+        mutated: Dialect { tls, ..*dialect },
+        likely: "QSSLCFG".to_owned(),
+        equivalent: None,
+    });
+    made.collect()
+}
+
+type Change = (String, Option<Tls>);
+
+fn contexts(tls: Tls) -> Vec<Change> {
+    let last = tls.last_context;
+    let form = match tls.form {
+        TlsForm::OptionFirst => TlsForm::ContextFirst,
+        TlsForm::ContextFirst => TlsForm::OptionFirst,
+    };
+    let lasts = [last.checked_sub(1), Some(last + 1)].into_iter().flatten();
+    let lasts = lasts.map(|last_context| {
+        (
+            format!("last context {last_context}"),
+            Some(Tls { last_context, ..tls }),
+        )
+    });
+    lasts
+        .chain([(format!("{form:?}"), Some(Tls { form, ..tls }))])
+        .collect()
+}
+
+fn options(tls: Tls) -> Vec<Change> {
+    let mut changes = Vec::new();
+    for (at, option) in tls.options.iter().enumerate() {
+        let mut add = |change: &str, options: &'static [TlsOption]| {
+            let change = format!("{}: {change}", option.name);
+            changes.push((change, Some(Tls { options, ..tls })));
+        };
+        add("left out", without(tls.options, at));
+        let mut change = |what: &str, changed: TlsOption| add(what, with(tls.options, at, changed));
+        let name: &'static str = format!("{}x", option.name).leak();
+        change("another name", TlsOption { name, ..*option });
+        let of_context = !option.of_context;
+        // A credential behind a prompt, and whatever has its context in front, names it in any case.
+        if tls.form == TlsForm::OptionFirst {
+            change("of a context or not", TlsOption { of_context, ..*option });
+        }
+        for value in values(option.value) {
+            change(&format!("{value:?}"), TlsOption { value, ..*option });
+        }
+    }
+    changes
+}
+
+fn values(value: TlsValue) -> Vec<TlsValue> {
+    match value {
+        TlsValue::Number { low, high, default } => {
+            let number = |low, high, default| TlsValue::Number { low, high, default };
+            vec![
+                number(low - 1, high, default),
+                number(low + 1, high, default),
+                number(low, high - 1, default),
+                number(low, high + 1, default),
+                number(low, high, default - 1),
+                number(low, high, default + 1),
+            ]
+        }
+        TlsValue::Suites { quoted } => vec![TlsValue::Suites { quoted: !quoted }],
+        TlsValue::Credential => vec![TlsValue::Suites { quoted: true }],
+    }
+}
+
+fn uploads(tls: Tls) -> Vec<Change> {
+    let others = match tls.upload {
+        Upload::SecureFile(files) => [
+            vec![Upload::FileSystem(files), Upload::Prompt { most: 8192 }],
+            each(files).into_iter().map(Upload::SecureFile).collect(),
+        ]
+        .concat(),
+        Upload::FileSystem(files) => [
+            vec![Upload::SecureFile(files), Upload::Prompt { most: 8192 }],
+            each(files).into_iter().map(Upload::FileSystem).collect(),
+        ]
+        .concat(),
+        Upload::Prompt { .. } => Vec::new(),
+    };
+    let made = others
+        .into_iter()
+        .map(|upload| (format!("{upload:?}"), Some(Tls { upload, ..tls })));
+    made.collect()
+}
+
+fn each(files: Files) -> Vec<Files> {
+    let mut changed = Vec::new();
+    for (at, storage) in files.storages.iter().enumerate() {
+        let kept = !storage.kept;
+        let prefix: &'static str = format!("X{}", storage.prefix).leak();
+        let storages = [
+            without(files.storages, at),
+            with(files.storages, at, Storage { kept, ..*storage }),
+            with(files.storages, at, Storage { prefix, ..*storage }),
+        ];
+        changed.extend(storages.map(|storages| Files { storages, ..files }));
+    }
+    for patience in [files.patience - 1, files.patience + 1] {
+        changed.push(Files { patience, ..files });
+    }
+    let now = files.refusals;
+    let other = |refusal: Refusal| match refusal {
+        Refusal::Error => Refusal::Cme(CmeCode(400)),
+        Refusal::Cme(code) => Refusal::Cme(CmeCode(code.0 + 1)),
+    };
+    let parameter = other(now.parameter);
+    let missing = other(now.missing);
+    let exists = other(now.exists);
+    let late = now.late.map_or(Some(Refusal::Error), |_| None);
+    for refusals in [
+        FileRefusals { parameter, ..now },
+        FileRefusals { missing, ..now },
+        FileRefusals { exists, ..now },
+        FileRefusals { late, ..now },
+    ] {
+        changed.push(Files { refusals, ..files });
+    }
+    changed
+}

@@ -1,0 +1,241 @@
+//! TLS as a module does it, on a socket that does not block: TLS 1.2, the chain of the server's certificate up to one of
+//! the authorities where that is asked for, its name not at all.
+//!
+//! SSL 3.0, TLS 1.0 and TLS 1.1 are not to be had: a context of one of them alone connects to no server.
+
+use std::io::{Read as _, Write as _};
+use std::sync::Arc;
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::verify_server_cert_signed_by_trust_anchor;
+use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, ring, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
+use rustls::version::TLS12;
+use rustls::{
+    CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
+};
+
+use crate::module::Security;
+
+/// `<sslversion>` that allows TLS 1.2, alone or among others.
+const WITH_TLS12: [i64; 2] = [3, 4];
+
+/// One end of a secured connection.
+#[derive(Debug)]
+pub(super) struct Secured {
+    connection: ClientConnection,
+    established: bool,
+    /// What has been read and is in clear.
+    plain: Vec<u8>,
+}
+
+/// What became of bytes that were read.
+pub(super) enum Progress {
+    /// The handshake goes on, or there is nothing to say.
+    Nothing,
+    /// The handshake is done.
+    Established,
+    /// There is something in clear.
+    Data,
+    /// The handshake failed, or the connection is broken.
+    Broken,
+}
+
+impl Secured {
+    /// A connection that has not begun; `None` where it cannot: a credential is none, or nothing that is asked for is
+    /// possible.
+    pub(super) fn new(security: &Security, host: &str) -> Option<Self> {
+        let name = ServerName::try_from(host.to_owned()).ok()?;
+        let config = Arc::new(configuration(security)?);
+        Some(Self {
+            connection: ClientConnection::new(config, name).ok()?,
+            established: false,
+            plain: Vec::new(),
+        })
+    }
+
+    /// Whether the handshake is done.
+    pub(super) const fn is_established(&self) -> bool {
+        self.established
+    }
+
+    /// Takes what was read from the socket.
+    pub(super) fn receive(&mut self, mut bytes: &[u8]) -> Progress {
+        while !bytes.is_empty() {
+            // Reading a slice does not fail; that nothing is taken means that the other end sends what is none of TLS.
+            let taken = self.connection.read_tls(&mut bytes).unwrap_or(0);
+            if taken == 0 || self.connection.process_new_packets().is_err() {
+                return Progress::Broken;
+            }
+            // What has no end yet shows as an error that is none.
+            let _ = self.connection.reader().read_to_end(&mut self.plain);
+        }
+        let established = !self.connection.is_handshaking();
+        if established && !std::mem::replace(&mut self.established, established) {
+            return Progress::Established;
+        }
+        if self.plain.is_empty() {
+            Progress::Nothing
+        } else {
+            Progress::Data
+        }
+    }
+
+    /// What has come in clear since.
+    pub(super) fn take_plain(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.plain)
+    }
+
+    /// Secures bytes.
+    pub(super) fn send(&mut self, bytes: &[u8]) {
+        // What finds no room is lost; the socket counts what waits and gives the connection up long before.
+        let _ = self.connection.writer().write_all(bytes);
+    }
+
+    /// Says good-bye.
+    pub(super) fn close(&mut self) {
+        self.connection.send_close_notify();
+    }
+
+    /// Moves what is to be written to the end of the socket's output.
+    pub(super) fn drain_into(&mut self, output: &mut Vec<u8>) {
+        while self.connection.wants_write() && self.connection.write_tls(output).is_ok_and(|count| count > 0) {}
+    }
+}
+
+fn configuration(security: &Security) -> Option<ClientConfig> {
+    if !WITH_TLS12.contains(&security.version) {
+        return None;
+    }
+    let mut provider = ring::default_provider();
+    if let Some(suite) = security.suite {
+        provider.cipher_suites.retain(|known| u16::from(known.suite()) == suite);
+    }
+    let provider = Arc::new(provider);
+    let verifier = Verifier::new(security, &provider)?;
+    // Fails where no suite of the version is left.
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&TLS12])
+        .ok()?;
+    let config = config.dangerous().with_custom_certificate_verifier(Arc::new(verifier));
+    let mut config = match &security.identity {
+        None => config.with_no_client_auth(),
+        Some((certificate, key)) => {
+            let key = PrivateKeyDer::from_pem_slice(key).ok()?;
+            config.with_client_auth_cert(certificates(certificate)?, key).ok()?
+        }
+    };
+    config.enable_sni = security.names_server;
+    Some(config)
+}
+
+/// At least one.
+fn certificates(pem: &[u8]) -> Option<Vec<CertificateDer<'static>>> {
+    let certificates: Vec<_> = CertificateDer::pem_slice_iter(pem).collect::<Result<_, _>>().ok()?;
+    (!certificates.is_empty()).then_some(certificates)
+}
+
+/// How much of the server's certificate a module looks at.
+#[derive(Debug)]
+struct Verifier {
+    /// `None`: at nothing.
+    authorities: Option<Authorities>,
+    checks_times: bool,
+    algorithms: WebPkiSupportedAlgorithms,
+}
+
+#[derive(Debug)]
+struct Authorities {
+    roots: RootCertStore,
+    /// A server's own certificate may be among them.
+    certificates: Vec<CertificateDer<'static>>,
+}
+
+impl Verifier {
+    fn new(security: &Security, provider: &CryptoProvider) -> Option<Self> {
+        let authorities = match &security.authorities {
+            None => None,
+            Some(pem) => {
+                let certificates = certificates(pem)?;
+                let mut roots = RootCertStore::empty();
+                for certificate in &certificates {
+                    roots.add(certificate.clone()).ok()?;
+                }
+                Some(Authorities { roots, certificates })
+            }
+        };
+        Some(Self {
+            authorities,
+            checks_times: security.checks_times,
+            algorithms: provider.signature_verification_algorithms,
+        })
+    }
+}
+
+impl ServerCertVerifier for Verifier {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        /// More certificates than any chain has.
+        const LONGEST_CHAIN: usize = 8;
+        let Some(Authorities { roots, certificates }) = &self.authorities else {
+            return Ok(ServerCertVerified::assertion());
+        };
+        if !self.checks_times && certificates.contains(end_entity) {
+            return Ok(ServerCertVerified::assertion());
+        }
+        let parsed = ParsedCertificate::try_from(end_entity)?;
+        let mut at = now;
+        let mut result = Ok(());
+        for _ in 0..LONGEST_CHAIN {
+            result = verify_server_cert_signed_by_trust_anchor(&parsed, roots, intermediates, at, self.algorithms.all);
+            // Where times are of no account, that one at which the certificate at fault is valid will do.
+            at = match &result {
+                Err(Error::InvalidCertificate(CertificateError::ExpiredContext { not_after, .. }))
+                    if !self.checks_times =>
+                {
+                    *not_after
+                }
+                Err(Error::InvalidCertificate(CertificateError::NotValidYetContext { not_before, .. }))
+                    if !self.checks_times =>
+                {
+                    *not_before
+                }
+                _ => break,
+            };
+        }
+        result.map(|()| ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        if self.authorities.is_none() {
+            return Ok(HandshakeSignatureValid::assertion());
+        }
+        verify_tls12_signature(message, certificate, signed, &self.algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls13_signature(message, certificate, signed, &self.algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.algorithms.supported_schemes()
+    }
+}
