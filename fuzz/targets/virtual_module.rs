@@ -16,8 +16,8 @@ use rig::Rig;
 
 /// More than all that a module may have to say about one step.
 const MOST_PRINTED: usize = 4 * 1024 * 1024;
-/// The longest payload in hexadecimal digits.
-const LONGEST_DATA: usize = 16 * 1024;
+/// The longest file; a payload in hexadecimal digits is shorter.
+const LONGEST_DATA: usize = 32 * 1024;
 
 fuzz_target!(|bytes: &[u8]| {
     let Some((start, ops)) = Start::read(bytes) else { return };
