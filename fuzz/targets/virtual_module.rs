@@ -16,8 +16,8 @@ use rig::Rig;
 
 /// More than all that a module may have to say about one step.
 const MOST_PRINTED: usize = 4 * 1024 * 1024;
-/// The longest payload in hexadecimal digits.
-const LONGEST_DATA: usize = 16 * 1024;
+/// The longest file; a payload in hexadecimal digits is shorter.
+const LONGEST_DATA: usize = 32 * 1024;
 
 /// Answers of every kind, to what the last lines of the target are not.
 const SCRIPT: &str = r"
