@@ -8,7 +8,7 @@ import threading
 from typing import TYPE_CHECKING, Any, Literal
 
 from modemqtt._callbacks import Callbacks
-from modemqtt._delivery import Delivery
+from modemqtt._delivery import Delivery, raise_misuse
 from modemqtt._reconnect import Keeper, Login, plan_of
 from modemqtt._settings import OPTIONS, ranges, typed
 from modemqtt._tls import wait_told
@@ -384,7 +384,7 @@ class MqttClient(Callbacks):
         else:
             pending.wait_started()
             if pending.done:
-                _raise_misuse(pending)
+                raise_misuse(pending)
         return delivery
 
     def receive(self, timeout: float | None = None) -> Message:
@@ -494,13 +494,3 @@ class MqttClient(Callbacks):
         """Connect no more by itself: the program wants no connection."""
         if self._keeper is not None:
             self._keeper.end()
-
-
-def _raise_misuse(pending: Pending) -> None:
-    """Raise if the call itself was wrong. Any other end is told by the delivery."""
-    try:
-        pending.wait()
-    except UsageError:
-        raise
-    except ModemError:
-        pass

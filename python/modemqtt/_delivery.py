@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from modemqtt.exceptions import ConnectionLost, ModemError, ModuleRestarted, PortError
+from modemqtt.exceptions import ConnectionLost, ModemError, ModuleRestarted, PortError, UsageError
 
 if TYPE_CHECKING:
     from modemqtt._core import Pending
@@ -78,3 +78,13 @@ class Delivery:
     def __repr__(self) -> str:
         """State and message id."""
         return f"<Delivery {self.state} client={self.client} message_id={self.message_id}>"
+
+
+def raise_misuse(pending: Pending) -> None:
+    """Raise if the call itself was wrong. Any other end is told by the delivery."""
+    try:
+        pending.wait()
+    except UsageError:
+        raise
+    except ModemError:
+        pass

@@ -7,6 +7,7 @@
 //! ([`Session::next_timeout`]). After any input, take the output until there is none.
 
 mod incoming;
+mod results;
 mod run;
 mod setup;
 mod upload;

@@ -64,7 +64,11 @@ impl Asked {
             Suffix::Read => Self::Read,
             Suffix::Test => Self::Test,
             // What is malformed is as little a parameter as a word is.
-            Suffix::Set => Self::Set(cursor.parameters(|_| None).unwrap_or_else(|_| vec![Value::Word(Vec::new())])),
+            Suffix::Set => Self::Set(
+                cursor
+                    .parameters(|_| None)
+                    .unwrap_or_else(|_| vec![Value::Word(Vec::new())]),
+            ),
         }
     }
 }

@@ -1,0 +1,158 @@
+//! Results: what a result URC means for the operation that it is about, and what follows from it.
+
+use std::time::Instant;
+
+use modemqtt_at::codes::{OpenResult, StatCode};
+use modemqtt_at::{ClientIndex, Operation};
+
+use super::{DataState, Exchange, Session, TRANSPORT_ALLOWANCE};
+use crate::call::{ClientState, Event, Reply};
+use crate::error::Error;
+use crate::job::{Goal, Job, OutcomeKey, Task};
+use crate::mqtt::{Meaning, meaning, reopen};
+use crate::reader::Outcome;
+use crate::timers::Timer;
+
+impl Session {
+    /// Whether someone waited for this result.
+    pub(super) fn handle_outcome(&mut self, outcome: &Outcome, now: Instant) -> bool {
+        let fits = |key: &OutcomeKey| {
+            key.operation == outcome.operation && key.client == outcome.client && key.message_id == outcome.message_id
+        };
+        let meaning = meaning(outcome);
+        if let Some(at) = self.waiting.iter().position(|waiting| fits(&waiting.key)) {
+            match meaning {
+                Meaning::Interim(times) => self.retransmitting(at, times),
+                Meaning::End(result) => {
+                    let waiting = self.waiting.remove(at);
+                    self.timers.clear(Timer::Outcome(waiting.job.ticket));
+                    let job = self.operation_ended(waiting.job, waiting.key, result);
+                    self.continue_or_release(job, now);
+                }
+            }
+            return true;
+        }
+        let Some(exchange) = self.exchange.take_if(|exchange| {
+            // Before its data are asked for a publish has no result: that is another's, which had no message id either.
+            matches!(&exchange.step.goal, Goal::Outcome { key, .. } if fits(key))
+                && !exchange.outcome_seen
+                && exchange.data != DataState::Due
+        }) else {
+            return false;
+        };
+        let Exchange { job, .. } = exchange;
+        let (job, seen) = match meaning {
+            Meaning::Interim(times) => {
+                if job.task.is_publish() && !job.ended {
+                    self.events.push_back(Event::Retransmitting(job.ticket, times));
+                }
+                (job, false)
+            }
+            Meaning::End(result) => {
+                let Goal::Outcome { key, .. } = exchange.step.goal else {
+                    return false;
+                };
+                (self.operation_ended(job, key, result), true)
+            }
+        };
+        self.exchange = Some(Exchange {
+            job,
+            outcome_seen: seen,
+            ..exchange
+        });
+        if seen {
+            // Nothing but the final result code is missing now.
+            self.timers.set(Timer::Exchange, now + TRANSPORT_ALLOWANCE);
+        }
+        true
+    }
+
+    fn retransmitting(&mut self, at: usize, times: i64) {
+        let job = &self.waiting[at].job;
+        if job.task.is_publish() && !job.ended {
+            self.events.push_back(Event::Retransmitting(job.ticket, times));
+        }
+    }
+
+    /// Whatever still waits for an acknowledgement will not have it on this connection.
+    pub(super) fn connection_over(&mut self, client: ClientIndex) {
+        let code = StatCode::CLIENT_CLOSED;
+        self.end_operations(client, &Error::ConnectionLost { client, code });
+    }
+
+    /// Draws the consequences of a result; the job comes back with the steps that remain.
+    fn operation_ended(&mut self, mut job: Job, key: OutcomeKey, result: Result<Reply, Error>) -> Job {
+        let ok = result.is_ok();
+        if let (Task::Publish { unfinished, .. }, true) = (&mut job.task, ok) {
+            *unfinished = false;
+        }
+        let closes = self.dialect.is_some_and(|dialect| dialect.disconnect_closes);
+        let state = match key.operation {
+            Operation::Open if ok => Some(ClientState::Open),
+            Operation::Open | Operation::Close => Some(ClientState::Closed),
+            Operation::Connect if ok => Some(ClientState::Connected),
+            Operation::Disconnect if ok && closes => Some(ClientState::Closed),
+            Operation::Connect | Operation::Disconnect => Some(ClientState::Open),
+            _ => None,
+        };
+        if let Some(state) = state {
+            self.set_state(key.client, state);
+        }
+        if ok && matches!(key.operation, Operation::Close | Operation::Disconnect) {
+            self.connection_over(key.client);
+        }
+        if let Some(client) = self.clients.get(key.client) {
+            // A refused CONNECT is followed by `+QMTSTAT: n,4`, a DISCONNECT by `+QMTSTAT: n,5`.
+            client.end_reported = matches!(key.operation, Operation::Disconnect | Operation::Connect)
+                && (ok == (key.operation == Operation::Disconnect));
+        }
+        if key.operation == Operation::Open
+            && let Err(Error::Operation { result, .. }) = &result
+            && self.reopen(&mut job, OpenResult(*result))
+        {
+            return job;
+        }
+        // The index is closed on the way to opening it again; how that ends shows in the opening.
+        if key.operation == Operation::Close && matches!(job.task, Task::Open { .. }) {
+            return job;
+        }
+        self.end(&mut job, result);
+        job
+    }
+
+    /// Gives an opening that has failed for that reason the steps of a second and last try, where there is a cure: an
+    /// occupied index is closed, a PDP context that the network took away is given up.
+    pub(super) fn reopen(&mut self, job: &mut Job, reason: OpenResult) -> bool {
+        let (
+            Task::Open {
+                client,
+                host,
+                port,
+                reopened,
+            },
+            Some(dialect),
+            false,
+        ) = (&mut job.task, self.dialect, job.ended)
+        else {
+            return false;
+        };
+        if *reopened || !job.steps.is_empty() {
+            return false;
+        }
+        let context = self
+            .clients
+            .get(*client)
+            .map_or(1, |client| client.settings.pdp_context);
+        // A context that carries another client's connection is not the trouble, and would take that one with it.
+        if reason == OpenResult::PDP_FAILED && self.clients.others_use(*client, context) {
+            return false;
+        }
+        let Some(Ok(steps)) = reopen(dialect, *client, host, *port, reason, context) else {
+            return false;
+        };
+        *reopened = true;
+        self.events.push_back(Event::Reopening(*client, reason));
+        job.steps = steps;
+        true
+    }
+}
