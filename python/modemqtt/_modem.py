@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
@@ -218,7 +219,9 @@ class Modem(Network):
             self._last_dispatcher = dispatcher or self._last_dispatcher
         if engine is not None:
             engine.close()
-            self._tell_dropped(engine)
+            # A forked child closes nothing and knows of nothing.
+            with contextlib.suppress(UsageError):
+                self._tell_dropped(engine)
         if dispatcher is not None:
             dispatcher.join()
         open_modems.discard(self)
