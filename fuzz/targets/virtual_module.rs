@@ -59,6 +59,10 @@ fuzz_target!(|bytes: &[u8]| {
         rig.printed.clear();
     }
     rig.heal(None);
+    // One that is off is switched on, and one asleep wakes.
+    rig.power_on();
+    rig.type_in(b"\r");
+    rig.elapse(std::time::Duration::from_millis(200));
     // A data phase of either kind ends; what stands in the line buffer is an empty or a wrong line.
     rig.type_in(b"\x1b\x1a");
     rig.type_in(&[b'\r'; LONGEST_DATA]);

@@ -99,6 +99,7 @@ faults! {
     Mute "mute" Nothing, "the module hears nothing and prints nothing";
     LineLost "line-lost" Probability(0.001), "each byte of the line is lost, in both directions";
     LineFlipped "line-flipped" Probability(0.001), "each byte of the line has one bit flipped, in both directions";
+    LineBreak "line-break" Probability(0.0001), "at each byte there is a break: a NUL is received in its place, in both directions";
     LineOverrun "line-overrun" Probability(0.0001), "at each byte a receiver is late and loses 16 bytes, in both directions";
     LineChunk "line-chunk" Bytes(1.0), "bytes come through in pieces of so many, in both directions";
     LineGap "line-gap" Seconds(0.01), "after each piece nothing comes through for so long, in both directions";

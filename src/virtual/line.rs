@@ -41,6 +41,7 @@ pub struct Line {
 pub struct Quality {
     lost: f64,
     flipped: f64,
+    broken: f64,
     overrun: f64,
     piece: Option<usize>,
     gap: Duration,
@@ -64,6 +65,7 @@ impl Quality {
         Self {
             lost: probability(Fault::LineLost),
             flipped: probability(Fault::LineFlipped),
+            broken: probability(Fault::LineBreak),
             overrun: probability(Fault::LineOverrun),
             // A whole number, as its row says.
             piece: piece.map(|bytes| format!("{bytes}").parse().unwrap_or(1)),
@@ -73,7 +75,7 @@ impl Quality {
     }
 
     fn is_noisy(&self) -> bool {
-        self.lost > 0.0 || self.flipped > 0.0 || self.overrun > 0.0
+        self.lost > 0.0 || self.flipped > 0.0 || self.broken > 0.0 || self.overrun > 0.0
     }
 
     /// Whether no more than one piece comes through at a time.
@@ -266,7 +268,9 @@ impl Line {
         if self.noise.happens(self.quality.flipped) {
             return Some(byte ^ 1 << self.noise.below(8));
         }
-        Some(byte)
+        // The line is held low for longer than a byte takes, which no stop bit ends.
+        let broken = self.noise.happens(self.quality.broken);
+        Some(if broken { 0 } else { byte })
     }
 
     /// How many bytes come out together next.

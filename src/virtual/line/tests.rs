@@ -143,6 +143,18 @@ fn line_lost() {
 }
 
 #[test]
+fn line_break() {
+    let heard = passed(&mut noisy(&["line-break=0.01"], 7), &vec![0x55; 100_000]);
+    assert_eq!(heard.len(), 100_000);
+    let broken = heard
+        .iter()
+        .filter(|byte| **byte != 0x55)
+        .inspect(|byte| assert_eq!(**byte, 0))
+        .count();
+    assert!((800..1200).contains(&broken), "{broken}");
+}
+
+#[test]
 fn line_flipped() {
     let heard = passed(&mut noisy(&["line-flipped=0.01"], 7), &vec![0x55; 100_000]);
     assert_eq!(heard.len(), 100_000);
