@@ -77,8 +77,7 @@ def test_what_did_not_come_is_an_assertion_that_lists_it() -> None:
         assert "\ncame:\n  AT+CSQ" in text
         assert SECRET not in text
         assert str(pickle.loads(pickle.dumps(caught.value))) == text  # noqa: S301 - our own
-    # Neither leaving the context nor a closed module checks.
-    module.check()
+    # Leaving the context does not check.
 
 
 def test_a_script_is_an_object_and_a_file(tmp_path: Path) -> None:
@@ -216,3 +215,13 @@ def test_the_log_shows_what_was_never_ended_and_knows_a_secret_again(tmp_path: P
     assert 'AT+NOSUCH="***"' in log.read_text()
     with pytest.raises(OSError, match="cannot write the log"):
         VirtualModem("M95", log=tmp_path)
+
+
+def test_a_closed_module_does_not_say_that_all_has_come() -> None:
+    module = VirtualModem("M95")
+    module.expect("AT+CSQ")
+    module.close()
+    with pytest.raises(UsageError, match="closed"):
+        module.check()
+    with pytest.raises(UsageError, match="closed"):
+        module.expect("AT+CSQ")

@@ -172,9 +172,10 @@ class Network:
                 raise RegistrationError(f"there is no network without a SIM card: {error.name}") from error
             return False
         states = [line.partition(":")[2].strip() for line in lines if line.startswith("+CPIN")]
-        if states and states[0] != "READY":
-            raise RegistrationError(f"the SIM card is locked: it waits for {states[0]}")
-        return True
+        state = states[0] if states else "READY"
+        if state.startswith(("SIM P", "PH-")):
+            raise RegistrationError(f"the SIM card is locked: it waits for {state}")
+        return state == "READY"
 
 
 def _digits(response: Response) -> str:

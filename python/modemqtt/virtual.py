@@ -188,6 +188,7 @@ class VirtualModem:
         Raises:
             ScriptError: something has not; the message lists it, and what came, secrets masked. It is an
                 :class:`AssertionError` too.
+            UsageError: the module is closed.
 
         """
         unmet = self._core.unmet()

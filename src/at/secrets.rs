@@ -27,6 +27,8 @@ const ANSWERS: &[(&str, Option<&str>, usize)] = &[
     ("QMTTENAUTH", None, 1),
     ("QSSLCFG", Some("clientkey"), 3),
     ("QSSLCFG", Some("psk"), 2),
+    ("CGAUTH", None, 2),
+    ("QICSGP", None, 3),
 ];
 
 /// A line with its secrets masked.

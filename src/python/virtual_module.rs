@@ -153,8 +153,7 @@ impl VirtualModem {
     fn expect(&self, py: Python<'_>, expected: PyExpectation) -> PyResult<usize> {
         let expected = expectation(py, &expected)?;
         let modem = self.modem.get(py)?;
-        // A closed module expects nothing, and knows no number.
-        Ok(py.detach(|| modem.expect(expected)).unwrap_or(usize::MAX))
+        py.detach(|| modem.expect(expected)).ok_or_else(|| closed(py))
     }
 
     /// Answers it so from now on.
@@ -169,7 +168,8 @@ impl VirtualModem {
     /// What was expected and has not come, for people; `None` when all has.
     fn unmet(&self, py: Python<'_>) -> PyResult<Option<String>> {
         let modem = self.modem.get(py)?;
-        Ok(py.detach(|| modem.unmet()).map(|unmet| unmet.to_string()))
+        let unmet = py.detach(|| modem.unmet()).ok_or_else(|| closed(py))?;
+        Ok(unmet.err().map(|unmet| unmet.to_string()))
     }
 
     /// What it does wrong, each as it could be injected.
@@ -185,6 +185,13 @@ impl VirtualModem {
 type PyExpectation = (String, Option<u32>, Vec<PyStep>);
 /// The name of a step, its bytes, its seconds; which of them counts depends on the name.
 type PyStep = (String, Vec<u8>, f64);
+
+fn closed(py: Python<'_>) -> PyErr {
+    errors::usage(
+        py,
+        "the virtual module is closed, and knows of no expectation any more; check() comes before close()",
+    )
+}
 
 fn expectation(py: Python<'_>, (pattern, times, steps): &PyExpectation) -> PyResult<Expectation> {
     let mut expectation = Expectation::new(pattern).map_err(|error| errors::usage(py, error.to_string()))?;

@@ -138,6 +138,9 @@ impl Session {
         }
         let Some(exchange) = self.exchange.take() else { return };
         self.timers.clear(Timer::Exchange);
+        if !matches!(exchange.job.task, Task::Configure { .. }) {
+            self.uploads.are_over();
+        }
         let Some(exchange) = self.question_answered(exchange, result.is_ok(), now) else {
             return;
         };

@@ -19,6 +19,8 @@ const REMEMBERED: usize = 3;
 const LONG_RUN: usize = 40;
 /// So many of what was sent tell that it is it.
 const TELLING: usize = 8;
+/// The same when nothing is due to come back: few enough to find any line of a key, and too many to be found by chance.
+const SURE: usize = 16;
 /// A line shorter than this is none.
 const SHORT: usize = 4;
 
@@ -44,28 +46,43 @@ impl Uploading {
 
 /// What was sent, so that it is recognised should the module give it back.
 #[derive(Default)]
-pub(super) struct Uploads(VecDeque<Vec<u8>>);
+pub(super) struct Uploads {
+    known: VecDeque<Vec<u8>>,
+    /// Nothing but a credential has been handed over since.
+    recent: bool,
+}
 
 impl Uploads {
     pub(super) fn remember(&mut self, bytes: &[u8]) {
-        if !self.0.iter().any(|known| known == bytes) {
-            if self.0.len() == REMEMBERED {
-                self.0.pop_front();
+        self.recent = true;
+        if !self.known.iter().any(|known| known == bytes) {
+            if self.known.len() == REMEMBERED {
+                self.known.pop_front();
             }
-            self.0.push_back(bytes.to_vec());
+            self.known.push_back(bytes.to_vec());
         }
+    }
+
+    /// Another command has been answered: what comes back damaged from now on is no echo of a credential.
+    pub(super) fn are_over(&mut self) {
+        self.recent = false;
     }
 
     /// Whether a line of the module's holds something of them. On its way it may have lost a character or two, so that a
     /// few characters in a row are enough.
     pub(super) fn hold(&self, line: &str) -> bool {
         let line = line.trim().as_bytes();
-        let known = |part: &[u8]| self.0.iter().any(|known| memchr::memmem::find(known, part).is_some());
-        if self.0.is_empty() || line.len() < SHORT {
+        let known = |part: &[u8]| {
+            self.known
+                .iter()
+                .any(|known| memchr::memmem::find(known, part).is_some())
+        };
+        if self.known.is_empty() || line.len() < SHORT {
             return false;
         }
+        let telling = if self.recent { TELLING } else { SURE };
         let mut runs = line.split(|byte| !(byte.is_ascii_alphanumeric() || b"+/=-".contains(byte)));
-        known(line) || runs.any(|run| run.len() >= LONG_RUN || run.windows(TELLING).any(known))
+        known(line) || runs.any(|run| (self.recent && run.len() >= LONG_RUN) || run.windows(telling).any(known))
     }
 }
 
@@ -104,6 +121,8 @@ impl Session {
     pub(super) fn stop_upload(&mut self) {
         if self.upload.take().is_some() {
             self.transmit.clear();
+            // Nor what the line has not taken: the module would take it for command lines.
+            self.stale = true;
         }
     }
 
@@ -184,6 +203,15 @@ fn fields(line: &str) -> Vec<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn long_texts_of_others_are_shown_once_another_command_was_answered() {
+        let mut uploads = Uploads::default();
+        uploads.remember(b"-----BEGIN PRIVATE KEY-----\nc2VjcmV0LWtleS1vZi1iZW5jaC03\n-----END PRIVATE KEY-----\n");
+        uploads.are_over();
+        assert!(!uploads.hold(&format!("+QIURC: \"recv\",0,{}", "ab12".repeat(20))));
+        assert!(uploads.hold("+QFDWL c2VjcmV0LWtleS1vZi1iZW5jaC03"));
+    }
 
     #[test]
     fn what_was_sent_is_recognised_whole_in_part_and_damaged() {

@@ -155,6 +155,10 @@ impl Module {
 
     /// Does what is due of the answers.
     pub(super) fn play_script(&mut self, now: Instant) {
+        if !self.lasting.powered {
+            // What is off goes on with nothing.
+            self.script.answers.clear();
+        }
         while self.script_due().is_some_and(|due| due <= now) {
             let due = self.script.answers.iter().position(|answer| answer.due <= now);
             let Some(mut answer) = due.and_then(|at| self.script.answers.remove(at)) else {

@@ -240,9 +240,9 @@ impl VirtualModem {
         self.call(move |module| module.answer_by(expectation, steps));
     }
 
-    /// What was expected and has not come; `None` when all has, and once it is closed.
-    pub fn unmet(&self) -> Option<Unmet> {
-        self.ask(|module| module.unmet()).flatten()
+    /// What was expected and has not come, and nothing when all has; `None` once it is closed.
+    pub fn unmet(&self) -> Option<Result<(), Unmet>> {
+        self.ask(|module| module.unmet().map_or(Ok(()), Err))
     }
 
     fn ask<T: Send + 'static>(&self, question: impl FnOnce(&mut Module) -> T + Send + 'static) -> Option<T> {
