@@ -30,11 +30,12 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return binary
 
 
-@pytest.mark.parametrize("listen", [None, "127.0.0.1:0"], ids=["pty", "tcp"])
-def test_a_script_on_pyserial_publishes_and_receives(model: str, broker: Broker, listen: str | None) -> None:
+def publishes_and_receives(
+    program: list[str | Path], model: str, broker: Broker, *, client_id: str, listen: str | None = None
+) -> None:
     with VirtualModem(model, listen=listen) as module:
         done = subprocess.run(  # noqa: S603 - our own
-            [sys.executable, "-W", "error", SCRIPT, module.port, broker.host, str(broker.port)],
+            [*program, module.port, broker.host, str(broker.port)],
             capture_output=True,
             text=True,
             timeout=30,
@@ -42,21 +43,17 @@ def test_a_script_on_pyserial_publishes_and_receives(model: str, broker: Broker,
         )
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout in ('+QMTRECV: 0,1,"bench/t",21.5\n', '+QMTRECV: 0,1,"bench/t","21.5"\n')
-    assert broker.messages == [PublishedMessage("bench/t", b"21.5", 1, retain=False, client_id="pyserial")]
+    assert broker.messages == [PublishedMessage("bench/t", b"21.5", 1, retain=False, client_id=client_id)]
+
+
+@pytest.mark.parametrize("listen", [None, "127.0.0.1:0"], ids=["pty", "tcp"])
+def test_a_script_on_pyserial_publishes_and_receives(model: str, broker: Broker, listen: str | None) -> None:
+    script: list[str | Path] = [sys.executable, "-W", "error", SCRIPT]
+    publishes_and_receives(script, model, broker, client_id="pyserial", listen=listen)
 
 
 def test_a_program_in_c_publishes_and_receives(program: Path, model: str, broker: Broker) -> None:
-    with VirtualModem(model) as module:
-        done = subprocess.run(  # noqa: S603 - our own
-            [program, module.port, broker.host, str(broker.port)],
-            capture_output=True,
-            text=True,
-            timeout=30,
-            check=False,
-        )
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout in ('+QMTRECV: 0,1,"bench/t",21.5\n', '+QMTRECV: 0,1,"bench/t","21.5"\n')
-    assert broker.messages == [PublishedMessage("bench/t", b"21.5", 1, retain=False, client_id="c-program")]
+    publishes_and_receives([program], model, broker, client_id="c-program")
 
 
 def test_the_programs_are_short_and_know_nothing_of_this_package() -> None:

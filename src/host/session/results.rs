@@ -22,7 +22,7 @@ impl Session {
         let meaning = meaning(outcome);
         if let Some(at) = self.waiting.iter().position(|waiting| fits(&waiting.key)) {
             match meaning {
-                Meaning::Interim(times) => self.retransmitting(at, times),
+                Meaning::Interim(times) => self.events.extend(retransmitting(&self.waiting[at].job, times)),
                 Meaning::End(result) => {
                     let waiting = self.waiting.remove(at);
                     self.timers.clear(Timer::Outcome(waiting.job.ticket));
@@ -43,9 +43,7 @@ impl Session {
         let Exchange { job, .. } = exchange;
         let (job, seen) = match meaning {
             Meaning::Interim(times) => {
-                if job.task.is_publish() && !job.ended {
-                    self.events.push_back(Event::Retransmitting(job.ticket, times));
-                }
+                self.events.extend(retransmitting(&job, times));
                 (job, false)
             }
             Meaning::End(result) => {
@@ -65,13 +63,6 @@ impl Session {
             self.timers.set(Timer::Exchange, now + TRANSPORT_ALLOWANCE);
         }
         true
-    }
-
-    fn retransmitting(&mut self, at: usize, times: i64) {
-        let job = &self.waiting[at].job;
-        if job.task.is_publish() && !job.ended {
-            self.events.push_back(Event::Retransmitting(job.ticket, times));
-        }
     }
 
     /// Whatever still waits for an acknowledgement will not have it on this connection.
@@ -155,4 +146,9 @@ impl Session {
         job.steps = steps;
         true
     }
+}
+
+/// The module sends that job's message again, if there is a program that still waits for it.
+fn retransmitting(job: &Job, times: i64) -> Option<Event> {
+    (job.task.is_publish() && !job.ended).then_some(Event::Retransmitting(job.ticket, times))
 }

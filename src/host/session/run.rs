@@ -226,9 +226,7 @@ impl Session {
         };
         let silent = matches!(exchange.job.task, Task::SetUp(_) | Task::Probe(_));
         self.end(&mut exchange.job, Err(error.clone()));
-        if !exchange.outcome_seen {
-            self.operation_failed(&exchange.job.task);
-        }
+        self.operation_failed(&exchange.job.task);
         self.release(&exchange.job, true);
         if silent {
             // The next call looks for it from the start.

@@ -5,22 +5,11 @@ mod bench;
 
 use std::time::Duration;
 
-use bench::{Bench, CLIENT, OK, PROBED};
+use bench::{Bench, CLIENT, OK, PROBED, response, seconds};
 use modemqtt_at::{ClientIndex, Qos};
 use modemqtt_host::call::{Call, Event, Options, Reply};
 use modemqtt_host::error::Error;
 use modemqtt_host::session::Wake;
-
-fn seconds(seconds: f64) -> Duration {
-    Duration::from_secs_f64(seconds)
-}
-
-#[expect(clippy::unnecessary_wraps, reason = "compared with what ended() gives")]
-fn response(lines: &[&str]) -> Option<Result<Reply, Error>> {
-    Some(Ok(Reply::Response {
-        lines: lines.iter().map(ToString::to_string).collect(),
-    }))
-}
 
 #[test]
 fn after_a_command_without_an_answer_the_next_gets_its_own() {

@@ -3,22 +3,9 @@
 #[path = "support/bench.rs"]
 mod bench;
 
-use std::time::Duration;
-
-use bench::{Bench, OK, PROBED};
+use bench::{Bench, OK, PROBED, response, seconds};
 use modemqtt_host::call::{Call, Reply};
 use modemqtt_host::error::Error;
-
-fn seconds(seconds: f64) -> Duration {
-    Duration::from_secs_f64(seconds)
-}
-
-#[expect(clippy::unnecessary_wraps, reason = "compared with what ended() gives")]
-fn response(lines: &[&str]) -> Option<Result<Reply, Error>> {
-    Some(Ok(Reply::Response {
-        lines: lines.iter().map(ToString::to_string).collect(),
-    }))
-}
 
 #[test]
 fn answers_to_copies_of_a_question_are_no_answers_to_what_follows() {

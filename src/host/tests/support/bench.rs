@@ -14,6 +14,18 @@ pub(crate) const OK: &[u8] = b"\r\nOK\r\n";
 /// The answer to the question that ends a set-up.
 pub(crate) const PROBED: &[u8] = b"\r\n+CMEE: 1\r\n\r\nOK\r\n";
 
+pub(crate) fn seconds(seconds: f64) -> Duration {
+    Duration::from_secs_f64(seconds)
+}
+
+/// What `ended` gives for a command that was answered with those lines.
+#[expect(clippy::unnecessary_wraps, reason = "compared with what ended() gives")]
+pub(crate) fn response(lines: &[&str]) -> Option<Result<Reply, Error>> {
+    Some(Ok(Reply::Response {
+        lines: lines.iter().map(ToString::to_string).collect(),
+    }))
+}
+
 pub(crate) struct Bench {
     pub(crate) session: Session,
     now: Instant,
