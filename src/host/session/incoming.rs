@@ -124,11 +124,11 @@ impl Session {
                 }
             }
             Incoming::Buffered(client, slot) => self.handle_buffered(client, slot, &text, now),
-            Incoming::Started => self.handle_restart(now),
+            Incoming::Started => self.handle_restart(&Error::Restarted, now),
             Incoming::Unsolicited(_) => self.events.push_back(Event::Urc(text)),
         }
         if powered_down {
-            self.handle_power_down();
+            self.handle_restart(&Error::PoweredDown, now);
         }
     }
 

@@ -173,12 +173,13 @@ impl Session {
         self.queue.push_front(Job::internal(task, [exchange.step.clone()], now));
     }
 
-    /// The module has started again.
-    pub(super) fn handle_restart(&mut self, now: Instant) {
+    /// The module has started again, or has switched itself off: to the program that is the first half of a restart. A
+    /// set-up that is under way looks for it from the start, any other call ends and the next one looks for it.
+    pub(super) fn handle_restart(&mut self, reason: &Error, now: Instant) {
         let setting_up = self
             .exchange
             .take_if(|exchange| matches!(exchange.job.task, Task::SetUp(_)) && exchange.job.ticket != INTERNAL);
-        self.forget(&Error::Restarted);
+        self.forget(reason);
         // The first start, seen from its beginning, is no restart.
         if self.known_to_run {
             self.events.push_back(Event::Restarted);
@@ -193,18 +194,10 @@ impl Session {
             ..Sync::default()
         };
         if sync.restarts > MOST_RESTARTS {
-            return self.end(&mut job, Err(Error::Restarted));
+            return self.end(&mut job, Err(reason.clone()));
         }
         self.plan_set_up(&mut job);
         self.step(job, now);
-    }
-
-    /// The module has switched itself off. To the program that is the first half of a restart; the next call looks for it.
-    pub(super) fn handle_power_down(&mut self) {
-        self.forget(&Error::PoweredDown);
-        if self.known_to_run {
-            self.events.push_back(Event::Restarted);
-        }
     }
 
     /// Sessions, settings and echo are as they were when the module was new, for that reason.

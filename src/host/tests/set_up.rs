@@ -225,3 +225,24 @@ fn a_model_that_cgmm_does_not_tell_is_found_by_ati() {
     ]);
     assert_eq!(bench.ended(ticket), Some(Ok(Reply::Done)));
 }
+
+#[test]
+fn last_words_that_a_new_answer_completes_do_not_end_the_search_for_the_module() {
+    let mut bench = Bench::set_up("M95");
+    // The line end was lost when the module went off.
+    bench.feed(b"\r\nNORMAL POWER DOWN\r");
+    bench.elapse(seconds(3600.0));
+    let ticket = bench.submit(Call::SetUp);
+    assert_eq!(bench.sent(), "AT\r");
+    bench.feed(OK);
+    assert_eq!(bench.restarted(), 1);
+    assert_eq!(bench.ended(ticket), None);
+    // The answer that came with them is taken for the one to the new question, and all are one behind until the probe.
+    assert_eq!(bench.sent(), "AT\rATE0\r");
+    for line in ["AT+CMEE=1\r", "AT+CMEE?\r", ""] {
+        bench.feed(OK);
+        assert_eq!(bench.sent(), line);
+    }
+    bench.feed(PROBED);
+    assert_eq!(bench.ended(ticket), Some(Ok(Reply::Done)));
+}
