@@ -197,7 +197,7 @@ impl Bench {
             "the set-up has ended with {result:?}: {:#?}",
             self.wire
         );
-        let result = self.politely(Call::Command { line: "AT+CSQ".into() });
+        let result = self.politely(Call::command("AT+CSQ"));
         let understood =
             matches!(&result, Ok(Reply::Response { lines }) if lines.iter().any(|line| line == "+CSQ: 20,0"));
         assert!(understood, "AT+CSQ has ended with {result:?}: {:#?}", self.wire);

@@ -115,7 +115,7 @@ pub fn calls() -> Vec<Call> {
         form: None,
     };
     let configure = |options| Call::Configure { client, options };
-    let command = |line: &str| Call::Command { line: line.into() };
+    let command = |line: &str| Call::command(line);
     let open = |client| Call::Open {
         client,
         host: "broker.lab".into(),

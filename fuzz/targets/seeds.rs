@@ -92,7 +92,7 @@ fn elapse(bytes: &mut Vec<u8>, time: std::time::Duration) {
 fn call(words: &[String]) -> Option<u8> {
     let like = |call: &Call| match (call, words[0].as_str()) {
         (Call::Publish { qos, .. }, "publish") => words.get(2).is_some_and(|word| *word == qos.number().to_string()),
-        (Call::Command { line }, "command") => words.get(1).is_some_and(|word| line.starts_with(word.as_str())),
+        (Call::Command { line, .. }, "command") => words.get(1).is_some_and(|word| line.starts_with(word.as_str())),
         (Call::Open { .. }, "open")
         | (Call::Connect { .. }, "connect")
         | (Call::Subscribe { .. }, "subscribe")

@@ -20,6 +20,8 @@ pub enum Call {
     Command {
         /// From `AT` on, without its CR.
         line: String,
+        /// What the module is given when it asks for data.
+        data: Option<Vec<u8>>,
     },
     /// Change options of a client.
     Configure {
@@ -94,6 +96,16 @@ pub enum Call {
         /// The form of the command; `None` takes the safest that can carry the payload.
         form: Option<DataPhase>,
     },
+}
+
+impl Call {
+    /// One command line that asks for no data.
+    pub fn command(line: impl Into<String>) -> Self {
+        Self::Command {
+            line: line.into(),
+            data: None,
+        }
+    }
 }
 
 /// A string that no trace and no error shows.

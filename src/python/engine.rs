@@ -32,7 +32,7 @@ impl Engine {
     /// One command line.
     #[pyo3(signature = (line, *, timeout=None))]
     fn command(&self, py: Python<'_>, line: String, timeout: Option<f64>) -> PyResult<Pending> {
-        self.submit(py, Call::Command { line }, timeout)
+        self.submit(py, Call::command(line), timeout)
     }
 
     /// Gets a token from Tencent Cloud; `device` is a `modemqtt.Tencent`.

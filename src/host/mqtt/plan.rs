@@ -25,7 +25,7 @@ pub(crate) fn plan(call: Call, dialect: &'static Dialect, clients: &mut Clients)
     let planner = Planner { dialect };
     match call {
         Call::SetUp | Call::SetUpAnew => Ok((Task::SetUp(Sync::default()), Steps::new())),
-        Call::Command { line } => Ok((Task::Command { lines: Vec::new() }, [verbatim(&line)?].into())),
+        Call::Command { line, data: _ } => Ok((Task::Command { lines: Vec::new() }, [verbatim(&line)?].into())),
         Call::Configure { client, options } => {
             writer::client(dialect, client)?;
             let kept = clients.kept.clone();

@@ -235,7 +235,7 @@ proptest! {
     #[test]
     fn a_command_line_of_ones_own_is_one_line(line in prop_oneof![text(), text().prop_map(|text| format!("AT{text}"))]) {
         let mut bench = Bench::set_up("M95");
-        let ticket = bench.submit(Call::Command { line: line.clone() });
+        let ticket = bench.submit(Call::command(line.clone()));
         let sent = bench.sent_bytes();
         if sent.is_empty() {
             prop_assert!(matches!(bench.ended(ticket), Some(Err(Error::Usage(_)))));

@@ -93,7 +93,7 @@ fn echo_that_is_on_again_is_taken_for_no_answer() {
 fn a_wait_that_the_caller_gave_up_tells_how_long_it_was() {
     let mut bench = Bench::set_up("M95");
     bench.command("AT+CGATT=1");
-    let queued = bench.submit_for(Call::Command { line: "AT+CSQ".into() }, Some(seconds(1.5)));
+    let queued = bench.submit_for(Call::command("AT+CSQ"), Some(seconds(1.5)));
     bench.elapse(seconds(2.0));
     let Some(Err(Error::Timeout { awaited, waited, .. })) = bench.ended(queued) else {
         panic!("no timeout");
@@ -144,7 +144,7 @@ fn a_byte_that_the_flow_control_takes_for_itself_is_refused_unless_it_goes_as_di
 #[test]
 fn a_timeout_beyond_all_time_is_no_limit() {
     let mut bench = Bench::set_up("M95");
-    let ticket = bench.submit_for(Call::Command { line: "AT".into() }, Some(Duration::MAX));
+    let ticket = bench.submit_for(Call::command("AT"), Some(Duration::MAX));
     bench.feed(OK);
     assert_eq!(bench.ended(ticket), response(&[]));
 }

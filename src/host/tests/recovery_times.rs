@@ -33,7 +33,7 @@ fn timed(pair: &mut Pair, call: Call) -> Outcome {
 
 /// The next command has its own answer, within so many seconds.
 fn next_command(pair: &mut Pair, at_most: f64, model: &str) {
-    let Outcome { result, seconds } = timed(pair, Call::Command { line: "AT+CSQ".into() });
+    let Outcome { result, seconds } = timed(pair, Call::command("AT+CSQ"));
     let answered =
         matches!(&result, Ok(Reply::Response { lines }) if lines.iter().any(|line| line.starts_with("+CSQ:")));
     assert!(answered, "{model}: {result:?}");
@@ -90,12 +90,7 @@ fn a_lost_ok_of_a_publish_is_not_felt_and_the_line_is_free_within_three_seconds(
 fn a_lost_ok_of_a_command_ends_it_after_seven_seconds_and_the_line_is_free_within_one() {
     for model in MODELS {
         let mut pair = connected(model, "lost-ok=1");
-        let outcome = timed(
-            &mut pair,
-            Call::Command {
-                line: "AT+CGATT?".into(),
-            },
-        );
+        let outcome = timed(&mut pair, Call::command("AT+CGATT?"));
         is_timeout(&outcome, "final result code", model);
         // The longest that any family takes for the command, and what the line may add.
         let allowed = modemqtt_at::general::maximum_response_time("+CGATT").as_secs_f64() + 2.2;
@@ -136,13 +131,13 @@ fn a_silent_module_is_found_within_a_second_of_hearing_again() {
         is_timeout(&outcome, "prompt", model);
         assert!(outcome.seconds < 7.2, "{model}: {} s", outcome.seconds);
         // Each call looks for it, and says after five seconds that it is not there: the next at once, and one of later.
-        let outcome = timed(&mut pair, Call::Command { line: "AT+CSQ".into() });
+        let outcome = timed(&mut pair, Call::command("AT+CSQ"));
         is_timeout(&outcome, "final result code", model);
         assert!(outcome.seconds < 6.0, "{model}: {} s", outcome.seconds);
         for _ in 0..600 {
             pair.elapse(Duration::from_millis(100));
         }
-        let outcome = timed(&mut pair, Call::Command { line: "AT+CSQ".into() });
+        let outcome = timed(&mut pair, Call::command("AT+CSQ"));
         is_timeout(&outcome, "final result code", model);
         assert!(outcome.seconds < 6.0, "{model}: {} s", outcome.seconds);
         pair.rig.heal(Some(Fault::Mute));
@@ -157,7 +152,7 @@ fn a_module_that_hears_again_while_it_is_looked_for_is_found_within_a_second() {
         let mut pair = connected(model, "mute");
         let outcome = timed(&mut pair, publish(b"21.5", Qos::AtLeastOnce));
         is_timeout(&outcome, "prompt", model);
-        let ticket = pair.submit(Call::Command { line: "AT+CSQ".into() });
+        let ticket = pair.submit(Call::command("AT+CSQ"));
         pair.elapse(Duration::from_millis(1500));
         pair.rig.heal(Some(Fault::Mute));
         for _ in 0..25 {

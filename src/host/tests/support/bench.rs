@@ -122,7 +122,7 @@ impl Bench {
     }
 
     pub(crate) fn command(&mut self, line: &str) -> Ticket {
-        self.submit(Call::Command { line: line.into() })
+        self.submit(Call::command(line))
     }
 
     pub(crate) fn publish(&mut self, payload: &[u8]) -> Ticket {

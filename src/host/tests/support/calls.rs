@@ -53,9 +53,7 @@ pub(crate) fn call(words: &Words, texts: &[String], client: ClientIndex, locatio
         },
         "disconnect" => Call::Disconnect { client },
         "close" => Call::Close { client },
-        "command" => Call::Command {
-            line: texts[1..].join(" "),
-        },
+        "command" => Call::command(texts[1..].join(" ")),
         "token" => Call::Token(Tencent {
             product_id: text(1),
             device_name: text(2),
