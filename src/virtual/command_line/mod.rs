@@ -3,10 +3,12 @@
 //! It is the DCE's grammar (V.250 section 5.2 and "AT Command Syntax" of each note) and shares no code with the host's writer.
 
 mod check;
+mod line_end;
 mod parse;
 mod reader;
 
 pub(crate) use check::payload_position;
 pub use check::{Argument, Checked, Refused, check};
+pub(crate) use line_end::LineEnd;
 pub use parse::{Cursor, Head, Malformed, Suffix, Value};
 pub use reader::{Entered, LineReader};

@@ -27,11 +27,13 @@ mod world;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use modemqtt_at::ascii::LF;
+use modemqtt_at::ascii::{CR, LF};
 use modemqtt_at::dialect::{Dialect, FixedCommand, Model, Refusal};
 use modemqtt_at::{ClientIndex, Command, Form, Operation};
 
-use crate::command_line::{Cursor, Entered, Head, LineReader, Refused, Suffix, Value, check, payload_position};
+use crate::command_line::{
+    Cursor, Entered, Head, LineEnd, LineReader, Refused, Suffix, Value, check, payload_position,
+};
 use crate::fault::{Fault, Faults, Injection};
 use crate::line::Quality;
 use clients::Client;
@@ -117,6 +119,7 @@ pub struct Module {
     model: &'static Model,
     terminal: Terminal,
     reader: LineReader,
+    line_end: LineEnd,
     data: Option<Data>,
     clients: Vec<Client>,
     general: General,
@@ -170,6 +173,7 @@ impl Module {
             model,
             terminal: Terminal::new(dialect),
             reader: LineReader::new(dialect.command_line),
+            line_end: LineEnd::default(),
             data: None,
             clients: (0..=dialect.last_client).map(|_| Client::new(dialect)).collect(),
             general: General::default(),
@@ -204,6 +208,7 @@ impl Module {
                 self.receive_byte(*byte, now);
             }
         }
+        self.line_end.next_piece();
         self.settle(now);
     }
 
@@ -300,9 +305,15 @@ impl Module {
     }
 
     fn receive_byte(&mut self, byte: u8, now: Instant) {
+        if self.line_end.takes(byte, self.data.is_some()) {
+            return;
+        }
         if self.data.is_some() {
             self.receive_data(byte, now);
         } else {
+            if byte == CR {
+                self.line_end.ended();
+            }
             // LF is no part of a command line, so it is not echoed either: an echo ends in CR alone.
             if byte != LF {
                 self.terminal.echo(byte);

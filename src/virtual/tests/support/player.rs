@@ -7,8 +7,42 @@ use modemqtt_at::dialect::Dialect;
 use crate::rig::Rig;
 use crate::transcript::{Action, Transcript, World};
 
+/// Plays a transcript by a host that ends its command lines by CR and LF.
+pub fn play_with_crlf(transcript: &Transcript, dialect: &'static Dialect) -> Result<(), String> {
+    play_typed(transcript, dialect, |rig, _, bytes| {
+        for byte in bytes {
+            if *byte == b'\r' && !rig.module.takes_data() {
+                rig.type_in(b"\r\n");
+            } else {
+                rig.type_in(&[*byte]);
+            }
+        }
+    })
+    .map_err(|error| format!("with CRLF: {error}"))
+}
+
 /// Plays a transcript, with the host's bytes of one step cut in two.
 pub fn play(transcript: &Transcript, dialect: &'static Dialect, cut: Option<(usize, usize)>) -> Result<(), String> {
+    play_typed(transcript, dialect, |rig, index, bytes| {
+        let (first, second) = match cut {
+            Some((step, at)) if step == index => bytes.split_at(at),
+            _ => (bytes, &[][..]),
+        };
+        rig.type_in(first);
+        rig.type_in(second);
+    })
+    .map_err(|error| match cut {
+        Some(cut) => format!("{error}\n(cut: {cut:?})"),
+        None => error,
+    })
+}
+
+/// Plays a transcript; `type_in` has the rig and the bytes of a step.
+fn play_typed(
+    transcript: &Transcript,
+    dialect: &'static Dialect,
+    type_in: impl Fn(&mut Rig, usize, &[u8]),
+) -> Result<(), String> {
     let mut rig = Rig::of(dialect, &transcript.model);
     for (index, step) in transcript.steps.iter().enumerate() {
         let printed = |rig: &Rig| rig.printed.escape_ascii().to_string();
@@ -22,20 +56,13 @@ pub fn play(transcript: &Transcript, dialect: &'static Dialect, cut: Option<(usi
                         printed(&rig)
                     ));
                 }
-                let (first, second) = match cut {
-                    Some((step, at)) if step == index => bytes.split_at(at),
-                    _ => (bytes.as_slice(), &[][..]),
-                };
-                rig.type_in(first);
-                rig.type_in(second);
+                type_in(&mut rig, index, bytes);
             }
             Action::Module(expected) => {
                 let Some(rest) = rig.printed.strip_prefix(expected.as_slice()) else {
                     let (place, expected) = (&step.location, expected.escape_ascii());
                     let printed = printed(&rig);
-                    return Err(format!(
-                        "{place}: due is\n  {expected}\nand printed was (cut: {cut:?})\n  {printed}"
-                    ));
+                    return Err(format!("{place}: due is\n  {expected}\nand printed was\n  {printed}"));
                 };
                 rig.printed = rest.to_vec();
             }
