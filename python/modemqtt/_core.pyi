@@ -32,6 +32,7 @@ class Opening:
         port: str,
         *,
         model: str | None,
+        revision: str | None,
         baudrate: int,
         flow_control: str,
         log: str | PathLike[str] | None,

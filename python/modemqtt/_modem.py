@@ -45,6 +45,8 @@ class Modem(Network):
             port of another machine that is set from here (ser2net with ``telnet(rfc2217)``).
         model: ``"M95"``, ``"BC35-G"``, ``"BC28"``, ``"BC660K-GL"``, ``"EG800Q"``, ``"EG915Q"`` or ``"EG916Q"``;
             ``"auto"`` asks the module (``AT+CGMM``, ``ATI``).
+        revision: the edition of its application note that the module's firmware follows: ``"2019"`` for a BC35-G or BC28
+            that publishes by length (``AT+QMTPUB=…,"topic",<len>``), up to 1,024 bytes. ``None`` for the usual one.
         baudrate: bits per second.
         flow_control: ``"none"``, ``"rtscts"`` or ``"xonxoff"``, with which no payload may hold the bytes 0x11 and 0x13;
             the line takes them for itself in received payloads too.
@@ -71,6 +73,7 @@ class Modem(Network):
         port: str,
         *,
         model: str = "auto",
+        revision: str | None = None,
         baudrate: int = 115200,
         flow_control: Literal["none", "rtscts", "xonxoff"] = "none",
         log: str | PathLike[str] | None = None,
@@ -79,6 +82,7 @@ class Modem(Network):
         """Take the settings. Nothing is opened yet."""
         self._port = port
         self._wanted_model = None if model == "auto" else model
+        self._revision = revision
         self._baudrate = baudrate
         self._flow_control = flow_control
         self._log = log
@@ -166,6 +170,7 @@ class Modem(Network):
                 opening = self._opening = Opening(
                     self._port,
                     model=self._wanted_model,
+                    revision=self._revision,
                     baudrate=self._baudrate,
                     flow_control=self._flow_control,
                     log=self._log,

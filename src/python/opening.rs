@@ -8,7 +8,7 @@ use modemqtt_at::dialect;
 use modemqtt_host::engine::{self, EngineOptions};
 use modemqtt_host::error::Error;
 use modemqtt_host::port::{FlowControl, PortError, PortOptions};
-use modemqtt_host::session::Wake;
+use modemqtt_host::session::{Wake, edition};
 use parking_lot::{Condvar, Mutex};
 use pyo3::prelude::*;
 
@@ -40,16 +40,18 @@ enum State {
 impl Opening {
     /// Begins to open a port.
     #[new]
-    #[pyo3(signature = (port, *, model, baudrate, flow_control, log, wake_after))]
+    #[expect(clippy::too_many_arguments, reason = "Python names them")]
+    #[pyo3(signature = (port, *, model, revision, baudrate, flow_control, log, wake_after))]
     fn new(
         port: String,
         model: Option<&str>,
+        revision: Option<String>,
         baudrate: i64,
         flow_control: &str,
         log: Option<PathBuf>,
         wake_after: &Bound<'_, PyAny>,
     ) -> PyResult<Self> {
-        let options = options(model, baudrate, flow_control, log, wake_after)?;
+        let options = options(model, revision, baudrate, flow_control, log, wake_after)?;
         let shared = Arc::<Shared>::default();
         let result = Arc::clone(&shared);
         std::thread::Builder::new()
@@ -107,13 +109,16 @@ impl Shared {
 
 fn options(
     model: Option<&str>,
+    revision: Option<String>,
     baudrate: i64,
     flow_control: &str,
     log: Option<PathBuf>,
     wake_after: &Bound<'_, PyAny>,
 ) -> PyResult<EngineOptions> {
     let py = wake_after.py();
-    let model = model.map(|name| known_model(py, name)).transpose()?;
+    let model = model
+        .map(|name| known_model(py, name, revision.as_deref()))
+        .transpose()?;
     let rate = u32::try_from(baudrate)
         .ok()
         .filter(|rate| *rate > 0)
@@ -133,13 +138,18 @@ fn options(
             flow_control,
         },
         model,
+        revision,
         log,
         wake: wake(wake_after)?,
     })
 }
 
-fn known_model(py: Python<'_>, name: &str) -> PyResult<(&'static dialect::Dialect, &'static dialect::Model)> {
-    dialect::of_model(name).ok_or_else(|| {
+fn known_model(
+    py: Python<'_>,
+    name: &str,
+    revision: Option<&str>,
+) -> PyResult<(&'static dialect::Dialect, &'static dialect::Model)> {
+    let (dialect, model) = dialect::of_model(name).ok_or_else(|| {
         let known: Vec<_> = dialect::models().map(|(_, model)| model.name).collect();
         errors::usage(
             py,
@@ -148,7 +158,9 @@ fn known_model(py: Python<'_>, name: &str) -> PyResult<(&'static dialect::Dialec
                 known.join(", ")
             ),
         )
-    })
+    })?;
+    let edition = edition(dialect, model, revision).map_err(|error| errors::raise(py, &error, None))?;
+    Ok((edition, model))
 }
 
 /// `"auto"`, seconds, or `None`.

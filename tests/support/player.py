@@ -74,7 +74,7 @@ class Player:
         self.events: queue.Queue[list[bytes]] = queue.Queue()
         self.master, self.slave = os.openpty()
         tty.setraw(self.slave)
-        self.modem = Modem(os.ttyname(self.slave), model=transcript.model)
+        self.modem = Modem(os.ttyname(self.slave), model=transcript.model, revision=transcript.revision)
 
     overruns = 0
 

@@ -40,6 +40,7 @@ class Transcript:
 
     name: str
     model: str
+    revision: str | None
     only: str | None
     steps: list[Step]
 
@@ -86,7 +87,7 @@ def parse(path: Path, text: str) -> Transcript:
         body = body[1:]
         if mark == "@":
             key, _, value = body.strip().partition(" ")
-            if own or key not in ("model", "after", "only"):
+            if own or key not in ("model", "revision", "after", "only"):
                 raise UnreadableError(f"{place}: no header, or not before the first step: {body!r}")
             if key == "after":
                 before += load(path.with_name(value)).steps
@@ -100,7 +101,7 @@ def parse(path: Path, text: str) -> Transcript:
     if "model" not in headers:
         raise UnreadableError(f"{path}: no `@ model`")
     name = f"{path.parent.name}/{path.stem}"
-    return Transcript(name, headers["model"], headers.get("only"), before + own)
+    return Transcript(name, headers["model"], headers.get("revision"), headers.get("only"), before + own)
 
 
 def _step(mark: str, body: str, place: str) -> Step:

@@ -15,6 +15,8 @@ pub struct Transcript {
     /// `<dialect>/<subject>`, for messages.
     pub name: String,
     pub model: String,
+    /// The edition of the note that its firmware follows, where it is not the usual one.
+    pub revision: Option<String>,
     pub only: Option<End>,
     pub steps: Vec<Step>,
 }
@@ -171,6 +173,7 @@ fn read(path: &Path, text: &str, open: &mut Vec<PathBuf>) -> Transcript {
     );
     open.push(path.to_path_buf());
     let mut model = None;
+    let mut revision = None;
     let mut only = None;
     let mut steps = Vec::new();
     let mut own_steps = 0;
@@ -199,6 +202,7 @@ fn read(path: &Path, text: &str, open: &mut Vec<PathBuf>) -> Transcript {
                 }
                 match body.trim().split_once(' ') {
                     Some(("model", name)) => model = Some(name.trim().to_string()),
+                    Some(("revision", year)) => revision = Some(year.trim().to_string()),
                     Some(("after", name)) => {
                         let other = path.with_file_name(name.trim());
                         let text = std::fs::read_to_string(&other)
@@ -254,6 +258,7 @@ fn read(path: &Path, text: &str, open: &mut Vec<PathBuf>) -> Transcript {
         path: path.to_path_buf(),
         name,
         model: model.unwrap_or_else(|| panic!("{}: no `@ model`", path.display())),
+        revision,
         only,
         steps,
     }

@@ -1,10 +1,12 @@
-//! BC35-G and BC28: NB-IoT. "BC35-G&BC28 MQTT Application Note", V1.0, 2018-09-06.
+//! BC35-G and BC28: NB-IoT. "BC35-G&BC28 MQTT Application Note", V1.0, 2018-09-06, and the edition of 2019, which firmware of
+//! that time follows. Their sections have the same numbers.
 
 use std::time::Duration;
 
+use super::make::{MQTT_STRING, ROW, integer, read, read_setting, revised, secret, test, text};
 use super::rows::{
-    Arity, DataPhase, Dialect, FixedCommand, Flag, Gate, Kind, MQTT_STRING, Model, Parameter, ROW, ReadBack,
-    ReceiveLength, ReceiveUrc, Refusal, Refusals, Row, Urc, Wait, integer, read, read_setting, secret, test, text,
+    Arity, DataPhase, Dialect, FixedCommand, Flag, Gate, Kind, Model, Parameter, ReadBack, ReceiveLength, ReceiveUrc,
+    Refusal, Refusals, Row, Urc, Wait,
 };
 use crate::codes::{CmeCode, OpenResult};
 use crate::{Command, SettingKey, Version};
@@ -15,8 +17,21 @@ const MESSAGE_ID: Parameter = integer("msgID", 1, 65_535);
 const TOPIC: Parameter = text("topic", 1, MQTT_STRING);
 const NETWORK: Wait = Wait::Fixed(Duration::from_secs(75));
 
-pub(super) static DIALECT: Dialect = Dialect {
+pub(super) static DIALECT: Dialect = EDITION_2018;
+
+/// "BC35-G&BC28 MQTT 应用指导" (application guide), V1.0, 2019-12-07.
+pub(super) static REVISION_2019: Dialect = Dialect {
+    revision: Some("2019"),
+    note: "BC35-G&BC28 MQTT application guide V1.0, 2019-12-07",
+    rows: &ROWS_2019,
+    // 3.2.9, <len>; 6.1: what is more is dropped.
+    payload: 1024,
+    ..EDITION_2018
+};
+
+const EDITION_2018: Dialect = Dialect {
     name: "bc35",
+    revision: Some("2018"),
     note: "BC35-G&BC28 MQTT Application Note V1.0, 2018-09-06",
     experimental: false,
     models: &[
@@ -34,7 +49,7 @@ pub(super) static DIALECT: Dialect = Dialect {
         },
     ],
     last_client: 0,
-    rows: ROWS,
+    rows: &ROWS,
     urcs: &[
         Urc {
             name: "QMTSTAT",
@@ -163,7 +178,7 @@ pub(super) static DIALECT: Dialect = Dialect {
     around: &super::around::BC35,
 };
 
-const ROWS: &[Row] = &[
+const ROWS: [Row; 32] = [
     test(
         Command::Configure,
         &[
@@ -371,3 +386,122 @@ const ROWS: &[Row] = &[
         ..ROW
     },
 ];
+
+/// 3.2.1, 3.2.7 to 3.2.9 of the 2019 guide: 255 bytes.
+const TOPIC_2019: Parameter = text("topic", 1, 255);
+
+/// What the 2019 guide has otherwise, and the publish of a length that is new in it.
+const ROWS_2019: [Row; ROWS.len() + 1] = revised(
+    &ROWS,
+    &[
+        Row {
+            flag: Flag::Whole,
+            setting: Some(SettingKey::Will),
+            parameters: &[
+                CLIENT,
+                integer("will_fg", 0, 1),
+                integer("will_QoS", 0, 2),
+                integer("will_retain", 0, 1),
+                text("will_topic", 1, 255),
+                text("will_msg", 0, 255),
+            ],
+            arity: Arity::OneOf(&[2, 6]),
+            defaults: &[0],
+            source: "3.2.1 (2019)",
+            ..ROW
+        },
+        test(
+            Command::Token,
+            &["+QMTTENAUTH: <product_id>,<device_name>,<client_id>,<device_secret>,<expire>,<url>"],
+            "3.2.2 (2019)",
+        ),
+        Row {
+            command: Command::Token,
+            parameters: &[
+                text("product_id", 1, MQTT_STRING),
+                text("device_name", 1, MQTT_STRING),
+                text("client_id", 1, MQTT_STRING),
+                secret("device_secret", 1, MQTT_STRING),
+                // In days; the guide gives the largest.
+                integer("expire", 0, 60),
+                text("url", 1, MQTT_STRING),
+            ],
+            arity: Arity::OneOf(&[4, 5, 6]),
+            wait: Wait::Fixed(Duration::from_secs(195)),
+            source: "3.2.2 (2019)",
+            ..ROW
+        },
+        test(Command::Open, &["+QMTOPEN: (0),<host_name>,<port>"], "3.2.3 (2019)"),
+        test(
+            Command::Connect,
+            &["+QMTCONN: (0),<clientID>,<username>,<password>"],
+            "3.2.5 (2019)",
+        ),
+        test(
+            Command::Subscribe,
+            &["+QMTSUB: (0),(1-65535),<topic>,(0-2)[,<topic>,(0-2)...]"],
+            "3.2.7 (2019)",
+        ),
+        Row {
+            command: Command::Subscribe,
+            parameters: &[CLIENT, MESSAGE_ID, TOPIC_2019, integer("QoS", 0, 2)],
+            arity: Arity::Groups { fixed: 2, group: 2 },
+            gate: Gate::Connected,
+            wait: Wait::Delivery,
+            source: "3.2.7 (2019)",
+            ..ROW
+        },
+        test(
+            Command::Unsubscribe,
+            &["+QMTUNS: (0),(1-65535),<topic>[,<topic>...]"],
+            "3.2.8 (2019)",
+        ),
+        Row {
+            command: Command::Unsubscribe,
+            parameters: &[CLIENT, MESSAGE_ID, TOPIC_2019],
+            arity: Arity::Groups { fixed: 2, group: 1 },
+            gate: Gate::Connected,
+            wait: Wait::Delivery,
+            source: "3.2.8 (2019)",
+            ..ROW
+        },
+        test(
+            Command::Publish,
+            &["+QMTPUB: (0),(0-65535),(0-2),(0,1),<topic>,(1-1024)"],
+            "3.2.9 (2019)",
+        ),
+        Row {
+            command: Command::Publish,
+            parameters: &[
+                CLIENT,
+                integer("msgID", 0, 65535),
+                integer("QoS", 0, 2),
+                integer("retain", 0, 1),
+                TOPIC_2019,
+            ],
+            arity: Arity::Exact(5),
+            data: Some(DataPhase::UntilCtrlZ),
+            gate: Gate::Connected,
+            wait: Wait::Delivery,
+            source: "3.2.9 (2019)",
+            ..ROW
+        },
+        Row {
+            command: Command::Publish,
+            parameters: &[
+                CLIENT,
+                integer("msgID", 0, 65535),
+                integer("QoS", 0, 2),
+                integer("retain", 0, 1),
+                TOPIC_2019,
+                integer("len", 1, 1024),
+            ],
+            arity: Arity::Exact(6),
+            data: Some(DataPhase::Counted),
+            gate: Gate::Connected,
+            wait: Wait::Delivery,
+            source: "3.2.9 (2019)",
+            ..ROW
+        },
+    ],
+);

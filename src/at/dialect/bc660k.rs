@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use super::make::{ROW, integer, read, read_setting, secret, test, text};
 use super::rows::{
-    Arity, DataPhase, Dialect, FixedCommand, Flag, Gate, Kind, Model, Parameter, ROW, ReadBack, ReceiveLength,
-    ReceiveUrc, Refusal, Refusals, Row, Urc, Wait, integer, read, read_setting, secret, test, text,
+    Arity, DataPhase, Dialect, FixedCommand, Flag, Gate, Kind, Model, Parameter, ReadBack, ReceiveLength, ReceiveUrc,
+    Refusal, Refusals, Row, Urc, Wait,
 };
 use crate::codes::{CmeCode, OpenResult};
 use crate::tls::{Credential, Tls, TlsForm, TlsKey, Upload, credential, number};
@@ -17,6 +18,7 @@ const NETWORK: Wait = Wait::Fixed(Duration::from_secs(176));
 
 pub(super) static DIALECT: Dialect = Dialect {
     name: "bc660k",
+    revision: None,
     note: "BC660K-GL MQTT Application Note V1.1, 2021-12-20",
     experimental: false,
     models: &[Model {

@@ -5,9 +5,10 @@
 use std::time::Duration;
 
 use super::file_system_tls::FILE_SYSTEM_TLS;
+use super::make::{MQTT_STRING, ROW, integer, read, read_setting, secret, test, text};
 use super::rows::{
-    Arity, Buffer, DataPhase, Dialect, FixedCommand, Flag, Gate, Kind, MQTT_STRING, Model, Parameter, ROW, ReadBack,
-    ReceiveLength, ReceiveUrc, Refusal, Refusals, Row, Urc, Wait, integer, read, read_setting, secret, test, text,
+    Arity, Buffer, DataPhase, Dialect, FixedCommand, Flag, Gate, Kind, Model, Parameter, ReadBack, ReceiveLength,
+    ReceiveUrc, Refusal, Refusals, Row, Urc, Wait,
 };
 use crate::codes::OpenResult;
 use crate::tls::Tls;
@@ -37,6 +38,7 @@ const URCS: &str = "MQTT related URCs (BG95&BG77&BG600L note)";
 
 pub(super) static DIALECT: Dialect = Dialect {
     name: "bg9x",
+    revision: None,
     note: "BG95&BG77&BG600L Series MQTT Application Note, second hand",
     experimental: true,
     // A stem longer than the name keeps BG951A, BG953A and BG770A out, which are other families. All identification is

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use super::file_system_tls::FILE_SYSTEM_TLS;
+use super::make::{MQTT_STRING, ROW, integer, read, read_setting, secret, test, text};
 use super::rows::{
-    Arity, Buffer, DataPhase, Dialect, FixedCommand, Flag, Gate, Kind, MQTT_STRING, Model, Parameter, ROW, ReadBack,
-    ReceiveLength, ReceiveUrc, Refusal, Refusals, Row, Urc, Wait, integer, read, read_setting, secret, test, text,
+    Arity, Buffer, DataPhase, Dialect, FixedCommand, Flag, Gate, Kind, Model, Parameter, ReadBack, ReceiveLength,
+    ReceiveUrc, Refusal, Refusals, Row, Urc, Wait,
 };
 use crate::codes::OpenResult;
 use crate::tls::Tls;
@@ -18,6 +19,7 @@ const CLOSING: Wait = Wait::Fixed(Duration::from_secs(30));
 
 pub(super) static DIALECT: Dialect = Dialect {
     name: "eg91xq",
+    revision: None,
     note: "EG800Q&EG91xQ Series MQTT Application Note, 2024",
     experimental: false,
     models: &[

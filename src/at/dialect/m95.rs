@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use super::make::{MQTT_STRING, ROW, integer, read, read_setting, secret, test, text};
 use super::rows::{
-    Arity, DataPhase, Dialect, FixedCommand, Flag, Gate, Kind, MQTT_STRING, Model, Parameter, ROW, ReadBack,
-    ReceiveLength, ReceiveUrc, Refusal, Refusals, Row, Urc, Wait, integer, read, read_setting, secret, test, text,
+    Arity, DataPhase, Dialect, FixedCommand, Flag, Gate, Kind, Model, Parameter, ReadBack, ReceiveLength, ReceiveUrc,
+    Refusal, Refusals, Row, Urc, Wait,
 };
 use crate::codes::{CmeCode, OpenResult};
 use crate::tls::{
@@ -19,6 +20,7 @@ const NETWORK: Wait = Wait::Fixed(Duration::from_secs(75));
 
 pub(super) static DIALECT: Dialect = Dialect {
     name: "m95",
+    revision: None,
     note: "M95 MQTT Application Note V1.0, 2017-06-12",
     experimental: false,
     models: &[Model {

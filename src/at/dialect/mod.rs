@@ -11,6 +11,7 @@ mod bg9x;
 mod eg91xq;
 mod file_system_tls;
 mod m95;
+mod make;
 mod rows;
 
 pub use around::{Address, Around, Stack};
@@ -27,6 +28,22 @@ pub const ALL: &[&Dialect] = &[
     &m95::DIALECT,
     &bg9x::DIALECT,
 ];
+
+/// The dialects of firmware that follows another edition of its note than that in [`ALL`]: the same name and models,
+/// other rows.
+pub const REVISIONS: &[&Dialect] = &[&bc35::REVISION_2019];
+
+/// The dialect of that name in the edition of that year; `None` where its family has no such edition.
+#[must_use]
+pub fn revision(dialect: &str, year: &str) -> Option<&'static Dialect> {
+    editions(dialect).find(|edition| edition.revision == Some(year))
+}
+
+/// Every edition of the dialect of that name, the one in [`ALL`] first.
+pub fn editions(dialect: &str) -> impl Iterator<Item = &'static Dialect> {
+    let all = ALL.iter().chain(REVISIONS).copied();
+    all.filter(move |edition| edition.name == dialect)
+}
 
 /// The model of that name, of either case, and its dialect.
 #[must_use]
@@ -57,7 +74,7 @@ pub fn models() -> impl Iterator<Item = (&'static Dialect, &'static Model)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Form, SettingKey};
+    use crate::{Command, Form, SettingKey};
 
     #[test]
     fn a_model_is_recognised_as_modules_print_it() {
@@ -97,8 +114,22 @@ mod tests {
     }
 
     #[test]
+    fn an_edition_changes_rows_in_their_places_and_adds_its_own() {
+        let (bc35, _) = of_model("BC28").unwrap();
+        let edition = revision("bc35", "2019").unwrap();
+        assert_eq!(revision("bc35", "2018").map(|known| known.note), Some(bc35.note));
+        assert!(revision("bc35", "2020").is_none() && revision("m95", "2019").is_none());
+        let names = |dialect: &Dialect| dialect.rows.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let (old, new) = (names(bc35), names(edition));
+        assert_eq!(old, new[..old.len()]);
+        assert_eq!(new[old.len()..], ["AT+QMTPUB set, counted data"]);
+        let longest = |dialect: &Dialect| dialect.row(Command::Subscribe, Form::Set).unwrap().longest("topic");
+        assert_eq!((longest(bc35), longest(edition)), (Some(65_535), Some(255)));
+    }
+
+    #[test]
     fn every_row_names_its_source_and_has_a_name_of_its_own() {
-        for dialect in ALL {
+        for dialect in ALL.iter().chain(REVISIONS) {
             let mut names = std::collections::BTreeSet::new();
             for row in dialect.rows {
                 assert!(!row.source.is_empty());
@@ -109,7 +140,7 @@ mod tests {
 
     #[test]
     fn every_setting_has_both_forms_and_its_defaults_are_in_range() {
-        for dialect in ALL {
+        for dialect in ALL.iter().chain(REVISIONS) {
             for row in dialect.rows.iter().filter(|row| row.setting.is_some()) {
                 let key = row.setting.unwrap();
                 assert!(dialect.setting(key, Form::Read).is_some());

@@ -14,6 +14,8 @@ use crate::{Command, Form, SettingKey, Version};
 pub struct Dialect {
     /// Short name: `m95`, `bc660k`.
     pub name: &'static str,
+    /// Which edition of the note, by its year, where firmware of the family follows one or another.
+    pub revision: Option<&'static str>,
     /// Title, version and date of the application note that the rows cite.
     pub note: &'static str,
     /// Whether the rows are second hand, and no module has been asked.
@@ -418,83 +420,4 @@ pub struct Urc {
     pub fields: &'static str,
     /// Document and section.
     pub source: &'static str,
-}
-
-/// An integer parameter.
-pub(super) const fn integer(name: &'static str, low: i64, high: i64) -> Parameter {
-    Parameter {
-        name,
-        kind: Kind::Integer { low, high },
-        secret: false,
-    }
-}
-
-/// A string parameter.
-pub(super) const fn text(name: &'static str, least: usize, most: usize) -> Parameter {
-    Parameter {
-        name,
-        kind: Kind::Text { least, most },
-        secret: false,
-    }
-}
-
-/// A string parameter that must never be shown.
-pub(super) const fn secret(name: &'static str, least: usize, most: usize) -> Parameter {
-    Parameter {
-        secret: true,
-        ..text(name, least, most)
-    }
-}
-
-/// The longest string of an MQTT packet (MQTT 3.1.1 section 1.5.3); it holds where a note gives no limit.
-pub(super) const MQTT_STRING: usize = 65_535;
-
-/// What most rows leave as it is.
-pub(super) const ROW: Row = Row {
-    command: Command::Configure,
-    setting: None,
-    form: Form::Set,
-    parameters: &[],
-    arity: Arity::Exact(0),
-    answer: &[],
-    defaults: &[],
-    flag: Flag::Free,
-    only: &[],
-    data: None,
-    gate: Gate::Always,
-    wait: Wait::Fixed(Duration::from_millis(300)),
-    source: "",
-};
-
-/// The test form of a command.
-pub(super) const fn test(command: Command, answer: &'static [&'static str], source: &'static str) -> Row {
-    Row {
-        command,
-        form: Form::Test,
-        answer,
-        source,
-        ..ROW
-    }
-}
-
-/// The read form of a command that is not `QMTCFG`.
-pub(super) const fn read(command: Command, source: &'static str) -> Row {
-    Row {
-        command,
-        form: Form::Read,
-        source,
-        ..ROW
-    }
-}
-
-/// The read form of a setting, which has the client index as its parameter.
-pub(super) const fn read_setting(key: SettingKey, client: &'static [Parameter; 1], source: &'static str) -> Row {
-    Row {
-        setting: Some(key),
-        form: Form::Read,
-        parameters: client,
-        arity: Arity::Exact(1),
-        source,
-        ..ROW
-    }
 }

@@ -35,6 +35,8 @@ pub struct EngineOptions {
     pub port: PortOptions,
     /// The model, or `None` to ask the module.
     pub model: Option<(&'static Dialect, &'static Model)>,
+    /// The edition of its note that the firmware of a model that is asked for follows, by its year.
+    pub revision: Option<String>,
     /// A file to which the wire log is appended.
     pub log: Option<std::path::PathBuf>,
     /// After how long a silence the module is woken before it is sent a command.
@@ -77,6 +79,7 @@ impl Engine {
         let shared = Arc::new(Shared::new(log));
         let mut session = Session::new(options.model, options.port.baud_rate);
         session.set_wake(options.wake);
+        session.set_revision(options.revision.clone());
         session.reserve(options.port.flow_control.characters());
         let io = IoThread::new(url, port, wake, receiver, session, Arc::clone(&shared));
         let name = format!("modemqtt-io-{}", url.rsplit('/').next().unwrap_or(url));

@@ -27,6 +27,7 @@ use crate::job::{INTERNAL, Invitation, Job, OutcomeKey, Step, Sync, Task};
 use crate::mqtt::{Clients, plan};
 use crate::timers::{Timer, Timers};
 use crate::trace::Entry;
+pub use setup::edition;
 use upload::{Uploading, Uploads};
 
 /// What the line, drivers and the module's own scheduling may add to any figure of a note.
@@ -60,6 +61,8 @@ pub struct Session {
     /// Bits per second, for the time that bytes spend on the line.
     baud_rate: u32,
     wake: Wake,
+    /// The edition of its note that the module's firmware follows, where the program has named one.
+    revision: Option<String>,
     /// The bytes that the line takes for itself.
     reserved: &'static [u8],
     /// When the module last answered. What it reports by itself says nothing of whether it hears.
@@ -151,6 +154,7 @@ impl Session {
             model: None,
             baud_rate: baud_rate.max(1),
             wake: Wake::default(),
+            revision: None,
             reserved: &[],
             answered_at: None,
             reported_at: None,
@@ -181,6 +185,12 @@ impl Session {
     /// Says when the module is woken.
     pub fn set_wake(&mut self, wake: Wake) {
         self.wake = wake;
+    }
+
+    /// Says which edition of its note the firmware follows of a module whose model is asked for. A family without that edition
+    /// ends the set-up.
+    pub fn set_revision(&mut self, year: Option<String>) {
+        self.revision = year;
     }
 
     /// Says which bytes the line takes for itself, as XON and XOFF: none of them gets through as data.

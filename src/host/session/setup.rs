@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use modemqtt_at::Form;
-use modemqtt_at::dialect::{self, DataPhase, Dialect};
+use modemqtt_at::dialect::{self, DataPhase, Dialect, Model};
 use modemqtt_at::general::MAXIMUM_RESPONSE_TIME;
 
 use super::{Exchange, Session, TRANSPORT_ALLOWANCE, Wake};
@@ -88,7 +88,13 @@ impl Session {
         }
         if matches!(step.goal, Goal::Lines) && !step.is_probe() {
             match lines.iter().find_map(|line| dialect::recognise(line)) {
-                Some((dialect, model)) => self.identify(dialect, model),
+                Some((dialect, model)) => match edition(dialect, model, self.revision.as_deref()) {
+                    Ok(dialect) => self.identify(dialect, model),
+                    Err(error) => {
+                        self.end(&mut job, Err(error));
+                        return self.start_next(now);
+                    }
+                },
                 None if step.name == "+CGMM" => {
                     job.steps
                         .push_back(basic("ATI", "I", Form::Set, Goal::Lines, MAXIMUM_RESPONSE_TIME));
@@ -239,6 +245,22 @@ impl Session {
             _ => TRANSPORT_ALLOWANCE,
         }
     }
+}
+
+/// The dialect in the edition of that year, or as it stands.
+pub fn edition(dialect: &'static Dialect, model: &Model, year: Option<&str>) -> Result<&'static Dialect, Error> {
+    let Some(year) = year else { return Ok(dialect) };
+    dialect::revision(dialect.name, year).ok_or_else(|| {
+        let known: Vec<_> = dialect::editions(dialect.name)
+            .filter_map(|edition| edition.revision)
+            .map(|year| format!("{year:?}"))
+            .collect();
+        let allowed = match known.as_slice() {
+            [] => "leave it out".to_owned(),
+            known => format!("give {}", known.join(" or ")),
+        };
+        Error::Usage(format!("revision {year:?} is not known of {}; {allowed}", model.name))
+    })
 }
 
 /// Asks whether anyone is there.

@@ -37,7 +37,15 @@ fn every_value_of_every_row_is_held_in_its_place_by_a_transcript() {
     let start = Instant::now();
     let transcripts: BTreeMap<_, _> = dialect::ALL
         .iter()
-        .map(|dialect| (dialect.name, transcript::load_all(dialect.name)))
+        .map(|dialect| {
+            let all = transcript::load_all(dialect.name).into_iter();
+            // An edition of its own has rows of its own.
+            (
+                dialect.name,
+                all.filter(|transcript| transcript.revision.is_none())
+                    .collect::<Vec<_>>(),
+            )
+        })
         .collect();
     for dialect in dialect::ALL {
         let failing = transcripts[dialect.name]

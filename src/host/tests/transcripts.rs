@@ -91,6 +91,9 @@ fn for_each(play: impl Fn(&Transcript)) {
 
 /// Plays a transcript; how many bytes the module printed.
 fn play(transcript: &Transcript, cut: Cut<'_>) -> usize {
-    let (dialect, _) = dialect::of_model(&transcript.model).expect("a known model");
+    let (mut dialect, _) = dialect::of_model(&transcript.model).expect("a known model");
+    if let Some(year) = &transcript.revision {
+        dialect = dialect::revision(dialect.name, year).expect("a known edition");
+    }
     player::play(transcript, dialect, cut)
 }

@@ -1,7 +1,7 @@
 //! One dialect in full.
 
 use modemqtt_at::Form;
-use modemqtt_at::dialect::{Dialect, Flag, Row};
+use modemqtt_at::dialect::{self, Dialect, Flag, Row};
 
 use super::words::{data, gate, numbers, ranges, syntax, wait};
 use super::{around, table};
@@ -27,7 +27,34 @@ pub(super) fn all(dialect: &Dialect) -> String {
             .collect();
         text.push_str(&format!("`+CME ERROR`: {}.\n\n", errors.join("; ")));
     }
+    for edition in dialect::editions(dialect.name).skip(1) {
+        text.push_str(&differences(dialect, edition));
+    }
     text
+}
+
+/// What another edition of the note has otherwise.
+fn differences(usual: &Dialect, edition: &Dialect) -> String {
+    let year = edition.revision.unwrap_or_default();
+    let rows: Vec<_> = edition
+        .rows
+        .iter()
+        .filter(|row| !usual.rows.iter().any(|other| is_same(row, other)))
+        .collect();
+    let commands: Vec<_> = rows.iter().copied().filter(|row| row.setting.is_none()).collect();
+    let keys: Vec<_> = rows.iter().copied().filter(|row| row.setting.is_some()).collect();
+    let mut text = format!(
+        "### Revision {year}\n\nSource: {}. Asked for by `revision=\"{year}\"`; a publish has at most {} bytes. What is not listed \
+         is as above.\n\n",
+        edition.note, edition.payload
+    );
+    text.push_str(&table(&command_lines(&commands)));
+    text.push_str(&table(&key_lines(&keys)));
+    text
+}
+
+fn is_same(one: &Row, other: &Row) -> bool {
+    format!("{one:?}") == format!("{other:?}")
 }
 
 fn heads<const N: usize>(names: [&str; N]) -> Vec<String> {
@@ -46,9 +73,13 @@ fn models(dialect: &Dialect) -> Vec<Vec<String>> {
 }
 
 fn commands(dialect: &Dialect) -> Vec<Vec<String>> {
+    let rows: Vec<_> = dialect.rows.iter().filter(|row| row.setting.is_none()).collect();
+    command_lines(&rows)
+}
+
+fn command_lines(rows: &[&Row]) -> Vec<Vec<String>> {
     let head = heads(["form", "parameters", "payload", "carried out", "at most", "source"]);
-    let rows = dialect.rows.iter().filter(|row| row.setting.is_none());
-    let lines = rows.map(|row| {
+    let lines = rows.iter().map(|row| {
         vec![
             format!("`{}`", syntax(row)),
             ranges(row),
@@ -63,12 +94,17 @@ fn commands(dialect: &Dialect) -> Vec<Vec<String>> {
 
 /// The read form of each is its set form with the client index alone.
 fn keys(dialect: &Dialect) -> Vec<Vec<String>> {
-    let head = heads(["form", "parameters", "defaults", "payload", "set", "at most", "source"]);
-    let rows = dialect
+    let rows: Vec<_> = dialect
         .rows
         .iter()
-        .filter(|row| row.setting.is_some() && row.form == Form::Set);
-    let lines = rows.map(|row| {
+        .filter(|row| row.setting.is_some() && row.form == Form::Set)
+        .collect();
+    key_lines(&rows)
+}
+
+fn key_lines(rows: &[&Row]) -> Vec<Vec<String>> {
+    let head = heads(["form", "parameters", "defaults", "payload", "set", "at most", "source"]);
+    let lines = rows.iter().map(|row| {
         vec![
             format!("`{}`", syntax(row)),
             format!("{}{}", ranges(row), flag(row)),

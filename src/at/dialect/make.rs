@@ -1,0 +1,133 @@
+//! What the tables are written with.
+
+use std::time::Duration;
+
+use super::rows::{Arity, DataPhase, Flag, Gate, Kind, Parameter, Row, Wait};
+use crate::{Command, Form, SettingKey};
+
+/// An integer parameter.
+pub(super) const fn integer(name: &'static str, low: i64, high: i64) -> Parameter {
+    Parameter {
+        name,
+        kind: Kind::Integer { low, high },
+        secret: false,
+    }
+}
+
+/// A string parameter.
+pub(super) const fn text(name: &'static str, least: usize, most: usize) -> Parameter {
+    Parameter {
+        name,
+        kind: Kind::Text { least, most },
+        secret: false,
+    }
+}
+
+/// A string parameter that must never be shown.
+pub(super) const fn secret(name: &'static str, least: usize, most: usize) -> Parameter {
+    Parameter {
+        secret: true,
+        ..text(name, least, most)
+    }
+}
+
+/// The longest string of an MQTT packet (MQTT 3.1.1 section 1.5.3); it holds where a note gives no limit.
+pub(super) const MQTT_STRING: usize = 65_535;
+
+/// What most rows leave as it is.
+pub(super) const ROW: Row = Row {
+    command: Command::Configure,
+    setting: None,
+    form: Form::Set,
+    parameters: &[],
+    arity: Arity::Exact(0),
+    answer: &[],
+    defaults: &[],
+    flag: Flag::Free,
+    only: &[],
+    data: None,
+    gate: Gate::Always,
+    wait: Wait::Fixed(Duration::from_millis(300)),
+    source: "",
+};
+
+/// The test form of a command.
+pub(super) const fn test(command: Command, answer: &'static [&'static str], source: &'static str) -> Row {
+    Row {
+        command,
+        form: Form::Test,
+        answer,
+        source,
+        ..ROW
+    }
+}
+
+/// The read form of a command that is not `QMTCFG`.
+pub(super) const fn read(command: Command, source: &'static str) -> Row {
+    Row {
+        command,
+        form: Form::Read,
+        source,
+        ..ROW
+    }
+}
+
+/// The read form of a setting, which has the client index as its parameter.
+pub(super) const fn read_setting(key: SettingKey, client: &'static [Parameter; 1], source: &'static str) -> Row {
+    Row {
+        setting: Some(key),
+        form: Form::Read,
+        parameters: client,
+        arity: Arity::Exact(1),
+        source,
+        ..ROW
+    }
+}
+
+/// The rows of one edition of a note made those of another: what has changed stands in its old place, what is new behind.
+pub(super) const fn revised<const OLD: usize, const NEW: usize>(old: &[Row; OLD], changed: &[Row]) -> [Row; NEW] {
+    let mut rows = [ROW; NEW];
+    let mut used = 0;
+    while used < OLD {
+        rows[used] = old[used];
+        used += 1;
+    }
+    let mut next = 0;
+    while next < changed.len() {
+        let mut at = 0;
+        while at < OLD && !is_same_form(&rows[at], &changed[next]) {
+            at += 1;
+        }
+        if at == OLD {
+            at = used;
+            used += 1;
+        }
+        rows[at] = changed[next];
+        next += 1;
+    }
+    assert!(used == NEW, "as many rows as there are new ones are added");
+    rows
+}
+
+/// Whether two rows are the same form of the same command, whatever its parameters.
+const fn is_same_form(one: &Row, other: &Row) -> bool {
+    const fn setting(row: &Row) -> u8 {
+        match row.setting {
+            Some(key) => key as u8,
+            None => u8::MAX,
+        }
+    }
+    const fn data(row: &Row) -> u8 {
+        match row.data {
+            Some(DataPhase::UntilCtrlZ) => 1,
+            Some(DataPhase::Counted) => 2,
+            Some(DataPhase::Inline) => 3,
+            Some(DataPhase::Quoted) => 4,
+            None => 0,
+        }
+    }
+    one.command as u8 == other.command as u8
+        && one.form as u8 == other.form as u8
+        && setting(one) == setting(other)
+        && data(one) == data(other)
+}
