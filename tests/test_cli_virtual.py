@@ -131,9 +131,9 @@ def test_a_script_answers_and_says_at_the_end_what_did_not_come(
 @pytest.mark.parametrize(
     ("arguments", "status", "reason"),
     [
-        (["--script", "/nonexistent/script"], 1, "/nonexistent/script"),
+        (["--script", "/nonexistent/script"], 2, "/nonexistent/script"),
         (["--script", "{folder}/wrong"], 2, "line 2 of the script"),
-        (["--log", "/nonexistent/wire.log"], 1, "/nonexistent/wire.log"),
+        (["--log", "/nonexistent/wire.log"], 2, "/nonexistent/wire.log"),
         (["--count", "0"], 2, "--count"),
         (["--model", "M95", "--model", "SIM800L"], 2, "SIM800L"),
     ],

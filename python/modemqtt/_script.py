@@ -165,6 +165,13 @@ def rows(script: Iterable[Expectation] | str | PathLike[str]) -> list[tuple[str,
     return [expectation._row() for expectation in expectations]  # noqa: SLF001 - of this file
 
 
+def urc_line(line: str) -> bytes:
+    """Give the bytes of an unsolicited line."""
+    if not isinstance(line, str) or not line:
+        raise UsageError(f"line must be the text of an unsolicited line, such as '+CREG: 1', not {line!r}")
+    return _line("urc", line)[1]
+
+
 def _step(part: str | bytes | float) -> Step:
     match part:
         case str():

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from modemqtt import _core
-from modemqtt._script import Expectation, Expected, Script, rows
+from modemqtt._script import Expectation, Expected, Script, rows, urc_line
 from modemqtt._usage import arguments, payload_bytes
-from modemqtt.exceptions import ScriptError, UsageError
+from modemqtt.exceptions import ResponseTimeout, ScriptError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -251,6 +251,31 @@ class VirtualModem:
         """
         self._core.power_on()
 
+    def power_key(self) -> None:
+        """Press its power key: one that is on says goodbye, as its family does, and goes off; one that is off starts."""
+        self._core.power_key()
+
+    def urc(self, line: str) -> None:
+        """Print an unsolicited line as soon as one may come: not inside an answer, nor in a data phase.
+
+        Args:
+            line: the line without its line ends: ``"+CREG: 1"``. A module that is off prints nothing.
+
+        Raises:
+            UsageError: `line` is empty, or holds a line end.
+
+        """
+        self._core.urc(urc_line(line))
+
+    @property
+    def commands(self) -> list[str]:
+        """The command lines that came, oldest first, each without its CR: ``["AT", "ATE0", "AT+CMEE=1"]``.
+
+        Secrets are masked, and data behind a prompt is no command line. The last 10,000 are kept, 1 MiB of them at
+        most; restarts of the module do not end the list.
+        """
+        return self._core.commands
+
     def close(self) -> None:
         """End it. A closed one is left as it is."""
         self._core.close()
@@ -288,6 +313,8 @@ class PublishedMessage:
     """Whether it is kept for later subscribers."""
     client_id: str | None
     """Who published it; ``None`` for :meth:`Broker.publish`."""
+    timestamp: float
+    """When it came, in seconds since 1970."""
 
 
 class Broker:
@@ -324,6 +351,43 @@ class Broker:
     def messages(self) -> list[PublishedMessage]:
         """The last 10,000 messages that were published to it, oldest first."""
         return [PublishedMessage(*values) for values in self._core.messages()]
+
+    def wait(self, topic_filter: str, timeout: float | None = None) -> PublishedMessage:
+        """Wait for a message, and return the next one that no call of ``wait`` has returned before.
+
+        What was published before the call counts too, so that a test may publish first and wait then. Each message is
+        returned once; all of them stay in :attr:`messages`.
+
+        Args:
+            topic_filter: which topics: ``"bench/#"``.
+            timeout: seconds, 0 to look only; ``None`` waits for ever.
+
+        Raises:
+            ResponseTimeout: none has come in time.
+            UsageError: `topic_filter` is none, or `timeout` no time.
+
+        """
+        with arguments():
+            values = self._core.wait(topic_filter, timeout)
+        if values is None:
+            raise ResponseTimeout(f"no message on {topic_filter} has come to the broker in {timeout} s")
+        return PublishedMessage(*values)
+
+    def deny(self, topic_filter: str | None) -> None:
+        """Deny topics to every client, as an access list does.
+
+        A subscription to the filter, or to one within it, is answered with 128. What is published to a topic that it
+        matches is acknowledged and dropped: it reaches nobody, :attr:`messages` neither.
+
+        Args:
+            topic_filter: joins those denied before; ``None`` denies nothing any longer.
+
+        Raises:
+            UsageError: `topic_filter` is none.
+
+        """
+        with arguments():
+            self._core.deny(topic_filter)
 
     @property
     def clients(self) -> list[str]:

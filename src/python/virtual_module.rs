@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::{Duration, UNIX_EPOCH};
 
 use modemqtt_virtual::broker::{self, BrokerError, BrokerOptions, QoS};
 use modemqtt_virtual::module::{NoSim, Registration};
@@ -11,8 +12,8 @@ use pyo3::exceptions::PyOSError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
-use crate::errors;
 use crate::process::Owned;
+use crate::{civil, errors};
 
 /// A virtual module on a port of its own.
 #[pyclass(frozen, module = "modemqtt._core")]
@@ -103,6 +104,27 @@ impl VirtualModem {
         let modem = self.modem.get(py)?;
         py.detach(|| modem.power_on());
         Ok(())
+    }
+
+    /// Presses its power key.
+    fn power_key(&self, py: Python<'_>) -> PyResult<()> {
+        let modem = self.modem.get(py)?;
+        py.detach(|| modem.power_key());
+        Ok(())
+    }
+
+    /// Prints an unsolicited line.
+    fn urc(&self, py: Python<'_>, line: Vec<u8>) -> PyResult<()> {
+        let modem = self.modem.get(py)?;
+        py.detach(|| modem.urc(line));
+        Ok(())
+    }
+
+    /// The command lines that came.
+    #[getter]
+    fn commands(&self, py: Python<'_>) -> PyResult<Vec<String>> {
+        let modem = self.modem.get(py)?;
+        Ok(py.detach(|| modem.commands()))
     }
 
     /// How the network treats it.
@@ -268,21 +290,25 @@ impl Broker {
         Ok(self.broker.get(py)?.port())
     }
 
-    /// What was published to it: topic, payload, QoS, retain, client id.
-    #[expect(clippy::type_complexity, reason = "a tuple is what Python takes apart")]
-    fn messages<'py>(&self, py: Python<'py>) -> PyResult<Vec<(String, Bound<'py, PyBytes>, u8, bool, Option<String>)>> {
+    /// What was published to it.
+    fn messages<'py>(&self, py: Python<'py>) -> PyResult<Vec<PyMessage<'py>>> {
+        let broker = self.broker.get(py)?;
         let messages = self.call(py, broker::Broker::messages)?;
-        let values = messages.into_iter().map(|message| {
-            let payload = PyBytes::new(py, &message.payload);
-            (
-                message.topic.to_string(),
-                payload,
-                message.qos as u8,
-                message.retain,
-                message.client_id,
-            )
-        });
-        Ok(values.collect())
+        Ok(messages.into_iter().map(|it| message(py, broker, it)).collect())
+    }
+
+    /// The next message of that topic filter; `None` when none has come in time.
+    fn wait<'py>(&self, py: Python<'py>, topic_filter: &str, timeout: Option<f64>) -> PyResult<Option<PyMessage<'py>>> {
+        let broker = self.broker.get(py)?;
+        let timeout = timeout.map(|seconds| duration(py, seconds)).transpose()?;
+        let found = civil::wait(py, timeout, |patience| broker.wait(topic_filter, patience).transpose())?;
+        let found = found.transpose().map_err(|error| broker_failure(py, &error))?;
+        Ok(found.map(|it| message(py, broker, it)))
+    }
+
+    /// Denies a topic filter; `None` denies nothing any longer.
+    fn deny(&self, py: Python<'_>, topic_filter: Option<String>) -> PyResult<()> {
+        self.call(py, |broker| broker.deny(topic_filter))
     }
 
     /// The client ids that are connected.
@@ -346,6 +372,31 @@ impl Broker {
     }
 }
 
+/// Topic, payload, QoS, retain, client id, seconds since 1970.
+type PyMessage<'py> = (String, Bound<'py, PyBytes>, u8, bool, Option<String>, f64);
+
+fn message<'py>(py: Python<'py>, broker: &broker::Broker, message: broker::Message) -> PyMessage<'py> {
+    let at = message.at.map(|at| broker.time_of(at));
+    let since = at.and_then(|at| at.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
+    (
+        message.topic.to_string(),
+        PyBytes::new(py, &message.payload),
+        message.qos as u8,
+        message.retain,
+        message.client_id,
+        since.as_secs_f64(),
+    )
+}
+
+fn duration(py: Python<'_>, seconds: f64) -> PyResult<Duration> {
+    Duration::try_from_secs_f64(seconds).map_err(|_| {
+        errors::usage(
+            py,
+            format!("timeout must be a number of seconds from 0, or None, not {seconds}"),
+        )
+    })
+}
+
 impl Broker {
     fn call<T: Send>(
         &self,
@@ -373,6 +424,12 @@ fn failure(py: Python<'_>, error: &VirtualError) -> PyErr {
     match error {
         VirtualError::UnknownModel(_) | VirtualError::Baudrate | VirtualError::LinkToTcp(_) => {
             errors::usage(py, error.to_string())
+        }
+        VirtualError::Log { .. } => {
+            // What tells it from the port's errors; that it cannot be set is no loss.
+            let failure = PyOSError::new_err(error.to_string());
+            let _ = failure.value(py).setattr("is_log", true);
+            failure
         }
         _ => PyOSError::new_err(error.to_string()),
     }

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from modemqtt.cli import _control
 from modemqtt.cli._arguments import Commands, command, positive, tcp_port
 from modemqtt.exceptions import ScriptError, UsageError
 from modemqtt.virtual import FAULT_TABLE, Broker, Script, VirtualModem
@@ -56,6 +57,12 @@ def add(commands: Commands) -> None:
     )
     parser.add_argument("--log", metavar="FILE", help="append the traffic of the line, secrets masked")
     parser.add_argument(
+        "--control",
+        metavar="PATH",
+        help="take orders while it runs, one a line, at a socket of this name, or from standard input with `-`: "
+        "restart, power key, network off, signal 12, urc +CREG: 1, fault NAME, heal NAME; a leading number names one module",
+    )
+    parser.add_argument(
         "--list-faults", action="store_true", help="print the faults and what their values mean, and exit"
     )
     parser.add_argument(
@@ -75,32 +82,49 @@ def run(options: Namespace) -> int:
     if options.broker == "none" and options.broker_port is not None:
         raise UsageError("--broker-port is given, and --broker none")
     models = [model for model in options.model or ["BC660K-GL"] for _ in range(options.count)]
-    script = Script.load(options.script) if options.script else Script()
+    script = _script(options.script)
     # Blocked in every thread from here on, so that whichever comes is waited for below and the link is removed.
     ends = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
     signal.pthread_sigmask(signal.SIG_BLOCK, ends)
     with contextlib.ExitStack() as stack:
         broker = stack.enter_context(Broker(port=options.broker_port or 0)) if options.broker == "embedded" else None
         modules = [
-            stack.enter_context(
-                VirtualModem(
-                    model,
-                    link=_numbered(options.link, number, len(models)),
-                    listen=_counted(options.listen, number),
-                    baudrate=options.baud,
-                    seed=options.seed + number,
-                    faults=options.fault,
-                    script=script,
-                    log=_numbered(options.log, number, len(models)),
-                )
-            )
+            stack.enter_context(_module(options, model, number, len(models), script))
             for number, model in enumerate(models)
         ]
+        stack.enter_context(_control.control(options.control, modules))
         print(_introduction(modules, broker))
         # A script reads the port from the first line.
         sys.stdout.flush()
         signal.sigwait(ends)
         return sum([_unmet(module) for module in modules]) and 1
+
+
+def _script(path: str | None) -> Script:
+    """Read the script. One that cannot be used is a mistake of the command line."""
+    try:
+        return Script.load(path) if path else Script()
+    except OSError as error:
+        raise UsageError(f"--script {path}: {error.strerror or error}") from None
+
+
+def _module(options: Namespace, model: str, number: int, count: int, script: Script) -> VirtualModem:
+    """Start one of several. A log that cannot be used is a mistake of the command line."""
+    try:
+        return VirtualModem(
+            model,
+            link=_numbered(options.link, number, count),
+            listen=_counted(options.listen, number),
+            baudrate=options.baud,
+            seed=options.seed + number,
+            faults=options.fault,
+            script=script,
+            log=_numbered(options.log, number, count),
+        )
+    except OSError as error:
+        if getattr(error, "is_log", False):
+            raise UsageError(f"--log: {error}") from None
+        raise
 
 
 def _numbered(path: str | None, number: int, count: int) -> str | None:

@@ -1,6 +1,7 @@
 //! Messages that came in: the log of all of them, and the retained ones.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::time::Instant;
 
 use bytes::Bytes;
 
@@ -21,6 +22,8 @@ pub struct Message {
     pub retain: bool,
     /// The publisher, also of a will; `None` when the message came from outside of MQTT.
     pub client_id: Option<String>,
+    /// When it came; `None` where the broker had not been told the time.
+    pub at: Option<Instant>,
 }
 
 impl Message {
@@ -29,10 +32,17 @@ impl Message {
     }
 }
 
+/// A message, and whether someone has waited for it and got it.
+#[derive(Debug)]
+struct Entry {
+    message: Message,
+    claimed: bool,
+}
+
 /// The latest messages, oldest first.
 #[derive(Debug, Default)]
 pub(crate) struct MessageLog {
-    messages: VecDeque<Message>,
+    entries: VecDeque<Entry>,
     bytes: usize,
     dropped: u64,
 }
@@ -40,18 +50,34 @@ pub(crate) struct MessageLog {
 impl MessageLog {
     pub(crate) fn push(&mut self, message: Message, limits: &Limits) {
         self.bytes += message.size();
-        self.messages.push_back(message);
-        while self.messages.len() > limits.log_messages || self.bytes > limits.log_bytes {
-            let Some(oldest) = self.messages.pop_front() else {
+        self.entries.push_back(Entry {
+            message,
+            claimed: false,
+        });
+        while self.entries.len() > limits.log_messages || self.bytes > limits.log_bytes {
+            let Some(oldest) = self.entries.pop_front() else {
                 return;
             };
-            self.bytes -= oldest.size();
+            self.bytes -= oldest.message.size();
             self.dropped += 1;
         }
     }
 
     pub(crate) fn to_vec(&self) -> Vec<Message> {
-        self.messages.iter().cloned().collect()
+        self.entries.iter().map(|entry| entry.message.clone()).collect()
+    }
+
+    /// The oldest message that the filter matches and that was not claimed before.
+    pub(crate) fn claim(&mut self, filter: &str) -> Option<Message> {
+        let mut entries = self.entries.iter_mut().filter(|entry| !entry.claimed);
+        let entry = entries.find(|entry| topics::matches(filter, &entry.message.topic))?;
+        entry.claimed = true;
+        Some(entry.message.clone())
+    }
+
+    /// How many messages have come so far.
+    pub(crate) fn count(&self) -> u64 {
+        self.dropped + self.entries.len() as u64
     }
 
     pub(crate) const fn dropped(&self) -> u64 {
@@ -94,6 +120,7 @@ mod tests {
             qos: QoS::Level0,
             retain: true,
             client_id: None,
+            at: None,
         }
     }
 

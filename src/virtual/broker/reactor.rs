@@ -4,11 +4,13 @@
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind, PipeReader, Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, TryRecvError};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
+use super::server::Arrivals;
 use super::state::{ConnectionId, Disposition, State};
 
 /// Something to do on the broker's thread. What it returns runs when everything that followed has been written.
@@ -34,6 +36,7 @@ pub(crate) struct Reactor {
     work: Receiver<Work>,
     wake: PipeReader,
     buffer: Vec<u8>,
+    arrivals: Arc<Arrivals>,
 }
 
 /// What there is to do after a sleep.
@@ -51,7 +54,13 @@ enum Owner {
 }
 
 impl Reactor {
-    pub(crate) fn new(listener: TcpListener, state: State, work: Receiver<Work>, wake: PipeReader) -> io::Result<Self> {
+    pub(crate) fn new(
+        listener: TcpListener,
+        state: State,
+        work: Receiver<Work>,
+        wake: PipeReader,
+        arrivals: Arc<Arrivals>,
+    ) -> io::Result<Self> {
         const READ_SIZE: usize = 64 * 1024;
         listener.set_nonblocking(true)?;
         rustix::io::ioctl_fionbio(&wake, true)?;
@@ -63,6 +72,7 @@ impl Reactor {
             work,
             wake,
             buffer: vec![0; READ_SIZE],
+            arrivals,
         })
     }
 
@@ -84,6 +94,7 @@ impl Reactor {
             }
             self.state.tick(Instant::now());
             self.flush();
+            self.arrivals.note(self.state.messages_seen());
             for reply in replies {
                 reply();
             }

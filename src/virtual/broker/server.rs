@@ -3,12 +3,13 @@
 use std::io::{self, PipeWriter, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::process;
+use std::sync::Arc;
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 use crossbeam_channel::Sender;
-use parking_lot::Mutex;
+use parking_lot::{Condvar, Mutex};
 
 use super::message::Message;
 use super::options::BrokerOptions;
@@ -50,6 +51,36 @@ pub struct Broker {
     running: Mutex<Option<Running>>,
     /// Whether it listens, and the lock of who changes that.
     listens: Mutex<bool>,
+    arrivals: Arc<Arrivals>,
+    /// One moment by both clocks.
+    origin: (Instant, SystemTime),
+}
+
+/// How many messages have come, for those who wait for one.
+#[derive(Debug, Default)]
+pub(super) struct Arrivals {
+    count: Mutex<u64>,
+    more: Condvar,
+}
+
+impl Arrivals {
+    /// To be called by the broker's thread when it has done what there was to do.
+    pub(super) fn note(&self, count: u64) {
+        let mut noted = self.count.lock();
+        if *noted != count {
+            *noted = count;
+            self.more.notify_all();
+        }
+    }
+
+    fn count(&self) -> u64 {
+        *self.count.lock()
+    }
+
+    fn wait_for_more(&self, seen: u64, patience: Duration) {
+        let mut count = self.count.lock();
+        self.more.wait_while_for(&mut count, |count| *count == seen, patience);
+    }
 }
 
 #[derive(Debug)]
@@ -72,12 +103,15 @@ impl Broker {
         let refused = |source| BrokerError::Listen { port, source };
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(refused)?;
         let address = listener.local_addr().map_err(refused)?;
-        let running = Running::start(listener, State::new(options)).map_err(BrokerError::Start)?;
+        let arrivals = Arc::new(Arrivals::default());
+        let running = Running::start(listener, State::new(options), &arrivals).map_err(BrokerError::Start)?;
         Ok(Self {
             address,
             process: process::id(),
             running: Mutex::new(Some(running)),
             listens: Mutex::new(true),
+            arrivals,
+            origin: (Instant::now(), SystemTime::now()),
         })
     }
 
@@ -109,6 +143,30 @@ impl Broker {
         self.ask(|state, _| state.messages())
     }
 
+    /// The oldest message that the filter matches and that no call has taken before; waits for one that long, and gives `None` if none has come.
+    pub fn wait(&self, filter: &str, patience: Duration) -> Result<Option<Message>, BrokerError> {
+        let claim = || {
+            let filter = filter.to_owned();
+            self.ask(move |state, _| state.claim(&filter))?
+                .map_err(BrokerError::from)
+        };
+        if self.process != process::id() {
+            return Err(BrokerError::Closed);
+        }
+        let seen = self.arrivals.count();
+        if let Some(message) = claim()? {
+            return Ok(Some(message));
+        }
+        self.arrivals.wait_for_more(seen, patience);
+        claim()
+    }
+
+    /// The time of day of a moment, by the clock as it was when the broker was started.
+    pub fn time_of(&self, moment: Instant) -> SystemTime {
+        let (instant, time) = self.origin;
+        time + moment.saturating_duration_since(instant)
+    }
+
     /// See [`State::messages_dropped`].
     pub fn messages_dropped(&self) -> Result<u64, BrokerError> {
         self.ask(|state, _| state.messages_dropped())
@@ -122,6 +180,12 @@ impl Broker {
     /// See [`State::refuse`].
     pub fn refuse(&self, return_code: Option<u8>) -> Result<(), BrokerError> {
         self.ask(move |state, _| state.refuse(return_code))?
+            .map_err(BrokerError::from)
+    }
+
+    /// See [`State::deny`].
+    pub fn deny(&self, filter: Option<String>) -> Result<(), BrokerError> {
+        self.ask(move |state, _| state.deny(filter.as_deref()))?
             .map_err(BrokerError::from)
     }
 
@@ -239,11 +303,11 @@ impl Drop for Broker {
 }
 
 impl Running {
-    fn start(listener: TcpListener, state: State) -> io::Result<Self> {
+    fn start(listener: TcpListener, state: State, arrivals: &Arc<Arrivals>) -> io::Result<Self> {
         let (wake, alarm) = io::pipe()?;
         rustix::io::ioctl_fionbio(&alarm, true)?; // a full pipe wakes just as well
         let (work, inbox) = crossbeam_channel::unbounded();
-        let mut reactor = Reactor::new(listener, state, inbox, wake)?;
+        let mut reactor = Reactor::new(listener, state, inbox, wake, Arc::clone(arrivals))?;
         let thread = thread::Builder::new()
             .name(String::from("modemqtt-broker"))
             .spawn(move || reactor.run())?;

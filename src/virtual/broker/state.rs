@@ -5,7 +5,7 @@
 
 mod packets;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -24,6 +24,9 @@ pub enum StateError {
     /// Empty, too long, or with a wildcard or NUL in it.
     #[error("{0:?} is not a topic to publish to")]
     Topic(String),
+    /// Empty, or with a wildcard in the wrong place.
+    #[error("topic_filter must be a topic filter of MQTT, such as `bench/#` or `bench/+/temp`, not {0:?}")]
+    Filter(String),
     /// A client could not have published it either.
     #[error("a message of {size} bytes is over the limit of {limit}")]
     TooLarge {
@@ -63,6 +66,7 @@ struct Script {
     withhold_acks: bool,
     slow: Option<Duration>,
     cut: Option<usize>,
+    denied: BTreeSet<String>,
 }
 
 impl State {
@@ -178,6 +182,7 @@ impl State {
             qos,
             retain,
             client_id: None,
+            at: self.clock,
         });
         self.publish_wills();
         Ok(())
@@ -187,6 +192,17 @@ impl State {
     /// [`Limits::log_messages`](super::Limits::log_messages).
     pub fn messages(&self) -> Vec<Message> {
         self.log.to_vec()
+    }
+
+    /// The oldest message that the filter matches and that no call has taken before. Messages stay in [`State::messages`].
+    pub fn claim(&mut self, filter: &str) -> Result<Option<Message>, StateError> {
+        check_filter(filter)?;
+        Ok(self.log.claim(filter))
+    }
+
+    /// How many messages have been published so far.
+    pub fn messages_seen(&self) -> u64 {
+        self.log.count()
     }
 
     /// How many messages the log had to drop.
@@ -214,6 +230,19 @@ impl State {
                 Ok(refusal) => Some(refusal),
             },
         };
+        Ok(())
+    }
+
+    /// Denies a topic filter: a SUBSCRIBE to it, or to a filter within it, is answered with 128, and what is published to a topic that it
+    /// matches is acknowledged and dropped, whoever publishes it. It joins those denied before; `None` denies nothing any longer.
+    pub fn deny(&mut self, filter: Option<&str>) -> Result<(), StateError> {
+        match filter {
+            None => self.script.denied.clear(),
+            Some(filter) => {
+                check_filter(filter)?;
+                self.script.denied.insert(filter.to_owned());
+            }
+        }
         Ok(())
     }
 
@@ -276,6 +305,9 @@ impl State {
 impl State {
     /// Logs, retains and hands out a message.
     fn route(&mut self, message: Message) {
+        if self.denies(|filter| topics::matches(filter, &message.topic)) {
+            return;
+        }
         let limits = &self.options.limits;
         if message.retain {
             self.retained.store(&message, limits);
@@ -293,6 +325,10 @@ impl State {
         for (id, packet) in packets {
             self.send(id, &packet);
         }
+    }
+
+    fn denies(&self, applies: impl FnMut(&String) -> bool) -> bool {
+        self.script.denied.iter().any(applies)
     }
 
     fn deliver(&mut self, client: &str, delivery: Delivery) {
@@ -366,6 +402,7 @@ impl State {
                 qos: will.qos,
                 retain: will.retain,
                 client_id: Some(client),
+                at: self.clock,
             });
         }
     }
@@ -374,5 +411,13 @@ impl State {
         if let Some(connection) = self.connections.get_mut(&id) {
             connection.phase = phase;
         }
+    }
+}
+
+fn check_filter(filter: &str) -> Result<(), StateError> {
+    if topics::is_filter(filter) {
+        Ok(())
+    } else {
+        Err(StateError::Filter(filter.to_owned()))
     }
 }

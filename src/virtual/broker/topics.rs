@@ -53,6 +53,25 @@ pub fn matches(filter: &str, topic: &str) -> bool {
     names.next().is_none()
 }
 
+/// Whether `filter` matches every topic that `other`, a filter as well, matches.
+pub fn covers(filter: &str, other: &str) -> bool {
+    if other.starts_with('$') && filter.starts_with(['+', '#']) {
+        return false;
+    }
+    let mut others = other.split(SEPARATOR);
+    for level in filter.split(SEPARATOR) {
+        let fits = match (level, others.next()) {
+            (ALL_LEVELS, _) => return true,
+            (ONE_LEVEL, Some(other)) => other != ALL_LEVELS,
+            (name, other) => other == Some(name),
+        };
+        if !fits {
+            return false;
+        }
+    }
+    others.next().is_none()
+}
+
 /// The subscriptions of one session.
 #[derive(Debug, Default)]
 pub struct Subscriptions(BTreeMap<TopicFilter, QoS>);
@@ -119,6 +138,27 @@ mod tests {
             ("a/+/b", "a//b", true),
         ] {
             assert_eq!(matches(filter, topic), expected, "{filter} {topic}");
+        }
+    }
+
+    #[test]
+    fn a_filter_covers_those_that_match_no_more() {
+        for (filter, other, expected) in [
+            ("a/b", "a/b", true),
+            ("a/+", "a/b", true),
+            ("a/+", "a/+", true),
+            ("a/+", "a/#", false),
+            ("a/#", "a/#", true),
+            ("a/#", "a/+/b", true),
+            ("a/#", "a", true),
+            ("a/#", "#", false),
+            ("a/b", "a/+", false),
+            ("#", "+/b", true),
+            ("#", "$SYS/#", false),
+            ("a", "a/b", false),
+            ("a/b", "a", false),
+        ] {
+            assert_eq!(covers(filter, other), expected, "{filter} {other}");
         }
     }
 

@@ -10,9 +10,8 @@ use super::Module;
 use super::terminal::{Kind, framed};
 use crate::script::{Expectation, Step};
 
-/// Command lines that are remembered for [`Unmet`].
-const REMEMBERED: usize = 100;
-/// Characters of each.
+/// Of the command lines that came, how many [`Unmet`] shows, and how many characters of each.
+const LISTED: usize = 100;
 const SHOWN: usize = 200;
 /// Answers that wait for a pause to end; a further one has none.
 const WAITING: usize = 256;
@@ -21,8 +20,9 @@ const WAITING: usize = 256;
 #[derive(Debug, Default)]
 pub(super) struct Script {
     entries: Vec<Entry>,
-    came: VecDeque<Came>,
-    forgotten: usize,
+    came: History,
+    /// How many had come when the first was expected.
+    came_before: usize,
     answers: VecDeque<Answer>,
 }
 
@@ -42,11 +42,41 @@ impl Entry {
     }
 }
 
-/// A command line that came.
+/// A command line that came, secrets masked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Came {
     text: String,
     expected: bool,
+}
+
+/// The latest command lines that came, oldest first.
+#[derive(Debug, Default)]
+struct History {
+    lines: VecDeque<Came>,
+    bytes: usize,
+    /// How many earlier ones are remembered no more.
+    forgotten: usize,
+}
+
+impl History {
+    fn count(&self) -> usize {
+        self.forgotten + self.lines.len()
+    }
+
+    /// Bounds of what is remembered.
+    const LINES: usize = 10_000;
+    const BYTES: usize = 1024 * 1024;
+
+    fn push(&mut self, line: &[u8], expected: bool) {
+        let text = masked(&String::from_utf8_lossy(line));
+        self.bytes += text.len();
+        self.lines.push_back(Came { text, expected });
+        while self.lines.len() > Self::LINES || self.bytes > Self::BYTES {
+            let Some(oldest) = self.lines.pop_front() else { return };
+            self.bytes -= oldest.text.len();
+            self.forgotten += 1;
+        }
+    }
 }
 
 /// What is left of an answer.
@@ -79,6 +109,8 @@ impl fmt::Display for Unmet {
             write!(f, "\n  … {} earlier", self.forgotten)?;
         }
         for Came { text, expected } in &self.came {
+            let mut text: String = text.escape_debug().take(SHOWN).collect();
+            text = text.replace("\\\"", "\"");
             let expected = if *expected { "  (expected)" } else { "" };
             write!(f, "\n  {text}{expected}")?;
         }
@@ -90,6 +122,9 @@ impl Module {
     /// Expects a command line from now on, and returns by what [`Module::answer`] knows it. A line goes to the first that it fits and that has
     /// not been met as often as it says; one that fits none is answered as ever. Restarts do not end it.
     pub fn expect(&mut self, expectation: Expectation) -> usize {
+        if self.script.entries.is_empty() {
+            self.script.came_before = self.script.came.count();
+        }
         self.script.entries.push(Entry { expectation, seen: 0 });
         self.script.entries.len() - 1
     }
@@ -113,19 +148,28 @@ impl Module {
                 }
             })
             .collect();
+        let came = &self.script.came;
+        let first = came.count().saturating_sub(LISTED).max(self.script.came_before);
         (!expected.is_empty()).then(|| Unmet {
             expected,
-            came: self.script.came.iter().cloned().collect(),
-            forgotten: self.script.forgotten,
+            came: came
+                .lines
+                .iter()
+                .skip(first.saturating_sub(came.forgotten))
+                .cloned()
+                .collect(),
+            forgotten: first - self.script.came_before,
         })
+    }
+
+    /// The latest command lines that came, oldest first, each from its `AT` to the end without CR; secrets are masked. Restarts do not end the list.
+    pub fn commands(&self) -> Vec<String> {
+        self.script.came.lines.iter().map(|came| came.text.clone()).collect()
     }
 
     /// Whether the script answers the line, with what stood between `AT` and CR.
     pub(super) fn answers_by_script(&mut self, body: &[u8], now: Instant) -> bool {
         let script = &mut self.script;
-        if script.entries.is_empty() {
-            return false;
-        }
         let line = [b"AT", body].concat();
         let mut entries = script.entries.iter_mut();
         let entry = entries.find(|entry| entry.is_open() && entry.expectation.matches(&line));
@@ -133,7 +177,7 @@ impl Module {
             entry.seen = entry.seen.saturating_add(1);
             VecDeque::from(entry.expectation.steps.clone())
         });
-        script.remember(&line, steps.is_some());
+        script.came.push(&line, steps.is_some());
         let Some(mut steps) = steps else { return false };
         if script.answers.len() >= WAITING {
             steps.retain(|step| !matches!(step, Step::Pause(_)));
@@ -180,19 +224,6 @@ impl Module {
                     break;
                 }
             }
-        }
-    }
-}
-
-impl Script {
-    fn remember(&mut self, line: &[u8], expected: bool) {
-        let text = masked(&String::from_utf8_lossy(line));
-        let mut text: String = text.escape_debug().take(SHOWN).collect();
-        text = text.replace("\\\"", "\"");
-        self.came.push_back(Came { text, expected });
-        if self.came.len() > REMEMBERED {
-            self.came.pop_front();
-            self.forgotten += 1;
         }
     }
 }

@@ -151,6 +151,26 @@ impl Module {
         }
     }
 
+    /// Presses its power key for as long as that takes: it is switched on, or off.
+    pub fn power_key(&mut self, now: Instant) {
+        if self.lasting.powered {
+            if let Some(last) = self.dialect.around.powered_down.first() {
+                self.terminal.information(&[last]);
+            }
+            self.power_off(now);
+        } else {
+            self.power_on(now);
+        }
+    }
+
+    /// Prints an unsolicited line as soon as one may come. A module that is off prints nothing.
+    pub fn urc(&mut self, line: &[u8], now: Instant) {
+        if self.lasting.powered {
+            self.terminal.urc(Kind::Urc, line);
+            self.settle(now);
+        }
+    }
+
     /// Ends all that does not last.
     fn end(&mut self, now: Instant) {
         self.print_all(now);

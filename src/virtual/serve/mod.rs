@@ -194,6 +194,21 @@ impl VirtualModem {
         self.call(|module| module.power_on(Instant::now()));
     }
 
+    /// See [`Module::power_key`].
+    pub fn power_key(&self) {
+        self.call(|module| module.power_key(Instant::now()));
+    }
+
+    /// See [`Module::urc`].
+    pub fn urc(&self, line: Vec<u8>) {
+        self.call(move |module| module.urc(&line, Instant::now()));
+    }
+
+    /// See [`Module::commands`]; nothing once it is closed.
+    pub fn commands(&self) -> Vec<String> {
+        self.ask(|module| module.commands()).unwrap_or_default()
+    }
+
     /// Has the network treat the module so.
     pub fn set_registration(&self, registration: Registration) {
         self.call(move |module| module.set_registration(registration, Instant::now()));

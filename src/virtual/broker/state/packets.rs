@@ -174,6 +174,7 @@ impl State {
                 qos: publish.qos_pid.qos(),
                 retain: publish.retain,
                 client_id: Some(client),
+                at: self.clock,
             });
         }
         if let Some(answer) = answer {
@@ -194,7 +195,8 @@ impl State {
         let mut granted = BTreeMap::new(); // a filter named twice gets its retained messages once
         for (filter, qos) in subscribe.topics {
             let limit = self.options.limits.subscriptions;
-            if session.subscriptions.insert(filter.clone(), qos, limit) {
+            let denied = self.script.denied.iter().any(|denied| topics::covers(denied, &filter));
+            if !denied && session.subscriptions.insert(filter.clone(), qos, limit) {
                 codes.push(qos.into());
                 granted.insert(filter, qos);
             } else {
