@@ -16,6 +16,7 @@ from modemqtt._client import MqttClient
 from modemqtt._core import __version__
 from modemqtt._delivery import Delivery
 from modemqtt._modem import Modem
+from modemqtt._process import open_modems
 from modemqtt._reconnect import Reconnect, Reconnected
 from modemqtt._settings import Values
 from modemqtt._tls import Tls, UploadProgress
@@ -81,4 +82,5 @@ __all__ = [
     "WireLine",
     "WireLog",
     "__version__",
+    "open_modems",
 ]

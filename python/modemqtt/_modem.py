@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import threading
 import time
@@ -15,8 +16,9 @@ from modemqtt._core import Engine, Opening
 from modemqtt._delivery import Delivery
 from modemqtt._dispatcher import Dispatcher
 from modemqtt._network import Network
-from modemqtt._process import every_modem, open_modems
-from modemqtt._usage import arguments, seconds
+from modemqtt._opening import forget, make_way, named
+from modemqtt._process import every_modem, opened
+from modemqtt._usage import Deadline, arguments, seconds
 from modemqtt._values import Response, Stats
 from modemqtt._wire import WireLog
 from modemqtt.exceptions import ModuleRestarted, PortError, ResponseTimeout, UsageError
@@ -32,6 +34,8 @@ logger = logging.getLogger("modemqtt")
 
 # Seconds between attempts to open a port that is gone.
 _BETWEEN_ATTEMPTS = 0.1
+# The time that an attempt has at least: enough to find out what is wrong with a device.
+_LEAST = 0.1
 
 
 class Modem(Network):
@@ -81,12 +85,14 @@ class Modem(Network):
     ) -> None:
         """Take the settings. Nothing is opened yet."""
         self._port = port
-        self._wanted_model = None if model == "auto" else model
-        self._revision = revision
-        self._baudrate = baudrate
-        self._flow_control = flow_control
-        self._log = log
-        self._wake_after = wake_after
+        self._settings: dict[str, Any] = {
+            "model": None if model == "auto" else model,
+            "revision": revision,
+            "baudrate": baudrate,
+            "flow_control": flow_control,
+            "log": log,
+            "wake_after": wake_after,
+        }
         self._engine: Engine | None = None
         self._last_engine: Engine | None = None
         self._opening: Opening | None = None
@@ -106,11 +112,15 @@ class Modem(Network):
         self.wire = WireLog(self)
         every_modem.add(self)
 
-    def open(self, *, timeout: float | None = None) -> Self:
+    def open(self, *, timeout: float | None = None, take_over: bool | None = None) -> Self:
         """Open the port and bring the module to a known state. An open modem is left as it is.
 
         Args:
-            timeout: seconds for the module to answer; ``None`` for about 5 s of ``AT`` and the time of what follows.
+            timeout: seconds for all of it, a port that another program holds included: it is waited for until then.
+                ``None`` opens the port at once or not at all, and gives the module about 5 s to answer ``AT``, then the
+                time of what follows.
+            take_over: whether to close another :class:`Modem` of this process that has the port. ``None`` does so under
+                IPython, where a cell may be run again.
 
         Returns:
             The modem itself.
@@ -122,7 +132,7 @@ class Modem(Network):
             UsageError: a setting is wrong, or the module is of no known model.
 
         """
-        return self._open(self._closes, timeout)
+        return self._open(self._closes, Deadline(timeout), take_over)
 
     def reopen(self, *, timeout: float | None = None) -> Self:
         """Close what is left of the port and open it again, as after it was lost.
@@ -131,8 +141,8 @@ class Modem(Network):
         were not taken are gone. This may be called from a callback; the callbacks that follow wait for it to return.
 
         Args:
-            timeout: seconds for the port, and a module that answers on it, to come back. An attempt that has begun is
-                given the time of :meth:`open`. ``None`` for one attempt.
+            timeout: seconds for the port, and a module that answers on it, to come back. ``None`` for one attempt, with
+                the time of :meth:`open`.
 
         Returns:
             The modem itself.
@@ -145,47 +155,59 @@ class Modem(Network):
             UsageError: a setting is wrong, or the module is of no known model.
 
         """
-        deadline = time.monotonic() + seconds(timeout, otherwise=0.0)
+        deadline = Deadline(timeout)
         closes = self._close()
         while True:
             try:
-                return self._open(closes, None)
+                return self._open(closes, deadline, take_over=None)
             except (PortError, ResponseTimeout, ModuleRestarted):
-                left = deadline - time.monotonic()
-                if left <= 0 or self._closes != closes:
+                if not deadline.left or self._closes != closes:
                     raise
-            time.sleep(min(_BETWEEN_ATTEMPTS, left))
+            time.sleep(min(_BETWEEN_ATTEMPTS, deadline.left))
 
-    def _open(self, closes: int, timeout: float | None) -> Self:
+    def _open(self, closes: int, deadline: Deadline, take_over: bool | None) -> Self:  # noqa: FBT001 - open() names it
         """Open the port unless close() is called first, which is known by its count no longer being `closes`."""
-        with self._open_lock:
+        held = False
+        try:
+            left = deadline.left
+            held = self._open_lock.acquire(timeout=-1 if left is None else min(left, threading.TIMEOUT_MAX))
+            if not held:
+                raise PortError(f"{self._port}: another thread is still opening it", errno=errno.ETIMEDOUT)
             if self.is_open:
                 return self
             if self._engine is not None:
                 # One whose port was lost holds the port until its thread has ended.
                 self._engine.close()
-            with self._lock:
-                if self._closes != closes:
-                    raise PortError(f"{self._port} was closed before it was open")
-                opening = self._opening = Opening(
-                    self._port,
-                    model=self._wanted_model,
-                    revision=self._revision,
-                    baudrate=self._baudrate,
-                    flow_control=self._flow_control,
-                    log=self._log,
-                    wake_after=self._wake_after,
-                )
-            try:
-                engine = opening.wait()
-                engine.set_up(timeout=timeout).wait()
-                self._opened(opening, engine)
-            except BaseException:
-                opening.close()
-                raise
-            finally:
-                self._opening = None
-        return self
+            make_way(self, take_over=take_over)
+            while True:
+                try:
+                    self._attempt(closes, deadline)
+                except PortError as error:
+                    if error.errno != errno.EBUSY or not deadline.left or self._closes != closes:
+                        raise named(error, self) from None
+                else:
+                    return self
+                time.sleep(min(_BETWEEN_ATTEMPTS, deadline.left))
+        finally:
+            if held:
+                self._open_lock.release()
+
+    def _attempt(self, closes: int, deadline: Deadline) -> None:
+        """Open the port once."""
+        with self._lock:
+            if self._closes != closes:
+                raise PortError(f"{self._port} was closed before it was open")
+            opening = self._opening = Opening(self._port, **self._settings)
+        try:
+            left = deadline.left
+            engine = opening.wait(left if left is None else max(_LEAST, left))
+            engine.set_up(timeout=deadline.left).wait()
+            self._opened(opening, engine)
+        except BaseException:
+            opening.close()
+            raise
+        finally:
+            self._opening = None
 
     def _opened(self, opening: Opening, engine: Engine) -> None:
         with self._lock:
@@ -199,7 +221,7 @@ class Modem(Network):
             engine.watch_urcs(self._on_urc is not None)
             for client in self._clients.values():
                 client._opened()  # noqa: SLF001 - our own
-            open_modems.add(self)
+            opened.add(self)
             if self._has_callbacks():
                 self._listen()
 
@@ -229,7 +251,7 @@ class Modem(Network):
                 self._tell_dropped(engine)
         if dispatcher is not None:
             dispatcher.join()
-        open_modems.discard(self)
+        opened.discard(self)
         return closes
 
     def __enter__(self) -> Self:
@@ -247,7 +269,7 @@ class Modem(Network):
         engine = getattr(self, "_engine", None)
         if engine is not None:
             forgotten = engine.is_open
-            engine.close_later()
+            forget(self._port, engine)
             if forgotten:
                 warnings.warn(f"{self._port} was not closed", ResourceWarning, stacklevel=2, source=self)
 

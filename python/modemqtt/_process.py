@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import threading
 import weakref
@@ -13,14 +14,25 @@ if TYPE_CHECKING:
 
 every_modem: weakref.WeakSet[Modem] = weakref.WeakSet()
 """Those that exist; one that is being opened holds a lock as well."""
-open_modems: weakref.WeakSet[Modem] = weakref.WeakSet()
+opened: weakref.WeakSet[Modem] = weakref.WeakSet()
 """Those that were opened and not closed."""
+
+
+def open_modems() -> list[Modem]:
+    """Return the open modems of this process, by port."""
+    return sorted((modem for modem in _all(opened) if modem.is_open), key=lambda modem: modem.port)
+
+
+def _all(modems: weakref.WeakSet[Modem]) -> list[Modem]:
+    while True:
+        with contextlib.suppress(RuntimeError):  # another thread has added one meanwhile
+            return list(modems)
 
 
 @atexit.register
 def _close_all() -> None:
     """End the threads before the interpreter does."""
-    for modem in list(open_modems):
+    for modem in _all(opened):
         modem._end_keeping()  # noqa: SLF001 - our own
         engine = modem._engine  # noqa: SLF001 - our own
         if engine is not None:
@@ -29,7 +41,7 @@ def _close_all() -> None:
 
 def _renew_locks() -> None:
     """Replace what another thread of the parent may have held: it is never released in the child."""
-    for modem in list(every_modem):
+    for modem in _all(every_modem):
         modem._lock = threading.RLock()  # noqa: SLF001 - our own
         modem._open_lock = threading.Lock()  # noqa: SLF001 - our own
 

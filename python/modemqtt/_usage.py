@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from typing import TYPE_CHECKING
 
 from modemqtt.exceptions import UsageError
@@ -34,6 +35,26 @@ def seconds(timeout: float | None, *, otherwise: float) -> float:
     if not timeout >= 0:
         raise UsageError(f"timeout: {timeout} is no time; give seconds from 0 on, or None")
     return timeout
+
+
+class Deadline:
+    """When a call has to be over; never without a timeout."""
+
+    __slots__ = ("_at",)
+
+    def __init__(self, timeout: float | None) -> None:
+        """Begin to count.
+
+        Raises:
+            UsageError: the timeout is no time.
+
+        """
+        self._at = None if timeout is None else time.monotonic() + seconds(timeout, otherwise=0.0)
+
+    @property
+    def left(self) -> float | None:
+        """Seconds that are left, 0 when none are; ``None`` without a timeout."""
+        return None if self._at is None else max(0.0, self._at - time.monotonic())
 
 
 def topic_and_qos(pair: object) -> tuple[str, int]:

@@ -53,7 +53,8 @@ class ModemError(Exception):
 def _rebuilt(kind: type[ModemError], arguments: tuple[Any, ...], attributes: dict[str, Any]) -> ModemError:
     error = kind.__new__(kind, *arguments)
     error.args = arguments
-    error.__dict__.update(attributes)
+    for name, value in attributes.items():
+        setattr(error, name, value)
     return error
 
 
@@ -66,7 +67,20 @@ class UsageError(ModemError, ValueError):
 
 
 class PortError(ModemError, OSError):
-    """The port is missing, busy, forbidden, closed or lost."""
+    """The port is missing, busy, forbidden, closed or lost.
+
+    ``errno`` tells which: ``ENOENT`` missing, ``EBUSY`` held by another program, ``EACCES`` forbidden, ``EIO`` lost,
+    ``EINVAL`` no name of a port, ``ETIMEDOUT`` not open in time; ``None`` for any other reason.
+    """
+
+    def __init__(self, message: str, *, errno: int | None = None, wire: tuple[str, ...] = ()) -> None:
+        """Take the sentence and the number of the system's error."""
+        super().__init__(message, wire=wire)
+        self.errno = errno
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Keep the number as well."""
+        return _rebuilt, (type(self), self.args, {**self.__dict__, "errno": self.errno})
 
 
 class ResponseTimeout(ModemError, TimeoutError):  # noqa: N818 - the contract's name

@@ -1,6 +1,7 @@
 //! What can go wrong, one type for the whole host. An error names the command, the code's meaning, and what was
 //! expected; the last lines of the wire are added where it leaves the engine.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use modemqtt_at::codes::{CmeCode, CmsCode, StatCode};
@@ -27,7 +28,7 @@ pub enum Error {
         /// For how long it was waited.
         waited: Duration,
         /// What may be wrong, behind a semicolon; empty where nothing is known.
-        hint: &'static str,
+        hint: Cow<'static, str>,
     },
     /// The module refused a command with a final result code.
     #[error("the module refused {command}: {}", refusal.describe(*name))]

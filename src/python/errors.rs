@@ -20,7 +20,11 @@ fn build(py: Python<'_>, error: &Error, shared: Option<&Shared>) -> PyResult<PyE
     let attributes = PyDict::new(py);
     let class = match error {
         Error::Usage(_) => "UsageError",
-        Error::Port(_) | Error::Closed => "PortError",
+        Error::Port(error) => {
+            attributes.set_item("errno", error.kind.errno())?;
+            "PortError"
+        }
+        Error::Closed => "PortError",
         Error::Timeout { .. } => "ResponseTimeout",
         Error::Command { command, refusal, name } => {
             attributes.set_item("command", command)?;

@@ -13,11 +13,13 @@ use parking_lot::{Condvar, Mutex};
 use pyo3::prelude::*;
 
 use crate::engine::Engine;
+use crate::pending::seconds;
 use crate::{civil, errors};
 
 /// A port that is being opened in a thread of its own. Once this is closed, nothing of it stays open.
 #[pyclass(frozen, module = "modemqtt._core")]
 pub(crate) struct Opening {
+    port: String,
     shared: Arc<Shared>,
 }
 
@@ -54,15 +56,18 @@ impl Opening {
         let options = options(model, revision, baudrate, flow_control, log, wake_after)?;
         let shared = Arc::<Shared>::default();
         let result = Arc::clone(&shared);
+        let url = port.clone();
         std::thread::Builder::new()
             .name("modemqtt-open".to_owned())
-            .spawn(move || result.put(engine::Engine::open(&port, &options)))?;
-        Ok(Self { shared })
+            .spawn(move || result.put(engine::Engine::open(&url, &options)))?;
+        Ok(Self { port, shared })
     }
 
     /// Waits until the port is open. The module has not been spoken to before `set_up()`.
-    fn wait(&self, py: Python<'_>) -> PyResult<Engine> {
-        let outcome = civil::wait(py, None, |at_most| {
+    #[pyo3(signature = (timeout=None))]
+    fn wait(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<Engine> {
+        let timeout = seconds(py, timeout)?;
+        let outcome = civil::wait(py, timeout, |at_most| {
             let mut state = self.shared.state.lock();
             if matches!(*state, State::Opening) {
                 self.shared.changed.wait_for(&mut state, at_most);
@@ -74,7 +79,8 @@ impl Opening {
                 State::Closed => Some(Err(Error::Closed)),
             }
         })?;
-        let outcome = outcome.unwrap_or(Err(Error::Closed));
+        let late = || PortError::timed_out(&self.port, timeout.unwrap_or_default());
+        let outcome = outcome.unwrap_or_else(|| Err(late().into()));
         outcome
             .map(Engine::new)
             .map_err(|error| errors::raise(py, &error, None))

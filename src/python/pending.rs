@@ -61,7 +61,7 @@ impl Pending {
                 command: self.pending.subject().to_owned(),
                 awaited: "result",
                 waited: seconds(py, timeout)?.unwrap_or_default(),
-                hint: "",
+                hint: "".into(),
             }),
         };
         match result {

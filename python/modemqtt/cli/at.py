@@ -21,7 +21,12 @@ def add(commands: Commands) -> None:
         epilog="""example: modemqtt at --modem /dev/ttyUSB2 AT+CSQ 'AT+QMTCFG="keepalive",0,60'""",
     )
     add_modem(parser)
-    parser.add_argument("--timeout", type=seconds, metavar="S", help="seconds for each; default: by command")
+    parser.add_argument(
+        "--timeout",
+        type=seconds,
+        metavar="S",
+        help="seconds to find the module, and for each line; default: 5 and by command",
+    )
     parser.add_argument("--wait", type=seconds, metavar="S", help="then print URCs until none has come for S seconds")
     parser.add_argument("lines", nargs="+", metavar="LINE", help="a command line, from AT on")
     parser.set_defaults(run=run)
@@ -29,7 +34,7 @@ def add(commands: Commands) -> None:
 
 def run(options: Namespace) -> int:
     """Send the command lines."""
-    with modem_of(options) as modem:
+    with modem_of(options).open(timeout=options.timeout) as modem:
         for line in options.lines:
             response = modem.command(line, timeout=options.timeout)
             print(*response.lines, response.final, sep="\n", flush=True)

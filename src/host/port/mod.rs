@@ -10,6 +10,7 @@ mod telnet;
 use std::fmt;
 use std::io;
 use std::os::fd::BorrowedFd;
+use std::time::Duration;
 
 use modemqtt_at::ascii;
 use rfc2217::Rfc2217;
@@ -72,11 +73,36 @@ pub enum PortErrorKind {
     Lost,
     /// The name is no port.
     Invalid,
+    /// It did not open in the time that the caller gives it.
+    TimedOut,
     /// Anything else that the system reports.
     Other,
 }
 
+impl PortErrorKind {
+    /// The number that the system has for it.
+    pub const fn errno(self) -> Option<i32> {
+        use rustix::io::Errno;
+        let errno = match self {
+            Self::Missing => Errno::NOENT,
+            Self::Busy => Errno::BUSY,
+            Self::Denied => Errno::ACCESS,
+            Self::Lost => Errno::IO,
+            Self::Invalid => Errno::INVAL,
+            Self::TimedOut => Errno::TIMEDOUT,
+            Self::Other => return None,
+        };
+        Some(errno.raw_os_error())
+    }
+}
+
 impl PortError {
+    /// It did not open in that time.
+    pub fn timed_out(url: &str, after: Duration) -> Self {
+        let reason = format!("did not open within {:.3} s", after.as_secs_f64());
+        Self::new(url, PortErrorKind::TimedOut, reason)
+    }
+
     fn new(url: &str, kind: PortErrorKind, reason: impl fmt::Display) -> Self {
         Self {
             url: url.to_owned(),

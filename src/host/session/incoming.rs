@@ -98,6 +98,7 @@ impl Session {
         match incoming {
             Incoming::Final(result) => {
                 self.answered_at = Some(now);
+                self.heard.note_answer();
                 self.handle_final(result, now);
             }
             Incoming::Information(line) => {

@@ -6,6 +6,7 @@
 //! output ([`Session::poll_transmit`], [`Session::poll_event`], [`Session::poll_wire`]) and the time at which to come back
 //! ([`Session::next_timeout`]). After any input, take the output until there is none.
 
+mod heard;
 mod incoming;
 mod results;
 mod run;
@@ -27,6 +28,7 @@ use crate::job::{INTERNAL, Invitation, Job, OutcomeKey, Step, Sync, Task};
 use crate::mqtt::{Clients, plan};
 use crate::timers::{Timer, Timers};
 use crate::trace::Entry;
+use heard::Heard;
 pub use setup::edition;
 use upload::{Uploading, Uploads};
 
@@ -65,6 +67,8 @@ pub struct Session {
     revision: Option<String>,
     /// The bytes that the line takes for itself.
     reserved: &'static [u8],
+    /// What has come while the module is looked for.
+    heard: Heard,
     /// When the module last answered. What it reports by itself says nothing of whether it hears.
     answered_at: Option<Instant>,
     /// When it last reported anything that concerns a connection.
@@ -156,6 +160,7 @@ impl Session {
             wake: Wake::default(),
             revision: None,
             reserved: &[],
+            heard: Heard::default(),
             answered_at: None,
             reported_at: None,
             framer: Framer::default(),
@@ -259,6 +264,9 @@ impl Session {
     pub fn receive(&mut self, bytes: &[u8], now: Instant) {
         self.framer.push(bytes);
         self.held_in_vain = false;
+        if !self.set_up {
+            self.heard.note(bytes);
+        }
         if let Some((last, paused)) = &mut self.payload {
             // The pauses of one payload count together: answers that come now and then, and would be taken for its rest,
             // must not keep it waiting.

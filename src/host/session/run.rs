@@ -222,7 +222,7 @@ impl Session {
             command: exchange.step.line.shown.clone(),
             awaited,
             waited: now - since,
-            hint: "",
+            hint: self.why_no_answer(&exchange.job.task),
         };
         let silent = matches!(exchange.job.task, Task::SetUp(_) | Task::Probe(_));
         self.end(&mut exchange.job, Err(error.clone()));
@@ -286,7 +286,7 @@ impl Session {
             command: waiting.shown,
             awaited: "result",
             waited: now - waiting.since,
-            hint: self.why_no_result(),
+            hint: self.why_no_result().into(),
         };
         // A connection that has ended is closed, whether or not the module says so.
         let ended = matches!(waiting.key.operation, Operation::Close | Operation::Disconnect)
@@ -315,30 +315,36 @@ impl Session {
     /// The caller's own time is up. What has been sent keeps its place until the module is done with it, so that its
     /// late result is not taken for another's.
     pub(super) fn caller_gave_up(&mut self, ticket: Ticket, now: Instant) {
-        let why = self.why_no_result();
-        let timeout = |command: String, awaited, since: Instant| {
+        let timeout = |command: String, awaited, since: Instant, hint| {
             Err(Error::Timeout {
                 command,
                 awaited,
                 waited: now - since,
-                hint: if awaited == "result" { why } else { "" },
+                hint,
             })
         };
         if let Some(at) = self.queue.iter().position(|job| job.ticket == ticket) {
             if let Some(mut job) = self.queue.remove(at) {
                 let command = job.steps.front().map_or(String::new(), |step| step.line.shown.clone());
-                let result = timeout(command, "free line", job.submitted_at);
+                let result = timeout(command, "free line", job.submitted_at, "".into());
                 self.end(&mut job, result);
                 self.release(&job, false);
             }
         } else if let Some(mut exchange) = self.exchange.take_if(|exchange| exchange.job.ticket == ticket) {
-            let result = timeout(exchange.step.line.shown.clone(), "final result code", exchange.sent_at);
+            let task = &exchange.job.task;
+            let since = match task {
+                Task::SetUp(_) => exchange.job.submitted_at,
+                _ => exchange.sent_at,
+            };
+            let command = exchange.step.line.shown.clone();
+            let result = timeout(command, "final result code", since, self.why_no_answer(task));
             self.end(&mut exchange.job, result);
             exchange.job.steps.clear();
             self.exchange = Some(exchange);
         } else if let Some(at) = self.waiting.iter().position(|waiting| waiting.job.ticket == ticket) {
             let mut waiting = self.waiting.remove(at);
-            let result = timeout(waiting.shown.clone(), "result", waiting.since);
+            let hint = self.why_no_result().into();
+            let result = timeout(waiting.shown.clone(), "result", waiting.since, hint);
             self.end(&mut waiting.job, result);
             self.waiting.insert(at, waiting);
         }

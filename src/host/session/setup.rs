@@ -6,6 +6,7 @@ use modemqtt_at::Form;
 use modemqtt_at::dialect::{self, DataPhase, Dialect, Model};
 use modemqtt_at::general::MAXIMUM_RESPONSE_TIME;
 
+use super::heard::Heard;
 use super::{Exchange, Session, TRANSPORT_ALLOWANCE, Wake};
 use crate::call::Reply;
 use crate::error::Error;
@@ -55,6 +56,7 @@ impl Session {
     pub(super) fn set_up_job(&mut self, now: Instant) -> Job {
         self.transmit.clear();
         self.stale = true;
+        self.heard = Heard::default();
         let mut job = Job::internal(Task::SetUp(Sync::default()), [], now);
         self.plan_set_up(&mut job);
         job
@@ -117,6 +119,7 @@ impl Session {
         }
         self.set_up = true;
         self.known_to_run = true;
+        self.heard = Heard::default();
         // Whether it has said anything or not: it is not asked again before the call that it was asked for.
         self.answered_at = Some(now);
         self.end(&mut job, Ok(Reply::Done));

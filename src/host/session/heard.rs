@@ -1,0 +1,137 @@
+//! What came from a port on which no module has answered, for the error that says so.
+
+use std::borrow::Cow;
+
+use modemqtt_at::ascii::{CR, ESC, LF};
+
+use super::Session;
+use crate::job::{SYNC, Task};
+
+/// How much of it is looked at.
+const SAMPLE: usize = 256;
+/// How much of a line is shown.
+const SHOWN: usize = 40;
+
+/// What has come since the module is being looked for.
+#[derive(Debug, Default)]
+pub(super) struct Heard {
+    bytes: usize,
+    /// The first of them, without ESC and without blank lines.
+    sample: Vec<u8>,
+    answered: bool,
+}
+
+/// What it looks like.
+#[derive(Debug, PartialEq, Eq)]
+enum Kind {
+    Nothing,
+    /// What the host has sent, and nothing else.
+    Echo,
+    /// So many bytes, few of them printable.
+    Noise(usize),
+    /// Lines that answer nothing; the first of them.
+    Lines(String),
+}
+
+impl Heard {
+    /// Adds what was read.
+    pub(super) fn note(&mut self, bytes: &[u8]) {
+        self.bytes += bytes.len();
+        for &byte in bytes.iter().filter(|byte| **byte != ESC) {
+            let blank = is_end(byte) && self.sample.last().is_none_or(|last| is_end(*last));
+            if self.sample.len() < SAMPLE && !blank {
+                self.sample.push(byte);
+            }
+        }
+    }
+
+    /// A final result code has come: a module is there.
+    pub(super) fn note_answer(&mut self) {
+        self.answered = true;
+    }
+
+    fn kind(&self) -> Kind {
+        if self.bytes == 0 {
+            return Kind::Nothing;
+        }
+        let others: Vec<_> = self
+            .sample
+            .split(|byte| is_end(*byte))
+            // The last one may not have come whole.
+            .filter(|line| !SYNC.as_bytes().starts_with(line))
+            .collect();
+        let Some(first) = others.first() else {
+            return Kind::Echo;
+        };
+        let bytes = || others.iter().copied().flatten();
+        let printable = bytes().filter(|byte| matches!(byte, b'\t' | b' '..=b'~')).count();
+        if printable * 10 < bytes().count() * 9 {
+            return Kind::Noise(self.bytes);
+        }
+        let more = if first.len() > SHOWN { "…" } else { "" };
+        Kind::Lines(format!("{}{more}", first[..first.len().min(SHOWN)].escape_ascii()))
+    }
+}
+
+impl Session {
+    /// What may be wrong where the module was looked for in vain; to stand behind the sentence that says so.
+    pub(super) fn why_no_answer(&self, task: &Task) -> Cow<'static, str> {
+        if !matches!(task, Task::SetUp(_)) || self.heard.answered {
+            return "".into();
+        }
+        match self.heard.kind() {
+            Kind::Nothing => "; nothing came: check the port, the baud rate and the power of the module".into(),
+            Kind::Echo => "; only the echo of what was sent came: check that a module is at the other end".into(),
+            Kind::Noise(bytes) => format!("; {bytes} bytes of noise came: check the baud rate").into(),
+            Kind::Lines(first) => format!(
+                "; something else came, such as \"{}\": check that this is the AT port of the module",
+                self.without_secrets(&first)
+            )
+            .into(),
+        }
+    }
+}
+
+fn is_end(byte: u8) -> bool {
+    matches!(byte, CR | LF)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kind(pieces: &[&[u8]]) -> Kind {
+        let mut heard = Heard::default();
+        for piece in pieces {
+            heard.note(piece);
+        }
+        heard.kind()
+    }
+
+    #[test]
+    fn nothing_is_nothing() {
+        assert_eq!(kind(&[]), Kind::Nothing);
+    }
+
+    #[test]
+    fn an_echo_is_told_from_an_answer_however_it_is_cut() {
+        assert_eq!(kind(&[b"AT\r", b"A", b"T\r\x1bAT\r", &[CR; 4096], b"AT\r"]), Kind::Echo);
+        assert_eq!(kind(&[b"AT\r\nA"]), Kind::Echo);
+    }
+
+    #[test]
+    fn a_line_at_the_wrong_rate_is_noise() {
+        assert_eq!(kind(&[&[0xF8, 0x00, 0x80], b"x", &[0xFE; 8]]), Kind::Noise(12));
+        assert_eq!(kind(&[&[0]]), Kind::Noise(1));
+    }
+
+    #[test]
+    fn readable_lines_are_shown_by_the_first() {
+        let sentence = b"$GPRMC,123519,A,4807.038,N,01131.000,E,022.4,084.4\r\n";
+        assert_eq!(
+            kind(&[b"AT\r", sentence, sentence]),
+            Kind::Lines("$GPRMC,123519,A,4807.038,N,01131.000,E,0…".into())
+        );
+        assert_eq!(kind(&[b"login: "]), Kind::Lines("login: ".into()));
+    }
+}
