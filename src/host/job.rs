@@ -236,6 +236,8 @@ pub(crate) enum Invitation {
     Prompt,
     /// The line `CONNECT`.
     Connect,
+    /// Either: the command is the program's own.
+    Any,
 }
 
 /// What the module has been given to keep.

@@ -12,6 +12,8 @@ pub(crate) enum Timer {
     Exchange,
     /// Bytes are held back although nothing more has come.
     Quiet,
+    /// The module has given no sign that it has left a data phase.
+    Leaving,
     /// An operation has had no result.
     Outcome(Ticket),
     /// The caller waits no longer.

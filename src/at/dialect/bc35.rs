@@ -175,6 +175,7 @@ const EDITION_2018: Dialect = Dialect {
     // Neither the note nor BC35-G&BC28&BC95 R2.0 AT Commands Manual V1.0 has any.
     tls: None,
     blank_after_colon: false,
+    data_commands: super::data_commands::NB_IOT,
     around: &super::around::BC35,
 };
 

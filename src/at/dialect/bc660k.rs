@@ -138,6 +138,7 @@ pub(super) static DIALECT: Dialect = Dialect {
         source: "6.2",
     }),
     blank_after_colon: true,
+    data_commands: super::data_commands::NB_IOT,
     around: &super::around::BC660K,
 };
 

@@ -157,6 +157,7 @@ pub(super) static DIALECT: Dialect = Dialect {
         ..FILE_SYSTEM_TLS
     }),
     blank_after_colon: true,
+    data_commands: super::data_commands::LTE,
     around: &super::around::EG91XQ,
 };
 

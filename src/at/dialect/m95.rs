@@ -150,6 +150,7 @@ pub(super) static DIALECT: Dialect = Dialect {
         source: "5.2",
     }),
     blank_after_colon: true,
+    data_commands: super::data_commands::M95,
     around: &super::around::M95,
 };
 

@@ -8,6 +8,7 @@ mod around;
 mod bc35;
 mod bc660k;
 mod bg9x;
+mod data_commands;
 mod eg91xq;
 mod file_system_tls;
 mod m95;
@@ -15,6 +16,7 @@ mod make;
 mod rows;
 
 pub use around::{Address, Around, Stack};
+pub use data_commands::{Count, DataCommand, Uncounted};
 pub use rows::{
     Arity, Buffer, DataPhase, Dialect, FixedCommand, Flag, Gate, Kind, Model, Parameter, ReadBack, ReceiveLength,
     ReceiveUrc, Refusal, Refusals, Row, Urc, Wait,

@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::around::Around;
+use super::data_commands::DataCommand;
 use crate::codes::{CmeCode, OpenResult};
 use crate::tls::Tls;
 use crate::{Command, Form, SettingKey, Version};
@@ -79,6 +80,8 @@ pub struct Dialect {
     pub tls: Option<Tls>,
     /// Whether a blank follows the colon in the answers to commands other than those of the note.
     pub blank_after_colon: bool,
+    /// The commands other than those of the note that ask for data.
+    pub data_commands: &'static [DataCommand],
     /// What else it has around MQTT.
     pub around: &'static Around,
 }

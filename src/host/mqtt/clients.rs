@@ -180,6 +180,11 @@ impl Client {
         None
     }
 
+    /// Whether an operation under way has that id.
+    pub(crate) fn is_in_flight(&self, id: MessageId) -> bool {
+        self.ids.contains(&id.0)
+    }
+
     pub(crate) fn release_id(&mut self, id: MessageId) {
         self.ids.remove(&id.0);
     }

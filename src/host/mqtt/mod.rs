@@ -12,3 +12,4 @@ mod verbatim;
 pub(crate) use clients::Clients;
 pub(crate) use outcome::{Meaning, meaning};
 pub(crate) use plan::{connections, drain, outcome_wait, plan, reopen};
+pub(crate) use verbatim::declared_at_most;

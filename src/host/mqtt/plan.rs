@@ -12,7 +12,7 @@ use super::clients::{Clients, Settings};
 use super::configure::receive_mode;
 use super::publish::Outgoing;
 use super::topics::topic_filter;
-use super::verbatim::verbatim;
+use super::verbatim::{plain, verbatim};
 use crate::call::{Call, Tencent};
 use crate::error::Error;
 use crate::job::{Change, Goal, OutcomeKey, Step, Sync, Task};
@@ -25,7 +25,10 @@ pub(crate) fn plan(call: Call, dialect: &'static Dialect, clients: &mut Clients)
     let planner = Planner { dialect };
     match call {
         Call::SetUp | Call::SetUpAnew => Ok((Task::SetUp(Sync::default()), Steps::new())),
-        Call::Command { line, data: _ } => Ok((Task::Command { lines: Vec::new() }, [verbatim(&line)?].into())),
+        Call::Command { line, data } => {
+            let step = verbatim(&line, data, dialect, clients)?;
+            Ok((Task::Command { lines: Vec::new() }, [step].into()))
+        }
         Call::Configure { client, options } => {
             writer::client(dialect, client)?;
             let kept = clients.kept.clone();
@@ -123,7 +126,7 @@ pub(crate) fn reopen(
         OpenResult::OCCUPIED => planner.act(Command::Close, client, None, &[number(client)]),
         OpenResult::PDP_FAILED => {
             let command = dialect.deactivate?;
-            verbatim(&match command.values {
+            plain(&match command.values {
                 [] => command.line(),
                 _ => format!("AT+{}={pdp_context}", command.name),
             })
@@ -178,10 +181,9 @@ impl Planner {
         let mut steps = Steps::new();
         // Only with a length can a payload hold every byte.
         if let ReceiveLength::Switchable { key, .. } = self.dialect.receive.length {
-            let exact = Settings {
-                length_shown: true,
-                ..now
-            };
+            // Unless the program has said otherwise.
+            let length_shown = now.length_shown || !now.length_asked;
+            let exact = Settings { length_shown, ..now };
             let values = receive_mode(exact);
             let values = if key == SettingKey::ReceiveMode {
                 &values[..]
@@ -191,9 +193,9 @@ impl Planner {
             let change = Some(match key {
                 SettingKey::ReceiveMode => Change::ReceiveMode {
                     buffered: now.buffered,
-                    length: true,
+                    length: length_shown,
                 },
-                _ => Change::Length(true),
+                _ => Change::Length(length_shown),
             });
             steps.push_back(Step {
                 change,

@@ -91,6 +91,9 @@ impl Planner {
 
     /// The form that is wanted, or the first that the dialect has and that can carry the bytes.
     fn form(&self, wanted: Option<DataPhase>, bytes: &[u8]) -> Result<DataPhase, Error> {
+        // Firmware is known that takes a length of 0 for none.
+        let empty = wanted.is_none() && bytes.is_empty() && self.dialect.publish(DataPhase::UntilCtrlZ).is_some();
+        let wanted = if empty { Some(DataPhase::UntilCtrlZ) } else { wanted };
         let candidates = FORMS
             .into_iter()
             .filter(|form| wanted.is_none_or(|wanted| wanted == *form));

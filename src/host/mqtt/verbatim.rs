@@ -1,14 +1,59 @@
-//! A command line that the program has written itself: how it is answered and how long that may take.
+//! A command line that the program has written itself: how it is answered, how long that may take, and which data it
+//! asks for.
 
-use modemqtt_at::Form;
+use modemqtt_at::ascii::{CTRL_Z, ESC, QUOTE};
+use modemqtt_at::dialect::{Count, DataPhase, Dialect, Uncounted};
 use modemqtt_at::general::{MAXIMUM_RESPONSE_TIME, maximum_response_time};
+use modemqtt_at::tls::{TlsForm, TlsValue, Upload};
+use modemqtt_at::{ClientIndex, Command, Form, MessageId, SettingKey};
 
+use super::clients::Clients;
 use crate::error::Error;
-use crate::job::{Goal, Step};
-use crate::writer;
+use crate::job::{Data, Goal, Invitation, Step};
+use crate::writer::{self, CommandLine};
 
-/// A line of the program's own.
-pub(super) fn verbatim(line: &str) -> Result<Step, Error> {
+/// A line of the program's own, and what the module is to be given when it asks for data.
+pub(super) fn verbatim(
+    line: &str,
+    data: Option<Vec<u8>>,
+    dialect: &Dialect,
+    clients: &mut Clients,
+) -> Result<Step, Error> {
+    let mut step = plain(line)?;
+    let text = String::from_utf8_lossy(&step.line.bytes).into_owned();
+    let parts: Vec<_> = parts(&text).collect();
+    for part in &parts {
+        no_id_in_flight(part, clients)?;
+    }
+    let mut asking = None;
+    for (at, part) in parts.iter().enumerate() {
+        let Some(request) = request(part, dialect, &step.line)? else {
+            continue;
+        };
+        if at + 1 < parts.len() {
+            return Err(Error::Usage(format!(
+                "AT+{} asks for data, so it must be the last command of its line",
+                part.name
+            )));
+        }
+        asking = Some(request);
+    }
+    step.data = match (asking, data) {
+        (None, None) => None,
+        (Some(request), None) => return Err(request.without_data(&step.line)),
+        (Some(request), Some(bytes)) => {
+            let hex = request
+                .publish
+                .is_some_and(|client| clients.get(client).is_some_and(|client| client.settings.send_hex));
+            Some(request.data(bytes, hex)?)
+        }
+        (None, Some(bytes)) => Some(unknown(parts.last(), bytes)?),
+    };
+    Ok(step)
+}
+
+/// A line that asks for no data.
+pub(super) fn plain(line: &str) -> Result<Step, Error> {
     let line = writer::verbatim(line)?;
     let name = name_of(&line.bytes);
     let wait = name
@@ -32,6 +77,254 @@ pub(super) fn verbatim(line: &str) -> Result<Step, Error> {
     })
 }
 
+/// How many bytes a line that is not known may have declared, where the module has asked for data: its largest number.
+pub(crate) fn declared_at_most(line: &[u8]) -> Option<usize> {
+    const MOST: usize = 8 * 1024;
+    let text = String::from_utf8_lossy(line);
+    let part = parts(&text).last()?;
+    let numbers = part.fields.iter().filter_map(|field| field.parse().ok());
+    numbers.filter(|number| *number <= MOST).max()
+}
+
+/// The data that a command asks for.
+struct Request {
+    /// How many bytes were declared; `None` where Ctrl-Z ends them.
+    count: Option<usize>,
+    /// Whether they are a file.
+    file: bool,
+    /// The client of a publish.
+    publish: Option<ClientIndex>,
+}
+
+impl Request {
+    fn without_data(&self, line: &CommandLine) -> Error {
+        let wanted = match self.count {
+            Some(1) => "1 byte of data".into(),
+            Some(count) => format!("{count} bytes of data"),
+            None => "data".into(),
+        };
+        let instead = if self.publish.is_some() {
+            ", or use publish()"
+        } else {
+            ""
+        };
+        Error::Usage(format!(
+            "{} asks for {wanted}; give it as command(line, data=b\"…\"){instead}",
+            line.shown
+        ))
+    }
+
+    fn data(&self, bytes: Vec<u8>, hex: bool) -> Result<Data, Error> {
+        let phase = match self.count {
+            None => DataPhase::UntilCtrlZ,
+            // In hexadecimal digits a publish declares what they stand for.
+            Some(count) if bytes.len() == count || (hex && bytes.len() == 2 * count) => DataPhase::Counted,
+            Some(count) => {
+                return Err(Error::Usage(format!(
+                    "data must be as long as the line declares, {count} bytes, not {}",
+                    bytes.len()
+                )));
+            }
+        };
+        carried(phase, &bytes)?;
+        Ok(Data {
+            phase,
+            invitation: Invitation::Any,
+            upload: self.file.then_some("file"),
+            bytes,
+        })
+    }
+}
+
+/// Data for a line that the dialect does not know to ask for any: as many bytes as one of its numbers says are counted,
+/// all others end with Ctrl-Z.
+fn unknown(part: Option<&Part<'_>>, bytes: Vec<u8>) -> Result<Data, Error> {
+    let declared = |part: &Part<'_>| part.fields.iter().any(|field| field.parse() == Ok(bytes.len()));
+    let phase = if part.is_some_and(declared) {
+        DataPhase::Counted
+    } else {
+        DataPhase::UntilCtrlZ
+    };
+    carried(phase, &bytes)?;
+    Ok(Data {
+        phase,
+        invitation: Invitation::Any,
+        upload: None,
+        bytes,
+    })
+}
+
+/// Refuses what would end the data phase before its end.
+fn carried(phase: DataPhase, bytes: &[u8]) -> Result<(), Error> {
+    let ends = |byte: &&u8| phase == DataPhase::UntilCtrlZ && matches!(**byte, CTRL_Z | ESC);
+    match bytes.iter().find(ends) {
+        None => Ok(()),
+        Some(byte) => Err(Error::Usage(format!(
+            "data cannot hold the byte 0x{byte:02X}, which ends a data phase of this form; declare the length in the \
+             line where the command has such a form"
+        ))),
+    }
+}
+
+/// What a command of the line asks for.
+fn request(part: &Part<'_>, dialect: &Dialect, line: &CommandLine) -> Result<Option<Request>, Error> {
+    if part.form != Form::Set {
+        return Ok(None);
+    }
+    if let Some(command) = Command::from_name(part.name.as_bytes()) {
+        return Ok(of_the_note(part, command, dialect));
+    }
+    if asks_for_credential(part, dialect) {
+        return Ok(Some(Request {
+            count: None,
+            file: true,
+            publish: None,
+        }));
+    }
+    let known = dialect
+        .data_commands
+        .iter()
+        .find(|known| known.name.eq_ignore_ascii_case(part.name));
+    let Some(known) = known else { return Ok(None) };
+    let field = match known.count {
+        Count::Never => None,
+        Count::At(at) => part.fields.get(at).copied(),
+        Count::Last => part.fields.last().copied(),
+    };
+    let count = match field {
+        None if known.uncounted == Uncounted::Unbounded && !part.fields.is_empty() => {
+            return Err(Error::Usage(format!(
+                "{} must declare how many bytes of data follow",
+                line.shown
+            )));
+        }
+        // The module will refuse it.
+        None if known.uncounted == Uncounted::Unbounded => return Ok(None),
+        None => None,
+        Some(digits) => match digits.parse() {
+            Ok(0) if known.zero_reports => return Ok(None),
+            Ok(count) => Some(count),
+            Err(_) => return Ok(None),
+        },
+    };
+    Ok(Some(Request {
+        count,
+        file: known.file,
+        publish: None,
+    }))
+}
+
+/// A publish, or `willex`: the row whose parameters are all given.
+fn of_the_note(part: &Part<'_>, command: Command, dialect: &Dialect) -> Option<Request> {
+    dialect.rows.iter().find_map(|row| {
+        let fields = match row.setting {
+            None => &part.fields[..],
+            Some(key) => part.fields.split_first().filter(|(first, _)| is_key(first, key))?.1,
+        };
+        if row.command != command || row.form != Form::Set || fields.len() != row.parameters.len() {
+            return None;
+        }
+        let count = match row.data? {
+            DataPhase::UntilCtrlZ => None,
+            DataPhase::Counted => Some(fields.last()?.parse().ok()?),
+            DataPhase::Inline | DataPhase::Quoted => return None,
+        };
+        let publish = row.setting.is_none().then(|| fields[0].parse().ok().map(ClientIndex));
+        Some(Request {
+            count,
+            file: false,
+            publish: publish.flatten(),
+        })
+    })
+}
+
+/// Whether it is `AT+QSSLCFG` without the value of a credential, which the module then asks for.
+fn asks_for_credential(part: &Part<'_>, dialect: &Dialect) -> bool {
+    let Some(tls) = dialect.tls.filter(|tls| matches!(tls.upload, Upload::Prompt { .. })) else {
+        return false;
+    };
+    let (count, at) = match tls.form {
+        TlsForm::OptionFirst => (2, 0),
+        TlsForm::ContextFirst => (3, 2),
+    };
+    let names_credential = |field: &&str| {
+        let credentials = tls.options.iter().filter(|option| option.value == TlsValue::Credential);
+        credentials
+            .map(|option| option.name)
+            .any(|name| name.eq_ignore_ascii_case(field.trim_matches('"')))
+    };
+    part.name.eq_ignore_ascii_case("QSSLCFG")
+        && part.fields.len() == count
+        && part.fields.get(at).is_some_and(names_credential)
+}
+
+/// A second operation under a message id of ours could not be told from the first.
+fn no_id_in_flight(part: &Part<'_>, clients: &mut Clients) -> Result<(), Error> {
+    let with_id = matches!(
+        Command::from_name(part.name.as_bytes()),
+        Some(Command::Subscribe | Command::Unsubscribe | Command::Publish | Command::PublishExact)
+    );
+    let [client, id, ..] = part.fields.as_slice() else {
+        return Ok(());
+    };
+    let (Ok(client), Ok(id)) = (client.parse().map(ClientIndex), id.parse().map(MessageId)) else {
+        return Ok(());
+    };
+    if with_id && clients.get(client).is_some_and(|client| client.is_in_flight(id)) {
+        return Err(Error::Usage(format!(
+            "message id {} of client {client} is in flight; wait for its result or give another id",
+            id.0
+        )));
+    }
+    Ok(())
+}
+
+/// One command of a line.
+struct Part<'a> {
+    /// Without `+`.
+    name: &'a str,
+    form: Form,
+    /// Its parameters as they stand there, blanks round them left out.
+    fields: Vec<&'a str>,
+}
+
+/// The commands of a line that begins with `AT`.
+fn parts(line: &str) -> impl Iterator<Item = Part<'_>> {
+    split(line.get(2..).unwrap_or_default(), ';').map(|text| {
+        let (name, values) = text.split_once('=').unwrap_or((text, ""));
+        let form = match values.trim_end() {
+            "?" => Form::Test,
+            _ if name.ends_with('?') => Form::Read,
+            _ => Form::Set,
+        };
+        Part {
+            name: name.trim().trim_start_matches('+'),
+            form,
+            fields: match values {
+                "" => Vec::new(),
+                values => split(values, ',').map(str::trim).collect(),
+            },
+        }
+    })
+}
+
+/// The pieces between separators that stand outside quotes.
+fn split(text: &str, separator: char) -> impl Iterator<Item = &str> {
+    let mut quoted = false;
+    text.split(move |letter| {
+        quoted ^= letter == char::from(QUOTE);
+        letter == separator && !quoted
+    })
+}
+
+fn is_key(field: &str, key: SettingKey) -> bool {
+    let field = field.trim_matches('"');
+    [Some(key.name()), key.other_name()]
+        .into_iter()
+        .flatten()
+        .any(|name| name.eq_ignore_ascii_case(field))
+}
+
 /// The names in a command line, joined by `;`: `AT+CSQ;+CREG?` has `+CSQ;+CREG`.
 fn name_of(line: &[u8]) -> String {
     let mut in_string = false;
@@ -39,7 +332,7 @@ fn name_of(line: &[u8]) -> String {
     let mut name = String::new();
     for &byte in line.iter().skip(2) {
         match byte {
-            b'"' => in_string = !in_string,
+            QUOTE => in_string = !in_string,
             b';' if !in_string => {
                 in_value = false;
                 name.push(';');
@@ -54,12 +347,104 @@ fn name_of(line: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use modemqtt_at::dialect;
+
     use super::*;
+
+    fn step(model: &str, line: &str, data: Option<&[u8]>) -> Result<Step, Error> {
+        let (dialect, _) = dialect::of_model(model).unwrap();
+        verbatim(line, data.map(<[u8]>::to_vec), dialect, &mut Clients::of(dialect))
+    }
+
+    fn refused(model: &str, line: &str, data: Option<&[u8]>) -> String {
+        match step(model, line, data) {
+            Err(Error::Usage(message)) => message,
+            other => panic!("{model} {line}: {other:?}"),
+        }
+    }
 
     #[test]
     fn the_names_of_a_joined_line_are_all_found() {
         assert_eq!(name_of(b"AT+CSQ;+creg?"), "+CSQ;+CREG");
         assert_eq!(name_of(b"AT+QMTPUB=0,0,0,0,\"a;b\""), "+QMTPUB");
         assert_eq!(name_of(b"ATE0"), "E0");
+    }
+
+    #[test]
+    fn a_line_that_asks_for_data_goes_with_its_data_or_not_at_all() {
+        for (model, line, count) in [
+            ("EG915Q", "AT+QMTPUBEX=0,1,1,1,\"t\",3", Some(3)),
+            ("BC660K-GL", "AT+QMTPUB=0,0,0,0,\"t\",3", Some(3)),
+            ("BC660K-GL", "at+qmtpub=0,0,0,0,\"a,b\"", None),
+            ("M95", "AT+QMTPUB=0,0,0,0,\"t\"", None),
+            ("EG915Q", "AT+QMTCFG=\"willex\",0,1,1,0,\"t\",3", Some(3)),
+            ("EG915Q", "AT+QFUPL=\"UFS:x.pem\",3,100", Some(3)),
+            ("M95", "AT+QSECWRITE=\"RAM:x.pem\",3", Some(3)),
+            ("BC660K-GL", "AT+QSSLCFG=0,0,\"cacert\"", None),
+            ("M95", "AT+CMGS=\"+4917\"", None),
+            ("BC660K-GL", "AT+QISEND=0,3", Some(3)),
+            ("M95", "AT+QISEND=3", Some(3)),
+            ("M95", "AT+CSQ;+QISEND", None),
+        ] {
+            let message = refused(model, line, None);
+            assert!(message.contains("data=b"), "{line}: {message}");
+            let data = step(model, line, Some(b"abc")).unwrap().data.unwrap();
+            assert_eq!(data.phase == DataPhase::Counted, count.is_some(), "{line}");
+            if count.is_some() {
+                let message = refused(model, line, Some(b"four"));
+                assert!(message.contains("3 bytes, not 4"), "{line}: {message}");
+            } else {
+                let message = refused(model, line, Some(b"a\x1ab"));
+                assert!(message.contains("0x1A"), "{line}: {message}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_line_that_asks_for_no_data_is_sent_as_it_is() {
+        for (model, line) in [
+            ("BC660K-GL", "AT+QMTPUB=0,0,0,0,\"t\",3,\"abc\""),
+            ("BC660K-GL", "AT+QMTPUB=0,0,0,0,\"t\",17,\"{\"a\":\"1\",\"b\":\"2\"}\""),
+            ("BC660K-GL", "AT+QISEND=0,0"),
+            ("EG915Q", "AT+QMTCFG=\"willex\",0"),
+            ("EG915Q", "AT+QMTPUBEX=?"),
+            ("EG915Q", "AT+QFUPL=?"),
+            ("EG915Q", "AT+QHTTPURL?"),
+            ("M95", "AT+QSSLCFG=\"cacert\",0,\"RAM:ca.pem\""),
+            ("M95", "ATI;+CSQ"),
+        ] {
+            assert!(step(model, line, None).unwrap().data.is_none(), "{line}");
+        }
+    }
+
+    #[test]
+    fn data_for_an_unknown_line_are_counted_where_it_declares_so_many() {
+        let phase = |line| step("M95", line, Some(b"abc")).unwrap().data.unwrap().phase;
+        assert_eq!(phase("AT+QFOO=1,3"), DataPhase::Counted);
+        assert_eq!(phase("AT+QFOO=\"3\""), DataPhase::UntilCtrlZ);
+        assert_eq!(declared_at_most(b"AT+QFOO=1,\"x\",30"), Some(30));
+        assert_eq!(declared_at_most(b"AT+QFOO=\"x\""), None);
+    }
+
+    #[test]
+    fn a_line_has_one_request_for_data_and_it_is_the_last() {
+        let message = refused("M95", "AT+QISEND=3;+CSQ", Some(b"abc"));
+        assert!(message.contains("last command"), "{message}");
+        let message = refused("EG915Q", "AT+QFUPL=\"x.pem\"", Some(b"abc"));
+        assert!(message.contains("declare how many"), "{message}");
+    }
+
+    #[test]
+    fn a_message_id_in_flight_is_not_given_to_a_second_operation() {
+        let (dialect, _) = dialect::of_model("M95").unwrap();
+        let mut clients = Clients::of(dialect);
+        let id = clients.get(ClientIndex(0)).unwrap().take_id().unwrap();
+        for line in [
+            format!("AT+QMTPUB=0,{},1,0,\"t\"", id.0),
+            format!("AT+QMTSUB=0,{},\"t\",1", id.0),
+        ] {
+            let error = verbatim(&line, Some(b"x".into()), dialect, &mut clients).unwrap_err();
+            assert!(error.to_string().contains("in flight"), "{error}");
+        }
     }
 }

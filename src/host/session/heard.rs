@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use modemqtt_at::ascii::{CR, ESC, LF};
 
-use super::Session;
+use super::{Exchange, Search, Session};
 use crate::job::{SYNC, Task};
 
 /// How much of it is looked at.
@@ -74,21 +74,35 @@ impl Heard {
 }
 
 impl Session {
-    /// What may be wrong where the module was looked for in vain; to stand behind the sentence that says so.
-    pub(super) fn why_no_answer(&self, task: &Task) -> Cow<'static, str> {
+    /// What may be wrong where a command had no answer; to stand behind the sentence that says so.
+    pub(super) fn why_no_answer(&self, exchange: &Exchange) -> Cow<'static, str> {
+        match exchange.job.task {
+            Task::SetUp(_) => self.why_not_found(&exchange.job.task),
+            _ => exchange.damage().into(),
+        }
+    }
+
+    /// The same where the module was looked for, without an answer.
+    pub(super) fn why_not_found(&self, task: &Task) -> Cow<'static, str> {
         if !matches!(task, Task::SetUp(_)) || self.heard.answered {
             return "".into();
         }
-        match self.heard.kind() {
-            Kind::Nothing => "; nothing came: check the port, the baud rate and the power of the module".into(),
-            Kind::Echo => "; only the echo of what was sent came: check that a module is at the other end".into(),
-            Kind::Noise(bytes) => format!("; {bytes} bytes of noise came: check the baud rate").into(),
+        let came = match self.heard.kind() {
+            Kind::Nothing => "nothing came: check the port, the baud rate and the power of the module".into(),
+            Kind::Echo => "only the echo of what was sent came: check that a module is at the other end".into(),
+            Kind::Noise(bytes) => format!("{bytes} bytes of noise came: check the baud rate"),
             Kind::Lines(first) => format!(
-                "; something else came, such as \"{}\": check that this is the AT port of the module",
+                "something else came, such as \"{}\": check that this is the AT port of the module",
                 self.without_secrets(&first)
-            )
-            .into(),
-        }
+            ),
+        };
+        let recover = match self.search {
+            Search::Recover => "",
+            Search::Gentle | Search::Fill => {
+                "; open(recover=True) or --recover gets a module out of a data phase, of PPP and of transparent mode"
+            }
+        };
+        format!("; {came}{recover}").into()
     }
 }
 

@@ -3,8 +3,9 @@
 use std::time::Instant;
 
 use modemqtt_at::codes::{OpenResult, StatCode};
-use modemqtt_at::{ClientIndex, MessageId, Operation, SettingKey};
+use modemqtt_at::{ClientIndex, Form, MessageId, Operation, SettingKey};
 
+use super::leave::SECOND_CODE;
 use super::{DataState, Exchange, Session};
 use crate::call::{ClientState, Event, Message, Reply};
 use crate::error::{Error, Refusal};
@@ -27,7 +28,15 @@ impl Session {
             Frame::Prompt => {
                 self.answered_at = Some(now);
                 self.wire.push_back(Entry::received(now, ">".into()));
-                self.send_data(now);
+                if self
+                    .exchange
+                    .as_ref()
+                    .is_some_and(|exchange| exchange.data == DataState::Due)
+                {
+                    self.send_data(now);
+                } else {
+                    self.handle_stray_prompt(now);
+                }
             }
             Frame::Line(line) => self.handle_line(&line, now),
             Frame::Message(message) => self.handle_message(message, now),
@@ -76,10 +85,24 @@ impl Session {
             self.wire.push_back(Entry::received(now, "CONNECT".into()));
             return self.send_data(now);
         }
-        let pending = self.exchange.as_ref().map(|exchange| Pending {
-            name: &exchange.step.name,
-            form: exchange.step.form,
-        });
+        if self.is_stray_connect(line) {
+            self.wire.push_back(Entry::received(now, "CONNECT".into()));
+            return self.handle_stray_connect(now);
+        }
+        if self.is_stray_prompt(line) {
+            return self.handle_frame(Frame::Prompt, now);
+        }
+        let pending = match &self.exchange {
+            Some(exchange) => Some(Pending {
+                name: &exchange.step.name,
+                form: exchange.step.form,
+            }),
+            // Of what comes meanwhile only a final result code is an answer.
+            None => self.leaving.as_ref().map(|_| Pending {
+                name: "+QMTPUB",
+                form: Form::Set,
+            }),
+        };
         let incoming = reader::read(line, pending);
         // An echo out of step with its command may hold a password, and some settings are read back with theirs.
         let mut text = self.without_secrets(&String::from_utf8_lossy(line));
@@ -117,6 +140,9 @@ impl Session {
                 self.answered_at = Some(now);
                 if !self.handle_outcome(&outcome, now) {
                     self.events.push_back(Event::Urc(text));
+                    if outcome.operation == Operation::Publish {
+                        self.sign_of_the_module(now);
+                    }
                 }
             }
             Incoming::Stat(client, code) => {
@@ -137,8 +163,14 @@ impl Session {
         if self.is_stale(result.is_ok()) {
             return;
         }
+        let leaving = self.leaving.is_some();
+        self.sign_of_the_module(now);
+        if leaving {
+            return;
+        }
         let Some(exchange) = self.exchange.take() else { return };
         self.timers.clear(Timer::Exchange);
+        self.finished_at = Some(now);
         if !matches!(exchange.job.task, Task::Configure { .. }) {
             self.uploads.are_over();
         }
@@ -169,29 +201,18 @@ impl Session {
         }
         let undelivered =
             exchange.data == DataState::Due && exchange.step.data.as_ref().is_some_and(|data| !data.bytes.is_empty());
-        if undelivered || exchange.data == DataState::Unasked {
-            let error = if undelivered {
-                Error::Protocol {
-                    expected: match exchange.invitation() {
-                        Some(Invitation::Connect) => "CONNECT",
-                        _ => "the prompt",
-                    },
-                    line: "OK".into(),
-                }
-            } else {
-                Error::Usage(format!(
-                    "{} asks for data; publish() sends them",
-                    exchange.step.line.shown
-                ))
+        if undelivered {
+            let error = Error::Protocol {
+                expected: match exchange.invitation() {
+                    Some(Invitation::Connect) => "CONNECT",
+                    _ => "the prompt",
+                },
+                line: "OK".into(),
             };
             self.end(&mut exchange.job, Err(error));
             self.release(&exchange.job, true);
-            if !undelivered {
-                return self.start_next(now);
-            }
             // The prompt may still come, and would take the next command for its data.
-            self.leave_data_phase(&exchange, now);
-            return self.probe(now);
+            return self.find_again(exchange.phase(), now);
         }
         if let Goal::Outcome { .. } = exchange.step.goal {
             if exchange.outcome_seen {
@@ -344,6 +365,11 @@ impl Session {
         {
             self.check(key, now);
         }
+        // Some firmware gives a second final result code, which refuses what it does not belong to.
+        let second = exchange.preceded_at.is_some_and(|at| now - at <= SECOND_CODE);
+        if exchange.data == DataState::Due && second {
+            self.doubt(now);
+        }
         self.start_next(now);
     }
 
@@ -351,11 +377,18 @@ impl Session {
         if job.steps.is_empty() || job.ended {
             self.release(&job, true);
             self.start_next(now);
-        } else if self.exchange.is_none() {
+        } else if self.exchange.is_none() && self.leaving.is_none() {
             self.step(job, now);
         } else {
             self.queue.push_front(job);
         }
+    }
+
+    /// Whether a line is a prompt with a line end, as some firmware prints it, that no command waits for.
+    fn is_stray_prompt(&self, line: &[u8]) -> bool {
+        let data = self.exchange.as_ref().map(|exchange| exchange.data);
+        let possible = matches!(data, None | Some(DataState::Impossible | DataState::NotDue));
+        possible && matches!(line, b">" | b"> ")
     }
 
     /// A line of the module's as it may be shown.

@@ -6,8 +6,10 @@
 //! output ([`Session::poll_transmit`], [`Session::poll_event`], [`Session::poll_wire`]) and the time at which to come back
 //! ([`Session::next_timeout`]). After any input, take the output until there is none.
 
+mod exchange;
 mod heard;
 mod incoming;
+mod leave;
 mod results;
 mod run;
 mod setup;
@@ -24,11 +26,14 @@ use modemqtt_at::{ClientIndex, Form, MessageId};
 use crate::call::{Call, ClientState, Event, Reply, Ticket};
 use crate::error::Error;
 use crate::framer::{Expect, Framer, Hold, Prompt};
-use crate::job::{INTERNAL, Invitation, Job, OutcomeKey, Step, Sync, Task};
+use crate::job::{INTERNAL, Invitation, Job, Sync, Task};
 use crate::mqtt::{Clients, plan};
 use crate::timers::{Timer, Timers};
 use crate::trace::Entry;
+use exchange::{DataState, Exchange, Waiting};
 use heard::Heard;
+pub use leave::Search;
+use leave::{Leaving, Phase, Suspicion};
 pub use setup::edition;
 use upload::{Uploading, Uploads};
 
@@ -65,6 +70,7 @@ pub struct Session {
     wake: Wake,
     /// The edition of its note that the module's firmware follows, where the program has named one.
     revision: Option<String>,
+    search: Search,
     /// The bytes that the line takes for itself.
     reserved: &'static [u8],
     /// What has come while the module is looked for.
@@ -88,6 +94,13 @@ pub struct Session {
     secrets: VecDeque<String>,
     queue: VecDeque<Job>,
     exchange: Option<Exchange>,
+    /// The way out of a data phase that the module may be in; meanwhile there is no exchange.
+    leaving: Option<Leaving>,
+    suspicion: Option<Suspicion>,
+    /// The data phase of the last command that had one.
+    last_phase: Option<Phase>,
+    /// When a command had its final result code last.
+    finished_at: Option<Instant>,
     waiting: Vec<Waiting>,
     transmit: Vec<u8>,
     /// What was handed over before and has not been written yet is of no use any more.
@@ -111,45 +124,6 @@ impl fmt::Debug for Session {
     }
 }
 
-/// The command in flight.
-#[derive(Debug)]
-struct Exchange {
-    job: Job,
-    step: Step,
-    sent_at: Instant,
-    data: DataState,
-    echo_seen: bool,
-    lines: Vec<String>,
-    /// The result URC has come before the final result code, which is legal.
-    outcome_seen: bool,
-    /// The connection was lost meanwhile, which is an outcome too.
-    lost: bool,
-}
-
-/// Where the data phase of a command stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum DataState {
-    /// The command has none, and `>` is no prompt.
-    Impossible,
-    /// The command is the program's own: a prompt would ask for data that it has not.
-    NotDue,
-    /// The prompt has asked for data that the program has not; it was cancelled.
-    Unasked,
-    /// The prompt is waited for.
-    Due,
-    /// The data were handed over.
-    Sent,
-}
-
-/// An operation whose command was accepted and whose result has not come.
-#[derive(Debug)]
-struct Waiting {
-    job: Job,
-    key: OutcomeKey,
-    since: Instant,
-    shown: String,
-}
-
 impl Session {
     /// A session with a module whose model is known, or is to be asked for.
     pub fn new(model: Option<(&'static Dialect, &'static Model)>, baud_rate: u32) -> Self {
@@ -159,6 +133,7 @@ impl Session {
             baud_rate: baud_rate.max(1),
             wake: Wake::default(),
             revision: None,
+            search: Search::default(),
             reserved: &[],
             heard: Heard::default(),
             answered_at: None,
@@ -173,6 +148,10 @@ impl Session {
             secrets: VecDeque::new(),
             queue: VecDeque::new(),
             exchange: None,
+            leaving: None,
+            suspicion: None,
+            last_phase: None,
+            finished_at: None,
             waiting: Vec::new(),
             transmit: Vec::new(),
             stale: false,
@@ -198,6 +177,11 @@ impl Session {
         self.revision = year;
     }
 
+    /// Says how far the search for a module goes.
+    pub fn set_search(&mut self, search: Search) {
+        self.search = search;
+    }
+
     /// Says which bytes the line takes for itself, as XON and XOFF: none of them gets through as data.
     pub fn reserve(&mut self, bytes: &'static [u8]) {
         self.reserved = bytes;
@@ -210,14 +194,7 @@ impl Session {
             self.forget(&Error::Restarted);
             self.events.push_back(Event::Restarted);
         }
-        if let Call::Publish { client, payload, .. } = &call
-            && !self.clients.get(*client).is_some_and(|client| client.settings.send_hex)
-            && let Some(byte) = payload.iter().find(|byte| self.reserved.contains(byte))
-        {
-            let error = Error::Usage(format!(
-                "the payload holds the byte 0x{byte:02X}, which the flow control of the port takes for itself; another \
-                 flow_control carries it, and so does send_format=\"hex\" where the dialect has it"
-            ));
+        if let Some(error) = self.takes_for_itself(&call) {
             return self.events.push_back(Event::Ended(ticket, Err(error)));
         }
         let planned = match (call, self.dialect) {
@@ -260,6 +237,23 @@ impl Session {
         self.start_next(now);
     }
 
+    /// What is wrong with data that hold a byte of the flow control's own.
+    fn takes_for_itself(&mut self, call: &Call) -> Option<Error> {
+        let (what, data) = match call {
+            Call::Publish { client, payload, .. } => {
+                let hex = self.clients.get(*client).is_some_and(|client| client.settings.send_hex);
+                ("the payload holds", Some(payload).filter(|_| !hex)?)
+            }
+            Call::Command { data: Some(data), .. } => ("data holds", data),
+            _ => return None,
+        };
+        let byte = data.iter().find(|byte| self.reserved.contains(byte))?;
+        Some(Error::Usage(format!(
+            "{what} the byte 0x{byte:02X}, which the flow control of the port takes for itself; another flow_control \
+             carries it, and so does send_format=\"hex\" where the dialect has it"
+        )))
+    }
+
     /// Takes bytes from the module.
     pub fn receive(&mut self, bytes: &[u8], now: Instant) {
         self.framer.push(bytes);
@@ -285,14 +279,17 @@ impl Session {
                     prompt: match exchange.data {
                         DataState::Due if exchange.invitation() == Some(Invitation::Connect) => Prompt::None,
                         DataState::Due => Prompt::Due,
-                        DataState::NotDue => Prompt::Unasked,
-                        DataState::Impossible | DataState::Unasked | DataState::Sent => Prompt::None,
+                        DataState::Impossible | DataState::NotDue => Prompt::Unasked,
+                        DataState::Sent | DataState::Ended => Prompt::None,
                     },
                     flags: exchange.step.form == Form::Read && exchange.step.name == "+QMTRECV",
                     data: exchange.data_sent(),
                     echoing: exchange.echo_seen,
                 },
-                None => Expect::default(),
+                None => Expect {
+                    prompt: Prompt::Unasked,
+                    ..Expect::default()
+                },
             };
             let Some(frame) = self.framer.next_frame(expect) else {
                 break;
@@ -333,6 +330,7 @@ impl Session {
             match timer {
                 Timer::Quiet => self.flush(now),
                 Timer::Exchange => self.exchange_timed_out(now),
+                Timer::Leaving => self.leaving_timed_out(now),
                 Timer::Outcome(ticket) => self.outcome_timed_out(ticket, now),
                 Timer::Caller(ticket) => self.caller_gave_up(ticket, now),
             }
@@ -379,7 +377,8 @@ impl Session {
 
     /// How many calls of the program's and the session's own have not ended.
     pub fn unfinished(&self) -> usize {
-        self.queue.len() + self.waiting.len() + usize::from(self.exchange.is_some())
+        let leaving = self.leaving.as_ref().is_some_and(|leaving| leaving.then.is_some());
+        self.queue.len() + self.waiting.len() + usize::from(self.exchange.is_some() || leaving)
     }
 
     /// Ends every call with that error, because the port is gone or was closed.
@@ -446,7 +445,10 @@ impl Session {
 
     fn end_everything(&mut self, error: &Error) {
         self.timers.clear(Timer::Exchange);
-        let in_flight = self.exchange.take().map(|exchange| exchange.job);
+        self.timers.clear(Timer::Leaving);
+        self.suspicion = None;
+        let leaving = self.leaving.take().and_then(|leaving| leaving.then);
+        let in_flight = self.exchange.take().map(|exchange| exchange.job).or(leaving);
         let waiting = std::mem::take(&mut self.waiting);
         for waiting in &waiting {
             self.timers.clear(Timer::Outcome(waiting.job.ticket));
@@ -463,6 +465,12 @@ impl Session {
         }
     }
 
+    /// Takes back what has not gone out: the module is not waiting for it any longer.
+    fn discard_unsent(&mut self) {
+        self.transmit.clear();
+        self.stale = true;
+    }
+
     fn wire_time(&self, bytes: usize) -> Duration {
         wire_time(bytes, self.baud_rate)
     }
@@ -473,17 +481,4 @@ fn wire_time(bytes: usize, baud_rate: u32) -> Duration {
     // Start bit, eight data bits, stop bit.
     let bits = u32::try_from(bytes).unwrap_or(u32::MAX).saturating_mul(10);
     Duration::from_secs_f64(f64::from(bits) / f64::from(baud_rate))
-}
-
-impl Exchange {
-    /// How the module asks for the data of the command.
-    fn invitation(&self) -> Option<Invitation> {
-        self.step.data.as_ref().map(|data| data.invitation)
-    }
-
-    /// The data, once they were handed over.
-    fn data_sent(&self) -> Option<&[u8]> {
-        let data = self.step.data.as_ref().filter(|_| self.data == DataState::Sent)?;
-        Some(&data.bytes)
-    }
 }

@@ -2,12 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use modemqtt_at::ascii::{CR, CTRL_Z, ESC};
+use modemqtt_at::ascii::{CR, CTRL_Z};
 use modemqtt_at::dialect::DataPhase;
 use modemqtt_at::{ClientIndex, Operation};
 
 use super::upload::Uploading;
-use super::{DataState, Exchange, SLOWEST_LINE, Session, TRANSPORT_ALLOWANCE, Waiting, wire_time};
+use super::{DataState, Exchange, Phase, SLOWEST_LINE, Session, TRANSPORT_ALLOWANCE, Waiting, wire_time};
 use crate::call::{ClientState, Event, Reply, Ticket};
 use crate::error::Error;
 use crate::job::{Goal, INTERNAL, Invitation, Job, OutcomeKey, Task};
@@ -17,6 +17,8 @@ use crate::trace::Entry;
 
 /// A call that has waited so long while the module was looked for need not have it looked for again.
 const LOOKED_FOR: Duration = Duration::from_secs(3);
+/// How long a module that has asked for no bytes may be silent before it is sent Ctrl-Z.
+const NO_LENGTH: Duration = Duration::from_millis(500);
 /// Why no result ever comes.
 const ELSEWHERE: &str =
     "; the module has reported nothing on this port so far: AT+QURCCFG=\"urcport\" tells to which it does";
@@ -24,7 +26,7 @@ const ELSEWHERE: &str =
 impl Session {
     /// Starts the next job that may run, if the line is free.
     pub(super) fn start_next(&mut self, now: Instant) {
-        if self.exchange.is_some() {
+        if self.exchange.is_some() || self.leaving.is_some() {
             return;
         }
         let Some(at) = self.next_runnable() else { return };
@@ -69,8 +71,16 @@ impl Session {
         None
     }
 
-    /// Sends a job's next command.
-    pub(super) fn step(&mut self, mut job: Job, now: Instant) {
+    /// Sends a job's next command, behind an ESC where a data phase may be open.
+    pub(super) fn step(&mut self, job: Job, now: Instant) {
+        if self.must_leave_first() {
+            self.escape(job, now);
+        } else {
+            self.send_step(job, now);
+        }
+    }
+
+    pub(super) fn send_step(&mut self, mut job: Job, now: Instant) {
         // A job without steps has ended when it was submitted.
         let Some(step) = job.steps.pop_front() else { return };
         if let Goal::Outcome { key, .. } = &step.goal {
@@ -93,11 +103,15 @@ impl Session {
             (None, Task::Command { .. }) => DataState::NotDue,
             (None, _) => DataState::Impossible,
         };
+        if let Some(data) = &step.data {
+            self.last_phase = Some(Phase::of(data));
+        }
         self.exchange = Some(Exchange {
             job,
             step,
             sent_at: now,
             data,
+            preceded_at: self.finished_at,
             echo_seen: false,
             lines: Vec::new(),
             outcome_seen: false,
@@ -134,11 +148,7 @@ impl Session {
     /// Answers the prompt.
     pub(super) fn send_data(&mut self, now: Instant) {
         let Some(exchange) = &mut self.exchange else { return };
-        let Some(data) = &exchange.step.data else {
-            // Nothing was to be sent: leave the data phase.
-            exchange.data = DataState::Unasked;
-            return self.send_escape(now);
-        };
+        let Some(data) = &exchange.step.data else { return };
         exchange.data = DataState::Sent;
         let length = data.bytes.len();
         if let Some(name) = data.upload {
@@ -158,8 +168,21 @@ impl Session {
         self.wire.push_back(Entry::sent(now, shown));
         // A file is long, and what the port was told need not be the rate behind a terminal server.
         let rate = data.upload.map_or(self.baud_rate, |_| self.baud_rate.min(SLOWEST_LINE));
-        let wait = exchange.step.final_wait + TRANSPORT_ALLOWANCE + wire_time(length, rate);
+        let mut wait = exchange.step.final_wait + TRANSPORT_ALLOWANCE + wire_time(length, rate);
+        if length == 0 && !until_ctrl_z {
+            wait = NO_LENGTH;
+        }
         self.timers.set(Timer::Exchange, now + wait);
+    }
+
+    /// The module has asked for no bytes and is silent: it takes a length of 0 for none, and waits for Ctrl-Z.
+    fn end_empty_data(&mut self, mut exchange: Exchange, now: Instant) {
+        exchange.data = DataState::Ended;
+        self.transmit.push(CTRL_Z);
+        self.wire.push_back(Entry::sent(now, "<Ctrl-Z>".into()));
+        self.timers
+            .set(Timer::Exchange, now + exchange.step.final_wait + TRANSPORT_ALLOWANCE);
+        self.exchange = Some(exchange);
     }
 
     /// Waits for the result URC of a command that was accepted.
@@ -187,6 +210,9 @@ impl Session {
     /// are cleared up before the next command.
     pub(super) fn exchange_timed_out(&mut self, now: Instant) {
         let Some(exchange) = self.exchange.take() else { return };
+        if exchange.has_sent_nothing() {
+            return self.end_empty_data(exchange, now);
+        }
         let Some((mut exchange, settled)) = self.question_unanswered(exchange, now) else {
             return;
         };
@@ -204,10 +230,9 @@ impl Session {
         };
         if exchange.outcome_seen {
             // The `OK` is missing, and it may still come.
-            if exchange.lost {
-                // The connection is gone, and the data phase may be waiting for its end.
-                self.leave_data_phase(&exchange, now);
-            } else if exchange.job.task.is_publish() {
+            // Where the connection is gone the data phase may be waiting for its end.
+            let phase = exchange.phase().filter(|_| exchange.lost);
+            if phase.is_none() && exchange.job.task.is_publish() {
                 // Or what was taken for an echo was the `OK`.
                 self.framer.set_echoes_data(Some(false));
             }
@@ -216,13 +241,13 @@ impl Session {
             } else {
                 self.queue.push_front(exchange.job);
             }
-            return self.probe(now);
+            return self.find_again(phase, now);
         }
         let error = Error::Timeout {
             command: exchange.step.line.shown.clone(),
             awaited,
             waited: now - since,
-            hint: self.why_no_answer(&exchange.job.task),
+            hint: self.why_no_answer(&exchange),
         };
         let silent = matches!(exchange.job.task, Task::SetUp(_) | Task::Probe(_));
         self.end(&mut exchange.job, Err(error.clone()));
@@ -236,9 +261,16 @@ impl Session {
             }
             return self.start_next(now);
         }
-        self.leave_data_phase(&exchange, now);
         self.drain_again(&exchange, now);
-        self.probe(now);
+        self.find_again(exchange.phase(), now);
+    }
+
+    /// Sees whether the module answers again, once it has left the data phase that it may be in.
+    pub(super) fn find_again(&mut self, phase: Option<Phase>, now: Instant) {
+        match phase {
+            Some(phase) => self.leave(phase, Self::probe_job(now), now),
+            None => self.probe(now),
+        }
     }
 
     /// The module was looked for in vain: that ends the first call that has waited for it. One that came towards the end has
@@ -254,27 +286,6 @@ impl Session {
                 break;
             }
         }
-    }
-
-    /// Gets the module out of a data phase that it may still be in: Esc cancels one that Ctrl-Z would end, one of counted
-    /// data is filled up. In command mode either is without effect.
-    pub(super) fn leave_data_phase(&mut self, exchange: &Exchange, now: Instant) {
-        self.stop_upload();
-        match &exchange.step.data {
-            Some(data) if data.phase == DataPhase::Counted => self.fill_up(data.bytes.len(), now),
-            Some(_) => self.send_escape(now),
-            None => {}
-        }
-    }
-
-    pub(super) fn fill_up(&mut self, count: usize, now: Instant) {
-        self.transmit.extend(std::iter::repeat_n(CR, count));
-        self.wire.push_back(Entry::sent(now, format!("<{count} CR>")));
-    }
-
-    pub(super) fn send_escape(&mut self, now: Instant) {
-        self.transmit.push(ESC);
-        self.wire.push_back(Entry::sent(now, "<ESC>".into()));
     }
 
     pub(super) fn outcome_timed_out(&mut self, ticket: Ticket, now: Instant) {
@@ -331,16 +342,23 @@ impl Session {
                 self.release(&job, false);
             }
         } else if let Some(mut exchange) = self.exchange.take_if(|exchange| exchange.job.ticket == ticket) {
-            let task = &exchange.job.task;
-            let since = match task {
+            let since = match &exchange.job.task {
                 Task::SetUp(_) => exchange.job.submitted_at,
                 _ => exchange.sent_at,
             };
             let command = exchange.step.line.shown.clone();
-            let result = timeout(command, "final result code", since, self.why_no_answer(task));
+            let result = timeout(command, "final result code", since, self.why_no_answer(&exchange));
             self.end(&mut exchange.job, result);
             exchange.job.steps.clear();
             self.exchange = Some(exchange);
+        } else if let Some(mut leaving) = self.leaving.take_if(|leaving| leaving.leads_to(ticket)) {
+            if let Some(job) = &mut leaving.then {
+                let command = job.steps.front().map_or(String::new(), |step| step.line.shown.clone());
+                let hint = self.why_not_found(&job.task);
+                let result = timeout(command, "final result code", job.submitted_at, hint);
+                self.end(job, result);
+            }
+            self.leaving = Some(leaving);
         } else if let Some(at) = self.waiting.iter().position(|waiting| waiting.job.ticket == ticket) {
             let mut waiting = self.waiting.remove(at);
             let hint = self.why_no_result().into();
@@ -351,7 +369,7 @@ impl Session {
     }
 
     /// The state of a client after a call about it has failed without a word from the module.
-    fn operation_failed(&mut self, task: &Task) {
+    pub(super) fn operation_failed(&mut self, task: &Task) {
         match task {
             // Before QMTOPEN itself was sent nothing has changed.
             Task::Open { client, .. }

@@ -3,10 +3,11 @@
 use std::time::{Duration, Instant};
 
 use modemqtt_at::Form;
-use modemqtt_at::dialect::{self, DataPhase, Dialect, Model};
+use modemqtt_at::dialect::{self, Dialect, Model};
 use modemqtt_at::general::MAXIMUM_RESPONSE_TIME;
 
 use super::heard::Heard;
+use super::leave::ESCAPE_SILENCE;
 use super::{Exchange, Session, TRANSPORT_ALLOWANCE, Wake};
 use crate::call::Reply;
 use crate::error::Error;
@@ -20,10 +21,6 @@ const SYNC_WAIT: Duration = Duration::from_millis(500);
 const SYNC_PATIENCE: u8 = 4;
 /// How many are sent, over 5 s: a module that starts is silent for some seconds.
 const SYNC_ATTEMPTS: u8 = 7;
-/// After so many without an answer the module may be in the data phase of another program's publish, which Esc cancels.
-const ESCAPE_AFTER: u8 = 3;
-/// After so many it may be one of counted bytes, which ends when they are there. A command line of CRs alone does nothing.
-const FILL_AFTER: u8 = 5;
 /// How long the answer to a setting is waited for, which the set-up goes on without: the probe behind tells its late
 /// answer from others.
 const SETTING_WAIT: Duration = Duration::from_secs(1);
@@ -54,8 +51,7 @@ impl Session {
 
     /// A set-up of the session's own.
     pub(super) fn set_up_job(&mut self, now: Instant) -> Job {
-        self.transmit.clear();
-        self.stale = true;
+        self.discard_unsent();
         self.heard = Heard::default();
         let mut job = Job::internal(Task::SetUp(Sync::default()), [], now);
         self.plan_set_up(&mut job);
@@ -128,7 +124,11 @@ impl Session {
 
     /// Sees whether the module answers again.
     pub(super) fn probe(&mut self, now: Instant) {
-        self.step(Job::internal(Task::Probe(Sync::default()), [probe_step()], now), now);
+        self.step(Self::probe_job(now), now);
+    }
+
+    pub(super) fn probe_job(now: Instant) -> Job {
+        Job::internal(Task::Probe(Sync::default()), [probe_step()], now)
     }
 
     /// Whether a final result code is the late answer to something before the question in flight, whose own answer has a
@@ -170,6 +170,7 @@ impl Session {
                 sync.unanswered = sync.unanswered.saturating_sub(1);
             }
             if sync.unanswered == 0 {
+                self.is_in_command_mode();
                 return Some(exchange);
             }
             exchange.lines.clear();
@@ -204,40 +205,30 @@ impl Session {
         let unanswered = sync.unanswered;
         // A module that knows no such question refuses every copy of it.
         if sync.answered || (sync.refused >= unanswered && unanswered > 1) {
+            self.is_in_command_mode();
             return Some((exchange, true));
         }
+        self.may_be_in_data_phase();
         if unanswered >= most || given_up {
             return Some((exchange, false));
         }
+        let attention = looking && self.search_further(unanswered);
         let mut again = exchange.step.clone();
-        if looking {
-            again.final_wait = if unanswered < SYNC_PATIENCE {
-                SYNC_WAIT
-            } else {
-                2 * SYNC_WAIT
-            };
-        }
-        match unanswered {
-            ESCAPE_AFTER if looking => self.send_escape(now),
-            FILL_AFTER if looking => {
-                let most = self.longest_counted();
-                self.fill_up(most, now);
-                again.final_wait += self.wire_time(most);
-            }
-            _ => {}
+        again.final_wait = match looking {
+            true if unanswered < SYNC_PATIENCE => SYNC_WAIT,
+            true => 2 * SYNC_WAIT,
+            false => PROBE_WAIT,
+        };
+        if self.must_leave_first() {
+            again.final_wait -= ESCAPE_SILENCE;
         }
         exchange.job.steps.push_front(again);
-        self.step(exchange.job, now);
-        None
-    }
-
-    /// The longest payload that a data phase of counted bytes may still wait for.
-    fn longest_counted(&self) -> usize {
-        let most = |dialect: &Dialect| dialect.publish(DataPhase::Counted).map_or(0, |_| dialect.payload);
-        match self.dialect {
-            Some(dialect) => most(dialect),
-            None => dialect::ALL.iter().map(|dialect| most(dialect)).max().unwrap_or(0),
+        if attention {
+            self.attract_attention(exchange.job, now);
+        } else {
+            self.step(exchange.job, now);
         }
+        None
     }
 
     /// What is added to the time a command may take. The commands that ask whether anyone is there are sent again, so

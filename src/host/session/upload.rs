@@ -90,10 +90,17 @@ impl Session {
     /// Whether the module asks for the content of a file.
     pub(super) fn is_connect(&self, line: &[u8]) -> bool {
         let due = self.exchange.as_ref().is_some_and(|exchange| {
-            exchange.data == DataState::Due && exchange.invitation() == Some(Invitation::Connect)
+            exchange.data == DataState::Due
+                && matches!(exchange.invitation(), Some(Invitation::Connect | Invitation::Any))
         });
         // V.250 section 5.7.1 lets the line rate follow.
-        due && (line == b"CONNECT" || line.starts_with(b"CONNECT "))
+        due && is_connect(line)
+    }
+
+    /// Whether a command line of the program's own, which brings no data, has opened a data phase or a connection.
+    pub(super) fn is_stray_connect(&self, line: &[u8]) -> bool {
+        let own = |exchange: &Exchange| exchange.data == DataState::NotDue;
+        self.exchange.as_ref().is_some_and(own) && is_connect(line)
     }
 
     /// The next piece of a credential, and word of it.
@@ -120,9 +127,8 @@ impl Session {
     /// Sends no more of a credential: the module is not waiting for it any longer.
     pub(super) fn stop_upload(&mut self) {
         if self.upload.take().is_some() {
-            self.transmit.clear();
             // Nor what the line has not taken: the module would take it for command lines.
-            self.stale = true;
+            self.discard_unsent();
         }
     }
 
@@ -167,6 +173,10 @@ impl Exchange {
     pub(super) fn uploaded(&self) -> bool {
         self.data == DataState::Sent && self.step.data.as_ref().is_some_and(|data| data.upload.is_some())
     }
+}
+
+fn is_connect(line: &[u8]) -> bool {
+    line == b"CONNECT" || line.starts_with(b"CONNECT ")
 }
 
 /// `+QFUPL: <size>,<checksum>`, or `+QSSLCFG: 0,0,"cacert",<size>`, which calls its last field a checksum and gives the

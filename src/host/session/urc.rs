@@ -176,17 +176,20 @@ impl Session {
     /// The module has started again, or has switched itself off: to the program that is the first half of a restart. A
     /// set-up that is under way looks for it from the start, any other call ends and the next one looks for it.
     pub(super) fn handle_restart(&mut self, reason: &Error, now: Instant) {
-        let setting_up = self
-            .exchange
-            .take_if(|exchange| matches!(exchange.job.task, Task::SetUp(_)) && exchange.job.ticket != INTERNAL);
+        let programs = |job: &Job| matches!(job.task, Task::SetUp(_)) && job.ticket != INTERNAL;
+        let setting_up = match self.exchange.take_if(|exchange| programs(&exchange.job)) {
+            Some(exchange) => Some(exchange.job),
+            None => self
+                .leaving
+                .as_mut()
+                .and_then(|leaving| leaving.then.take_if(|job| programs(job))),
+        };
         self.forget(reason);
         // The first start, seen from its beginning, is no restart.
         if self.known_to_run {
             self.events.push_back(Event::Restarted);
         }
-        let Some(Exchange { mut job, .. }) = setting_up else {
-            return;
-        };
+        let Some(mut job) = setting_up else { return };
         let Task::SetUp(sync) = &mut job.task else { return };
         // What was set before the start is gone with it, and so are the answers to come.
         *sync = Sync {

@@ -254,8 +254,15 @@ fn a_counted_data_phase_without_an_end_is_filled_up_and_one_with_ctrl_z_is_cance
     assert_eq!(bench.sent(), "AT+QMTPUB=0,1,1,0,\"t\",5\r");
     bench.feed(b"\r\n> ");
     assert_eq!(bench.sent(), "12345");
-    bench.elapse(seconds(7.5));
-    assert_eq!(bench.sent(), "\r\r\r\r\rAT+CMEE?\r");
+    bench.elapse(seconds(7.05));
+    // ESC stands alone, with a silence behind it.
+    assert_eq!(bench.sent(), "\x1b");
+    bench.elapse(seconds(0.05));
+    assert_eq!(bench.sent(), "");
+    bench.elapse(seconds(0.1));
+    assert_eq!(bench.sent(), "\r\r\r\r\r");
+    bench.elapse(seconds(0.2));
+    assert_eq!(bench.sent(), "AT+CMEE?\r");
     let mut bench = Bench::connected("M95");
     bench.publish(b"12345");
     bench.feed(b"\r\n> ");

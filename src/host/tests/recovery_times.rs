@@ -200,7 +200,7 @@ fn a_restart_without_a_word_is_told_as_a_lost_connection_when_something_is_refus
         next_command(&mut pair, 0.2, model);
         let result = pair.call(publish(b"21.5", Qos::AtLeastOnce));
         assert!(matches!(result, Err(Error::Command { .. })), "{model}: {result:?}");
-        pair.elapse(Duration::from_millis(100));
+        pair.elapse(Duration::from_millis(300));
         assert_eq!(pair.others, ["lost 0 7"], "{model}");
         pair.log_in();
         next_publish(&mut pair, model);

@@ -95,11 +95,15 @@ impl Pair {
     }
 
     pub(crate) fn elapse(&mut self, time: Duration) {
-        self.now += time;
-        self.rig.elapse(time);
-        self.pump();
-        self.host.handle_timeout(self.now);
-        self.pump();
+        let end = self.now + time;
+        while self.now < end {
+            let next = self.host.next_timeout().map_or(end, |at| at.clamp(self.now, end));
+            self.rig.elapse(next - self.now);
+            self.now = next;
+            self.pump();
+            self.host.handle_timeout(self.now);
+            self.pump();
+        }
     }
 
     pub(crate) fn pump(&mut self) {

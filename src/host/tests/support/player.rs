@@ -227,6 +227,10 @@ impl Player {
 
     fn expect_sent(&mut self, bytes: &[u8]) {
         self.collect();
+        if self.sent.is_empty() {
+            // The line is kept free for a moment behind a refusal.
+            self.elapse(Duration::from_millis(250));
+        }
         let head = self.sent.get(..bytes.len().min(self.sent.len())).unwrap_or_default();
         assert_eq!(
             head.escape_ascii().to_string(),

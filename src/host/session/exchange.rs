@@ -1,0 +1,89 @@
+//! The command in flight, and operations whose command was accepted.
+
+use std::time::Instant;
+
+use modemqtt_at::dialect::DataPhase;
+
+use super::leave::Phase;
+use crate::job::{Data, Invitation, Job, OutcomeKey, Step, Task};
+
+/// What a publish may have done whose data phase was filled up.
+const PUBLISHED_DAMAGED: &str =
+    "; the module may have lost some of the data, and a damaged payload may have been published";
+/// What another command may have done.
+const STORED_DAMAGED: &str = "; the module may have lost some of the data, and taken the rest with a wrong end";
+
+/// The command in flight.
+#[derive(Debug)]
+pub(super) struct Exchange {
+    pub(super) job: Job,
+    pub(super) step: Step,
+    pub(super) sent_at: Instant,
+    pub(super) data: DataState,
+    /// When the command before had its final result code.
+    pub(super) preceded_at: Option<Instant>,
+    pub(super) echo_seen: bool,
+    pub(super) lines: Vec<String>,
+    /// The result URC has come before the final result code, which is legal.
+    pub(super) outcome_seen: bool,
+    /// The connection was lost meanwhile, which is an outcome too.
+    pub(super) lost: bool,
+}
+
+/// Where the data phase of a command stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum DataState {
+    /// The command has none, and `>` is no prompt.
+    Impossible,
+    /// The command is the program's own: a prompt would ask for data that it has not.
+    NotDue,
+    /// The prompt is waited for.
+    Due,
+    /// The data were handed over.
+    Sent,
+    /// The module took a length of 0 for none, and was sent Ctrl-Z.
+    Ended,
+}
+
+/// An operation whose command was accepted and whose result has not come.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    pub(super) job: Job,
+    pub(super) key: OutcomeKey,
+    pub(super) since: Instant,
+    pub(super) shown: String,
+}
+
+impl Exchange {
+    /// How the module asks for the data of the command.
+    pub(super) fn invitation(&self) -> Option<Invitation> {
+        self.step.data.as_ref().map(|data| data.invitation)
+    }
+
+    /// The data phase that the module may be in.
+    pub(super) fn phase(&self) -> Option<Phase> {
+        self.step.data.as_ref().map(Phase::of)
+    }
+
+    /// Whether the module has asked for data of a declared length of 0.
+    pub(super) fn has_sent_nothing(&self) -> bool {
+        let empty = |data: &Data| data.phase == DataPhase::Counted && data.bytes.is_empty();
+        self.data == DataState::Sent && self.step.data.as_ref().is_some_and(empty)
+    }
+
+    /// What an error says of data whose missing bytes are made up for.
+    pub(super) fn damage(&self) -> &'static str {
+        let counted = matches!(self.phase(), Some(Phase::Counted(_))) && !self.outcome_seen;
+        match self.job.task {
+            _ if !counted || !matches!(self.data, DataState::Due | DataState::Sent) => "",
+            Task::Publish { .. } => PUBLISHED_DAMAGED,
+            _ => STORED_DAMAGED,
+        }
+    }
+
+    /// The data, once they were handed over.
+    pub(super) fn data_sent(&self) -> Option<&[u8]> {
+        let data = self.step.data.as_ref().filter(|_| self.data == DataState::Sent)?;
+        Some(&data.bytes)
+    }
+}

@@ -1,0 +1,319 @@
+//! Out of a data phase that the module may still be in.
+//!
+//! No command text is sent while one may be open: the module would take it for data. The way out is a ladder, climbed
+//! until the module gives a sign of itself, a final result code or the result of the operation:
+//!
+//! | [`Stage`] | what has been sent | silence behind it |
+//! |---|---|---|
+//! | `Doubt` | nothing; a refusal may have been another command's, and the prompt still on its way | 200 ms |
+//! | `Escaped` | ESC, alone: firmware takes it as cancel only at the end of a burst | 100 ms |
+//! | `Filling` | CRs in pieces, no more than were declared; a CR too many is an empty command line | 50 ms, 200 ms behind the last |
+//! | `Guard` | nothing, so that `+++` stands between two silences | 1 s |
+//! | `Attention` | `+++` | 1 s |
+//!
+//! The last two are for a module that was left in PPP or transparent mode, and only [`Search::Recover`] climbs to them by
+//! itself. Where nothing but Ctrl-Z ends the data phase, ESC is all. What follows the ladder is a question that only a
+//! module in command mode answers, and the ladder again, as far as it is left, before each copy of it.
+
+use std::time::{Duration, Instant};
+
+use modemqtt_at::ascii::{CR, ESC};
+use modemqtt_at::dialect::{self, DataPhase, Dialect};
+
+use super::{DataState, Session};
+use crate::call::Ticket;
+use crate::error::Error;
+use crate::job::{Data, Job, Task};
+use crate::mqtt::declared_at_most;
+use crate::timers::Timer;
+use crate::trace::Entry;
+
+/// How long a prompt may be behind a final result code that was another command's.
+const DOUBT: Duration = Duration::from_millis(200);
+/// How long after a final result code a second one for the same command may come.
+pub(super) const SECOND_CODE: Duration = Duration::from_secs(1);
+/// The silence behind ESC, which includes the module's answer.
+pub(super) const ESCAPE_SILENCE: Duration = Duration::from_millis(100);
+/// The silence behind a piece of filling.
+const PIECE_SILENCE: Duration = Duration::from_millis(50);
+/// The silence behind the last piece.
+const LAST_SILENCE: Duration = Duration::from_millis(200);
+/// How many CRs the first piece has at most; each piece has twice as many as the one before.
+const FIRST_PIECE: usize = 16;
+/// The silence on either side of `+++`.
+const GUARD: Duration = Duration::from_millis(1100);
+
+/// How far the search for a module goes at the start, where nothing has answered yet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Search {
+    /// `AT` and one ESC: the port may lead to something that is no module.
+    #[default]
+    Gentle,
+    /// There is a module, which another program may have left in a data phase of counted bytes: it is filled up.
+    Fill,
+    /// It may have been left in PPP or transparent mode as well: `+++` once.
+    Recover,
+}
+
+/// What ends a data phase.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// Ctrl-Z; ESC cancels it.
+    UntilCtrlZ,
+    /// So many bytes, at most.
+    Counted(usize),
+    /// A silence, `+++` and another silence.
+    Online,
+}
+
+impl Phase {
+    pub(super) fn of(data: &Data) -> Self {
+        match data.phase {
+            // Firmware that takes a length of 0 for none waits for Ctrl-Z.
+            DataPhase::Counted if !data.bytes.is_empty() => Self::Counted(data.bytes.len()),
+            _ => Self::UntilCtrlZ,
+        }
+    }
+}
+
+/// A data phase that the module may be in.
+#[derive(Debug)]
+pub(super) struct Suspicion {
+    /// How many bytes it may still wait for.
+    fillers: usize,
+    /// Whether the module has given a sign of itself since the last ESC.
+    answered: bool,
+    /// Whether it lasts until a question is answered, or is over with the ladder.
+    lasting: bool,
+}
+
+/// The ladder being climbed.
+#[derive(Debug)]
+pub(super) struct Leaving {
+    stage: Stage,
+    /// What goes on afterwards.
+    pub(super) then: Option<Job>,
+}
+
+impl Leaving {
+    /// Whether that call goes on afterwards.
+    pub(super) fn leads_to(&self, ticket: Ticket) -> bool {
+        self.then.as_ref().is_some_and(|job| job.ticket == ticket)
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Doubt,
+    Escaped,
+    /// How many CRs the next piece has at most.
+    Filling(usize),
+    Guard,
+    Attention,
+}
+
+impl Session {
+    /// Leaves a data phase of this session's own, then carries out the job.
+    pub(super) fn leave(&mut self, phase: Phase, then: Job, now: Instant) {
+        self.stop_upload();
+        self.discard_unsent();
+        self.suspicion = Some(Suspicion {
+            fillers: match phase {
+                Phase::Counted(count) => count,
+                Phase::UntilCtrlZ | Phase::Online => 0,
+            },
+            answered: false,
+            lasting: true,
+        });
+        if phase == Phase::Online {
+            self.climb(Stage::Guard, Some(then), GUARD, now);
+        } else {
+            self.escape(then, now);
+        }
+    }
+
+    /// Whether an ESC comes first, before a job's next command is sent.
+    pub(super) fn must_leave_first(&self) -> bool {
+        self.suspicion.as_ref().is_some_and(|suspicion| !suspicion.answered)
+    }
+
+    pub(super) fn escape(&mut self, then: Job, now: Instant) {
+        self.transmit.push(ESC);
+        self.wire.push_back(Entry::sent(now, "<ESC>".into()));
+        self.climb(Stage::Escaped, Some(then), ESCAPE_SILENCE + self.wire_time(1), now);
+    }
+
+    /// Sends nothing for a moment: the final result code that has refused a command may have been another's, and its
+    /// prompt may be on its way.
+    pub(super) fn doubt(&mut self, now: Instant) {
+        self.climb(Stage::Doubt, None, DOUBT, now);
+    }
+
+    fn climb(&mut self, stage: Stage, then: Option<Job>, silence: Duration, now: Instant) {
+        self.leaving = Some(Leaving { stage, then });
+        self.timers.set(Timer::Leaving, now + silence);
+    }
+
+    /// The silence is over, and the module has given no sign.
+    pub(super) fn leaving_timed_out(&mut self, now: Instant) {
+        let Some(Leaving { stage, then }) = self.leaving.take() else {
+            return;
+        };
+        let fillers = self.suspicion.as_ref().map_or(0, |suspicion| suspicion.fillers);
+        match stage {
+            Stage::Escaped if fillers > 0 => self.fill(FIRST_PIECE, then, now),
+            Stage::Filling(piece) if fillers > 0 => self.fill(piece, then, now),
+            Stage::Guard => {
+                self.transmit.extend(b"+++");
+                self.wire.push_back(Entry::sent(now, "+++".into()));
+                self.climb(Stage::Attention, then, GUARD + self.wire_time(3), now);
+            }
+            Stage::Doubt | Stage::Escaped | Stage::Filling(_) | Stage::Attention => self.left(then, now),
+        }
+    }
+
+    /// Sends the next piece of filling.
+    fn fill(&mut self, most: usize, then: Option<Job>, now: Instant) {
+        let Some(suspicion) = &mut self.suspicion else {
+            return self.left(then, now);
+        };
+        let count = most.min(suspicion.fillers);
+        suspicion.fillers -= count;
+        let silence = if suspicion.fillers == 0 {
+            LAST_SILENCE
+        } else {
+            PIECE_SILENCE
+        };
+        self.transmit.extend(std::iter::repeat_n(CR, count));
+        self.wire.push_back(Entry::sent(now, format!("<{count} CR>")));
+        self.climb(Stage::Filling(2 * most), then, silence + self.wire_time(count), now);
+    }
+
+    /// A final result code, or the result of a publish that no one waits for.
+    pub(super) fn sign_of_the_module(&mut self, now: Instant) {
+        if let Some(suspicion) = &mut self.suspicion {
+            suspicion.answered = true;
+        }
+        let doubting = |leaving: &mut Leaving| leaving.stage == Stage::Doubt;
+        if let Some(Leaving { then, .. }) = self.leaving.take_if(|leaving| !doubting(leaving)) {
+            self.left(then, now);
+        }
+    }
+
+    fn left(&mut self, then: Option<Job>, now: Instant) {
+        self.timers.clear(Timer::Leaving);
+        self.suspicion.take_if(|suspicion| !suspicion.lasting);
+        match then {
+            Some(job) => self.send_step(job, now),
+            None => self.start_next(now),
+        }
+    }
+
+    /// A question was answered that only a module in command mode answers.
+    pub(super) fn is_in_command_mode(&mut self) {
+        self.suspicion = None;
+    }
+
+    /// The question was not answered: whatever was sent may have been taken for data.
+    pub(super) fn may_be_in_data_phase(&mut self) {
+        if let Some(suspicion) = &mut self.suspicion {
+            suspicion.answered = false;
+        }
+    }
+
+    /// The module is looked for, and so many questions were not answered: another program may have left it in a data phase.
+    /// Whether `+++` comes next.
+    pub(super) fn search_further(&mut self, unanswered: u8) -> bool {
+        let known = self.model.is_some() || self.answered_at.is_some();
+        let fill = known || self.search != Search::Gentle;
+        let ours = self.suspicion.as_ref().is_some_and(|suspicion| suspicion.lasting);
+        // One that was set up is asleep rather.
+        let rungs = if self.set_up { [3, 5, 6] } else { [1, 2, 3] };
+        let fillers = match rungs.iter().position(|rung| *rung == unanswered) {
+            Some(0) => 0,
+            Some(1) if fill => self.longest_counted(),
+            Some(2) if self.search == Search::Recover => return true,
+            _ => return false,
+        };
+        if !ours {
+            self.suspicion = Some(Suspicion {
+                fillers,
+                answered: false,
+                lasting: false,
+            });
+        }
+        false
+    }
+
+    /// One `+++` between two silences, then the job.
+    pub(super) fn attract_attention(&mut self, then: Job, now: Instant) {
+        self.climb(Stage::Guard, Some(then), GUARD, now);
+    }
+
+    /// The longest payload that a data phase of counted bytes may still wait for.
+    fn longest_counted(&self) -> usize {
+        let most = |dialect: &Dialect| dialect.publish(DataPhase::Counted).map_or(0, |_| dialect.payload);
+        match self.dialect {
+            Some(dialect) => most(dialect),
+            None => dialect::ALL.iter().map(|dialect| most(dialect)).max().unwrap_or(0),
+        }
+    }
+
+    /// A prompt that the command in flight does not wait for: a data phase is open.
+    pub(super) fn handle_stray_prompt(&mut self, now: Instant) {
+        if let Some(leaving) = self.leaving.take() {
+            let then = leaving.then.unwrap_or_else(|| Self::probe_job(now));
+            return self.leave(self.last_phase(), then, now);
+        }
+        let Some(mut exchange) = self.exchange.take() else {
+            return self.leave(self.last_phase(), Self::probe_job(now), now);
+        };
+        self.timers.clear(Timer::Exchange);
+        if matches!(exchange.job.task, Task::SetUp(_) | Task::Probe(_)) {
+            exchange.job.steps.push_front(exchange.step);
+            return self.leave(self.last_phase(), exchange.job, now);
+        }
+        let (error, phase) = if exchange.data == DataState::NotDue {
+            let declared = declared_at_most(&exchange.step.line.bytes);
+            let phase = declared.map_or(Phase::UntilCtrlZ, Phase::Counted);
+            (asks_for_data(&exchange.step.line.shown), phase)
+        } else {
+            // The command went in as data.
+            let error = Error::Protocol {
+                expected: "an answer, not the prompt of an earlier command",
+                line: ">".into(),
+            };
+            (error, self.last_phase())
+        };
+        self.end(&mut exchange.job, Err(error));
+        self.operation_failed(&exchange.job.task);
+        self.release(&exchange.job, true);
+        self.leave(phase, Self::probe_job(now), now);
+    }
+
+    /// A command line of the program's own is answered by `CONNECT`: the module waits for a file, or the line is a
+    /// connection.
+    pub(super) fn handle_stray_connect(&mut self, now: Instant) {
+        let Some(mut exchange) = self.exchange.take() else {
+            return;
+        };
+        self.timers.clear(Timer::Exchange);
+        let declared = declared_at_most(&exchange.step.line.bytes);
+        let phase = declared.map_or(Phase::Online, Phase::Counted);
+        self.end(&mut exchange.job, Err(asks_for_data(&exchange.step.line.shown)));
+        self.release(&exchange.job, true);
+        self.leave(phase, Self::probe_job(now), now);
+    }
+
+    /// The data phase of the last command that had one.
+    fn last_phase(&self) -> Phase {
+        self.last_phase
+            .unwrap_or_else(|| Phase::Counted(self.longest_counted()))
+    }
+}
+
+fn asks_for_data(shown: &str) -> Error {
+    Error::Usage(format!(
+        "{shown} asks for data, and was given none; give it as command(line, data=b\"…\")"
+    ))
+}
