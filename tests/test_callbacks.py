@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -267,9 +266,9 @@ def test_a_call_inside_a_callback_ends_when_the_modem_is_closed(
 def test_a_forgotten_modem_ends_its_threads(virtual_modem: VirtualModem) -> None:
     modem = Modem(virtual_modem.port).open()
     modem.on_urc = print
-    del modem
     with pytest.warns(ResourceWarning, match="was not closed"):
-        gc.collect()
+        # Without the garbage collector.
+        del modem
     until(lambda: not any(thread.name.startswith("modemqtt-") for thread in threading.enumerate()), "its end")
     with Modem(virtual_modem.port) as modem:
         assert modem.command("AT").final == "OK"

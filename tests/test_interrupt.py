@@ -68,6 +68,7 @@ BLOCKING = {
         "    while mqtt.state != 'opening': time.sleep(0.001)\n"
         "    ready(); time.sleep(60)"
     ),
+    "MqttClient.wait_connected": "modem.open(); ready(); mqtt.wait_connected()",
     "MqttClient.subscribe": "connect(); broker.withhold_acks(); ready(); mqtt.subscribe('t')",
     "MqttClient.unsubscribe": "connect(); broker.withhold_acks(); ready(); mqtt.unsubscribe('t')",
     "MqttClient.publish": "connect(); broker.withhold_acks(); ready(); mqtt.publish('t', b'1', qos=1)",
@@ -87,7 +88,7 @@ BLOCKING = {
 
 # What never waits.
 IMMEDIATE = {
-    "Modem": {"dialect", "is_open", "model", "mqtt", "on_port_lost", "on_restart", "on_urc", "port", "stats"},
+    "Modem": {"dialect", "is_open", "model", "mqtt", "on_port_lost", "on_restart", "on_urc", "port", "stats", "wire"},
     "MqttClient": {
         "index",
         "on_connection_lost",
@@ -141,6 +142,23 @@ with modem, mqtt.session(broker.host, broker.port, client_id="bench-7"):
     assert outcome.returncode != 0
     assert outcome.errors.rstrip().endswith("KeyboardInterrupt")
     assert outcome.seconds_after_signal < 2
+
+
+def test_a_session_with_a_silent_module_is_left_within_a_second() -> None:
+    outcome = interrupt(
+        """
+modem.open()
+try:
+    with mqtt.session(broker.host, broker.port, client_id="bench-7"):
+        module.inject("mute")
+        ready()
+        mqtt.receive()
+except KeyboardInterrupt:
+    print(time.monotonic(), flush=True)
+    os._exit(0)
+"""
+    )
+    assert 0.5 < float(outcome.output) - outcome.signalled_at < 1, outcome
 
 
 def test_the_modem_is_usable_after_an_interrupt() -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from modemqtt import Modem, MqttClient, Reconnect, ResponseTimeout
+from modemqtt import Modem, MqttClient, PortError, Reconnect, ResponseTimeout
 from modemqtt.virtual import Broker, VirtualModem
 from support import servers
 from support.sessions import keepers, sent, session
@@ -161,6 +161,22 @@ def test_a_module_that_answers_no_more_does_not_hold_it_for_ever(broker: Broker)
             until(lambda: len(sent(modem, "AT")) > before, "an attempt")
             start = time.monotonic()
         assert time.monotonic() - start < 2
+
+
+@pytest.mark.parametrize("error", [SystemExit(1), KeyboardInterrupt(), PortError("gone")], ids=repr)
+def test_what_ends_the_program_does_not_wait_for_a_silent_module(
+    modem: Modem, mqtt: MqttClient, broker: Broker, virtual_modem: VirtualModem, error: BaseException
+) -> None:
+    def end() -> None:
+        virtual_modem.inject("mute")
+        raise error
+
+    start = 0.0
+    with pytest.raises(type(error)), session(mqtt, broker):  # noqa: PT012 - the time counts from within
+        start = time.monotonic()
+        end()
+    assert time.monotonic() - start < 1.2
+    assert sent(modem, "AT+QMTDISC") == ["AT+QMTDISC=0"]
 
 
 def test_a_session_whose_opening_takes_too_long_leaves_nothing_open(modem: Modem, mqtt: MqttClient) -> None:

@@ -63,25 +63,25 @@ def cases() -> dict[str, Misuse]:
             lambda mqtt: mqtt.session("h", client_id="c", timeout="1").__enter__(),  # type: ignore[arg-type]
             "str",
         ),
-        "option that is none": (lambda mqtt: mqtt.configure(keep_alive=60), "keepalive"),
+        "option that is none": (lambda mqtt: mqtt.configure(keep_alive=60), "keepalive"),  # type: ignore[call-arg]
         "session option that is none": (
-            lambda mqtt: mqtt.session("h", client_id="c", keep_alive=60).__enter__(),
+            lambda mqtt: mqtt.session("h", client_id="c", keep_alive=60).__enter__(),  # type: ignore[call-arg]
             "keepalive",
         ),
         "keepalive 3601": (lambda mqtt: mqtt.configure(keepalive=3_601), "3601"),
         "keepalive -1": (lambda mqtt: mqtt.configure(keepalive=-1), "keepalive"),
-        "keepalive text": (lambda mqtt: mqtt.configure(keepalive="60"), "keepalive"),
-        "keepalive half": (lambda mqtt: mqtt.configure(keepalive=60.5), "keepalive"),
+        "keepalive text": (lambda mqtt: mqtt.configure(keepalive="60"), "keepalive"),  # type: ignore[arg-type]
+        "keepalive half": (lambda mqtt: mqtt.configure(keepalive=60.5), "keepalive"),  # type: ignore[arg-type]
         "keepalive True": (lambda mqtt: mqtt.configure(keepalive=True), "keepalive"),
         "packet_timeout 0": (lambda mqtt: mqtt.configure(packet_timeout=0), "out of range"),
         "packet_timeout 61": (lambda mqtt: mqtt.configure(packet_timeout=61), "61"),
         "retries 11": (lambda mqtt: mqtt.configure(retries=11), "11"),
         "one good, one wrong": (lambda mqtt: mqtt.configure(keepalive=60, retries=11), "11"),
-        "clean_session 1": (lambda mqtt: mqtt.configure(clean_session=1), "clean_session"),
-        "timeout_notice text": (lambda mqtt: mqtt.configure(timeout_notice="yes"), "timeout_notice"),
-        "version 5": (lambda mqtt: mqtt.configure(version="5"), "version"),
-        "version number": (lambda mqtt: mqtt.configure(version=4), "version"),
-        "will text": (lambda mqtt: mqtt.configure(will="gone"), "will"),
+        "clean_session 1": (lambda mqtt: mqtt.configure(clean_session=1), "clean_session"),  # type: ignore[arg-type]
+        "timeout_notice text": (lambda mqtt: mqtt.configure(timeout_notice="yes"), "timeout_notice"),  # type: ignore[arg-type]
+        "version 5": (lambda mqtt: mqtt.configure(version="5"), "version"),  # type: ignore[arg-type]
+        "version number": (lambda mqtt: mqtt.configure(version=4), "version"),  # type: ignore[arg-type]
+        "will text": (lambda mqtt: mqtt.configure(will="gone"), "will"),  # type: ignore[arg-type]
         "will payload text": (lambda mqtt: mqtt.configure(will=Will("t", "gone")), "payload"),  # type: ignore[arg-type]
         "will qos 3": (lambda mqtt: mqtt.configure(will=Will("t", b"gone", qos=3)), "qos"),
         "will wildcard": (lambda mqtt: mqtt.configure(will=Will("t/#", b"gone")), "wildcard"),

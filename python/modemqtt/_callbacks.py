@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from modemqtt._strict import Strict
+from modemqtt._strict import callback as checked
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from modemqtt._core import Engine
     from modemqtt._delivery import Delivery
     from modemqtt._modem import Modem
     from modemqtt._reconnect import Reconnected
     from modemqtt._values import Message
-    from modemqtt.exceptions import ConnectionLost
+    from modemqtt.exceptions import ConnectionLost, PortError
 
 
-class Callbacks:
+class Callbacks(Strict):
     """The callbacks of a client. All are called in the one thread that its modem has for them."""
 
     def __init__(self, modem: Modem, index: int) -> None:
@@ -35,7 +39,7 @@ class Callbacks:
     @on_message.setter
     def on_message(self, callback: Callable[[Message], object] | None) -> None:
         self._modem._check_process()  # noqa: SLF001 - our own
-        self._on_message = callback
+        self._on_message = checked("on_message", callback)
         self._watch()
         self._modem._listen()  # noqa: SLF001 - our own
 
@@ -51,7 +55,7 @@ class Callbacks:
     @on_connection_lost.setter
     def on_connection_lost(self, callback: Callable[[ConnectionLost], object] | None) -> None:
         self._modem._check_process()  # noqa: SLF001 - our own
-        self._on_connection_lost = callback
+        self._on_connection_lost = checked("on_connection_lost", callback)
         self._modem._listen()  # noqa: SLF001 - our own
 
     @property
@@ -62,7 +66,7 @@ class Callbacks:
     @on_delivery.setter
     def on_delivery(self, callback: Callable[[Delivery], object] | None) -> None:
         self._modem._check_process()  # noqa: SLF001 - our own
-        self._on_delivery = callback
+        self._on_delivery = checked("on_delivery", callback)
         self._modem._listen()  # noqa: SLF001 - our own
 
     @property
@@ -73,7 +77,7 @@ class Callbacks:
     @on_reconnected.setter
     def on_reconnected(self, callback: Callable[[Reconnected], object] | None) -> None:
         self._modem._check_process()  # noqa: SLF001 - our own
-        self._on_reconnected = callback
+        self._on_reconnected = checked("on_reconnected", callback)
         self._modem._listen()  # noqa: SLF001 - our own
 
     @property
@@ -84,7 +88,7 @@ class Callbacks:
     @on_reconnect_failed.setter
     def on_reconnect_failed(self, callback: Callable[[Exception], object] | None) -> None:
         self._modem._check_process()  # noqa: SLF001 - our own
-        self._on_reconnect_failed = callback
+        self._on_reconnect_failed = checked("on_reconnect_failed", callback)
         self._modem._listen()  # noqa: SLF001 - our own
 
     def _watch(self) -> None:
@@ -122,3 +126,59 @@ class Callbacks:
     def _reconnect_failed(self, error: Exception) -> None:
         if self._on_reconnect_failed is not None:
             self._on_reconnect_failed(error)
+
+
+class ModemCallbacks(Strict):
+    """The callbacks of a :class:`Modem`."""
+
+    _engine: Engine | None
+
+    def __init__(self) -> None:
+        """Have none."""
+        self._on_urc: Callable[[str], object] | None = None
+        self._on_restart: Callable[[], object] | None = None
+        self._on_port_lost: Callable[[PortError], object] | None = None
+
+    def _check_process(self) -> None:
+        raise NotImplementedError
+
+    def _listen(self) -> None:
+        raise NotImplementedError
+
+    @property
+    def on_urc(self) -> Callable[[str], object] | None:
+        """Called with each line that no one waited for."""
+        return self._on_urc
+
+    @on_urc.setter
+    def on_urc(self, callback: Callable[[str], object] | None) -> None:
+        self._check_process()
+        self._on_urc = checked("on_urc", callback)
+        if self._engine is not None:
+            self._engine.watch_urcs(callback is not None)
+        self._listen()
+
+    @property
+    def on_restart(self) -> Callable[[], object] | None:
+        """Called when the module has restarted or powered down by itself. Its connections and settings are gone."""
+        return self._on_restart
+
+    @on_restart.setter
+    def on_restart(self, callback: Callable[[], object] | None) -> None:
+        self._check_process()
+        self._on_restart = checked("on_restart", callback)
+        self._listen()
+
+    @property
+    def on_port_lost(self) -> Callable[[PortError], object] | None:
+        """Called with the :class:`PortError` when the port is lost. Here is where to call :meth:`reopen`."""
+        return self._on_port_lost
+
+    @on_port_lost.setter
+    def on_port_lost(self, callback: Callable[[PortError], object] | None) -> None:
+        self._check_process()
+        self._on_port_lost = checked("on_port_lost", callback)
+        self._listen()
+
+    def _has_own_callbacks(self) -> bool:
+        return any(callback is not None for callback in (self._on_urc, self._on_restart, self._on_port_lost))

@@ -5,33 +5,36 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
-from typing import TYPE_CHECKING, Any, Literal
+import time
+from typing import TYPE_CHECKING, Literal
 
-from modemqtt._callbacks import Callbacks
 from modemqtt._delivery import Delivery, raise_misuse
+from modemqtt._options import MOST_INDEX, Configurable
 from modemqtt._reconnect import Keeper, Login, plan_of
-from modemqtt._settings import OPTIONS, ranges, typed
-from modemqtt._tls import wait_told
-from modemqtt._usage import arguments, payload_bytes, seconds, topic_and_qos
-from modemqtt.exceptions import CommandError, ModemError, ResponseTimeout, UsageError
+from modemqtt._usage import Deadline, arguments, payload_bytes, seconds, topic_and_qos
+from modemqtt.exceptions import ModemError, PortError, ResponseTimeout
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from typing_extensions import Unpack
+
     from modemqtt._core import Engine, Pending
     from modemqtt._modem import Modem
+    from modemqtt._options import Options
     from modemqtt._reconnect import Reconnect
-    from modemqtt._settings import Values
     from modemqtt._tls import UploadProgress
-    from modemqtt._values import Message, Tencent
+    from modemqtt._values import Message
 
 logger = logging.getLogger("modemqtt")
 
-# An index is a byte in the core.
-_MOST = 255
+# Seconds that leaving a session takes at most when it is left in a hurry.
+_HURRY = 0.8
+# Seconds between two looks at the state that is waited for.
+_BETWEEN_LOOKS = 0.02
 
 
-class MqttClient(Callbacks):
+class MqttClient(Configurable):
     """One MQTT client of the module, from :meth:`Modem.mqtt`.
 
     Every method that talks to the module waits for the outcome, not only for the module's ``OK``, and takes
@@ -64,98 +67,6 @@ class MqttClient(Callbacks):
     def server(self) -> tuple[str, int] | None:
         """Host and port of the network connection; ``None`` while there is none."""
         return self._server if self.state not in ("closed", "opening") else None
-
-    def configure(
-        self,
-        *,
-        timeout: float | None = None,
-        progress: Callable[[UploadProgress], object] | None = None,
-        **options: Any,
-    ) -> None:
-        """Change options (``AT+QMTCFG``). What is not named stays as it is; a restart of the module undoes all.
-
-        Args:
-            timeout: seconds for all of it; ``None`` for the dialect's maximum for each command.
-            progress: called, in this thread, as the credentials of ``tls`` are handed over.
-            **options:
-                ``version``: ``"3.1.1"`` or ``"3.1"`` (not on M95).
-                ``keepalive``: 0 to 3600 seconds, 0 for none.
-                ``clean_session``: False has the server keep subscriptions.
-                ``packet_timeout``: 1 to 60 seconds until a packet is sent again.
-                ``retries``: 0 to 10 times.
-                ``timeout_notice``: True reports that it was.
-                ``will``: a :class:`Will`, or ``None`` to take it back.
-                ``alibaba``: an :class:`Alibaba` (BC35-G/BC28, BC660K-GL, EG800Q/EG91xQ).
-                ``onenet``: a :class:`OneNet` (EG800Q/EG91xQ).
-                ``tls``: a :class:`Tls`, or ``None`` for no TLS (not on BC35-G/BC28).
-                ``tls_context``: the same by the number of a context that is set already; ``None`` for none.
-                ``pdp_context``: 1 to 15 (EG800Q/EG91xQ).
-                ``ping_interval``: 5 to 60 seconds for the answer to a PINGREQ (EG800Q/EG91xQ).
-                ``receive``: ``"urc"``, or ``"buffer"`` to have the module keep up to five messages until they are
-                fetched, which happens as they are announced (EG800Q/EG91xQ).
-                ``show_length``: False leaves the length out of received messages (BC660K-GL, EG800Q/EG91xQ);
-                :meth:`open` turns it on.
-                ``receive_format``, ``send_format``: ``"text"``, or ``"hex"`` for hexadecimal digits on the line
-                (BC660K-GL, EG800Q/EG91xQ). Payloads are bytes either way.
-                ``send_mode``: as ``send_format``, by a key of its own (EG800Q/EG91xQ); the one set last rules.
-                ``echo_data``: True echoes the data of a publish (BC660K-GL); ``view_data``: the same (EG800Q/EG91xQ).
-                ``edit_timeout``: 1 to 180 seconds for the data of a publish, ``None`` for no limit (EG800Q/EG91xQ).
-
-            BC660K-GL takes ``version``, ``keepalive``, ``clean_session``, ``will``, ``alibaba``, ``tls`` and
-            ``tls_context`` only before :meth:`open`, EG800Q/EG91xQ takes every option only while not connected.
-
-        Raises:
-            UsageError: there is no such option, or the dialect lacks it; the text names the dialects that have it. A
-                credential is missing, unreadable, too long or no PEM.
-            ProtocolError: a credential did not arrive in the module as it was sent.
-
-        """
-        unknown = sorted(options.keys() - OPTIONS)
-        if unknown:
-            known = ", ".join(sorted(OPTIONS))
-            raise UsageError(f"there is no option {', '.join(unknown)}; the options are {known}")
-        wait_told(self._submit("configure", options, timeout=timeout), progress)
-
-    def configuration(self, *, timeout: float | None = None) -> dict[str, Any]:
-        """Read every option that the dialect has, under the names of :meth:`configure`.
-
-        ``will``, ``alibaba`` and ``onenet`` are ``None`` while unset. EG800Q/EG91xQ have two keys more: ``willex``, of
-        a will that was handed over behind a prompt its topic, QoS, retain flag and length, and ``send_mode``.
-        """
-        values = dict(self._call("configuration", timeout=timeout))
-        return typed(values, {str(code): version for version, code in self._engine().versions})
-
-    def capabilities(self, *, timeout: float | None = None) -> dict[str, tuple[Values, ...]]:
-        """Ask the module which values each key of ``AT+QMTCFG`` takes (its test form).
-
-        Returns:
-            By key, as the module names it in lower case, one :class:`Values` a parameter, the client index first. A
-            parameter whose values the module does not list, as a text, has none.
-
-        """
-        lines = self._modem.command("AT+QMTCFG=?", timeout=timeout).lines
-        return dict(filter(None, map(ranges, lines)))
-
-    def authenticate(self, device: Tencent, *, timeout: float | None = None) -> str:
-        """Get a token from Tencent Cloud (``AT+QMTENAUTH``; BC35-G/BC28).
-
-        :meth:`connect` then takes no user and no password.
-
-        Args:
-            device: the device's credentials.
-            timeout: seconds; ``None`` for the dialect's maximum, 195 s.
-
-        Returns:
-            The token, which the module keeps as well. It shows in no log.
-
-        Raises:
-            TokenError: no token could be had; its ``name`` says why.
-
-        """
-        with arguments():
-            pending = self._engine().token(device, timeout=timeout)
-        token: str = pending.wait()
-        return token
 
     def open(self, host: str, port: int = 1883, *, timeout: float | None = None) -> None:
         """Open the network connection to a server (``AT+QMTOPEN``).
@@ -231,9 +142,12 @@ class MqttClient(Callbacks):
         timeout: float | None = None,
         reconnect: bool | Reconnect = False,
         progress: Callable[[UploadProgress], object] | None = None,
-        **options: Any,
+        **options: Unpack[Options],
     ) -> Iterator[MqttClient]:
         """Configure, open and connect; disconnect and close at the end, whatever happened between.
+
+        Leaving takes `timeout` for each of the two, and at most 1 s for both where ``KeyboardInterrupt``,
+        ``SystemExit`` or a :class:`PortError` ends the session.
 
         With `reconnect` a connection that is lost is made again, in a thread of its own: when ``+QMTSTAT`` tells of
         the loss, when the module restarts, and when the port was lost and the program has opened the modem again. It
@@ -262,34 +176,26 @@ class MqttClient(Callbacks):
         with arguments():
             seconds(timeout, otherwise=0.0)
         plan = plan_of(reconnect)
-        login = Login(host, port, client_id, username, password, options, timeout)
+        login = Login(host, port, client_id, username, password, dict(options), timeout)
         if options:
             self._configure(options, timeout, progress)
         # One session at a time is kept.
         self._end_keeping()
         keeper = Keeper(self, self._engine(), login, plan) if plan else None
+        hurried = False
         try:
             self._enter(login)
             if keeper is not None:
                 self._keeper = keeper
                 keeper.start()
             yield self
+        except BaseException as error:
+            # Ctrl-C, sys.exit() and a port that is gone are not kept waiting for a module that may be silent.
+            hurried = not isinstance(error, Exception) or isinstance(error, PortError)
+            raise
         finally:
             self._keeper = None
-            self._leave(timeout, keeper)
-
-    def _configure(
-        self,
-        options: dict[str, Any],
-        timeout: float | None,
-        progress: Callable[[UploadProgress], object] | None,
-    ) -> None:
-        """Configure; what another program has left open is closed first where the module wants that."""
-        try:
-            self.configure(timeout=timeout, progress=progress, **options)
-        except CommandError:
-            self._call("close_network", timeout=timeout)
-            self.configure(timeout=timeout, progress=progress, **options)
+            self._leave(timeout, keeper, Deadline(_HURRY if hurried else None))
 
     def _enter(self, login: Login) -> None:
         opening = self._start_opening(login.host, login.port)
@@ -302,6 +208,35 @@ class MqttClient(Callbacks):
             raise
         self._server = (login.host, login.port)
         self.connect(login.client_id, login.username, login.password, timeout=login.timeout)
+
+    def wait_connected(self, timeout: float | None = None) -> None:
+        """Wait until the client is connected, as while a session connects again (``session(reconnect=True)``).
+
+        Args:
+            timeout: seconds; ``None`` to wait for ever.
+
+        Raises:
+            ResponseTimeout: it is not connected in time.
+            ConnectError, OpenError, ConnectionLost: the session has given up, for that reason.
+            PortError: the modem was closed; or its port is lost, and no session waits for it to come back.
+
+        """
+        deadline = Deadline(timeout)
+        while True:
+            # Before the state: a session that gives up leaves no connection.
+            keeper = self._keeper
+            failure = keeper.failure if keeper is not None else None
+            if self.state == "connected":
+                return
+            if failure is not None:
+                raise failure
+            if not self._modem.is_open and keeper is None:
+                self._engine()  # says that it was closed
+                raise PortError(f"{self._modem.port}: the port is lost; reopen() waits for it to come back")
+            left = deadline.left
+            if left == 0:
+                raise ResponseTimeout(f"client {self._index} is not connected within {timeout:g} s; it is {self.state}")
+            time.sleep(_BETWEEN_LOOKS if left is None else min(_BETWEEN_LOOKS, left))
 
     def subscribe(
         self, topic: str | Iterable[tuple[str, int]], qos: int = 0, *, timeout: float | None = None
@@ -425,19 +360,19 @@ class MqttClient(Callbacks):
         """Index and state."""
         return f"<MqttClient {self._index} {self.state}>"
 
-    def _leave(self, timeout: float | None, keeper: Keeper | None) -> None:
+    def _leave(self, timeout: float | None, keeper: Keeper | None, deadline: Deadline) -> None:
         """Disconnect and close as far as that is still possible; the caller's own exception matters more."""
         if keeper is not None:
             keeper.end()
         with contextlib.suppress(ModemError):
             if self.state == "connected":
-                self.disconnect(timeout=timeout)
+                self.disconnect(timeout=deadline.at_most(timeout))
         if self._is_opening():
             # A module need not take AT+QMTCLOSE before it is done with AT+QMTOPEN, and that may take minutes.
             name = f"modemqtt-close-{self._index}"
             threading.Thread(target=self._close_behind, args=(self._opening,), name=name, daemon=True).start()
         elif self.state != "closed":
-            self._close_at_once(timeout)
+            self._close_at_once(deadline.at_most(timeout))
         if keeper is not None:
             keeper.join()
 
@@ -464,25 +399,9 @@ class MqttClient(Callbacks):
         with contextlib.suppress(ModemError):
             self._submit("close_network", timeout=None).wait(timeout)
 
-    def _engine(self) -> Engine:
-        return self._modem._running()  # noqa: SLF001 - our own
-
     def _tell_dropped(self, engine: Engine) -> None:
-        if self._index <= _MOST and (dropped := engine.take_dropped(self._index)):
+        if self._index <= MOST_INDEX and (dropped := engine.take_dropped(self._index)):
             logger.warning("client %d: %d messages were dropped, no one took them", self._index, dropped)
-
-    def _submit(self, method: str, *values: object, timeout: float | None) -> Pending:
-        """Hand a call over to the core, which checks it."""
-        submit = getattr(self._engine(), method)
-        if self._index > _MOST:
-            raise UsageError(f"client index {self._index} is out of range; no module has more than {_MOST + 1} clients")
-        with arguments():
-            pending: Pending = submit(self._index, *values, timeout=timeout)
-        return pending
-
-    def _call(self, method: str, *values: object, timeout: float | None) -> Any:
-        """Hand a call over and wait for its end."""
-        return self._submit(method, *values, timeout=timeout).wait()
 
     def _opened(self) -> None:
         """Go on where the modem has been opened (again)."""

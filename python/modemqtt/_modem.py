@@ -11,6 +11,7 @@ import warnings
 from typing import TYPE_CHECKING, Any, Literal
 
 from modemqtt import _restart
+from modemqtt._callbacks import ModemCallbacks
 from modemqtt._client import MqttClient
 from modemqtt._core import Engine, Opening
 from modemqtt._delivery import Delivery
@@ -38,7 +39,7 @@ _BETWEEN_ATTEMPTS = 0.1
 _LEAST = 0.1
 
 
-class Modem(Network):
+class Modem(ModemCallbacks, Network):
     """A module on a port.
 
     ``with Modem("/dev/ttyUSB2") as modem: …`` opens the port, turns the module's echo off, finds out which module it
@@ -49,8 +50,9 @@ class Modem(Network):
             port of another machine that is set from here (ser2net with ``telnet(rfc2217)``).
         model: ``"M95"``, ``"BC35-G"``, ``"BC28"``, ``"BC660K-GL"``, ``"EG800Q"``, ``"EG915Q"`` or ``"EG916Q"``;
             ``"auto"`` asks the module (``AT+CGMM``, ``ATI``).
-        revision: the edition of its application note that the module's firmware follows: ``"2019"`` for a BC35-G or BC28
-            that publishes by length (``AT+QMTPUB=…,"topic",<len>``), up to 1,024 bytes. ``None`` for the usual one.
+        revision: the edition of its application note that the module's firmware follows: ``"2019"`` for a BC35-G or
+            BC28 that publishes by length (``AT+QMTPUB=…,"topic",<len>``), up to 1,024 bytes. ``None`` for the usual
+            one.
         baudrate: bits per second.
         flow_control: ``"none"``, ``"rtscts"`` or ``"xonxoff"``, with which no payload may hold the bytes 0x11 and 0x13;
             the line takes them for itself in received payloads too.
@@ -106,10 +108,7 @@ class Modem(Network):
         # The one before, which may be in a callback still.
         self._last_dispatcher: Dispatcher | None = None
         self._identity: tuple[str, ...] | None = None
-        self._on_urc: Callable[[str], object] | None = None
-        self._on_restart: Callable[[], object] | None = None
-        self._on_port_lost: Callable[[PortError], object] | None = None
-        self.wire = WireLog(self)
+        ModemCallbacks.__init__(self)
         every_modem.add(self)
 
     def open(self, *, timeout: float | None = None, take_over: bool | None = None) -> Self:
@@ -280,6 +279,11 @@ class Modem(Network):
         return f"<Modem {self._port} {known[0] if known else 'closed'}>"
 
     @property
+    def wire(self) -> WireLog:
+        """What went over the line."""
+        return WireLog(self)
+
+    @property
     def is_open(self) -> bool:
         """Whether the port is open."""
         engine = self._engine
@@ -357,41 +361,6 @@ class Modem(Network):
         with self._lock:
             return self._clients.setdefault(index, MqttClient(self, index))
 
-    @property
-    def on_urc(self) -> Callable[[str], object] | None:
-        """Called with each line that no one waited for."""
-        return self._on_urc
-
-    @on_urc.setter
-    def on_urc(self, callback: Callable[[str], object] | None) -> None:
-        self._check_process()
-        self._on_urc = callback
-        if self._engine is not None:
-            self._engine.watch_urcs(callback is not None)
-        self._listen()
-
-    @property
-    def on_restart(self) -> Callable[[], object] | None:
-        """Called when the module has restarted or powered down by itself. Its connections and settings are gone."""
-        return self._on_restart
-
-    @on_restart.setter
-    def on_restart(self, callback: Callable[[], object] | None) -> None:
-        self._check_process()
-        self._on_restart = callback
-        self._listen()
-
-    @property
-    def on_port_lost(self) -> Callable[[PortError], object] | None:
-        """Called with the :class:`PortError` when the port is lost. Here is where to call :meth:`reopen`."""
-        return self._on_port_lost
-
-    @on_port_lost.setter
-    def on_port_lost(self, callback: Callable[[PortError], object] | None) -> None:
-        self._check_process()
-        self._on_port_lost = callback
-        self._listen()
-
     def urcs(self, timeout: float | None = None) -> Iterator[str]:
         """Yield each line that no one waited for, until none has come for `timeout` seconds.
 
@@ -462,8 +431,7 @@ class Modem(Network):
 
     def _has_callbacks(self) -> bool:
         clients = any(client._has_callbacks() for client in self._clients.values())  # noqa: SLF001 - our own
-        own = (self._on_urc, self._on_restart, self._on_port_lost)
-        return clients or any(callback is not None for callback in own)
+        return clients or self._has_own_callbacks()
 
     def _listen(self) -> None:
         """Start the thread that calls callbacks, with the first of them."""

@@ -6,6 +6,7 @@ import re
 import time
 from typing import TYPE_CHECKING
 
+from modemqtt._strict import Strict
 from modemqtt._usage import seconds
 from modemqtt.exceptions import CommandError, RegistrationError, ResponseTimeout
 
@@ -22,7 +23,7 @@ _REGISTERED = (1, 5)
 _SIM_ERRORS = (*range(10, 14), *range(15, 19), *range(310, 314), *range(315, 319))
 
 
-class Network:
+class Network(Strict):
     """The part of :class:`Modem` that asks for the module's identity and its network."""
 
     def command(self, line: str, *, timeout: float | None = None) -> Response:

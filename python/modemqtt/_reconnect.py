@@ -150,6 +150,8 @@ class Keeper:
         # A signal handler may close the modem in the middle of a publish.
         self._lock = threading.RLock()
         self._over = False
+        self.failure: ModemError | None = None
+        """Why it connects no more."""
         self._pending: Pending | None = None
         self._changed = threading.Event()
         self._process = os.getpid()
@@ -359,6 +361,7 @@ class Keeper:
         return unknown
 
     def _give_up(self, error: ModemError, attempts: int) -> bool:
+        self.failure = error
         logger.warning("client %d stays without a connection after %d attempts: %s", self._index, attempts, error)
         self._post(partial(self._client._reconnect_failed, error))  # noqa: SLF001 - our own
         return False

@@ -8,33 +8,6 @@ from typing import Any
 
 from modemqtt._values import Alibaba, OneNet, Will
 
-# Every option of configure(). Which of them a dialect has is said by its rows.
-OPTIONS = frozenset(
-    {
-        "alibaba",
-        "clean_session",
-        "echo_data",
-        "edit_timeout",
-        "keepalive",
-        "onenet",
-        "packet_timeout",
-        "pdp_context",
-        "ping_interval",
-        "receive",
-        "receive_format",
-        "retries",
-        "send_format",
-        "send_mode",
-        "show_length",
-        "timeout_notice",
-        "tls",
-        "tls_context",
-        "version",
-        "view_data",
-        "will",
-    }
-)
-
 
 @dataclass(frozen=True, slots=True)
 class Values:

@@ -56,6 +56,10 @@ class Deadline:
         """Seconds that are left, 0 when none are; ``None`` without a timeout."""
         return None if self._at is None else max(0.0, self._at - time.monotonic())
 
+    def at_most(self, timeout: float | None) -> float | None:
+        """Return the timeout of a step: `timeout`, or what is left where that is less."""
+        return min((time for time in (timeout, self.left) if time is not None), default=None)
+
 
 def topic_and_qos(pair: object) -> tuple[str, int]:
     """Read one of several topics."""

@@ -1,0 +1,180 @@
+"""The options of a client, and what reads and changes them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
+
+from modemqtt._callbacks import Callbacks
+from modemqtt._settings import ranges, typed
+from modemqtt._tls import Tls, wait_told
+from modemqtt._usage import arguments
+from modemqtt._values import Alibaba, OneNet, Will  # noqa: TC001 - typing.get_type_hints(Options) looks for them
+from modemqtt.exceptions import CommandError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from typing_extensions import Unpack
+
+    from modemqtt._core import Engine, Pending
+    from modemqtt._settings import Values
+    from modemqtt._tls import UploadProgress
+    from modemqtt._values import Tencent
+
+# An index is a byte in the core.
+MOST_INDEX = 255
+
+
+class Options(TypedDict, total=False):
+    """The options of :meth:`MqttClient.configure` and :meth:`MqttClient.session`.
+
+    For functions of your own that pass them on: ``def start(**options: Unpack[Options])``.
+    """
+
+    version: Literal["3.1.1", "3.1"]
+    """The MQTT version (not on M95)."""
+    keepalive: int
+    """0 to 3600 seconds, 0 for none."""
+    clean_session: bool
+    """False has the server keep subscriptions."""
+    packet_timeout: int
+    """1 to 60 seconds until a packet is sent again."""
+    retries: int
+    """0 to 10 times that it is."""
+    timeout_notice: bool
+    """True reports each of them."""
+    will: Will | None
+    """The will; ``None`` takes it back."""
+    alibaba: Alibaba
+    """Credentials for Alibaba Cloud (BC35-G/BC28, BC660K-GL, EG800Q/EG91xQ)."""
+    onenet: OneNet
+    """Credentials for China Mobile OneNET (EG800Q/EG91xQ)."""
+    tls: Tls | None
+    """What secures the connection; ``None`` for no TLS (not on BC35-G/BC28)."""
+    tls_context: int | None
+    """The same by the number of a context that is set already; ``None`` for none."""
+    pdp_context: int
+    """1 to 15 (EG800Q/EG91xQ)."""
+    ping_interval: int
+    """5 to 60 seconds for the answer to a PINGREQ (EG800Q/EG91xQ)."""
+    receive: Literal["urc", "buffer"]
+    """``"buffer"`` has the module keep up to five messages until they are fetched, which happens as they are announced
+    (EG800Q/EG91xQ)."""
+    show_length: bool
+    """False leaves the length out of received messages (BC660K-GL, EG800Q/EG91xQ); :meth:`MqttClient.open` turns it
+    on."""
+    receive_format: Literal["text", "hex"]
+    """``"hex"`` receives hexadecimal digits on the line (BC660K-GL, EG800Q/EG91xQ). Payloads are bytes either way."""
+    send_format: Literal["text", "hex"]
+    """``"hex"`` sends hexadecimal digits on the line (BC660K-GL, EG800Q/EG91xQ). Payloads are bytes either way."""
+    send_mode: Literal["text", "hex"]
+    """As `send_format`, by a key of its own (EG800Q/EG91xQ); the one set last rules."""
+    echo_data: bool
+    """True echoes the data of a publish (BC660K-GL)."""
+    view_data: bool
+    """True echoes the data of a publish (EG800Q/EG91xQ)."""
+    edit_timeout: int | None
+    """1 to 180 seconds for the data of a publish, ``None`` for no limit (EG800Q/EG91xQ)."""
+
+
+class Configurable(Callbacks):
+    """The part of :class:`MqttClient` that deals with options, and hands calls over to the core."""
+
+    def configure(
+        self,
+        *,
+        timeout: float | None = None,
+        progress: Callable[[UploadProgress], object] | None = None,
+        **options: Unpack[Options],
+    ) -> None:
+        """Change options (``AT+QMTCFG``). What is not named stays as it is; a restart of the module undoes all.
+
+        Args:
+            timeout: seconds for all of it; ``None`` for the dialect's maximum for each command.
+            progress: called, in this thread, as the credentials of ``tls`` are handed over.
+            **options: those of :class:`Options`. BC660K-GL takes ``version``, ``keepalive``, ``clean_session``,
+                ``will``, ``alibaba``, ``tls`` and ``tls_context`` only before :meth:`open`, EG800Q/EG91xQ takes every
+                option only while not connected.
+
+        Raises:
+            UsageError: there is no such option, or the dialect lacks it; the text names the dialects that have it. A
+                credential is missing, unreadable, too long or no PEM.
+            ProtocolError: a credential did not arrive in the module as it was sent.
+
+        """
+        known = Options.__annotations__
+        if unknown := sorted(options.keys() - known.keys()):
+            raise UsageError(f"there is no option {', '.join(unknown)}; the options are {', '.join(sorted(known))}")
+        wait_told(self._submit("configure", options, timeout=timeout), progress)
+
+    def configuration(self, *, timeout: float | None = None) -> dict[str, Any]:
+        """Read every option that the dialect has, under the names of :meth:`configure`.
+
+        ``will``, ``alibaba`` and ``onenet`` are ``None`` while unset. EG800Q/EG91xQ have two keys more: ``willex``, of
+        a will that was handed over behind a prompt its topic, QoS, retain flag and length, and ``send_mode``.
+        """
+        values = dict(self._call("configuration", timeout=timeout))
+        return typed(values, {str(code): version for version, code in self._engine().versions})
+
+    def capabilities(self, *, timeout: float | None = None) -> dict[str, tuple[Values, ...]]:
+        """Ask the module which values each key of ``AT+QMTCFG`` takes (its test form).
+
+        Returns:
+            By key, as the module names it in lower case, one :class:`Values` a parameter, the client index first. A
+            parameter whose values the module does not list, as a text, has none.
+
+        """
+        lines = self._modem.command("AT+QMTCFG=?", timeout=timeout).lines
+        return dict(filter(None, map(ranges, lines)))
+
+    def authenticate(self, device: Tencent, *, timeout: float | None = None) -> str:
+        """Get a token from Tencent Cloud (``AT+QMTENAUTH``; BC35-G/BC28).
+
+        :meth:`connect` then takes no user and no password.
+
+        Args:
+            device: the device's credentials.
+            timeout: seconds; ``None`` for the dialect's maximum, 195 s.
+
+        Returns:
+            The token, which the module keeps as well. It shows in no log.
+
+        Raises:
+            TokenError: no token could be had; its ``name`` says why.
+
+        """
+        with arguments():
+            pending = self._engine().token(device, timeout=timeout)
+        token: str = pending.wait()
+        return token
+
+    def _configure(
+        self,
+        options: Options,
+        timeout: float | None,
+        progress: Callable[[UploadProgress], object] | None,
+    ) -> None:
+        """Configure; what another program has left open is closed first where the module wants that."""
+        try:
+            self.configure(timeout=timeout, progress=progress, **options)
+        except CommandError:
+            self._call("close_network", timeout=timeout)
+            self.configure(timeout=timeout, progress=progress, **options)
+
+    def _engine(self) -> Engine:
+        return self._modem._running()  # noqa: SLF001 - our own
+
+    def _submit(self, method: str, *values: object, timeout: float | None) -> Pending:
+        """Hand a call over to the core, which checks it."""
+        submit = getattr(self._engine(), method)
+        if self._index > MOST_INDEX:
+            raise UsageError(
+                f"client index {self._index} is out of range; no module has more than {MOST_INDEX + 1} clients"
+            )
+        with arguments():
+            pending: Pending = submit(self._index, *values, timeout=timeout)
+        return pending
+
+    def _call(self, method: str, *values: object, timeout: float | None) -> Any:
+        """Hand a call over and wait for its end."""
+        return self._submit(method, *values, timeout=timeout).wait()

@@ -1,0 +1,42 @@
+"""Objects on which a misspelt attribute is an error, and what may be a callback."""
+
+from __future__ import annotations
+
+import difflib
+from typing import Any
+
+from modemqtt.exceptions import UsageError
+
+
+class Strict:
+    """Refuses attributes that its class does not have."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Set an attribute of the class, or one that begins with an underscore.
+
+        Raises:
+            AttributeError: there is none of that name; the text names the one that is most like it.
+
+        """
+        if not name.startswith("_") and not hasattr(type(self), name):
+            known = [other for other in dir(type(self)) if not other.startswith("_")]
+            like = difflib.get_close_matches(name, known, 1)
+            hint = f"; did you mean {like[0]!r}?" if like else ""
+            raise AttributeError(f"{type(self).__name__} has no attribute {name!r}{hint}", name=name, obj=self)
+        super().__setattr__(name, value)
+
+
+class _CallbackError(UsageError, TypeError):
+    """What was given as a callback is none."""
+
+
+def callback(name: str, value: Any) -> Any:
+    """Check what is to be called.
+
+    Raises:
+        UsageError: it cannot be called; it is a :class:`TypeError` as well.
+
+    """
+    if value is not None and not callable(value):
+        raise _CallbackError(f"{name} must be a callable or None, not {value!r}")
+    return value

@@ -1,0 +1,50 @@
+"""Waiting for a connection that a session makes again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from modemqtt import ConnectError, Modem, MqttClient, PortError, ResponseTimeout
+from support.sessions import session
+from support.waiting import in_thread, until
+
+if TYPE_CHECKING:
+    from modemqtt.virtual import Broker
+
+
+@pytest.fixture
+def mqtt(modem: Modem) -> MqttClient:
+    """Client 0, with no connection yet."""
+    return modem.mqtt()
+
+
+def test_a_loop_that_publishes_can_wait_for_the_connection(mqtt: MqttClient, broker: Broker) -> None:
+    with session(mqtt, broker):
+        mqtt.wait_connected(timeout=0)
+        broker.drop_clients()
+        until(lambda: mqtt.state != "connected", "the loss")
+        mqtt.wait_connected(timeout=10)
+        assert mqtt.publish("bench/t", b"1", qos=1).state == "acknowledged"
+
+
+def test_a_connection_that_does_not_come_is_waited_for_as_long_as_is_said(mqtt: MqttClient) -> None:
+    with pytest.raises(ResponseTimeout, match=r"client 0 is not connected within 0\.1 s; it is closed"):
+        mqtt.wait_connected(timeout=0.1)
+
+
+def test_a_session_that_has_given_up_is_not_waited_for(mqtt: MqttClient, broker: Broker) -> None:
+    with session(mqtt, broker):
+        broker.refuse(5)
+        broker.drop_clients()
+        until(lambda: mqtt.state != "connected", "the loss")
+        with pytest.raises(ConnectError, match="not authorised"):
+            mqtt.wait_connected(timeout=10)
+
+
+def test_the_connection_of_a_closed_modem_is_not_waited_for(modem: Modem, mqtt: MqttClient) -> None:
+    waiting = in_thread(mqtt.wait_connected)
+    modem.close()
+    with pytest.raises(PortError, match="open"):
+        waiting.result(5)
