@@ -139,7 +139,7 @@ def test_payloads_are_bytes_in_hexadecimal_digits_as_well(model: str, broker: Br
             mqtt.publish("t", payload, qos=1)
             assert mqtt.receive(timeout=5).payload == payload
             with pytest.raises(UsageError, match="hexadecimal"):
-                mqtt.publish("t", bytes(751))
+                mqtt.publish("t", bytes(1501))
 
 
 @pytest.mark.parametrize("fault", ["hex-length-digits"])

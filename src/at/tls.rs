@@ -11,6 +11,8 @@ pub struct Tls {
     pub form: TlsForm,
     /// What it sets.
     pub options: &'static [TlsOption],
+    /// What else it takes and reads back; MQTT does not depend on it.
+    pub others: &'static [OtherOption],
     /// How credentials get into the module.
     pub upload: Upload,
     /// Document and section.
@@ -45,6 +47,15 @@ pub struct TlsOption {
     pub value: TlsValue,
     /// Whether it is of one context; otherwise it is of all, and no context is named.
     pub of_context: bool,
+}
+
+/// An option of one context that MQTT does not depend on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OtherOption {
+    /// Its name on the line.
+    pub name: &'static str,
+    /// The smallest and the largest of each of its numbers, and what it is after a start.
+    pub values: &'static [(i64, i64, i64)],
 }
 
 /// What an option is about.

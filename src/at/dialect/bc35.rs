@@ -228,6 +228,7 @@ const ROWS: [Row; 32] = [
             integer("timeout_notice", 0, 1),
         ],
         arity: Arity::OneOf(&[2, 3, 4]),
+        skips: &[2],
         defaults: &[10, 3, 0],
         source: "3.2.1",
         ..ROW
@@ -266,7 +267,7 @@ const ROWS: [Row; 32] = [
     read_setting(SettingKey::Alibaba, &[CLIENT], "3.2.1"),
     test(
         Command::Token,
-        &["+QMTENAUTH: \"<product_id>\",\"<device_name>\",\"<client_id>\",\"<device_secret>\"[,<expire>[,\"<url>\"]]"],
+        &["+QMTTENAUTH: \"<product_id>\",\"<device_name>\",\"<client_id>\",\"<device_secret>\"[,<expire>[,\"<url>\"]]"],
         "3.2.2",
     ),
     read(Command::Token, "3.2.2"),

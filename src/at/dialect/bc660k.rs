@@ -8,7 +8,7 @@ use super::rows::{
     Refusal, Refusals, Row, Urc, Wait,
 };
 use crate::codes::{CmeCode, OpenResult};
-use crate::tls::{Credential, Tls, TlsForm, TlsKey, Upload, credential, number};
+use crate::tls::{Credential, OtherOption, Tls, TlsForm, TlsKey, Upload, credential, number};
 use crate::{Command, SettingKey, Version};
 
 const CLIENT: Parameter = integer("TCP_connectID", 0, 4);
@@ -133,6 +133,25 @@ pub(super) static DIALECT: Dialect = Dialect {
             credential(Credential::Key),
             number(TlsKey::HandshakeTime, "timeout", (10, 300), 90),
         ],
+        // The defaults could not be read.
+        others: &[
+            OtherOption {
+                name: "dataformat",
+                values: &[(0, 1, 0), (0, 1, 0)],
+            },
+            OtherOption {
+                name: "debug",
+                values: &[(0, 4, 0)],
+            },
+            OtherOption {
+                name: "dtls",
+                values: &[(0, 1, 0)],
+            },
+            OtherOption {
+                name: "dtlsversion",
+                values: &[(0, 2, 2)],
+            },
+        ],
         // No note gives a figure for the longest.
         upload: Upload::Prompt { most: 8192 },
         source: "6.2",
@@ -188,6 +207,7 @@ const ROWS: &[Row] = &[
             integer("timeout_notice", 0, 1),
         ],
         arity: Arity::OneOf(&[2, 3, 4]),
+        skips: &[2],
         defaults: &[30, 0, 0],
         source: "3.3.1",
         ..ROW

@@ -233,6 +233,7 @@ const ROWS: &[Row] = &[
             integer("timeout_notice", 0, 1),
         ],
         arity: Arity::OneOf(&[2, 3, 4]),
+        skips: &[2],
         defaults: &[5, 3, 0],
         gate: Gate::NotConnected,
         source: CFG,

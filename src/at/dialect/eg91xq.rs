@@ -91,8 +91,8 @@ pub(super) static DIALECT: Dialect = Dialect {
         key: SettingKey::ReceiveMode,
         slots: 5,
     }),
-    // 3.3.1, send/mode; the note gives no limit of its own, and two digits stand for a byte.
-    hex_payload: Some(750),
+    // 3.3.1, send/mode: the note has no other limit for digits.
+    hex_payload: Some(1500),
     // Every command: "If there is any error: ERROR".
     refusals: Refusals {
         parameter: Refusal::Error,
@@ -369,8 +369,6 @@ const ROWS: &[Row] = &[
     },
     read_setting(SettingKey::ViewMode, &[CLIENT], "3.3.1"),
     Row {
-        // The time has no default, so that it must be given with 1.
-        flag: Flag::Complete,
         setting: Some(SettingKey::EditTimeout),
         parameters: &[CLIENT, integer("enable_timeout", 0, 1), integer("edit_timeout", 1, 180)],
         arity: Arity::OneOf(&[2, 3]),

@@ -21,6 +21,7 @@ pub(super) const FILE_SYSTEM_TLS: Tls = Tls {
         number(TlsKey::HandshakeTime, "negotiatetime", (10, 300), 300),
         number(TlsKey::ServerName, "sni", (0, 1), 0),
     ],
+    others: &[],
     upload: Upload::FileSystem(Files {
         storages: &[Storage {
             prefix: "UFS:",

@@ -121,6 +121,7 @@ pub(super) static DIALECT: Dialect = Dialect {
                 ..number(TlsKey::IgnoreTime, "ignorertctime", (0, 1), 0)
             },
         ],
+        others: &[],
         upload: Upload::SecureFile(Files {
             storages: &[
                 // 5.2. The sizes are those of programs for the family.
@@ -193,6 +194,7 @@ const ROWS: &[Row] = &[
             integer("timeout_notice", 0, 1),
         ],
         arity: Arity::OneOf(&[2, 3, 4]),
+        skips: &[2],
         defaults: &[5, 3, 0],
         source: "3.2.1",
         ..ROW

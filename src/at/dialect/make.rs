@@ -41,6 +41,7 @@ pub(super) const ROW: Row = Row {
     form: Form::Set,
     parameters: &[],
     arity: Arity::Exact(0),
+    skips: &[],
     answer: &[],
     defaults: &[],
     flag: Flag::Free,

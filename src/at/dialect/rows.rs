@@ -179,6 +179,8 @@ pub struct Row {
     pub parameters: &'static [Parameter],
     /// How many of them may be given.
     pub arity: Arity,
+    /// The positions of those that may be left empty between two commas: what they are about keeps its value.
+    pub skips: &'static [usize],
     /// What the module prints before `OK` when the form is [`Form::Test`].
     pub answer: &'static [&'static str],
     /// The value after a start, for the set form of a setting: the parameters that follow the client index.

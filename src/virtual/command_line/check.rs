@@ -24,6 +24,8 @@ pub enum Argument {
     Text(String),
     /// The payload of a publish.
     Payload(Vec<u8>),
+    /// Left empty, as the row allows.
+    Omitted,
 }
 
 /// Why no row allows a command.
@@ -100,7 +102,10 @@ pub fn check(dialect: &Dialect, command: Command, form: Form, values: Vec<Value>
     let arguments = values
         .into_iter()
         .enumerate()
-        .map(|(position, value)| argument(row.parameter(position)?.kind, value))
+        .map(|(position, value)| match value {
+            Value::Omitted if row.skips.contains(&position) => Some(Argument::Omitted),
+            value => argument(row.parameter(position)?.kind, value),
+        })
         .collect::<Option<Vec<_>>>()
         .ok_or(Refused::Parameter)?;
     Ok(Checked { row, arguments })

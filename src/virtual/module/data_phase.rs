@@ -102,8 +102,7 @@ impl Module {
             purpose,
             end,
             hex,
-            echo: self.client(client).settings.echoes_data()
-                || self.terminal.echo
+            echo: self.client(client).settings.echoes_data().unwrap_or(self.terminal.echo)
                 || self.faults.strikes(Fault::DataEcho),
             idle,
             bytes: Vec::new(),

@@ -323,6 +323,10 @@ impl Module {
             .map(|position| Some((filter(checked.text(position))?, qos(checked, position + 1)?)))
             .collect::<Option<Vec<_>>>()
             .ok_or(self.wrong_parameter())?;
+        // Id 0 stands with QoS 0 alone (EG800Q&EG91xQ note 3.3.6); the other families do not have it.
+        if checked.integer(1) == 0 && topics.iter().any(|(_, qos)| *qos != QoS::Level0) {
+            return Err(self.wrong_parameter());
+        }
         self.find_room(index, &[Operation::Subscribe, Operation::Unsubscribe], SUBSCRIPTIONS)?;
         let patience = self.patience(index);
         self.with_session(index, |session| {

@@ -26,6 +26,8 @@ pub(super) struct Settings {
     sending: SettingKey,
     /// Whether `version` has been set.
     has_version: bool,
+    /// Whether data is echoed, by `echo_mode` or `view/mode` if one has been set.
+    data_echo: Option<bool>,
 }
 
 impl Settings {
@@ -46,6 +48,7 @@ impl Settings {
             will_message: Vec::new(),
             sending: SettingKey::DataFormat,
             has_version: false,
+            data_echo: None,
         }
     }
 
@@ -55,7 +58,11 @@ impl Settings {
         let current = self.values.entry(key).or_default();
         if is_partial(checked.row, given) {
             // What is not given keeps its value (BC660K-GL note 3.1.1).
-            current.splice(..given.len(), given.iter().cloned());
+            for (value, given) in current.iter_mut().zip(given) {
+                if *given != Argument::Omitted {
+                    value.clone_from(given);
+                }
+            }
         } else {
             *current = given.to_vec();
         }
@@ -71,6 +78,7 @@ impl Settings {
             }
             SettingKey::DataFormat | SettingKey::SendMode => self.sending = key,
             SettingKey::Version => self.has_version = true,
+            SettingKey::EchoData | SettingKey::ViewMode => self.data_echo = Some(checked.integer(1) == 1),
             _ => {}
         }
     }
@@ -90,7 +98,7 @@ impl Settings {
             let _ = match value {
                 Argument::Integer(number) => write!(line, "{separator}{number}"),
                 Argument::Text(text) => write!(line, "{separator}\"{text}\""),
-                Argument::Payload(_) => Ok(()),
+                Argument::Payload(_) | Argument::Omitted => Ok(()),
             };
         }
         Some(line)
@@ -166,15 +174,18 @@ impl Settings {
         hex.unwrap_or(self.dialect.payload)
     }
 
-    /// Whether the data phase is echoed whatever `ATE` says.
-    pub(super) fn echoes_data(&self) -> bool {
-        self.flag(SettingKey::EchoData, 0) || self.flag(SettingKey::ViewMode, 0)
+    /// Whether the data phase is echoed; `None` where `ATE` says so.
+    pub(super) const fn echoes_data(&self) -> Option<bool> {
+        self.data_echo
     }
 
     /// How long the data phase of a publish may be idle.
     pub(super) fn edit_timeout(&self) -> Option<Duration> {
+        /// Of the range; the note has no default.
+        const LONGEST: u64 = 180;
         let enabled = self.flag(SettingKey::EditTimeout, 0);
-        enabled.then(|| Duration::from_secs(self.number(SettingKey::EditTimeout, 1)))
+        let given = Some(self.number(SettingKey::EditTimeout, 1)).filter(|seconds| *seconds > 0);
+        enabled.then(|| Duration::from_secs(given.unwrap_or(LONGEST)))
     }
 
     pub(super) fn will(&self) -> Option<LastWill> {
@@ -249,5 +260,6 @@ pub(super) fn agrees(checked: &Checked) -> bool {
 
 /// Whether a set command leaves out values that it could have given.
 fn is_partial(row: &Row, given: &[Argument]) -> bool {
-    row.defaults.len() + 1 == row.parameters.len() && given.len() < row.defaults.len()
+    row.defaults.len() + 1 == row.parameters.len()
+        && (given.len() < row.defaults.len() || given.contains(&Argument::Omitted))
 }

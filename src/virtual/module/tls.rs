@@ -6,7 +6,7 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use modemqtt_at::dialect::Refusal;
-use modemqtt_at::tls::{Credential, Tls, TlsForm, TlsKey, TlsOption, TlsValue, Upload};
+use modemqtt_at::tls::{Credential, OtherOption, Tls, TlsForm, TlsKey, TlsOption, TlsValue, Upload};
 
 use super::data_phase::{Data, End, Idle, Purpose};
 use super::{Module, Next};
@@ -49,6 +49,8 @@ impl fmt::Debug for Security {
 #[derive(Debug, Default)]
 pub(super) struct Contexts {
     values: BTreeMap<(u8, TlsKey), Setting>,
+    /// Those that MQTT does not depend on, by context and name.
+    others: BTreeMap<(u8, &'static str), Vec<i64>>,
 }
 
 #[derive(Clone, Debug)]
@@ -102,6 +104,9 @@ impl Module {
             self.terminal.information(&lines);
             return Ok(Next::Command);
         }
+        if let Some(answer) = self.other_option(tls, &values) {
+            return answer;
+        }
         let named = named(tls, &values)?;
         match (named.option.value, &tls.upload, named.value) {
             (TlsValue::Credential, Upload::Prompt { most }, []) => {
@@ -119,6 +124,56 @@ impl Module {
             }
             _ => return Err(REFUSED),
         }
+        Ok(Next::Command)
+    }
+
+    /// Sets or reads an option that MQTT does not depend on; `None` where it is none of them.
+    fn other_option(&mut self, tls: &'static Tls, values: &[Value]) -> Option<Result<Next, Refusal>> {
+        let (text, context, given) = match (tls.form, values) {
+            (
+                TlsForm::ContextFirst,
+                [
+                    Value::Integer(context),
+                    Value::Integer(0),
+                    Value::Quoted(text),
+                    given @ ..,
+                ],
+            )
+            | (TlsForm::OptionFirst, [Value::Quoted(text), Value::Integer(context), given @ ..]) => {
+                (text, *context, given)
+            }
+            _ => return None,
+        };
+        let mut others = tls.others.iter();
+        let option = others.find(|option| option.name.as_bytes().eq_ignore_ascii_case(text))?;
+        Some(self.set_other(tls, option, context, given))
+    }
+
+    fn set_other(
+        &mut self,
+        tls: &Tls,
+        option: &'static OtherOption,
+        context: i64,
+        given: &[Value],
+    ) -> Result<Next, Refusal> {
+        let context = in_use(tls, context)?;
+        let key = (context, option.name);
+        if given.is_empty() {
+            let defaults = || option.values.iter().map(|(_, _, default)| *default).collect();
+            let values = self.contexts.others.get(&key).cloned().unwrap_or_else(defaults);
+            let values: Vec<_> = values.iter().map(ToString::to_string).collect();
+            let head = head(tls, option.name, true, &context.to_string(), "0");
+            self.terminal
+                .information(&[format!("+QSSLCFG: {head},{}", values.join(","))]);
+            return Ok(Next::Command);
+        }
+        let value = |(given, (low, high, _)): (&Value, &(i64, i64, i64))| match given {
+            Value::Integer(number) if (low..=high).contains(&number) => Some(*number),
+            _ => None,
+        };
+        let values: Option<Vec<_>> = given.iter().zip(option.values).map(value).collect();
+        let values = values.filter(|_| given.len() == option.values.len()).ok_or(REFUSED)?;
+        self.contexts.others.insert(key, values);
         Ok(Next::Command)
     }
 
@@ -168,7 +223,7 @@ impl Module {
         };
         Some(format!(
             "+QSSLCFG: {},{value}",
-            head(tls, option, &context.to_string(), "0")
+            head(tls, option.name, option.of_context, &context.to_string(), "0")
         ))
     }
 
@@ -263,11 +318,11 @@ fn in_use(tls: &Tls, context: i64) -> Result<u8, Refusal> {
 }
 
 /// What stands before the value, in the order of the family.
-fn head(tls: &Tls, option: &TlsOption, context: &str, connect: &str) -> String {
+fn head(tls: &Tls, name: &str, of_context: bool, context: &str, connect: &str) -> String {
     match tls.form {
-        TlsForm::ContextFirst => format!("{context},{connect},\"{}\"", option.name),
-        TlsForm::OptionFirst if option.of_context => format!("\"{}\",{context}", option.name),
-        TlsForm::OptionFirst => format!("\"{}\"", option.name),
+        TlsForm::ContextFirst => format!("{context},{connect},\"{name}\""),
+        TlsForm::OptionFirst if of_context => format!("\"{name}\",{context}"),
+        TlsForm::OptionFirst => format!("\"{name}\""),
     }
 }
 
@@ -284,7 +339,10 @@ fn ranges(tls: &Tls, option: &TlsOption) -> String {
         TlsValue::Credential if matches!(tls.upload, Upload::Prompt { .. }) => String::new(),
         TlsValue::Credential => ",<path>".to_owned(),
     };
-    format!("+QSSLCFG: {}{value}", head(tls, option, &context, "(0)"))
+    format!(
+        "+QSSLCFG: {}{value}",
+        head(tls, option.name, option.of_context, &context, "(0)")
+    )
 }
 
 /// `0x` or `0X` and up to four hexadecimal digits.

@@ -345,8 +345,11 @@ impl Module {
     }
 
     fn unlock(&mut self, values: &[Value]) -> Answer {
-        let [Value::Quoted(pin)] = values else {
-            return Err(self.refused());
+        let pin = match values {
+            [Value::Quoted(pin)] => pin.clone(),
+            // Digits are a string without quotes too (V.250 section 5.4.2.2 leaves the choice to the command).
+            [Value::Integer(pin)] => pin.to_string().into_bytes(),
+            _ => return Err(self.refused()),
         };
         match self.lasting.sim {
             Sim::Pin if pin == PIN => self.change_sim(Sim::Ready),

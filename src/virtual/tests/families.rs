@@ -171,7 +171,7 @@ fn of_two_keys_for_sending_the_last_one_rules() {
         assert_eq!(rig.broker.messages()[0].payload, "abc");
     }
     let mut rig = connected("EG915Q", &[r#""send/mode",0,1"#]);
-    assert_eq!(rig.answer("AT+QMTPUBEX=0,0,0,0,\"t\",751\r"), ERROR);
+    assert_eq!(rig.answer("AT+QMTPUBEX=0,0,0,0,\"t\",1501\r"), ERROR);
 }
 
 #[test]
@@ -350,8 +350,8 @@ fn credentials(rig: &mut Rig, given: &str) -> (String, String) {
 fn a_subscription_of_message_id_0_is_told_by_that_id() {
     let mut rig = connected("EG915Q", &[]);
     assert_eq!(
-        rig.answer("AT+QMTSUB=0,0,\"t\",1\r"),
-        OK.to_string() + &lines(&["+QMTSUB: 0,0,0,1"])
+        rig.answer("AT+QMTSUB=0,0,\"t\",0\r"),
+        OK.to_string() + &lines(&["+QMTSUB: 0,0,0,0"])
     );
     rig.publish("t", b"x", 0, false);
     assert_eq!(rig.take(), lines(&["+QMTRECV: 0,0,\"t\",\"x\""]));

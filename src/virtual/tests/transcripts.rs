@@ -46,8 +46,7 @@ fn the_module_prints_the_same_however_the_bytes_arrive() {
 fn the_module_prints_the_same_to_a_host_that_ends_its_lines_by_crlf() {
     let own = OWN.iter().map(|(name, text)| transcript::parse(Path::new(name), text));
     for transcript in transcripts().into_iter().chain(own) {
-        let (dialect, _) = dialect::of_model(&transcript.model).unwrap();
-        player::play_with_crlf(&transcript, dialect).unwrap();
+        player::play_with_crlf(&transcript, spoken(&transcript)).unwrap();
     }
 }
 
