@@ -308,6 +308,14 @@ pub enum ClientState {
 }
 
 impl ClientState {
+    /// Whether an operation under way is about to change it.
+    pub(crate) const fn is_passing(&self) -> bool {
+        matches!(
+            self,
+            Self::Opening | Self::Connecting | Self::Disconnecting | Self::Closing
+        )
+    }
+
     /// The word for it.
     pub const fn word(&self) -> &'static str {
         match self {

@@ -8,6 +8,7 @@ use modemqtt_at::dialect::{DataPhase, Wait};
 use modemqtt_at::{ClientIndex, Form, MessageId, Operation, SettingKey};
 
 use crate::call::Ticket;
+use crate::error::Error;
 use crate::writer::CommandLine;
 
 /// Calls of the session's own have this ticket; no one is told of them.
@@ -77,14 +78,19 @@ pub(crate) enum Task {
     Close { client: ClientIndex },
     /// A token of Tencent Cloud.
     Token,
-    /// See whether a client is still connected, after the module has refused what needs a connection.
-    Check { client: ClientIndex },
+    /// Ask where a client stands.
+    Ask {
+        client: ClientIndex,
+        doubt: Doubt,
+        /// What the module has said so far.
+        lines: Vec<String>,
+    },
     /// One message out of the module's buffer.
     Drain {
         client: ClientIndex,
         slot: u8,
-        /// The first try had no answer.
-        again: bool,
+        /// How often it was asked for in vain.
+        tries: u8,
         /// Its message was printed, and its place may hold another by now.
         printed: bool,
     },
@@ -110,7 +116,7 @@ impl Task {
             | Self::Command { .. }
             | Self::Configuration { .. }
             | Self::Token
-            | Self::Check { .. }
+            | Self::Ask { .. }
             | Self::Drain { .. } => None,
             Self::Configure { client, .. }
             | Self::Open { client, .. }
@@ -135,6 +141,17 @@ impl Task {
     pub(crate) fn is_publish(&self) -> bool {
         matches!(self, Self::Publish { .. })
     }
+}
+
+/// Why a client's state is in doubt.
+#[derive(Clone, Debug)]
+pub(crate) enum Doubt {
+    /// The module has refused what needs a connection; whether the refusal itself says that there is none.
+    Connection { denied: bool },
+    /// An operation has ended without a word of what it has come to.
+    Outcome,
+    /// The module would not close the client; whether that may mean that nothing was left to close.
+    Close { error: Error, nothing_left: bool },
 }
 
 /// Where a question stands that is asked again until the module answers.

@@ -14,6 +14,8 @@ pub(crate) enum Timer {
     Quiet,
     /// The module has given no sign that it has left a data phase.
     Leaving,
+    /// Messages that the module would not give out are asked for again.
+    Fetch,
     /// An operation has had no result.
     Outcome(Ticket),
     /// The caller waits no longer.

@@ -11,5 +11,5 @@ mod verbatim;
 
 pub(crate) use clients::Clients;
 pub(crate) use outcome::{Meaning, meaning};
-pub(crate) use plan::{connections, drain, outcome_wait, plan, reopen};
+pub(crate) use plan::{connections, drain, openings, outcome_wait, plan, reopen};
 pub(crate) use verbatim::declared_at_most;

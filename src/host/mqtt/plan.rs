@@ -144,6 +144,14 @@ pub(crate) fn connections(dialect: &'static Dialect) -> Result<Step, Error> {
     Planner { dialect }.step(row, &[], Goal::Lines)
 }
 
+/// The step that asks which clients have a network connection.
+pub(crate) fn openings(dialect: &'static Dialect) -> Result<Step, Error> {
+    let row = dialect
+        .row(Command::Open, Form::Read)
+        .ok_or_else(|| Error::Usage("no such question".into()))?;
+    Planner { dialect }.step(row, &[], Goal::Lines)
+}
+
 /// The step that fetches one message out of the module's buffer.
 pub(crate) fn drain(dialect: &'static Dialect, client: ClientIndex, slot: u8) -> Result<Step, Error> {
     let planner = Planner { dialect };

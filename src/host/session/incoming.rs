@@ -2,12 +2,12 @@
 
 use std::time::Instant;
 
-use modemqtt_at::codes::{OpenResult, StatCode};
+use modemqtt_at::codes::OpenResult;
 use modemqtt_at::{ClientIndex, Form, MessageId, Operation, SettingKey};
 
 use super::leave::SECOND_CODE;
 use super::{DataState, Exchange, Session};
-use crate::call::{ClientState, Event, Message, Reply};
+use crate::call::{Event, Message, Reply};
 use crate::error::{Error, Refusal};
 use crate::framer::Frame;
 use crate::job::{Goal, INTERNAL, Invitation, Job, OutcomeKey, Task};
@@ -188,7 +188,7 @@ impl Session {
             {
                 self.accepted(exchange, now);
             }
-            Err(refusal) => self.refused(exchange, refusal, now),
+            Err(refusal) => self.refused(exchange, &refusal, now),
         }
     }
 
@@ -226,10 +226,8 @@ impl Session {
             }
             return;
         }
-        if let Task::Check { client } = exchange.job.task
-            && !exchange.lines.iter().any(|line| is_connected(line, client))
-        {
-            self.handle_stat(client, StatCode::LINK_DOWN, now);
+        if matches!(exchange.job.task, Task::Ask { .. }) {
+            return self.standing_told(exchange, now);
         }
         if let Err(error) = self.check_stored(&mut exchange) {
             self.end(&mut exchange.job, Err(error));
@@ -291,7 +289,10 @@ impl Session {
         }
     }
 
-    fn refused(&mut self, mut exchange: Exchange, refusal: Refusal, now: Instant) {
+    fn refused(&mut self, mut exchange: Exchange, refusal: &Refusal, now: Instant) {
+        if matches!(exchange.job.task, Task::Ask { .. }) {
+            return self.standing_told(exchange, now);
+        }
         let key = match &exchange.step.goal {
             Goal::Outcome { key, .. } => Some(*key),
             _ => None,
@@ -306,18 +307,18 @@ impl Session {
             return self.step_done(exchange.job, now);
         }
         // Some firmware answers so where the notes have `+QMTOPEN: <client>,2`.
-        if refusal == Refusal::Error && !exchange.outcome_seen && self.reopen(&mut exchange.job, OpenResult::OCCUPIED) {
+        if *refusal == Refusal::Error && !exchange.outcome_seen && self.reopen(&mut exchange.job, OpenResult::OCCUPIED)
+        {
             return self.continue_or_release(exchange.job, now);
         }
-        let may_be_gone = !exchange.outcome_seen && self.is_for_want_of_a_connection(&refusal);
-        let name = match &refusal {
+        let name = match refusal {
             Refusal::Cme(code) => self.dialect.and_then(|dialect| dialect.error_name(*code)),
             Refusal::Cms(code) => code.name(),
             Refusal::Error | Refusal::CmeText(_) | Refusal::CmsText(_) => None,
         };
         let error = Error::Command {
             command: exchange.step.line.shown.clone(),
-            refusal,
+            refusal: refusal.clone(),
             name,
         };
         if let Task::Publish { unfinished, .. } = &mut exchange.job.task {
@@ -332,21 +333,14 @@ impl Session {
                 operation: Operation::Close,
                 client,
                 ..
-            }) => {
-                // Some families close with the DISCONNECT already: nothing is left to close.
-                self.set_state(client, ClientState::Closed);
-                self.connection_over(client);
-                Ok(Reply::Done)
-            }
+            }) => return self.close_refused(exchange.job, client, refusal, error, now),
             // A refused command has changed nothing.
             Some(OutcomeKey {
                 operation: Operation::Open | Operation::Connect | Operation::Disconnect,
                 client,
                 ..
             }) => {
-                if let Some(before) = self.clients.get(client).map(|client| client.before.clone()) {
-                    self.set_state(client, before);
-                }
+                self.as_before(client);
                 Err(error)
             }
             _ => Err(error),
@@ -360,10 +354,11 @@ impl Session {
         if exchange.uploaded() {
             return self.upload_failed(now);
         }
+        self.fetch_again(&exchange, now);
         if let Some(key) = key
-            && may_be_gone
+            && !seen
         {
-            self.check(key, now);
+            self.doubt_connection(key, refusal, exchange.echo_seen, now);
         }
         // Some firmware gives a second final result code, which refuses what it does not belong to.
         let second = exchange.preceded_at.is_some_and(|at| now - at <= SECOND_CODE);
@@ -407,14 +402,6 @@ impl Session {
         let goal = self.exchange.as_ref().map(|exchange| &exchange.step.goal);
         matches!(goal, Some(Goal::Values(SettingKey::Alibaba | SettingKey::OneNet)))
     }
-}
-
-/// Whether a line of `AT+QMTCONN?` says that the client is connected: `+QMTCONN: <client>,3`.
-fn is_connected(line: &str, client: ClientIndex) -> bool {
-    const CONNECTED: &str = "3";
-    let fields = line.split_once(':').map_or("", |(_, fields)| fields);
-    let mut fields = fields.split(',').map(str::trim);
-    fields.next() == Some(client.to_string().as_str()) && fields.next() == Some(CONNECTED)
 }
 
 /// The values in a line of `AT+QMTCFG`, with or without the key before them.

@@ -286,7 +286,7 @@ impl Session {
             (error, self.last_phase())
         };
         self.end(&mut exchange.job, Err(error));
-        self.operation_failed(&exchange.job.task);
+        self.doubt_outcome(&exchange.job.task, now);
         self.release(&exchange.job, true);
         self.leave(phase, Self::probe_job(now), now);
     }

@@ -13,6 +13,7 @@ mod leave;
 mod results;
 mod run;
 mod setup;
+mod standing;
 mod upload;
 mod urc;
 
@@ -102,6 +103,8 @@ pub struct Session {
     /// When a command had its final result code last.
     finished_at: Option<Instant>,
     waiting: Vec<Waiting>,
+    /// Messages in the module's buffer that it would not give out: client, slot, and how often they were asked for.
+    kept_back: Vec<(ClientIndex, u8, u8)>,
     transmit: Vec<u8>,
     /// What was handed over before and has not been written yet is of no use any more.
     stale: bool,
@@ -153,6 +156,7 @@ impl Session {
             last_phase: None,
             finished_at: None,
             waiting: Vec::new(),
+            kept_back: Vec::new(),
             transmit: Vec::new(),
             stale: false,
             upload: None,
@@ -329,6 +333,7 @@ impl Session {
         while let Some(timer) = self.timers.expired(now) {
             match timer {
                 Timer::Quiet => self.flush(now),
+                Timer::Fetch => self.fetch_kept_back(now),
                 Timer::Exchange => self.exchange_timed_out(now),
                 Timer::Leaving => self.leaving_timed_out(now),
                 Timer::Outcome(ticket) => self.outcome_timed_out(ticket, now),

@@ -8,7 +8,7 @@ use modemqtt_at::{ClientIndex, Operation};
 use super::{DataState, Exchange, Session, TRANSPORT_ALLOWANCE};
 use crate::call::{ClientState, Event, Reply};
 use crate::error::Error;
-use crate::job::{Goal, Job, OutcomeKey, Task};
+use crate::job::{Doubt, Goal, Job, OutcomeKey, Task};
 use crate::mqtt::{Meaning, meaning, reopen};
 use crate::reader::Outcome;
 use crate::timers::Timer;
@@ -26,7 +26,7 @@ impl Session {
                 Meaning::End(result) => {
                     let waiting = self.waiting.remove(at);
                     self.timers.clear(Timer::Outcome(waiting.job.ticket));
-                    let job = self.operation_ended(waiting.job, waiting.key, result);
+                    let job = self.operation_ended(waiting.job, waiting.key, result, now);
                     self.continue_or_release(job, now);
                 }
             }
@@ -50,7 +50,7 @@ impl Session {
                 let Goal::Outcome { key, .. } = exchange.step.goal else {
                     return false;
                 };
-                (self.operation_ended(job, key, result), true)
+                (self.operation_ended(job, key, result, now), true)
             }
         };
         self.exchange = Some(Exchange {
@@ -72,23 +72,12 @@ impl Session {
     }
 
     /// Draws the consequences of a result; the job comes back with the steps that remain.
-    fn operation_ended(&mut self, mut job: Job, key: OutcomeKey, result: Result<Reply, Error>) -> Job {
+    fn operation_ended(&mut self, mut job: Job, key: OutcomeKey, result: Result<Reply, Error>, now: Instant) -> Job {
         let ok = result.is_ok();
         if let (Task::Publish { unfinished, .. }, true) = (&mut job.task, ok) {
             *unfinished = false;
         }
-        let closes = self.dialect.is_some_and(|dialect| dialect.disconnect_closes);
-        let state = match key.operation {
-            Operation::Open if ok => Some(ClientState::Open),
-            Operation::Open | Operation::Close => Some(ClientState::Closed),
-            Operation::Connect if ok => Some(ClientState::Connected),
-            Operation::Disconnect if ok && closes => Some(ClientState::Closed),
-            Operation::Connect | Operation::Disconnect => Some(ClientState::Open),
-            _ => None,
-        };
-        if let Some(state) = state {
-            self.set_state(key.client, state);
-        }
+        self.state_after(key, &result);
         if ok && matches!(key.operation, Operation::Close | Operation::Disconnect) {
             self.connection_over(key.client);
         }
@@ -107,8 +96,38 @@ impl Session {
         if key.operation == Operation::Close && matches!(job.task, Task::Open { .. }) {
             return job;
         }
+        if let Err(Error::Operation { result: code, .. }) = &result {
+            let open = key.operation == Operation::Open && OpenResult(*code) == OpenResult::OCCUPIED;
+            if open || matches!(key.operation, Operation::Close | Operation::Disconnect) {
+                // Something is open there, whoever opened it.
+                self.ask(key.client, Doubt::Outcome, now);
+            }
+        }
         self.end(&mut job, result);
         job
+    }
+
+    /// Where a client stands after a result.
+    fn state_after(&mut self, key: OutcomeKey, result: &Result<Reply, Error>) {
+        let closes = self.dialect.is_some_and(|dialect| dialect.disconnect_closes);
+        let Some(known) = self.clients.get(key.client) else {
+            return;
+        };
+        let occupied =
+            matches!(result, Err(Error::Operation { result, .. }) if OpenResult(*result) == OpenResult::OCCUPIED);
+        let state = match (key.operation, result) {
+            // Nothing was closed.
+            (Operation::Open, Err(_)) if occupied => known.before.clone(),
+            (Operation::Open, Err(_)) | (Operation::Close, Ok(_)) => ClientState::Closed,
+            // A connection that has ended meanwhile is closed, whatever comes of what was to be done on it.
+            (Operation::Close | Operation::Connect | Operation::Disconnect, _) if !known.state.is_passing() => return,
+            (Operation::Connect, Ok(_)) => ClientState::Connected,
+            (Operation::Disconnect, Ok(_)) if closes => ClientState::Closed,
+            (Operation::Open | Operation::Disconnect, Ok(_)) | (Operation::Connect, Err(_)) => ClientState::Open,
+            (Operation::Close | Operation::Disconnect, Err(_)) => known.before.clone(),
+            (Operation::Subscribe | Operation::Unsubscribe | Operation::Publish | Operation::Token, _) => return,
+        };
+        self.set_state(key.client, state);
     }
 
     /// Gives an opening that has failed for that reason the steps of a second and last try, where there is a cure: an

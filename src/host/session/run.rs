@@ -139,7 +139,7 @@ impl Session {
             client.end_reported = false;
         }
         debug_assert_eq!(job.task.client(), Some(key.client));
-        if let Some(client) = self.clients.get(key.client) {
+        if let Some(client) = self.clients.get(key.client).filter(|client| !client.state.is_passing()) {
             client.before = client.state.clone();
         }
         self.set_state(key.client, state);
@@ -191,10 +191,13 @@ impl Session {
             return;
         };
         let length = exchange.step.data.as_ref().map_or(0, |data| data.bytes.len());
-        let wait = self
-            .clients
-            .get(key.client)
-            .map_or(TRANSPORT_ALLOWANCE, |client| outcome_wait(wait, client.settings));
+        let wait = if self.has_ended(key) {
+            Duration::ZERO
+        } else {
+            self.clients
+                .get(key.client)
+                .map_or(TRANSPORT_ALLOWANCE, |client| outcome_wait(wait, client.settings))
+        };
         // From the `OK` on: before it the module has not begun.
         let deadline = now + wait + TRANSPORT_ALLOWANCE + self.wire_time(length);
         self.timers.set(Timer::Outcome(exchange.job.ticket), deadline);
@@ -251,7 +254,7 @@ impl Session {
         };
         let silent = matches!(exchange.job.task, Task::SetUp(_) | Task::Probe(_));
         self.end(&mut exchange.job, Err(error.clone()));
-        self.operation_failed(&exchange.job.task);
+        self.doubt_outcome(&exchange.job.task, now);
         self.release(&exchange.job, true);
         if silent {
             // The next call looks for it from the start.
@@ -261,7 +264,7 @@ impl Session {
             }
             return self.start_next(now);
         }
-        self.drain_again(&exchange, now);
+        self.fetch_again(&exchange, now);
         self.find_again(exchange.phase(), now);
     }
 
@@ -282,7 +285,7 @@ impl Session {
         {
             self.end(&mut job, Err(error.clone()));
             self.release(&job, false);
-            if !matches!(job.task, Task::Drain { .. }) {
+            if job.ticket != INTERNAL {
                 break;
             }
         }
@@ -299,18 +302,26 @@ impl Session {
             waited: now - waiting.since,
             hint: self.why_no_result().into(),
         };
-        // A connection that has ended is closed, whether or not the module says so.
-        let ended = matches!(waiting.key.operation, Operation::Close | Operation::Disconnect)
-            && self
-                .clients
-                .get(waiting.key.client)
-                .is_some_and(|client| client.state == ClientState::Closed);
-        self.end(&mut waiting.job, if ended { Ok(Reply::Done) } else { Err(error) });
-        if !ended {
-            self.operation_failed(&waiting.job.task);
+        if self.has_ended(waiting.key) {
+            // A connection that has ended is closed, whether or not the module says so.
+            if waiting.job.steps.is_empty() {
+                self.end(&mut waiting.job, Ok(Reply::Done));
+            }
+            return self.continue_or_release(waiting.job, now);
         }
+        self.end(&mut waiting.job, Err(error));
+        self.doubt_outcome(&waiting.job.task, now);
         self.release(&waiting.job, true);
         self.start_next(now);
+    }
+
+    /// Whether an operation that ends a connection has nothing left to end.
+    fn has_ended(&mut self, key: OutcomeKey) -> bool {
+        matches!(key.operation, Operation::Close | Operation::Disconnect)
+            && self
+                .clients
+                .get(key.client)
+                .is_some_and(|client| client.state == ClientState::Closed)
     }
 
     /// What may be wrong where a result does not come: some modules report on another port than that of the commands.
@@ -365,24 +376,6 @@ impl Session {
             let result = timeout(waiting.shown.clone(), "result", waiting.since, hint);
             self.end(&mut waiting.job, result);
             self.waiting.insert(at, waiting);
-        }
-    }
-
-    /// The state of a client after a call about it has failed without a word from the module.
-    pub(super) fn operation_failed(&mut self, task: &Task) {
-        match task {
-            // Before QMTOPEN itself was sent nothing has changed.
-            Task::Open { client, .. }
-                if self
-                    .clients
-                    .get(*client)
-                    .is_some_and(|client| matches!(client.state, ClientState::Opening | ClientState::Closing)) =>
-            {
-                self.set_state(*client, ClientState::Closed);
-            }
-            Task::Close { client } => self.set_state(*client, ClientState::Closed),
-            Task::Connect { client } | Task::Disconnect { client } => self.set_state(*client, ClientState::Open),
-            _ => {}
         }
     }
 }

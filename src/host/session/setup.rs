@@ -134,7 +134,11 @@ impl Session {
     /// Whether a final result code is the late answer to something before the question in flight, whose own answer has a
     /// line before it.
     pub(super) fn is_stale(&mut self, ok: bool) -> bool {
-        let Some(exchange) = self.exchange.as_mut().filter(|exchange| exchange.step.is_probe()) else {
+        // The same question of the program's own may be refused like any other.
+        let asked = |exchange: &&mut Exchange| {
+            exchange.step.is_probe() && matches!(exchange.job.task, Task::SetUp(_) | Task::Probe(_))
+        };
+        let Some(exchange) = self.exchange.as_mut().filter(asked) else {
             return false;
         };
         let stale = !exchange.lines.iter().any(|line| line.starts_with("+CMEE"));
@@ -263,7 +267,7 @@ fn sync_step() -> Step {
 }
 
 /// Asks what no late answer to another command can be taken for.
-fn probe_step() -> Step {
+pub(super) fn probe_step() -> Step {
     basic(PROBE, "+CMEE", Form::Read, Goal::Lines, PROBE_WAIT)
 }
 

@@ -1,20 +1,23 @@
 //! What the module reports by itself: a connection that has ended, a message in its buffer, a restart.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use modemqtt_at::codes::StatCode;
-use modemqtt_at::dialect;
 use modemqtt_at::{ClientIndex, Operation};
 
-use super::{Exchange, Session};
+use super::{Exchange, Session, TRANSPORT_ALLOWANCE};
 use crate::call::{ClientState, Event};
-use crate::error::{Error, Refusal};
+use crate::error::Error;
 use crate::job::{Goal, INTERNAL, Job, OutcomeKey, Sync, Task};
-use crate::mqtt::{connections, drain};
+use crate::mqtt::drain;
 use crate::timers::Timer;
 
 /// A module that starts again and again during one set-up is not waited for any longer.
 const MOST_RESTARTS: u8 = 3;
+/// How often a message is asked for that the module keeps.
+const MOST_TRIES: u8 = 4;
+/// The shortest pause before it is asked for once more.
+const PAUSE: Duration = Duration::from_secs(1);
 
 impl Session {
     /// The module has closed the connection of a client. Whether anyone did not know that yet.
@@ -22,19 +25,31 @@ impl Session {
         let Some(known) = self.clients.get(client) else {
             return false;
         };
-        let state = known.state.clone();
+        // While an opening is under way it is about the connection before it, if there was one.
+        let opening = known.state == ClientState::Opening;
+        let state = if opening { &known.before } else { &known.state }.clone();
         let expected = std::mem::take(&mut known.end_reported);
-        // The tail of a former connection: nothing ends before it has begun, and no server closes a connection after a
-        // DISCONNECT that this one has not seen.
-        let begun = !matches!(state, ClientState::Opening | ClientState::Closed);
+        let error = Error::ConnectionLost { client, code };
+        if state == ClientState::Closed {
+            // The tail of a former connection, for nothing ends before it has begun; or that of a connection which another
+            // program has made.
+            let ended = !opening && self.end_operations(client, &error).any;
+            return expected || ended;
+        }
+        // No server closes a connection after a DISCONNECT that this one has not seen.
         let foreign = code == StatCode::SERVER_CLOSED
             && !expected
             && matches!(state, ClientState::Open | ClientState::Connecting);
-        if !begun || foreign {
+        if foreign {
             return expected;
         }
-        self.set_state(client, ClientState::Closed);
-        let connecting = self.end_operations(client, &Error::ConnectionLost { client, code });
+        if opening {
+            known.before = ClientState::Closed;
+        } else {
+            self.set_state(client, ClientState::Closed);
+        }
+        let connecting = self.end_operations(client, &error).connecting;
+        self.hurry_end(client, now);
         let expected = expected || connecting || matches!(state, ClientState::Disconnecting | ClientState::Closing);
         if !expected {
             self.events.push_back(Event::Lost(client, code));
@@ -43,42 +58,18 @@ impl Session {
         true
     }
 
-    /// Whether a refusal may mean that there is no connection.
-    pub(super) fn is_for_want_of_a_connection(&self, refusal: &Refusal) -> bool {
-        let state = self.dialect.map(|dialect| dialect.refusals.state);
-        match refusal {
-            Refusal::Error => true,
-            Refusal::Cme(code) => state == Some(dialect::Refusal::Cme(*code)),
-            Refusal::CmeText(_) | Refusal::Cms(_) | Refusal::CmsText(_) => false,
+    /// The result of closing what is closed already is not waited for as long as it might take otherwise.
+    fn hurry_end(&mut self, client: ClientIndex, now: Instant) {
+        let ends = |key: &OutcomeKey| matches!(key.operation, Operation::Close | Operation::Disconnect);
+        let waiting = self.waiting.iter().map(|waiting| (&waiting.key, waiting.job.ticket));
+        for (_, ticket) in waiting.filter(|(key, _)| key.client == client && ends(key)) {
+            self.timers.set(Timer::Outcome(ticket), now + TRANSPORT_ALLOWANCE);
         }
     }
 
-    /// What needs a connection was refused: if the module has none, its report of the loss was lost itself, or it has
-    /// started again without a word.
-    pub(super) fn check(&mut self, key: OutcomeKey, now: Instant) {
-        let client = key.client;
-        let needs_connection = matches!(
-            key.operation,
-            Operation::Publish | Operation::Subscribe | Operation::Unsubscribe
-        );
-        let connected = self
-            .clients
-            .get(client)
-            .is_some_and(|known| known.state == ClientState::Connected);
-        let asked = |job: &Job| matches!(job.task, Task::Check { client: asked } if asked == client);
-        if needs_connection
-            && connected
-            && !self.queue.iter().any(asked)
-            && let Some(Ok(step)) = self.dialect.map(connections)
-        {
-            self.queue
-                .push_front(Job::internal(Task::Check { client }, [step], now));
-        }
-    }
-
-    /// Ends what waits for a result on a connection that is gone. Whether a CONNECT was among it.
-    pub(super) fn end_operations(&mut self, client: ClientIndex, error: &Error) -> bool {
-        let mut connecting = false;
+    /// Ends what waits for a result on a connection that is gone.
+    pub(super) fn end_operations(&mut self, client: ClientIndex, error: &Error) -> Ended {
+        let mut told = Ended::default();
         let mut ended = Vec::new();
         for waiting in std::mem::take(&mut self.waiting) {
             if concerns(waiting.key, client) {
@@ -89,7 +80,7 @@ impl Session {
             }
         }
         for (mut job, key) in ended {
-            connecting |= key.operation == Operation::Connect;
+            told.note(key);
             self.end(&mut job, Err(error.clone()));
             self.release(&job, true);
         }
@@ -99,14 +90,14 @@ impl Session {
                 && concerns(key, client)
                 && !exchange.outcome_seen
             {
-                connecting |= key.operation == Operation::Connect;
+                told.note(key);
                 self.end(&mut exchange.job, Err(error.clone()));
                 exchange.outcome_seen = true;
                 exchange.lost = true;
             }
             self.exchange = Some(exchange);
         }
-        connecting
+        told
     }
 
     /// A message waits in the module's buffer: it is fetched as soon as the line is free.
@@ -132,45 +123,66 @@ impl Session {
             // Whatever comes before the first is fetched finds no room.
             self.events.push_back(Event::Overrun(client));
         }
+        // Before the calls of the program, behind the slots that were filled earlier.
+        let at = self
+            .queue
+            .iter()
+            .take_while(|job| matches!(job.task, Task::Drain { .. }))
+            .count();
+        self.fetch(client, slot, 0, at, now);
+        self.start_next(now);
+    }
+
+    /// Has a message fetched out of the module's buffer, which was tried that often.
+    fn fetch(&mut self, client: ClientIndex, slot: u8, tries: u8, at: usize, now: Instant) {
         if let Some(Ok(step)) = self.dialect.map(|dialect| drain(dialect, client, slot)) {
-            // Before the calls of the program, behind the slots that were filled earlier.
-            let at = self
-                .queue
-                .iter()
-                .take_while(|job| matches!(job.task, Task::Drain { .. }))
-                .count();
             let task = Task::Drain {
                 client,
                 slot,
-                again: false,
+                tries,
                 printed: false,
             };
             self.queue.insert(at, Job::internal(task, [step], now));
-            self.start_next(now);
         }
     }
 
-    /// The module did not answer, and most likely still has the message: it is asked for once more.
-    pub(super) fn drain_again(&mut self, exchange: &Exchange, now: Instant) {
+    /// The module did not answer or was busy, and most likely still has the message: it is asked for again, at once, then
+    /// after pauses. The program is told of one that the module keeps.
+    pub(super) fn fetch_again(&mut self, exchange: &Exchange, now: Instant) {
         let Task::Drain {
             client,
             slot,
-            again: false,
+            tries,
             printed: false,
         } = exchange.job.task
         else {
             return;
         };
+        let closed = self
+            .clients
+            .get(client)
+            .is_none_or(|known| known.state == ClientState::Closed);
+        if tries + 1 >= MOST_TRIES || (closed && tries > 0) {
+            self.events.push_back(Event::Urc(format!("+QMTRECV: {client},{slot}")));
+            return;
+        }
         if let Some(known) = self.clients.get(client) {
             known.unread |= 1 << slot;
         }
-        let task = Task::Drain {
-            client,
-            slot,
-            again: true,
-            printed: false,
-        };
-        self.queue.push_front(Job::internal(task, [exchange.step.clone()], now));
+        if tries == 0 {
+            self.fetch(client, slot, 1, 0, now);
+        } else {
+            self.kept_back.push((client, slot, tries + 1));
+            self.timers.set(Timer::Fetch, now + PAUSE * u32::from(tries));
+        }
+    }
+
+    /// Asks again for the messages that could not be had.
+    pub(super) fn fetch_kept_back(&mut self, now: Instant) {
+        for (client, slot, tries) in std::mem::take(&mut self.kept_back) {
+            self.fetch(client, slot, tries, 0, now);
+        }
+        self.start_next(now);
     }
 
     /// The module has started again, or has switched itself off: to the program that is the first half of a restart. A
@@ -210,6 +222,7 @@ impl Session {
             self.set_state(client, ClientState::Closed);
         }
         self.end_everything(reason);
+        self.kept_back.clear();
         self.stop_upload();
         // It may be another firmware, and what it was seen to print tells nothing any more.
         self.framer.set_echoes_data(None);
@@ -221,12 +234,28 @@ impl Session {
     }
 }
 
-/// Whether an operation ends with the connection of the client. What ends the connection has its own result still to come,
-/// and a token is of no client.
+/// What has ended with a connection.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Ended {
+    /// A CONNECT.
+    connecting: bool,
+    /// Anything.
+    any: bool,
+}
+
+impl Ended {
+    fn note(&mut self, key: OutcomeKey) {
+        self.any = true;
+        self.connecting |= key.operation == Operation::Connect;
+    }
+}
+
+/// Whether an operation ends with the connection of the client. What opens another or ends this one has its own result
+/// still to come, and a token is of no client.
 fn concerns(key: OutcomeKey, client: ClientIndex) -> bool {
     let apart = matches!(
         key.operation,
-        Operation::Close | Operation::Disconnect | Operation::Token
+        Operation::Open | Operation::Close | Operation::Disconnect | Operation::Token
     );
     key.client == client && !apart
 }

@@ -1,0 +1,270 @@
+//! Where a client stands, asked of the module: after it has refused what needs a connection, would not close one, or has
+//! not said what an operation has come to. Only what it says of that client, or of others in its place, changes a state.
+
+use std::time::Instant;
+
+use modemqtt_at::codes::StatCode;
+use modemqtt_at::dialect;
+use modemqtt_at::{ClientIndex, Operation};
+
+use super::setup::probe_step;
+use super::{Exchange, Session};
+use crate::call::{ClientState, Reply};
+use crate::error::{Error, Refusal};
+use crate::job::{Doubt, Job, OutcomeKey, Step, Task};
+use crate::mqtt::{connections, openings};
+
+/// What the module has said of a client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Standing {
+    /// Nothing, and nothing of any other client either.
+    Untold,
+    /// Nothing, but it has named others.
+    Closed,
+    /// The network connection is open.
+    Open,
+    /// It is connected to the server.
+    Connected,
+}
+
+impl Session {
+    /// Whether a refusal says that the client has no connection.
+    fn says_no_connection(&self, refusal: &Refusal) -> bool {
+        let state = self.dialect.map(|dialect| dialect.refusals.state);
+        matches!(refusal, Refusal::Cme(code) if state == Some(dialect::Refusal::Cme(*code)))
+    }
+
+    /// What needs a connection was refused: if the module has none, its report of the loss was lost itself, or it has
+    /// started again without a word. After a start it echoes again.
+    pub(super) fn doubt_connection(&mut self, key: OutcomeKey, refusal: &Refusal, echoed: bool, now: Instant) {
+        let needs_connection = matches!(
+            key.operation,
+            Operation::Publish | Operation::Subscribe | Operation::Unsubscribe
+        );
+        let connected = self
+            .clients
+            .get(key.client)
+            .is_some_and(|known| known.state == ClientState::Connected);
+        let denied = self.says_no_connection(refusal);
+        if needs_connection && connected && (denied || *refusal == Refusal::Error) {
+            let denied = denied || (echoed && self.dialect.is_none_or(|dialect| dialect.echo));
+            self.ask(key.client, Doubt::Connection { denied }, now);
+        }
+    }
+
+    /// Asks where a client stands, as soon as the line is free.
+    pub(super) fn ask(&mut self, client: ClientIndex, doubt: Doubt, now: Instant) {
+        let asked = |job: &Job| matches!(job.task, Task::Ask { client: asked, .. } if asked == client);
+        let steps = self.questions(&doubt);
+        if !steps.is_empty() && !self.queue.iter().any(asked) {
+            let task = Task::Ask {
+                client,
+                doubt,
+                lines: Vec::new(),
+            };
+            self.queue.push_front(Job::internal(task, steps, now));
+        }
+    }
+
+    fn questions(&self, doubt: &Doubt) -> Vec<Step> {
+        let Some(dialect) = self.dialect else { return Vec::new() };
+        let connections = connections(dialect).ok();
+        let openings = match doubt {
+            Doubt::Connection { .. } => None,
+            Doubt::Outcome | Doubt::Close { .. } => openings(dialect).ok(),
+        };
+        connections.into_iter().chain(openings).collect()
+    }
+
+    /// A client could not be closed. Where nothing was left to close, that is what was asked for; elsewhere the module is
+    /// asked, and the caller is told what it says.
+    pub(super) fn close_refused(
+        &mut self,
+        mut job: Job,
+        client: ClientIndex,
+        refusal: &Refusal,
+        error: Error,
+        now: Instant,
+    ) {
+        let closed = self
+            .clients
+            .get(client)
+            .is_none_or(|known| known.before == ClientState::Closed);
+        let vague = *refusal == Refusal::Error;
+        if self.says_no_connection(refusal) || (vague && closed) {
+            self.closed(client);
+            self.end(&mut job, Ok(Reply::Done));
+            self.release(&job, true);
+            return self.start_next(now);
+        }
+        self.as_before(client);
+        let doubt = Doubt::Close {
+            error,
+            nothing_left: vague,
+        };
+        job.steps = self.questions(&doubt).into();
+        job.task = Task::Ask {
+            client,
+            doubt,
+            lines: Vec::new(),
+        };
+        self.step(job, now);
+    }
+
+    /// The network connection of a client is closed, as the program or the module wanted it.
+    fn closed(&mut self, client: ClientIndex) {
+        self.set_state(client, ClientState::Closed);
+        self.connection_over(client);
+    }
+
+    /// What was to change a client's state has not.
+    pub(super) fn as_before(&mut self, client: ClientIndex) {
+        if let Some(known) = self.clients.get(client).filter(|known| known.state.is_passing()) {
+            let before = known.before.clone();
+            self.set_state(client, before);
+        }
+    }
+
+    /// An operation has ended, and the module has not said how: the state is what it was until the module tells.
+    pub(super) fn doubt_outcome(&mut self, task: &Task, now: Instant) {
+        let (Task::Open { client, .. }
+        | Task::Connect { client }
+        | Task::Disconnect { client }
+        | Task::Close { client }) = task
+        else {
+            return;
+        };
+        let Some(known) = self.clients.get(*client).filter(|known| known.state.is_passing()) else {
+            return;
+        };
+        // What has not been open before is not taken for open, and a CONNECT has been sent on an open connection.
+        let sure = known.before == ClientState::Closed || matches!(task, Task::Connect { .. });
+        self.as_before(*client);
+        if !sure {
+            self.ask(*client, Doubt::Outcome, now);
+        }
+    }
+
+    /// The module has answered one of the questions.
+    pub(super) fn standing_told(&mut self, exchange: Exchange, now: Instant) {
+        let mut job = exchange.job;
+        let Task::Ask { client, doubt, lines } = &mut job.task else {
+            return self.continue_or_release(job, now);
+        };
+        lines.extend(exchange.lines);
+        let echoes = self.dialect.is_none_or(|dialect| dialect.echo);
+        if job.steps.is_empty() && !exchange.step.is_probe() {
+            // The form of errors tells of a start where the echo does not.
+            let vague = matches!(doubt, Doubt::Connection { denied: false });
+            let more = vague && !echoes && standing(lines, *client) == Standing::Untold;
+            job.steps.extend(more.then(probe_step));
+        }
+        if !job.steps.is_empty() {
+            return self.continue_or_release(job, now);
+        }
+        if let Doubt::Connection { denied } = doubt {
+            let is_default = |line: &String| line.strip_prefix("+CMEE:").is_some_and(|level| level.trim() == "0");
+            *denied |= lines.iter().any(is_default);
+        }
+        let (client, standing, doubt) = (*client, standing(lines, *client), doubt.clone());
+        let result = self.settle(client, standing, doubt, now);
+        self.end(&mut job, result);
+        self.continue_or_release(job, now);
+    }
+
+    fn settle(&mut self, client: ClientIndex, standing: Standing, doubt: Doubt, now: Instant) -> Result<Reply, Error> {
+        match doubt {
+            Doubt::Connection { denied } => {
+                let gone = match standing {
+                    Standing::Connected => false,
+                    Standing::Untold => denied,
+                    Standing::Closed | Standing::Open => true,
+                };
+                if gone {
+                    self.handle_stat(client, StatCode::LINK_DOWN, now);
+                }
+                if standing == Standing::Open {
+                    self.set_state(client, ClientState::Open);
+                }
+                Ok(Reply::Done)
+            }
+            Doubt::Outcome => {
+                self.follow(client, standing);
+                Ok(Reply::Done)
+            }
+            Doubt::Close { nothing_left: true, .. } if standing == Standing::Untold => {
+                self.closed(client);
+                Ok(Reply::Done)
+            }
+            Doubt::Close { .. } if standing == Standing::Closed => {
+                self.closed(client);
+                Ok(Reply::Done)
+            }
+            Doubt::Close { error, .. } => {
+                self.follow(client, standing);
+                Err(error)
+            }
+        }
+    }
+
+    /// Takes over what the module has said, unless something that changes it has begun meanwhile.
+    fn follow(&mut self, client: ClientIndex, standing: Standing) {
+        let passing = self.clients.get(client).is_none_or(|known| known.state.is_passing());
+        match standing {
+            Standing::Closed if !passing => self.closed(client),
+            Standing::Open if !passing => self.set_state(client, ClientState::Open),
+            Standing::Connected if !passing => self.set_state(client, ClientState::Connected),
+            _ => {}
+        }
+    }
+}
+
+/// What the lines of `AT+QMTCONN?` and `AT+QMTOPEN?` say of a client: `+QMTCONN: <client>,<state>`, of which 3 is
+/// connected, and `+QMTOPEN: <client>,<host>,<port>`.
+fn standing(lines: &[String], client: ClientIndex) -> Standing {
+    const CONNECTED: &str = "3";
+    let mut standing = Standing::Untold;
+    for line in lines {
+        let Some((name, fields)) = line.split_once(':') else {
+            continue;
+        };
+        let mut fields = fields.split(',').map(str::trim);
+        let told = match (name.trim_end(), fields.next().map(str::parse)) {
+            ("+QMTCONN", Some(Ok(index))) if ClientIndex(index) == client => {
+                if fields.next() == Some(CONNECTED) {
+                    Standing::Connected
+                } else {
+                    Standing::Open
+                }
+            }
+            ("+QMTOPEN", Some(Ok(index))) if ClientIndex(index) == client => Standing::Open,
+            ("+QMTCONN" | "+QMTOPEN", Some(Ok(_))) => Standing::Closed,
+            _ => continue,
+        };
+        // Of all that is said of one client, the most holds.
+        standing = match (standing, told) {
+            (Standing::Connected, _) | (_, Standing::Connected) => Standing::Connected,
+            (Standing::Open, _) | (_, Standing::Open) => Standing::Open,
+            _ => Standing::Closed,
+        };
+    }
+    standing
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_answers_to_both_questions_tell_where_a_client_stands() {
+        let told = |lines: &[&str]| {
+            let lines: Vec<_> = lines.iter().map(ToString::to_string).collect();
+            standing(&lines, ClientIndex(1))
+        };
+        assert_eq!(told(&[]), Standing::Untold);
+        assert_eq!(told(&["+QMTCONN: 0,3"]), Standing::Closed);
+        assert_eq!(told(&["+QMTCONN: 1,3", "+QMTOPEN: 0,\"h\",1883"]), Standing::Connected);
+        assert_eq!(told(&["+QMTCONN: 1,1", "+QMTOPEN: 1,\"h\",1883"]), Standing::Open);
+        assert_eq!(told(&["+QMTOPEN: 1,\"h\",1883"]), Standing::Open);
+    }
+}
