@@ -164,7 +164,7 @@ def test_a_session_comes_back_when_its_module_is_switched_on(broker: Broker) -> 
         Modem(module.port) as modem,
         modem.mqtt().session(broker.host, broker.port, client_id="keeper", reconnect=True) as mqtt,
     ):
-        module.power_off()
+        module.power_off(told=True)
         until(lambda: broker.clients == [], "the loss", 10)
         module.power_on()
         until(lambda: broker.clients == ["keeper"], "the way back", 30)

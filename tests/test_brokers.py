@@ -116,7 +116,7 @@ def test_a_will_is_published_when_the_module_vanishes(
 ) -> None:
     with Observer(subject, "will/#") as observer:
         connect(modem, subject, will=Will("will/t", b"gone", qos=1, retain=retain))
-        virtual_modem.network(up=False)
+        virtual_modem.network(up=False, told=True)
         assert observer.receive()[:3] == ("will/t", b"gone", 1)
     with Observer(subject, "will/#", client_id="later") as later:
         later.publish("will/barrier", b"barrier")

@@ -196,7 +196,7 @@ class VirtualModem:
             raise ScriptError(unmet)
 
     def restart(self) -> None:
-        """Restart it, as a loss of power would: connections, settings and the echo state are gone."""
+        """Restart it, as a loss of power would: connections, settings and the echo state are gone, and no server is told."""
         self._core.restart()
 
     def set_signal(self, rssi: int, ber: int = 99) -> None:
@@ -206,9 +206,16 @@ class VirtualModem:
             raise UsageError(f"signal {rssi},{ber} is none; rssi is 0 to 31 or 99, ber is 0 to 7 or 99")
         self._core.set_signal(rssi, ber)
 
-    def network(self, up: bool) -> None:  # noqa: FBT001 - the contract's signature
-        """Take its network away, and with it every connection, or give it back."""
-        self._core.network(up)
+    def network(self, up: bool, *, told: bool = False) -> None:  # noqa: FBT001 - the contract's signature
+        """Take its network away, and with it every connection, or give it back.
+
+        Args:
+            up: whether there is one.
+            told: whether servers see the end of each connection at once, and publish wills. By default nothing reaches
+                them any more, and they find out by the keep-alive, or by a client that takes over.
+
+        """
+        self._core.network(up, told)
 
     def set_registration(self, stat: int) -> None:
         """Have the network treat it so; unless it is registered it has no connections.
@@ -240,9 +247,14 @@ class VirtualModem:
         with arguments():
             self._core.set_sim(state)
 
-    def power_off(self) -> None:
-        """Take its power. It hears nothing and prints nothing until :meth:`power_on` or :meth:`restart`."""
-        self._core.power_off()
+    def power_off(self, *, told: bool = False) -> None:
+        """Take its power. It hears nothing and prints nothing until :meth:`power_on` or :meth:`restart`.
+
+        Args:
+            told: as for :meth:`network`.
+
+        """
+        self._core.power_off(told)
 
     def power_on(self) -> None:
         """Switch it on, after :meth:`power_off` or its own command; it prints its boot text.
@@ -252,7 +264,7 @@ class VirtualModem:
         self._core.power_on()
 
     def power_key(self) -> None:
-        """Press its power key: one that is on says goodbye, as its family does, and goes off; one that is off starts."""
+        """Press its power key: a module that is on says its goodbye and goes off, one that is off starts."""
         self._core.power_key()
 
     def urc(self, line: str) -> None:

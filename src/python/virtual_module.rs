@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::{Duration, UNIX_EPOCH};
 
 use modemqtt_virtual::broker::{self, BrokerError, BrokerOptions, QoS};
-use modemqtt_virtual::module::{NoSim, Registration};
+use modemqtt_virtual::module::{NoSim, Parting, Registration};
 use modemqtt_virtual::script::{self, Expectation, ScriptError, Step};
 use modemqtt_virtual::{self as core, Fault, FaultError, Injection, Options, VirtualError};
 use pyo3::exceptions::PyOSError;
@@ -86,16 +86,16 @@ impl VirtualModem {
     }
 
     /// Takes its network away or gives it back.
-    fn network(&self, py: Python<'_>, up: bool) -> PyResult<()> {
+    fn network(&self, py: Python<'_>, up: bool, told: bool) -> PyResult<()> {
         let modem = self.modem.get(py)?;
-        py.detach(|| modem.network(up));
+        py.detach(|| modem.network(up, parting(told)));
         Ok(())
     }
 
     /// Takes its power.
-    fn power_off(&self, py: Python<'_>) -> PyResult<()> {
+    fn power_off(&self, py: Python<'_>, told: bool) -> PyResult<()> {
         let modem = self.modem.get(py)?;
-        py.detach(|| modem.power_off());
+        py.detach(|| modem.power_off(parting(told)));
         Ok(())
     }
 
@@ -201,6 +201,11 @@ impl VirtualModem {
         let faults = py.detach(|| modem.faults());
         Ok(faults.iter().map(Injection::to_string).collect())
     }
+}
+
+/// Whether servers are told that connections end.
+const fn parting(told: bool) -> Parting {
+    if told { Parting::Told } else { Parting::Silent }
 }
 
 /// A pattern, how often it is expected, and what the module does.

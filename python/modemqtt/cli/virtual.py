@@ -60,7 +60,8 @@ def add(commands: Commands) -> None:
         "--control",
         metavar="PATH",
         help="take orders while it runs, one a line, at a socket of this name, or from standard input with `-`: "
-        "restart, power key, network off, signal 12, urc +CREG: 1, fault NAME, heal NAME; a leading number names one module",
+        "restart, power key, network off, signal 12, urc +CREG: 1, fault NAME, heal NAME; a leading number names one "
+        "module",
     )
     parser.add_argument(
         "--list-faults", action="store_true", help="print the faults and what their values mean, and exit"

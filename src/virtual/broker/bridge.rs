@@ -1,16 +1,18 @@
 //! The module's side of MQTT: one client session over one TCP connection, without the connection.
 //!
 //! Bytes from the broker in, bytes for it and events out, the clock an argument. Packet identifiers are the host's choice, because the
-//! AT commands carry them. Whatever a broker sends, memory stays bounded: one packet in the decoder, at most 65,535 identifiers of
+//! AT commands carry them; only where one belongs to a publish of a former connection does a packet go out under another. Whatever a broker sends, memory stays bounded: one packet in the decoder, at most 65,535 identifiers of
 //! unfinished QoS 2 messages, and the operations that the host has started.
 
 use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use modemqtt_at::{Operation, Version};
 
+pub use memory::Memory;
+use memory::Unfinished;
 pub use request::{Credentials, Outgoing, Patience};
 
 use super::wire::{
@@ -18,6 +20,7 @@ use super::wire::{
     SubscribeReturnCode, TopicFilter, TopicName, Unsubscribe, WireError,
 };
 
+mod memory;
 mod request;
 #[cfg(test)]
 mod tests;
@@ -92,8 +95,10 @@ pub struct Session {
     last_sent: Instant,
     pingresp_due: Option<Instant>,
     in_flight: BTreeMap<u16, InFlight>,
-    /// Identifiers of QoS 2 messages that were handed on and whose PUBREL is due.
-    received: BTreeSet<u16>,
+    /// What outlasts the connection, unless the session is clean.
+    memory: Memory,
+    clean: bool,
+    sent: u64,
     output: Vec<u8>,
     events: VecDeque<Event>,
 }
@@ -109,6 +114,8 @@ struct InFlight {
     patience: Patience,
     due: Instant,
     times: u32,
+    /// Its place among all that were sent.
+    place: u64,
 }
 
 /// The packet that takes an operation further.
@@ -134,7 +141,9 @@ impl Session {
             last_sent: now,
             pingresp_due: None,
             in_flight: BTreeMap::new(),
-            received: BTreeSet::new(),
+            memory: Memory::default(),
+            clean: true,
+            sent: 0,
             output: Vec::new(),
             events: VecDeque::new(),
         }
@@ -143,6 +152,30 @@ impl Session {
     /// How far it has come.
     pub const fn phase(&self) -> Phase {
         self.phase
+    }
+
+    /// Goes on with what is left of a former connection; to be called before [`Session::connect`], which forgets it for a clean session.
+    pub fn recall(&mut self, memory: Memory) {
+        self.memory = memory;
+    }
+
+    /// What a next connection has to go on with; `None` after a clean session.
+    pub fn memory(&self) -> Option<Memory> {
+        if self.clean {
+            return None;
+        }
+        let mut memory = self.memory.clone();
+        let in_flight = self.in_flight.iter();
+        let mut publishes: Vec<_> = in_flight.filter(|(_, it)| it.operation == Operation::Publish).collect();
+        publishes.sort_by_key(|(_, in_flight)| in_flight.place);
+        memory
+            .unfinished
+            .extend(publishes.into_iter().map(|(pid, in_flight)| Unfinished {
+                pid: *pid,
+                awaits: in_flight.awaits,
+                packet: in_flight.packet.clone(),
+            }));
+        Some(memory)
     }
 
     /// How many operations of that kind await their acknowledgement.
@@ -166,6 +199,10 @@ impl Session {
         connect.password = with.password.map(|password| Bytes::from(password.into_bytes()));
         let packet = wire::encode(&connect.into())?;
         self.version = with.version;
+        self.clean = with.clean_session;
+        if self.clean {
+            self.memory = Memory::default();
+        }
         self.ping_timeout = with.ping_timeout;
         self.keep_alive = (with.keep_alive > 0).then(|| Duration::from_secs(with.keep_alive.into()));
         self.connack_due = Some(now + patience.timeout);
@@ -215,11 +252,11 @@ impl Session {
         let (qos_pid, awaits) = match message.qos {
             QoS::Level0 => (QosPid::Level0, None),
             QoS::Level1 => {
-                let pid = identifier(id)?;
+                let pid = self.identifier_of_publish(id)?;
                 (QosPid::Level1(pid), Some((pid, Awaits::Puback)))
             }
             QoS::Level2 => {
-                let pid = identifier(id)?;
+                let pid = self.identifier_of_publish(id)?;
                 (QosPid::Level2(pid), Some((pid, Awaits::Pubrec)))
             }
         };
@@ -310,7 +347,9 @@ impl Session {
             patience,
             due: now + patience.timeout,
             times: 0,
+            place: self.sent,
         });
+        self.sent += 1;
         self.output.extend_from_slice(&in_flight.packet);
         self.last_sent = now;
         Ok(())
@@ -318,7 +357,7 @@ impl Session {
 
     fn handle(&mut self, packet: Packet, now: Instant) {
         match (self.phase, packet) {
-            (Phase::Connecting, Packet::Connack(connack)) => self.handle_connack(connack),
+            (Phase::Connecting, Packet::Connack(connack)) => self.handle_connack(connack, now),
             (Phase::Connected, Packet::Publish(publish)) => self.handle_publish(publish, now),
             (Phase::Connected, Packet::Suback(Suback { pid, topics })) => {
                 let granted = topics.into_iter().map(granted).collect();
@@ -329,7 +368,7 @@ impl Session {
             (Phase::Connected, Packet::Pubcomp(pid)) => self.acknowledge(pid, Awaits::Pubcomp, Vec::new()),
             (Phase::Connected, Packet::Pubrec(pid)) => self.handle_pubrec(pid, now),
             (Phase::Connected, Packet::Pubrel(pid)) => {
-                self.received.remove(&pid.value());
+                self.memory.received.remove(&pid.value());
                 self.answer(&Packet::Pubcomp(pid), now);
             }
             (Phase::Connected, Packet::Pingresp) => self.pingresp_due = None,
@@ -337,11 +376,19 @@ impl Session {
         }
     }
 
-    fn handle_connack(&mut self, connack: Connack) {
+    fn handle_connack(&mut self, connack: Connack, now: Instant) {
         self.connack_due = None;
         if connack.code == ConnectReturnCode::Accepted {
             self.phase = Phase::Connected;
             self.events.push_back(Event::Connack(0));
+            // MQTT 3.1 has no flag that tells whether the server remembers as well.
+            if !connack.session_present && self.version == Version::V311 {
+                self.memory = Memory::default();
+            }
+            let again = self.memory.packets(self.version);
+            if !again.is_empty() {
+                self.send(&again, now);
+            }
         } else {
             self.fail(Event::Connack(connack.code as u8));
         }
@@ -357,7 +404,7 @@ impl Session {
             }
             QosPid::Level2(pid) => {
                 self.answer(&Packet::Pubrec(pid), now);
-                self.received.insert(id)
+                self.memory.received.insert(id)
             }
         };
         if fresh {
@@ -377,6 +424,8 @@ impl Session {
             // The schedule of the PUBLISH goes on, so that the whole operation ends within `<pkt_timeout>` × (`<retry_times>` + 1).
             in_flight.awaits = Awaits::Pubcomp;
             in_flight.packet.clone_from(&packet);
+        } else {
+            self.memory.release(pid);
         }
         // An unknown one is released as well, or the server would keep it for ever.
         self.send(&packet, now);
@@ -389,6 +438,8 @@ impl Session {
         {
             let InFlight { operation, id, .. } = entry.remove();
             self.events.push_back(Event::Acknowledged(operation, id, granted));
+        } else {
+            self.memory.acknowledge(pid, awaited);
         }
     }
 
@@ -423,11 +474,17 @@ impl Session {
             // From the far end, where hosts that count from 1 come last.
             0 => (1..=u16::MAX)
                 .rev()
-                .find(|own| !self.in_flight.contains_key(own))
+                .find(|own| !self.in_flight.contains_key(own) && !self.memory.holds(*own))
                 .ok_or(BridgeError::IdentifierInUse)
                 .and_then(identifier),
+            _ if self.memory.holds(id) => self.identifier_or_own(0),
             _ => identifier(id),
         }
+    }
+
+    fn identifier_of_publish(&self, id: u16) -> Result<Pid, BridgeError> {
+        identifier(id)?;
+        self.identifier_or_own(id)
     }
 
     /// The keep-alive counts from the last packet sent (MQTT 3.1.1 section 3.1.2.10).
@@ -454,6 +511,9 @@ impl Session {
     }
 
     fn end(&mut self) {
+        if let Some(memory) = self.memory() {
+            self.memory = memory;
+        }
         self.phase = Phase::Over;
         self.connack_due = None;
         self.pingresp_due = None;

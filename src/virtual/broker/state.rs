@@ -258,9 +258,18 @@ impl State {
     }
 
     /// Sends nothing at all while on: no acknowledgement, no answer to a ping, no message. Packets take effect all the same, but for a CONNECT, which
-    /// is ignored for good as by [`State::silence`].
+    /// is ignored for good as by [`State::silence`]. When it ends, what is in flight is sent again, PUBREL included.
     pub fn silent(&mut self, on: bool) {
+        let ends = self.script.silent && !on;
         self.script.silent = on;
+        if ends {
+            let limits = &self.options.limits;
+            let sessions = self.sessions.values_mut();
+            let again = sessions.filter_map(|session| Some((session.connection?, session.resume(limits))));
+            for (id, packets) in again.collect::<Vec<_>>() {
+                self.send_all(id, &packets);
+            }
+        }
     }
 
     /// Sends everything from now on so much later; what is on its way stays so. `None` ends that.

@@ -9,8 +9,8 @@ use modemqtt_at::{ClientIndex, Command, Form, Operation};
 
 use super::messages::{Message, Store};
 use super::settings::Settings;
-use super::{Action, ConnectionId, Event, Failure, Kind, LateOk, Module};
-use crate::broker::bridge::{self, Phase, Session};
+use super::{Action, ConnectionId, Event, Failure, Kind, LateOk, Module, Parting};
+use crate::broker::bridge::{self, Memory, Phase, Session};
 use crate::fault::Fault;
 
 /// The largest packet taken from a broker; a module has less memory, but no note gives a figure.
@@ -21,6 +21,15 @@ const PACKET_LIMIT: usize = 256 * 1024;
 pub(super) struct Client {
     pub(super) settings: Settings,
     pub(super) link: Link,
+    kept: Option<Kept>,
+}
+
+/// What is left of a session that is not clean, for the next connection of the same client to the same server.
+#[derive(Debug)]
+struct Kept {
+    server: Server,
+    client_id: String,
+    memory: Memory,
 }
 
 /// Its network connection.
@@ -36,6 +45,8 @@ pub(super) enum Link {
         connection: ConnectionId,
         server: Server,
         session: Box<Session>,
+        /// That of its CONNECT.
+        client_id: String,
         store: Store,
         /// After DISCONNECT the server closes the connection; the client does it when the server has not by then.
         leaves: Option<Instant>,
@@ -44,7 +55,7 @@ pub(super) enum Link {
     },
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Server {
     pub(super) host: String,
     pub(super) port: u16,
@@ -55,6 +66,44 @@ impl Client {
         Self {
             settings: Settings::new(dialect),
             link: Link::Closed,
+            kept: None,
+        }
+    }
+
+    /// Has the session that is about to connect under that client id go on with what is left of a former one.
+    pub(super) fn recall(&mut self, client_id: &str) {
+        let Link::Open {
+            server,
+            session,
+            client_id: own,
+            ..
+        } = &mut self.link
+        else {
+            return;
+        };
+        client_id.clone_into(own);
+        if let Some(kept) = self
+            .kept
+            .take_if(|kept| kept.server == *server && kept.client_id == client_id)
+        {
+            session.recall(kept.memory);
+        }
+    }
+
+    fn remember(&mut self) {
+        if let Link::Open {
+            server,
+            session,
+            client_id,
+            ..
+        } = &self.link
+            && session.phase() != Phase::Initial
+        {
+            self.kept = session.memory().map(|memory| Kept {
+                server: server.clone(),
+                client_id: client_id.clone(),
+                memory,
+            });
         }
     }
 
@@ -194,8 +243,11 @@ impl Module {
 
     /// The connection is no more, for a reason that the host is told (M95 note 4.1.1; BC660K-GL note 5.1).
     /// The network, or the PDP context, is gone.
-    pub(super) fn lose_every_connection(&mut self) {
+    pub(super) fn lose_every_connection(&mut self, parting: Parting) {
         for index in self.indices() {
+            if let Some(connection) = self.client(index).connection() {
+                self.actions.push_back(parting.of(connection));
+            }
             match self.client(index).link {
                 Link::Closed => {}
                 Link::Opening { .. } => self.open_failed(index, Failure::NetworkDown),
@@ -221,6 +273,7 @@ impl Module {
         if let Some(connection) = self.client(index).connection() {
             self.actions.push_back(Action::Close { connection });
         }
+        self.client_mut(index).remember();
         self.client_mut(index).link = Link::Closed;
         for _ in self.late_oks.extract_if(.., |late| late.client == index) {
             self.terminal.late_ok();
@@ -234,6 +287,7 @@ impl Module {
                 connection: *connection,
                 server: server.clone(),
                 session: Box::new(Session::new(PACKET_LIMIT, now)),
+                client_id: String::new(),
                 store: Store::default(),
                 leaves: None,
                 closing: false,

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use modemqtt_at::dialect::{FixedCommand, Refusal, Stack};
 
 use super::general::{Answer, Asked, DONE, text};
-use super::{Module, Next};
+use super::{Module, Next, Parting};
 use crate::command_line::Value;
 
 /// The address of every context.
@@ -44,7 +44,7 @@ impl Module {
     /// Gives the context up, and with it every connection.
     pub(super) fn deactivate(&mut self, command: &FixedCommand) -> Next {
         self.general.contexts.end();
-        self.lose_every_connection();
+        self.lose_every_connection(Parting::Told);
         let Some(answer) = command.answer else {
             return Next::Command;
         };

@@ -84,6 +84,30 @@ pub enum Action {
         /// Which one.
         connection: ConnectionId,
     },
+    /// Have nothing to do with a connection any more, without a word to the other end: the module is out of reach. No event answers.
+    Abandon {
+        /// Which one.
+        connection: ConnectionId,
+    },
+}
+
+/// How connections end when the network or the power goes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Parting {
+    /// Servers hear nothing more, and find out by the keep-alive or by a client that takes over.
+    #[default]
+    Silent,
+    /// Servers see the end of each connection at once.
+    Told,
+}
+
+impl Parting {
+    const fn of(self, connection: ConnectionId) -> Action {
+        match self {
+            Self::Silent => Action::Abandon { connection },
+            Self::Told => Action::Close { connection },
+        }
+    }
 }
 
 /// What happens to a connection.
@@ -341,7 +365,7 @@ impl Module {
                         Some(answer) => self.terminal.information(&[answer]),
                         None => self.terminal.ok(),
                     }
-                    return self.restart(now);
+                    return self.start_again(Parting::Told, now);
                 }
                 Ok(Some(Next::PowerOff(command))) => {
                     if command.answer.is_none() {
@@ -350,7 +374,7 @@ impl Module {
                     if let Some(last) = self.dialect.around.powered_down.first() {
                         self.terminal.information(&[last]);
                     }
-                    return self.power_off(now);
+                    return self.power_off(Parting::Told, now);
                 }
                 Ok(None) => return self.terminal.ok(),
                 Err(refusal) => return self.terminal.refuse(refusal),

@@ -284,6 +284,12 @@ impl Module {
             ping_timeout: client.settings.ping_timeout(),
             will: client.settings.will(),
         };
+        if client
+            .session()
+            .is_some_and(|session| session.phase() == Phase::Initial)
+        {
+            client.recall(&credentials.client_id);
+        }
         match client.session_mut() {
             Some(session) if session.phase() == Phase::Initial => {
                 session

@@ -6,8 +6,8 @@ use std::time::Instant;
 
 use modemqtt_at::secrets::masked;
 
-use super::Module;
 use super::terminal::{Kind, framed};
+use super::{Module, Parting};
 use crate::script::{Expectation, Step};
 
 /// Of the command lines that came, how many [`Unmet`] shows, and how many characters of each.
@@ -213,7 +213,7 @@ impl Module {
                     Step::Line(text) => self.terminal.verbatim(&framed(&text)),
                     Step::Bytes(bytes) => self.terminal.verbatim(&bytes),
                     Step::Urc(text) => self.terminal.urc(Kind::Urc, &text),
-                    Step::Drop => self.lose_every_connection(),
+                    Step::Drop => self.lose_every_connection(Parting::Told),
                     Step::Own => self.execute(&answer.line, now),
                     Step::Pause(pause) => answer.due = now + pause,
                 }

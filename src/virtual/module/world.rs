@@ -9,7 +9,7 @@ use modemqtt_at::dialect::Refusal;
 
 use super::general::{Answer, Asked, DONE, General, list};
 use super::terminal::{Kind, Profile};
-use super::{Action, Module};
+use super::{Module, Parting};
 use crate::command_line::Value;
 
 /// The subscriber of the test network 001/01 (3GPP TS 23.003 section 2.2), and a card to go with it.
@@ -129,9 +129,15 @@ impl Default for Lasting {
 }
 
 impl Module {
-    /// Starts again: connections, settings and the echo state are gone, and the boot text is printed. One that is off is switched on.
+    /// Starts again: connections, settings and the echo state are gone, and the boot text is printed. Servers are not told. One that is off
+    /// is switched on.
     pub fn restart(&mut self, now: Instant) {
-        self.end(now);
+        self.start_again(Parting::Silent, now);
+    }
+
+    /// The same as part of an order, such as a command.
+    pub(super) fn start_again(&mut self, parting: Parting, now: Instant) {
+        self.end(parting, now);
         self.lasting.powered = true;
         self.take_profile();
         self.boot();
@@ -139,8 +145,8 @@ impl Module {
     }
 
     /// Takes its power: it hears nothing and prints nothing until [`Module::restart`].
-    pub fn power_off(&mut self, now: Instant) {
-        self.end(now);
+    pub fn power_off(&mut self, parting: Parting, now: Instant) {
+        self.end(parting, now);
         self.lasting.powered = false;
     }
 
@@ -157,7 +163,7 @@ impl Module {
             if let Some(last) = self.dialect.around.powered_down.first() {
                 self.terminal.information(&[last]);
             }
-            self.power_off(now);
+            self.power_off(Parting::Told, now);
         } else {
             self.power_on(now);
         }
@@ -172,11 +178,11 @@ impl Module {
     }
 
     /// Ends all that does not last.
-    fn end(&mut self, now: Instant) {
+    fn end(&mut self, parting: Parting, now: Instant) {
         self.print_all(now);
         for client in &self.clients {
             if let Some(connection) = client.connection() {
-                self.actions.push_back(Action::Close { connection });
+                self.actions.push_back(parting.of(connection));
             }
         }
         let new = Self::new(self.dialect, self.model);
@@ -193,13 +199,16 @@ impl Module {
     }
 
     /// Takes the network away or gives it back. Without it every connection is lost.
-    pub fn set_network(&mut self, up: bool, now: Instant) {
+    pub fn set_network(&mut self, up: bool, parting: Parting, now: Instant) {
         let registration = if up {
             Registration::HOME
         } else {
             Registration::SEARCHING
         };
         if self.lasting.registration.is_registered() != up {
+            if parting == Parting::Told {
+                self.lose_every_connection(parting);
+            }
             self.set_registration(registration, now);
         }
     }
@@ -325,7 +334,7 @@ impl Module {
         }
         if !self.has_network() {
             self.general.contexts.end();
-            self.lose_every_connection();
+            self.lose_every_connection(Parting::Silent);
         }
     }
 

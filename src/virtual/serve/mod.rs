@@ -22,7 +22,7 @@ use modemqtt_at::dialect::{self, Model};
 use parking_lot::Mutex;
 
 use crate::fault::{Fault, Injection};
-use crate::module::{Module, Registration, Sim, Unmet};
+use crate::module::{Module, Parting, Registration, Sim, Unmet};
 use crate::script::{Expectation, Step};
 use log::Log;
 use port::Port;
@@ -185,8 +185,8 @@ impl VirtualModem {
     }
 
     /// Takes its power: it is silent until it is switched on.
-    pub fn power_off(&self) {
-        self.call(|module| module.power_off(Instant::now()));
+    pub fn power_off(&self, parting: Parting) {
+        self.call(move |module| module.power_off(parting, Instant::now()));
     }
 
     /// Switches it on, if it is off.
@@ -220,8 +220,8 @@ impl VirtualModem {
     }
 
     /// Takes the network away, and with it every connection, or gives it back.
-    pub fn network(&self, up: bool) {
-        self.call(move |module| module.set_network(up, Instant::now()));
+    pub fn network(&self, up: bool, parting: Parting) {
+        self.call(move |module| module.set_network(up, parting, Instant::now()));
     }
 
     /// Sets what `AT+CSQ` answers (3GPP TS 27.007 section 8.5).

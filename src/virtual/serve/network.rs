@@ -19,6 +19,8 @@ const OUTPUT: usize = 1024 * 1024;
 const CONNECTING: usize = 32;
 /// Connections that were closed on this side and not yet on the other.
 const LINGERING: usize = 16;
+/// Connections of which the broker has not been told that nobody is there any more; beyond them the oldest is closed.
+const ABANDONED: usize = 64;
 
 /// The connections to brokers.
 #[derive(Debug)]
@@ -27,6 +29,8 @@ pub(super) struct Network {
     /// Closed, but for what the broker may still send: to close with unread bytes would reset the connection and could cost the
     /// broker the DISCONNECT on its way.
     lingering: VecDeque<(ConnectionId, Socket)>,
+    /// Left as they are, neither read nor written.
+    abandoned: VecDeque<Socket>,
     mailbox: Mailbox,
     /// Shared with every thread that connects; what others hold of it counts them.
     connecting: Arc<()>,
@@ -66,6 +70,7 @@ impl Network {
         Self {
             sockets: BTreeMap::new(),
             lingering: VecDeque::new(),
+            abandoned: VecDeque::new(),
             mailbox,
             connecting: Arc::new(()),
         }
@@ -147,6 +152,16 @@ impl Network {
         }
     }
 
+    /// Has nothing to do with a connection any more; the broker finds out for itself.
+    pub(super) fn abandon(&mut self, connection: ConnectionId) {
+        // Who has found out has closed.
+        self.abandoned.retain(Socket::is_open);
+        self.abandoned.extend(self.sockets.remove(&connection));
+        if self.abandoned.len() > ABANDONED {
+            self.abandoned.pop_front();
+        }
+    }
+
     /// Writes and reads what one socket is ready for.
     pub(super) fn serve<'a>(&mut self, connection: ConnectionId, buffer: &'a mut [u8]) -> Reading<'a> {
         if let Some(socket) = self.sockets.get_mut(&connection) {
@@ -167,6 +182,18 @@ impl Network {
 impl Socket {
     pub(super) const fn is_writing(&self) -> bool {
         !self.output.is_empty()
+    }
+
+    /// Whether the other end has not closed it; what it has sent is dropped.
+    fn is_open(&self) -> bool {
+        let mut dropped = [0; 4096];
+        loop {
+            match (&self.stream).read(&mut dropped) {
+                Ok(0) => return false,
+                Ok(_) => {}
+                Err(error) => return is_temporary(&error),
+            }
+        }
     }
 
     fn flush(&mut self) {

@@ -277,6 +277,10 @@ impl Reactor {
             Action::Send { connection, bytes } => {
                 (!self.network.send(connection, &bytes)).then_some((connection, Event::Closed))
             }
+            Action::Abandon { connection } => {
+                self.network.abandon(connection);
+                None
+            }
             Action::Close { connection } => {
                 self.network.close(connection);
                 None

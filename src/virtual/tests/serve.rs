@@ -11,6 +11,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use modemqtt_virtual::broker::{Broker, BrokerOptions};
+use modemqtt_virtual::module::Parting;
 use modemqtt_virtual::{Fault, Injection, Options, VirtualError, VirtualModem};
 use serve_support::*;
 
@@ -106,10 +107,10 @@ fn the_world_is_set_from_outside() {
     host.ask("ATE0\r", "ATE0\r\r\nOK\r\n");
     modem.set_signal(11, 2);
     host.ask("AT+CSQ\r", "\r\n+CSQ: 11,2\r\n\r\nOK\r\n");
-    modem.network(false);
+    modem.network(false, Parting::Told);
     host.ask("AT+CEREG?\r", "\r\n+CEREG: 0,2\r\n\r\nOK\r\n");
     host.ask("AT+QMTOPEN=0,\"localhost\",1883\r", "\r\nOK\r\n\r\n+QMTOPEN: 0,3\r\n");
-    modem.network(true);
+    modem.network(true, Parting::Told);
     modem.inject(Fault::PromptCrlf);
     modem.restart();
     host.expect("\r\nRDY\r\n\r\n+CFUN: 1\r\n\r\n+CEREG: 2\r\n");

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use modemqtt_at::dialect::{self, Dialect};
 use modemqtt_virtual::broker::state::{self, Disposition, State};
 use modemqtt_virtual::broker::{BrokerOptions, QoS};
-use modemqtt_virtual::module::{Action, ConnectionId, Event, Failure, Module, Registration};
+use modemqtt_virtual::module::{Action, ConnectionId, Event, Failure, Module, Parting, Registration};
 use modemqtt_virtual::{Fault, Injection};
 
 pub struct Rig {
@@ -150,7 +150,7 @@ impl Rig {
     }
 
     pub fn set_network(&mut self, up: bool) {
-        self.module.set_network(up, self.now);
+        self.module.set_network(up, Parting::Silent, self.now);
         self.pump();
     }
 
@@ -166,7 +166,7 @@ impl Rig {
     }
 
     pub fn power_off(&mut self) {
-        self.module.power_off(self.now);
+        self.module.power_off(Parting::Silent, self.now);
         self.pump();
     }
 
@@ -215,6 +215,8 @@ impl Rig {
                     self.broker.receive(*id, &bytes, self.now);
                 }
             }
+            // Nothing comes to the broker any more, and nothing from it.
+            Action::Abandon { connection } => drop(self.connections.remove(&connection)),
             Action::Close { connection } => {
                 if let Some(id) = self.connections.remove(&connection) {
                     self.broker.lost(id);
