@@ -3,6 +3,7 @@
 //! Only what its AT commands manual, or V.250 and 3GPP TS 27.007, leave no doubt about; what is doubtful is left out.
 
 use super::FixedCommand;
+use super::everyday::{self, Cell, Everyday};
 use super::rows::Refusal;
 use crate::codes::CmeCode;
 
@@ -42,6 +43,12 @@ pub struct Around {
     pub bands: &'static [i64],
     /// Whether there is `AT+NPSMR`.
     pub power_saving: bool,
+    /// What nearly every program sends beside all this.
+    pub everyday: &'static [Everyday],
+    /// The letters of V.250 that are taken without effect, with their highest number; those behind an ampersand with it.
+    pub letters: &'static [(&'static str, u32)],
+    /// The cell that serves it.
+    pub cell: Cell,
     /// The ports of `AT+QURCCFG="urcport"`, to one of which unsolicited lines go; the UART among them comes first.
     pub urc_ports: &'static [&'static str],
 }
@@ -81,8 +88,33 @@ const NONE: Around = Around {
     stack: None,
     bands: &[],
     power_saving: false,
+    everyday: &[],
+    letters: &[],
+    cell: Cell {
+        access: 0,
+        band: 900,
+        channel: 62,
+        identity: 26,
+    },
     urc_ports: &[],
 };
+
+const NARROW_BAND: Cell = Cell {
+    access: 9,
+    band: 20,
+    channel: 6254,
+    identity: 299,
+};
+
+const LTE: Cell = Cell {
+    access: 7,
+    band: 3,
+    channel: 1300,
+    identity: 383,
+};
+
+/// V.250 sections 6.2.8, 6.2.9 and 6.3.14, as far as a line without those circuits can follow them.
+const LETTERS: &[(&str, u32)] = &[("X", 4), ("&C", 1), ("&D", 2)];
 
 /// By default it logs out first.
 const POWER_OFF: FixedCommand = FixedCommand {
@@ -119,6 +151,8 @@ pub(super) static M95: Around = Around {
     }],
     powered_down: &["NORMAL POWER DOWN", "UNDER_VOLTAGE POWER DOWN"],
     stack: Some(Stack::Single),
+    everyday: everyday::M95,
+    letters: LETTERS,
     ..NONE
 };
 
@@ -134,6 +168,8 @@ pub(super) static BC35: Around = Around {
     contexts: Some((0, 10)),
     bands: &[5, 8, 3, 28, 20, 1],
     power_saving: true,
+    everyday: everyday::BC35,
+    cell: NARROW_BAND,
     ..NONE
 };
 
@@ -150,6 +186,8 @@ pub(super) static BC660K: Around = Around {
         quoted: true,
     }),
     default_context: true,
+    everyday: everyday::BC660K,
+    cell: NARROW_BAND,
     ..NONE
 };
 
@@ -169,6 +207,9 @@ pub(super) static EG91XQ: Around = Around {
     }),
     contexts: Some((1, 15)),
     stack: Some(Stack::Numbered(15)),
+    everyday: everyday::EG91XQ,
+    letters: LETTERS,
+    cell: LTE,
     urc_ports: &["uart1", "uart2", "usbat", "usbmodem", "all"],
     ..NONE
 };
@@ -186,5 +227,8 @@ pub(super) static BG9X: Around = Around {
     }),
     contexts: Some((1, 15)),
     stack: Some(Stack::Numbered(15)),
+    everyday: everyday::BG9X,
+    letters: LETTERS,
+    cell: Cell { access: 8, ..LTE },
     ..NONE
 };

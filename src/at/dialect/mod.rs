@@ -10,6 +10,7 @@ mod bc660k;
 mod bg9x;
 mod data_commands;
 mod eg91xq;
+mod everyday;
 mod file_system_tls;
 mod m95;
 mod make;
@@ -17,6 +18,7 @@ mod rows;
 
 pub use around::{Address, Around, Stack};
 pub use data_commands::{Count, DataCommand, Uncounted};
+pub use everyday::{Cell, Effect, Everyday};
 pub use rows::{
     Arity, Buffer, DataPhase, Dialect, FixedCommand, Flag, Gate, Kind, Model, Parameter, ReadBack, ReceiveLength,
     ReceiveUrc, Refusal, Refusals, Row, Urc, Wait,

@@ -10,7 +10,7 @@ use super::{Module, Next, Parting};
 use crate::command_line::Value;
 
 /// The address of every context.
-const ADDRESS: &str = "10.76.51.180";
+pub(super) const ADDRESS: &str = "10.76.51.180";
 /// Of an access point (3GPP TS 23.003 section 9.1).
 const LONGEST_NAME: usize = 63;
 /// User names and passwords.
@@ -117,7 +117,19 @@ impl Module {
                 None => DONE,
             },
             Asked::Set(values) => {
-                let (kind, point) = self.definition(values)?;
+                // User and password, and how they are handed over, are taken and not read back.
+                let (names, secrets) = values.split_at(values.len().min(2));
+                let protocol = secrets
+                    .get(2)
+                    .is_none_or(|value| matches!(value, Value::Integer(0..=2)));
+                let texts = secrets
+                    .iter()
+                    .take(2)
+                    .all(|value| text(value, LONGEST_SECRET).is_some());
+                if !(matches!(secrets.len(), 0 | 2 | 3) && texts && protocol) {
+                    return Err(self.refused());
+                }
+                let (kind, point) = self.definition(names)?;
                 // The module keeps it in capitals.
                 self.lasting.default_context = Some((kind, point.to_ascii_uppercase()));
                 DONE

@@ -8,13 +8,14 @@ use std::fmt;
 use modemqtt_at::dialect::{FixedCommand, Refusal};
 
 use super::context::Contexts;
+use super::everyday::Kept;
 use super::terminal::{Profile, Terminal};
 use super::{Module, Next};
 use crate::command_line::{Cursor, Suffix, Value};
 use crate::fault::Fault;
 
 /// The example of the standard's commentaries, with its right check digit.
-const IMEI: &str = "490154203237518";
+pub(super) const IMEI: &str = "490154203237518";
 
 /// Their settings, those that a restart ends.
 #[derive(Debug)]
@@ -32,6 +33,8 @@ pub(super) struct General {
     pub(super) sleep_mode: usize,
     /// `<n>` of `AT+NPSMR`.
     pub(super) power_saving: i64,
+    /// What the everyday commands have set.
+    pub(super) kept: Kept,
 }
 
 impl Default for General {
@@ -44,12 +47,13 @@ impl Default for General {
             bands: None,
             sleep_mode: 0,
             power_saving: 0,
+            kept: Kept::default(),
         }
     }
 }
 
 /// A form of a command, with its parameters.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(super) enum Asked {
     Execute,
     Read,
@@ -99,9 +103,19 @@ impl Module {
                 self.lasting.profile = Some(Profile { echo, verbose, quiet });
                 self.lasting.reporting = self.general.reporting.clone();
             }
+            _ if self.ignores(ampersand, letter, number) => {}
             _ => return Err(Refusal::Error),
         }
         Ok(Next::Command)
+    }
+
+    /// Whether it is a letter that is taken without effect.
+    fn ignores(&self, ampersand: bool, letter: u8, number: u32) -> bool {
+        let mut letters = self.dialect.around.letters.iter();
+        letters.any(|(name, most)| {
+            let known = name.strip_prefix('&').unwrap_or(name);
+            (known.len() < name.len()) == ampersand && known.as_bytes() == [letter] && number <= *most
+        })
     }
 
     fn reset_settings(&mut self) {
@@ -133,6 +147,7 @@ impl Module {
             return next;
         }
         for ask in [
+            Self::everyday,
             Self::identify,
             Self::settings,
             Self::radio,

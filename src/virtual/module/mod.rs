@@ -9,6 +9,7 @@
 mod clients;
 mod context;
 mod data_phase;
+mod everyday;
 mod files;
 mod general;
 mod hex;
@@ -225,8 +226,16 @@ impl Module {
         }
     }
 
+    /// The same with a clock that shows so many seconds since 1970 by now.
+    #[must_use]
+    pub fn with_clock(mut self, seconds: i64, now: Instant) -> Self {
+        self.lasting.clock.set(seconds, Some(now));
+        self
+    }
+
     /// Takes bytes from the serial line.
     pub fn receive(&mut self, bytes: &[u8], now: Instant) {
+        self.lasting.clock.look(now);
         for byte in bytes {
             if self.hears(*byte, now) {
                 self.receive_byte(*byte, now);

@@ -7,6 +7,7 @@ use std::time::Instant;
 use modemqtt_at::codes::CmeCode;
 use modemqtt_at::dialect::Refusal;
 
+use super::everyday::Clock;
 use super::general::{Answer, Asked, DONE, General, list};
 use super::terminal::{Kind, Profile};
 use super::{Module, Parting};
@@ -14,7 +15,7 @@ use crate::command_line::Value;
 
 /// The subscriber of the test network 001/01 (3GPP TS 23.003 section 2.2), and a card to go with it.
 const IMSI: &str = "001010123456789";
-const ICCID: &str = "89001010000000000017";
+pub(super) const ICCID: &str = "89001010000000000017";
 /// Of the card.
 const PIN: &[u8] = b"1234";
 /// What boot text has of a card that is ready.
@@ -110,6 +111,7 @@ pub(super) struct Lasting {
     pub(super) default_context: Option<(String, String)>,
     /// The port of `AT+QURCCFG`, where it is not the UART.
     pub(super) urc_port: Option<&'static str>,
+    pub(super) clock: Clock,
 }
 
 impl Default for Lasting {
@@ -124,6 +126,7 @@ impl Default for Lasting {
             definitions: BTreeMap::new(),
             default_context: None,
             urc_port: None,
+            clock: Clock::default(),
         }
     }
 }
@@ -322,7 +325,7 @@ impl Module {
     }
 
     /// Changes something that the registration may depend on, and draws the consequences.
-    fn change(&mut self, change: impl FnOnce(&mut Self)) {
+    pub(super) fn change(&mut self, change: impl FnOnce(&mut Self)) {
         let before = self.dialect.registration.iter().map(|name| self.registration_by(name));
         let before: Vec<_> = before.collect();
         change(self);
@@ -380,6 +383,26 @@ impl Module {
         }))
     }
 
+    /// `<stat>` of the registration.
+    pub(super) fn registered_as(&self) -> u8 {
+        self.registration_by("").0
+    }
+
+    /// Whether there is a card in its slot.
+    pub(super) fn has_card(&self) -> bool {
+        self.lasting.sim != Sim::Absent
+    }
+
+    /// Whether anything is connected by the radio.
+    pub(super) fn has_connection(&self) -> bool {
+        self.clients.iter().any(|client| client.connection().is_some())
+    }
+
+    /// The signal's strength in dBm: -113, and 2 more for each step (3GPP TS 27.007 section 8.5).
+    pub(super) fn decibels(&self) -> i64 {
+        2 * i64::from(self.lasting.signal.rssi.min(31)) - 113
+    }
+
     /// Whether the radio is on, and has what it needs.
     fn is_on_air(&self) -> bool {
         self.general.function == General::default().function
@@ -407,7 +430,8 @@ impl Module {
     /// The registration as a command reports it. Detached, the packet domain has none.
     fn registration_by(&self, name: &str) -> Registration {
         let detached = !self.general.attached && name != "CREG";
-        if self.is_on_air() && self.lasting.sim == Sim::Ready && !detached {
+        let left = self.general.kept.left_network();
+        if self.is_on_air() && self.lasting.sim == Sim::Ready && !detached && !left {
             self.lasting.registration
         } else {
             Registration::IDLE

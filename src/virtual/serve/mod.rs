@@ -131,7 +131,9 @@ impl VirtualModem {
         if options.baudrate == Some(0) {
             return Err(VirtualError::Baudrate);
         }
-        let mut module = Module::new(dialect, model).with_seed(options.seed);
+        let mut module = Module::new(dialect, model)
+            .with_seed(options.seed)
+            .with_clock(since_1970(), Instant::now());
         for fault in &options.faults {
             module.inject(*fault);
         }
@@ -317,6 +319,12 @@ impl Mailbox {
             let _ = (&*self.alarm).write(&[0]);
         }
     }
+}
+
+/// The time of this machine, in seconds.
+fn since_1970() -> i64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    now.map_or(0, |now| i64::try_from(now.as_secs()).unwrap_or_default())
 }
 
 fn known_models() -> String {

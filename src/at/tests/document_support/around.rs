@@ -1,6 +1,6 @@
 //! The commands around MQTT, one line for each.
 
-use modemqtt_at::dialect::{Dialect, FixedCommand, Stack};
+use modemqtt_at::dialect::{Dialect, Everyday, FixedCommand, Parameter, Stack};
 
 /// What every family has.
 const EVERYWHERE: &[&str] = &[
@@ -42,10 +42,32 @@ pub(super) fn all() -> String {
 /// What it has of them in one family.
 pub(super) fn one(dialect: &Dialect) -> String {
     let lines: Vec<_> = commands(dialect).iter().map(|line| format!("`{line}`")).collect();
+    let rows: Vec<_> = dialect.around.everyday.iter().map(everyday).collect();
     format!(
-        "### Commands around MQTT\n\nThe virtual module has, besides those of every family: {}.\n\n",
-        lines.join(", ")
+        "### Commands around MQTT\n\nThe virtual module has, besides those of every family: {}.\n\n{}{}\n\n",
+        lines.join(", "),
+        "| everyday command | source |\n|---|---|\n",
+        rows.join("\n")
     )
+}
+
+/// A line of the table of everyday commands.
+fn everyday(row: &Everyday) -> String {
+    let name = row.name;
+    let mut forms = Vec::new();
+    forms.extend(row.test.map(|_| format!("`AT+{name}=?`")));
+    forms.extend(row.read.map(|_| format!("`AT+{name}?`")));
+    forms.extend(row.execute.map(|_| format!("`AT+{name}`")));
+    forms.extend(row.set.map(|parameters| {
+        let mut text = format!("`AT+{name}=");
+        for (at, Parameter { name, .. }) in parameters.iter().enumerate() {
+            let comma = if at == 0 { "" } else { "," };
+            let bracket = if at >= row.least { "[" } else { "" };
+            text += &format!("{bracket}{comma}<{name}>");
+        }
+        text + &"]".repeat(parameters.len() - row.least) + "`"
+    }));
+    format!("| {} | {} |", forms.join(", "), row.source)
 }
 
 /// The commands of a family beside those of its note.
@@ -59,6 +81,12 @@ fn commands(dialect: &Dialect) -> Vec<String> {
     }
     lines.extend(around.iccid.map(|name| format!("AT+{name}")));
     lines.extend(around.extended_signal.then(|| "AT+CESQ".into()));
+    lines.extend(
+        around
+            .letters
+            .iter()
+            .map(|(letter, most)| format!("AT{letter}(0-{most})")),
+    );
     lines.extend(around.stores_profile.then(|| "AT&W".into()));
     if let Some((low, high)) = around.contexts {
         lines.extend([
@@ -67,7 +95,13 @@ fn commands(dialect: &Dialect) -> Vec<String> {
         ]);
     }
     if around.default_context {
-        lines.extend(["AT+QCGDEFCONT?", "AT+QCGDEFCONT=<type>[,<apn>]"].map(str::to_owned));
+        lines.extend(
+            [
+                "AT+QCGDEFCONT?",
+                "AT+QCGDEFCONT=<type>[,<apn>[,<user>,<password>[,(0-2)]]]",
+            ]
+            .map(str::to_owned),
+        );
     }
     if let Some(address) = around.address {
         lines.extend(["AT+CGPADDR".into(), format!("AT+CGPADDR={}", address.context)]);

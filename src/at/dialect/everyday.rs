@@ -1,0 +1,523 @@
+//! What nearly every program sends before MQTT: operator, clock, battery, signal, bands and the settings of the line.
+//!
+//! A row has the lines that answer each form. In them `{1}`, `{2}` … are the values that were set, `{all}` is all of them, and other
+//! words in braces stand for the state of the module and its world.
+
+use super::make::{integer, secret, text};
+use super::rows::Parameter;
+
+/// One command that is answered from the state of the module and its world.
+#[derive(Clone, Copy, Debug)]
+pub struct Everyday {
+    /// Its name, without `+`.
+    pub name: &'static str,
+    /// What answers the read form; `None` where there is no such form.
+    pub read: Option<&'static [&'static str]>,
+    /// What answers the test form.
+    pub test: Option<&'static [&'static str]>,
+    /// What answers the command alone.
+    pub execute: Option<&'static [&'static str]>,
+    /// The parameters of the set form.
+    pub set: Option<&'static [Parameter]>,
+    /// How many of them must be given.
+    pub least: usize,
+    /// What answers the set form before `OK`.
+    pub answer: &'static [&'static str],
+    /// What answers in place of any of these while the module is not registered.
+    pub unregistered: Option<&'static [&'static str]>,
+    /// The values after a start.
+    pub defaults: &'static [&'static str],
+    /// What the set form does.
+    pub effect: Effect,
+    /// Document and section, or where it was seen.
+    pub source: &'static str,
+}
+
+/// What a set form does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// The values are kept until a restart.
+    Keep,
+    /// The first value must be one of these, and is kept.
+    OneOf(&'static [i64]),
+    /// The first value chooses the line that answers.
+    Choose,
+    /// The first value is one of these keys, each with its value after a start; the rest is the key's.
+    Keyed(&'static [(&'static str, &'static str)]),
+    /// The network is left, or chosen (3GPP TS 27.007 section 7.3).
+    Operator,
+    /// The clock is set (3GPP TS 27.007 section 8.15).
+    Clock,
+    /// A context is activated or given up (3GPP TS 27.007 section 10.1.10).
+    Context,
+}
+
+/// The cell that serves a module of the family.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cell {
+    /// `<AcT>` (3GPP TS 27.007 section 7.3).
+    pub access: i64,
+    /// Its band.
+    pub band: i64,
+    /// Its channel.
+    pub channel: i64,
+    /// Its identity on the air.
+    pub identity: i64,
+}
+
+const ROW: Everyday = Everyday {
+    name: "",
+    read: None,
+    test: None,
+    execute: None,
+    set: None,
+    least: 1,
+    answer: &[],
+    unregistered: None,
+    defaults: &[],
+    effect: Effect::Keep,
+    source: "",
+};
+
+/// A setting of numbers, read and set.
+const fn setting(
+    name: &'static str,
+    set: &'static [Parameter],
+    defaults: &'static [&'static str],
+    test: &'static [&'static str],
+    source: &'static str,
+) -> Everyday {
+    Everyday {
+        name,
+        read: Some(&["{all}"]),
+        test: Some(test),
+        set: Some(set),
+        defaults,
+        source,
+        ..ROW
+    }
+}
+
+const FLAG: &[Parameter] = &[integer("n", 0, 1)];
+const FLAGS: &[&str] = &["(0,1)"];
+const RATES: &[i64] = &[
+    0, 300, 600, 1200, 2400, 4800, 9600, 14_400, 19_200, 28_800, 38_400, 57_600, 115_200, 230_400, 460_800, 921_600,
+];
+const RATE: &[Parameter] = &[integer("rate", 0, 921_600)];
+const OPERATOR: &[Parameter] = &[
+    integer("mode", 0, 4),
+    integer("format", 0, 2),
+    text("oper", 1, 32),
+    integer("AcT", 0, 9),
+];
+const STATE: &[Parameter] = &[integer("state", 0, 1), integer("cid", 0, 15)];
+const TIME: &[Parameter] = &[text("time", 17, 24)];
+const FLOW: &[Parameter] = &[integer("dce_by_dte", 0, 2), integer("dte_by_dce", 0, 2)];
+const CHARACTERS: &[Parameter] = &[text("chset", 1, 10)];
+const AUTHENTICATION: &[Parameter] = &[
+    integer("cid", 0, 15),
+    integer("auth_prot", 0, 3),
+    text("user", 0, 64),
+    secret("password", 0, 64),
+];
+const POWER_SAVING: &[Parameter] = &[
+    integer("mode", 0, 2),
+    text("rau", 8, 8),
+    text("ready", 8, 8),
+    text("tau", 8, 8),
+    text("active", 8, 8),
+];
+const DRX: &[Parameter] = &[integer("mode", 0, 3), integer("AcT", 4, 5), text("value", 4, 4)];
+
+const fn operator(read: &'static [&'static str], test: &'static [&'static str], source: &'static str) -> Everyday {
+    Everyday {
+        name: "COPS",
+        read: Some(read),
+        test: Some(test),
+        set: Some(OPERATOR),
+        unregistered: Some(&["{mode}"]),
+        effect: Effect::Operator,
+        source,
+        ..ROW
+    }
+}
+
+const fn clock(read: &'static [&'static str], source: &'static str) -> Everyday {
+    Everyday {
+        name: "CCLK",
+        read: Some(read),
+        test: Some(&[]),
+        set: Some(TIME),
+        effect: Effect::Clock,
+        source,
+        ..ROW
+    }
+}
+
+const fn context(read: &'static [&'static str], source: &'static str) -> Everyday {
+    Everyday {
+        name: "CGACT",
+        read: Some(read),
+        test: Some(FLAGS),
+        set: Some(STATE),
+        effect: Effect::Context,
+        source,
+        ..ROW
+    }
+}
+
+const fn rate(default: &'static [&'static str], source: &'static str) -> Everyday {
+    Everyday {
+        effect: Effect::OneOf(RATES),
+        ..setting(
+            "IPR",
+            RATE,
+            default,
+            &["(0),(300,600,1200,2400,4800,9600,14400,19200,28800,38400,57600,115200,230400,460800,921600)"],
+            source,
+        )
+    }
+}
+
+const fn told(name: &'static str, lines: &'static [&'static str], source: &'static str) -> Everyday {
+    Everyday {
+        name,
+        execute: Some(lines),
+        test: Some(&[]),
+        source,
+        ..ROW
+    }
+}
+
+const QUOTED_OPERATOR: &[&str] = &["(2,\"{operator}\",\"{operator}\",\"{plmn}\",{access}),,(0-4),(0-2)"];
+const BATTERY: &[&str] = &["0,{charge},{millivolts}"];
+const BATTERY_TEST: &[&str] = &["(0-2),(1-100),<voltage>"];
+
+const M95_MANUAL: &str = "M95 AT Commands Manual V3.2, 2015-11-02";
+const BC35_MANUAL: &str = "BC35-G&BC28&BC95 R2.0 AT Commands Manual V1.0, 2019-12-04";
+const BC660K_MANUAL: &str = "BC660K-GL&BC950K-GL AT Commands Manual, 2024-01-26";
+const BC660K_CAPTURE: &str = "seen in a capture of a BC660K-GL, revision BC660KGLAAR01A05";
+const EG91XQ_MANUAL: &str = "EG800Q&EG91xQ Series AT Commands Manual V1.1, 2024-11-03";
+const BG9X_PROGRAMS: &str = "programs for BG95 and BG96";
+
+pub(super) static M95: &[Everyday] = &[
+    operator(
+        &["{mode},{format},\"{named}\""],
+        &["(2,\"{operator}\",\"{operator}\",\"{plmn}\"),,(0-4),(0-2)"],
+        M95_MANUAL,
+    ),
+    context(&["1,{context}"], M95_MANUAL),
+    clock(&["\"{clock}\""], M95_MANUAL),
+    rate(&["0"], M95_MANUAL),
+    setting("IFC", FLOW, &["0", "0"], &["(0-2),(0-2)"], M95_MANUAL),
+    Everyday {
+        test: Some(BATTERY_TEST),
+        ..told("CBC", BATTERY, M95_MANUAL)
+    },
+    Everyday {
+        read: Some(&["\"{1}\""]),
+        ..setting(
+            "CSCS",
+            CHARACTERS,
+            &["GSM"],
+            &["(\"GSM\",\"HEX\",\"IRA\",\"PCCP\",\"PCDN\",\"UCS2\",\"8859-1\")"],
+            M95_MANUAL,
+        )
+    },
+    setting("CMGF", FLAG, &["0"], FLAGS, M95_MANUAL),
+    Everyday {
+        read: Some(&["{1},{inserted}"]),
+        ..setting("QSIMSTAT", FLAG, &["0"], FLAGS, M95_MANUAL)
+    },
+    setting("QIMUX", FLAG, &["0"], FLAGS, "Quectel GSM TCP/IP Application Note"),
+    setting("QIMODE", FLAG, &["0"], FLAGS, "Quectel GSM TCP/IP Application Note"),
+    setting("QIDNSIP", FLAG, &["0"], FLAGS, "Quectel GSM TCP/IP Application Note"),
+    Everyday {
+        execute: Some(&["\"{iccid}\""]),
+        ..told("CCID", &[], M95_MANUAL)
+    },
+];
+
+pub(super) static BC35: &[Everyday] = &[
+    operator(
+        &["{mode},2,\"{plmn}\",{access}"],
+        &["(2,,,\"{plmn}\"),,(0-2),(2)"],
+        BC35_MANUAL,
+    ),
+    context(&["0,{context}"], BC35_MANUAL),
+    // Seen in programs for the family: no quotes.
+    clock(&["{clock}"], BC35_MANUAL),
+    setting("CPSMS", POWER_SAVING, &["0"], FLAGS, BC35_MANUAL),
+    Everyday {
+        read: Some(&["5,\"{3}\""]),
+        ..setting(
+            "CEDRXS",
+            DRX,
+            &["0", "5", "0010"],
+            &["(0-3),(5),(\"0000\"-\"1111\")"],
+            BC35_MANUAL,
+        )
+    },
+    told("CEDRXRDP", &["0"], BC35_MANUAL),
+    Everyday {
+        read: Some(&["{1},{connected}"]),
+        ..setting("CSCON", FLAG, &["0"], FLAGS, BC35_MANUAL)
+    },
+    Everyday {
+        name: "NCONFIG",
+        read: Some(&[
+            "AUTOCONNECT,{AUTOCONNECT}",
+            "CR_0354_0338_SCRAMBLING,{CR_0354_0338_SCRAMBLING}",
+            "CR_0859_SI_AVOID,{CR_0859_SI_AVOID}",
+            "COMBINE_ATTACH,{COMBINE_ATTACH}",
+            "CELL_RESELECTION,{CELL_RESELECTION}",
+            "ENABLE_BIP,{ENABLE_BIP}",
+        ]),
+        set: Some(&[text("function", 1, 32), text("value", 1, 16)]),
+        least: 2,
+        effect: Effect::Keyed(&[
+            ("AUTOCONNECT", "TRUE"),
+            ("CR_0354_0338_SCRAMBLING", "TRUE"),
+            ("CR_0859_SI_AVOID", "TRUE"),
+            ("COMBINE_ATTACH", "FALSE"),
+            ("CELL_RESELECTION", "FALSE"),
+            ("ENABLE_BIP", "FALSE"),
+        ]),
+        source: BC35_MANUAL,
+        ..ROW
+    },
+    Everyday {
+        name: "NUESTATS",
+        execute: Some(&[
+            "=Signal power:{rsrp}0",
+            "=Total power:{rssi}0",
+            "=TX power:-32768",
+            "=TX time:0",
+            "=RX time:0",
+            "=Cell ID:{cell number}",
+            "=ECL:0",
+            "=SNR:{sinr}0",
+            "=EARFCN:{channel}",
+            "=PCI:{identity}",
+            "=RSRQ:{rsrq}0",
+            "=OPERATOR MODE:4",
+            "=CURRENT BAND:{band}",
+        ]),
+        source: BC35_MANUAL,
+        ..ROW
+    },
+    setting("QREGSWT", &[integer("type", 0, 2)], &["1"], &["(0-2)"], BC35_MANUAL),
+    setting(
+        "NSONMI",
+        &[integer("indications", 0, 3)],
+        &["0"],
+        &["(0-3)"],
+        BC35_MANUAL,
+    ),
+];
+
+pub(super) static BC660K: &[Everyday] = &[
+    operator(&["{mode},2,\"{plmn}\",{access}"], QUOTED_OPERATOR, BC660K_CAPTURE),
+    context(&["0,{context}"], BC660K_MANUAL),
+    clock(&["\"{clock}\""], BC660K_MANUAL),
+    rate(&["115200"], BC660K_MANUAL),
+    setting("IFC", FLOW, &["0", "0"], &["(0-2),(0-2)"], BC660K_MANUAL),
+    told("CBC", &["{millivolts}"], BC660K_CAPTURE),
+    setting("CPSMS", POWER_SAVING, &["0"], FLAGS, BC660K_CAPTURE),
+    Everyday {
+        read: Some(&["5,\"{3}\""]),
+        ..setting(
+            "CEDRXS",
+            DRX,
+            &["0", "5", "0010"],
+            &["(0-3),(5),(\"0000\"-\"1111\")"],
+            BC660K_CAPTURE,
+        )
+    },
+    told("CEDRXRDP", &["0"], BC660K_CAPTURE),
+    Everyday {
+        read: Some(&["{1},{connected}"]),
+        ..setting("CSCON", FLAG, &["0"], FLAGS, BC660K_MANUAL)
+    },
+    Everyday {
+        read: Some(&["{1},{stat}"]),
+        ..setting("CREG", &[integer("n", 0, 2)], &["0"], &["(0-2)"], BC660K_MANUAL)
+    },
+    Everyday {
+        read: Some(&["{1},\"{2}\",\"{3}\",\"{address}\""]),
+        least: 2,
+        ..setting(
+            "CGDCONT",
+            &[integer("cid", 0, 10), text("type", 2, 6), text("apn", 0, 63)],
+            &["0", "IP", ""],
+            &["(0-10),\"IP\",,,(0),(0)"],
+            BC660K_CAPTURE,
+        )
+    },
+    Everyday {
+        name: "CGAUTH",
+        set: Some(AUTHENTICATION),
+        least: 2,
+        source: BC660K_MANUAL,
+        ..ROW
+    },
+    setting(
+        "QBAND",
+        &[
+            integer("number", 0, 8),
+            integer("band", 1, 85),
+            integer("band", 1, 85),
+            integer("band", 1, 85),
+            integer("band", 1, 85),
+        ],
+        &["0"],
+        &["(0-8),(1,2,3,4,5,8,12,13,14,17,18,19,20,25,26,28,66,70,85)"],
+        BC660K_MANUAL,
+    ),
+    setting(
+        "QNBIOTEVENT",
+        &[integer("enable", 0, 1), integer("event", 1, 1)],
+        &["0", "1"],
+        &["(0,1),(1)"],
+        BC660K_CAPTURE,
+    ),
+    Everyday {
+        name: "CGSN",
+        set: Some(&[integer("snt", 0, 3)]),
+        answer: &["{serial}", "{imei}", "{imei sv}", "01"],
+        effect: Effect::Choose,
+        source: BC660K_MANUAL,
+        ..ROW
+    },
+    Everyday {
+        name: "QCFG",
+        set: Some(&[text("function", 1, 32), integer("value", 0, 65_535)]),
+        effect: Effect::Keyed(&[("dsevent", "0"), ("slplocktimes", "10"), ("wakeupRXD", "1")]),
+        source: BC660K_CAPTURE,
+        ..ROW
+    },
+    Everyday {
+        name: "QENG",
+        set: Some(&[integer("mode", 0, 0)]),
+        answer: &["0,{channel},12,{identity},\"{cell}\",{rsrp},{rsrq},{rssi},{sinr},{band},\"{area}\",0,-128,2"],
+        unregistered: Some(&[]),
+        source: BC660K_CAPTURE,
+        ..ROW
+    },
+];
+
+pub(super) static EG91XQ: &[Everyday] = &[
+    operator(
+        &["{mode},{format},\"{named}\",{access}"],
+        QUOTED_OPERATOR,
+        EG91XQ_MANUAL,
+    ),
+    context(&["1,{context}"], EG91XQ_MANUAL),
+    clock(&["\"{clock}\""], EG91XQ_MANUAL),
+    rate(&["115200"], EG91XQ_MANUAL),
+    setting("IFC", FLOW, &["0", "0"], &["(0,2),(0,2)"], EG91XQ_MANUAL),
+    Everyday {
+        test: Some(BATTERY_TEST),
+        ..told("CBC", BATTERY, EG91XQ_MANUAL)
+    },
+    Everyday {
+        read: Some(&["\"{1}\""]),
+        ..setting(
+            "CSCS",
+            CHARACTERS,
+            &["GSM"],
+            &["(\"GSM\",\"IRA\",\"UCS2\")"],
+            EG91XQ_MANUAL,
+        )
+    },
+    setting("CMGF", FLAG, &["0"], FLAGS, EG91XQ_MANUAL),
+    Everyday {
+        read: Some(&["{1},{inserted}"]),
+        ..setting("QSIMSTAT", FLAG, &["0"], FLAGS, EG91XQ_MANUAL)
+    },
+    told("QINISTAT", &["7"], EG91XQ_MANUAL),
+    Everyday {
+        unregistered: Some(&["\"NOSERVICE\""]),
+        ..told("QCSQ", &["\"LTE\",{rssi},{rsrp},{sinr},{rsrq}"], EG91XQ_MANUAL)
+    },
+    Everyday {
+        unregistered: Some(&["No Service"]),
+        ..told(
+            "QNWINFO",
+            &["\"FDD LTE\",\"{plmn}\",\"LTE BAND {band}\",{channel}"],
+            EG91XQ_MANUAL,
+        )
+    },
+    Everyday {
+        name: "QENG",
+        test: Some(&["(\"servingcell\",\"neighbourcell\")"]),
+        set: Some(&[text("cell", 11, 13)]),
+        answer: &[
+            "\"servingcell\",\"NOCONN\",\"LTE\",\"FDD\",{mcc},{mnc},{cell},{identity},{channel},{band},3,3,{area},{rsrp},{rsrq},{rssi},{sinr},-",
+        ],
+        unregistered: Some(&["\"servingcell\",\"SEARCH\""]),
+        source: EG91XQ_MANUAL,
+        ..ROW
+    },
+    Everyday {
+        name: "CGAUTH",
+        set: Some(AUTHENTICATION),
+        least: 2,
+        source: EG91XQ_MANUAL,
+        ..ROW
+    },
+    setting("CTZU", &[integer("mode", 0, 3)], &["0"], &["(0,1,3)"], EG91XQ_MANUAL),
+];
+
+/// Doubtful as the rest of the family.
+pub(super) static BG9X: &[Everyday] = &[
+    operator(
+        &["{mode},{format},\"{named}\",{access}"],
+        QUOTED_OPERATOR,
+        BG9X_PROGRAMS,
+    ),
+    context(&["1,{context}"], BG9X_PROGRAMS),
+    clock(&["\"{clock}\""], BG9X_PROGRAMS),
+    rate(&["115200"], BG9X_PROGRAMS),
+    setting("IFC", FLOW, &["0", "0"], &["(0,2),(0,2)"], BG9X_PROGRAMS),
+    told("CBC", BATTERY, BG9X_PROGRAMS),
+    setting("CPSMS", POWER_SAVING, &["0"], FLAGS, BG9X_PROGRAMS),
+    Everyday {
+        read: Some(&["4,\"{3}\""]),
+        ..setting(
+            "CEDRXS",
+            DRX,
+            &["0", "4", "0010"],
+            &["(0-3),(4,5),(\"0000\"-\"1111\")"],
+            BG9X_PROGRAMS,
+        )
+    },
+    Everyday {
+        read: Some(&["\"{1}\""]),
+        ..setting(
+            "CSCS",
+            CHARACTERS,
+            &["GSM"],
+            &["(\"GSM\",\"IRA\",\"UCS2\")"],
+            BG9X_PROGRAMS,
+        )
+    },
+    setting("CMGF", FLAG, &["0"], FLAGS, BG9X_PROGRAMS),
+    Everyday {
+        read: Some(&["{1},{inserted}"]),
+        ..setting("QSIMSTAT", FLAG, &["0"], FLAGS, BG9X_PROGRAMS)
+    },
+    told("QINISTAT", &["7"], BG9X_PROGRAMS),
+    Everyday {
+        unregistered: Some(&["\"NOSERVICE\""]),
+        ..told("QCSQ", &["\"eMTC\",{rssi},{rsrp},{sinr},{rsrq}"], BG9X_PROGRAMS)
+    },
+    Everyday {
+        unregistered: Some(&["No Service"]),
+        ..told(
+            "QNWINFO",
+            &["\"eMTC\",\"{plmn}\",\"LTE BAND {band}\",{channel}"],
+            BG9X_PROGRAMS,
+        )
+    },
+];

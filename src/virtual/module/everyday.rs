@@ -1,0 +1,380 @@
+//! The commands of the everyday rows: their lines are filled in from the state of the module and its world.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use modemqtt_at::codes::CmeCode;
+use modemqtt_at::dialect::{Effect, Everyday, Kind, Parameter, Refusal};
+
+use super::Module;
+use super::general::{Answer, Asked, DONE, IMEI};
+use crate::command_line::Value;
+
+/// The operator of the test network 001/01, and where its cell is.
+const OPERATOR: &str = "Test Network";
+const PLMN: &str = "00101";
+const AREA: &str = "1A2B";
+const CELL: u32 = 0x01A2_B3C4;
+/// What a battery that is nearly full has.
+const CHARGE: u8 = 88;
+const MILLIVOLTS: u16 = 3860;
+/// In dB.
+const RSRQ: i64 = -11;
+const SINR: i64 = 13;
+const SERIAL: &str = "D1Q26AA0000017";
+/// 2026-01-01, in seconds since 1970: the clock of a module that no one has told the time.
+const UNTOLD: i64 = 1_767_225_600;
+const DAY: i64 = 86_400;
+
+/// What was set by these commands until a restart.
+#[derive(Debug, Default)]
+pub(super) struct Kept {
+    values: BTreeMap<&'static str, Vec<String>>,
+    keys: BTreeMap<(&'static str, &'static str), String>,
+    /// `<mode>` and `<format>` of `AT+COPS`.
+    mode: i64,
+    format: i64,
+    /// Whether `AT+CGACT` has given the context up.
+    given_up: bool,
+}
+
+impl Kept {
+    /// Whether `AT+COPS=2` has left the network.
+    pub(super) const fn left_network(&self) -> bool {
+        self.mode == 2
+    }
+}
+
+/// The module's clock.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Clock {
+    /// What it showed, in seconds since 1970, and when.
+    told: (i64, Option<Instant>),
+    /// When it is looked at.
+    now: Option<Instant>,
+}
+
+impl Default for Clock {
+    fn default() -> Self {
+        Self {
+            told: (UNTOLD, None),
+            now: None,
+        }
+    }
+}
+
+impl Clock {
+    /// The time has come to this.
+    pub(super) fn look(&mut self, now: Instant) {
+        self.told.1.get_or_insert(now);
+        self.now = Some(now);
+    }
+
+    pub(super) fn set(&mut self, seconds: i64, now: Option<Instant>) {
+        self.told = (seconds, now.or(self.now));
+    }
+
+    fn seconds(&self) -> i64 {
+        let passed = self.now.zip(self.told.1);
+        let passed = passed.map_or(0, |(now, told)| now.saturating_duration_since(told).as_secs());
+        self.told.0.saturating_add_unsigned(passed)
+    }
+
+    /// `yy/MM/dd,hh:mm:ss+zz`
+    fn text(&self) -> String {
+        let seconds = self.seconds();
+        let (year, month, day) = civil(seconds.div_euclid(DAY));
+        let second = seconds.rem_euclid(DAY);
+        format!(
+            "{:02}/{month:02}/{day:02},{:02}:{:02}:{:02}+00",
+            year % 100,
+            second / 3600,
+            second / 60 % 60,
+            second % 60
+        )
+    }
+}
+
+impl Module {
+    pub(super) fn everyday(&mut self, name: &str, asked: &Asked) -> Answer {
+        let rows = self.dialect.around.everyday;
+        let Some(row) = rows.iter().find(|row| row.name == name) else {
+            return Ok(None);
+        };
+        let lines = match asked {
+            Asked::Read => row.read,
+            Asked::Test => row.test,
+            Asked::Execute => row.execute,
+            Asked::Set(values) => match row.set {
+                Some(parameters) => return self.set_everyday(row, parameters, values),
+                None => return Ok(None),
+            },
+        };
+        match lines {
+            // Another handler has the form.
+            None => Ok(None),
+            Some(lines) if *asked == Asked::Test => Ok(Some(self.fill_all(row, lines))),
+            Some(lines) => Ok(Some(self.say(row, lines))),
+        }
+    }
+
+    fn set_everyday(&mut self, row: &'static Everyday, parameters: &[Parameter], values: &[Value]) -> Answer {
+        let fits = (row.least..=parameters.len()).contains(&values.len());
+        let given: Option<Vec<String>> = values
+            .iter()
+            .zip(parameters)
+            .map(|(value, it)| given(value, it))
+            .collect();
+        let given = given.filter(|_| fits).ok_or(self.refused())?;
+        let number = |at: usize| given.get(at).and_then(|text| text.parse::<i64>().ok());
+        match row.effect {
+            Effect::Keep => {}
+            Effect::OneOf(allowed) => {
+                if !number(0).is_some_and(|number| allowed.contains(&number)) {
+                    return Err(self.refused());
+                }
+            }
+            Effect::Choose => {
+                let chosen = number(0).and_then(|number| row.answer.get(usize::try_from(number).ok()?));
+                return Ok(Some(self.say(row, &[chosen.ok_or(self.refused())?])));
+            }
+            Effect::Keyed(keys) => return self.set_key(row, keys, &given),
+            Effect::Operator => return self.choose_operator(&given, number(0), number(1)),
+            Effect::Clock => {
+                let seconds = given.first().and_then(|text| seconds(text)).ok_or(self.refused())?;
+                self.lasting.clock.set(seconds, None);
+                return DONE;
+            }
+            Effect::Context => {
+                let active = number(0) == Some(1);
+                if active && !self.has_network() {
+                    return Err(Refusal::Cme(CmeCode::NO_NETWORK));
+                }
+                self.general.kept.given_up = !active;
+                return DONE;
+            }
+        }
+        self.general.kept.values.insert(row.name, given);
+        Ok(Some(self.say(row, row.answer)))
+    }
+
+    fn set_key(&mut self, row: &'static Everyday, keys: &'static [(&str, &str)], given: &[String]) -> Answer {
+        let asked = given.first().map(String::as_str).unwrap_or_default();
+        let known = keys.iter().find(|(key, _)| key.eq_ignore_ascii_case(asked));
+        let (key, default) = known.ok_or(self.refused())?;
+        match given.get(1) {
+            Some(value) => {
+                self.general.kept.keys.insert((row.name, key), value.clone());
+                DONE
+            }
+            None => {
+                let value = self.general.kept.keys.get(&(row.name, *key));
+                let value = value.map_or(*default, String::as_str);
+                self.answer(row.name, format_args!("\"{key}\",{value}"))
+            }
+        }
+    }
+
+    /// `AT+COPS=<mode>[,<format>[,<oper>[,<AcT>]]]`
+    fn choose_operator(&mut self, given: &[String], mode: Option<i64>, format: Option<i64>) -> Answer {
+        let mode = mode.ok_or(self.refused())?;
+        if let Some(format) = format {
+            self.general.kept.format = format;
+        }
+        let network = given.get(2).map(String::as_str);
+        match (mode, network) {
+            // The format alone.
+            (3, None) if format.is_some() => return DONE,
+            (1 | 4, Some(name)) if name == PLMN || name == OPERATOR => {}
+            (1, Some(_)) => return Err(Refusal::Cme(CmeCode::NO_NETWORK)),
+            (0 | 2 | 4, _) => {}
+            _ => return Err(self.refused()),
+        }
+        self.change(|module| module.general.kept.mode = mode);
+        DONE
+    }
+
+    /// The lines of an answer, or what takes their place without a network.
+    fn say(&self, row: &Everyday, lines: &[&str]) -> Vec<String> {
+        match row.unregistered.filter(|_| !self.has_network()) {
+            Some(lines) => self.fill_all(row, lines),
+            None => self.fill_all(row, lines),
+        }
+    }
+
+    fn fill_all(&self, row: &Everyday, lines: &[&str]) -> Vec<String> {
+        lines
+            .iter()
+            .map(|line| match line.strip_prefix('=') {
+                Some(bare) => self.fill(row, bare),
+                None => self.line(row.name, self.fill(row, line)),
+            })
+            .collect()
+    }
+
+    fn fill(&self, row: &Everyday, line: &str) -> String {
+        let mut filled = String::new();
+        let mut rest = line;
+        while let Some((before, (word, after))) = rest
+            .split_once('{')
+            .and_then(|(before, after)| Some((before, after.split_once('}')?)))
+        {
+            filled.push_str(before);
+            filled.push_str(&self.word(row, word));
+            rest = after;
+        }
+        filled + rest
+    }
+
+    fn word(&self, row: &Everyday, word: &str) -> String {
+        let kept = &self.general.kept;
+        let cell = self.dialect.around.cell;
+        let defaults = || row.defaults.iter().map(ToString::to_string).collect();
+        let values = || kept.values.get(row.name).cloned().unwrap_or_else(defaults);
+        let rssi = self.decibels();
+        match word {
+            "all" => listed(row, &values()),
+            "mode" => kept.mode.to_string(),
+            "format" => kept.format.to_string(),
+            "named" => if kept.format == 2 { PLMN } else { OPERATOR }.into(),
+            "operator" => OPERATOR.into(),
+            "plmn" => PLMN.into(),
+            "mcc" => PLMN[..3].into(),
+            "mnc" => PLMN[3..].into(),
+            "access" => cell.access.to_string(),
+            "band" => cell.band.to_string(),
+            "channel" => cell.channel.to_string(),
+            "identity" => cell.identity.to_string(),
+            "area" => AREA.into(),
+            "cell" => format!("{CELL:08X}"),
+            "cell number" => CELL.to_string(),
+            "rssi" => rssi.to_string(),
+            // A carrier of 12 equal subcarriers has 10.8 dB less in each.
+            "rsrp" => (rssi - 11).to_string(),
+            "rsrq" => RSRQ.to_string(),
+            "sinr" => SINR.to_string(),
+            "charge" => CHARGE.to_string(),
+            "millivolts" => MILLIVOLTS.to_string(),
+            "clock" => self.lasting.clock.text(),
+            "context" => u8::from(self.has_network() && !kept.given_up).to_string(),
+            "connected" => u8::from(self.has_connection()).to_string(),
+            "stat" => self.registered_as().to_string(),
+            "address" => super::context::ADDRESS.into(),
+            "inserted" => u8::from(self.has_card()).to_string(),
+            "iccid" => super::world::ICCID.into(),
+            "imei" => IMEI.into(),
+            "imei sv" => format!("{}01", &IMEI[..14]),
+            "serial" => SERIAL.into(),
+            _ => match word.parse::<usize>() {
+                Ok(at) => values().get(at.wrapping_sub(1)).cloned().unwrap_or_default(),
+                Err(_) => self.key(row, word),
+            },
+        }
+    }
+
+    fn key(&self, row: &Everyday, key: &str) -> String {
+        let Effect::Keyed(keys) = row.effect else {
+            return String::new();
+        };
+        let known = keys.iter().find(|(known, _)| *known == key);
+        known.map_or_else(String::new, |(key, default)| {
+            let kept = self.general.kept.keys.get(&(row.name, *key));
+            kept.map_or_else(|| (*default).into(), Clone::clone)
+        })
+    }
+}
+
+/// Every value, strings in quotes.
+fn listed(row: &Everyday, values: &[String]) -> String {
+    let parameters = row.set.unwrap_or_default();
+    let texts = values.iter().enumerate().map(|(at, value)| {
+        let quoted = parameters
+            .get(at)
+            .is_some_and(|it| matches!(it.kind, Kind::Text { .. }));
+        if quoted && !value.is_empty() {
+            format!("\"{value}\"")
+        } else {
+            value.clone()
+        }
+    });
+    texts.collect::<Vec<_>>().join(",")
+}
+
+/// A value that its parameter allows; one that is left out is empty.
+fn given(value: &Value, parameter: &Parameter) -> Option<String> {
+    match (value, parameter.kind) {
+        (Value::Omitted, _) => Some(String::new()),
+        (Value::Integer(number), Kind::Integer { low, high }) if (low..=high).contains(number) => {
+            Some(number.to_string())
+        }
+        // Some families write words without quotes: `AUTOCONNECT,TRUE`.
+        (Value::Quoted(text) | Value::Word(text), Kind::Text { least, most })
+            if (least..=most).contains(&text.len()) =>
+        {
+            String::from_utf8(text.clone()).ok()
+        }
+        _ => None,
+    }
+}
+
+/// `yy/MM/dd,hh:mm:ss±zz` in seconds since 1970, UTC; the zone in quarters of an hour may be missing.
+fn seconds(text: &str) -> Option<i64> {
+    let part = |from: usize| {
+        text.get(from..from + 2)
+            .filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))
+            .and_then(|digits| digits.parse::<i64>().ok())
+    };
+    let marks = [(2, "/"), (5, "/"), (8, ","), (11, ":"), (14, ":")];
+    let framed = marks.iter().all(|(at, mark)| text.get(*at..at + 1) == Some(mark));
+    let (year, month, day) = (part(0)? + 2000, part(3)?, part(6)?);
+    let (hour, minute, second) = (part(9)?, part(12)?, part(15)?);
+    let zone = match text.get(17..18) {
+        None => 0,
+        Some("+") => part(18)?,
+        Some("-") => -part(18)?,
+        Some(_) => return None,
+    };
+    let sound = framed && hour < 24 && minute < 60 && second < 60;
+    let days = (0..=36_525)
+        .map(|days| days + 10_957)
+        .find(|days| civil(*days) == (year, month, day));
+    let days = days.filter(|_| sound)?;
+    Some(days * DAY + hour * 3600 + minute * 60 + second - zone * 900)
+}
+
+/// Year, month and day of a day since 1970-01-01 (proleptic Gregorian calendar, counted from 1 March of year 0).
+const fn civil(days: i64) -> (i64, i64, i64) {
+    let days = days + 719_468;
+    let era = days.div_euclid(146_097);
+    let of_era = days.rem_euclid(146_097);
+    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * month + 2) / 5 + 1;
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    let january = if month <= 2 { 1 } else { 0 };
+    (year_of_era + era * 400 + january, month, day)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_reads_back_as_it_was_set() {
+        for text in ["26/02/28,23:59:59+00", "24/02/29,00:00:00+00", "00/01/01,12:30:01+00"] {
+            let mut clock = Clock::default();
+            clock.set(seconds(text).unwrap(), None);
+            assert_eq!(clock.text(), text);
+        }
+        assert_eq!(seconds("26/01/01,01:00:00+04"), seconds("26/01/01,00:00:00+00"));
+        for wrong in [
+            "26/02/29,00:00:00+00",
+            "26/13/01,00:00:00",
+            "26-01-01,00:00:00",
+            "26/01/01,24:00:00",
+        ] {
+            assert_eq!(seconds(wrong), None, "{wrong}");
+        }
+    }
+}
