@@ -162,17 +162,13 @@ impl Module {
         let asked = given.first().map(String::as_str).unwrap_or_default();
         let known = keys.iter().find(|(key, _)| key.eq_ignore_ascii_case(asked));
         let (key, default) = known.ok_or(self.refused())?;
-        match given.get(1) {
-            Some(value) => {
-                self.general.kept.keys.insert((row.name, key), value.clone());
-                DONE
-            }
-            None => {
-                let value = self.general.kept.keys.get(&(row.name, *key));
-                let value = value.map_or(*default, String::as_str);
-                self.answer(row.name, format_args!("\"{key}\",{value}"))
-            }
+        if let Some(value) = given.get(1) {
+            self.general.kept.keys.insert((row.name, key), value.clone());
+            return DONE;
         }
+        let value = self.general.kept.keys.get(&(row.name, *key));
+        let value = value.map_or(*default, String::as_str);
+        self.answer(row.name, format_args!("\"{key}\",{value}"))
     }
 
     /// `AT+COPS=<mode>[,<format>[,<oper>[,<AcT>]]]`
