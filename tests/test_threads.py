@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -209,9 +208,9 @@ def test_opening_and_closing_while_others_call_ends_in_errors_only(virtual_modem
 def test_a_modem_that_is_forgotten_while_open_lets_go_of_its_port(virtual_modem: VirtualModem) -> None:
     for _ in range(5):
         modem = Modem(virtual_modem.port).open()
-        del modem
         with pytest.warns(ResourceWarning, match=f"{virtual_modem.port} was not closed"):
-            gc.collect()
+            # Without the garbage collector.
+            del modem
         until(lambda: not any("modemqtt-io" in name for name in thread_names()), "the end of the thread")
 
 
