@@ -149,7 +149,15 @@ def test_a_modem_can_be_closed_inside_a_callback(subscribed: MqttClient, modem: 
     assert ended.wait(5)
     assert not modem.is_open
     # The thread goes with it.
-    until(lambda: not any(thread.name.startswith("modemqtt-") for thread in threading.enumerate()), "its end")
+    until(
+        lambda: (
+            not any(
+                thread.name.startswith("modemqtt-") and thread.name != "modemqtt-log"
+                for thread in threading.enumerate()
+            )
+        ),
+        "its end",
+    )
 
 
 def test_a_modem_can_be_closed_and_opened_inside_a_callback(
@@ -269,7 +277,15 @@ def test_a_forgotten_modem_ends_its_threads(virtual_modem: VirtualModem) -> None
     with pytest.warns(ResourceWarning, match="was not closed"):
         # Without the garbage collector.
         del modem
-    until(lambda: not any(thread.name.startswith("modemqtt-") for thread in threading.enumerate()), "its end")
+    until(
+        lambda: (
+            not any(
+                thread.name.startswith("modemqtt-") and thread.name != "modemqtt-log"
+                for thread in threading.enumerate()
+            )
+        ),
+        "its end",
+    )
     with Modem(virtual_modem.port) as modem:
         assert modem.command("AT").final == "OK"
 

@@ -9,6 +9,7 @@ import time
 from typing import TYPE_CHECKING, Literal
 
 from modemqtt._delivery import Delivery, raise_misuse
+from modemqtt._journal import Pacer
 from modemqtt._options import MOST_INDEX, Configurable
 from modemqtt._reconnect import Keeper, Login, plan_of
 from modemqtt._usage import Deadline, arguments, payload_bytes, seconds, topic_and_qos
@@ -47,6 +48,7 @@ class MqttClient(Configurable):
         """Not for programs: :meth:`Modem.mqtt` makes them."""
         super().__init__(modem, index)
         self._server: tuple[str, int] | None = None
+        self._pacer = Pacer()
         self._keeper: Keeper | None = None
         # The last opening. Whoever closes behind one takes care not to close what was opened afterwards.
         self._opening: Pending | None = None
@@ -298,8 +300,9 @@ class MqttClient(Configurable):
             form: the form of the command, for those who test it: ``"counted"`` and ``"prompt"`` (ended by Ctrl-Z) hand
                 the payload over behind the prompt, ``"inline"`` (with its length, BC660K-GL) and ``"quoted"`` (BG9x)
                 in the command line. ``None`` takes the safest that can carry the payload.
-            wait: False returns as soon as the module takes it; up to 5 of a client overlap, one on BC660K-GL.
-            timeout: seconds; ``None`` for packet_timeout × (retries + 1).
+            wait: False returns at once, with the delivery ``queued``. Up to 5 publishes of a client are under way at
+                the same time, one on BC660K-GL; up to 1,000 wait behind them, and the next one waits for room.
+            timeout: seconds for all of it; ``None`` for packet_timeout × (retries + 1), without the wait for room.
 
         Returns:
             Its delivery. With ``wait`` it has arrived: ``sent`` with QoS 0, else ``acknowledged``.
@@ -317,7 +320,7 @@ class MqttClient(Configurable):
         if wait:
             pending.wait()
         else:
-            pending.wait_started()
+            pending.wait_taken()
             if pending.done:
                 raise_misuse(pending)
         return delivery
@@ -400,7 +403,10 @@ class MqttClient(Configurable):
             self._submit("close_network", timeout=None).wait(timeout)
 
     def _tell_dropped(self, engine: Engine) -> None:
-        if self._index <= MOST_INDEX and (dropped := engine.take_dropped(self._index)):
+        if self._index > MOST_INDEX or (engine.is_open and not self._pacer.ready()):
+            return
+        if dropped := engine.take_dropped(self._index):
+            self._pacer.passed()
             logger.warning("client %d: %d messages were dropped, no one took them", self._index, dropped)
 
     def _opened(self) -> None:

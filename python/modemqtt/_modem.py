@@ -10,12 +10,13 @@ import time
 import warnings
 from typing import TYPE_CHECKING, Any, Literal
 
-from modemqtt import _restart
+from modemqtt import _journal, _restart
 from modemqtt._callbacks import ModemCallbacks
 from modemqtt._client import MqttClient
 from modemqtt._core import Engine, Opening
 from modemqtt._delivery import Delivery
 from modemqtt._dispatcher import Dispatcher
+from modemqtt._journal import Pacer
 from modemqtt._network import Network
 from modemqtt._opening import forget, make_way, named
 from modemqtt._process import every_modem, opened
@@ -108,6 +109,11 @@ class Modem(ModemCallbacks, Network):
         # The one before, which may be in a callback still.
         self._last_dispatcher: Dispatcher | None = None
         self._identity: tuple[str, ...] | None = None
+        # Whether the lines of the wire go to the log.
+        self._traced: bool | None = None
+        # Events that were dropped and not told of, and when it may be told.
+        self._overflow = 0
+        self._overflow_pacer, self._pacer = Pacer(), Pacer()
         ModemCallbacks.__init__(self)
         every_modem.add(self)
 
@@ -200,6 +206,8 @@ class Modem(ModemCallbacks, Network):
         try:
             left = deadline.left
             engine = opening.wait(left if left is None else max(_LEAST, left))
+            _journal.attach(self._port, engine)
+            engine.trace(_journal.traced())
             engine.set_up(timeout=deadline.left).wait()
             self._opened(opening, engine)
         except BaseException:
@@ -217,6 +225,7 @@ class Modem(ModemCallbacks, Network):
             self._engine = self._last_engine = engine
             self._last_dispatcher, self._dispatcher = self._dispatcher or self._last_dispatcher, None
             self._identity = None
+            self._traced = None
             engine.watch_urcs(self._on_urc is not None)
             for client in self._clients.values():
                 client._opened()  # noqa: SLF001 - our own
@@ -404,6 +413,9 @@ class Modem(ModemCallbacks, Network):
         engine = self._engine
         if engine is None:
             raise PortError(f"{self._port} is not open; open() opens it")
+        if self._traced is not (wanted := _journal.traced()):
+            self._traced = wanted
+            engine.trace(wanted)
         return engine
 
     def _check_process(self) -> None:
@@ -417,11 +429,20 @@ class Modem(ModemCallbacks, Network):
 
     def _tell_dropped(self, engine: Engine) -> None:
         """Warn of what had to go, at the latest when the modem is closed."""
-        if dropped := engine.take_dropped():
+        open_still = engine.is_open
+        if (self._pacer.ready() or not open_still) and (dropped := engine.take_dropped()):
+            self._pacer.passed()
             logger.warning("%s: %d lines were dropped, no one took them", self._port, dropped)
-        if not engine.is_open:
+        self._tell_overflow(at_once=not open_still)
+        if not open_still:
             for client in list(self._clients.values()):
                 client._tell_dropped(engine)  # noqa: SLF001 - our own
+
+    def _tell_overflow(self, *, at_once: bool) -> None:
+        if self._overflow and (at_once or self._overflow_pacer.ready()):
+            count, self._overflow = self._overflow, 0
+            self._overflow_pacer.passed()
+            logger.warning("%s: %d events were dropped, the callbacks are too slow", self._port, count)
 
     def _post(self, call: Callable[[], None]) -> None:
         """Have it called in the thread that calls callbacks, if there is one."""
@@ -456,7 +477,8 @@ class Modem(ModemCallbacks, Network):
             case ("port lost", error) if self._on_port_lost is not None:
                 self._on_port_lost(error)
             case ("overflow", count):
-                logger.warning("%s: %d events were dropped, the callbacks are too slow", self._port, count)
+                self._overflow += count
+                self._tell_overflow(at_once=False)
             case ("overrun", index):
                 logger.warning("%s: the buffer of client %d was full; messages may have been lost", self._port, index)
             case ("reopening", index, reason):

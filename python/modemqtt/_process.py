@@ -9,6 +9,8 @@ import threading
 import weakref
 from typing import TYPE_CHECKING
 
+from modemqtt import _journal
+
 if TYPE_CHECKING:
     from modemqtt._modem import Modem
 
@@ -37,10 +39,12 @@ def _close_all() -> None:
         engine = modem._engine  # noqa: SLF001 - our own
         if engine is not None:
             engine.close()
+    _journal.finish()
 
 
 def _renew_locks() -> None:
     """Replace what another thread of the parent may have held: it is never released in the child."""
+    _journal.renew_lock()
     for modem in _all(every_modem):
         modem._lock = threading.RLock()  # noqa: SLF001 - our own
         modem._open_lock = threading.Lock()  # noqa: SLF001 - our own

@@ -242,10 +242,7 @@ class Keeper:
             if _is_permanent(error) or attempts == self._plan.attempts:
                 return self._give_up(error, attempts)
             try:
-                # The loss is worth a warning; what follows from it is detail.
-                self._pause(
-                    error, min(self._plan.most, wait * _weight(error)), logging.INFO if attempts else logging.WARNING
-                )
+                self._pause(error, min(self._plan.most, wait * _weight(error)))
                 granted = self._attempt()
             except PortError as lost:
                 # That was no attempt: the module has nothing to do with it.
@@ -262,13 +259,13 @@ class Keeper:
         self._post(partial(self._client._reconnected, event))  # noqa: SLF001 - our own
         return True
 
-    def _pause(self, error: ModemError, seconds: float, level: int) -> None:
+    def _pause(self, error: ModemError, seconds: float) -> None:
         """Wait that long, and with the port lost until the program has opened the modem again."""
         if isinstance(error, PortError):
-            logger.log(level, "%s; client %d connects again when the modem is open again", error, self._index)
+            logger.info("%s; client %d connects again when the modem is open again", error, self._index)
             self._await_modem()
         else:
-            logger.log(level, "%s; client %d connects again in %g s", error, self._index, seconds)
+            logger.info("%s; client %d connects again in %g s", error, self._index, seconds)
         deadline = time.monotonic() + seconds
         # A further loss of what is lost changes nothing.
         while (left := deadline - time.monotonic()) > 0:

@@ -1,9 +1,10 @@
 //! The engine, as Python sees it.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
+use modemqtt_at::ClientIndex;
 use modemqtt_at::dialect::{self, FixedCommand};
 use modemqtt_host::call::{Call, Secret};
 use modemqtt_host::engine;
@@ -11,6 +12,7 @@ use modemqtt_host::error::Error;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
+use crate::journal::Journal;
 use crate::options::{client, options, publish_form, quality, tcp_port, tencent};
 use crate::pending::{Pending, seconds};
 use crate::{civil, errors, events};
@@ -177,15 +179,18 @@ impl Engine {
         form: Option<&str>,
         timeout: Option<f64>,
     ) -> PyResult<Pending> {
+        let client = client(py, index)?;
         let call = Call::Publish {
-            client: client(py, index)?,
+            client,
             topic,
             payload,
             qos: quality(py, qos)?,
             retain,
             form: form.map(|name| publish_form(py, name)).transpose()?,
         };
-        self.submit(py, call, timeout)
+        let left = self.wait_for_room(py, client, timeout)?;
+        let room = self.engine.shared().room();
+        self.submit(py, call, left).inspect_err(|_| room.give_back(client))
     }
 
     /// The next message of a client, or `None` when the time is up.
@@ -265,6 +270,18 @@ impl Engine {
     fn next_events<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyList>>> {
         self.same_process(py)?;
         events::next_events(py, &self.engine)
+    }
+
+    /// From now on what is worth a line in the program's log goes to that journal, under the name of the port.
+    fn report_to(&self, py: Python<'_>, port: &str, journal: &Journal) -> PyResult<()> {
+        self.same_process(py)?;
+        self.engine.shared().report_to(port, Arc::clone(&journal.journal));
+        Ok(())
+    }
+
+    /// Whether the lines of the wire go there too.
+    fn trace(&self, wanted: bool) {
+        self.engine.shared().trace(wanted);
     }
 
     /// Closes the port and waits for the thread.
@@ -382,6 +399,34 @@ impl Engine {
         self.engine
             .same_process()
             .map_err(|error| errors::raise(py, &error, None))
+    }
+
+    /// Takes a place in the queue of a client's publishes; what is left of the time then, in seconds.
+    fn wait_for_room(&self, py: Python<'_>, client: ClientIndex, timeout: Option<f64>) -> PyResult<Option<f64>> {
+        self.same_process(py)?;
+        let shared = self.engine.shared();
+        let (start, allowed) = (Instant::now(), seconds(py, timeout)?);
+        let found = civil::wait(py, allowed, |at_most| {
+            // Once the port is gone there is nothing to wait for: the call ends at once.
+            (shared.room().take(client, at_most) || shared.end().is_some()).then_some(())
+        })?;
+        match (found, allowed) {
+            (None, Some(waited)) => {
+                let error = Error::Timeout {
+                    command: "the publish".to_owned(),
+                    awaited: "room in the queue",
+                    waited,
+                    hint: format!(
+                        "; {} of client {client} wait already: publish less, or wait for some",
+                        engine::MOST_QUEUED
+                    )
+                    .into(),
+                };
+                Err(errors::raise(py, &error, Some(shared)))
+            }
+            (_, None) => Ok(None),
+            (_, Some(allowed)) => Ok(Some(allowed.saturating_sub(start.elapsed()).as_secs_f64())),
+        }
     }
 
     fn submit(&self, py: Python<'_>, call: Call, timeout: Option<f64>) -> PyResult<Pending> {

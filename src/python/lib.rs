@@ -4,6 +4,7 @@ mod civil;
 mod engine;
 mod errors;
 mod events;
+mod journal;
 mod opening;
 mod options;
 mod pending;
@@ -18,6 +19,8 @@ mod _core {
     use super::engine::Engine;
     #[pymodule_export]
     use super::engine::models;
+    #[pymodule_export]
+    use super::journal::Journal;
     #[pymodule_export]
     use super::opening::Opening;
     #[pymodule_export]

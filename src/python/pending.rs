@@ -90,9 +90,9 @@ impl Pending {
         self.until(py, None, |progress| progress.result.is_some()).map(drop)
     }
 
-    /// Waits until the call has left the queue.
-    fn wait_started(&self, py: Python<'_>) -> PyResult<()> {
-        self.until(py, None, |progress| progress.started || progress.result.is_some())
+    /// Waits until the call was looked at, and either refused or queued.
+    fn wait_taken(&self, py: Python<'_>) -> PyResult<()> {
+        self.until(py, None, |progress| progress.taken || progress.result.is_some())
             .map(drop)
     }
 

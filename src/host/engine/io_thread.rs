@@ -33,6 +33,8 @@ pub(super) struct IoThread {
     session: Session,
     shared: Arc<Shared>,
     pending: HashMap<Ticket, Arc<Pending>>,
+    /// Calls that the session has taken, until what it has to say of them is told.
+    taken: Vec<Arc<Pending>>,
     unsent: Vec<u8>,
 }
 
@@ -53,6 +55,7 @@ impl IoThread {
             session,
             shared,
             pending: HashMap::new(),
+            taken: Vec::new(),
             unsent: Vec::new(),
         }
     }
@@ -119,6 +122,7 @@ impl IoThread {
             pending,
         }) = self.requests.try_recv()
         {
+            self.taken.push(Arc::clone(&pending));
             self.pending.insert(ticket, pending);
             self.session.submit(ticket, call, timeout, Instant::now());
         }
@@ -211,17 +215,24 @@ impl IoThread {
         while let Some(event) = self.session.poll_event() {
             self.handle(event);
         }
+        for pending in self.taken.drain(..) {
+            pending.update(|progress| progress.taken = true);
+        }
     }
 
     fn handle(&mut self, event: Event) {
         match event {
-            Event::Started(ticket, id) => self.update(ticket, |progress| {
-                progress.started = true;
-                progress.message_id = id.unwrap_or_default();
-            }),
+            Event::Started(ticket, id) => {
+                self.leaves_queue(ticket);
+                self.update(ticket, |progress| {
+                    progress.started = true;
+                    progress.message_id = id.unwrap_or_default();
+                });
+            }
             Event::Accepted(ticket) => self.update(ticket, |progress| progress.accepted = true),
             Event::Retransmitting(ticket, times) => self.update(ticket, |progress| progress.retransmissions = times),
             Event::Ended(ticket, result) => {
+                self.leaves_queue(ticket);
                 let Some(pending) = self.pending.remove(&ticket) else {
                     return;
                 };
@@ -241,6 +252,16 @@ impl IoThread {
             Event::Restarted => self.shared.restarted(),
             Event::Reopening(client, reason) => self.shared.notify(Notice::Reopening(client, reason)),
             Event::Overrun(client) => self.shared.overrun(client),
+        }
+    }
+
+    /// Makes room for another publish, the first time that it is told of one.
+    fn leaves_queue(&self, ticket: Ticket) {
+        if let Some(pending) = self.pending.get(&ticket)
+            && let Some(client) = pending.client()
+            && !pending.progress().started
+        {
+            self.shared.room().give_back(client);
         }
     }
 

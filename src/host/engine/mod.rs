@@ -5,7 +5,9 @@
 
 mod inbox;
 mod io_thread;
+mod journal;
 mod pending;
+mod room;
 mod shared;
 mod waker;
 
@@ -24,7 +26,9 @@ use crate::port::{Port, PortError, PortOptions};
 use crate::session::{Session, Wake};
 pub use inbox::Inbox;
 use io_thread::{IoThread, Request};
+pub use journal::{Journal, News, Remark};
 pub use pending::{Pending, Progress, PublishState};
+pub use room::{MOST_QUEUED, Room};
 pub use shared::{Messages, Modem, Notice, Shared, Signal, Stamped, Statistics};
 use waker::Waker;
 

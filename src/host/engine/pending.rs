@@ -22,6 +22,8 @@ pub struct Pending {
 /// How far a call has come.
 #[derive(Clone, Debug, Default)]
 pub struct Progress {
+    /// The session has taken it, and has found nothing wrong with it.
+    pub taken: bool,
     /// It has left the queue.
     pub started: bool,
     /// The module has accepted a publish.

@@ -4,8 +4,8 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use modemqtt_at::ClientIndex;
@@ -14,6 +14,8 @@ use modemqtt_at::dialect::{Dialect, Model as ModelRow};
 use parking_lot::Mutex;
 
 use super::inbox::Inbox;
+use super::journal::{Journal, News};
+use super::room::Room;
 use crate::call::{ClientState, Message};
 use crate::engine::Pending;
 use crate::error::Error;
@@ -128,6 +130,10 @@ pub struct Shared {
     signals: Mutex<HashMap<ClientIndex, Arc<Inbox<Signal>>>>,
     urcs: Inbox<Stamped<String>>,
     notices: Inbox<Notice>,
+    room: Room,
+    journal: OnceLock<(Arc<str>, Arc<Journal>)>,
+    /// Whether the journal wants the lines of the wire.
+    traced: AtomicBool,
     listening: AtomicBool,
     closing: AtomicBool,
     left: AtomicBool,
@@ -145,6 +151,9 @@ impl Shared {
             signals: Mutex::default(),
             urcs: Inbox::new(KEPT),
             notices: Inbox::new(NOTICES),
+            room: Room::default(),
+            journal: OnceLock::new(),
+            traced: AtomicBool::new(false),
             listening: AtomicBool::new(false),
             closing: AtomicBool::new(false),
             left: AtomicBool::new(false),
@@ -205,6 +214,28 @@ impl Shared {
     /// What callbacks may be called for; empty until someone listens.
     pub fn notices(&self) -> &Inbox<Notice> {
         &self.notices
+    }
+
+    /// Room for publishes in the queue.
+    pub fn room(&self) -> &Room {
+        &self.room
+    }
+
+    /// From now on what is worth a line in the program's log is put down there, under the name of that port.
+    pub fn report_to(&self, port: &str, journal: Arc<Journal>) {
+        // The first one stays.
+        let _ = self.journal.set((port.into(), journal));
+    }
+
+    /// Whether the lines of the wire are among that.
+    pub fn trace(&self, wanted: bool) {
+        self.traced.store(wanted, Ordering::Release);
+    }
+
+    fn report(&self, news: News) {
+        if let Some((port, journal)) = self.journal.get() {
+            journal.note(port, news);
+        }
     }
 
     /// From now on notices are put down.
@@ -322,6 +353,7 @@ impl Shared {
         if let Some(inbox) = self.signals(client) {
             inbox.push(Signal::Lost(code));
         }
+        self.report(News::Lost(Error::ConnectionLost { client, code }));
         self.notify(Notice::Lost(client, code));
     }
 
@@ -330,6 +362,7 @@ impl Shared {
         for inbox in self.signals.lock().values() {
             inbox.push(Signal::Restarted);
         }
+        self.report(News::Lost(Error::Restarted));
         self.notify(Notice::Restarted);
     }
 
@@ -358,6 +391,9 @@ impl Shared {
             timestamp: self.timestamp(entry.at),
             value: entry,
         };
+        if self.traced.load(Ordering::Acquire) {
+            self.report(News::Wire(stamped.clone()));
+        }
         let mut known = self.known.lock();
         if let Some(log) = &mut known.log {
             let arrow = if stamped.value.sent { '>' } else { '<' };

@@ -1,0 +1,65 @@
+//! What is worth a line in the program's log, of all modems of a process, until the program writes it there.
+
+use std::sync::Arc;
+
+use super::inbox::Inbox;
+use super::shared::Stamped;
+use crate::error::Error;
+use crate::trace::Entry;
+
+/// How many remarks are kept until they are taken.
+const KEPT: usize = 65_536;
+
+/// One of them, with the port that it is about.
+#[derive(Clone, Debug)]
+pub struct Remark {
+    /// The port as the program named it.
+    pub port: Arc<str>,
+    /// What is to be said.
+    pub news: News,
+}
+
+/// What there is to say.
+#[derive(Clone, Debug)]
+pub enum News {
+    /// A connection or the module's state is lost.
+    Lost(Error),
+    /// A line of the wire.
+    Wire(Stamped<Entry>),
+}
+
+/// The remarks of all modems of a process.
+#[derive(Debug)]
+pub struct Journal {
+    remarks: Inbox<Remark>,
+}
+
+impl Default for Journal {
+    fn default() -> Self {
+        Self {
+            remarks: Inbox::new(KEPT),
+        }
+    }
+}
+
+impl Journal {
+    /// The remarks. They end when the journal has.
+    pub fn remarks(&self) -> &Inbox<Remark> {
+        &self.remarks
+    }
+
+    /// Takes no more.
+    pub fn end(&self) {
+        self.remarks.end();
+    }
+
+    pub(super) fn note(&self, port: &Arc<str>, news: News) {
+        let remark = Remark {
+            port: Arc::clone(port),
+            news,
+        };
+        if self.remarks.push(remark) {
+            self.remarks.count_dropped();
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! What the modems of the process have to say to its log.
+
+use std::sync::Arc;
+
+use modemqtt_host::engine::{self, News, Remark};
+use pyo3::prelude::*;
+
+use crate::errors;
+
+/// How many remarks are handed to Python at once.
+const BATCH: usize = 256;
+
+/// What the modems of the process have to say to its log, for the thread that writes it there.
+#[pyclass(frozen, module = "modemqtt._core")]
+pub(crate) struct Journal {
+    pub(crate) journal: Arc<engine::Journal>,
+}
+
+#[pymethods]
+impl Journal {
+    #[new]
+    fn new() -> Self {
+        Self {
+            journal: Arc::default(),
+        }
+    }
+
+    /// Waits for remarks and returns those that have come: the port, what is said, and whether it is a line of the wire; `None` at
+    /// the end. It is for a thread of its own, which no signal reaches, so it wakes for remarks only.
+    fn next(&self, py: Python<'_>) -> Option<Vec<(String, String, bool)>> {
+        let receiver = self.journal.remarks().receiver();
+        let first = py.detach(|| receiver.recv()).ok()?;
+        let remarks = std::iter::once(first).chain(receiver.try_iter().take(BATCH));
+        Some(remarks.map(shown).collect())
+    }
+
+    /// How many remarks had to go since this was asked last.
+    fn take_dropped(&self) -> u64 {
+        self.journal.remarks().take_dropped()
+    }
+
+    /// Takes no more remarks.
+    fn end(&self) {
+        self.journal.end();
+    }
+}
+
+fn shown(remark: Remark) -> (String, String, bool) {
+    let port = remark.port.to_string();
+    match remark.news {
+        News::Lost(error) => (port, error.to_string(), false),
+        News::Wire(line) => (port, errors::shown(&line), true),
+    }
+}
