@@ -20,7 +20,9 @@ Step: TypeAlias = tuple[str, bytes, float]
 """The name of a step, its bytes, its seconds, as the core takes them."""
 
 _OWN: Step = ("own", b"", 0.0)
-_FINAL = ("OK", "ERROR", "+CME ERROR", "+CMS ERROR")
+_FINAL = ("OK", "ERROR")
+_FINAL_WITH_CODE = ("+CME ERROR:", "+CMS ERROR:")
+_LONGEST_DATA = 65_536
 
 
 class Answering:
@@ -45,10 +47,25 @@ class Answering:
 
         """
         steps = [_step(part) for part in answer]
-        ended = bool(answer) and (isinstance(answer[-1], bytes) or str(answer[-1]).startswith(_FINAL))
+        ended = bool(answer) and (isinstance(answer[-1], bytes) or _is_final(str(answer[-1])))
         if final is not None and not ended:
             steps.append(_line("line", final))
         return self._more(*steps)
+
+    def prompt(self, count: int | None = None) -> Self:
+        """Ask for data with ``> ``, and take it before anything else. What comes is dropped.
+
+        Args:
+            count: how many bytes, 1 to 65,536; ``None`` for as many as the command line says, or up to Ctrl-Z. A line
+                that carries its data is asked for none.
+
+        Raises:
+            UsageError: `count` is no such number.
+
+        """
+        if count is not None and (isinstance(count, bool) or not 1 <= count <= _LONGEST_DATA):
+            raise UsageError(f"count must be 1 to {_LONGEST_DATA} bytes, or None, not {count}")
+        return self._more(("prompt", b"" if count is None else str(count).encode(), 0.0))
 
     def pause(self, seconds: float) -> Self:
         """Wait, 0 to 3600 seconds. The module goes on meanwhile, and takes further command lines."""
@@ -181,6 +198,10 @@ def _step(part: str | bytes | float) -> Step:
         case int() | float() if not isinstance(part, bool) and 0 <= part <= 3600:  # noqa: PLR2004 - as documented
             return "pause", b"", float(part)
     raise UsageError(f"answer: {part!r} is neither a line, nor bytes, nor a pause of 0 to 3600 seconds")
+
+
+def _is_final(line: str) -> bool:
+    return line in _FINAL or line.startswith(_FINAL_WITH_CODE)
 
 
 def _line(kind: str, text: str) -> Step:

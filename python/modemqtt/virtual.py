@@ -11,6 +11,7 @@ unless asked for.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from modemqtt import _core
@@ -70,7 +71,8 @@ class Fault:
         """As it is written."""
         if self.value is None:
             return self.name
-        return f"{self.name}={f'{self.value:.9f}'.rstrip('0').rstrip('.')}"
+        digits = f"{Decimal(repr(float(self.value))):f}"
+        return f"{self.name}={digits.removesuffix('.0')}"
 
 
 class VirtualModem:
@@ -196,7 +198,7 @@ class VirtualModem:
             raise ScriptError(unmet)
 
     def restart(self) -> None:
-        """Restart it, as a loss of power would: connections, settings and the echo state are gone, and no server is told."""
+        """Restart it, as a loss of power would: connections, settings and echo are gone, and no server is told."""
         self._core.restart()
 
     def set_signal(self, rssi: int, ber: int = 99) -> None:

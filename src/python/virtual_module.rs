@@ -234,6 +234,9 @@ fn steps(py: Python<'_>, steps: &[PyStep]) -> PyResult<Vec<Step>> {
         "urc" => Ok(Step::Urc(bytes.clone())),
         "own" => Ok(Step::Own),
         "drop" => Ok(Step::Drop),
+        "prompt" => Ok(Step::Prompt(
+            std::str::from_utf8(bytes).ok().and_then(|count| count.parse().ok()),
+        )),
         "pause" => script::pause(*seconds)
             .map(Step::Pause)
             .map_err(|error| errors::usage(py, error.to_string())),
@@ -253,6 +256,10 @@ pub(crate) fn parse_script(py: Python<'_>, text: &str) -> PyResult<Vec<PyExpecta
         Step::Pause(pause) => ("pause".into(), Vec::new(), pause.as_secs_f64()),
         Step::Own => ("own".into(), Vec::new(), 0.0),
         Step::Drop => ("drop".into(), Vec::new(), 0.0),
+        Step::Prompt(count) => {
+            let count = count.map(|count| count.to_string()).unwrap_or_default();
+            ("prompt".into(), count.into_bytes(), 0.0)
+        }
     };
     let expectation = |it: &Expectation| (it.pattern().into(), it.times, it.steps.iter().map(step).collect());
     Ok(script.iter().map(expectation).collect())

@@ -9,7 +9,7 @@ use crate::random::Random;
 
 /// The rows: variant, name, the value it takes, and what it does.
 macro_rules! faults {
-    ($($fault:ident $name:literal $takes:ident $(($default:literal))?, $does:literal;)*) => {
+    ($($fault:ident $name:literal $takes:ident $(($($value:literal),+))?, $does:literal;)*) => {
         /// A deviation that some firmware, or some line, shows.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub enum Fault {
@@ -35,7 +35,7 @@ macro_rules! faults {
             /// The value that may follow its name.
             #[must_use]
             pub const fn takes(self) -> Takes {
-                match self { $(Self::$fault => Takes::$takes $(($default))?,)* }
+                match self { $(Self::$fault => Takes::$takes $(($($value),+))?,)* }
             }
         }
     };
@@ -78,7 +78,17 @@ faults! {
     ConnectWithoutResult "connect-without-result" Each, "a CONNECT that is answered has no `+QMTCONN`, only `+QMTSTAT: <client>,1`";
     ConnectTwoFields "connect-two-fields" Each, "a CONNECT that is accepted has the result `+QMTCONN: <client>,3`";
     RefusedWithoutStat "refused-without-stat" Each, "a CONNECT that is refused has its result and no `+QMTSTAT`";
-    StatCode "stat-code" Code(77.0), "`+QMTSTAT` has this code";
+    StatCode "stat-code" Code(77.0, 0.0, 255.0), "`+QMTSTAT` has this code";
+    OpenResult "open-result" Code(3.0, -1.0, 255.0), "`+QMTOPEN` has this result; unless it is 0 nothing is opened";
+    CloseResult "close-result" Code(-1.0, -1.0, 255.0), "`+QMTCLOSE` has this result; unless it is 0 the connection stays";
+    DisconnectResult "disconnect-result" Code(-1.0, -1.0, 255.0), "`+QMTDISC` has this result; unless it is 0 the client stays connected";
+    ConnectResult "connect-result" Code(2.0, 0.0, 255.0), "`+QMTCONN` has this result: 1 in front of its own, another in place of it, and the connection is lost";
+    ReturnCode "return-code" Code(5.0, 0.0, 255.0), "a CONNECT that is accepted is told refused with this return code; 0 is acceptance";
+    StateCode "state-code" Code(2.0, 0.0, 255.0), "`AT+QMTCONN?` shows this state";
+    PacketResult "packet-result" Code(2.0, 0.0, 255.0), "`+QMTSUB`, `+QMTUNS` and `+QMTPUB` have this result: 1 in front of their own, another in place of it";
+    TokenResult "token-result" Code(6.0, 0.0, 255.0), "`+QMTENAUTH` has this result; unless it is 0 there is no token";
+    CmeCode "cme-code" Code(3.0, 0.0, 65535.0), "a command of MQTT is refused with this code of `+CME ERROR`, as `+CMEE` says";
+    CmsCode "cms-code" Code(500.0, 0.0, 65535.0), "a command of MQTT is refused, and every refusal is `+CMS ERROR` with this code";
     PublishExShortName "publish-ex-short-name" Each, "`AT+QMTPUBEX` is answered by `+QMTPUB`";
     BareError "bare-error" Each, "an error is `ERROR`, whatever `+CMEE` says";
     CmeNumber "cme-number" Each, "an error is `+CME ERROR` with a number, whatever `+CMEE` says";
@@ -119,8 +129,8 @@ pub enum Takes {
     Probability(f64),
     /// A number of bytes.
     Bytes(f64),
-    /// A code.
-    Code(f64),
+    /// A code: what holds without one, the lowest and the highest.
+    Code(f64, f64, f64),
 }
 
 impl Takes {
@@ -133,7 +143,7 @@ impl Takes {
             Self::Seconds(default) => format!("seconds, 0 to 3600; {default}"),
             Self::Probability(default) => format!("probability; {default}"),
             Self::Bytes(default) => format!("bytes, 1 to 65536; {default}"),
-            Self::Code(default) => format!("code, 0 to 255; {default}"),
+            Self::Code(default, low, high) => format!("code, {low} to {high}; {default}"),
         }
     }
 
@@ -145,7 +155,7 @@ impl Takes {
             Self::Seconds(_) => (0.0..=3600.0).contains(&value),
             Self::Probability(_) => value > 0.0 && value <= 1.0,
             Self::Bytes(_) => whole && (1.0..=65536.0).contains(&value),
-            Self::Code(_) => whole && (0.0..=255.0).contains(&value),
+            Self::Code(_, low, high) => whole && (low..=high).contains(&value),
         }
     }
 }
@@ -197,7 +207,9 @@ impl From<Fault> for Injection {
     fn from(fault: Fault) -> Self {
         let value = match fault.takes() {
             Takes::Nothing | Takes::Each => None,
-            Takes::Seconds(value) | Takes::Probability(value) | Takes::Bytes(value) | Takes::Code(value) => Some(value),
+            Takes::Seconds(value) | Takes::Probability(value) | Takes::Bytes(value) | Takes::Code(value, ..) => {
+                Some(value)
+            }
         };
         Self { fault, value }
     }
@@ -229,6 +241,7 @@ impl fmt::Display for Injection {
 
 /// `inf`, `nan` and `1e9` are numbers to Rust, and slips here.
 fn fault_takes_number(text: &str) -> bool {
+    let text = text.strip_prefix('-').unwrap_or(text);
     text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
 }
 
@@ -250,7 +263,7 @@ fn wanted(fault: Fault) -> String {
         Takes::Seconds(_) => "the value is a time in seconds, 0 to 3600".into(),
         Takes::Probability(_) => "the value is a probability, above 0 and at most 1".into(),
         Takes::Bytes(_) => "the value is a number of bytes, 1 to 65536".into(),
-        Takes::Code(_) => "the value is a code, 0 to 255".into(),
+        Takes::Code(_, low, high) => format!("the value is a code, {low} to {high}"),
     }
 }
 
@@ -302,6 +315,12 @@ impl Faults {
     /// Its value; `None` where it is off or has none.
     pub(crate) fn value(&self, fault: Fault) -> Option<f64> {
         self.on[fault as usize]?.value
+    }
+
+    /// Its value as a code; `None` where it is off.
+    pub(crate) fn code(&self, fault: Fault) -> Option<i64> {
+        // A whole number, as its row says.
+        self.value(fault).and_then(|code| format!("{code}").parse().ok())
     }
 
     /// Its value as a time; `None` where it is off.
@@ -398,6 +417,7 @@ mod tests {
             ("line-chunk=0", "bytes"),
             ("line-chunk=1.5", "bytes"),
             ("stat-code=256", "code"),
+            ("open-result=-2", "-1 to 255"),
         ] {
             let error = wrong.parse::<Injection>().unwrap_err().to_string();
             assert!(error.starts_with(wrong) && error.contains(reason), "{error}");

@@ -109,6 +109,10 @@ impl Line {
     /// Behaves so from now on. What is on its way is no noisier for it.
     pub fn set_quality(&mut self, quality: Quality) {
         if self.quality != quality {
+            // What is on its way keeps its order, and is no later than what comes now.
+            for span in &mut self.spans {
+                span.latency = span.latency.min(quality.latency);
+            }
             self.quality = quality;
             self.rests = None;
             self.overrun = 0;

@@ -17,6 +17,8 @@ use modemqtt_at::ascii::{CR, LF};
 
 /// The longest pause; a longer one is a slip.
 const LONGEST: f64 = 3600.0;
+/// The most bytes of a data phase.
+pub const LONGEST_DATA: usize = 65_536;
 
 /// One thing that the module does in answer to a command line.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,8 +27,11 @@ pub enum Step {
     Line(Vec<u8>),
     /// Prints exactly this.
     Bytes(Vec<u8>),
-    /// Prints this line when unsolicited lines may come.
+    /// Prints this line as an unsolicited one, behind all that stands before it.
     Urc(Vec<u8>),
+    /// Asks for data and takes it, so many bytes, or as the command line says that came; such a line may carry its data itself, and then nothing
+    /// is asked for. What comes is dropped.
+    Prompt(Option<usize>),
     /// Waits.
     Pause(Duration),
     /// Carries out the command line and answers as it would without a script.
@@ -146,6 +151,16 @@ fn order(text: &str) -> Result<Option<Step>, String> {
         ("ignore", "") => return Ok(None),
         ("own", "") => Step::Own,
         ("drop", "") => Step::Drop,
+        ("prompt", "") => Step::Prompt(None),
+        ("prompt", count) => Step::Prompt(Some(
+            count
+                .parse()
+                .ok()
+                .filter(|count| (1..=LONGEST_DATA).contains(count))
+                .ok_or_else(|| {
+                    format!("behind prompt comes nothing, or how many bytes, 1 to {LONGEST_DATA}, not {count:?}")
+                })?,
+        )),
         ("urc", line) if !line.is_empty() => Step::Urc(unescaped(line)?),
         ("bytes", bytes) if !bytes.is_empty() => Step::Bytes(unescaped(bytes)?),
         (seconds, "") if seconds.starts_with(|first: char| first.is_ascii_digit()) => {
@@ -154,7 +169,7 @@ fn order(text: &str) -> Result<Option<Step>, String> {
         }
         _ => {
             return Err(format!(
-                "{text:?} is no order; a pause in seconds, times, own, ignore, urc, bytes and drop are"
+                "{text:?} is no order; a pause in seconds, times, own, ignore, urc, bytes, prompt and drop are"
             ));
         }
     }))
@@ -310,6 +325,7 @@ mod tests {
             ("> AT\n! times 0", 2, "no number of times"),
             ("> AT\n! urc", 2, "no order"),
             ("> AT\n! drop all", 2, "no order"),
+            ("> AT\n! prompt 0", 2, "1 to 65536"),
             ("> AT\n< \\xg0", 2, "two digits"),
             ("ü", 1, "first"),
         ] {

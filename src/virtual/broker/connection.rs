@@ -131,6 +131,13 @@ impl Connection {
         Sending::Done
     }
 
+    /// Has what is on its way arrive by then.
+    pub(crate) fn hasten(&mut self, latest: Instant) {
+        for (due, _) in &mut self.delayed {
+            *due = latest.min(*due);
+        }
+    }
+
     /// Lets out what is due.
     pub(crate) fn release(&mut self, now: Instant) -> Sending {
         while self.delayed.front().is_some_and(|(due, _)| *due <= now) {

@@ -272,8 +272,14 @@ impl State {
         }
     }
 
-    /// Sends everything from now on so much later; what is on its way stays so. `None` ends that.
+    /// Sends everything from now on so much later. What is on its way comes no later than that either. `None` ends it.
     pub fn slow(&mut self, by: Option<Duration>) {
+        if let Some(now) = self.clock {
+            let latest = now + by.unwrap_or_default();
+            self.connections
+                .values_mut()
+                .for_each(|connection| connection.hasten(latest));
+        }
         self.script.slow = by;
     }
 

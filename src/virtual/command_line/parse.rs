@@ -212,8 +212,11 @@ impl<'a> Cursor<'a> {
     }
 }
 
-/// A decimal number with an optional sign, as long as it fits.
+/// A decimal number, as long as it fits. V.250 has no sign (section 5.4.2.1), the notes have a minus.
 fn decimal(digits: &[u8]) -> Option<i64> {
+    if digits.first() == Some(&b'+') {
+        return None;
+    }
     std::str::from_utf8(digits).ok()?.parse().ok()
 }
 
@@ -286,6 +289,7 @@ mod tests {
             Value::Word(b"x".to_vec()),
         ];
         assert_eq!(set(b"+X= 0 , \"a, b;c\",-1,,x", None).unwrap(), values);
+        assert_eq!(set(b"+X=+60", None).unwrap(), [Value::Word(b"+60".to_vec())]);
         assert_eq!(set(b"+X=", None).unwrap(), []);
         assert_eq!(set(b"+X=,", None).unwrap(), [Value::Omitted, Value::Omitted]);
         assert_eq!(set(b"+X=\"a", None), Err(Malformed));

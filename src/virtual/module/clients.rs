@@ -151,6 +151,14 @@ impl Client {
         }
     }
 
+    /// Does not close the connection after all.
+    pub(super) const fn stay(&mut self) {
+        if let Link::Open { leaves, closing, .. } = &mut self.link {
+            *leaves = None;
+            *closing = false;
+        }
+    }
+
     /// Closes the connection then, if it has not been closed by the server.
     pub(super) const fn leave_by(&mut self, due: Instant, close: bool) {
         if let Link::Open { leaves, closing, .. } = &mut self.link {
@@ -237,6 +245,11 @@ impl Module {
     }
 
     pub(super) fn open_result(&mut self, index: ClientIndex, result: OpenResult) {
+        let other = self
+            .faults
+            .code(Fault::OpenResult)
+            .filter(|code| *code != OpenResult::OPENED.0);
+        let result = other.map_or(result, OpenResult);
         let text = format!("+QMTOPEN: {index},{}", result.0);
         self.result(Operation::Open, index, 0, true, &text);
     }
@@ -257,15 +270,30 @@ impl Module {
     }
 
     pub(super) fn lose(&mut self, index: ClientIndex, code: StatCode) {
+        if let Link::Open {
+            closing: true,
+            connection,
+            ..
+        } = self.client(index).link
+        {
+            // The host has asked for the end, and is told when that is due.
+            self.actions.push_back(Action::Close { connection });
+            return;
+        }
         self.close(index);
         self.stat(index, code);
     }
 
     /// Ends what `QMTCLOSE` has begun.
     pub(super) fn finish_close(&mut self, index: ClientIndex) {
-        let text = format!("+QMTCLOSE: {index},{}", CloseResult::CLOSED.0);
+        let code = self.faults.code(Fault::CloseResult).unwrap_or(CloseResult::CLOSED.0);
+        let text = format!("+QMTCLOSE: {index},{code}");
         self.result(Operation::Close, index, 0, true, &text);
-        self.close(index);
+        if code == CloseResult::CLOSED.0 {
+            self.close(index);
+        } else {
+            self.client_mut(index).stay();
+        }
     }
 
     /// Forgets a connection. Commands whose `OK` has been held back get it now, because their result will not come.
@@ -293,6 +321,13 @@ impl Module {
                 closing: false,
             };
             self.open_result(index, OpenResult::OPENED);
+            if self
+                .faults
+                .code(Fault::OpenResult)
+                .is_some_and(|code| code != OpenResult::OPENED.0)
+            {
+                self.close(index);
+            }
         }
     }
 
@@ -304,7 +339,7 @@ impl Module {
             bridge::Event::Connack(0) if self.faults.strikes(Fault::ConnectTwoFields) => {
                 self.connect_result(index, format_args!("{}", ConnectionState::CONNECTED.0));
             }
-            bridge::Event::Connack(0) => self.connect_result(index, format_args!("0,0")),
+            bridge::Event::Connack(0) => self.connected(index),
             bridge::Event::Connack(code) => {
                 self.connect_result(index, format_args!("0,{code}"));
                 if self.faults.strikes(Fault::RefusedWithoutStat) {
@@ -340,6 +375,23 @@ impl Module {
         }
     }
 
+    /// A CONNECT was accepted.
+    fn connected(&mut self, index: ClientIndex) {
+        let result = self.faults.code(Fault::ConnectResult).unwrap_or_default();
+        let code = self.faults.code(Fault::ReturnCode).unwrap_or_default();
+        if result == PacketResult::RETRANSMISSION.0 {
+            let text = format!("+QMTCONN: {index},{result}");
+            self.result(Operation::Connect, index, 0, false, &text);
+        } else if result != 0 {
+            self.lose(index, StatCode::CONNACK_FAILED);
+            return self.connect_result(index, format_args!("{result}"));
+        }
+        self.connect_result(index, format_args!("0,{code}"));
+        if code != 0 {
+            self.lose(index, StatCode::CONNACK_FAILED);
+        }
+    }
+
     fn operation_result<T: ToString>(
         &mut self,
         index: ClientIndex,
@@ -353,6 +405,17 @@ impl Module {
             .flat_map(|value| [",".into(), value.to_string()])
             .collect();
         let name = self.result_name(operation);
+        let other = self.faults.code(Fault::PacketResult).unwrap_or_default();
+        let (result, values) = match PacketResult(other) {
+            PacketResult::ACKNOWLEDGED => (result, values),
+            _ if result == PacketResult::RETRANSMISSION => (result, values),
+            PacketResult::RETRANSMISSION => {
+                let text = format!("+{name}: {index},{id},{other},1");
+                self.result(operation, index, id, false, &text);
+                (result, values)
+            }
+            other => (other, String::new()),
+        };
         let last = result != PacketResult::RETRANSMISSION;
         let text = format!("+{name}: {index},{id},{}{values}", result.0);
         self.result(operation, index, id, last, &text);
@@ -368,13 +431,7 @@ impl Module {
         let awaits = |late: &LateOk| (late.operation, late.client, late.id) == (operation, client, id);
         let at = self.late_oks.iter().position(awaits).filter(|_| last);
         let late = at.map(|at| self.late_oks.remove(at));
-        if late.is_some_and(|late| late.first) {
-            self.terminal.late_ok();
-        }
-        self.terminal.urc(Kind::Result(operation), text);
-        if late.is_some_and(|late| !late.first) {
-            self.terminal.late_ok();
-        }
+        self.terminal.result(operation, text, late.map(LateOk::place));
     }
 
     /// The name that results of an operation bear: that of the command that starts it.

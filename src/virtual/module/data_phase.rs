@@ -36,6 +36,8 @@ pub(super) enum Purpose {
     File(Writing),
     /// A credential of that name.
     Credential(String),
+    /// A script, which says itself what comes behind it.
+    Nothing,
 }
 
 /// How the payload ends.
@@ -91,7 +93,7 @@ impl Module {
                 (settings.sends_hex(), idle, publication.client)
             }
             Purpose::Will(client, _) => (false, None, *client),
-            Purpose::File(_) | Purpose::Credential(_) => (false, None, ClientIndex(0)),
+            Purpose::File(_) | Purpose::Credential(_) | Purpose::Nothing => (false, None, ClientIndex(0)),
         };
         let digits = if hex { 2 } else { 1 };
         let end = match end {
@@ -120,8 +122,11 @@ impl Module {
         match (data.end, byte) {
             (End::CtrlZ(_), CTRL_Z) => return self.complete_data(now),
             (End::CtrlZ(_), ESC) => {
-                self.data = None;
-                return self.terminal.ok();
+                let data = self.data.take();
+                if !data.is_some_and(|data| matches!(data.purpose, Purpose::Nothing)) {
+                    self.terminal.ok();
+                }
+                return;
             }
             (End::CtrlZ(most), _) if data.bytes.len() >= most => {}
             _ => data.bytes.push(byte),
@@ -137,6 +142,7 @@ impl Module {
         self.acknowledge_piece(acknowledges, count);
         if complete {
             self.complete_data(now);
+            self.surplus = true;
         }
     }
 
@@ -162,7 +168,7 @@ impl Module {
     fn complete_data(&mut self, now: Instant) {
         let Some(data) = self.data.take() else { return };
         match self.use_data(data, now) {
-            Ok(Next::LateOk) => {}
+            Ok(Next::LateOk | Next::Answered) => {}
             Ok(_) => self.terminal.ok(),
             Err(refusal) => self.terminal.refuse(refusal),
         }
@@ -181,6 +187,7 @@ impl Module {
                 self.store(writing, payload);
                 Ok(Next::Command)
             }
+            Purpose::Nothing => Ok(Next::Answered),
             Purpose::Credential(name) => {
                 self.keep_credential(name, payload);
                 Ok(Next::Command)

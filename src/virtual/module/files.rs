@@ -113,6 +113,7 @@ impl Module {
             },
             _ => Vec::new(),
         };
+        self.look_behind(cursor);
         let given = Given {
             suffix,
             values: &values,
@@ -254,6 +255,7 @@ impl Module {
             kept: storage.kept,
             acknowledges: acknowledges == 1,
         };
+        self.ends_its_line()?;
         self.terminal.connect();
         let idle = Idle::Keep(Duration::from_secs(patience.into()), refusals.late);
         self.data = Some(Data::raw(

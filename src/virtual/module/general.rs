@@ -86,7 +86,7 @@ pub(super) const DONE: Answer = Ok(Some(Vec::new()));
 impl Module {
     pub(super) fn basic(&mut self, ampersand: bool, letter: u8, number: u32) -> Result<Next, Refusal> {
         match (ampersand, letter, number) {
-            (false, b'E', 0) => self.terminal.echo = self.faults.strikes(Fault::EchoStuck) && self.terminal.echo,
+            (false, b'E', 0) => self.terminal.echo = self.terminal.echo && self.faults.strikes(Fault::EchoStuck),
             (false, b'E', 1) => self.terminal.echo = true,
             (false, b'V', 0 | 1) => self.terminal.verbose = number == 1,
             (false, b'Q', 0 | 1) => self.terminal.quiet = number == 1,

@@ -93,15 +93,12 @@ impl Module {
         let topic_quoted = form.topic_quoted && !self.faults.strikes(Fault::UrcTopicUnquoted);
         let payload_quoted = (form.payload_quoted || self.faults.strikes(Fault::UrcPayloadQuoted))
             && !self.faults.strikes(Fault::UrcPayloadUnquoted);
-        let closed = !(payload.contains(&0) && self.faults.strikes(Fault::UrcNulUnclosed));
+        let closed = !(payload_quoted && payload.contains(&0) && self.faults.strikes(Fault::UrcNulUnclosed));
         let has_length = self.client(index).settings.shows_length() || self.faults.strikes(Fault::UrcLength);
-        let shown = if self.client(index).settings.receives_hex() {
-            hex::encode(payload)
-        } else {
-            payload.to_vec()
-        };
+        let hex = self.client(index).settings.receives_hex();
+        let shown = if hex { hex::encode(payload) } else { payload.to_vec() };
         let length = if has_length {
-            let count = if self.faults.strikes(Fault::HexLengthDigits) {
+            let count = if hex && self.faults.strikes(Fault::HexLengthDigits) {
                 shown.len()
             } else {
                 payload.len()

@@ -10,7 +10,7 @@ use modemqtt_at::codes::CmeCode;
 use modemqtt_at::dialect::Refusal;
 
 use super::Module;
-use super::terminal::{HELD, Kind, Piece, error_number, line};
+use super::terminal::{HELD, Kind, Piece, Place};
 use crate::fault::Fault;
 
 /// How long the result of `AT+QMTSUB` waits for a message that is to come before it.
@@ -69,7 +69,12 @@ impl Output {
         self.held = 0;
     }
 
-    fn push(&mut self, Piece { kind, bytes }: Piece) {
+    /// Whether it keeps something back.
+    pub(super) fn keeps(&self) -> bool {
+        !self.stashed.is_empty() || !self.delayed.is_empty()
+    }
+
+    fn push(&mut self, Piece { kind, bytes, .. }: Piece) {
         if bytes.is_empty() {
             return;
         }
@@ -135,7 +140,11 @@ impl Module {
             if piece.kind.is_unsolicited() && !self.reports_here() {
                 continue;
             }
-            if self.faults.any() {
+            if self.faults.has(Fault::Mute) {
+                continue;
+            }
+            // What a fault has kept back comes in its place although the fault has run out.
+            if self.faults.any() || self.output.keeps() || piece.ok.is_some() {
                 self.misprint(piece, now);
             } else {
                 self.output.push(piece);
@@ -148,7 +157,7 @@ impl Module {
         if self.output.next_timeout().is_some_and(|due| due <= now) {
             let due = self.output.take_due(|delayed| delayed.due <= now);
             for piece in due {
-                self.put(piece);
+                self.put_result(piece);
             }
         }
     }
@@ -176,7 +185,7 @@ impl Module {
         if !self.reports_here() {
             return;
         }
-        let no_ok = self.faults.strikes(Fault::BootWithoutOk);
+        let no_ok = self.boot_lines().contains(&"OK") && self.faults.strikes(Fault::BootWithoutOk);
         let more = self.faults.strikes(Fault::BootAppRdy).then_some("APP RDY");
         for line in self.boot_lines().into_iter().chain(more) {
             if !(no_ok && line == "OK") {
@@ -196,7 +205,7 @@ impl Module {
             Kind::Message => {
                 self.put(piece);
                 for waiting in self.output.take_due(|delayed| delayed.message) {
-                    self.put(waiting);
+                    self.put_result(waiting);
                 }
                 return;
             }
@@ -206,20 +215,23 @@ impl Module {
     }
 
     fn misprint_ok(&mut self, piece: Piece) {
+        if piece.bytes.is_empty() {
+            return;
+        }
         for stashed in self.output.take_stashed() {
             self.put(stashed);
         }
         if self.faults.strikes(Fault::UnknownLine) {
-            self.put_urc(line("^VIRTUAL: 7,\"?\""));
+            self.put_urc("^VIRTUAL: 7,\"?\"");
         }
         if self.faults.strikes(Fault::UrcBeforeOk) {
             let report = self.registration_report();
-            self.put_urc(line(report));
+            self.put_urc(&report);
         }
         if !self.faults.strikes(Fault::LostOk) {
             self.put(piece);
         }
-        if self.faults.strikes(Fault::EchoReturns) {
+        if !self.terminal.echo && self.faults.strikes(Fault::EchoReturns) {
             self.terminal.echo = true;
         }
     }
@@ -227,9 +239,13 @@ impl Module {
     fn misprint_result(&mut self, operation: Operation, piece: Piece, now: Instant) {
         let silent = operation == Operation::Publish && self.faults.strikes(Fault::SilentPublish);
         if silent || self.faults.strikes(Fault::LostResult) {
+            if piece.ok.is_some() {
+                self.put_ok();
+            }
             return;
         }
-        if operation == Operation::Close && self.faults.strikes(Fault::LateClose) {
+        // One that comes with the `OK` of its own command waits for no other.
+        if operation == Operation::Close && piece.ok.is_none() && self.faults.strikes(Fault::LateClose) {
             return self.output.stash(piece);
         }
         if let Some(delay) = self.faults.duration(Fault::ResultDelay) {
@@ -238,7 +254,28 @@ impl Module {
         if operation == Operation::Subscribe && self.faults.strikes(Fault::MessageBeforeSuback) {
             return self.output.delay(piece, now + SUBSCRIBED, true);
         }
+        self.put_result(piece);
+    }
+
+    /// Prints a result, and the `OK` that was held back for it.
+    fn put_result(&mut self, piece: Piece) {
+        let ok = piece.ok;
+        if ok == Some(Place::Before) {
+            self.put_ok();
+        }
         self.put(piece);
+        if ok == Some(Place::Behind) {
+            self.put_ok();
+        }
+    }
+
+    fn put_ok(&mut self) {
+        let bytes = self.terminal.result_code("OK", "0");
+        self.misprint_ok(Piece {
+            kind: Kind::Ok,
+            bytes,
+            ok: None,
+        });
     }
 
     fn prompt(&mut self, strict: Vec<u8>) -> Vec<u8> {
@@ -253,25 +290,35 @@ impl Module {
     }
 
     fn error(&mut self, refusal: Refusal, strict: Vec<u8>) -> Vec<u8> {
+        if let Some(code) = self.faults.code(Fault::CmsCode) {
+            return self.terminal.extended(format!("+CMS ERROR: {code}"));
+        }
         let code = match refusal {
             Refusal::Error => CmeCode::NOT_ALLOWED,
             Refusal::Cme(code) => code,
         };
-        if self.faults.strikes(Fault::BareError) {
-            self.terminal.result_code("ERROR", "4")
-        } else if self.faults.strikes(Fault::CmeNumber) {
-            error_number(code)
-        } else if self.faults.strikes(Fault::CmeText) {
-            self.terminal.error_words(code)
-        } else if self.faults.strikes(Fault::CmsError) {
-            line(format_args!("+CMS ERROR: {UNKNOWN_MESSAGE_ERROR}"))
-        } else {
-            strict
-        }
+        let others = [
+            (Fault::BareError, self.terminal.result_code("ERROR", "4")),
+            (Fault::CmeNumber, self.terminal.error_number(code)),
+            (Fault::CmeText, self.terminal.error_words(code)),
+            (
+                Fault::CmsError,
+                self.terminal.extended(format!("+CMS ERROR: {UNKNOWN_MESSAGE_ERROR}")),
+            ),
+        ];
+        // One that makes no difference is not used up.
+        let mut others = others.into_iter().filter(|(_, other)| *other != strict);
+        let other = others.find(|(fault, _)| self.faults.strikes(*fault));
+        other.map_or(strict, |(_, other)| other)
     }
 
-    fn put_urc(&mut self, bytes: Vec<u8>) {
-        self.put(Piece { kind: Kind::Urc, bytes });
+    fn put_urc(&mut self, text: &str) {
+        let bytes = self.terminal.extended(text);
+        self.put(Piece {
+            kind: Kind::Urc,
+            bytes,
+            ok: None,
+        });
     }
 
     /// Prints, with what comes between the lines.

@@ -28,7 +28,8 @@ mod world;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use modemqtt_at::ascii::{CR, LF};
+use modemqtt_at::ascii::{CR, CTRL_Z, LF};
+use modemqtt_at::codes::CmeCode;
 use modemqtt_at::dialect::{Dialect, FixedCommand, Model, Refusal};
 use modemqtt_at::{ClientIndex, Command, Form, Operation};
 
@@ -46,7 +47,7 @@ pub use misprint::Print;
 use script::Script;
 pub use script::Unmet;
 use sleep::Sleep;
-use terminal::{Kind, Terminal};
+use terminal::{Kind, Place, Terminal};
 use tls::Contexts;
 pub use tls::Security;
 use token::Token;
@@ -161,6 +162,10 @@ pub struct Module {
     actions: VecDeque<Action>,
     connections: u64,
     lost_messages: u64,
+    /// Whether the command that is carried out has others behind it on its line.
+    has_more: bool,
+    /// Whether a payload was complete and nothing has been printed since: what comes behind its last byte is surplus.
+    surplus: bool,
 }
 
 /// An `OK` that waits for the result of its command.
@@ -169,8 +174,17 @@ struct LateOk {
     operation: Operation,
     client: ClientIndex,
     id: u16,
-    /// Whether it comes before the result all the same.
-    first: bool,
+    /// What holds it back.
+    by: Fault,
+}
+
+impl LateOk {
+    const fn place(self) -> Place {
+        match self.by {
+            Fault::ResultWithOk => Place::Before,
+            _ => Place::Behind,
+        }
+    }
 }
 
 /// How a line goes on after one of its commands.
@@ -214,6 +228,8 @@ impl Module {
             actions: VecDeque::new(),
             connections: 0,
             lost_messages: 0,
+            has_more: false,
+            surplus: false,
         }
     }
 
@@ -292,6 +308,7 @@ impl Module {
 
     /// The same piece by piece, for who has to leave some out.
     pub fn next_print(&mut self) -> Option<Print> {
+        self.surplus = false;
         self.output.next_print()
     }
 
@@ -314,11 +331,11 @@ impl Module {
     pub fn heal(&mut self, fault: Option<Fault>) {
         self.faults.heal(fault);
         self.give_back();
-        let holds = [Fault::PublishResultBeforeOk, Fault::ResultBeforeOk, Fault::ResultWithOk];
-        if !holds.iter().any(|fault| self.faults.has(*fault)) {
-            for _ in self.late_oks.drain(..) {
-                self.terminal.late_ok();
-            }
+        for _ in self
+            .late_oks
+            .extract_if(.., |late| fault.is_none_or(|fault| fault == late.by))
+        {
+            self.terminal.late_ok();
         }
     }
 
@@ -343,6 +360,9 @@ impl Module {
         }
         if self.data.is_some() {
             self.receive_data(byte, now);
+        } else if self.surplus {
+            // EG800Q&EG91xQ note 3.3.8: extra bytes are deleted.
+            self.surplus = !matches!(byte, CR | CTRL_Z);
         } else {
             if byte == CR {
                 self.line_end.ended();
@@ -392,6 +412,7 @@ impl Module {
     }
 
     fn execute_next(&mut self, cursor: &mut Cursor<'_>, now: Instant) -> Result<Option<Next>, Refusal> {
+        self.has_more = false;
         match cursor.next_head().map_err(|_| Refusal::Error)? {
             None => Ok(None),
             Some(Head::Basic {
@@ -429,11 +450,29 @@ impl Module {
                 )
             }
         };
+        self.look_behind(cursor);
         match check(self.dialect, command, form, values) {
-            Ok(checked) => self.carry_out(&checked, now),
+            Ok(checked) => match self.faults.code(Fault::CmeCode) {
+                Some(code) => Err(Refusal::Cme(CmeCode(code))),
+                None if self.faults.has(Fault::CmsCode) => Err(Refusal::Error),
+                None => self.carry_out(&checked, now),
+            },
             Err(Refused::Unknown) => Err(Refusal::Error),
             Err(Refused::Parameter) => Err(self.wrong_parameter()),
         }
+    }
+
+    /// Notes whether others stand behind the command whose parameters have been read.
+    fn look_behind(&mut self, cursor: &Cursor<'_>) {
+        self.has_more = !matches!(cursor.clone().next_head(), Ok(None));
+    }
+
+    /// A command that asks for data is the last of its line: what stood behind it would have no answer.
+    const fn ends_its_line(&self) -> Result<(), Refusal> {
+        if self.has_more {
+            return Err(self.wrong_parameter());
+        }
+        Ok(())
     }
 
     /// How many characters a payload in the command line has, by the client and the length before it.

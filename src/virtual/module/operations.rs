@@ -12,8 +12,9 @@ use super::settings;
 use super::{Action, ConnectionId, LateOk, Module, Next, hex};
 use crate::broker::bridge::{BridgeError, Credentials, Outgoing, Patience, Phase, Session};
 use crate::broker::wire::{QoS, TopicFilter, TopicName};
-use crate::command_line::Checked;
+use crate::command_line::{Checked, Cursor, Head, Suffix, Value, check, payload_position};
 use crate::fault::Fault;
+use crate::script;
 
 /// How many subscriptions and their ends may await their acknowledgement. No note gives a figure; memory wants one.
 const SUBSCRIPTIONS: usize = 16;
@@ -73,7 +74,11 @@ impl Module {
     }
 
     fn state_line(&self, index: ClientIndex) -> Option<String> {
-        let state = match self.client(index).session()?.phase() {
+        let phase = self.client(index).session()?.phase();
+        if let Some(code) = self.faults.code(Fault::StateCode) {
+            return Some(format!("+QMTCONN: {index},{code}"));
+        }
+        let state = match phase {
             Phase::Initial => ConnectionState::INITIALISING,
             Phase::Connecting => ConnectionState::CONNECTING,
             Phase::Connected => ConnectionState::CONNECTED,
@@ -126,21 +131,30 @@ impl Module {
         id: u16,
         act: impl FnOnce(&mut Self) -> Result<(), Refusal>,
     ) -> Result<Next, Refusal> {
-        let first = self.faults.strikes(Fault::ResultWithOk);
-        let publish = operation == Operation::Publish && self.faults.strikes(Fault::PublishResultBeforeOk);
-        if !first && !publish && !self.faults.strikes(Fault::ResultBeforeOk) {
+        let faults = [Fault::ResultWithOk, Fault::PublishResultBeforeOk, Fault::ResultBeforeOk];
+        // The commands behind it on its line have the one `OK` of all.
+        let applies = |fault: &Fault| *fault != Fault::PublishResultBeforeOk || operation == Operation::Publish;
+        let before = self.faults.list();
+        let mut candidates = faults.into_iter().filter(applies);
+        let by = candidates.find(|fault| !self.has_more && self.faults.strikes(*fault));
+        let Some(by) = by else {
             act(self)?;
             return Ok(Next::Command);
-        }
+        };
         self.late_oks.push(LateOk {
             operation,
             client,
             id,
-            first,
+            by,
         });
         if let Err(refusal) = act(self) {
             // The last is this one: nothing was reported.
             self.late_oks.pop();
+            // It does not show, and is not used up.
+            before
+                .into_iter()
+                .filter(|it| it.fault() == by)
+                .for_each(|it| self.faults.insert(it));
             return Err(refusal);
         }
         Ok(Next::LateOk)
@@ -189,6 +203,7 @@ impl Module {
         self.pass(checked.row, index)?;
         // Without a flag there is nothing to ask for.
         if checked.row.data.is_some() && checked.integer(1) == 1 {
+            self.ends_its_line()?;
             let purpose = Purpose::Will(index, checked.clone());
             return Ok(self.begin_data(purpose, End::Count(checked.number(5)), now));
         }
@@ -303,6 +318,19 @@ impl Module {
     }
 
     fn disconnect(&mut self, index: ClientIndex, now: Instant) -> Result<(), Refusal> {
+        if let Some(code) = self.faults.code(Fault::DisconnectResult)
+            && code != CloseResult::CLOSED.0
+            && self.is_connected(index)
+        {
+            self.result(
+                Operation::Disconnect,
+                index,
+                0,
+                true,
+                &format!("+QMTDISC: {index},{code}"),
+            );
+            return Ok(());
+        }
         self.with_session(index, |session| session.disconnect(now))?;
         let text = format!("+QMTDISC: {index},{}", CloseResult::CLOSED.0);
         self.result(Operation::Disconnect, index, 0, true, &text);
@@ -368,6 +396,8 @@ impl Module {
             Some(digits) if hex => Some(hex::decode(digits).ok_or(self.wrong_parameter())?),
             payload => payload.map(<[u8]>::to_vec),
         };
+        let refused = if inline.is_none() { self.ends_its_line() } else { Ok(()) };
+        refused?;
         self.pass(checked.row, client)?;
         self.find_room(client, &[Operation::Publish], self.dialect.window)?;
         let end = match (checked.row.data, inline) {
@@ -376,6 +406,27 @@ impl Module {
             _ => End::CtrlZ(most),
         };
         Ok(self.begin_data(Purpose::Publish(publication), end, now))
+    }
+
+    /// The data that a command line asks for, by its row.
+    pub(super) fn data_of(&self, line: &[u8]) -> Option<End> {
+        let mut cursor = Cursor::new(line);
+        let Ok(Some(Head::Extended {
+            name,
+            suffix: Suffix::Set,
+        })) = cursor.next_head()
+        else {
+            return None;
+        };
+        let command = Command::from_name(name)?;
+        let place = payload_position(self.dialect, command);
+        let length = |given: &[Value]| self.inline_length(given).filter(|_| place == Some(given.len()));
+        let checked = check(self.dialect, command, Form::Set, cursor.parameters(length).ok()?).ok()?;
+        match checked.row.data? {
+            DataPhase::UntilCtrlZ => Some(End::CtrlZ(script::LONGEST_DATA)),
+            DataPhase::Counted => Some(End::Count(checked.number(5))),
+            DataPhase::Inline | DataPhase::Quoted => None,
+        }
     }
 
     /// Sends a publish whose payload is complete. The connection may have gone during the data phase.

@@ -6,7 +6,8 @@ use std::time::Instant;
 
 use modemqtt_at::secrets::masked;
 
-use super::terminal::{Kind, framed};
+use super::data_phase::{End, Purpose};
+use super::terminal::framed;
 use super::{Module, Parting};
 use crate::script::{Expectation, Step};
 
@@ -191,6 +192,17 @@ impl Module {
         true
     }
 
+    /// Asks for so many bytes, or for what the command asks for; for nothing where its line carries the data, or asks for none.
+    fn ask_by_script(&mut self, line: &[u8], count: Option<usize>, now: Instant) {
+        let end = match count {
+            Some(count) => Some(End::Count(count)),
+            None => self.data_of(line),
+        };
+        if let Some(end) = end {
+            self.begin_data(Purpose::Nothing, end, now);
+        }
+    }
+
     /// When [`Module::play_script`] has something to do. Data goes first.
     pub(super) fn script_due(&self) -> Option<Instant> {
         let answers = self.script.answers.iter().filter(|_| self.data.is_none());
@@ -212,7 +224,8 @@ impl Module {
                 match step {
                     Step::Line(text) => self.terminal.verbatim(&framed(&text)),
                     Step::Bytes(bytes) => self.terminal.verbatim(&bytes),
-                    Step::Urc(text) => self.terminal.urc(Kind::Urc, &text),
+                    Step::Urc(text) => self.terminal.urc_now(&text),
+                    Step::Prompt(count) => self.ask_by_script(&answer.line, count, now),
                     Step::Drop => self.lose_every_connection(Parting::Told),
                     Step::Own => self.execute(&answer.line, now),
                     Step::Pause(pause) => answer.due = now + pause,

@@ -1,7 +1,6 @@
 //! What the module prints: echo, information responses, result codes (V.250 section 5.7).
 
 use std::collections::VecDeque;
-use std::fmt;
 
 use modemqtt_at::Operation;
 use modemqtt_at::codes::CmeCode;
@@ -39,6 +38,15 @@ pub(super) struct Profile {
 pub(super) struct Piece {
     pub(super) kind: Kind,
     pub(super) bytes: Vec<u8>,
+    /// Where the `OK` of its command stands, if that was held back for it.
+    pub(super) ok: Option<Place>,
+}
+
+/// On which side of a result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    Before,
+    Behind,
 }
 
 /// What a piece is.
@@ -117,7 +125,8 @@ impl Terminal {
 
     /// Asks for the content of a file.
     pub(super) fn connect(&mut self) {
-        self.push(Kind::Connect, b"\r\nCONNECT\r\n".to_vec());
+        let code = self.result_code("CONNECT", "1");
+        self.push(Kind::Connect, code);
     }
 
     /// Echoes a character of a command line, if that is wanted.
@@ -160,7 +169,7 @@ impl Terminal {
 
     pub(super) fn refuse(&mut self, refusal: Refusal) {
         let code = match (refusal, self.cmee) {
-            (Refusal::Cme(code), 1) => error_number(code),
+            (Refusal::Cme(code), 1) => self.error_number(code),
             (Refusal::Cme(code), 2) => self.error_words(code),
             _ => self.result_code("ERROR", "4"),
         };
@@ -170,21 +179,40 @@ impl Terminal {
     /// `+CME ERROR` with words, where the family has some.
     pub(super) fn error_words(&self, code: CmeCode) -> Vec<u8> {
         match self.dialect.error_name(code) {
-            Some(name) => line(format_args!("+CME ERROR: {name}")),
-            None => error_number(code),
+            Some(name) => self.extended(format!("+CME ERROR: {name}")),
+            None => self.error_number(code),
         }
     }
 
     /// Queues an unsolicited line.
     pub(super) fn urc(&mut self, kind: Kind, text: &(impl AsRef<[u8]> + ?Sized)) {
-        self.queue(kind, framed(text.as_ref()));
+        let bytes = self.extended(text);
+        self.queue(kind, bytes);
+    }
+
+    /// Queues a result, with the `OK` of its command.
+    pub(super) fn result(&mut self, operation: Operation, text: &str, ok: Option<Place>) {
+        let bytes = self.extended(text);
+        self.enqueue(Piece {
+            kind: Kind::Result(operation),
+            bytes,
+            ok,
+        });
+    }
+
+    /// Prints an unsolicited line behind what was printed, unsolicited or not.
+    pub(super) fn urc_now(&mut self, text: &(impl AsRef<[u8]> + ?Sized)) {
+        self.flush_urcs();
+        let bytes = self.extended(text);
+        self.push(Kind::Urc, bytes);
     }
 
     /// Queues a received message; `false` when too much waits already, so that it is lost.
     pub(super) fn message(&mut self, text: &[u8]) -> bool {
         let fits = self.held + text.len() <= HELD;
         if fits {
-            self.queue(Kind::Message, framed(text));
+            let bytes = self.extended(text);
+            self.queue(Kind::Message, bytes);
         }
         fits
     }
@@ -199,8 +227,8 @@ impl Terminal {
     pub(super) fn requeue(&mut self, pieces: Vec<Piece>) {
         let later = std::mem::take(&mut self.urcs);
         self.held = 0;
-        for Piece { kind, bytes } in pieces.into_iter().chain(later) {
-            self.queue(kind, bytes);
+        for piece in pieces.into_iter().chain(later) {
+            self.enqueue(piece);
         }
     }
 
@@ -210,12 +238,31 @@ impl Terminal {
     }
 
     fn queue(&mut self, kind: Kind, bytes: Vec<u8>) {
-        self.held += bytes.len();
-        self.urcs.push_back(Piece { kind, bytes });
+        self.enqueue(Piece { kind, bytes, ok: None });
+    }
+
+    fn enqueue(&mut self, piece: Piece) {
+        self.held += piece.bytes.len();
+        self.urcs.push_back(piece);
     }
 
     fn push(&mut self, kind: Kind, bytes: Vec<u8>) {
-        self.output.push_back(Piece { kind, bytes });
+        self.output.push_back(Piece { kind, bytes, ok: None });
+    }
+
+    /// `+CME ERROR` with a number.
+    pub(super) fn error_number(&self, code: CmeCode) -> Vec<u8> {
+        self.extended(format!("+CME ERROR: {}", code.0))
+    }
+
+    /// A result code of the extended syntax, unsolicited ones included: it has no digits in place of its text, but `V` decides on what stands
+    /// round it, and `Q` on whether it comes (V.250 sections 5.7.3, 6.2.5 and 6.2.6).
+    pub(super) fn extended(&self, text: impl AsRef<[u8]>) -> Vec<u8> {
+        match (self.quiet, self.verbose) {
+            (true, _) => Vec::new(),
+            (false, true) => framed(text.as_ref()),
+            (false, false) => [text.as_ref(), b"\r"].concat(),
+        }
     }
 
     pub(super) fn result_code(&self, word: &str, digit: &str) -> Vec<u8> {
@@ -227,17 +274,7 @@ impl Terminal {
     }
 }
 
-/// `+CME ERROR` with a number.
-pub(super) fn error_number(code: CmeCode) -> Vec<u8> {
-    line(format_args!("+CME ERROR: {}", code.0))
-}
-
 /// A line by itself.
-pub(super) fn line(text: impl fmt::Display) -> Vec<u8> {
-    framed(text.to_string().as_bytes())
-}
-
-/// The same of bytes.
 pub(super) fn framed(text: &[u8]) -> Vec<u8> {
     [b"\r\n", text, b"\r\n"].concat()
 }
@@ -311,7 +348,7 @@ mod tests {
         terminal.ok();
         terminal.flush_urcs();
         let pieces: Vec<_> = std::iter::from_fn(|| terminal.next_piece())
-            .map(|Piece { bytes, kind }| (String::from_utf8(bytes).unwrap(), kind.is_unsolicited()))
+            .map(|Piece { bytes, kind, .. }| (String::from_utf8(bytes).unwrap(), kind.is_unsolicited()))
             .collect();
         let pieces: Vec<_> = pieces.iter().map(|(text, flag)| (text.as_str(), *flag)).collect();
         assert_eq!(

@@ -95,6 +95,7 @@ impl Module {
 
     fn configure_tls(&mut self, tls: &'static Tls, cursor: &mut Cursor<'_>, now: Instant) -> Result<Next, Refusal> {
         let values = cursor.parameters(|_| None).map_err(|_| REFUSED)?;
+        self.look_behind(cursor);
         if let (TlsForm::ContextFirst, [Value::Integer(context), Value::Integer(0)]) = (tls.form, values.as_slice()) {
             let context = in_use(tls, *context)?;
             let options = tls.options.iter().filter(|option| option.value != TlsValue::Credential);
@@ -111,6 +112,7 @@ impl Module {
         match (named.option.value, &tls.upload, named.value) {
             (TlsValue::Credential, Upload::Prompt { most }, []) => {
                 let name = named.option.name.to_owned();
+                self.ends_its_line()?;
                 return Ok(self.ask_for_credential(name, *most, now));
             }
             (_, _, []) => {

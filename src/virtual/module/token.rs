@@ -5,6 +5,7 @@ use modemqtt_at::{ClientIndex, Command, Operation};
 
 use super::Module;
 use crate::command_line::Checked;
+use crate::fault::Fault;
 
 /// What the last successful `AT+QMTENAUTH` has brought. It serves a CONNECT without user name and password.
 #[derive(Clone, Debug)]
@@ -21,8 +22,12 @@ fn name() -> &'static str {
 impl Module {
     pub(super) fn request_token(&mut self, checked: &Checked) {
         let name = name();
-        if !self.has_network() {
-            let result = TokenResult::NAME_NOT_RESOLVED.0;
+        let result = if self.has_network() {
+            self.faults.code(Fault::TokenResult).unwrap_or_default()
+        } else {
+            TokenResult::NAME_NOT_RESOLVED.0
+        };
+        if result != TokenResult::OK.0 {
             return self.token_result(&format!("+{name}: {result}"));
         }
         let password = derive(checked);

@@ -124,3 +124,39 @@ fn a_script_holds_little_whatever_comes() {
     assert!(told.contains("… 900 earlier") && told.len() < 4000, "{told}");
     assert_eq!(rig.after(3_600_000).matches("A\\r\\n").count(), 256);
 }
+
+#[test]
+fn a_script_asks_for_data_as_the_command_line_would_and_goes_on_behind_it() {
+    for (model, publish, data) in [
+        ("M95", "AT+QMTPUB=0,5,1,0,\"t\"\r", "hello\x1a"),
+        ("BC35-G", "AT+QMTPUB=0,5,1,0,\"t\"\r", "hello\x1a"),
+        ("BC660K-GL", "AT+QMTPUB=0,5,1,0,\"t\",5\r", "hello"),
+        ("EG800Q", "AT+QMTPUBEX=0,5,1,0,\"t\",5\r", "hello"),
+    ] {
+        let script = "> AT+QMTPUB*\n! prompt\n< OK\n! 0.5\n! urc +QMTPUB: 0,5,2\n! drop\n";
+        let mut rig = scripted(model, script);
+        assert_eq!(rig.answer(publish), "\\r\\n> ", "{model}");
+        assert_eq!(rig.answer(data), OK, "{model}");
+        assert_eq!(rig.broker.messages().len(), 0, "{model}");
+        let lost = rig.after(500);
+        assert!(
+            lost.starts_with("\\r\\n+QMTPUB: 0,5,2\\r\\n\\r\\n+QMTSTAT: 0,"),
+            "{model} {lost}"
+        );
+    }
+    // What a line carries itself is not asked for; so many bytes are.
+    let mut rig = scripted(
+        "BC660K-GL",
+        "> AT+QMTPUB*\n! prompt\n< OK\n> AT+X\n! prompt 2\n< DONE\n",
+    );
+    assert_eq!(rig.answer("AT+QMTPUB=0,5,1,0,\"t\",5,\"hello\"\r"), OK);
+    assert_eq!(rig.answer("AT+X\r"), "\\r\\n> ");
+    assert_eq!(rig.answer("AT\r"), "\\r\\nDONE\\r\\n");
+}
+
+#[test]
+fn an_unsolicited_line_keeps_its_place_in_an_answer() {
+    let mut rig = scripted("M95", "> AT+CSQ\n< +CSQ: 1,1\n! urc +TEST: 1\n< OK\n! urc +TEST: 2\n");
+    let lines = ["+CSQ: 1,1", "+TEST: 1", "OK", "+TEST: 2"].map(|line| format!("\\r\\n{line}\\r\\n"));
+    assert_eq!(rig.answer("AT+CSQ\r"), lines.concat());
+}

@@ -136,6 +136,11 @@ impl Rig {
         self.pump();
     }
 
+    pub fn set_broker_silent(&mut self, on: bool) {
+        self.broker.silent(on);
+        self.pump();
+    }
+
     pub fn set_broker_down(&mut self, down: bool) {
         self.broker_down = down;
     }

@@ -1,0 +1,83 @@
+//! V.250 to the letter: result codes that are suppressed or short, several commands on a line, what stands behind a payload.
+
+#![allow(clippy::unwrap_used, reason = "input cannot reach a test")]
+
+mod rig;
+
+use rig::Rig;
+
+const OK: &str = "\\r\\nOK\\r\\n";
+
+#[test]
+fn without_result_codes_neither_errors_nor_unsolicited_lines_come_but_information_does() {
+    let mut rig = Rig::connected("M95", &[]);
+    assert_eq!(rig.answer("ATQ1\r"), "");
+    assert_eq!(rig.answer("AT+QMTCLOSE=5\r"), "");
+    assert_eq!(rig.answer("AT+CSQ\r"), "\\r\\n+CSQ: 20,0\\r\\n");
+    rig.drop_clients();
+    assert_eq!(rig.take(), "");
+    assert_eq!(rig.answer("ATQ0\r"), OK);
+}
+
+#[test]
+fn short_result_codes_have_digits_and_those_without_digits_their_text_and_a_cr() {
+    let mut rig = Rig::connected("M95", &[]);
+    assert_eq!(rig.answer("ATV0\r"), "0\\r");
+    assert_eq!(rig.answer("AT+CSQ\r"), "+CSQ: 20,0\\r\\n0\\r");
+    assert_eq!(rig.answer("AT+NONE\r"), "4\\r");
+    assert!(rig.answer("AT+QMTCLOSE=5\r").starts_with("+CME ERROR: "));
+    rig.drop_clients();
+    assert_eq!(rig.take(), "+QMTSTAT: 0,1\\r");
+    assert_eq!(rig.answer("ATV1\r"), OK);
+}
+
+#[test]
+fn a_command_that_asks_for_data_is_the_last_of_its_line() {
+    for model in ["M95", "BC660K-GL", "EG800Q", "BC35-G"] {
+        let mut rig = Rig::connected(model, &[]);
+        let publish = match model {
+            "EG800Q" => "AT+QMTPUBEX=0,0,0,0,\"t\",5",
+            "BC35-G" | "M95" => "AT+QMTPUB=0,0,0,0,\"t\"",
+            _ => "AT+QMTPUB=0,0,0,0,\"t\",5",
+        };
+        let refused = rig.answer(format!("{publish};+CSQ\r"));
+        assert!(refused.contains("ERROR") && !refused.contains('>'), "{model} {refused}");
+        assert!(rig.answer("AT+CSQ\r").contains("CSQ:"), "{model}");
+        assert!(rig.answer(format!("{publish}\r")).contains('>'), "{model}");
+    }
+}
+
+#[test]
+fn a_command_with_a_result_is_followed_by_the_others_of_its_line_whatever_a_fault_does_to_its_ok() {
+    let mut rig = Rig::connected("M95", &["result-before-ok"]);
+    let printed = rig.answer("AT+QMTSUB=0,1,\"t\",1;+CSQ\r");
+    assert!(
+        printed.contains("+CSQ: 20,0") && printed.contains("+QMTSUB: 0,1,0,1"),
+        "{printed}"
+    );
+    assert_eq!(printed.matches("OK").count(), 1);
+}
+
+#[test]
+fn bytes_beyond_a_counted_payload_are_dropped_up_to_the_next_cr() {
+    for (model, publish, name) in [
+        ("BC660K-GL", "AT+QMTPUB=0,0,0,0,\"t\",5\r", "QMTPUB"),
+        ("EG800Q", "AT+QMTPUBEX=0,0,0,0,\"t\",5\r", "QMTPUBEX"),
+    ] {
+        let mut rig = Rig::connected(model, &[]);
+        rig.answer(publish);
+        let printed = rig.answer("HELLOAT+CSQ\r");
+        assert_eq!(printed, format!("{OK}\\r\\n+{name}: 0,0,0\\r\\n"));
+        assert!(rig.answer("AT+CSQ\r").contains("+CSQ"));
+        rig.answer(publish);
+        assert!(rig.answer("HELLO").contains(name));
+        assert!(rig.answer("AT+CSQ\r").contains("+CSQ"));
+    }
+}
+
+#[test]
+fn a_number_has_no_plus_sign() {
+    let mut rig = Rig::new("M95");
+    assert!(rig.answer("AT+QMTCFG=\"keepalive\",0,+60\r").contains("ERROR"));
+    assert_eq!(rig.answer("AT+QMTCFG=\"keepalive\",0,60\r"), OK);
+}
