@@ -38,6 +38,35 @@ const ACCEPTED: &[(&str, &str)] = &[
     ("QPOWD", "NORMAL POWER DOWN"),
 ];
 
+/// What a module prints by itself, without a name before it: it answers nothing, wherever it stands.
+const UNSOLICITED: &[&str] = &[
+    // V.250 section 5.7.1, of a call that comes or ends.
+    "RING",
+    "NO CARRIER",
+    "NO ANSWER",
+    "NO DIALTONE",
+    "BUSY",
+    // GSM/GPRS families, when they are ready.
+    "Call Ready",
+    "SMS Ready",
+];
+
+/// Those of them that refuse a call (V.250 section 6.3), behind the commands that make or answer one.
+const NO_CALL: &[&str] = &["NO CARRIER", "NO ANSWER", "NO DIALTONE", "BUSY"];
+
+/// Whether a line tells of itself what it is, and belongs to the answer of no command.
+#[must_use]
+pub fn is_unsolicited(line: &str) -> bool {
+    UNSOLICITED.contains(&line)
+}
+
+/// Whether a line is the final result code of a call that there is not, for a command of that name: `D…` or `A`.
+#[must_use]
+pub fn is_no_call(name: &str, line: &str) -> bool {
+    let calls = name.eq_ignore_ascii_case("A") || name.get(..1).is_some_and(|first| first.eq_ignore_ascii_case("D"));
+    calls && NO_CALL.contains(&line)
+}
+
 /// Commands that some families answer with a line and no final result code.
 const BARE: &[&str] = &[
     // GSM/GPRS families.

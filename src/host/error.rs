@@ -94,6 +94,8 @@ pub enum Refusal {
     Cms(CmsCode),
     /// `+CMS ERROR: <text>`.
     CmsText(String),
+    /// `NO CARRIER`, `BUSY` and their like, of a command that makes a call (V.250 section 6.3).
+    NoCall(String),
 }
 
 impl Refusal {
@@ -102,14 +104,14 @@ impl Refusal {
         match self {
             Self::Cme(code) => Some(code.0),
             Self::Cms(code) => Some(code.0),
-            Self::Error | Self::CmeText(_) | Self::CmsText(_) => None,
+            Self::Error | Self::CmeText(_) | Self::CmsText(_) | Self::NoCall(_) => None,
         }
     }
 
-    /// The name that the module itself has printed.
+    /// The words that the module itself has printed.
     pub fn text(&self) -> Option<&str> {
         match self {
-            Self::CmeText(text) | Self::CmsText(text) => Some(text),
+            Self::CmeText(text) | Self::CmsText(text) | Self::NoCall(text) => Some(text),
             Self::Error | Self::Cme(_) | Self::Cms(_) => None,
         }
     }
@@ -117,6 +119,7 @@ impl Refusal {
     fn describe(&self, name: Option<&str>) -> String {
         let code = match self {
             Self::Error => return "ERROR".to_owned(),
+            Self::NoCall(words) => return words.clone(),
             Self::Cme(code) => format!("+CME ERROR: {}", code.0),
             Self::CmeText(text) => return format!("+CME ERROR: {text}"),
             Self::Cms(code) => format!("+CMS ERROR: {}", code.0),

@@ -148,6 +148,8 @@ impl Task {
 pub(crate) enum Doubt {
     /// The module has refused what needs a connection; whether the refusal itself says that there is none.
     Connection { denied: bool },
+    /// A PINGREQ has failed, and no report of the loss has followed.
+    Ping,
     /// An operation has ended without a word of what it has come to.
     Outcome,
     /// The module would not close the client; whether that may mean that nothing was left to close.

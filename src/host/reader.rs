@@ -18,6 +18,8 @@ pub enum Incoming {
     Outcome(Outcome),
     /// `+QMTSTAT`: the module has closed the connection of a client.
     Stat(ClientIndex, StatCode),
+    /// `+QMTPING: <client>,1`: the server has not answered, and the module may have closed the connection.
+    PingFailed(ClientIndex),
     /// `+QMTRECV: <client>,<slot>`: a message waits in the module's buffer.
     Buffered(ClientIndex, u8),
     /// Belongs to the answer of the command in flight.
@@ -60,6 +62,15 @@ impl<'a> Pending<'a> {
     fn names(self) -> impl Iterator<Item = &'a str> {
         self.name.split(';').map(|name| name.trim_start_matches('+'))
     }
+
+    /// A final result code that only this command has.
+    fn own_result(self, line: &str) -> Option<Result<(), Refusal>> {
+        if self.names().any(|name| general::is_accepted(name, line)) {
+            return Some(Ok(()));
+        }
+        let no_call = self.names().any(|name| general::is_no_call(name, line));
+        no_call.then(|| Err(Refusal::NoCall(line.to_owned())))
+    }
 }
 
 /// Whether a line begins a start: `RDY`, or on BC35-G/BC28 the cause of the restart.
@@ -67,19 +78,27 @@ fn is_start(line: &str) -> bool {
     line == "RDY" || line.starts_with("REBOOT_CAUSE_")
 }
 
+/// Whether a line is the beginning of a start with something glued to its front: a line of the boot ROM without its end,
+/// or what a UART that is switched on makes of the change of its level.
+fn is_smeared_start(line: &[u8]) -> bool {
+    line.strip_suffix(b"RDY")
+        .is_some_and(|front| front.starts_with(b"^boot") || front.iter().any(|byte| !matches!(byte, b' '..=b'~')))
+}
+
 /// Reads one line.
 pub fn read(line: &[u8], pending: Option<Pending<'_>>) -> Incoming {
+    if is_smeared_start(line) {
+        return Incoming::Started;
+    }
     // A module prints text; what is not UTF-8 is shown as far as it goes, and no line is dropped for it.
     let line = String::from_utf8_lossy(line);
     if let Some(pending) = pending
-        && let Some(result) = final_result(&line).or_else(|| {
-            pending
-                .names()
-                .any(|name| general::is_accepted(name, &line))
-                .then_some(Ok(()))
-        })
+        && let Some(result) = final_result(&line).or_else(|| pending.own_result(&line))
     {
         return Incoming::Final(result);
+    }
+    if general::is_unsolicited(&line) {
+        return Incoming::Unsolicited(line.into_owned());
     }
     if is_start(&line) {
         return Incoming::Started;
@@ -185,6 +204,12 @@ fn urc(line: &str) -> Option<Incoming> {
         };
         return Some(Incoming::Stat(client_index(client)?, StatCode(code)));
     }
+    if name == "QMTPING" {
+        return match fields.as_slice() {
+            &[client, 1] => client_index(client).map(Incoming::PingFailed),
+            _ => None,
+        };
+    }
     // `AT+QMTPUBEX` is answered as `+QMTPUBEX` by some firmware and as `+QMTPUB` by other: both are a publish.
     let operation = operation?;
     let (client, rest) = fields.split_first()?;
@@ -270,6 +295,36 @@ mod tests {
     #[test]
     fn a_final_result_code_that_no_command_waits_for_is_unsolicited() {
         assert_eq!(read(b"OK", None), Incoming::Unsolicited("OK".into()));
+    }
+
+    #[test]
+    fn a_start_is_known_with_noise_in_front_of_it() {
+        for line in [
+            &b"RDY"[..],
+            b"\xffRDY",
+            b"\0\xfeRDY",
+            b"^boot.rom 0x1F!\nRDY",
+            b"^bootRDY",
+        ] {
+            assert_eq!(read(line, set("+CSQ")), Incoming::Started, "{}", line.escape_ascii());
+        }
+        for line in [&b"NOT RDY"[..], b"^RDY", b"RDY\xff", b"boot RDY"] {
+            assert_ne!(read(line, None), Incoming::Started, "{}", line.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn what_a_call_prints_answers_no_command_but_that_which_makes_it() {
+        for line in ["RING", "NO CARRIER", "BUSY", "Call Ready", "SMS Ready"] {
+            for name in ["", "I", "+CSQ", "+CGMM"] {
+                assert_eq!(read(line.as_bytes(), set(name)), Incoming::Unsolicited(line.into()));
+            }
+        }
+        for name in ["D*99#", "A", "d0123"] {
+            let refused = Incoming::Final(Err(Refusal::NoCall("NO CARRIER".into())));
+            assert_eq!(read(b"NO CARRIER", set(name)), refused);
+            assert_eq!(read(b"RING", set(name)), Incoming::Unsolicited("RING".into()));
+        }
     }
 
     #[test]

@@ -3,6 +3,8 @@
 use std::collections::{BTreeSet, HashMap};
 use std::time::Instant;
 
+use modemqtt_at::ClientIndex;
+
 use crate::call::Ticket;
 
 /// What is due.
@@ -16,6 +18,8 @@ pub(crate) enum Timer {
     Leaving,
     /// Messages that the module would not give out are asked for again.
     Fetch,
+    /// No report of a loss has come behind a failed PINGREQ.
+    Ping(ClientIndex),
     /// An operation has had no result.
     Outcome(Ticket),
     /// The caller waits no longer.

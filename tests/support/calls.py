@@ -45,6 +45,9 @@ _PAST = {
     b"token": "token",
 }
 
+# What refuses a call (V.250, 6.3).
+_NO_CALL = ("NO CARRIER", "NO ANSWER", "NO DIALTONE", "BUSY")
+
 
 def prepare(modem: Modem, words: list[bytes]) -> Callable[[], Any]:
     """Return what carries out a `*` step."""
@@ -172,6 +175,9 @@ def failure(error: ModemError) -> list[bytes]:
         case CommandError(code=None, name=None):
             return [b"error", b"ERROR"]
         case CommandError(code=code, name=name):
+            words = str(error).rpartition(": ")[2]
+            if code is None and words in _NO_CALL:
+                return [b"error", words.encode()]
             kind = b"CMS" if "+CMS ERROR" in str(error) else b"CME"
             return [b"error", kind, str(name).encode() if code is None else b"%d" % code]
         case ConnectionLost(code=code):

@@ -149,7 +149,12 @@ pub(super) static M95: Around = Around {
         answer: Some("NORMAL POWER DOWN"),
         ..POWER_OFF
     }],
-    powered_down: &["NORMAL POWER DOWN", "UNDER_VOLTAGE POWER DOWN"],
+    // The words for the two voltages: M95 Hardware Design, 3.4, and drivers of the family.
+    powered_down: &[
+        "NORMAL POWER DOWN",
+        "UNDER_VOLTAGE POWER DOWN",
+        "OVER_VOLTAGE POWER DOWN",
+    ],
     stack: Some(Stack::Single),
     everyday: everyday::M95,
     letters: LETTERS,

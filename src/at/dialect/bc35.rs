@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::make::{MQTT_STRING, ROW, integer, read, read_setting, revised, secret, test, text};
 use super::rows::{
-    Arity, DataPhase, Dialect, FixedCommand, Flag, Gate, Kind, Model, Parameter, ReadBack, ReceiveLength, ReceiveUrc,
-    Refusal, Refusals, Row, Urc, Wait,
+    Arity, DataPhase, Dialect, FixedCommand, Flag, Gate, Joined, Kind, Model, Parameter, ReadBack, ReceiveLength,
+    ReceiveUrc, Refusal, Refusals, Row, Urc, Wait,
 };
 use crate::codes::{CmeCode, OpenResult};
 use crate::{Command, SettingKey, Version};
@@ -156,6 +156,10 @@ const EDITION_2018: Dialect = Dialect {
     data_idle: None,
     // BC35-G&BC28&BC95 R2.0 AT Commands Manual V1.0, 2019-12-04, 4.1.
     boot: &["REBOOT_CAUSE_APPLICATION_AT", "Neul", "OK"],
+    // A log of a BC28 at a rate that it does not start with: of its start only these can be read.
+    starting: &["Neul"],
+    // A log of a BC28: `AT+CEREG=2;+CSCON=1;+NPSMR=1` has three `OK`, 40 ms apart.
+    joined: Joined::Each,
     // The same manual, 4.1: no `OK`.
     reboots: &[FixedCommand {
         name: "NRB",

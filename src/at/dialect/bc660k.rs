@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::make::{ROW, integer, read, read_setting, secret, test, text};
 use super::rows::{
-    Arity, DataPhase, Dialect, FixedCommand, Flag, Gate, Kind, Model, Parameter, ReadBack, ReceiveLength, ReceiveUrc,
-    Refusal, Refusals, Row, Urc, Wait,
+    Arity, DataPhase, Dialect, FixedCommand, Flag, Gate, Joined, Kind, Model, Parameter, ReadBack, ReceiveLength,
+    ReceiveUrc, Refusal, Refusals, Row, Urc, Wait,
 };
 use crate::codes::{CmeCode, OpenResult};
 use crate::tls::{Credential, OtherOption, Tls, TlsForm, TlsKey, Upload, credential, number};
@@ -99,6 +99,8 @@ pub(super) static DIALECT: Dialect = Dialect {
     data_idle: Some(Duration::from_mins(1)),
     // BC660K-GL&BC950K-GL AT Commands Manual, 2024-01-26.
     boot: &["RDY", "+CFUN: 1", "+CEREG: 2"],
+    starting: &[],
+    joined: Joined::Last,
     // BC660K-GL&BC950K-GL AT Commands Manual, 2024-01-26, for the second.
     reboots: &[
         FixedCommand {

@@ -7,8 +7,8 @@ use std::time::Duration;
 use super::file_system_tls::FILE_SYSTEM_TLS;
 use super::make::{MQTT_STRING, ROW, integer, read, read_setting, secret, test, text};
 use super::rows::{
-    Arity, Buffer, DataPhase, Dialect, FixedCommand, Flag, Gate, Kind, Model, Parameter, ReadBack, ReceiveLength,
-    ReceiveUrc, Refusal, Refusals, Row, Urc, Wait,
+    Arity, Buffer, DataPhase, Dialect, FixedCommand, Flag, Gate, Joined, Kind, Model, Parameter, ReadBack,
+    ReceiveLength, ReceiveUrc, Refusal, Refusals, Row, Urc, Wait,
 };
 use crate::codes::OpenResult;
 use crate::tls::Tls;
@@ -127,6 +127,8 @@ pub(super) static DIALECT: Dialect = Dialect {
     data_idle: None,
     // Logs of a BG96 and of a BG95.
     boot: &["RDY", "APP RDY", "+CFUN: 1", "+CPIN: READY", "+QIND: SMS DONE"],
+    starting: &[],
+    joined: Joined::Last,
     // 3GPP TS 27.007 section 8.2.
     reboots: &[FixedCommand {
         name: "CFUN",

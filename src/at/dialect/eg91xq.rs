@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::file_system_tls::FILE_SYSTEM_TLS;
 use super::make::{MQTT_STRING, ROW, integer, read, read_setting, secret, test, text};
 use super::rows::{
-    Arity, Buffer, DataPhase, Dialect, FixedCommand, Flag, Gate, Kind, Model, Parameter, ReadBack, ReceiveLength,
-    ReceiveUrc, Refusal, Refusals, Row, Urc, Wait,
+    Arity, Buffer, DataPhase, Dialect, FixedCommand, Flag, Gate, Joined, Kind, Model, Parameter, ReadBack,
+    ReceiveLength, ReceiveUrc, Refusal, Refusals, Row, Urc, Wait,
 };
 use crate::codes::OpenResult;
 use crate::tls::Tls;
@@ -134,6 +134,8 @@ pub(super) static DIALECT: Dialect = Dialect {
         "+QIND: SMS DONE",
         "+QIND: PB DONE",
     ],
+    starting: &[],
+    joined: Joined::Last,
     // EG800Q&EG91xQ Series AT Commands Manual V1.1.
     reboots: &[FixedCommand {
         name: "CFUN",

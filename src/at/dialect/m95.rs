@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::make::{MQTT_STRING, ROW, integer, read, read_setting, secret, test, text};
 use super::rows::{
-    Arity, DataPhase, Dialect, FixedCommand, Flag, Gate, Kind, Model, Parameter, ReadBack, ReceiveLength, ReceiveUrc,
-    Refusal, Refusals, Row, Urc, Wait,
+    Arity, DataPhase, Dialect, FixedCommand, Flag, Gate, Joined, Kind, Model, Parameter, ReadBack, ReceiveLength,
+    ReceiveUrc, Refusal, Refusals, Row, Urc, Wait,
 };
 use crate::codes::{CmeCode, OpenResult};
 use crate::tls::{
@@ -84,6 +84,8 @@ pub(super) static DIALECT: Dialect = Dialect {
     data_idle: None,
     // M95 Hardware Design, 3.4: at a fixed baud rate.
     boot: &["RDY", "+CFUN: 1", "+CPIN: READY", "Call Ready"],
+    starting: &[],
+    joined: Joined::Last,
     // 3GPP TS 27.007 section 8.2.
     reboots: &[FixedCommand {
         name: "CFUN",

@@ -20,8 +20,8 @@ pub use around::{Address, Around, Stack};
 pub use data_commands::{Count, DataCommand, Uncounted};
 pub use everyday::{Cell, Effect, Everyday};
 pub use rows::{
-    Arity, Buffer, DataPhase, Dialect, FixedCommand, Flag, Gate, Kind, Model, Parameter, ReadBack, ReceiveLength,
-    ReceiveUrc, Refusal, Refusals, Row, Urc, Wait,
+    Arity, Buffer, DataPhase, Dialect, FixedCommand, Flag, Gate, Joined, Kind, Model, Parameter, ReadBack,
+    ReceiveLength, ReceiveUrc, Refusal, Refusals, Row, Urc, Wait,
 };
 
 /// Every dialect, in the order in which they are listed to the user.

@@ -60,6 +60,10 @@ pub struct Dialect {
     pub data_idle: Option<Duration>,
     /// What the module prints when it has started.
     pub boot: &'static [&'static str],
+    /// Lines in the middle of a start, by which it is known where its beginning was lost.
+    pub starting: &'static [&'static str],
+    /// Which commands of one line have a final result code.
+    pub joined: Joined,
     /// The commands that make it start again.
     pub reboots: &'static [FixedCommand],
     /// The command that gives up the PDP context, without which one that the network took away is not had again.
@@ -130,6 +134,15 @@ impl Dialect {
     pub fn model(&self, name: &str) -> Option<&'static Model> {
         self.models.iter().find(|model| model.name.eq_ignore_ascii_case(name))
     }
+}
+
+/// Which commands of one line, joined by `;`, have a final result code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Joined {
+    /// The last, for all of them (V.250 section 5.2.1).
+    Last,
+    /// Each.
+    Each,
 }
 
 /// A command that is always given in the same way.

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use modemqtt_at::dialect::DataPhase;
 
+use super::joined::Codes;
 use super::leave::Phase;
 use crate::job::{Data, Invitation, Job, OutcomeKey, Step, Task};
 
@@ -22,6 +23,7 @@ pub(super) struct Exchange {
     pub(super) data: DataState,
     /// When the command before had its final result code.
     pub(super) preceded_at: Option<Instant>,
+    pub(super) codes: Codes,
     pub(super) echo_seen: bool,
     pub(super) lines: Vec<String>,
     /// The result URC has come before the final result code, which is legal.

@@ -6,6 +6,7 @@ use modemqtt_at::codes::OpenResult;
 use modemqtt_at::{ClientIndex, Form, MessageId, Operation, SettingKey};
 
 use super::leave::SECOND_CODE;
+use super::life::Sign;
 use super::{DataState, Exchange, Session};
 use crate::call::{Event, Message, Reply};
 use crate::error::{Error, Refusal};
@@ -118,6 +119,8 @@ impl Session {
         }
         let mut ends = self.dialect.into_iter().flat_map(|dialect| dialect.around.powered_down);
         let powered_down = ends.any(|report| *report == text);
+        let mut starts = self.dialect.into_iter().flat_map(|dialect| dialect.starting);
+        let starting = starts.any(|word| *word == text);
         match incoming {
             Incoming::Final(result) => {
                 self.answered_at = Some(now);
@@ -151,15 +154,21 @@ impl Session {
                 }
             }
             Incoming::Buffered(client, slot) => self.handle_buffered(client, slot, &text, now),
-            Incoming::Started => self.handle_restart(&Error::Restarted, now),
+            Incoming::PingFailed(client) => {
+                self.events.push_back(Event::Urc(text));
+                self.handle_failed_ping(client, now);
+            }
+            Incoming::Started => self.handle_restart(Sign::Start, now),
             Incoming::Unsolicited(_) => self.events.push_back(Event::Urc(text)),
         }
         if powered_down {
-            self.handle_restart(&Error::PoweredDown, now);
+            self.handle_restart(Sign::SwitchedOff, now);
+        } else if starting {
+            self.handle_restart(Sign::MidStart, now);
         }
     }
 
-    fn handle_final(&mut self, result: Result<(), Refusal>, now: Instant) {
+    pub(super) fn handle_final(&mut self, result: Result<(), Refusal>, now: Instant) {
         if self.is_stale(result.is_ok()) {
             return;
         }
@@ -168,6 +177,9 @@ impl Session {
         if leaving {
             return;
         }
+        let Some(result) = self.whole_result(result, now) else {
+            return;
+        };
         let Some(exchange) = self.exchange.take() else { return };
         self.timers.clear(Timer::Exchange);
         self.finished_at = Some(now);
@@ -314,7 +326,7 @@ impl Session {
         let name = match refusal {
             Refusal::Cme(code) => self.dialect.and_then(|dialect| dialect.error_name(*code)),
             Refusal::Cms(code) => code.name(),
-            Refusal::Error | Refusal::CmeText(_) | Refusal::CmsText(_) => None,
+            Refusal::Error | Refusal::CmeText(_) | Refusal::CmsText(_) | Refusal::NoCall(_) => None,
         };
         let error = Error::Command {
             command: exchange.step.line.shown.clone(),

@@ -9,7 +9,9 @@
 mod exchange;
 mod heard;
 mod incoming;
+mod joined;
 mod leave;
+mod life;
 mod results;
 mod run;
 mod setup;
@@ -35,6 +37,7 @@ use exchange::{DataState, Exchange, Waiting};
 use heard::Heard;
 pub use leave::Search;
 use leave::{Leaving, Phase, Suspicion};
+use life::Life;
 pub use setup::edition;
 use upload::{Uploading, Uploads};
 
@@ -62,7 +65,6 @@ pub enum Wake {
 }
 
 /// The host's side of the conversation.
-#[expect(clippy::struct_excessive_bools, reason = "each remembers one thing about the module")]
 pub struct Session {
     dialect: Option<&'static Dialect>,
     model: Option<&'static Model>,
@@ -85,8 +87,7 @@ pub struct Session {
     clients: Clients,
     /// Whether echo and error form are as the session wants them.
     set_up: bool,
-    /// Whether they have been at any time: from then on boot text is a restart.
-    known_to_run: bool,
+    life: Life,
     /// When the last of a payload on its way came, and how long it has paused so far.
     payload: Option<(Instant, Duration)>,
     /// What is held back was looked at in vain; it is looked at again when more has come.
@@ -145,7 +146,7 @@ impl Session {
             timers: Timers::default(),
             clients: Clients::default(),
             set_up: false,
-            known_to_run: false,
+            life: Life::default(),
             payload: None,
             held_in_vain: false,
             secrets: VecDeque::new(),
@@ -333,6 +334,7 @@ impl Session {
         while let Some(timer) = self.timers.expired(now) {
             match timer {
                 Timer::Quiet => self.flush(now),
+                Timer::Ping(client) => self.ask_after_ping(client, now),
                 Timer::Fetch => self.fetch_kept_back(now),
                 Timer::Exchange => self.exchange_timed_out(now),
                 Timer::Leaving => self.leaving_timed_out(now),

@@ -106,12 +106,14 @@ impl Session {
         if let Some(data) = &step.data {
             self.last_phase = Some(Phase::of(data));
         }
+        let codes = self.codes_due(&job, &step);
         self.exchange = Some(Exchange {
             job,
             step,
             sent_at: now,
             data,
             preceded_at: self.finished_at,
+            codes,
             echo_seen: false,
             lines: Vec::new(),
             outcome_seen: false,
@@ -212,6 +214,9 @@ impl Session {
     /// No final result code in time. The module may still be in the data phase, and its answer may still come: both
     /// are cleared up before the next command.
     pub(super) fn exchange_timed_out(&mut self, now: Instant) {
+        if let Some(result) = self.no_more_codes() {
+            return self.handle_final(result, now);
+        }
         let Some(exchange) = self.exchange.take() else { return };
         if exchange.has_sent_nothing() {
             return self.end_empty_data(exchange, now);

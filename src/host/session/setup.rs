@@ -8,6 +8,7 @@ use modemqtt_at::general::MAXIMUM_RESPONSE_TIME;
 
 use super::heard::Heard;
 use super::leave::ESCAPE_SILENCE;
+use super::life::Life;
 use super::{Exchange, Session, TRANSPORT_ALLOWANCE, Wake};
 use crate::call::Reply;
 use crate::error::Error;
@@ -114,7 +115,7 @@ impl Session {
             return self.step(job, now);
         }
         self.set_up = true;
-        self.known_to_run = true;
+        self.life = Life::Running;
         self.heard = Heard::default();
         // Whether it has said anything or not: it is not asked again before the call that it was asked for.
         self.answered_at = Some(now);

@@ -70,7 +70,7 @@ impl Session {
         let Some(dialect) = self.dialect else { return Vec::new() };
         let connections = connections(dialect).ok();
         let openings = match doubt {
-            Doubt::Connection { .. } => None,
+            Doubt::Connection { .. } | Doubt::Ping => None,
             Doubt::Outcome | Doubt::Close { .. } => openings(dialect).ok(),
         };
         connections.into_iter().chain(openings).collect()
@@ -185,6 +185,12 @@ impl Session {
                 }
                 if standing == Standing::Open {
                     self.set_state(client, ClientState::Open);
+                }
+                Ok(Reply::Done)
+            }
+            Doubt::Ping => {
+                if standing != Standing::Connected {
+                    self.handle_stat(client, StatCode::PING_FAILED, now);
                 }
                 Ok(Reply::Done)
             }

@@ -1,4 +1,4 @@
-//! What the module reports by itself: a connection that has ended, a message in its buffer, a restart.
+//! What the module reports by itself: a connection that has ended, a message in its buffer.
 
 use std::time::{Duration, Instant};
 
@@ -8,12 +8,12 @@ use modemqtt_at::{ClientIndex, Operation};
 use super::{Exchange, Session, TRANSPORT_ALLOWANCE};
 use crate::call::{ClientState, Event};
 use crate::error::Error;
-use crate::job::{Goal, INTERNAL, Job, OutcomeKey, Sync, Task};
+use crate::job::{Doubt, Goal, Job, OutcomeKey, Task};
 use crate::mqtt::drain;
 use crate::timers::Timer;
 
-/// A module that starts again and again during one set-up is not waited for any longer.
-const MOST_RESTARTS: u8 = 3;
+/// How long after a failed PINGREQ the report of the loss may come.
+const PING_REPORT: Duration = Duration::from_secs(1);
 /// How often a message is asked for that the module keeps.
 const MOST_TRIES: u8 = 4;
 /// The shortest pause before it is asked for once more.
@@ -64,6 +64,23 @@ impl Session {
         let waiting = self.waiting.iter().map(|waiting| (&waiting.key, waiting.job.ticket));
         for (_, ticket) in waiting.filter(|(key, _)| key.client == client && ends(key)) {
             self.timers.set(Timer::Outcome(ticket), now + TRANSPORT_ALLOWANCE);
+        }
+    }
+
+    /// The module has had no answer to its PINGREQ. The report of the loss follows; where it does not, the module is asked.
+    pub(super) fn handle_failed_ping(&mut self, client: ClientIndex, now: Instant) {
+        let known = self.clients.get(client);
+        if known.is_some_and(|known| known.state == ClientState::Connected) {
+            self.timers.set(Timer::Ping(client), now + PING_REPORT);
+        }
+    }
+
+    /// No report of a loss has come behind the failed PINGREQ.
+    pub(super) fn ask_after_ping(&mut self, client: ClientIndex, now: Instant) {
+        let known = self.clients.get(client);
+        if known.is_some_and(|known| known.state == ClientState::Connected) {
+            self.ask(client, Doubt::Ping, now);
+            self.start_next(now);
         }
     }
 
@@ -183,54 +200,6 @@ impl Session {
             self.fetch(client, slot, tries, 0, now);
         }
         self.start_next(now);
-    }
-
-    /// The module has started again, or has switched itself off: to the program that is the first half of a restart. A
-    /// set-up that is under way looks for it from the start, any other call ends and the next one looks for it.
-    pub(super) fn handle_restart(&mut self, reason: &Error, now: Instant) {
-        let programs = |job: &Job| matches!(job.task, Task::SetUp(_)) && job.ticket != INTERNAL;
-        let setting_up = match self.exchange.take_if(|exchange| programs(&exchange.job)) {
-            Some(exchange) => Some(exchange.job),
-            None => self
-                .leaving
-                .as_mut()
-                .and_then(|leaving| leaving.then.take_if(|job| programs(job))),
-        };
-        self.forget(reason);
-        // The first start, seen from its beginning, is no restart.
-        if self.known_to_run {
-            self.events.push_back(Event::Restarted);
-        }
-        let Some(mut job) = setting_up else { return };
-        let Task::SetUp(sync) = &mut job.task else { return };
-        // What was set before the start is gone with it, and so are the answers to come.
-        *sync = Sync {
-            restarts: sync.restarts + 1,
-            ..Sync::default()
-        };
-        if sync.restarts > MOST_RESTARTS {
-            return self.end(&mut job, Err(reason.clone()));
-        }
-        self.plan_set_up(&mut job);
-        self.step(job, now);
-    }
-
-    /// Sessions, settings and echo are as they were when the module was new, for that reason.
-    pub(super) fn forget(&mut self, reason: &Error) {
-        // What a caller finds when its call ends is the state as it is.
-        for client in self.clients.indices() {
-            self.set_state(client, ClientState::Closed);
-        }
-        self.end_everything(reason);
-        self.kept_back.clear();
-        self.stop_upload();
-        // It may be another firmware, and what it was seen to print tells nothing any more.
-        self.framer.set_echoes_data(None);
-        if let Some(dialect) = self.dialect {
-            self.framer.set_receive(dialect.receive);
-            self.clients.restarted(dialect);
-        }
-        self.set_up = false;
     }
 }
 

@@ -405,6 +405,7 @@ fn failure(error: &Error) -> String {
             Refusal::CmeText(text) => format!("error CME \"{text}\""),
             Refusal::Cms(code) => format!("error CMS {}", code.0),
             Refusal::CmsText(text) => format!("error CMS \"{text}\""),
+            Refusal::NoCall(words) => Words(vec![b"error".to_vec(), words.clone().into_bytes()]).to_string(),
         },
         Error::Timeout { .. } => "timeout".into(),
         Error::ConnectionLost { code, .. } => format!("lost {}", code.0),
