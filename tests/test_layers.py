@@ -19,9 +19,10 @@ ROOT = Path(__file__).resolve().parents[1]
 # What a crate of ours may use of ours, outside its tests and in them.
 ARROWS = {
     "modemqtt-at": set(),
-    "modemqtt-host": {"modemqtt-at"},
-    "modemqtt-virtual": {"modemqtt-at"},
-    "modemqtt": {"modemqtt-at", "modemqtt-host", "modemqtt-virtual"},
+    "modemqtt-os": set(),
+    "modemqtt-host": {"modemqtt-at", "modemqtt-os"},
+    "modemqtt-virtual": {"modemqtt-at", "modemqtt-os"},
+    "modemqtt": {"modemqtt-at", "modemqtt-host", "modemqtt-os", "modemqtt-virtual"},
 }
 ARROWS_OF_TESTS = {"modemqtt-host": {"modemqtt-virtual"}}
 
@@ -30,6 +31,7 @@ HOMES = {"pyo3": "modemqtt", "serialport": "modemqtt-host"}
 
 # The shells that do I/O, start threads and read the clock. All else is told.
 SHELLS = (
+    "src/os/",
     "src/host/engine/",
     "src/host/port/",
     "src/virtual/serve/",

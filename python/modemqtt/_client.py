@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from modemqtt._delivery import Delivery, raise_misuse
 from modemqtt._journal import Pacer
-from modemqtt._options import MOST_INDEX, Configurable
+from modemqtt._options import Configurable
 from modemqtt._reconnect import Keeper, Login, plan_of
 from modemqtt._usage import Deadline, arguments, payload_bytes, seconds, topic_and_qos
 from modemqtt.exceptions import ModemError, PortError, ResponseTimeout
@@ -186,9 +186,10 @@ class MqttClient(Configurable):
         keeper = Keeper(self, self._engine(), login, plan) if plan else None
         hurried = False
         try:
+            # Known before it runs and until it has ended: whatever an interrupt cuts short, Modem.close() ends it.
+            self._keeper = keeper
             self._enter(login)
             if keeper is not None:
-                self._keeper = keeper
                 keeper.start()
             yield self
         except BaseException as error:
@@ -196,8 +197,9 @@ class MqttClient(Configurable):
             hurried = not isinstance(error, Exception) or isinstance(error, PortError)
             raise
         finally:
-            self._keeper = None
             self._leave(timeout, keeper, Deadline(_HURRY if hurried else None))
+            if self._keeper is keeper:
+                self._keeper = None
 
     def _enter(self, login: Login) -> None:
         opening = self._start_opening(login.host, login.port)
@@ -380,6 +382,8 @@ class MqttClient(Configurable):
             keeper.join()
 
     def _start_opening(self, host: str, port: int, timeout: float | None = None) -> Pending:
+        # A forked child must not wait for a lock of its parent's.
+        self._engine().check_process()
         with self._opening_lock:
             self._opening = self._submit("open_network", host, port, timeout=timeout)
             return self._opening
@@ -403,7 +407,7 @@ class MqttClient(Configurable):
             self._submit("close_network", timeout=None).wait(timeout)
 
     def _tell_dropped(self, engine: Engine) -> None:
-        if self._index > MOST_INDEX or (engine.is_open and not self._pacer.ready()):
+        if engine.is_open and not self._pacer.ready():
             return
         if dropped := engine.take_dropped(self._index):
             self._pacer.passed()

@@ -19,6 +19,7 @@ from modemqtt._dispatcher import Dispatcher
 from modemqtt._journal import Pacer
 from modemqtt._network import Network
 from modemqtt._opening import forget, make_way, named
+from modemqtt._options import MOST_INDEX
 from modemqtt._process import every_modem, opened
 from modemqtt._usage import Deadline, arguments, seconds
 from modemqtt._values import Response, Stats
@@ -98,6 +99,7 @@ class Modem(ModemCallbacks, Network):
         }
         self._engine: Engine | None = None
         self._last_engine: Engine | None = None
+        # The port, from before it is opened until after it is closed: close() finds here what an interrupt has left.
         self._opening: Opening | None = None
         # So often close() was called: an open() under way that sees it change gives up.
         self._closes = 0
@@ -172,17 +174,17 @@ class Modem(ModemCallbacks, Network):
 
     def _open(self, closes: int, deadline: Deadline, take_over: bool | None) -> Self:  # noqa: FBT001 - open() names it
         """Open the port unless close() is called first, which is known by its count no longer being `closes`."""
-        held = False
+        lock, held = self._open_lock, False
         try:
             left = deadline.left
-            held = self._open_lock.acquire(timeout=-1 if left is None else min(left, threading.TIMEOUT_MAX))
+            held = lock.acquire(timeout=-1 if left is None else min(left, threading.TIMEOUT_MAX))
             if not held:
                 raise PortError(f"{self._port}: another thread is still opening it", errno=errno.ETIMEDOUT)
             if self.is_open:
                 return self
-            if self._engine is not None:
+            if self._opening is not None:
                 # One whose port was lost holds the port until its thread has ended.
-                self._engine.close()
+                self._opening.close()
             make_way(self, take_over=take_over)
             while True:
                 try:
@@ -195,7 +197,7 @@ class Modem(ModemCallbacks, Network):
                 time.sleep(min(_BETWEEN_ATTEMPTS, deadline.left))
         finally:
             if held:
-                self._open_lock.release()
+                lock.release()
 
     def _attempt(self, closes: int, deadline: Deadline) -> None:
         """Open the port once."""
@@ -204,6 +206,7 @@ class Modem(ModemCallbacks, Network):
                 raise PortError(f"{self._port} was closed before it was open")
             opening = self._opening = Opening(self._port, **self._settings)
         try:
+            opening.start()
             left = deadline.left
             engine = opening.wait(left if left is None else max(_LEAST, left))
             _journal.attach(self._port, engine)
@@ -213,14 +216,11 @@ class Modem(ModemCallbacks, Network):
         except BaseException:
             opening.close()
             raise
-        finally:
-            self._opening = None
 
     def _opened(self, opening: Opening, engine: Engine) -> None:
         with self._lock:
             if opening.closed:
                 raise PortError(f"{self._port} was closed before it was open")
-            self._opening = None
             # One whose port was lost may be here still; its thread for callbacks ends by itself.
             self._engine = self._last_engine = engine
             self._last_dispatcher, self._dispatcher = self._dispatcher or self._last_dispatcher, None
@@ -247,19 +247,25 @@ class Modem(ModemCallbacks, Network):
         with self._lock:
             self._closes += 1
             closes = self._closes
-            if self._opening is not None:
-                self._opening.close()
-            engine, self._engine = self._engine, None
-            dispatcher, self._dispatcher = self._dispatcher, None
-            self._last_dispatcher = dispatcher or self._last_dispatcher
+            opening, engine, dispatcher = self._opening, self._engine, self._dispatcher
+        # What an interrupt keeps from being done here is left to the next call: nothing is forgotten before it is done.
+        if opening is not None:
+            opening.close()
         if engine is not None:
-            engine.close()
             # A forked child closes nothing and knows of nothing.
             with contextlib.suppress(UsageError):
                 self._tell_dropped(engine)
         if dispatcher is not None:
             dispatcher.join()
-        opened.discard(self)
+        with self._lock:
+            # A callback may have opened it again meanwhile.
+            if self._opening is opening:
+                self._opening = self._engine = None
+                opened.discard(self)
+            if self._dispatcher is dispatcher is not None:
+                self._dispatcher, self._last_dispatcher = None, dispatcher
+            # One whose release an interrupt has cut short. An open() under way that holds it fails, for it was closed.
+            self._open_lock = threading.Lock()
         return closes
 
     def __enter__(self) -> Self:
@@ -365,8 +371,8 @@ class Modem(ModemCallbacks, Network):
             index: 0 to 5 on M95, 0 to 4 on BC660K-GL; beyond it the first call is a :class:`UsageError`.
 
         """
-        if isinstance(index, bool) or not isinstance(index, int) or index < 0:
-            raise UsageError(f"client index {index!r} is none; it counts from 0")
+        if isinstance(index, bool) or not isinstance(index, int) or not 0 <= index <= MOST_INDEX:
+            raise UsageError(f"client index must be 0 to {MOST_INDEX}, not {index!r}")
         with self._lock:
             return self._clients.setdefault(index, MqttClient(self, index))
 

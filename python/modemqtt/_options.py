@@ -167,10 +167,6 @@ class Configurable(Callbacks):
     def _submit(self, method: str, *values: object, timeout: float | None) -> Pending:
         """Hand a call over to the core, which checks it."""
         submit = getattr(self._engine(), method)
-        if self._index > MOST_INDEX:
-            raise UsageError(
-                f"client index {self._index} is out of range; no module has more than {MOST_INDEX + 1} clients"
-            )
         with arguments():
             pending: Pending = submit(self._index, *values, timeout=timeout)
         return pending

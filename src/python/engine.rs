@@ -7,7 +7,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError};
 use modemqtt_at::ClientIndex;
 use modemqtt_at::dialect::{self, FixedCommand};
 use modemqtt_host::call::{Call, Secret};
-use modemqtt_host::engine;
+use modemqtt_host::engine::{self, Shared};
 use modemqtt_host::error::Error;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
@@ -16,6 +16,9 @@ use crate::journal::Journal;
 use crate::options::{client, options, publish_form, quality, tcp_port, tencent};
 use crate::pending::{Pending, seconds};
 use crate::{civil, errors, events};
+
+/// The commands that tell of the registration, the one that restarts the module, and the one that tells the number of the SIM card.
+type Family = (Vec<&'static str>, Option<String>, Option<&'static str>);
 
 /// An open modem: the port, its thread, and what it has put down.
 #[pyclass(frozen, module = "modemqtt._core")]
@@ -189,7 +192,7 @@ impl Engine {
             form: form.map(|name| publish_form(py, name)).transpose()?,
         };
         let left = self.wait_for_room(py, client, timeout)?;
-        let room = self.engine.shared().room();
+        let room = self.shared(py)?.room();
         self.submit(py, call, left).inspect_err(|_| room.give_back(client))
     }
 
@@ -201,7 +204,7 @@ impl Engine {
         index: i64,
         timeout: Option<f64>,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
-        let inbox = self.engine.shared().messages(client(py, index)?);
+        let inbox = self.shared(py)?.messages(client(py, index)?);
         match self.next(py, inbox.receiver(), seconds(py, timeout)?)? {
             Some(stamped) => events::message(py, &events::message_class(py)?, &stamped).map(Some),
             None => Ok(None),
@@ -211,15 +214,14 @@ impl Engine {
     /// The next line that no one waited for, or `None` when the time is up.
     #[pyo3(signature = (timeout=None))]
     fn next_urc(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<Option<String>> {
-        let next = self.next(py, self.engine.shared().urcs().receiver(), seconds(py, timeout)?)?;
+        let next = self.next(py, self.shared(py)?.urcs().receiver(), seconds(py, timeout)?)?;
         Ok(next.map(|stamped| stamped.value))
     }
 
     /// How many messages of a client, or how many lines that no one waited for, had to go since this was asked last.
     #[pyo3(signature = (index=None))]
     fn take_dropped(&self, py: Python<'_>, index: Option<i64>) -> PyResult<u64> {
-        self.same_process(py)?;
-        let shared = self.engine.shared();
+        let shared = self.shared(py)?;
         Ok(match index {
             Some(index) => shared.messages(client(py, index)?).take_dropped(),
             None => shared.urcs().take_dropped(),
@@ -228,27 +230,24 @@ impl Engine {
 
     /// From now on events are put down for `next_events()`.
     fn listen(&self, py: Python<'_>) -> PyResult<()> {
-        self.same_process(py)?;
-        self.engine.shared().listen();
+        self.shared(py)?.listen();
         Ok(())
     }
 
     /// Puts a number among the events, behind what has happened before. Whether it will be found there.
-    fn post(&self, number: u64) -> bool {
-        self.engine.shared().post(number)
+    fn post(&self, py: Python<'_>, number: u64) -> PyResult<bool> {
+        Ok(self.shared(py)?.post(number))
     }
 
     /// Whether the signals of a client are put down for `next_signal()`.
     fn attend(&self, py: Python<'_>, index: i64, attended: bool) -> PyResult<()> {
-        self.same_process(py)?;
-        self.engine.shared().attend(client(py, index)?, attended);
+        self.shared(py)?.attend(client(py, index)?, attended);
         Ok(())
     }
 
     /// Ends the wait in `next_signal()` of a client.
     fn wake(&self, py: Python<'_>, index: i64) -> PyResult<()> {
-        self.same_process(py)?;
-        self.engine.shared().wake(client(py, index)?);
+        self.shared(py)?.wake(client(py, index)?);
         Ok(())
     }
 
@@ -261,32 +260,30 @@ impl Engine {
         index: i64,
         timeout: Option<f64>,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
-        self.same_process(py)?;
-        events::next_signal(py, self.engine.shared(), client(py, index)?, seconds(py, timeout)?)
+        events::next_signal(py, self.shared(py)?, client(py, index)?, seconds(py, timeout)?)
     }
 
     /// Waits for events and returns those that have come, as tuples of a name and its values; `None` when the modem is
     /// closed and all were taken. It is for a thread of its own, which no signal reaches, so it wakes for events only.
     fn next_events<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyList>>> {
-        self.same_process(py)?;
-        events::next_events(py, &self.engine)
+        events::next_events(py, self.shared(py)?, &self.engine)
     }
 
     /// From now on what is worth a line in the program's log goes to that journal, under the name of the port.
     fn report_to(&self, py: Python<'_>, port: &str, journal: &Journal) -> PyResult<()> {
-        self.same_process(py)?;
-        self.engine.shared().report_to(port, Arc::clone(&journal.journal));
+        self.shared(py)?.report_to(port, Arc::clone(&journal.journal));
         Ok(())
     }
 
     /// Whether the lines of the wire go there too.
-    fn trace(&self, wanted: bool) {
-        self.engine.shared().trace(wanted);
+    fn trace(&self, py: Python<'_>, wanted: bool) -> PyResult<()> {
+        self.shared(py)?.trace(wanted);
+        Ok(())
     }
 
-    /// Closes the port and waits for the thread.
-    fn close(&self, py: Python<'_>) {
-        py.detach(|| self.engine.close());
+    /// Closes the port and waits for the thread, minding signals: one that ends the wait does not keep the port from being closed.
+    fn close(&self, py: Python<'_>) -> PyResult<()> {
+        close(py, &self.engine)
     }
 
     /// Has the thread close the port, without waiting for it.
@@ -296,75 +293,73 @@ impl Engine {
 
     /// Raises in a forked child.
     fn check_process(&self, py: Python<'_>) -> PyResult<()> {
-        self.same_process(py)
+        self.shared(py).map(drop)
     }
 
     /// Whether the port is open.
     #[getter]
     fn is_open(&self) -> bool {
-        self.engine.same_process().is_ok() && self.engine.is_open()
+        self.engine.is_open()
     }
 
     /// The model and the dialect of the module, once it was set up.
     #[getter]
     fn model(&self, py: Python<'_>) -> PyResult<Option<(&'static str, &'static str)>> {
-        self.same_process(py)?;
-        let modem = self.engine.shared().modem();
+        let modem = self.shared(py)?.modem();
         Ok(modem.map(|modem| (modem.model.name, modem.dialect.name)))
     }
 
     /// How the port was lost; `None` while it is open, and where the program has closed it.
     #[getter]
-    fn lost(&self, py: Python<'_>) -> Option<PyErr> {
-        let shared = self.engine.shared();
-        let end = shared.end().filter(|end| matches!(end, Error::Port(_)))?;
-        Some(errors::raise(py, &end, Some(shared)))
+    fn lost(&self, py: Python<'_>) -> PyResult<Option<PyErr>> {
+        let shared = self.shared(py)?;
+        let end = shared.end().filter(|end| matches!(end, Error::Port(_)));
+        Ok(end.map(|end| errors::raise(py, &end, Some(shared))))
     }
 
     /// The commands of the module's family that tell of its registration, the one that restarts it, and the one that tells the number of
     /// the SIM card.
     #[getter]
-    fn family(&self) -> Option<(Vec<&'static str>, Option<String>, Option<&'static str>)> {
-        let dialect = self.engine.shared().modem()?.dialect;
-        let restart = dialect.reboots.first().map(FixedCommand::line);
-        Some((dialect.registration.to_vec(), restart, dialect.around.iccid))
+    fn family(&self, py: Python<'_>) -> PyResult<Option<Family>> {
+        let modem = self.shared(py)?.modem();
+        Ok(modem.map(|modem| {
+            let dialect = modem.dialect;
+            let restart = dialect.reboots.first().map(FixedCommand::line);
+            (dialect.registration.to_vec(), restart, dialect.around.iccid)
+        }))
     }
 
     /// The codes of `AT+QMTCFG="version"` in the module's family.
     #[getter]
-    fn versions(&self) -> Vec<(String, i64)> {
-        let known = self
-            .engine
-            .shared()
-            .modem()
-            .map_or(&[][..], |modem| modem.dialect.versions);
-        known
+    fn versions(&self, py: Python<'_>) -> PyResult<Vec<(String, i64)>> {
+        let modem = self.shared(py)?.modem();
+        let known = modem.map_or(&[][..], |modem| modem.dialect.versions);
+        Ok(known
             .iter()
             .map(|(version, code)| (version.to_string(), *code))
-            .collect()
+            .collect())
     }
 
     /// Whether the messages of a client are taken from `next_events()`: then none of them counts as dropped.
     fn watch(&self, py: Python<'_>, index: i64, watched: bool) -> PyResult<()> {
-        self.engine.shared().watch(client(py, index)?, watched);
+        self.shared(py)?.watch(client(py, index)?, watched);
         Ok(())
     }
 
     /// The same for the lines that no one waited for.
-    fn watch_urcs(&self, watched: bool) {
-        self.engine.shared().watch_urcs(watched);
+    fn watch_urcs(&self, py: Python<'_>, watched: bool) -> PyResult<()> {
+        self.shared(py)?.watch_urcs(watched);
+        Ok(())
     }
 
     /// Where a client stands.
     fn client_state(&self, py: Python<'_>, index: i64) -> PyResult<&'static str> {
-        self.same_process(py)?;
-        Ok(self.engine.shared().client_state(client(py, index)?).word())
+        Ok(self.shared(py)?.client_state(client(py, index)?).word())
     }
 
     /// The last lines of the wire log, oldest first: time, whether the host sent it, text.
     fn wire(&self, py: Python<'_>, at_most: usize) -> PyResult<Vec<(f64, bool, String)>> {
-        self.same_process(py)?;
-        let lines = self.engine.shared().wire(at_most);
+        let lines = self.shared(py)?.wire(at_most);
         let lines = lines
             .into_iter()
             .map(|line| (line.timestamp, line.value.sent, line.value.text));
@@ -373,8 +368,7 @@ impl Engine {
 
     /// Counters since the port was opened.
     fn statistics<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        self.same_process(py)?;
-        let statistics = self.engine.shared().statistics();
+        let statistics = self.shared(py)?.statistics();
         let counters = PyDict::new(py);
         counters.set_item("bytes_received", statistics.bytes_received)?;
         counters.set_item("bytes_sent", statistics.bytes_sent)?;
@@ -395,16 +389,13 @@ impl Engine {
         Self { engine }
     }
 
-    fn same_process(&self, py: Python<'_>) -> PyResult<()> {
-        self.engine
-            .same_process()
-            .map_err(|error| errors::raise(py, &error, None))
+    fn shared(&self, py: Python<'_>) -> PyResult<&Arc<Shared>> {
+        shared(py, &self.engine)
     }
 
     /// Takes a place in the queue of a client's publishes; what is left of the time then, in seconds.
     fn wait_for_room(&self, py: Python<'_>, client: ClientIndex, timeout: Option<f64>) -> PyResult<Option<f64>> {
-        self.same_process(py)?;
-        let shared = self.engine.shared();
+        let shared = self.shared(py)?;
         let (start, allowed) = (Instant::now(), seconds(py, timeout)?);
         let found = civil::wait(py, allowed, |at_most| {
             // Once the port is gone there is nothing to wait for: the call ends at once.
@@ -431,7 +422,7 @@ impl Engine {
 
     fn submit(&self, py: Python<'_>, call: Call, timeout: Option<f64>) -> PyResult<Pending> {
         let timeout = seconds(py, timeout)?;
-        let shared = self.engine.shared();
+        let shared = self.shared(py)?;
         let pending = py
             .detach(|| self.engine.submit(call, timeout))
             .map_err(|error| errors::raise(py, &error, Some(shared)))?;
@@ -439,15 +430,26 @@ impl Engine {
     }
 
     fn next<T: Send>(&self, py: Python<'_>, receiver: &Receiver<T>, timeout: Option<Duration>) -> PyResult<Option<T>> {
-        self.same_process(py)?;
+        let shared = self.shared(py)?;
         let next = civil::wait(py, timeout, |at_most| match receiver.recv_timeout(at_most) {
             Ok(value) => Some(Ok(value)),
-            Err(RecvTimeoutError::Disconnected) => Some(Err(self.engine.shared().end().unwrap_or(Error::Closed))),
+            Err(RecvTimeoutError::Disconnected) => Some(Err(shared.end().unwrap_or(Error::Closed))),
             Err(RecvTimeoutError::Timeout) => None,
         })?;
         next.transpose()
-            .map_err(|error| errors::raise(py, &error, Some(self.engine.shared())))
+            .map_err(|error| errors::raise(py, &error, Some(shared)))
     }
+}
+
+/// What the thread has put down, in the process that the thread is of.
+pub(crate) fn shared<'a>(py: Python<'_>, engine: &'a engine::Engine) -> PyResult<&'a Arc<Shared>> {
+    engine.shared().map_err(|error| errors::raise(py, &error, None))
+}
+
+/// Closes the port and waits until it is closed. A signal may end the wait, and another call takes it up.
+pub(crate) fn close(py: Python<'_>, engine: &engine::Engine) -> PyResult<()> {
+    engine.close_later();
+    civil::wait(py, None, |at_most| engine.wait_closed(at_most).then_some(())).map(drop)
 }
 
 /// Every model with its dialect.

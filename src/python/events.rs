@@ -20,21 +20,25 @@ use crate::pending::Pending;
 const BATCH: usize = 256;
 
 /// The events that have come; `None` when the modem is closed and all were taken.
-pub(crate) fn next_events<'py>(py: Python<'py>, engine: &Arc<Engine>) -> PyResult<Option<Bound<'py, PyList>>> {
-    let receiver = engine.shared().notices().receiver();
+pub(crate) fn next_events<'py>(
+    py: Python<'py>,
+    shared: &Shared,
+    engine: &Arc<Engine>,
+) -> PyResult<Option<Bound<'py, PyList>>> {
+    let receiver = shared.notices().receiver();
     let Ok(first) = py.detach(|| receiver.recv()) else {
         return Ok(None);
     };
     let class = message_class(py)?;
     let events = PyList::empty(py);
-    let lost = engine.shared().notices().take_dropped();
+    let lost = shared.notices().take_dropped();
     let overflow = (lost > 0).then_some(Notice::Overflow(lost));
     let notices = overflow
         .into_iter()
         .chain([first])
         .chain(receiver.try_iter().take(BATCH));
     for notice in notices {
-        events.append(event(py, &class, notice, engine)?)?;
+        events.append(event(py, &class, notice, shared, engine)?)?;
     }
     Ok(Some(events))
 }
@@ -67,13 +71,14 @@ fn event<'py>(
     py: Python<'py>,
     class: &Bound<'py, PyAny>,
     notice: Notice,
+    shared: &Shared,
     engine: &Arc<Engine>,
 ) -> PyResult<Bound<'py, PyAny>> {
     match notice {
         Notice::Message(stamped) => ("message", message(py, class, &stamped)?).into_bound_py_any(py),
         Notice::Lost(client, code) => {
             let error = Error::ConnectionLost { client, code };
-            ("lost", client.0, errors::raise(py, &error, Some(engine.shared()))).into_bound_py_any(py)
+            ("lost", client.0, errors::raise(py, &error, Some(shared))).into_bound_py_any(py)
         }
         Notice::Urc(line) => ("urc", line).into_bound_py_any(py),
         Notice::Restarted => ("restarted",).into_bound_py_any(py),

@@ -29,9 +29,24 @@ mod _core {
     use super::virtual_module::{Broker, VirtualModem, fault_table, parse_script};
 
     use pyo3::prelude::*;
+    use pyo3::types::PyDict;
+
+    /// Closes in a forked child what belongs to its parent. For `os.register_at_fork()`, and nothing else.
+    #[pyfunction]
+    fn let_go() {
+        // SAFETY: the objects of the parent's that own descriptors are left to themselves in a child, as `Owned` and the engine
+        // see to, and `after_in_child` is called before the child goes on.
+        unsafe { modemqtt_os::descriptors::let_go() }
+    }
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        let os = module.py().import("os")?;
+        if os.hasattr("register_at_fork")? {
+            let hooks = PyDict::new(module.py());
+            hooks.set_item("after_in_child", module.getattr("let_go")?)?;
+            os.call_method("register_at_fork", (), Some(&hooks))?;
+        }
         module.add("__version__", env!("CARGO_PKG_VERSION"))
     }
 }

@@ -1,6 +1,7 @@
 //! A port that is being opened, which may take long where a name is looked up or a host does not answer.
 
 use std::path::PathBuf;
+use std::process;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,15 +13,19 @@ use modemqtt_host::session::{Wake, edition};
 use parking_lot::{Condvar, Mutex};
 use pyo3::prelude::*;
 
-use crate::engine::Engine;
+use crate::engine::{Engine, close};
 use crate::pending::seconds;
 use crate::{civil, errors};
 
-/// A port that is being opened in a thread of its own. Once this is closed, nothing of it stays open.
+/// A port from before it is opened until after it is closed. It is opened in a thread of its own, and once this is closed
+/// nothing of it stays open.
 #[pyclass(frozen, module = "modemqtt._core")]
 pub(crate) struct Opening {
     port: String,
+    options: EngineOptions,
     shared: Arc<Shared>,
+    /// The process that opens it: the thread does not exist in a forked child, and the lock may be held there for ever.
+    process: u32,
 }
 
 #[derive(Default)]
@@ -30,17 +35,28 @@ struct Shared {
 }
 
 #[derive(Default)]
-enum State {
+struct State {
+    stage: Stage,
+    /// Nobody wants it any more.
+    closed: bool,
+}
+
+#[derive(Default)]
+enum Stage {
     #[default]
+    New,
     Opening,
     Failed(PortError),
     Open(Arc<engine::Engine>),
-    Closed,
 }
+
+/// How long closing waits for a port that is being opened just now. A device is opened or refused within this time; a host that does
+/// not answer is left to its thread.
+const FAREWELL: Duration = Duration::from_millis(50);
 
 #[pymethods]
 impl Opening {
-    /// Begins to open a port.
+    /// Takes the settings. Nothing is opened before `start()`.
     #[new]
     #[expect(clippy::too_many_arguments, reason = "Python names them")]
     #[pyo3(signature = (port, *, model, revision, baudrate, flow_control, log, wake_after))]
@@ -53,30 +69,45 @@ impl Opening {
         log: Option<PathBuf>,
         wake_after: &Bound<'_, PyAny>,
     ) -> PyResult<Self> {
-        let options = options(model, revision, baudrate, flow_control, log, wake_after)?;
-        let shared = Arc::<Shared>::default();
-        let result = Arc::clone(&shared);
-        let url = port.clone();
+        Ok(Self {
+            port,
+            options: options(model, revision, baudrate, flow_control, log, wake_after)?,
+            shared: Arc::default(),
+            process: process::id(),
+        })
+    }
+
+    /// Begins to open the port, unless it was closed before.
+    fn start(&self, py: Python<'_>) -> PyResult<()> {
+        self.same_process(py)?;
+        let mut state = self.shared.state.lock();
+        if state.closed || !matches!(state.stage, Stage::New) {
+            return Ok(());
+        }
+        let (port, options, shared) = (self.port.clone(), self.options.clone(), Arc::clone(&self.shared));
         std::thread::Builder::new()
             .name("modemqtt-open".to_owned())
-            .spawn(move || result.put(engine::Engine::open(&url, &options)))?;
-        Ok(Self { port, shared })
+            .spawn(move || shared.put(engine::Engine::open(&port, &options)))?;
+        state.stage = Stage::Opening;
+        Ok(())
     }
 
     /// Waits until the port is open. The module has not been spoken to before `set_up()`.
     #[pyo3(signature = (timeout=None))]
     fn wait(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<Engine> {
+        self.same_process(py)?;
         let timeout = seconds(py, timeout)?;
         let outcome = civil::wait(py, timeout, |at_most| {
             let mut state = self.shared.state.lock();
-            if matches!(*state, State::Opening) {
+            if !state.closed && matches!(state.stage, Stage::Opening) {
                 self.shared.changed.wait_for(&mut state, at_most);
             }
-            match &*state {
-                State::Opening => None,
-                State::Failed(error) => Some(Err(Error::Port(error.clone()))),
-                State::Open(engine) => Some(Ok(Arc::clone(engine))),
-                State::Closed => Some(Err(Error::Closed)),
+            match &state.stage {
+                _ if state.closed => Some(Err(Error::Closed)),
+                Stage::New => Some(Err(Error::Closed)),
+                Stage::Opening => None,
+                Stage::Failed(error) => Some(Err(Error::Port(error.clone()))),
+                Stage::Open(engine) => Some(Ok(Arc::clone(engine))),
             }
         })?;
         let late = || PortError::timed_out(&self.port, timeout.unwrap_or_default());
@@ -86,30 +117,60 @@ impl Opening {
             .map_err(|error| errors::raise(py, &error, None))
     }
 
-    /// Gives up, and closes what is open, also if `wait()` has returned it.
-    fn close(&self, py: Python<'_>) {
-        let before = std::mem::replace(&mut *self.shared.state.lock(), State::Closed);
-        self.shared.changed.notify_all();
-        if let State::Open(engine) = before {
-            py.detach(|| engine.close());
+    /// Gives up, and closes what is open, also if `wait()` has returned it. A signal may end this, and another call takes it up. In a
+    /// forked child there is nothing to close.
+    fn close(&self, py: Python<'_>) -> PyResult<()> {
+        if self.process != process::id() {
+            return Ok(());
         }
+        self.shared.state.lock().closed = true;
+        self.shared.changed.notify_all();
+        civil::wait(py, Some(FAREWELL), |at_most| {
+            let mut state = self.shared.state.lock();
+            if matches!(state.stage, Stage::Opening) {
+                self.shared.changed.wait_for(&mut state, at_most);
+            }
+            (!matches!(state.stage, Stage::Opening)).then_some(())
+        })?;
+        let engine = match &self.shared.state.lock().stage {
+            Stage::Open(engine) => Arc::clone(engine),
+            _ => return Ok(()),
+        };
+        close(py, &engine)?;
+        self.shared.state.lock().stage = Stage::New;
+        Ok(())
     }
 
     /// Whether it was closed.
     #[getter]
     fn closed(&self) -> bool {
-        matches!(*self.shared.state.lock(), State::Closed)
+        self.process != process::id() || self.shared.state.lock().closed
+    }
+}
+
+impl Opening {
+    fn same_process(&self, py: Python<'_>) -> PyResult<()> {
+        if self.process == process::id() {
+            return Ok(());
+        }
+        let message = format!(
+            "{} was opened by process {}; a forked child opens a modem of its own",
+            self.port, self.process
+        );
+        Err(errors::usage(py, message))
     }
 }
 
 impl Shared {
-    /// What opening has come to. If nobody wants it any more, it is closed as it is dropped.
+    /// What opening has come to. What nobody wants any more is closed before anyone is told.
     fn put(&self, outcome: Result<engine::Engine, PortError>) {
-        let mut state = self.state.lock();
-        if matches!(*state, State::Opening) {
-            *state = outcome.map_or_else(State::Failed, |engine| State::Open(Arc::new(engine)));
-            self.changed.notify_all();
+        if let Ok(engine) = &outcome
+            && self.state.lock().closed
+        {
+            engine.close();
         }
+        self.state.lock().stage = outcome.map_or_else(Stage::Failed, |engine| Stage::Open(Arc::new(engine)));
+        self.changed.notify_all();
     }
 }
 

@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use modemqtt_host::call::Reply;
-use modemqtt_host::engine;
+use modemqtt_host::engine::{self, Shared};
 use modemqtt_host::error::Error;
 use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyTuple};
 
+use crate::engine::shared;
 use crate::{civil, errors};
 
 /// A call under way.
@@ -24,11 +25,10 @@ impl Pending {
         Self { pending, engine }
     }
 
-    /// A lock that the thread held as the process was forked is never released in the child.
-    fn same_process(&self, py: Python<'_>) -> PyResult<()> {
-        self.engine
-            .same_process()
-            .map_err(|error| errors::raise(py, &error, None))
+    /// What the engine has put down, and the call itself: a lock that the thread held as the process was forked is never
+    /// released in the child.
+    fn here(&self, py: Python<'_>) -> PyResult<(&Shared, &engine::Pending)> {
+        Ok((shared(py, &self.engine)?, &self.pending))
     }
 
     fn until(
@@ -38,11 +38,11 @@ impl Pending {
         done: impl Fn(&engine::Progress) -> bool + Send + Sync + Copy,
     ) -> PyResult<bool> {
         let timeout = seconds(py, timeout)?;
-        self.same_process(py)?;
+        let (shared, pending) = self.here(py)?;
         let waited = civil::wait(py, timeout, |at_most| {
-            let done = self.pending.wait(done, at_most);
+            let done = pending.wait(done, at_most);
             // A call that was handed over as the thread ended has no one left to answer it.
-            (done || self.engine.shared().end().is_some()).then_some(())
+            (done || shared.end().is_some()).then_some(())
         })?;
         Ok(waited.is_some())
     }
@@ -54,11 +54,12 @@ impl Pending {
     #[pyo3(signature = (timeout=None))]
     fn wait<'py>(&self, py: Python<'py>, timeout: Option<f64>) -> PyResult<Bound<'py, PyAny>> {
         let done = self.until(py, timeout, |progress| progress.result.is_some() || progress.abandoned)?;
-        let result = match self.pending.progress().result {
+        let (shared, pending) = self.here(py)?;
+        let result = match pending.progress().result {
             Some(result) => result,
-            None if done => Err(self.engine.shared().end().unwrap_or(Error::Closed)),
+            None if done => Err(shared.end().unwrap_or(Error::Closed)),
             None => Err(Error::Timeout {
-                command: self.pending.subject().to_owned(),
+                command: pending.subject().to_owned(),
                 awaited: "result",
                 waited: seconds(py, timeout)?.unwrap_or_default(),
                 hint: "".into(),
@@ -66,7 +67,7 @@ impl Pending {
         };
         match result {
             Ok(reply) => translate(py, reply),
-            Err(error) => Err(errors::raise(py, &error, Some(self.engine.shared()))),
+            Err(error) => Err(errors::raise(py, &error, Some(shared))),
         }
     }
 
@@ -75,13 +76,12 @@ impl Pending {
         self.until(py, None, |progress| {
             !progress.uploads.is_empty() || progress.result.is_some() || progress.abandoned
         })?;
-        Ok(self.pending.take_upload())
+        Ok(self.here(py)?.1.take_upload())
     }
 
     /// Ends `wait()` in every thread.
     fn abandon(&self, py: Python<'_>) -> PyResult<()> {
-        self.same_process(py)?;
-        self.pending.abandon();
+        self.here(py)?.1.abandon();
         Ok(())
     }
 
@@ -99,29 +99,25 @@ impl Pending {
     /// Whether the call has ended.
     #[getter]
     fn done(&self, py: Python<'_>) -> PyResult<bool> {
-        self.same_process(py)?;
-        Ok(self.pending.progress().result.is_some())
+        Ok(self.here(py)?.1.progress().result.is_some())
     }
 
     /// Where a publish stands.
     #[getter]
     fn state(&self, py: Python<'_>) -> PyResult<&'static str> {
-        self.same_process(py)?;
-        Ok(self.pending.publish_state().word())
+        Ok(self.here(py)?.1.publish_state().word())
     }
 
     /// How often the module has sent a publish again.
     #[getter]
     fn retransmissions(&self, py: Python<'_>) -> PyResult<i64> {
-        self.same_process(py)?;
-        Ok(self.pending.progress().retransmissions)
+        Ok(self.here(py)?.1.progress().retransmissions)
     }
 
     /// The message id, 0 before there is one.
     #[getter]
     fn message_id(&self, py: Python<'_>) -> PyResult<u16> {
-        self.same_process(py)?;
-        Ok(self.pending.progress().message_id.0)
+        Ok(self.here(py)?.1.progress().message_id.0)
     }
 }
 

@@ -71,11 +71,11 @@ impl VirtualModem {
         Ok(self.modem.get(py)?.model())
     }
 
-    /// Ends it.
-    fn close(&self, py: Python<'_>) {
-        if let Some(modem) = self.modem.here() {
-            py.detach(|| modem.close());
-        }
+    /// Ends it, minding signals: one that ends the wait does not keep it from ending.
+    fn close(&self, py: Python<'_>) -> PyResult<()> {
+        let Some(modem) = self.modem.here() else { return Ok(()) };
+        modem.close_later();
+        civil::wait(py, None, |at_most| modem.wait_closed(at_most).then_some(())).map(drop)
     }
 
     /// Restarts it, as a loss of power would.
@@ -376,11 +376,13 @@ impl Broker {
         self.call(py, broker::Broker::drop_clients)
     }
 
-    /// Ends it.
-    fn close(&self, py: Python<'_>) {
-        if let Some(broker) = self.broker.here() {
-            py.detach(|| broker.close());
-        }
+    /// Ends it, minding signals: one that ends the wait does not keep it from ending.
+    fn close(&self, py: Python<'_>) -> PyResult<()> {
+        let Some(broker) = self.broker.here() else {
+            return Ok(());
+        };
+        broker.close_later();
+        civil::wait(py, None, |at_most| broker.wait_closed(at_most).then_some(())).map(drop)
     }
 }
 

@@ -7,11 +7,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::Receiver;
+use modemqtt_os::Wake;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::Pending;
 use super::shared::{Modem, Notice, Shared};
-use super::waker::Wake;
 use crate::call::{Call, Event, Ticket};
 use crate::error::Error;
 use crate::port::{Port, PortError};
@@ -187,7 +187,7 @@ impl IoThread {
         }
         let mut descriptors = [
             PollFd::from_borrowed_fd(self.port.fd(), wanted),
-            PollFd::from_borrowed_fd(self.wake.fd(), PollFlags::IN),
+            PollFd::new(&self.wake, PollFlags::IN),
         ];
         match poll(&mut descriptors, timeout.as_ref()) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}

@@ -9,16 +9,15 @@ mod journal;
 mod pending;
 mod room;
 mod shared;
-mod waker;
 
+use std::mem::ManuallyDrop;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crossbeam_channel::Sender;
 use modemqtt_at::dialect::{Dialect, Model};
-use parking_lot::Mutex;
+use modemqtt_os::{Waker, Worker, waker};
 
 use crate::call::{Call, Ticket};
 use crate::error::Error;
@@ -30,7 +29,6 @@ pub use journal::{Journal, News, Remark};
 pub use pending::{Pending, Progress, PublishState};
 pub use room::{MOST_QUEUED, Room};
 pub use shared::{Messages, Modem, Notice, Shared, Signal, Stamped, Statistics};
-use waker::Waker;
 
 /// How a modem is opened.
 #[derive(Clone, Debug)]
@@ -52,10 +50,10 @@ pub struct EngineOptions {
 pub struct Engine {
     url: String,
     shared: Arc<Shared>,
-    requests: Sender<Request>,
+    requests: ManuallyDrop<Sender<Request>>,
     waker: Waker,
     last_ticket: AtomicU64,
-    thread: Mutex<Option<JoinHandle<()>>>,
+    thread: ManuallyDrop<Worker>,
     /// The process that opened the port: its thread does not exist in a forked child.
     process: u32,
 }
@@ -87,17 +85,14 @@ impl Engine {
         session.reserve(options.port.flow_control.characters());
         let io = IoThread::new(url, port, wake, receiver, session, Arc::clone(&shared));
         let name = format!("modemqtt-io-{}", url.rsplit('/').next().unwrap_or(url));
-        let thread = std::thread::Builder::new()
-            .name(name)
-            .spawn(move || io.run())
-            .map_err(other)?;
+        let thread = Worker::spawn(name, move || io.run()).map_err(other)?;
         Ok(Self {
             url: url.to_owned(),
             shared,
-            requests,
+            requests: ManuallyDrop::new(requests),
             waker,
             last_ticket: AtomicU64::new(0),
-            thread: Mutex::new(Some(thread)),
+            thread: ManuallyDrop::new(thread),
             process: std::process::id(),
         })
     }
@@ -126,9 +121,11 @@ impl Engine {
         Ok(pending)
     }
 
-    /// What the thread knows and has put down for the program.
-    pub fn shared(&self) -> &Arc<Shared> {
-        &self.shared
+    /// What the thread knows and has put down for the program. There is no other way to it, so that no one in a forked child
+    /// waits for a lock that is never released there.
+    pub fn shared(&self) -> Result<&Arc<Shared>, Error> {
+        self.same_process()?;
+        Ok(&self.shared)
     }
 
     /// The port as the caller named it.
@@ -136,25 +133,20 @@ impl Engine {
         &self.url
     }
 
-    /// Whether the port is open.
+    /// Whether the port is open, in the process that has opened it.
     pub fn is_open(&self) -> bool {
-        self.shared.is_open()
+        std::process::id() == self.process && self.shared.is_open()
     }
 
     /// Closes the port. Every call under way ends with [`Error::Closed`]. May be called again, and from any thread.
     pub fn close(&self) {
-        if std::process::id() != self.process {
-            return;
-        }
-        // A full queue is no reason to hang: the thread sees the flag.
-        self.shared.ask_to_close();
-        self.waker.wake();
-        // Held until the thread has ended, so that whoever closes at the same time waits for that too.
-        let mut thread = self.thread.lock();
-        if let Some(thread) = thread.take() {
-            // A panic in the thread was reported where it happened.
-            let _ = thread.join();
-        }
+        self.close_later();
+        while !self.wait_closed(Duration::from_hours(1)) {}
+    }
+
+    /// Waits until the port is closed, for at most that long; whether it is. In a forked child there is nothing to wait for.
+    pub fn wait_closed(&self, at_most: Duration) -> bool {
+        std::process::id() != self.process || self.thread.wait(at_most)
     }
 
     /// Asks the thread to end, without waiting for it.
@@ -180,6 +172,15 @@ impl Engine {
 
 impl Drop for Engine {
     fn drop(&mut self) {
+        if self.same_process().is_err() {
+            // The other end of the channel is in a thread that does not exist here, and its locks may be held for ever.
+            return;
+        }
         self.close_later();
+        // SAFETY: both are dropped here and nowhere else, and nothing uses them afterwards.
+        unsafe {
+            ManuallyDrop::drop(&mut self.requests);
+            ManuallyDrop::drop(&mut self.thread);
+        }
     }
 }

@@ -4,16 +4,16 @@
 //! terminal servers without RFC 2217 are set up for, and there is no other way to reach those.
 
 use std::io;
-use std::net::TcpStream;
 use std::os::fd::{AsFd, BorrowedFd};
 
+use super::socket::{self, Connection};
 use super::telnet::Telnet;
-use super::{PortError, PortOptions, socket};
+use super::{PortError, PortOptions};
 
 /// A Telnet connection.
 #[derive(Debug)]
 pub struct Rfc2217 {
-    stream: TcpStream,
+    stream: Connection,
     telnet: Telnet,
     /// What is on its way, in whole sequences: nothing may come between the two halves of one.
     outgoing: Vec<u8>,
@@ -80,7 +80,7 @@ impl Rfc2217 {
 #[cfg(test)]
 mod tests {
     use std::io::{Read, Write};
-    use std::net::TcpListener;
+    use std::net::{TcpListener, TcpStream};
 
     use rustix::event::{PollFd, PollFlags, poll};
 
@@ -145,7 +145,8 @@ mod tests {
             poll(&mut [PollFd::from_borrowed_fd(port.fd(), PollFlags::OUT)], None).unwrap();
             port.flush().unwrap();
         }
-        port.stream.shutdown(std::net::Shutdown::Write).unwrap();
+        // Which ends the connection behind what was written.
+        drop(port);
         let mut taken = taken.join().unwrap().unwrap();
         assert!(taken.ends_with(&b"\xff\xfc\x18".repeat(refused)));
         let mut other_end = Telnet::new(&OPTIONS);

@@ -3,6 +3,7 @@
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd};
 
+use modemqtt_os::Kept;
 use rustix::fs::{FlockOperation, Mode, OFlags, flock};
 use rustix::io::Errno;
 use rustix::termios::{ControlModes, InputModes, OptionalActions, Termios, tcgetattr, tcsetattr};
@@ -12,7 +13,10 @@ use super::{FlowControl, PortError, PortErrorKind, PortOptions, holder};
 
 /// A serial device, opened for this program alone.
 #[derive(Debug)]
-pub struct Serial(TTYPort);
+pub struct Serial {
+    _kept: Kept,
+    port: TTYPort,
+}
 
 impl Serial {
     /// Serialport could open the device too. It would hide what the system answers, and where another program's lock is in its
@@ -23,11 +27,14 @@ impl Serial {
         let mut attributes = tcgetattr(&device).map_err(|error| refused(path, error))?;
         take(path, device.as_fd())?;
         // SAFETY: the descriptor is open, and nobody else's from here on.
-        let mut serial = Self(unsafe { TTYPort::from_raw_fd(OwnedFd::into_raw_fd(device)) });
+        let mut serial = Self {
+            _kept: Kept::new(&device),
+            port: unsafe { TTYPort::from_raw_fd(OwnedFd::into_raw_fd(device)) },
+        };
         set(&mut attributes, options.flow_control);
         tcsetattr(serial.fd(), OptionalActions::Now, &attributes).map_err(|error| refused(path, error))?;
         // Each system has its own way to set any speed.
-        serial.0.set_baud_rate(options.baud_rate).map_err(|error| {
+        serial.port.set_baud_rate(options.baud_rate).map_err(|error| {
             let reason = format!("the speed cannot be set: {}", error.description);
             PortError::new(path, PortErrorKind::Other, reason)
         })?;
@@ -36,7 +43,15 @@ impl Serial {
 
     pub(super) fn fd(&self) -> BorrowedFd<'_> {
         // SAFETY: the port owns the descriptor and closes it when it is dropped, and the borrow cannot outlive the port.
-        unsafe { BorrowedFd::borrow_raw(self.0.as_raw_fd()) }
+        unsafe { BorrowedFd::borrow_raw(self.port.as_raw_fd()) }
+    }
+}
+
+/// The lock belongs to every copy of the descriptor, and a child that was forked behind our back may have one.
+impl Drop for Serial {
+    fn drop(&mut self) {
+        // A device that is gone has no lock either.
+        let _ = flock(self.fd(), FlockOperation::Unlock);
     }
 }
 

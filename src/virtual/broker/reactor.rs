@@ -2,12 +2,13 @@
 //! keep-alive sets one.
 
 use std::collections::BTreeMap;
-use std::io::{self, ErrorKind, PipeReader, Read as _, Write as _};
+use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, TryRecvError};
+use modemqtt_os::{Kept, Wake};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::server::Arrivals;
@@ -24,19 +25,56 @@ pub(crate) enum Work {
     Ask(Job),
     /// Listen here from now on, or nowhere.
     Listen(Option<TcpListener>, Reply),
+    /// Come to an end.
+    End,
 }
 
 /// The sockets and the state.
 pub(crate) struct Reactor {
-    listener: Option<TcpListener>,
+    listener: Option<Listener>,
     /// Accepting failed for want of descriptors: until then the listener, always ready, must not keep the thread busy.
     accept_again: Option<Instant>,
-    sockets: BTreeMap<ConnectionId, TcpStream>,
+    sockets: BTreeMap<ConnectionId, Socket>,
     state: State,
     work: Receiver<Work>,
-    wake: PipeReader,
+    wake: Wake,
     buffer: Vec<u8>,
     arrivals: Arc<Arrivals>,
+}
+
+/// Where clients come.
+struct Listener {
+    _kept: Kept,
+    socket: TcpListener,
+}
+
+impl Listener {
+    fn new(socket: TcpListener) -> Self {
+        Self {
+            _kept: Kept::new(&socket),
+            socket,
+        }
+    }
+}
+
+/// A copy of it in a forked child would go on listening, and keep the port.
+impl Drop for Listener {
+    fn drop(&mut self) {
+        // Where a system does not know this for listeners, the child has to let go of it by itself.
+        let _ = rustix::net::shutdown(&self.socket, rustix::net::Shutdown::Both);
+    }
+}
+
+/// A client's connection. It ends as this is dropped, whoever has copies of its descriptor.
+struct Socket {
+    _kept: Kept,
+    stream: TcpStream,
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        let _ = self.stream.shutdown(Shutdown::Both); // done before, or the client has gone
+    }
 }
 
 /// What there is to do after a sleep.
@@ -58,14 +96,13 @@ impl Reactor {
         listener: TcpListener,
         state: State,
         work: Receiver<Work>,
-        wake: PipeReader,
+        wake: Wake,
         arrivals: Arc<Arrivals>,
     ) -> io::Result<Self> {
         const READ_SIZE: usize = 64 * 1024;
         listener.set_nonblocking(true)?;
-        rustix::io::ioctl_fionbio(&wake, true)?;
         Ok(Self {
-            listener: Some(listener),
+            listener: Some(Listener::new(listener)),
             accept_again: None,
             sockets: BTreeMap::new(),
             state,
@@ -106,12 +143,12 @@ impl Reactor {
         let accepting = self.accept_again.is_none_or(|again| again <= now);
         let mut descriptors = vec![PollFd::new(&self.wake, PollFlags::IN)];
         let listener = self.listener.as_ref().filter(|_| accepting);
-        descriptors.extend(listener.map(|listener| PollFd::new(listener, PollFlags::IN)));
+        descriptors.extend(listener.map(|listener| PollFd::new(&listener.socket, PollFlags::IN)));
         let sockets_at = descriptors.len();
         for (id, socket) in &self.sockets {
             let is_writing = !self.state.pending(*id).is_empty();
             let output = if is_writing { PollFlags::OUT } else { PollFlags::empty() };
-            descriptors.push(PollFd::new(socket, PollFlags::IN | output));
+            descriptors.push(PollFd::new(&socket.stream, PollFlags::IN | output));
         }
         let deadlines = [self.state.deadline(), self.accept_again.filter(|_| !accepting)];
         let deadline = deadlines.into_iter().flatten().min();
@@ -142,7 +179,7 @@ impl Reactor {
         loop {
             let now = Instant::now();
             let Some(listener) = &self.listener else { return };
-            match listener.accept() {
+            match listener.socket.accept() {
                 Ok((socket, _)) => self.adopt(socket, now),
                 Err(error) => match error.kind() {
                     ErrorKind::WouldBlock => return,
@@ -159,15 +196,19 @@ impl Reactor {
     fn adopt(&mut self, socket: TcpStream, now: Instant) {
         let is_usable = socket.set_nonblocking(true).is_ok() && socket.set_nodelay(true).is_ok();
         if is_usable && let Some(id) = self.state.accept(now) {
+            let socket = Socket {
+                _kept: Kept::new(&socket),
+                stream: socket,
+            };
             self.sockets.insert(id, socket);
         }
     }
 
     fn read(&mut self, id: ConnectionId) {
-        let Some(mut socket) = self.sockets.get(&id) else {
+        let Some(socket) = self.sockets.get_mut(&id) else {
             return;
         };
-        match socket.read(&mut self.buffer) {
+        match socket.stream.read(&mut self.buffer) {
             Ok(0) => self.lose(id),
             Ok(count) => self.state.receive(id, &self.buffer[..count], Instant::now()),
             Err(error) if is_passing(&error) => {}
@@ -176,8 +217,7 @@ impl Reactor {
     }
 
     fn work_off(&mut self, replies: &mut Vec<Reply>) -> Owner {
-        let mut wake = &self.wake;
-        while matches!(wake.read(&mut self.buffer), Ok(1..)) {}
+        self.wake.clear();
         loop {
             match self.work.try_recv() {
                 Ok(Work::Ask(job)) => {
@@ -186,12 +226,12 @@ impl Reactor {
                     replies.push(job(&mut self.state, now));
                 }
                 Ok(Work::Listen(listener, reply)) => {
-                    self.listener = listener;
+                    self.listener = listener.map(Listener::new);
                     self.accept_again = None;
                     replies.push(reply);
                 }
                 Err(TryRecvError::Empty) => return Owner::Present,
-                Err(TryRecvError::Disconnected) => return Owner::Gone,
+                Ok(Work::End) | Err(TryRecvError::Disconnected) => return Owner::Gone,
             }
         }
     }
@@ -217,18 +257,18 @@ impl Reactor {
     }
 
     fn write(&mut self, id: ConnectionId) -> io::Result<()> {
-        let Some(mut socket) = self.sockets.get(&id) else {
+        let Some(Socket { stream, .. }) = self.sockets.get_mut(&id) else {
             return Ok(());
         };
         while !self.state.pending(id).is_empty() {
-            match socket.write(self.state.pending(id)) {
+            match stream.write(self.state.pending(id)) {
                 Ok(count) => self.state.sent(id, count),
                 Err(error) if is_passing(&error) => return Ok(()),
                 Err(error) => return Err(error),
             }
         }
         if self.state.disposition(id) == Disposition::ShutDown {
-            let _ = socket.shutdown(Shutdown::Write); // done before, or the client has gone
+            let _ = stream.shutdown(Shutdown::Write); // done before, or the client has gone
         }
         Ok(())
     }

@@ -1,14 +1,14 @@
 //! The broker as its users hold it: start it, script it, ask it, close it.
 
-use std::io::{self, PipeWriter, Write as _};
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::process;
 use std::sync::Arc;
-use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 use crossbeam_channel::Sender;
+use modemqtt_os::{Waker, Worker, waker};
 use parking_lot::{Condvar, Mutex};
 
 use super::message::Message;
@@ -48,7 +48,7 @@ pub struct Broker {
     address: SocketAddr,
     /// The process that started it. In a child of it nobody may touch the locks, for whoever held them when it was forked never lets go.
     process: u32,
-    running: Mutex<Option<Running>>,
+    running: Option<Running>,
     /// Whether it listens, and the lock of who changes that.
     listens: Mutex<bool>,
     arrivals: Arc<Arrivals>,
@@ -85,15 +85,10 @@ impl Arrivals {
 
 #[derive(Debug)]
 struct Running {
-    line: Line,
-    thread: JoinHandle<()>,
-}
-
-/// The way to the broker's thread, which sleeps in `poll` and hears the channel only after the pipe.
-#[derive(Debug)]
-struct Line {
+    /// The way to the thread, which sleeps in `poll` and looks at the channel only when it is woken.
     work: Sender<Work>,
-    alarm: PipeWriter,
+    waker: Waker,
+    thread: Worker,
 }
 
 impl Broker {
@@ -108,7 +103,7 @@ impl Broker {
         Ok(Self {
             address,
             process: process::id(),
-            running: Mutex::new(Some(running)),
+            running: Some(running),
             listens: Mutex::new(true),
             arrivals,
             origin: (Instant::now(), SystemTime::now()),
@@ -221,9 +216,7 @@ impl Broker {
 
     /// Closes the port and all connections, until [`Broker::resume`]; see [`State::stop`]. A stopped broker is left as it is, but for what `forget` says.
     pub fn stop(&self, forget: bool) -> Result<(), BrokerError> {
-        if self.process != process::id() {
-            return Err(BrokerError::Closed);
-        }
+        self.here()?;
         let mut listens = self.listens.lock();
         self.listen(None)?;
         *listens = false;
@@ -232,9 +225,7 @@ impl Broker {
 
     /// Listens again, on the same port. A broker that listens is left as it is.
     pub fn resume(&self) -> Result<(), BrokerError> {
-        if self.process != process::id() {
-            return Err(BrokerError::Closed);
-        }
+        self.here()?;
         let mut listens = self.listens.lock();
         if *listens {
             return Ok(());
@@ -249,22 +240,35 @@ impl Broker {
         Ok(())
     }
 
-    /// Closes all connections and the port, and ends the thread. A second call does nothing.
+    /// Closes all connections and the port, and ends the thread. May be called again.
     pub fn close(&self) {
-        if self.process == process::id()
-            && let Some(running) = self.running.lock().take()
-        {
-            running.stop();
+        self.close_later();
+        while !self.wait_closed(Duration::from_hours(1)) {}
+    }
+
+    /// The same without waiting for it.
+    pub fn close_later(&self) {
+        if let Ok(running) = self.here() {
+            // A thread that has ended hears no more, and need not.
+            let _ = running.call(Work::End);
         }
+    }
+
+    /// Waits until it is closed, for at most that long; whether it is.
+    pub fn wait_closed(&self, at_most: Duration) -> bool {
+        self.here().is_ok_and(|running| running.thread.wait(at_most)) || self.here().is_err()
+    }
+
+    /// What runs, in the process in which it does.
+    fn here(&self) -> Result<&Running, BrokerError> {
+        let running = self.running.as_ref().filter(|_| self.process == process::id());
+        running.ok_or(BrokerError::Closed)
     }
 
     fn ask<T: Send + 'static>(
         &self,
         question: impl FnOnce(&mut State, Instant) -> T + Send + 'static,
     ) -> Result<T, BrokerError> {
-        if self.process != process::id() {
-            return Err(BrokerError::Closed);
-        }
         let (reply, answer) = crossbeam_channel::bounded(1);
         let job: Job = Box::new(move |state, now| {
             let result = question(state, now);
@@ -272,14 +276,14 @@ impl Broker {
                 let _ = reply.send(result); // nobody may be waiting any more
             })
         });
-        self.hand_over(Work::Ask(job))?;
+        self.here()?.call(Work::Ask(job))?;
         answer.recv().map_err(|_| BrokerError::Closed)
     }
 
     /// Returns when the thread has the listener, or has closed the one it had.
     fn listen(&self, listener: Option<TcpListener>) -> Result<(), BrokerError> {
         let (done, is_done) = crossbeam_channel::bounded(1);
-        self.hand_over(Work::Listen(
+        self.here()?.call(Work::Listen(
             listener,
             Box::new(move || {
                 let _ = done.send(()); // nobody may be waiting any more
@@ -287,47 +291,32 @@ impl Broker {
         ))?;
         is_done.recv().map_err(|_| BrokerError::Closed)
     }
-
-    fn hand_over(&self, work: Work) -> Result<(), BrokerError> {
-        let running = self.running.lock();
-        running.as_ref().ok_or(BrokerError::Closed)?.line.call(work)
-    }
 }
 
 impl Drop for Broker {
     fn drop(&mut self) {
-        self.close();
-        // `None` in the process of the thread; elsewhere the thread and its channel are nobody's to end.
-        std::mem::forget(self.running.get_mut().take());
+        if self.here().is_ok() {
+            self.close();
+        } else {
+            // The thread and its channel are those of another process.
+            std::mem::forget(self.running.take());
+        }
     }
 }
 
 impl Running {
     fn start(listener: TcpListener, state: State, arrivals: &Arc<Arrivals>) -> io::Result<Self> {
-        let (wake, alarm) = io::pipe()?;
-        rustix::io::ioctl_fionbio(&alarm, true)?; // a full pipe wakes just as well
+        let (waker, wake) = waker::pair()?;
         let (work, inbox) = crossbeam_channel::unbounded();
         let mut reactor = Reactor::new(listener, state, inbox, wake, Arc::clone(arrivals))?;
-        let thread = thread::Builder::new()
-            .name(String::from("modemqtt-broker"))
-            .spawn(move || reactor.run())?;
-        let line = Line { work, alarm };
-        Ok(Self { line, thread })
+        let thread = Worker::spawn("modemqtt-broker", move || reactor.run())?;
+        Ok(Self { work, waker, thread })
     }
 
-    fn stop(self) {
-        drop(self.line); // closes the channel, then the pipe; either one ends the thread
-        let _ = self.thread.join(); // a panic over there was printed when it happened
-    }
-}
-
-impl Line {
     fn call(&self, work: Work) -> Result<(), BrokerError> {
         self.work.send(work).map_err(|_| BrokerError::Closed)?;
-        match (&self.alarm).write(&[1]) {
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(BrokerError::Closed),
-            _ => Ok(()),
-        }
+        self.waker.wake();
+        Ok(())
     }
 }
 
@@ -342,8 +331,9 @@ mod tests {
         let mut broker = Broker::start(BrokerOptions::default()).unwrap();
         let port = broker.port();
         broker.process += 1; // as a forked child finds it
-        let locked = broker.running.lock();
+        let locked = broker.listens.lock();
         assert!(matches!(broker.clients(), Err(BrokerError::Closed)));
+        assert!(matches!(broker.stop(false), Err(BrokerError::Closed)));
         broker.close();
         drop(locked);
         drop(broker);

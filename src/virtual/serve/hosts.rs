@@ -2,6 +2,8 @@
 
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 
+use modemqtt_os::Kept;
+
 /// The hosts that have the PTY open.
 ///
 /// Equal events that nobody has read yet are one to inotify, so the count can be wrong when one PTY is opened or closed twice at the same
@@ -11,9 +13,15 @@ use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 pub(super) struct Hosts {
     /// `None` where the system does not tell: there some host is always taken for present, and a new one may be given what the former
     /// left.
-    watch: Option<OwnedFd>,
+    watch: Option<Watch>,
     open: usize,
     believed: bool,
+}
+
+#[derive(Debug)]
+struct Watch {
+    _kept: Kept,
+    descriptor: OwnedFd,
 }
 
 /// What has happened since the last look.
@@ -29,7 +37,10 @@ impl Hosts {
     /// Nobody, from now on; who has opened the PTY already is not counted.
     pub(super) fn new(path: &str) -> Self {
         Self {
-            watch: watch(path),
+            watch: watch(path).map(|descriptor| Watch {
+                _kept: Kept::new(&descriptor),
+                descriptor,
+            }),
             open: 0,
             believed: false,
         }
@@ -37,7 +48,7 @@ impl Hosts {
 
     /// Readable when hosts come or go.
     pub(super) fn descriptor(&self) -> Option<BorrowedFd<'_>> {
-        self.watch.as_ref().map(|watch| watch.as_fd())
+        self.watch.as_ref().map(|watch| watch.descriptor.as_fd())
     }
 
     pub(super) const fn are_there(&self) -> bool {
@@ -49,7 +60,7 @@ impl Hosts {
         let mut change = Change::default();
         let Some(watch) = &self.watch else { return change };
         let mut quiet = true;
-        for_each_event(watch, |event| {
+        for_each_event(&watch.descriptor, |event| {
             quiet = false;
             change.deserted |= self.open == 0;
             self.open = match event {

@@ -10,16 +10,14 @@ mod port;
 mod reactor;
 mod tls;
 
-use std::io::{self, PipeWriter, Write as _};
+use std::io;
 use std::path::PathBuf;
 use std::process;
-use std::sync::Arc;
-use std::thread::{self, JoinHandle};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Sender, bounded};
 use modemqtt_at::dialect::{self, Model};
-use parking_lot::Mutex;
+use modemqtt_os::{Waker, Worker, waker};
 
 use crate::fault::{Fault, Injection};
 use crate::module::{Module, Parting, Registration, Sim, Unmet};
@@ -104,22 +102,23 @@ pub enum VirtualError {
 pub struct VirtualModem {
     model: &'static Model,
     port: String,
-    /// The process that started it. In a child of it nobody may touch the locks, for whoever held them when it was forked never lets go.
+    /// The process that started it. In a child of it nobody may touch the channel, for whoever held its lock when it was forked never
+    /// lets go.
     process: u32,
-    running: Mutex<Option<Running>>,
+    running: Option<Running>,
 }
 
 #[derive(Debug)]
 struct Running {
     mailbox: Mailbox,
-    thread: JoinHandle<()>,
+    thread: Worker,
 }
 
-/// The way to the module's thread, which sleeps in `poll` and hears the channel only after the pipe.
+/// The way to the module's thread, which sleeps in `poll` and looks at the channel only when it is woken.
 #[derive(Clone, Debug)]
 struct Mailbox {
     messages: Sender<Message>,
-    alarm: Arc<PipeWriter>,
+    waker: Waker,
 }
 
 impl VirtualModem {
@@ -152,9 +151,7 @@ impl VirtualModem {
             model,
             port: port.name().to_string(),
             process: process::id(),
-            running: Mutex::new(Some(
-                Running::start(module, port, log, &options).map_err(VirtualError::Start)?,
-            )),
+            running: Some(Running::start(module, port, log, &options).map_err(VirtualError::Start)?),
         })
     }
 
@@ -170,15 +167,25 @@ impl VirtualModem {
 
     /// Ends the module, its thread and its connections. Further calls do nothing.
     pub fn close(&self) {
-        if self.process != process::id() {
-            return;
+        self.close_later();
+        while !self.wait_closed(Duration::from_hours(1)) {}
+    }
+
+    /// The same without waiting for it.
+    pub fn close_later(&self) {
+        if let Some(running) = self.here() {
+            running.mailbox.send(Message::Close);
         }
-        let running = self.running.lock().take();
-        if let Some(Running { mailbox, thread }) = running {
-            mailbox.send(Message::Close);
-            // A thread that has panicked has told so on standard error.
-            let _ = thread.join();
-        }
+    }
+
+    /// Waits until it is closed, for at most that long; whether it is.
+    pub fn wait_closed(&self, at_most: Duration) -> bool {
+        self.here().is_none_or(|running| running.thread.wait(at_most))
+    }
+
+    /// What runs, in the process in which it does.
+    fn here(&self) -> Option<&Running> {
+        self.running.as_ref().filter(|_| self.process == process::id())
     }
 
     /// Restarts the module, as a loss of power would.
@@ -272,25 +279,22 @@ impl VirtualModem {
     }
 
     fn call(&self, job: impl FnOnce(&mut Module) + Send + 'static) {
-        if self.process != process::id() {
-            return;
-        }
-        let Some(mailbox) = self.running.lock().as_ref().map(|running| running.mailbox.clone()) else {
-            return;
-        };
+        let Some(running) = self.here() else { return };
         let (done, is_done) = bounded(1);
-        mailbox.send(Message::Call(Box::new(job), done));
+        running.mailbox.send(Message::Call(Box::new(job), done));
         // When the module is closed meanwhile the other end is dropped, which ends the wait too.
-        drop(mailbox);
         let _ = is_done.recv();
     }
 }
 
 impl Drop for VirtualModem {
     fn drop(&mut self) {
-        self.close();
-        // `None` in the process of the thread; elsewhere the thread and its channel are nobody's to end.
-        std::mem::forget(self.running.get_mut().take());
+        if self.here().is_some() {
+            self.close();
+        } else {
+            // The thread and its channel are those of another process.
+            std::mem::forget(self.running.take());
+        }
     }
 }
 
@@ -299,15 +303,11 @@ impl Running {
         /// Calls that wait for the thread at the same time; one more waits for a place.
         const CALLS: usize = 256;
         let (messages, inbox) = bounded(CALLS);
-        let (wake, alarm) = io::pipe()?;
-        let mailbox = Mailbox {
-            messages,
-            alarm: Arc::new(alarm),
-        };
-        let mut reactor = Reactor::new(module, port, log, options, (mailbox.clone(), inbox, wake))?;
-        let thread = thread::Builder::new()
-            .name(format!("modemqtt-virtual-{}", options.model))
-            .spawn(move || reactor.run())?;
+        let (waker, wake) = waker::pair()?;
+        let mailbox = Mailbox { messages, waker };
+        let mut reactor = Reactor::new(module, port, log, options, (mailbox.clone(), inbox, wake));
+        let name = format!("modemqtt-virtual-{}", options.model);
+        let thread = Worker::spawn(name, move || reactor.run())?;
         Ok(Self { mailbox, thread })
     }
 }
@@ -315,8 +315,7 @@ impl Running {
 impl Mailbox {
     fn send(&self, message: Message) {
         if self.messages.send(message).is_ok() {
-            // A full pipe wakes the thread as well as one byte more would.
-            let _ = (&*self.alarm).write(&[0]);
+            self.waker.wake();
         }
     }
 }
@@ -337,7 +336,7 @@ fn known_models() -> String {
 #[cfg(test)]
 mod tests {
     use std::fs::OpenOptions;
-    use std::io::Read as _;
+    use std::io::{Read as _, Write as _};
 
     use super::*;
 
@@ -350,10 +349,8 @@ mod tests {
         .unwrap();
         let mut host = OpenOptions::new().read(true).write(true).open(modem.port()).unwrap();
         modem.process += 1; // as a forked child finds it
-        let locked = modem.running.lock();
         modem.restart();
         modem.close();
-        drop(locked);
         drop(modem);
         // The module itself goes on.
         host.write_all(b"AT\r").unwrap();

@@ -7,6 +7,8 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use modemqtt_os::Kept;
+
 use super::Mailbox;
 use super::port::is_temporary;
 use super::reactor::Message;
@@ -38,6 +40,7 @@ pub(super) struct Network {
 
 #[derive(Debug)]
 pub(super) struct Socket {
+    _kept: Kept,
     pub(super) stream: TcpStream,
     /// What secures it.
     secured: Option<Box<Secured>>,
@@ -114,6 +117,7 @@ impl Network {
         let Made { stream, secured } = made;
         let open = secured.is_none();
         let mut socket = Socket {
+            _kept: Kept::new(&stream),
             stream,
             secured,
             output: Vec::new(),
@@ -176,6 +180,13 @@ impl Network {
             }
         }
         Reading::Nothing
+    }
+}
+
+/// It ends as this is dropped, whoever has copies of its descriptor.
+impl Drop for Socket {
+    fn drop(&mut self) {
+        let _ = self.stream.shutdown(Shutdown::Both); // the broker may have gone
     }
 }
 

@@ -2,11 +2,12 @@
 
 use std::fs;
 use std::io::{self, ErrorKind, Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use modemqtt_os::Kept;
 use rustix::fs::{Mode, OFlags};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{OptionalActions, QueueSelector, tcflush, tcgetattr, tcsetattr};
@@ -26,6 +27,8 @@ pub(super) enum Port {
 
 #[derive(Debug)]
 pub(super) struct Pty {
+    /// A host is not told of the module's end while anybody has a copy of the master.
+    _kept: [Kept; 2],
     master: OwnedFd,
     /// Held open so that the master outlives hosts that come and go; without it reading fails while no host is there.
     slave: OwnedFd,
@@ -38,12 +41,26 @@ pub(super) struct Pty {
 
 #[derive(Debug)]
 pub(super) struct Tcp {
+    _kept: Kept,
     listener: TcpListener,
     name: String,
-    host: Option<TcpStream>,
+    host: Option<Host>,
     /// Whether a host has left since the door was attended.
     left: bool,
     rests_until: Option<Instant>,
+}
+
+/// The connection of a host. It ends as this is dropped, whoever has copies of its descriptor.
+#[derive(Debug)]
+struct Host {
+    _kept: Kept,
+    stream: TcpStream,
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        let _ = self.stream.shutdown(Shutdown::Both); // the host may have gone
+    }
 }
 
 impl Port {
@@ -80,7 +97,7 @@ impl Port {
     pub(super) fn line(&self) -> Option<BorrowedFd<'_>> {
         match self {
             Self::Pty(pty) => Some(pty.master.as_fd()),
-            Self::Tcp(tcp) => tcp.host.as_ref().map(AsFd::as_fd),
+            Self::Tcp(tcp) => tcp.host.as_ref().map(|host| host.stream.as_fd()),
         }
     }
 
@@ -163,6 +180,7 @@ impl Pty {
             .into_string()
             .map_err(|_| io::Error::other("the PTY's name is not UTF-8"))?;
         Ok(Self {
+            _kept: [Kept::new(&master), Kept::new(&slave)],
             hosts: Hosts::new(&path),
             heard: false,
             master,
@@ -227,6 +245,7 @@ impl Tcp {
         listener.set_nonblocking(true)?;
         let name = format!("socket://{}", listener.local_addr()?);
         Ok(Self {
+            _kept: Kept::new(&listener),
             listener,
             name,
             host: None,
@@ -255,13 +274,16 @@ impl Tcp {
 
     fn admit(&mut self, stream: TcpStream) {
         if self.host.is_none() && stream.set_nonblocking(true).is_ok() && stream.set_nodelay(true).is_ok() {
-            self.host = Some(stream);
+            self.host = Some(Host {
+                _kept: Kept::new(&stream),
+                stream,
+            });
         }
     }
 
     fn read(&mut self, buffer: &mut [u8]) -> usize {
         let Some(host) = &mut self.host else { return 0 };
-        match host.read(buffer) {
+        match host.stream.read(buffer) {
             Ok(0) => self.lose(),
             Ok(count) => return count,
             Err(error) if is_temporary(&error) => {}
@@ -272,7 +294,7 @@ impl Tcp {
 
     fn write(&mut self, bytes: &[u8]) -> usize {
         let Some(host) = &mut self.host else { return bytes.len() };
-        match host.write(bytes) {
+        match host.stream.write(bytes) {
             Ok(count) => count,
             Err(error) if is_temporary(&error) => 0,
             Err(_) => {
@@ -285,6 +307,14 @@ impl Tcp {
     fn lose(&mut self) {
         self.host = None;
         self.left = true;
+    }
+}
+
+/// A copy of it in a forked child would go on listening, and keep the port.
+impl Drop for Tcp {
+    fn drop(&mut self) {
+        // Where a system does not know this for listeners, the child has to let go of it by itself.
+        let _ = rustix::net::shutdown(&self.listener, rustix::net::Shutdown::Both);
     }
 }
 

@@ -1,10 +1,11 @@
 //! The module's thread: it moves bytes between the port, the module and the brokers, and sleeps in `poll` without a timeout unless the
 //! module or the line sets one.
 
-use std::io::{self, PipeReader, Read as _};
+use std::io;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender};
+use modemqtt_os::Wake;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::log::Log;
@@ -42,7 +43,7 @@ pub(super) struct Reactor {
     to_host: Line,
     network: Network,
     inbox: Receiver<Message>,
-    wake: PipeReader,
+    wake: Wake,
     buffer: Vec<u8>,
     /// Whether the host's end took less than there was to write.
     blocked: bool,
@@ -62,11 +63,9 @@ impl Reactor {
         port: Port,
         log: Option<Log>,
         options: &Options,
-        (mailbox, inbox, wake): (Mailbox, Receiver<Message>, PipeReader),
-    ) -> io::Result<Self> {
-        rustix::io::ioctl_fionbio(&wake, true)?;
-        rustix::io::ioctl_fionbio(&*mailbox.alarm, true)?;
-        Ok(Self {
+        (mailbox, inbox, wake): (Mailbox, Receiver<Message>, Wake),
+    ) -> Self {
+        Self {
             module,
             port,
             log,
@@ -77,7 +76,7 @@ impl Reactor {
             wake,
             buffer: vec![0; READ_SIZE],
             blocked: false,
-        })
+        }
     }
 
     /// Returns when the module is closed.
@@ -160,8 +159,7 @@ impl Reactor {
 
     /// `false` when the module is to end. Who called is told when what follows has been written.
     fn read_inbox(&mut self, done: &mut Vec<Sender<()>>) -> bool {
-        let mut bytes = [0; 256];
-        while self.wake.read(&mut bytes).is_ok_and(|count| count == bytes.len()) {}
+        self.wake.clear();
         while let Ok(message) = self.inbox.try_recv() {
             match message {
                 Message::Call(job, caller) => {

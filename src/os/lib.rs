@@ -1,0 +1,10 @@
+//! What the shells of both ends need of the operating system, and what is about AT nowhere: threads that end when they are
+//! told to, descriptors that a forked child lets go of, log files that hold nobody up.
+
+pub mod descriptors;
+pub mod waker;
+pub mod worker;
+
+pub use descriptors::Kept;
+pub use waker::{Wake, Waker};
+pub use worker::Worker;

@@ -1,0 +1,106 @@
+//! Threads whose end can be waited for a little at a time.
+//!
+//! A thread of ours is told to end by a message, never by the end of a descriptor: a forked child may have a copy of that.
+
+use std::io;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+/// A thread. Dropping this neither ends it nor waits for it.
+#[derive(Debug)]
+pub struct Worker {
+    thread: Mutex<Option<JoinHandle<()>>>,
+    ended: Arc<Ended>,
+}
+
+#[derive(Debug, Default)]
+struct Ended {
+    is_over: Mutex<bool>,
+    changed: Condvar,
+}
+
+/// Tells of the end, however the thread comes to it.
+struct Farewell(Arc<Ended>);
+
+impl Drop for Farewell {
+    fn drop(&mut self) {
+        *self.0.is_over.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.0.changed.notify_all();
+    }
+}
+
+impl Worker {
+    /// Starts it.
+    pub fn spawn(name: impl Into<String>, work: impl FnOnce() + Send + 'static) -> io::Result<Self> {
+        let ended = Arc::<Ended>::default();
+        let farewell = Farewell(Arc::clone(&ended));
+        let thread = thread::Builder::new().name(name.into()).spawn(move || {
+            let _farewell = farewell;
+            work();
+        })?;
+        Ok(Self {
+            thread: Mutex::new(Some(thread)),
+            ended,
+        })
+    }
+
+    /// Waits for its end, for at most that long; whether it has ended. What it owned is gone then.
+    pub fn wait(&self, at_most: Duration) -> bool {
+        // A time beyond what the clock can tell is an hour, after which the caller looks again.
+        let now = Instant::now();
+        let deadline = now.checked_add(at_most).unwrap_or(now + Duration::from_hours(1));
+        let mut is_over = self.ended.is_over.lock().unwrap_or_else(PoisonError::into_inner);
+        while !*is_over {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return false;
+            }
+            is_over = self
+                .ended
+                .changed
+                .wait_timeout(is_over, left)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
+        }
+        drop(is_over);
+        // Held until it is gone, so that whoever waits at the same time waits for that too.
+        let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(thread) = thread.take() {
+            // A panic over there was printed when it happened.
+            let _ = thread.join();
+        }
+        true
+    }
+
+    /// Waits for its end.
+    pub fn join(&self) {
+        while !self.wait(Duration::from_hours(1)) {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_thread_can_be_waited_for_a_little_at_a_time_and_again() {
+        let (end, is_told) = mpsc::channel::<()>();
+        let worker = Worker::spawn("worker", move || {
+            let _ = is_told.recv();
+        })
+        .unwrap();
+        assert!(!worker.wait(Duration::ZERO));
+        end.send(()).unwrap();
+        worker.join();
+        assert!(worker.wait(Duration::ZERO));
+    }
+
+    #[test]
+    fn a_thread_that_panics_has_ended() {
+        let worker = Worker::spawn("worker", || panic!("as it must for this test")).unwrap();
+        worker.join();
+    }
+}
