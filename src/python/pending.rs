@@ -92,8 +92,10 @@ impl Pending {
 
     /// Waits until the call was looked at, and either refused or queued.
     fn wait_taken(&self, py: Python<'_>) -> PyResult<()> {
-        self.until(py, None, |progress| progress.taken || progress.result.is_some())
-            .map(drop)
+        self.until(py, None, |progress| {
+            progress.stage >= engine::Stage::Taken || progress.result.is_some()
+        })
+        .map(drop)
     }
 
     /// Whether the call has ended.

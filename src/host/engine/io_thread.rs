@@ -10,7 +10,7 @@ use crossbeam_channel::Receiver;
 use modemqtt_os::Wake;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::Pending;
+use super::pending::{Pending, Stage};
 use super::shared::{Modem, Notice, Shared};
 use crate::call::{Call, Event, Ticket};
 use crate::error::Error;
@@ -216,7 +216,7 @@ impl IoThread {
             self.handle(event);
         }
         for pending in self.taken.drain(..) {
-            pending.update(|progress| progress.taken = true);
+            pending.update(|progress| progress.reach(Stage::Taken));
         }
     }
 
@@ -225,11 +225,11 @@ impl IoThread {
             Event::Started(ticket, id) => {
                 self.leaves_queue(ticket);
                 self.update(ticket, |progress| {
-                    progress.started = true;
+                    progress.reach(Stage::Started);
                     progress.message_id = id.unwrap_or_default();
                 });
             }
-            Event::Accepted(ticket) => self.update(ticket, |progress| progress.accepted = true),
+            Event::Accepted(ticket) => self.update(ticket, |progress| progress.reach(Stage::Accepted)),
             Event::Retransmitting(ticket, times) => self.update(ticket, |progress| progress.retransmissions = times),
             Event::Ended(ticket, result) => {
                 self.leaves_queue(ticket);
@@ -259,7 +259,7 @@ impl IoThread {
     fn leaves_queue(&self, ticket: Ticket) {
         if let Some(pending) = self.pending.get(&ticket)
             && let Some(client) = pending.client()
-            && !pending.progress().started
+            && pending.progress().stage < Stage::Started
         {
             self.shared.room().give_back(client);
         }

@@ -26,7 +26,7 @@ use crate::session::{Session, Wake};
 pub use inbox::Inbox;
 use io_thread::{IoThread, Request};
 pub use journal::{Journal, News, Remark};
-pub use pending::{Pending, Progress, PublishState};
+pub use pending::{Pending, Progress, PublishState, Stage};
 pub use room::{MOST_QUEUED, Room};
 pub use shared::{Messages, Modem, Notice, Shared, Signal, Stamped, Statistics};
 

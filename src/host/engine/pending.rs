@@ -22,12 +22,8 @@ pub struct Pending {
 /// How far a call has come.
 #[derive(Clone, Debug, Default)]
 pub struct Progress {
-    /// The session has taken it, and has found nothing wrong with it.
-    pub taken: bool,
-    /// It has left the queue.
-    pub started: bool,
-    /// The module has accepted a publish.
-    pub accepted: bool,
+    /// How far it has come before its end.
+    pub stage: Stage,
     /// How often the module has sent a publish again.
     pub retransmissions: i64,
     /// Its message id.
@@ -38,6 +34,26 @@ pub struct Progress {
     pub uploads: VecDeque<(&'static str, usize, usize)>,
     /// Its end.
     pub result: Option<Result<Reply, Error>>,
+}
+
+/// How far a call has come before its end; each stage is behind those above it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stage {
+    /// It was handed over.
+    #[default]
+    Submitted,
+    /// The session has found nothing wrong with it.
+    Taken,
+    /// It has left the queue.
+    Started,
+    /// The module has accepted a publish.
+    Accepted,
+}
+
+impl Progress {
+    pub(super) fn reach(&mut self, stage: Stage) {
+        self.stage = self.stage.max(stage);
+    }
 }
 
 /// Where a publish stands.
@@ -140,12 +156,12 @@ impl Pending {
         let progress = self.progress.lock();
         match &progress.result {
             None if progress.retransmissions > 0 => PublishState::Retransmitting,
-            None if progress.accepted => PublishState::Accepted,
+            None if progress.stage == Stage::Accepted => PublishState::Accepted,
             None => PublishState::Queued,
             Some(Ok(_)) if self.message.is_some_and(|(_, qos)| qos == Qos::AtMostOnce) => PublishState::Sent,
             Some(Ok(_)) => PublishState::Acknowledged,
             Some(Err(Error::Usage(_) | Error::Command { .. } | Error::Operation { .. })) => PublishState::Failed,
-            Some(Err(_)) if progress.started => PublishState::Unknown,
+            Some(Err(_)) if progress.stage >= Stage::Started => PublishState::Unknown,
             Some(Err(_)) => PublishState::Failed,
         }
     }
