@@ -73,7 +73,7 @@ def cases() -> dict[str, Misuse]:
         "keepalive text": (lambda mqtt: mqtt.configure(keepalive="60"), "keepalive"),  # type: ignore[arg-type]
         "keepalive half": (lambda mqtt: mqtt.configure(keepalive=60.5), "keepalive"),  # type: ignore[arg-type]
         "keepalive True": (lambda mqtt: mqtt.configure(keepalive=True), "keepalive"),
-        "packet_timeout 0": (lambda mqtt: mqtt.configure(packet_timeout=0), "out of range"),
+        "packet_timeout 0": (lambda mqtt: mqtt.configure(packet_timeout=0), "packet_timeout must be 1 to 60 s, not 0"),
         "packet_timeout 61": (lambda mqtt: mqtt.configure(packet_timeout=61), "61"),
         "retries 11": (lambda mqtt: mqtt.configure(retries=11), "11"),
         "one good, one wrong": (lambda mqtt: mqtt.configure(keepalive=60, retries=11), "11"),

@@ -279,7 +279,7 @@ def test_sni_where_it_cannot_be_had_is_refused(mqtt: MqttClient) -> None:
         ({"ca": b"no pem"}, "ca: it is no PEM"),
         ({"ca": "/does/not/exist.pem"}, "ca: '/does/not/exist.pem' cannot be read: No such file"),
         ({"verify": "server"}, "ca: it is needed to verify the server"),
-        ({"context": 6}, "context: 6 is out of range, 0 to 5"),
+        ({"context": 6}, "context must be 0 to 5, not 6"),
         ({"handshake_timeout": 30}, "handshake_timeout.*bc660k, eg91xq, bg9x"),
     ],
 )

@@ -50,8 +50,8 @@ class Modem(ModemCallbacks, Network):
     Args:
         port: a serial device such as ``/dev/ttyUSB2``, ``socket://host:port``, or ``rfc2217://host:port`` for a serial
             port of another machine that is set from here (ser2net with ``telnet(rfc2217)``).
-        model: ``"M95"``, ``"BC35-G"``, ``"BC28"``, ``"BC660K-GL"``, ``"EG800Q"``, ``"EG915Q"`` or ``"EG916Q"``;
-            ``"auto"`` asks the module (``AT+CGMM``, ``ATI``).
+        model: ``"M95"``, ``"BC35-G"``, ``"BC28"``, ``"BC660K-GL"``, ``"EG800Q"``, ``"EG915Q"`` or ``"EG916Q"``, and
+            as an experiment ``"BG95"``, ``"BG96"`` or ``"BG77"``; ``"auto"`` asks the module (``AT+CGMM``, ``ATI``).
         revision: the edition of its application note that the module's firmware follows: ``"2019"`` for a BC35-G or
             BC28 that publishes by length (``AT+QMTPUB=…,"topic",<len>``), up to 1,024 bytes. ``None`` for the usual
             one.

@@ -85,16 +85,16 @@ class Reconnect:
         numbers = (("first", self.first), ("most", self.most), ("factor", self.factor))
         for name, value in numbers:
             if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-                raise UsageError(f"{name}: {value!r} is no number of use here")
+                raise UsageError(f"{name} must be a number, not {value!r}")
         if self.first <= 0:
-            raise UsageError(f"first: {self.first} s is no wait; give seconds above 0")
+            raise UsageError(f"first must be more than 0 s, not {self.first}")
         if self.most < self.first:
-            raise UsageError(f"most: {self.most} s is less than first, {self.first} s")
+            raise UsageError(f"most must be {self.first} s or more, as first is, not {self.most}")
         if self.factor < 1:
-            raise UsageError(f"factor: {self.factor} would make the waits shorter; 1 and above are allowed")
+            raise UsageError(f"factor must be 1 or more, not {self.factor}")
         attempts = self.attempts
         if attempts is not None and (isinstance(attempts, bool) or not isinstance(attempts, int) or attempts < 1):
-            raise UsageError(f"attempts: {attempts!r} is none; give a number from 1 on, or None")
+            raise UsageError(f"attempts must be 1 or more, or None, not {attempts!r}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -402,4 +402,4 @@ def plan_of(reconnect: object) -> Reconnect | None:
             return reconnect
         case bool():
             return Reconnect() if reconnect else None
-    raise UsageError(f"reconnect: {reconnect!r} is none; True, False or a Reconnect is needed")
+    raise UsageError(f"reconnect must be True, False or a Reconnect, not {reconnect!r}")

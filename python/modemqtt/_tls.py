@@ -72,7 +72,7 @@ class Tls:
         for name in ("ca", "cert", "key"):
             value = getattr(self, name)
             if not isinstance(value, (str, bytes, os.PathLike, type(None))):
-                raise UsageError(f"{name}: a {type(value).__name__} is none; a path, or PEM as bytes, is needed")
+                raise UsageError(f"{name} must be a path, or PEM as bytes, not {type(value).__name__}")
         _one_of("verify", self.verify, [*_LEVELS, None])
         _one_of("versions", self.versions, [*_VERSIONS])
         _number("context", self.context, 0, _MOST_CONTEXT)
@@ -84,7 +84,7 @@ class Tls:
         _one_of("sni", self.sni, [True, False, None])
         if (self.cert is None) != (self.key is None):
             given, missing = ("cert", "key") if self.key is None else ("key", "cert")
-            raise UsageError(f"{given}: it is of no use without {missing}")
+            raise UsageError(f"{given} needs {missing} as well")
 
     def __repr__(self) -> str:
         """Paths as they are, of PEM the length."""
@@ -151,9 +151,9 @@ def _read(name: str, source: str | os.PathLike[str] | bytes | None) -> bytes | N
 def _one_of(name: str, value: object, allowed: list[object]) -> None:
     # 1 is equal to True.
     if not any(value is known or (isinstance(known, str) and value == known) for known in allowed):
-        raise UsageError(f"{name}: {value!r} is none; {', '.join(map(repr, allowed))} are")
+        raise UsageError(f"{name} must be one of {', '.join(map(repr, allowed))}, not {value!r}")
 
 
 def _number(name: str, value: object, low: int, high: int) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise UsageError(f"{name}: {value!r} is out of range; a whole number from {low} to {high} is needed")
+        raise UsageError(f"{name} must be a whole number, {low} to {high}, not {value!r}")

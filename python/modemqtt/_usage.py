@@ -33,7 +33,7 @@ def seconds(timeout: float | None, *, otherwise: float) -> float:
     if timeout is None:
         return otherwise
     if not timeout >= 0:
-        raise UsageError(f"timeout: {timeout} is no time; give seconds from 0 on, or None")
+        raise UsageError(f"timeout must be 0 s or more, or None, not {timeout}")
     return timeout
 
 
@@ -66,7 +66,7 @@ def topic_and_qos(pair: object) -> tuple[str, int]:
     match pair:
         case (str() as topic, int() as qos):
             return topic, qos
-    raise UsageError(f'topic: {pair!r} is none; a text, or pairs of topic and QoS as in [("a/#", 1)], are needed')
+    raise UsageError(f'topic must be a str, or pairs of topic and QoS as in [("a/#", 1)], not {pair!r}')
 
 
 def payload_bytes(payload: object) -> bytes:
@@ -85,4 +85,4 @@ def payload_bytes(payload: object) -> bytes:
             return bytes(payload)
         case int() | float():
             return str(payload).encode()
-    raise UsageError(f"payload: {type(payload).__name__} is none; bytes, str, a number or None is needed")
+    raise UsageError(f"payload must be bytes, str, a number or None, not {type(payload).__name__}")

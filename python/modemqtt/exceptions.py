@@ -1,7 +1,9 @@
 """What can go wrong, grouped by who broke which rule.
 
-Every exception is a :class:`ModemError`. Its message is one sentence that names the command and the meaning of the
-code; the last lines of the wire are in :attr:`ModemError.wire` and in the notes of the traceback.
+What a module, a port or an argument does wrong is a :class:`ModemError`. Its message is one sentence that names the
+command and the meaning of the code; the last lines of the wire are in :attr:`ModemError.wire` and in the notes of the
+traceback. Python's own remain: ``AttributeError`` for a misspelt name, ``TypeError`` for a missing argument,
+``KeyboardInterrupt``.
 """
 
 from __future__ import annotations

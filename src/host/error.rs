@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use modemqtt_at::codes::{CmeCode, CmsCode, StatCode};
+use modemqtt_at::codes::{CmeCode, CmsCode, ReturnCode, StatCode};
 use modemqtt_at::{ClientIndex, Operation};
 
 use crate::port::PortError;
@@ -41,18 +41,20 @@ pub enum Error {
         name: Option<&'static str>,
     },
     /// The module carried a command out and reported failure.
-    #[error("{operation}{} failed: {}{}", if operation.has_client() { format!(" on client {client}") } else { String::new() }, describe(*result, name.filter(|_| return_code.is_none())), return_code.map_or(String::new(), |code| format!(", return code {code}")))]
+    #[error("{operation}{}{} failed: {}", server.as_ref().map_or(String::new(), |server| format!(" to {server}")), if operation.has_client() { format!(" on client {client}") } else { String::new() }, describe(*result, *name, *return_code))]
     Operation {
         /// What failed.
         operation: Operation,
         /// Whose.
         client: ClientIndex,
+        /// Host and port of the server, of an opening and a CONNECT.
+        server: Option<String>,
         /// `<result>` of the result URC.
         result: i64,
         /// Its name.
         name: Option<&'static str>,
         /// `<ret_code>` of a CONNECT.
-        return_code: Option<modemqtt_at::codes::ReturnCode>,
+        return_code: Option<ReturnCode>,
     },
     /// The connection of the client is gone.
     #[error("client {client} lost its connection: {code}{}", code.advice().map_or(String::new(), |advice| format!("; {advice}")))]
@@ -129,7 +131,11 @@ impl Refusal {
     }
 }
 
-fn describe(result: i64, name: Option<&str>) -> String {
+/// The one code that says what was wrong: that of the server where it was asked, else that of the module.
+fn describe(result: i64, name: Option<&str>, return_code: Option<ReturnCode>) -> String {
+    if let Some(code) = return_code.filter(|_| result == 0) {
+        return format!("return code {code}");
+    }
     name.map_or_else(
         || format!("result {result}"),
         |name| format!("result {result} ({name})"),

@@ -11,6 +11,7 @@ pub mod error;
 pub mod framer;
 mod job;
 mod mqtt;
+pub mod names;
 pub mod port;
 pub mod reader;
 pub mod receive;

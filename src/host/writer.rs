@@ -10,6 +10,7 @@ use modemqtt_at::dialect::{Dialect, Kind, Parameter, Row};
 use modemqtt_at::{ClientIndex, Form};
 
 use crate::error::Error;
+use crate::names::{called, models};
 use modemqtt_at::secrets::{masked, remembered, secrets_in};
 
 /// A command line and how it may be shown.
@@ -146,55 +147,48 @@ pub fn client(dialect: &Dialect, client: ClientIndex) -> Result<(), Error> {
         return Ok(());
     }
     Err(Error::Usage(format!(
-        "client index {client} is out of range; {} has 0 to {}",
-        dialect.name, dialect.last_client
+        "client index must be 0 to {}, not {client} ({})",
+        dialect.last_client,
+        models(dialect)
     )))
 }
 
 fn check(dialect: &Dialect, row: &Row, parameter: &Parameter, argument: Argument<'_>) -> Result<(), Error> {
-    let name = parameter.name;
-    let wrong = |problem: String| {
-        Err(Error::Usage(format!(
-            "{name}: {problem} ({} of {}, section {})",
-            row.command, dialect.note, row.source
-        )))
-    };
+    let (name, unit) = called(parameter.name);
+    let wrong = |problem: String| Err(Error::Usage(format!("{name} {problem} ({})", models(dialect))));
     match (parameter.kind, argument) {
         (Kind::Integer { low, high }, Argument::Number(number)) => {
             if !(low..=high).contains(&number) {
-                return wrong(format!("{number} is out of range, {low} to {high} is allowed"));
+                return wrong(format!("must be {low} to {high}{unit}, not {number}"));
             }
         }
         (Kind::Port { .. }, Argument::Number(number)) => {
             if !(1..=65_535).contains(&number) {
-                return wrong(format!("{number} is no TCP port, 1 to 65535 is allowed"));
+                return wrong(format!("must be 1 to 65535, not {number}"));
             }
         }
         // Its length stands before it, so quotes inside it are its own.
         (Kind::Payload, Argument::Text(text)) => {
             if let Some(byte) = text.iter().find(|byte| ascii::is_forbidden_in_string(**byte)) {
-                return wrong(format!("the byte 0x{byte:02X} cannot stand in a command line"));
+                return wrong(format!(
+                    "must not hold the byte 0x{byte:02X}, which acts on the command line"
+                ));
             }
         }
         (Kind::Text { least, most }, Argument::Text(text)) => {
             if !(least..=most).contains(&text.len()) {
-                return wrong(format!(
-                    "{} bytes are too many or too few, {least} to {most} are allowed",
-                    text.len()
-                ));
+                return wrong(format!("must be {least} to {most} bytes long, not {}", text.len()));
             }
             if let Some(byte) = text.iter().find(|byte| ascii::is_forbidden_in_string(**byte)) {
                 return wrong(format!(
-                    "the byte 0x{byte:02X} cannot stand in a string parameter; control characters act on the command line"
+                    "must not hold the byte 0x{byte:02X}, which acts on the command line"
                 ));
             }
             if text.contains(&QUOTE) {
-                return wrong(
-                    "a double quote cannot stand in a string parameter, the dialect has no escape for it".into(),
-                );
+                return wrong("must not hold a double quote, which ends it on the command line".into());
             }
         }
-        (kind, _) => return wrong(format!("it takes {kind:?}")),
+        (kind, _) => return wrong(format!("takes {kind:?}, by {} of {}", row.source, dialect.note)),
     }
     Ok(())
 }
@@ -248,7 +242,10 @@ mod tests {
     fn a_string_over_the_limit_is_refused_with_the_limit() {
         let error = connect(&"x".repeat(257)).unwrap_err().to_string();
         assert!(error.contains("0 to 256"), "{error}");
-        assert!(error.contains("3.3.4"), "{error}");
+        assert!(
+            error.contains("password must be") && error.ends_with("(BC660K-GL)"),
+            "{error}"
+        );
     }
 
     #[test]

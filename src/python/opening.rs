@@ -189,13 +189,13 @@ fn options(
     let rate = u32::try_from(baudrate)
         .ok()
         .filter(|rate| *rate > 0)
-        .ok_or_else(|| errors::usage(py, format!("baudrate: {baudrate} is none; 115200 or 9600 are usual")))?;
+        .ok_or_else(|| errors::usage(py, format!("baudrate must be 1 or more, as 115200, not {baudrate}")))?;
     let flow_control = match flow_control {
         "none" => FlowControl::None,
         "xonxoff" => FlowControl::Software,
         "rtscts" => FlowControl::Hardware,
         other => {
-            let message = format!("flow_control: {other:?} is none; \"none\", \"rtscts\" and \"xonxoff\" are");
+            let message = format!("flow_control must be \"none\", \"rtscts\" or \"xonxoff\", not {other:?}");
             return Err(errors::usage(py, message));
         }
     };

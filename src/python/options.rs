@@ -1,10 +1,11 @@
 //! Python values to the host's types.
 
-use modemqtt_at::dialect::DataPhase;
+use modemqtt_at::dialect::{DataPhase, Dialect};
 use modemqtt_at::{ClientIndex, Qos, Version};
 use modemqtt_host::call::{Alibaba, OneNet, Options, Secret, Tencent, Will};
+use modemqtt_host::names;
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyDict};
+use pyo3::types::{PyBool, PyDict, PyInt};
 
 use crate::errors;
 use crate::tls::tls;
@@ -13,7 +14,7 @@ use crate::tls::tls;
 pub(crate) fn client(py: Python<'_>, index: i64) -> PyResult<ClientIndex> {
     u8::try_from(index)
         .map(ClientIndex)
-        .map_err(|_| errors::usage(py, format!("client index {index} is out of range; it counts from 0")))
+        .map_err(|_| errors::usage(py, format!("client index must be 0 to 5, not {index}")))
 }
 
 /// A quality of service.
@@ -21,7 +22,7 @@ pub(crate) fn quality(py: Python<'_>, number: i64) -> PyResult<Qos> {
     u8::try_from(number)
         .ok()
         .and_then(Qos::from_number)
-        .ok_or_else(|| errors::usage(py, format!("qos: {number} is none; 0, 1 and 2 are")))
+        .ok_or_else(|| errors::usage(py, format!("qos must be 0, 1 or 2, not {number}")))
 }
 
 /// A TCP port.
@@ -29,7 +30,7 @@ pub(crate) fn tcp_port(py: Python<'_>, number: i64) -> PyResult<u16> {
     u16::try_from(number)
         .ok()
         .filter(|port| *port != 0)
-        .ok_or_else(|| errors::usage(py, format!("port: {number} is no TCP port, 1 to 65535 is allowed")))
+        .ok_or_else(|| errors::usage(py, format!("port must be 1 to 65535, not {number}")))
 }
 
 /// A form of publish.
@@ -40,39 +41,39 @@ pub(crate) fn publish_form(py: Python<'_>, name: &str) -> PyResult<DataPhase> {
         "inline" => Ok(DataPhase::Inline),
         "quoted" => Ok(DataPhase::Quoted),
         _ => {
-            let known = "\"counted\", \"prompt\", \"inline\" and \"quoted\" are";
-            Err(errors::usage(py, format!("form: {name:?} is none; {known}")))
+            let known = "\"counted\", \"prompt\", \"inline\" or \"quoted\"";
+            Err(errors::usage(py, format!("form must be {known}, not {name:?}")))
         }
     }
 }
 
 /// The options of `configure`. Their names were checked by the caller.
-pub(crate) fn options(py: Python<'_>, values: &Bound<'_, PyDict>) -> PyResult<Options> {
+pub(crate) fn options(py: Python<'_>, dialect: Option<&Dialect>, values: &Bound<'_, PyDict>) -> PyResult<Options> {
     let mut options = Options::default();
     for (key, value) in values {
         let key: String = key.extract()?;
         match key.as_str() {
             "version" => options.version = Some(version(py, &value)?),
-            "keepalive" => options.keep_alive = Some(number(py, &key, &value, u16::MAX)?),
+            "keepalive" => options.keep_alive = Some(number(dialect, &key, &value, u16::MAX)?),
             "clean_session" => options.clean_session = Some(flag(py, &key, &value)?),
-            "packet_timeout" => options.packet_timeout = Some(number(py, &key, &value, u8::MAX)?),
-            "retries" => options.retries = Some(number(py, &key, &value, u8::MAX)?),
+            "packet_timeout" => options.packet_timeout = Some(number(dialect, &key, &value, u8::MAX)?),
+            "retries" => options.retries = Some(number(dialect, &key, &value, u8::MAX)?),
             "timeout_notice" => options.timeout_notice = Some(flag(py, &key, &value)?),
             "show_length" => options.show_length = Some(flag(py, &key, &value)?),
             "will" => options.will = Some(will(py, &value)?),
             "alibaba" => options.alibaba = Some(alibaba(&value)?),
             "onenet" => options.onenet = Some(onenet(&value)?),
             "tls" => options.tls = Some(tls(&value)?),
-            "tls_context" => options.tls_context = Some(unless_none(py, &key, &value)?),
-            "pdp_context" => options.pdp_context = Some(number(py, &key, &value, u8::MAX)?),
-            "ping_interval" => options.ping_interval = Some(number(py, &key, &value, u8::MAX)?),
+            "tls_context" => options.tls_context = Some(unless_none(dialect, &key, &value)?),
+            "pdp_context" => options.pdp_context = Some(number(dialect, &key, &value, u8::MAX)?),
+            "ping_interval" => options.ping_interval = Some(number(dialect, &key, &value, u8::MAX)?),
             "receive" => options.buffered = Some(choice(py, &key, &value, "urc", "buffer")?),
             "receive_format" => options.receive_hex = Some(choice(py, &key, &value, "text", "hex")?),
             "send_format" => options.send_hex = Some(choice(py, &key, &value, "text", "hex")?),
             "send_mode" => options.send_mode_hex = Some(choice(py, &key, &value, "text", "hex")?),
             "echo_data" => options.echo_data = Some(flag(py, &key, &value)?),
             "view_data" => options.view_data = Some(flag(py, &key, &value)?),
-            "edit_timeout" => options.edit_timeout = Some(unless_none(py, &key, &value)?),
+            "edit_timeout" => options.edit_timeout = Some(unless_none(dialect, &key, &value)?),
             _ => return Err(errors::usage(py, format!("{key}: there is no such option"))),
         }
     }
@@ -85,26 +86,44 @@ fn version(py: Python<'_>, value: &Bound<'_, PyAny>) -> PyResult<Version> {
         Ok("3.1.1") => Ok(Version::V311),
         _ => Err(errors::usage(
             py,
-            format!("version: {} is none; \"3.1\" and \"3.1.1\" are", value.repr()?),
+            format!("version must be \"3.1\" or \"3.1.1\", not {}", value.repr()?),
         )),
     }
 }
 
-fn number<T: TryFrom<i64> + Into<i64>>(py: Python<'_>, key: &str, value: &Bound<'_, PyAny>, most: T) -> PyResult<T> {
-    let most: i64 = most.into();
-    let truth = value.is_instance_of::<PyBool>();
-    value
+/// A whole number within the range that the dialect has for the option. What the dialect lacks is the host's to refuse.
+fn number<T: TryFrom<i64> + Into<i64>>(
+    dialect: Option<&Dialect>,
+    key: &str,
+    value: &Bound<'_, PyAny>,
+    most: T,
+) -> PyResult<T> {
+    let limits = dialect.and_then(|dialect| Some((names::range(dialect, key)?, names::models(dialect))));
+    let (low, high) = limits
+        .as_ref()
+        .map_or((0, most.into()), |((low, high, _), _)| (*low, *high));
+    let number = value
         .extract::<i64>()
         .ok()
-        .filter(|_| !truth)
-        .and_then(|number| T::try_from(number).ok())
-        .ok_or_else(|| match value.repr() {
-            Ok(shown) => errors::usage(
-                py,
-                format!("{key}: {shown} is out of range; a whole number from 0 to {most} is needed"),
-            ),
-            Err(error) => error,
-        })
+        .filter(|_| !value.is_instance_of::<PyBool>());
+    let fitting = number.filter(|number| (low..=high).contains(number));
+    if let Some(number) = fitting.and_then(|number| T::try_from(number).ok()) {
+        return Ok(number);
+    }
+    let whole = if value.is_instance_of::<PyInt>() && !value.is_instance_of::<PyBool>() {
+        ""
+    } else {
+        "a whole number, "
+    };
+    let (unit, of) = limits.map_or((" ", String::new()), |((_, _, unit), models)| {
+        (unit, format!(" ({models})"))
+    });
+    let message = format!(
+        "{key} must be {whole}{low} to {high}{}, not {}{of}",
+        unit.trim_end(),
+        value.repr()?
+    );
+    Err(errors::usage(value.py(), message))
 }
 
 fn flag(py: Python<'_>, key: &str, value: &Bound<'_, PyAny>) -> PyResult<bool> {
@@ -112,7 +131,7 @@ fn flag(py: Python<'_>, key: &str, value: &Bound<'_, PyAny>) -> PyResult<bool> {
         Ok(flag) => Ok(flag),
         Err(_) => Err(errors::usage(
             py,
-            format!("{key}: {} is neither True nor False", value.repr()?),
+            format!("{key} must be True or False, not {}", value.repr()?),
         )),
     }
 }
@@ -124,17 +143,17 @@ fn choice(py: Python<'_>, key: &str, value: &Bound<'_, PyAny>, first: &str, seco
         Ok(word) if word == second => Ok(true),
         _ => Err(errors::usage(
             py,
-            format!("{key}: {} is none; \"{first}\" and \"{second}\" are", value.repr()?),
+            format!("{key} must be \"{first}\" or \"{second}\", not {}", value.repr()?),
         )),
     }
 }
 
 /// A small number, or `None` to switch off.
-fn unless_none(py: Python<'_>, key: &str, value: &Bound<'_, PyAny>) -> PyResult<Option<u8>> {
+fn unless_none(dialect: Option<&Dialect>, key: &str, value: &Bound<'_, PyAny>) -> PyResult<Option<u8>> {
     if value.is_none() {
         Ok(None)
     } else {
-        number(py, key, value, u8::MAX).map(Some)
+        number(dialect, key, value, u8::MAX).map(Some)
     }
 }
 
@@ -179,7 +198,7 @@ where
         Ok(found) => Ok(found),
         Err(_) => Err(errors::usage(
             py,
-            format!("{name}: a {} was given, {wanted} is needed", given.get_type().name()?),
+            format!("{name} must be {wanted}, not {}", given.get_type().name()?),
         )),
     }
 }
@@ -192,7 +211,7 @@ pub(crate) fn is_a(key: &str, class: &str, value: &Bound<'_, PyAny>) -> PyResult
     }
     Err(errors::usage(
         py,
-        format!("{key}: a {} is no modemqtt.{class}", value.get_type().name()?),
+        format!("{key} must be a modemqtt.{class}, not a {}", value.get_type().name()?),
     ))
 }
 

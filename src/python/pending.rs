@@ -142,10 +142,7 @@ pub(crate) fn seconds(py: Python<'_>, timeout: Option<f64>) -> PyResult<Option<D
     if seconds.is_infinite() && seconds > 0.0 {
         return Ok(None);
     }
-    Duration::try_from_secs_f64(seconds).map(Some).map_err(|_| {
-        errors::usage(
-            py,
-            format!("timeout: {seconds} is no time; give seconds from 0 on, or None"),
-        )
-    })
+    Duration::try_from_secs_f64(seconds)
+        .map(Some)
+        .map_err(|_| errors::usage(py, format!("timeout must be 0 s or more, or None, not {seconds}")))
 }

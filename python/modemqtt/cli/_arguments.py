@@ -50,7 +50,7 @@ def add_modem(parser: Parser) -> None:
         default=os.environ.get(ENVIRONMENT) or None,
         help=f"port of the module: /dev/ttyUSB2, socket://host:port, rfc2217://host:port; default: {ENVIRONMENT}",
     )
-    parser.add_argument("--model", help="M95 or BC660K-GL; default: ask the module")
+    parser.add_argument("--model", help="M95, BC660K-GL or another, one of `modemqtt info`; default: ask the module")
     parser.add_argument(
         "--baud", type=positive, default=115_200, metavar="N", help="bits per second; default: %(default)s"
     )

@@ -28,7 +28,9 @@ def add(commands: Commands) -> None:
         "several modules each has its own `port` and `model`, in order, and all have the same broker.",
     )
     parser.add_argument(
-        "--model", action="append", help="M95, BC660K-GL or another; again for one more module; default: BC660K-GL"
+        "--model",
+        action="append",
+        help="M95, BC660K-GL or another of `modemqtt info`; again for one more module; default: BC660K-GL",
     )
     parser.add_argument(
         "--count",

@@ -141,6 +141,8 @@ pub(crate) struct Client {
     pub(crate) end_reported: bool,
     /// The slots of the module's buffer that hold a message, a bit each.
     pub(crate) unread: u32,
+    /// Host and port of the last opening.
+    pub(crate) server: Option<String>,
     /// Publishes that await their final result.
     pub(crate) in_flight: usize,
     last_id: u16,
@@ -158,6 +160,7 @@ impl Client {
             before: ClientState::Closed,
             end_reported: false,
             unread: 0,
+            server: None,
             in_flight: 0,
             last_id: 0,
             ids: HashSet::new(),

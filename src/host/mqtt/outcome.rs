@@ -55,6 +55,7 @@ fn end(operation: Operation, client: ClientIndex, result: i64, name: Option<&'st
         _ => Err(Error::Operation {
             operation,
             client,
+            server: None,
             result,
             name,
             return_code: None,
@@ -77,6 +78,7 @@ fn connect(client: ClientIndex, result: i64, values: &[i64]) -> Meaning {
     Meaning::End(Err(Error::Operation {
         operation: Operation::Connect,
         client,
+        server: None,
         result,
         name,
         return_code,
@@ -88,6 +90,7 @@ fn subscribe(client: ClientIndex, granted: &[i64]) -> Meaning {
         return Meaning::End(Err(Error::Operation {
             operation: Operation::Subscribe,
             client,
+            server: None,
             result: REFUSED,
             name: Some("refused by the server"),
             return_code: None,

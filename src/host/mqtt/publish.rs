@@ -9,6 +9,7 @@ use super::plan::{Planner, Steps, dialects, number, outcome};
 use super::topics::topic_name;
 use crate::error::Error;
 use crate::job::{Data, Task};
+use crate::names::models;
 use crate::writer::Argument;
 
 /// A message to be published.
@@ -51,11 +52,10 @@ impl Planner {
         };
         if payload.len() > most {
             return Err(Error::Usage(format!(
-                "the payload is {} bytes long; {} takes at most {most} per publish{} ({})",
-                payload.len(),
-                self.dialect.name,
+                "payload must be at most {most} bytes long{}, not {} ({})",
                 if hex { " in hexadecimal digits" } else { "" },
-                self.dialect.note
+                payload.len(),
+                models(self.dialect)
             )));
         }
         let length = Argument::Number(i64::try_from(payload.len()).unwrap_or(i64::MAX));

@@ -12,6 +12,7 @@ use super::plan::{Planner, Steps, dialects};
 use crate::credentials::{Pem, Tls, Verify, checksum, digest};
 use crate::error::Error;
 use crate::job::{Data, Goal, Invitation, Look, Step, Stored};
+use crate::names::models;
 use crate::writer::{Argument, CommandLine};
 
 /// Every cipher suite.
@@ -34,8 +35,9 @@ impl Planner {
         let context = wanted.context;
         if context > tls.last_context {
             return Err(Error::Usage(format!(
-                "context: {context} is out of range, 0 to {} is allowed ({}, section {})",
-                tls.last_context, self.dialect.note, tls.source
+                "context must be 0 to {}, not {context} ({})",
+                tls.last_context,
+                models(self.dialect)
             )));
         }
         for (credential, pem) in wanted.credentials()? {
@@ -235,7 +237,7 @@ fn in_range(option: &TlsOption, what: &str, value: i64) -> Result<(), Error> {
         return Ok(());
     }
     Err(Error::Usage(format!(
-        "{what}: {value} is out of range, {low} to {high} is allowed for \"{}\"",
+        "{what} must be {low} to {high}, not {value} (\"{}\")",
         option.name
     )))
 }

@@ -73,6 +73,7 @@ impl Session {
 
     /// Draws the consequences of a result; the job comes back with the steps that remain.
     fn operation_ended(&mut self, mut job: Job, key: OutcomeKey, result: Result<Reply, Error>, now: Instant) -> Job {
+        let result = result.map_err(|error| self.with_server(key, error));
         let ok = result.is_ok();
         if let (Task::Publish { unfinished, .. }, true) = (&mut job.task, ok) {
             *unfinished = false;
@@ -105,6 +106,16 @@ impl Session {
         }
         self.end(&mut job, result);
         job
+    }
+
+    /// Names the server that an opening or a CONNECT was about.
+    fn with_server(&mut self, key: OutcomeKey, mut error: Error) -> Error {
+        if let (Operation::Open | Operation::Connect, Error::Operation { server, .. }) = (key.operation, &mut error)
+            && let Some(client) = self.clients.get(key.client)
+        {
+            server.clone_from(&client.server);
+        }
+        error
     }
 
     /// Where a client stands after a result.

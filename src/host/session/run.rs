@@ -141,6 +141,9 @@ impl Session {
             client.end_reported = false;
         }
         debug_assert_eq!(job.task.client(), Some(key.client));
+        if let (Task::Open { host, port, .. }, Some(client)) = (&job.task, self.clients.get(key.client)) {
+            client.server = Some(format!("{host}:{port}"));
+        }
         if let Some(client) = self.clients.get(key.client).filter(|client| !client.state.is_passing()) {
             client.before = client.state.clone();
         }
