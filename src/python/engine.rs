@@ -57,7 +57,7 @@ impl Engine {
     ) -> PyResult<Pending> {
         let call = Call::Configure {
             client: client(py, index)?,
-            options: options(py, self.engine.shared().modem().map(|modem| modem.dialect), values)?,
+            options: options(py, self.shared(py)?.modem().map(|modem| modem.dialect), values)?,
         };
         self.submit(py, call, timeout)
     }
