@@ -274,6 +274,8 @@ def test_a_call_inside_a_callback_ends_when_the_modem_is_closed(
 def test_a_forgotten_modem_ends_its_threads(virtual_modem: VirtualModem) -> None:
     modem = Modem(virtual_modem.port).open()
     modem.on_urc = print
+    modem.mqtt().on_message = print
+    assert modem.mqtt(1) is modem.mqtt(1)
     with pytest.warns(ResourceWarning, match="was not closed"):
         # Without the garbage collector.
         del modem

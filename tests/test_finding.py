@@ -24,6 +24,8 @@ from support.waiting import in_thread, until
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from modemqtt.virtual import Broker
+
 
 class Line:
     """A line at whose other end a test decides what comes."""
@@ -191,3 +193,27 @@ def test_the_open_modems_of_the_process_are_listed(virtual_modem: VirtualModem) 
     with modem:
         assert modem in modemqtt.open_modems()
     assert modemqtt.open_modems() == before
+
+
+def test_a_client_keeps_its_modem_and_what_was_set_on_it_outlives_the_object(
+    virtual_modem: VirtualModem, broker: Broker
+) -> None:
+    mqtt = Modem(virtual_modem.port).open().mqtt()
+    assert mqtt.state == "closed"
+    (modem,) = modemqtt.open_modems()
+    seen: list[bytes] = []
+    modem.mqtt(1).on_message = lambda message: seen.append(message.payload)
+    with modem.mqtt(1).session(broker.host, broker.port, client_id="bench-7"):
+        modem.mqtt(1).subscribe("bench/t")
+        broker.publish("bench/t", b"1")
+        until(lambda: seen == [b"1"], "the message")
+    modem.close()
+
+
+def test_a_port_is_free_as_soon_as_its_modem_is_forgotten(virtual_modem: VirtualModem) -> None:
+    for _ in range(20):
+        modem = Modem(virtual_modem.port).open()
+        assert modem.mqtt().state == "closed"
+        with pytest.warns(ResourceWarning):
+            del modem
+    Modem(virtual_modem.port).open().close()

@@ -184,7 +184,7 @@ def test_a_server_that_goes_away_is_waited_for(mqtt: MqttClient, seen: Seen) -> 
         entered = session(mqtt, broker)
         entered.__enter__()
     until(lambda: seen.events, "the loss")
-    port = mqtt._keeper._login.port if mqtt._keeper else 0  # noqa: SLF001 - the broker is gone
+    port = mqtt._own.keeper._login.port if mqtt._own.keeper else 0  # noqa: SLF001 - the broker is gone
     with Broker(port=port) as successor:
         seen.wait_back()
         assert successor.clients == ["bench-7"]

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from modemqtt._delivery import Delivery
     from modemqtt._modem import Modem
     from modemqtt._reconnect import Reconnected
+    from modemqtt._record import ClientRecord
     from modemqtt._values import Message
     from modemqtt.exceptions import ConnectionLost, PortError
 
@@ -21,25 +22,21 @@ if TYPE_CHECKING:
 class Callbacks(Strict):
     """The callbacks of a client. All are called in the one thread that its modem has for them."""
 
-    def __init__(self, modem: Modem, index: int) -> None:
-        """Have none."""
+    def __init__(self, modem: Modem, record: ClientRecord) -> None:
+        """Not for programs."""
         self._modem = modem
-        self._index = index
-        self._on_message: Callable[[Message], object] | None = None
-        self._on_connection_lost: Callable[[ConnectionLost], object] | None = None
-        self._on_delivery: Callable[[Delivery], object] | None = None
-        self._on_reconnected: Callable[[Reconnected], object] | None = None
-        self._on_reconnect_failed: Callable[[Exception], object] | None = None
+        self._index = record.index
+        self._own = record
 
     @property
     def on_message(self) -> Callable[[Message], object] | None:
         """Called with each message."""
-        return self._on_message
+        return self._own.on_message
 
     @on_message.setter
     def on_message(self, callback: Callable[[Message], object] | None) -> None:
         self._modem._check_process()  # noqa: SLF001 - our own
-        self._on_message = checked("on_message", callback)
+        self._own.on_message = checked("on_message", callback)
         self._watch()
         self._modem._listen()  # noqa: SLF001 - our own
 
@@ -50,82 +47,51 @@ class Callbacks(Strict):
         A restart of the module and the loss of its port are told by :attr:`Modem.on_restart` and
         :attr:`Modem.on_port_lost`.
         """
-        return self._on_connection_lost
+        return self._own.on_connection_lost
 
     @on_connection_lost.setter
     def on_connection_lost(self, callback: Callable[[ConnectionLost], object] | None) -> None:
         self._modem._check_process()  # noqa: SLF001 - our own
-        self._on_connection_lost = checked("on_connection_lost", callback)
+        self._own.on_connection_lost = checked("on_connection_lost", callback)
         self._modem._listen()  # noqa: SLF001 - our own
 
     @property
     def on_delivery(self) -> Callable[[Delivery], object] | None:
         """Called with each :class:`Delivery` that has come to its end, whichever it is."""
-        return self._on_delivery
+        return self._own.on_delivery
 
     @on_delivery.setter
     def on_delivery(self, callback: Callable[[Delivery], object] | None) -> None:
         self._modem._check_process()  # noqa: SLF001 - our own
-        self._on_delivery = checked("on_delivery", callback)
+        self._own.on_delivery = checked("on_delivery", callback)
         self._modem._listen()  # noqa: SLF001 - our own
 
     @property
     def on_reconnected(self) -> Callable[[Reconnected], object] | None:
         """Called with a :class:`Reconnected` when a session has its connection back (``session(reconnect=…)``)."""
-        return self._on_reconnected
+        return self._own.on_reconnected
 
     @on_reconnected.setter
     def on_reconnected(self, callback: Callable[[Reconnected], object] | None) -> None:
         self._modem._check_process()  # noqa: SLF001 - our own
-        self._on_reconnected = checked("on_reconnected", callback)
+        self._own.on_reconnected = checked("on_reconnected", callback)
         self._modem._listen()  # noqa: SLF001 - our own
 
     @property
     def on_reconnect_failed(self) -> Callable[[Exception], object] | None:
         """Called with the last error when a session gives up connecting again: it stays without a connection."""
-        return self._on_reconnect_failed
+        return self._own.on_reconnect_failed
 
     @on_reconnect_failed.setter
     def on_reconnect_failed(self, callback: Callable[[Exception], object] | None) -> None:
         self._modem._check_process()  # noqa: SLF001 - our own
-        self._on_reconnect_failed = checked("on_reconnect_failed", callback)
+        self._own.on_reconnect_failed = checked("on_reconnect_failed", callback)
         self._modem._listen()  # noqa: SLF001 - our own
 
     def _watch(self) -> None:
-        """Messages that a callback sees are not lost when ``receive()`` is never called."""
         engine = self._modem._engine  # noqa: SLF001 - our own
         if engine is not None:
-            engine.watch(self._index, self._on_message is not None)
-
-    def _has_callbacks(self) -> bool:
-        callbacks = (
-            self._on_message,
-            self._on_connection_lost,
-            self._on_delivery,
-            self._on_reconnected,
-            self._on_reconnect_failed,
-        )
-        return any(callback is not None for callback in callbacks)
-
-    def _message(self, message: Message) -> None:
-        if self._on_message is not None:
-            self._on_message(message)
-
-    def _lost(self, error: ConnectionLost) -> None:
-        if self._on_connection_lost is not None:
-            self._on_connection_lost(error)
-
-    def _delivery(self, delivery: Delivery) -> None:
-        if self._on_delivery is not None:
-            self._on_delivery(delivery)
-
-    def _reconnected(self, event: Reconnected) -> None:
-        if self._on_reconnected is not None:
-            self._on_reconnected(event)
-
-    def _reconnect_failed(self, error: Exception) -> None:
-        if self._on_reconnect_failed is not None:
-            self._on_reconnect_failed(error)
+            self._own.watch(engine)
 
 
 class ModemCallbacks(Strict):

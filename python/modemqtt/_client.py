@@ -9,7 +9,6 @@ import time
 from typing import TYPE_CHECKING, Literal
 
 from modemqtt._delivery import Delivery, raise_misuse
-from modemqtt._journal import Pacer
 from modemqtt._options import Configurable
 from modemqtt._reconnect import Keeper, Login, plan_of
 from modemqtt._usage import Deadline, arguments, payload_bytes, seconds, topic_and_qos
@@ -20,8 +19,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Unpack
 
-    from modemqtt._core import Engine, Pending
-    from modemqtt._modem import Modem
+    from modemqtt._core import Pending
     from modemqtt._options import Options
     from modemqtt._reconnect import Reconnect
     from modemqtt._tls import UploadProgress
@@ -44,16 +42,6 @@ class MqttClient(Configurable):
     :class:`ModuleRestarted` and :class:`PortError`, besides what its own text names.
     """
 
-    def __init__(self, modem: Modem, index: int) -> None:
-        """Not for programs: :meth:`Modem.mqtt` makes them."""
-        super().__init__(modem, index)
-        self._server: tuple[str, int] | None = None
-        self._pacer = Pacer()
-        self._keeper: Keeper | None = None
-        # The last opening. Whoever closes behind one takes care not to close what was opened afterwards.
-        self._opening: Pending | None = None
-        self._opening_lock = threading.Lock()
-
     @property
     def index(self) -> int:
         """The client index."""
@@ -68,7 +56,7 @@ class MqttClient(Configurable):
     @property
     def server(self) -> tuple[str, int] | None:
         """Host and port of the network connection; ``None`` while there is none."""
-        return self._server if self.state not in ("closed", "opening") else None
+        return self._own.server if self.state not in ("closed", "opening") else None
 
     def open(self, host: str, port: int = 1883, *, timeout: float | None = None) -> None:
         """Open the network connection to a server (``AT+QMTOPEN``).
@@ -86,7 +74,7 @@ class MqttClient(Configurable):
 
         """
         self._start_opening(host, port, timeout).wait()
-        self._server = (host, port)
+        self._own.server = (host, port)
 
     def connect(
         self,
@@ -119,7 +107,7 @@ class MqttClient(Configurable):
             DisconnectError: the module reported failure.
 
         """
-        self._end_keeping()
+        self._own.end_keeping()
         self._call("disconnect", timeout=timeout)
 
     def close(self, *, timeout: float | None = None) -> None:
@@ -129,7 +117,7 @@ class MqttClient(Configurable):
             CloseError: the module reported failure.
 
         """
-        self._end_keeping()
+        self._own.end_keeping()
         self._call("close_network", timeout=timeout)
 
     @contextlib.contextmanager
@@ -182,12 +170,12 @@ class MqttClient(Configurable):
         if options:
             self._configure(options, timeout, progress)
         # One session at a time is kept.
-        self._end_keeping()
+        self._own.end_keeping()
         keeper = Keeper(self, self._engine(), login, plan) if plan else None
         hurried = False
         try:
             # Known before it runs and until it has ended: whatever an interrupt cuts short, Modem.close() ends it.
-            self._keeper = keeper
+            self._own.keeper = keeper
             self._enter(login)
             if keeper is not None:
                 keeper.start()
@@ -198,8 +186,8 @@ class MqttClient(Configurable):
             raise
         finally:
             self._leave(timeout, keeper, Deadline(_HURRY if hurried else None))
-            if self._keeper is keeper:
-                self._keeper = None
+            if self._own.keeper is keeper:
+                self._own.keeper = None
 
     def _enter(self, login: Login) -> None:
         opening = self._start_opening(login.host, login.port)
@@ -210,7 +198,7 @@ class MqttClient(Configurable):
                 # It was the dialect's maximum, and the module may be late all the same.
                 self._close_at_once(login.timeout)
             raise
-        self._server = (login.host, login.port)
+        self._own.server = (login.host, login.port)
         self.connect(login.client_id, login.username, login.password, timeout=login.timeout)
 
     def wait_connected(self, timeout: float | None = None) -> None:
@@ -228,7 +216,7 @@ class MqttClient(Configurable):
         deadline = Deadline(timeout)
         while True:
             # Before the state: a session that gives up leaves no connection.
-            keeper = self._keeper
+            keeper = self._own.keeper
             failure = keeper.failure if keeper is not None else None
             if self.state == "connected":
                 return
@@ -262,8 +250,8 @@ class MqttClient(Configurable):
         with arguments():
             topics = [(topic, qos)] if isinstance(topic, str) else [topic_and_qos(pair) for pair in topic]
         granted: list[int] = self._call("subscribe", topics, timeout=timeout)
-        if self._keeper is not None:
-            self._keeper.subscribed(topics, granted)
+        if self._own.keeper is not None:
+            self._own.keeper.subscribed(topics, granted)
         return granted
 
     def unsubscribe(self, topic: str | Iterable[str], *, timeout: float | None = None) -> None:
@@ -276,8 +264,8 @@ class MqttClient(Configurable):
         with arguments():
             topics = [topic] if isinstance(topic, str) else list(topic)
         self._call("unsubscribe", topics, timeout=timeout)
-        if self._keeper is not None:
-            self._keeper.unsubscribed(topics)
+        if self._own.keeper is not None:
+            self._own.keeper.unsubscribed(topics)
 
     def publish(
         self,
@@ -317,8 +305,8 @@ class MqttClient(Configurable):
         data = payload_bytes(payload)
         pending = self._submit("publish", topic, data, qos, retain, form, timeout=timeout)
         delivery = Delivery(pending, self._index)
-        if self._keeper is not None:
-            self._keeper.published(delivery)
+        if self._own.keeper is not None:
+            self._own.keeper.published(delivery)
         if wait:
             pending.wait()
         else:
@@ -344,7 +332,7 @@ class MqttClient(Configurable):
         engine = self._engine()
         with arguments():
             message = engine.next_message(self._index, timeout)
-        self._tell_dropped(engine)
+        self._own.tell_dropped(engine)
         if message is None:
             raise ResponseTimeout(f"no message for client {self._index} within {timeout:g} s")
         return message
@@ -358,7 +346,7 @@ class MqttClient(Configurable):
         """
         engine = self._engine()
         while (message := engine.next_message(self._index, timeout)) is not None:
-            self._tell_dropped(engine)
+            self._own.tell_dropped(engine)
             yield message
 
     def __repr__(self) -> str:
@@ -375,7 +363,7 @@ class MqttClient(Configurable):
         if self._is_opening():
             # A module need not take AT+QMTCLOSE before it is done with AT+QMTOPEN, and that may take minutes.
             name = f"modemqtt-close-{self._index}"
-            threading.Thread(target=self._close_behind, args=(self._opening,), name=name, daemon=True).start()
+            threading.Thread(target=self._close_behind, args=(self._own.opening,), name=name, daemon=True).start()
         elif self.state != "closed":
             self._close_at_once(deadline.at_most(timeout))
         if keeper is not None:
@@ -384,19 +372,19 @@ class MqttClient(Configurable):
     def _start_opening(self, host: str, port: int, timeout: float | None = None) -> Pending:
         # A forked child must not wait for a lock of its parent's.
         self._engine().check_process()
-        with self._opening_lock:
-            self._opening = self._submit("open_network", host, port, timeout=timeout)
-            return self._opening
+        with self._own.opening_lock:
+            self._own.opening = self._submit("open_network", host, port, timeout=timeout)
+            return self._own.opening
 
     def _is_opening(self) -> bool:
-        return self._modem.is_open and self._opening is not None and not self._opening.done
+        return self._modem.is_open and self._own.opening is not None and not self._own.opening.done
 
     def _close_behind(self, opening: Pending) -> None:
         """Close what an opening that no one waits for any longer has opened."""
         with contextlib.suppress(ModemError):
             opening.wait_ended()
-            with self._opening_lock:
-                if self._opening is not opening:
+            with self._own.opening_lock:
+                if self._own.opening is not opening:
                     return
                 closing = self._submit("close_network", timeout=None)
             closing.wait()
@@ -405,21 +393,3 @@ class MqttClient(Configurable):
         """Close, and keep to it even when the time is too short to see it done."""
         with contextlib.suppress(ModemError):
             self._submit("close_network", timeout=None).wait(timeout)
-
-    def _tell_dropped(self, engine: Engine) -> None:
-        if engine.is_open and not self._pacer.ready():
-            return
-        if dropped := engine.take_dropped(self._index):
-            self._pacer.passed()
-            logger.warning("client %d: %d messages were dropped, no one took them", self._index, dropped)
-
-    def _opened(self) -> None:
-        """Go on where the modem has been opened (again)."""
-        self._watch()
-        if self._keeper is not None:
-            self._keeper.modem_opened()
-
-    def _end_keeping(self) -> None:
-        """Connect no more by itself: the program wants no connection."""
-        if self._keeper is not None:
-            self._keeper.end()

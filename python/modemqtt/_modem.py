@@ -8,6 +8,7 @@ import logging
 import threading
 import time
 import warnings
+import weakref
 from typing import TYPE_CHECKING, Any, Literal
 
 from modemqtt import _journal, _restart
@@ -21,6 +22,7 @@ from modemqtt._network import Network
 from modemqtt._opening import forget, make_way, named
 from modemqtt._options import MOST_INDEX
 from modemqtt._process import every_modem, opened
+from modemqtt._record import ClientRecord
 from modemqtt._usage import Deadline, arguments, seconds
 from modemqtt._values import Response, Stats
 from modemqtt._wire import WireLog
@@ -106,7 +108,8 @@ class Modem(ModemCallbacks, Network):
         self._lock = threading.RLock()
         # Held while a module is waited for, which close() must be able to cut short.
         self._open_lock = threading.Lock()
-        self._clients: dict[int, MqttClient] = {}
+        self._records: dict[int, ClientRecord] = {}
+        self._clients: weakref.WeakValueDictionary[int, MqttClient] = weakref.WeakValueDictionary()
         self._dispatcher: Dispatcher | None = None
         # The one before, which may be in a callback still.
         self._last_dispatcher: Dispatcher | None = None
@@ -227,8 +230,8 @@ class Modem(ModemCallbacks, Network):
             self._identity = None
             self._traced = None
             engine.watch_urcs(self._on_urc is not None)
-            for client in self._clients.values():
-                client._opened()  # noqa: SLF001 - our own
+            for record in self._records.values():
+                record.modem_opened(engine)
             opened.add(self)
             if self._has_callbacks():
                 self._listen()
@@ -374,7 +377,8 @@ class Modem(ModemCallbacks, Network):
         if isinstance(index, bool) or not isinstance(index, int) or not 0 <= index <= MOST_INDEX:
             raise UsageError(f"client index must be 0 to {MOST_INDEX}, not {index!r}")
         with self._lock:
-            return self._clients.setdefault(index, MqttClient(self, index))
+            record = self._records.setdefault(index, ClientRecord(index))
+            return self._clients.setdefault(index, MqttClient(self, record))
 
     def urcs(self, timeout: float | None = None) -> Iterator[str]:
         """Yield each line that no one waited for, until none has come for `timeout` seconds.
@@ -430,8 +434,8 @@ class Modem(ModemCallbacks, Network):
             self._engine.check_process()
 
     def _end_keeping(self) -> None:
-        for client in list(self._clients.values()):
-            client._end_keeping()  # noqa: SLF001 - our own
+        for record in list(self._records.values()):
+            record.end_keeping()
 
     def _tell_dropped(self, engine: Engine) -> None:
         """Warn of what had to go, at the latest when the modem is closed."""
@@ -441,8 +445,8 @@ class Modem(ModemCallbacks, Network):
             logger.warning("%s: %d lines were dropped, no one took them", self._port, dropped)
         self._tell_overflow(at_once=not open_still)
         if not open_still:
-            for client in list(self._clients.values()):
-                client._tell_dropped(engine)  # noqa: SLF001 - our own
+            for record in list(self._records.values()):
+                record.tell_dropped(engine)
 
     def _tell_overflow(self, *, at_once: bool) -> None:
         if self._overflow and (at_once or self._overflow_pacer.ready()):
@@ -457,8 +461,7 @@ class Modem(ModemCallbacks, Network):
                 self._dispatcher.post(call)
 
     def _has_callbacks(self) -> bool:
-        clients = any(client._has_callbacks() for client in self._clients.values())  # noqa: SLF001 - our own
-        return clients or self._has_own_callbacks()
+        return self._has_own_callbacks() or any(record.has_callbacks() for record in self._records.values())
 
     def _listen(self) -> None:
         """Start the thread that calls callbacks, with the first of them."""
@@ -470,12 +473,12 @@ class Modem(ModemCallbacks, Network):
 
     def _handle(self, event: tuple[Any, ...]) -> None:
         match event:
-            case ("message", message):
-                self.mqtt(message.client)._message(message)  # noqa: SLF001 - our own
-            case ("lost", index, error):
-                self.mqtt(index)._lost(error)  # noqa: SLF001 - our own
-            case ("delivery", index, pending):
-                self.mqtt(index)._delivery(Delivery(pending, index))  # noqa: SLF001 - our own
+            case ("message", message) if message.client in self._records:
+                self._records[message.client].message(message)
+            case ("lost", index, error) if index in self._records:
+                self._records[index].lost(error)
+            case ("delivery", index, pending) if index in self._records:
+                self._records[index].delivery(Delivery(pending, index))
             case ("urc", line) if self._on_urc is not None:
                 self._on_urc(line)
             case ("restarted",) if self._on_restart is not None:

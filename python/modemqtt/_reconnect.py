@@ -219,7 +219,7 @@ class Keeper:
         except Exception as error:
             # Whatever it is, the program is told that the session is on its own from here on.
             logger.exception("client %d: connecting again has failed", self._index)
-            self._post(partial(self._client._reconnect_failed, error))  # noqa: SLF001 - our own
+            self._post(partial(self._client._own.reconnect_failed, error))  # noqa: SLF001 - our own
 
     def _loss(self) -> ModemError:
         """Wait until the connection is gone."""
@@ -256,7 +256,7 @@ class Keeper:
                 break
         event = Reconnected(self._index, attempts, time.monotonic() - began, granted, self._take_unknown())
         logger.info("client %d is connected again after %.1f s, attempt %d", self._index, event.seconds, attempts)
-        self._post(partial(self._client._reconnected, event))  # noqa: SLF001 - our own
+        self._post(partial(self._client._own.reconnected, event))  # noqa: SLF001 - our own
         return True
 
     def _pause(self, error: ModemError, seconds: float) -> None:
@@ -360,7 +360,7 @@ class Keeper:
     def _give_up(self, error: ModemError, attempts: int) -> bool:
         self.failure = error
         logger.warning("client %d stays without a connection after %d attempts: %s", self._index, attempts, error)
-        self._post(partial(self._client._reconnect_failed, error))  # noqa: SLF001 - our own
+        self._post(partial(self._client._own.reconnect_failed, error))  # noqa: SLF001 - our own
         return False
 
     def _post(self, call: Callable[[], None]) -> None:

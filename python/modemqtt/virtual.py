@@ -10,7 +10,7 @@ unless asked for.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -327,8 +327,8 @@ class PublishedMessage:
     """Whether it is kept for later subscribers."""
     client_id: str | None
     """Who published it; ``None`` for :meth:`Broker.publish`."""
-    timestamp: float
-    """When it came, in seconds since 1970."""
+    timestamp: float = field(default=0.0, compare=False)
+    """When it came, in seconds since 1970. It makes no message differ from another."""
 
 
 class Broker:
