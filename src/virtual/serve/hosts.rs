@@ -29,8 +29,8 @@ struct Watch {
 pub(super) struct Change {
     /// Between two events nobody was there: what was printed before is nobody's.
     pub(super) deserted: bool,
-    /// Somebody has left, and nobody is there.
-    pub(super) last_left: bool,
+    /// Somebody has left, perhaps the last.
+    pub(super) left: bool,
 }
 
 impl Hosts {
@@ -63,6 +63,7 @@ impl Hosts {
         for_each_event(&watch.descriptor, |event| {
             quiet = false;
             change.deserted |= self.open == 0;
+            change.left |= event == Event::Closed;
             self.open = match event {
                 Event::Opened => self.open.saturating_add(1),
                 Event::Closed => self.open.saturating_sub(1),
@@ -71,8 +72,23 @@ impl Hosts {
         });
         // Bytes come after the event of their host, unless that was one with another host's.
         self.believed = quiet && (self.believed || heard && self.open == 0);
-        change.last_left = !quiet && self.open == 0;
         change
+    }
+
+    /// Takes it for sure whether anybody is there, which the module has found out by closing and opening the PTY itself; `true` when others
+    /// have left since, so that it has to be found out again.
+    pub(super) fn look_again(&mut self, deserted: bool) -> bool {
+        let Some(watch) = &self.watch else { return false };
+        let (mut opened, mut closed) = (0, 0);
+        for_each_event(&watch.descriptor, |event| match event {
+            Event::Opened => opened += 1,
+            Event::Closed => closed += 1,
+        });
+        // One of each is the module's own.
+        let (opened, closed) = (usize::max(opened, 1) - 1, usize::max(closed, 1) - 1);
+        let there = if deserted { 0 } else { self.open.max(1) };
+        self.open = (there + opened).saturating_sub(closed);
+        closed > 0
     }
 }
 
@@ -151,7 +167,7 @@ mod tests {
 
     const NOTHING: Change = Change {
         deserted: false,
-        last_left: false,
+        left: false,
     };
 
     #[test]
@@ -164,11 +180,11 @@ mod tests {
         let second = door.open();
         assert_eq!(hosts.look(false), NOTHING);
         drop(first);
-        assert_eq!(hosts.look(true), NOTHING);
-        assert!(hosts.are_there());
+        let change = hosts.look(true);
+        assert!(!change.deserted && change.left && hosts.are_there());
         drop(second);
         let change = hosts.look(true);
-        assert!(change.deserted && change.last_left && !hosts.are_there());
+        assert!(change.deserted && change.left && !hosts.are_there());
     }
 
     #[test]
@@ -180,7 +196,7 @@ mod tests {
         drop(first);
         let _second = door.open();
         let change = hosts.look(true);
-        assert!(change.deserted && !change.last_left && hosts.are_there());
+        assert!(change.deserted && change.left && hosts.are_there());
     }
 
     #[test]
@@ -191,10 +207,10 @@ mod tests {
         let second = door.open(); // one event with the other
         hosts.look(false);
         drop(first);
-        assert!(hosts.look(false).last_left && !hosts.are_there());
+        assert!(hosts.look(false).left && !hosts.are_there());
         assert_eq!(hosts.look(true), NOTHING);
         assert!(hosts.are_there());
         drop(second);
-        assert!(hosts.look(false).last_left && !hosts.are_there());
+        assert!(hosts.look(false).left && !hosts.are_there());
     }
 }

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use modemqtt_os::Kept;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{OptionalActions, QueueSelector, tcflush, tcgetattr, tcsetattr};
@@ -28,10 +29,10 @@ pub(super) enum Port {
 #[derive(Debug)]
 pub(super) struct Pty {
     /// A host is not told of the module's end while anybody has a copy of the master.
-    _kept: [Kept; 2],
+    _kept: Kept,
     master: OwnedFd,
     /// Held open so that the master outlives hosts that come and go; without it reading fails while no host is there.
-    slave: OwnedFd,
+    slave: Option<Slave>,
     path: String,
     link: Option<PathBuf>,
     hosts: Hosts,
@@ -45,6 +46,8 @@ pub(super) struct Tcp {
     listener: TcpListener,
     name: String,
     host: Option<Host>,
+    /// One that came while another was there, until that has been read to its end or is seen to stay.
+    newcomer: Option<Host>,
     /// Whether a host has left since the door was attended.
     left: bool,
     rests_until: Option<Instant>,
@@ -60,6 +63,22 @@ struct Host {
 impl Drop for Host {
     fn drop(&mut self) {
         let _ = self.stream.shutdown(Shutdown::Both); // the host may have gone
+    }
+}
+
+/// The hosts' end of the PTY, as the module has it open.
+#[derive(Debug)]
+struct Slave {
+    _kept: Kept,
+    device: OwnedFd,
+}
+
+impl Slave {
+    fn new(device: OwnedFd) -> Self {
+        Self {
+            _kept: Kept::new(&device),
+            device,
+        }
     }
 }
 
@@ -96,7 +115,8 @@ impl Port {
     /// Where bytes come and go; `None` while no host is connected.
     pub(super) fn line(&self) -> Option<BorrowedFd<'_>> {
         match self {
-            Self::Pty(pty) => Some(pty.master.as_fd()),
+            // Without a slave the master would be ready for ever, to say that it has hung up.
+            Self::Pty(pty) => pty.slave.as_ref().map(|_| pty.master.as_fd()),
             Self::Tcp(tcp) => tcp.host.as_ref().map(|host| host.stream.as_fd()),
         }
     }
@@ -105,6 +125,7 @@ impl Port {
     pub(super) fn door(&self, now: Instant) -> Option<BorrowedFd<'_>> {
         match self {
             Self::Pty(pty) => pty.hosts.descriptor(),
+            Self::Tcp(tcp) if tcp.newcomer.is_some() => None,
             Self::Tcp(tcp) => tcp
                 .rests_until
                 .is_none_or(|until| until <= now)
@@ -115,7 +136,7 @@ impl Port {
     /// When the door is to be watched again.
     pub(super) fn next_timeout(&self, now: Instant) -> Option<Instant> {
         match self {
-            Self::Pty(_) => None,
+            Self::Pty(pty) => pty.slave.is_none().then(|| now + REST),
             Self::Tcp(tcp) => tcp.rests_until.filter(|until| *until > now),
         }
     }
@@ -131,6 +152,7 @@ impl Port {
                 if door {
                     tcp.accept(now);
                 }
+                tcp.seat_newcomer();
                 std::mem::take(&mut tcp.left)
             }
         }
@@ -180,11 +202,11 @@ impl Pty {
             .into_string()
             .map_err(|_| io::Error::other("the PTY's name is not UTF-8"))?;
         Ok(Self {
-            _kept: [Kept::new(&master), Kept::new(&slave)],
+            _kept: Kept::new(&master),
             hosts: Hosts::new(&path),
             heard: false,
             master,
-            slave,
+            slave: Some(Slave::new(slave)),
             path,
             link: None,
         })
@@ -215,17 +237,54 @@ impl Pty {
     }
 
     fn attend(&mut self) -> bool {
+        if self.slave.is_none() {
+            self.reopen();
+        }
         let change = self.hosts.look(std::mem::take(&mut self.heard));
-        if change.deserted {
+        let deserted = change.left && self.unlock() || change.deserted;
+        if deserted && let Some(slave) = &self.slave {
             // What the module has printed and nobody read. What a host wrote before it left still counts, and a next one may have written
             // as well, so that the other queue stays.
-            let _ = tcflush(&self.slave, QueueSelector::IFlush);
+            let _ = tcflush(&slave.device, QueueSelector::IFlush);
         }
-        if change.last_left {
-            // The host may have locked the PTY with `TIOCEXCL`. The lock ends with the last descriptor of the slave, and ours never closes.
-            let _ = rustix::termios::ioctl_tiocnxcl(&self.slave);
+        deserted
+    }
+
+    /// Ends the exclusive use that a host has asked for with `TIOCEXCL` if no host is left, and tells whether none is. It would end with the
+    /// last descriptor of the slave, but ours stays open.
+    ///
+    /// Events may have been lost, so they are not counted on: without any slave the master hangs up, which is sure. To see it ours is closed
+    /// for a moment, in which the PTY is not locked; if a host has it open it is locked again afterwards.
+    fn unlock(&mut self) -> bool {
+        /// Whoever comes and goes in that moment has it looked at again, but not for ever.
+        const LOOKS: usize = 8;
+        let mut deserted = false;
+        for _ in 0..LOOKS {
+            let Some(slave) = self.slave.take() else { break };
+            let was_locked = is_locked(&slave.device);
+            let _ = rustix::termios::ioctl_tiocnxcl(&slave.device);
+            drop(slave);
+            deserted = self.is_deserted();
+            self.reopen();
+            if let Some(slave) = self.slave.as_ref().filter(|_| was_locked && !deserted) {
+                let _ = rustix::termios::ioctl_tiocexcl(&slave.device);
+            }
+            if !self.hosts.look_again(deserted) {
+                break;
+            }
         }
-        change.deserted
+        deserted
+    }
+
+    /// Whether the slave is open nowhere, while it is not open here.
+    fn is_deserted(&self) -> bool {
+        let mut master = [PollFd::new(&self.master, PollFlags::empty())];
+        poll(&mut master, Some(&Timespec::default())).is_ok() && master[0].revents().contains(PollFlags::HUP)
+    }
+
+    fn reopen(&mut self) {
+        let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
+        self.slave = rustix::fs::open(&self.path, flags, Mode::empty()).ok().map(Slave::new);
     }
 }
 
@@ -249,15 +308,17 @@ impl Tcp {
             listener,
             name,
             host: None,
+            newcomer: None,
             left: false,
             rests_until: None,
         })
     }
 
-    /// A second host is turned away at once, as a busy serial port would.
+    /// A host that comes while another is there waits for what becomes of that.
     fn accept(&mut self, now: Instant) {
         self.rests_until = None;
-        loop {
+        // Further ones wait in the queue of the system.
+        while self.newcomer.is_none() {
             match self.listener.accept() {
                 Ok((stream, _)) => self.admit(stream),
                 Err(error) => match error.kind() {
@@ -273,11 +334,36 @@ impl Tcp {
     }
 
     fn admit(&mut self, stream: TcpStream) {
-        if self.host.is_none() && stream.set_nonblocking(true).is_ok() && stream.set_nodelay(true).is_ok() {
-            self.host = Some(Host {
+        let is_usable = stream.set_nonblocking(true).is_ok() && stream.set_nodelay(true).is_ok();
+        // A host that vanishes without a word must not keep the port for ever.
+        if is_usable && keep_alive(&stream).is_ok() {
+            let place = if self.host.is_none() {
+                &mut self.host
+            } else {
+                &mut self.newcomer
+            };
+            place.get_or_insert(Host {
                 _kept: Kept::new(&stream),
                 stream,
             });
+        }
+    }
+
+    /// Turns the newcomer away, as a busy serial port would, unless the present host has closed; a program may write, close and connect
+    /// again at once. What it wrote is read first.
+    fn seat_newcomer(&mut self) {
+        if self.newcomer.is_none() {
+            return;
+        }
+        let mut next = [0];
+        match self.host.as_ref().map(|host| host.stream.peek(&mut next)) {
+            Some(Ok(1..)) => return,
+            Some(Err(error)) if is_temporary(&error) => self.newcomer = None,
+            Some(Ok(0) | Err(_)) => self.lose(),
+            None => {}
+        }
+        if self.host.is_none() {
+            self.host = self.newcomer.take();
         }
     }
 
@@ -310,12 +396,32 @@ impl Tcp {
     }
 }
 
-/// A copy of it in a forked child would go on listening, and keep the port.
-impl Drop for Tcp {
-    fn drop(&mut self) {
-        // Where a system does not know this for listeners, the child has to let go of it by itself.
-        let _ = rustix::net::shutdown(&self.listener, rustix::net::Shutdown::Both);
+/// Asks a silent host whether it is there, after half a minute and then three times, 10 s apart.
+fn keep_alive(stream: &TcpStream) -> rustix::io::Result<()> {
+    use rustix::net::sockopt;
+    sockopt::set_socket_keepalive(stream, true)?;
+    #[cfg(target_os = "linux")]
+    {
+        sockopt::set_tcp_keepidle(stream, Duration::from_secs(30))?;
+        sockopt::set_tcp_keepintvl(stream, Duration::from_secs(10))?;
+        sockopt::set_tcp_keepcnt(stream, 3)?;
     }
+    Ok(())
+}
+
+/// Whether a host has asked for exclusive use.
+#[cfg(target_os = "linux")]
+fn is_locked(slave: &OwnedFd) -> bool {
+    use rustix::ioctl::{Getter, ioctl};
+    const TIOCGEXCL: rustix::ioctl::Opcode = rustix::ioctl::opcode::read::<std::ffi::c_int>(b'T', 0x40);
+    // SAFETY: it writes one int (tty_ioctl(2), `ioctl_tty`).
+    unsafe { ioctl(slave, Getter::<TIOCGEXCL, std::ffi::c_int>::new()) }.is_ok_and(|locked| locked != 0)
+}
+
+/// The system does not tell.
+#[cfg(not(target_os = "linux"))]
+const fn is_locked(_: &OwnedFd) -> bool {
+    false
 }
 
 pub(super) fn is_temporary(error: &io::Error) -> bool {
