@@ -43,6 +43,7 @@ from modemqtt.exceptions import (
     TokenError,
     UnsubscribeError,
     UsageError,
+    UsageTypeError,
 )
 
 __all__ = [
@@ -79,6 +80,7 @@ __all__ = [
     "UnsubscribeError",
     "UploadProgress",
     "UsageError",
+    "UsageTypeError",
     "Values",
     "Will",
     "WireLine",

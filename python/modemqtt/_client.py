@@ -330,6 +330,7 @@ class MqttClient(Configurable):
 
         """
         engine = self._engine()
+        seconds(timeout, otherwise=0.0)
         with arguments():
             message = engine.next_message(self._index, timeout)
         self._own.tell_dropped(engine)
@@ -345,6 +346,7 @@ class MqttClient(Configurable):
 
         """
         engine = self._engine()
+        seconds(timeout, otherwise=0.0)
         while (message := engine.next_message(self._index, timeout)) is not None:
             self._own.tell_dropped(engine)
             yield message

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+from modemqtt._usage import seconds
 from modemqtt.exceptions import ConnectionLost, ModemError, ModuleRestarted, PortError, UsageError
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ class Delivery:
             ConnectionLost, ModuleRestarted, PortError: lost on the way.
 
         """
+        seconds(timeout, otherwise=0.0)
         self._pending.wait(timeout)
 
     @property

@@ -9,7 +9,8 @@ import threading
 import time
 import warnings
 import weakref
-from typing import TYPE_CHECKING, Any, Literal
+from os import PathLike
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from modemqtt import _journal, _restart
 from modemqtt._callbacks import ModemCallbacks
@@ -23,14 +24,13 @@ from modemqtt._opening import forget, make_way, named
 from modemqtt._options import MOST_INDEX
 from modemqtt._process import every_modem, opened
 from modemqtt._record import ClientRecord
-from modemqtt._usage import Deadline, arguments, seconds
+from modemqtt._usage import Deadline, arguments, number, seconds, text
 from modemqtt._values import Response, Stats
 from modemqtt._wire import WireLog
-from modemqtt.exceptions import ModuleRestarted, PortError, ResponseTimeout, UsageError
+from modemqtt.exceptions import ModuleRestarted, PortError, ResponseTimeout, UsageError, UsageTypeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from os import PathLike
     from types import TracebackType
 
     from typing_extensions import Self
@@ -89,7 +89,21 @@ class Modem(ModemCallbacks, Network):
         log: str | PathLike[str] | None = None,
         wake_after: float | Literal["auto"] | None = "auto",
     ) -> None:
-        """Take the settings. Nothing is opened yet."""
+        """Take the settings. Nothing is opened yet.
+
+        Raises:
+            UsageTypeError: one of them is of the wrong type.
+
+        """
+        text("port", port, '"/dev/ttyUSB2"')
+        text("model", model, '"M95" or "auto"')
+        text("flow_control", flow_control, '"none" or "rtscts"')
+        if isinstance(baudrate, bool) or not isinstance(baudrate, int):
+            raise UsageTypeError(f"baudrate must be a whole number such as 115200, not {baudrate!r}")
+        if log is not None and not isinstance(log, (str, PathLike)):
+            raise UsageTypeError(f"log must be the path of a file, or None, not {log!r}")
+        if wake_after is not None and wake_after != "auto":
+            number("wake_after", wake_after)
         self._port = port
         self._settings: dict[str, Any] = {
             "model": None if model == "auto" else model,
@@ -290,6 +304,17 @@ class Modem(ModemCallbacks, Network):
             if forgotten:
                 warnings.warn(f"{self._port} was not closed", ResourceWarning, stacklevel=2, source=self)
 
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        """Refuse: a copy would close the port of the original.
+
+        Raises:
+            UsageTypeError: always.
+
+        """
+        raise UsageTypeError(
+            "a Modem cannot be copied or pickled; open the port by a Modem of its own where it is needed"
+        )
+
     def __repr__(self) -> str:
         """Port and model."""
         engine = self._engine
@@ -393,6 +418,7 @@ class Modem(ModemCallbacks, Network):
 
         """
         engine = self._running()
+        seconds(timeout, otherwise=0.0)
         while (line := engine.next_urc(timeout)) is not None:
             self._tell_dropped(engine)
             yield line

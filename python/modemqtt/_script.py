@@ -24,6 +24,9 @@ _FINAL = ("OK", "ERROR")
 _FINAL_WITH_CODE = ("+CME ERROR:", "+CMS ERROR:")
 _LONGEST_DATA = 65_536
 
+# More than anyone writes by hand, and an end to what has none, as /dev/zero.
+_LONGEST = 1024 * 1024
+
 
 class Answering:
     """What can be said of an expected command line. Each method adds to the answer; nothing said is `passthrough`."""
@@ -159,8 +162,12 @@ class Script:
             UsageError: a line of it is no script.
 
         """
+        with Path(path).open("rb") as file:
+            script = file.read(_LONGEST + 1)
+        if len(script) > _LONGEST:
+            raise UsageError(f"{path}: a script must be at most {_LONGEST} bytes long; this has more")
         try:
-            text = Path(path).read_text(encoding="utf-8")
+            text = script.decode()
         except UnicodeDecodeError as error:
             raise UsageError(f"{path}: no script in UTF-8: {error.reason}") from None
         try:

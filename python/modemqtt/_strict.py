@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from typing import Any
 
-from modemqtt.exceptions import UsageError
+from modemqtt.exceptions import UsageTypeError
 
 
 class Strict:
@@ -26,17 +26,13 @@ class Strict:
         super().__setattr__(name, value)
 
 
-class _CallbackError(UsageError, TypeError):
-    """What was given as a callback is none."""
-
-
 def callback(name: str, value: Any) -> Any:
     """Check what is to be called.
 
     Raises:
-        UsageError: it cannot be called; it is a :class:`TypeError` as well.
+        UsageTypeError: it cannot be called.
 
     """
     if value is not None and not callable(value):
-        raise _CallbackError(f"{name} must be a callable or None, not {value!r}")
+        raise UsageTypeError(f"{name} must be a callable or None, not {value!r}")
     return value

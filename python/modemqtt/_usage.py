@@ -1,4 +1,4 @@
-"""Arguments: what is meant by them, and wrong ones, told apart from mistakes of this package."""
+"""Arguments: what is meant by them, and wrong ones, told apart from mistakes of this package; and text to be shown."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import contextlib
 import time
 from typing import TYPE_CHECKING
 
-from modemqtt.exceptions import UsageError
+from modemqtt.exceptions import UsageError, UsageTypeError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,25 +16,45 @@ if TYPE_CHECKING:
 def arguments() -> Iterator[None]:
     """Have an argument that is of the wrong type, too large for any machine, or no Unicode be a :class:`UsageError`.
 
+    One of the wrong type is a :class:`UsageTypeError`.
+
     It stands round the call that hands arguments over to the core, and round nothing else.
     """
     try:
         yield
     except (TypeError, OverflowError, UnicodeError) as error:
         message = " ".join([str(error), *getattr(error, "__notes__", ())])
+        kind = UsageTypeError if isinstance(error, TypeError) else UsageError
     else:
         return
     # Outside of the handler: a UnicodeError holds the text, which may be a password.
-    raise UsageError(message)
+    raise kind(message)
 
 
 def seconds(timeout: float | None, *, otherwise: float) -> float:
     """Check a time in seconds."""
     if timeout is None:
         return otherwise
-    if not timeout >= 0:
-        raise UsageError(f"timeout must be 0 s or more, or None, not {timeout}")
-    return timeout
+    return number("timeout", timeout)
+
+
+def number(name: str, value: object) -> float:
+    """Check a time in seconds that is given."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise UsageTypeError(f"{name} must be 0 s or more, or None, not {value!r}")
+    try:
+        time = float(value)
+    except OverflowError:
+        time = float("nan")
+    if not time >= 0:
+        raise UsageError(f"{name} must be 0 s or more, or None, not {value!r}")
+    return time
+
+
+def text(name: str, value: object, example: str) -> None:
+    """Check what has to be a text."""
+    if not isinstance(value, str):
+        raise UsageTypeError(f"{name} must be a text such as {example}, not {value!r}")
 
 
 class Deadline:
@@ -86,3 +106,10 @@ def payload_bytes(payload: object) -> bytes:
         case int() | float():
             return str(payload).encode()
     raise UsageError(f"payload must be bytes, str, a number or None, not {type(payload).__name__}")
+
+
+def printable(text: str) -> str:
+    """Escape what would act on the terminal that shows it, or turn its text about."""
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)

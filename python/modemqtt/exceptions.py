@@ -30,6 +30,7 @@ __all__ = [
     "TokenError",
     "UnsubscribeError",
     "UsageError",
+    "UsageTypeError",
 ]
 
 
@@ -66,6 +67,10 @@ class ScriptError(ModemError, AssertionError):
 
 class UsageError(ModemError, ValueError):
     """The call itself was wrong. Nothing was sent."""
+
+
+class UsageTypeError(UsageError, TypeError):
+    """An argument was of the wrong type. Nothing was sent."""
 
 
 class PortError(ModemError, OSError):

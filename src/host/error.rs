@@ -8,6 +8,7 @@ use modemqtt_at::codes::{CmeCode, CmsCode, ReturnCode, StatCode};
 use modemqtt_at::{ClientIndex, Operation};
 
 use crate::port::PortError;
+use crate::trace::escaped;
 
 /// Why a call did not do what it was asked to.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -123,9 +124,9 @@ impl Refusal {
             Self::Error => return "ERROR".to_owned(),
             Self::NoCall(words) => return words.clone(),
             Self::Cme(code) => format!("+CME ERROR: {}", code.0),
-            Self::CmeText(text) => return format!("+CME ERROR: {text}"),
+            Self::CmeText(text) => return format!("+CME ERROR: {}", escaped(text.clone())),
             Self::Cms(code) => format!("+CMS ERROR: {}", code.0),
-            Self::CmsText(text) => return format!("+CMS ERROR: {text}"),
+            Self::CmsText(text) => return format!("+CMS ERROR: {}", escaped(text.clone())),
         };
         format!("{code} ({})", name.unwrap_or("not in the table"))
     }

@@ -56,7 +56,7 @@ impl Entry {
 }
 
 /// What the module prints must not act on the terminal that shows it, nor make two lines of one.
-fn escaped(text: String) -> String {
+pub(crate) fn escaped(text: String) -> String {
     if !text.contains(char::is_control) {
         return text;
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from modemqtt._usage import printable
 from modemqtt.cli._arguments import Commands, add_modem, command, modem_of, seconds
 
 if TYPE_CHECKING:
@@ -37,8 +38,8 @@ def run(options: Namespace) -> int:
     with modem_of(options).open(timeout=options.timeout) as modem:
         for line in options.lines:
             response = modem.command(line, timeout=options.timeout)
-            print(*response.lines, response.final, sep="\n", flush=True)
+            print(*map(printable, response.lines), response.final, sep="\n", flush=True)
         if options.wait is not None:
             for urc in modem.urcs(options.wait):
-                print(urc, flush=True)
+                print(printable(urc), flush=True)
     return 0

@@ -6,6 +6,7 @@ import platform
 from typing import TYPE_CHECKING
 
 from modemqtt import Modem, __version__, _core
+from modemqtt._usage import printable
 from modemqtt.cli._arguments import Commands, add_modem, command, modem_of
 from modemqtt.exceptions import CommandError
 
@@ -71,4 +72,4 @@ def _said(ask: Callable[[], str]) -> str:
 
 
 def _print(name: str, value: str) -> None:
-    print(f"{name + ':':14}{value}", flush=True)
+    print(f"{name + ':':14}{printable(value)}", flush=True)

@@ -81,7 +81,7 @@ impl IoThread {
                 progress.result.get_or_insert(Err(end.clone()));
             });
         }
-        self.shared.flush_log();
+        self.shared.close_log();
     }
 
     /// Until the program closes the port, or the port fails.
@@ -204,13 +204,8 @@ impl IoThread {
 
     /// Hands on what the session has to say.
     fn deliver(&mut self) {
-        let mut logged = false;
         while let Some(entry) = self.session.poll_wire() {
             self.shared.logged(entry);
-            logged = true;
-        }
-        if logged {
-            self.shared.flush_log();
         }
         while let Some(event) = self.session.poll_event() {
             self.handle(event);

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use crossbeam_channel::Sender;
 use modemqtt_at::dialect::{Dialect, Model};
-use modemqtt_os::{Waker, Worker, waker};
+use modemqtt_os::{LogFile, Waker, Worker, waker};
 
 use crate::call::{Call, Ticket};
 use crate::error::Error;
@@ -68,7 +68,7 @@ impl Engine {
             reason: error.to_string(),
         };
         let log = options.log.as_deref().map(|path| {
-            shared::open_log(path).map_err(|error| PortError {
+            LogFile::open(path).map_err(|error| PortError {
                 url: path.display().to_string(),
                 kind: crate::port::PortErrorKind::Other,
                 reason: format!("the log cannot be written: {error}"),

@@ -1,9 +1,6 @@
 //! What the thread knows and has put down for the program. Everything here is bounded.
 
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::fs::File;
-use std::io::{BufWriter, Write};
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -11,6 +8,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use modemqtt_at::ClientIndex;
 use modemqtt_at::codes::{OpenResult, StatCode};
 use modemqtt_at::dialect::{Dialect, Model as ModelRow};
+use modemqtt_os::LogFile;
 use parking_lot::Mutex;
 
 use super::inbox::Inbox;
@@ -115,7 +113,6 @@ struct Known {
     urcs_watched: bool,
     statistics: Statistics,
     wire: VecDeque<Stamped<Entry>>,
-    log: Option<BufWriter<File>>,
     end: Option<Error>,
 }
 
@@ -128,6 +125,7 @@ pub struct Shared {
     known: Mutex<Known>,
     inboxes: Mutex<HashMap<ClientIndex, Arc<Messages>>>,
     signals: Mutex<HashMap<ClientIndex, Arc<Inbox<Signal>>>>,
+    log: Mutex<Option<LogFile>>,
     urcs: Inbox<Stamped<String>>,
     notices: Inbox<Notice>,
     room: Room,
@@ -141,12 +139,10 @@ pub struct Shared {
 }
 
 impl Shared {
-    pub(super) fn new(log: Option<BufWriter<File>>) -> Self {
+    pub(super) fn new(log: Option<LogFile>) -> Self {
         Self {
-            known: Mutex::new(Known {
-                log,
-                ..Known::default()
-            }),
+            known: Mutex::default(),
+            log: Mutex::new(log),
             inboxes: Mutex::default(),
             signals: Mutex::default(),
             urcs: Inbox::new(KEPT),
@@ -394,23 +390,21 @@ impl Shared {
         if self.traced.load(Ordering::Acquire) {
             self.report(News::Wire(stamped.clone()));
         }
-        let mut known = self.known.lock();
-        if let Some(log) = &mut known.log {
+        if let Some(log) = &*self.log.lock() {
             let arrow = if stamped.value.sent { '>' } else { '<' };
-            // A full disk must not stop the modem.
-            let _ = writeln!(log, "{:.6} {arrow} {}", stamped.timestamp, stamped.value.text);
+            log.push(&format!("{:.6} {arrow} {}", stamped.timestamp, stamped.value.text));
         }
+        let mut known = self.known.lock();
         if known.wire.len() == WIRE {
             known.wire.pop_front();
         }
         known.wire.push_back(stamped);
     }
 
-    pub(super) fn flush_log(&self) {
-        if let Some(log) = &mut self.known.lock().log {
-            // As above.
-            let _ = log.flush();
-        }
+    /// Nothing more is logged. What is left is written, as far as a log that has stalled takes it at once.
+    pub(super) fn close_log(&self) {
+        let log = self.log.lock().take();
+        drop(log);
     }
 
     /// The port is closed or lost: who waits for messages or lines gets what is left, then the end.
@@ -429,9 +423,4 @@ impl Shared {
         self.urcs.end();
         self.notices.end();
     }
-}
-
-/// Opens the wire log for appending.
-pub(super) fn open_log(path: &Path) -> std::io::Result<BufWriter<File>> {
-    Ok(BufWriter::new(File::options().create(true).append(true).open(path)?))
 }

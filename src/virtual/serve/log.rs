@@ -5,13 +5,13 @@
 
 use std::collections::VecDeque;
 use std::fmt::Write as _;
-use std::fs::File;
-use std::io::{self, Write as _};
+use std::io;
 use std::path::Path;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use modemqtt_at::ascii::{CR, LF};
 use modemqtt_at::secrets::{masked, remembered, secrets_in};
+use modemqtt_os::LogFile;
 
 /// How much of a line is shown, and of data.
 const LINE: usize = 8192;
@@ -22,7 +22,7 @@ const SECRETS: usize = 32;
 /// A file, and the lines that have begun.
 #[derive(Debug)]
 pub(super) struct Log {
-    file: File,
+    file: LogFile,
     origin: (Instant, SystemTime),
     host: Text,
     module: Text,
@@ -72,7 +72,7 @@ impl Log {
     /// Appends to the file.
     pub(super) fn open(path: &Path, now: Instant) -> io::Result<Self> {
         Ok(Self {
-            file: File::options().create(true).append(true).open(path)?,
+            file: LogFile::open(path)?,
             origin: (now, SystemTime::now()),
             host: Text::default(),
             module: Text::default(),
@@ -163,9 +163,7 @@ impl Log {
         if text.data || text.count > text.bytes.len() {
             let _ = write!(entry, " <{} bytes>", text.count);
         }
-        entry.push('\n');
-        // A full disk must not end the module.
-        let _ = self.file.write_all(entry.as_bytes());
+        self.file.push(&entry);
     }
 }
 

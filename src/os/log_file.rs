@@ -1,0 +1,236 @@
+//! Log files that hold nobody up: what is to be written waits in a queue of its own, for a thread of its own.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{FileType, Mode, OFlags};
+use rustix::io::Errno;
+
+use crate::{Kept, Worker};
+
+/// How many bytes wait at most; lines beyond that are dropped, and counted in the log itself.
+const WAITING: usize = 1024 * 1024;
+/// How long the end of a log waits for a reader that has stalled.
+const FAREWELL: Duration = Duration::from_millis(200);
+
+/// A log that is appended to. Dropping it writes what is left, as far as that is taken at once.
+#[derive(Debug)]
+pub struct LogFile {
+    shared: Arc<Shared>,
+    writer: Worker,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    queue: Mutex<Queue>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    bytes: Vec<u8>,
+    /// Lines that found no room since the last one that did.
+    dropped: u64,
+    over: bool,
+}
+
+impl Shared {
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Queue {
+    fn push(&mut self, line: &[u8], most: usize) {
+        if self.bytes.len() + line.len() >= most {
+            self.dropped += 1;
+            return;
+        }
+        self.own_up();
+        self.bytes.extend_from_slice(line);
+        self.bytes.push(b'\n');
+    }
+
+    fn own_up(&mut self) {
+        let dropped = std::mem::take(&mut self.dropped);
+        if dropped > 0 {
+            let lines = if dropped == 1 { "line was" } else { "lines were" };
+            let notice = format!("# {dropped} {lines} dropped here, the log could not be written fast enough\n");
+            self.bytes.extend_from_slice(notice.as_bytes());
+        }
+    }
+}
+
+impl LogFile {
+    /// Opens a file, which no one else may read where it is made here, a device or a FIFO. A link to a file is not followed.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        let file = open(path)?;
+        let shared = Arc::<Shared>::default();
+        let queue = Arc::clone(&shared);
+        let writer = Worker::spawn("modemqtt-log-file", move || write(&file, &queue))?;
+        Ok(Self { shared, writer })
+    }
+
+    /// Adds a line. It waits for nothing but memory.
+    pub fn push(&self, line: &str) {
+        self.shared.queue().push(line.as_bytes(), WAITING);
+        self.shared.changed.notify_one();
+    }
+}
+
+impl Drop for LogFile {
+    fn drop(&mut self) {
+        let mut queue = self.shared.queue();
+        queue.own_up();
+        queue.over = true;
+        drop(queue);
+        self.shared.changed.notify_one();
+        self.writer.wait(2 * FAREWELL);
+    }
+}
+
+fn open(path: &Path) -> io::Result<OwnedFd> {
+    let flags = OFlags::WRONLY | OFlags::APPEND | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+    let private = Mode::RUSR | Mode::WUSR;
+    match rustix::fs::open(path, flags | OFlags::CREATE | OFlags::NOFOLLOW, private) {
+        Err(Errno::LOOP) => {
+            // `/dev/stderr` is a link as well.
+            let file = rustix::fs::open(path, flags, Mode::empty())?;
+            let kind = FileType::from_raw_mode(rustix::fs::fstat(&file)?.st_mode);
+            if kind == FileType::RegularFile {
+                return Err(io::Error::other("it is a link; name the file that it leads to"));
+            }
+            Ok(file)
+        }
+        Err(Errno::NXIO) => Err(io::Error::other("no program reads from that FIFO; start one first")),
+        other => Ok(other?),
+    }
+}
+
+/// Writes what is queued, until the log is over.
+fn write(file: &OwnedFd, shared: &Shared) {
+    let _kept = Kept::new(file);
+    let mut bytes = Vec::new();
+    loop {
+        let mut queue = shared.queue();
+        while queue.bytes.is_empty() && !queue.over {
+            queue = shared.changed.wait(queue).unwrap_or_else(PoisonError::into_inner);
+        }
+        if queue.bytes.is_empty() {
+            return;
+        }
+        bytes.clear();
+        std::mem::swap(&mut bytes, &mut queue.bytes);
+        drop(queue);
+        if !write_all(file, &bytes, shared) {
+            return;
+        }
+        // What a burst has taken is given back.
+        bytes.shrink_to(WAITING / 16);
+    }
+}
+
+/// Whether it is worth going on.
+fn write_all(file: &OwnedFd, mut bytes: &[u8], shared: &Shared) -> bool {
+    let mut patience: Option<Instant> = None;
+    while !bytes.is_empty() {
+        match rustix::io::write(file, bytes) {
+            Ok(count) => bytes = &bytes[count..],
+            Err(Errno::INTR) => {}
+            Err(Errno::AGAIN) => {
+                if shared.queue().over {
+                    let until = *patience.get_or_insert_with(|| Instant::now() + FAREWELL);
+                    if Instant::now() >= until {
+                        return false;
+                    }
+                }
+                await_room(file);
+            }
+            // A full disk must not stop anything; what it does not take is dropped.
+            Err(_) => {
+                let lost = bytes.split(|byte| *byte == b'\n').count() - 1;
+                shared.queue().dropped += lost as u64;
+                return true;
+            }
+        }
+    }
+    true
+}
+
+fn await_room(file: &OwnedFd) {
+    let a_while = Timespec {
+        tv_sec: 0,
+        tv_nsec: 50_000_000,
+    };
+    // Whether there is room shows by writing.
+    let _ = poll(
+        &mut [PollFd::from_borrowed_fd(file.as_fd(), PollFlags::OUT)],
+        Some(&a_while),
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+    use std::path::PathBuf;
+
+    use super::*;
+
+    /// A folder that is gone afterwards.
+    struct Folder(PathBuf);
+
+    impl Folder {
+        fn new(name: &str) -> Self {
+            let path = std::env::temp_dir().join(format!("modemqtt-log-{name}-{}", std::process::id()));
+            fs::create_dir_all(&path).unwrap();
+            Self(path)
+        }
+    }
+
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    #[test]
+    fn a_log_is_appended_to_and_is_its_owners_alone() {
+        let folder = Folder::new("append");
+        let path = folder.0.join("wire.log");
+        for line in ["one", "two"] {
+            LogFile::open(&path).unwrap().push(line);
+        }
+        assert_eq!(fs::read_to_string(&path).unwrap(), "one\ntwo\n");
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_link_to_a_file_is_not_followed_and_one_to_a_device_is() {
+        let folder = Folder::new("link");
+        let (target, link, device) = (folder.0.join("target"), folder.0.join("link"), folder.0.join("null"));
+        fs::write(&target, "").unwrap();
+        symlink(&target, &link).unwrap();
+        symlink("/dev/null", &device).unwrap();
+        assert!(LogFile::open(&link).unwrap_err().to_string().contains("link"));
+        LogFile::open(&device).unwrap().push("line");
+    }
+
+    #[test]
+    fn lines_without_room_are_dropped_and_counted_where_they_are_missing() {
+        let mut queue = Queue::default();
+        for line in ["one", "two", "three"] {
+            queue.push(line.as_bytes(), 8);
+        }
+        queue.bytes.clear();
+        queue.push(b"four", 8);
+        assert_eq!(
+            String::from_utf8_lossy(&queue.bytes),
+            "# 2 lines were dropped here, the log could not be written fast enough\nfour\n"
+        );
+    }
+}
