@@ -61,7 +61,7 @@ def cases() -> dict[str, Misuse]:
         "session port 0": (lambda mqtt: mqtt.session("h", 0, client_id="c", reconnect=True).__enter__(), "port"),
         "session timeout text": (
             lambda mqtt: mqtt.session("h", client_id="c", timeout="1").__enter__(),  # type: ignore[arg-type]
-            "str",
+            "timeout must be 0 s or more",
         ),
         "option that is none": (lambda mqtt: mqtt.configure(keep_alive=60), "keepalive"),  # type: ignore[call-arg]
         "session option that is none": (
