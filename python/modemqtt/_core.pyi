@@ -19,6 +19,7 @@ __all__ = [
     "let_go",
     "models",
     "parse_script",
+    "profile_table",
 ]
 
 __version__: str
@@ -26,6 +27,7 @@ __version__: str
 def models() -> list[tuple[str, str, bool]]: ...
 def let_go() -> None: ...
 def fault_table() -> list[tuple[str, str, str]]: ...
+def profile_table() -> list[tuple[str, list[str], str, str]]: ...
 def parse_script(text: str) -> list[tuple[str, int | None, list[tuple[str, bytes, float]]]]: ...
 
 @final
@@ -142,6 +144,9 @@ class VirtualModem:
         listen: str | None,
         baudrate: int | None,
         seed: int,
+        timing: str,
+        revision: str | None,
+        as_seen: str | None,
         faults: Sequence[str],
         script: Sequence[tuple[str, int | None, Sequence[tuple[str, bytes, float]]]],
         log: str | PathLike[str] | None,

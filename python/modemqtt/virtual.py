@@ -29,11 +29,13 @@ if TYPE_CHECKING:
 __all__ = [
     "FAULTS",
     "FAULT_TABLE",
+    "PROFILES",
     "Broker",
     "Expectation",
     "Expected",
     "Fault",
     "FaultDescription",
+    "Profile",
     "PublishedMessage",
     "Script",
     "VirtualModem",
@@ -53,6 +55,22 @@ class FaultDescription(NamedTuple):
 
 FAULT_TABLE: tuple[FaultDescription, ...] = tuple(FaultDescription(*row) for row in _core.fault_table())
 """The faults that a virtual module can be given."""
+
+class Profile(NamedTuple):
+    """A module that was seen."""
+
+    name: str
+    """Its name, as `as_seen` of :class:`VirtualModem` takes it."""
+    models: list[str]
+    """The models that it is of."""
+    description: str
+    """What it does wrong."""
+    source: str
+    """Where it was seen."""
+
+
+PROFILES: tuple[Profile, ...] = tuple(Profile(*row) for row in _core.profile_table())
+"""The modules that were seen."""
 
 FAULTS: tuple[str, ...] = tuple(row.name for row in FAULT_TABLE)
 """Their names."""
@@ -85,6 +103,12 @@ class VirtualModem:
             free one.
         baudrate: pass bytes at that many bits per second, 10 to a byte; ``None`` passes them at once.
         seed: what everything random depends on.
+        timing: ``"instant"``: nothing takes time. ``"field"``: as on the air, by the seed: the module is switched on when the
+            first host opens its port, starts within 2 to 5 s, registers 2 to 6 s later, takes 5 to 20 ms for a command
+            and 50 to 400 ms more for a result.
+        revision: the edition of the note that its firmware follows, such as ``"2019"`` for BC35-G and BC28; ``None`` for
+            the usual one.
+        as_seen: a module that was seen, one of :data:`PROFILES`: the faults that it shows.
         faults: what it does wrong from the start, each as :meth:`inject` takes it.
         script: what is expected of the host from the start: a :class:`Script`, expectations, or the path of a file.
         log: a file to which the traffic of the line is appended, both directions, time-stamped in seconds since 1970,
@@ -105,6 +129,9 @@ class VirtualModem:
         listen: str | None = None,
         baudrate: int | None = None,
         seed: int = 0,
+        timing: Literal["instant", "field"] = "instant",
+        revision: str | None = None,
+        as_seen: str | None = None,
         faults: Iterable[str | Fault] = (),
         script: Script | Iterable[Expectation] | str | PathLike[str] = (),
         log: str | PathLike[str] | None = None,
@@ -117,6 +144,9 @@ class VirtualModem:
                 listen=listen,
                 baudrate=baudrate,
                 seed=seed,
+                timing=timing,
+                revision=revision,
+                as_seen=as_seen,
                 faults=[_written(fault) for fault in faults],
                 script=rows(script),
                 log=log,

@@ -26,7 +26,7 @@ mod _core {
     #[pymodule_export]
     use super::pending::Pending;
     #[pymodule_export]
-    use super::virtual_module::{Broker, VirtualModem, fault_table, parse_script};
+    use super::virtual_module::{Broker, VirtualModem, fault_table, parse_script, profile_table};
 
     use pyo3::prelude::*;
     use pyo3::types::PyDict;

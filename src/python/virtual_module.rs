@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Duration, UNIX_EPOCH};
 
+use modemqtt_at::dialect;
 use modemqtt_virtual::broker::{self, BrokerError, BrokerOptions, QoS};
-use modemqtt_virtual::module::{NoSim, Parting, Registration};
+use modemqtt_virtual::module::{NoSim, NoTiming, Parting, Registration};
+use modemqtt_virtual::profile::{PROFILES, Profile};
 use modemqtt_virtual::script::{self, Expectation, ScriptError, Step};
 use modemqtt_virtual::{self as core, Fault, FaultError, Injection, Options, VirtualError};
 use pyo3::exceptions::PyOSError;
@@ -27,7 +29,7 @@ impl VirtualModem {
     #[expect(clippy::needless_pass_by_value, reason = "extracted from Python as owned strings")]
     #[new]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
-    #[pyo3(signature = (model, *, link, listen, baudrate, seed, faults, script, log))]
+    #[pyo3(signature = (model, *, link, listen, baudrate, seed, timing, revision, as_seen, faults, script, log))]
     fn new(
         py: Python<'_>,
         model: String,
@@ -35,18 +37,27 @@ impl VirtualModem {
         listen: Option<String>,
         baudrate: Option<u32>,
         seed: u64,
+        timing: &str,
+        revision: Option<String>,
+        as_seen: Option<String>,
         faults: Vec<String>,
         script: Vec<PyExpectation>,
         log: Option<PathBuf>,
     ) -> PyResult<Self> {
         let faults = faults.iter().map(|text| injection(py, text)).collect::<PyResult<_>>()?;
         let script = script.iter().map(|it| expectation(py, it)).collect::<PyResult<_>>()?;
+        let timing = timing
+            .parse()
+            .map_err(|error: NoTiming| errors::usage(py, error.to_string()))?;
         let options = Options {
             model,
             link,
             listen,
             baudrate,
             seed,
+            timing,
+            revision,
+            as_seen,
             faults,
             script,
             log,
@@ -422,6 +433,17 @@ impl Broker {
     }
 }
 
+/// Every profile: its name, the models that it is of, what it looks like, where it was seen.
+#[pyfunction]
+pub(crate) fn profile_table() -> Vec<(&'static str, Vec<&'static str>, &'static str, &'static str)> {
+    let models = |dialect: &str| {
+        let all = dialect::models().filter(|(other, _)| other.name == dialect);
+        all.map(|(_, model)| model.name).collect()
+    };
+    let row = |it: &Profile| (it.name, models(it.dialect), it.description, it.source);
+    PROFILES.iter().map(row).collect()
+}
+
 /// Every fault: its name, what its value means, what it does.
 #[pyfunction]
 pub(crate) fn fault_table() -> Vec<(&'static str, String, &'static str)> {
@@ -436,9 +458,12 @@ fn injection(py: Python<'_>, text: &str) -> PyResult<Injection> {
 
 fn failure(py: Python<'_>, error: &VirtualError) -> PyErr {
     match error {
-        VirtualError::UnknownModel(_) | VirtualError::Baudrate | VirtualError::LinkToTcp(_) => {
-            errors::usage(py, error.to_string())
-        }
+        VirtualError::UnknownModel(_)
+        | VirtualError::Revision { .. }
+        | VirtualError::UnknownProfile(_)
+        | VirtualError::ForeignProfile { .. }
+        | VirtualError::Baudrate
+        | VirtualError::LinkToTcp(_) => errors::usage(py, error.to_string()),
         VirtualError::Log { .. } => {
             // What tells it from the port's errors; that it cannot be set is no loss.
             let failure = PyOSError::new_err(error.to_string());

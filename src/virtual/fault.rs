@@ -105,6 +105,7 @@ faults! {
     BootAppRdy "boot-app-rdy" Each, "`APP RDY` ends the boot text";
     BootWithoutOk "boot-without-ok" Each, "the boot text has no `OK`";
     SilentRestart "silent-restart" Each, "a restart has no boot text";
+    SettingsKept "settings-kept" Each, "a restart leaves the echo and the reports of the registration as they were set";
     Sleep "sleep" Seconds(10.0), "after that long without input or answer the module sleeps: all up to the next CR is lost, and it is awake 0.1 s later";
     Mute "mute" Nothing, "the module hears nothing and prints nothing";
     LineLost "line-lost" Probability(0.001), "each byte of the line is lost, in both directions";

@@ -5,6 +5,7 @@ pub mod command_line;
 mod fault;
 pub mod line;
 pub mod module;
+pub mod profile;
 mod random;
 pub mod script;
 mod serve;

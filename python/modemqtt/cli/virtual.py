@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from modemqtt.cli import _control
 from modemqtt.cli._arguments import Commands, command, positive, tcp_port
 from modemqtt.exceptions import ScriptError, UsageError
-from modemqtt.virtual import FAULT_TABLE, Broker, Script, VirtualModem
+from modemqtt.virtual import FAULT_TABLE, PROFILES, Broker, Script, VirtualModem
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -43,6 +43,17 @@ def add(commands: Commands) -> None:
     parser.add_argument("--link", metavar="PATH", help="symbolic link to make to the pseudo-terminal until the end")
     parser.add_argument("--listen", metavar="[tcp:]HOST:PORT", help="listen on TCP instead; port 0 takes a free one")
     parser.add_argument("--baud", type=positive, metavar="N", help="pass bytes at N bits per second; default: at once")
+    parser.add_argument(
+        "--timing",
+        choices=("instant", "field"),
+        default="instant",
+        help="how long start, registration, commands and results take: no time, or as on the air; default: %(default)s",
+    )
+    parser.add_argument("--revision", metavar="YEAR", help="the edition of the note that the firmware follows: 2019")
+    parser.add_argument("--as-seen", metavar="NAME", help="a module that was seen, one of --list-profiles")
+    parser.add_argument(
+        "--list-profiles", action="store_true", help="print the modules that were seen, and where, and exit"
+    )
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="what anything random depends on; default: 0")
     parser.add_argument(
         "--fault",
@@ -79,6 +90,10 @@ def add(commands: Commands) -> None:
 
 def run(options: Namespace) -> int:
     """Run the virtual module."""
+    if options.list_profiles:
+        for profile in PROFILES:
+            print(f"{profile.name} ({', '.join(profile.models)})\n    {profile.description}\n    seen: {profile.source}")
+        return 0
     if options.list_faults:
         print(_faults())
         return 0
@@ -120,6 +135,9 @@ def _module(options: Namespace, model: str, number: int, count: int, script: Scr
             listen=_counted(options.listen, number),
             baudrate=options.baud,
             seed=options.seed + number,
+            timing=options.timing,
+            revision=options.revision,
+            as_seen=options.as_seen,
             faults=options.fault,
             script=script,
             log=_numbered(options.log, number, count),

@@ -143,12 +143,19 @@ impl Module {
             if self.faults.has(Fault::Mute) {
                 continue;
             }
-            // What a fault has kept back comes in its place although the fault has run out.
-            if self.faults.any() || self.output.keeps() || piece.ok.is_some() {
-                self.misprint(piece, now);
-            } else {
-                self.output.push(piece);
+            if let Some(piece) = self.pace.hold(piece, now) {
+                self.print(piece, now);
             }
+        }
+    }
+
+    /// Prints a piece, with what faults make of it.
+    pub(super) fn print(&mut self, piece: Piece, now: Instant) {
+        // What a fault has kept back comes in its place although the fault has run out.
+        if self.faults.any() || self.output.keeps() || piece.ok.is_some() {
+            self.misprint(piece, now);
+        } else {
+            self.output.push(piece);
         }
     }
 

@@ -16,6 +16,7 @@ mod hex;
 mod messages;
 mod misprint;
 mod operations;
+mod pace;
 mod power;
 mod script;
 mod settings;
@@ -44,6 +45,8 @@ use files::Vault;
 use general::General;
 use misprint::Output;
 pub use misprint::Print;
+use pace::Pace;
+pub use pace::{NoTiming, Timing};
 use script::Script;
 pub use script::Unmet;
 use sleep::Sleep;
@@ -155,6 +158,7 @@ pub struct Module {
     lasting: Lasting,
     faults: Faults,
     output: Output,
+    pace: Pace,
     sleep: Sleep,
     script: Script,
     /// The commands whose `OK` waits for their result.
@@ -222,6 +226,7 @@ impl Module {
             lasting: Lasting::default(),
             faults: Faults::new(0),
             output: Output::default(),
+            pace: Pace::new(Timing::Instant, 0),
             sleep: Sleep::default(),
             script: Script::default(),
             late_oks: Vec::new(),
@@ -252,6 +257,7 @@ impl Module {
     /// Takes bytes from the serial line.
     pub fn receive(&mut self, bytes: &[u8], now: Instant) {
         self.lasting.clock.look(now);
+        self.pace.look(now);
         for byte in bytes {
             if self.hears(*byte, now) {
                 self.receive_byte(*byte, now);
@@ -283,6 +289,7 @@ impl Module {
 
     /// Does what time has made due.
     pub fn tick(&mut self, now: Instant) {
+        self.tick_pace(now);
         self.expire_data(now);
         self.tick_clients(now);
         self.play_script(now);
@@ -296,6 +303,7 @@ impl Module {
             .chain(self.clients.iter().filter_map(Client::next_timeout))
             .chain(self.output.next_timeout().filter(|_| self.may_report()))
             .chain(self.script_due())
+            .chain(self.pace_due())
             .min()
     }
 
@@ -358,6 +366,9 @@ impl Module {
         if self.line_end.takes(byte, self.data.is_some()) {
             return;
         }
+        if self.pace.is_busy() {
+            return self.wait_for_line(byte);
+        }
         if self.data.is_some() {
             self.receive_data(byte, now);
         } else if self.surplus {
@@ -373,8 +384,7 @@ impl Module {
             }
             match self.reader.push(byte) {
                 None => return,
-                Some(Entered::Line(line)) if self.answers_by_script(&line, now) => {}
-                Some(Entered::Line(line)) => self.execute(&line, now),
+                Some(Entered::Line(line)) => self.begin_line(line, now),
                 Some(Entered::TooLong) => self.terminal.refuse(Refusal::Error),
             }
         }
@@ -497,12 +507,13 @@ impl Module {
         }
         self.print_all(now);
         if may_report {
+            self.print_results(now);
             self.print_delayed(now);
         }
     }
 
     const fn may_report(&self) -> bool {
-        self.data.is_none() || self.faults.has(Fault::UrcInData)
+        !self.pace.is_busy() && self.data.is_none() || self.faults.has(Fault::UrcInData)
     }
 
     fn indices(&self) -> impl Iterator<Item = ClientIndex> + use<> {

@@ -37,7 +37,7 @@ impl Sleep {
 impl Module {
     /// Whether a byte reaches the module. In a data phase it does not fall asleep.
     pub(super) fn hears(&mut self, byte: u8, now: Instant) -> bool {
-        if !self.lasting.powered || self.faults.has(Fault::Mute) {
+        if !self.lasting.powered || self.pace.is_starting() || self.faults.has(Fault::Mute) {
             return false;
         }
         let after = self.sleeps_after();

@@ -12,6 +12,7 @@ use super::general::{Answer, Asked, DONE, General, list};
 use super::terminal::{Kind, Profile};
 use super::{Module, Parting};
 use crate::command_line::Value;
+use crate::fault::Fault;
 
 /// The subscriber of the test network 001/01 (3GPP TS 23.003 section 2.2), and a card to go with it.
 const IMSI: &str = "001010123456789";
@@ -143,7 +144,7 @@ impl Module {
         self.end(parting, now);
         self.lasting.powered = true;
         self.take_profile();
-        self.boot();
+        self.begin_start(now);
         self.print_all(now);
     }
 
@@ -188,6 +189,7 @@ impl Module {
                 self.actions.push_back(parting.of(connection));
             }
         }
+        let kept = self.faults.strikes(Fault::SettingsKept);
         let new = Self::new(self.dialect, self.model);
         let mut ended = std::mem::replace(self, new);
         self.lasting = ended.lasting;
@@ -198,6 +200,11 @@ impl Module {
         self.actions = ended.actions;
         self.connections = ended.connections;
         self.lost_messages = ended.lost_messages;
+        self.pace = ended.pace.after_end();
+        if kept {
+            self.terminal.echo = ended.terminal.echo;
+            self.general.reporting = ended.general.reporting;
+        }
         self.output.forget();
     }
 
@@ -218,12 +225,14 @@ impl Module {
 
     /// Has the network treat the module so. Unless it is registered every connection is lost.
     pub fn set_registration(&mut self, registration: Registration, now: Instant) {
+        self.pace.look(now);
         self.change(|module| module.lasting.registration = registration);
         self.settle(now);
     }
 
     /// Changes the state of the SIM card. Without one that is ready there is no network.
     pub fn set_sim(&mut self, sim: Sim, now: Instant) {
+        self.pace.look(now);
         self.change_sim(sim);
         self.settle(now);
     }
@@ -328,7 +337,13 @@ impl Module {
     pub(super) fn change(&mut self, change: impl FnOnce(&mut Self)) {
         let before = self.dialect.registration.iter().map(|name| self.registration_by(name));
         let before: Vec<_> = before.collect();
+        let could = self.could_register();
         change(self);
+        match (could, self.could_register()) {
+            (false, true) => self.search(),
+            (_, false) => self.stop_searching(),
+            (true, true) => {}
+        }
         for (name, before) in self.dialect.registration.iter().zip(before) {
             if self.reporting(name) > 0 && self.registration_by(name) != before {
                 let line = self.line(name, self.reported(name));
@@ -430,12 +445,21 @@ impl Module {
     /// The registration as a command reports it. Detached, the packet domain has none.
     fn registration_by(&self, name: &str) -> Registration {
         let detached = !self.general.attached && name != "CREG";
-        let left = self.general.kept.left_network();
-        if self.is_on_air() && self.lasting.sim == Sim::Ready && !detached && !left {
-            self.lasting.registration
-        } else {
-            Registration::IDLE
+        match self.lasting.registration {
+            _ if !self.has_radio() || detached => Registration::IDLE,
+            found if found.is_registered() && self.pace.is_searching() => Registration::SEARCHING,
+            other => other,
         }
+    }
+
+    /// Whether the radio, the card and `AT+COPS` let the module look for a network.
+    fn has_radio(&self) -> bool {
+        self.is_on_air() && self.lasting.sim == Sim::Ready && !self.general.kept.left_network()
+    }
+
+    /// Whether a network would have it.
+    fn could_register(&self) -> bool {
+        self.has_radio() && self.lasting.registration.is_registered()
     }
 
     /// `<stat>`, and with it what `<n>` asks for.

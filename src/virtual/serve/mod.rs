@@ -20,7 +20,8 @@ use modemqtt_at::dialect::{self, Model};
 use modemqtt_os::{Waker, Worker, waker};
 
 use crate::fault::{Fault, Injection};
-use crate::module::{Module, Parting, Registration, Sim, Unmet};
+use crate::module::{Module, Parting, Registration, Sim, Timing, Unmet};
+use crate::profile::{self, Profile};
 use crate::script::{Expectation, Step};
 use log::Log;
 use port::Port;
@@ -39,6 +40,12 @@ pub struct Options {
     pub baudrate: Option<u32>,
     /// What everything random depends on.
     pub seed: u64,
+    /// How long things take.
+    pub timing: Timing,
+    /// The edition of the note that its firmware follows, by its year; `None` for the one of the dialect.
+    pub revision: Option<String>,
+    /// A module that was seen, by the name of its [`Profile`](crate::profile::Profile).
+    pub as_seen: Option<String>,
     /// What the module does wrong from the start.
     pub faults: Vec<Injection>,
     /// What is expected of the host from the start.
@@ -53,6 +60,29 @@ pub enum VirtualError {
     /// No dialect has the model.
     #[error("{0:?} is not a model of the virtual module; the known ones are {known}", known = known_models())]
     UnknownModel(String),
+    /// The model's note has no such edition.
+    #[error("revision must be {known} for {model}, not {asked:?}")]
+    Revision {
+        /// The year asked for.
+        asked: String,
+        /// The model.
+        model: &'static str,
+        /// Those there are.
+        known: String,
+    },
+    /// No module was seen under that name.
+    #[error("{0:?} is not a module as seen; the known ones are {known}", known = profile::known())]
+    UnknownProfile(String),
+    /// The module that was seen was another.
+    #[error("{profile} was seen of {models}, not of {model}")]
+    ForeignProfile {
+        /// The profile.
+        profile: &'static str,
+        /// The models of its dialect.
+        models: String,
+        /// The model asked for.
+        model: &'static str,
+    },
     /// Nothing passes at 0 baud.
     #[error("the baud rate must not be 0")]
     Baudrate,
@@ -130,9 +160,22 @@ impl VirtualModem {
         if options.baudrate == Some(0) {
             return Err(VirtualError::Baudrate);
         }
+        let dialect = match &options.revision {
+            None => dialect,
+            Some(year) => dialect::revision(dialect.name, year).ok_or_else(|| VirtualError::Revision {
+                asked: year.clone(),
+                model: model.name,
+                known: editions(dialect.name),
+            })?,
+        };
+        let seen = options.as_seen.as_deref().map(|name| seen(name, dialect.name, model));
         let mut module = Module::new(dialect, model)
             .with_seed(options.seed)
+            .with_timing(options.timing, options.seed)
             .with_clock(since_1970(), Instant::now());
+        for fault in seen.transpose()?.into_iter().flat_map(Profile::injections) {
+            module.inject(fault);
+        }
         for fault in &options.faults {
             module.inject(*fault);
         }
@@ -318,6 +361,31 @@ impl Mailbox {
             self.waker.wake();
         }
     }
+}
+
+/// The editions of a note, for people.
+fn editions(dialect: &str) -> String {
+    let years: Vec<_> = dialect::editions(dialect)
+        .filter_map(|edition| edition.revision)
+        .collect();
+    match years.as_slice() {
+        [] => "left out".into(),
+        years => years.join(" or "),
+    }
+}
+
+/// The profile of that name, if it is of that dialect.
+fn seen(name: &str, dialect: &str, model: &'static Model) -> Result<&'static Profile, VirtualError> {
+    let profile = profile::of_name(name).ok_or_else(|| VirtualError::UnknownProfile(name.into()))?;
+    if profile.dialect == dialect {
+        return Ok(profile);
+    }
+    let models = dialect::models().filter(|(other, _)| other.name == profile.dialect);
+    Err(VirtualError::ForeignProfile {
+        profile: profile.name,
+        models: models.map(|(_, model)| model.name).collect::<Vec<_>>().join(", "),
+        model: model.name,
+    })
 }
 
 /// The time of this machine, in seconds.

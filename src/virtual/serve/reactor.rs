@@ -13,7 +13,7 @@ use super::network::{Made, Network, Reading};
 use super::port::Port;
 use super::{Mailbox, Options};
 use crate::line::Line;
-use crate::module::{Action, ConnectionId, Event, Failure, Module, Print};
+use crate::module::{Action, ConnectionId, Event, Failure, Module, Parting, Print, Timing};
 
 /// Bytes on their way to a host that reads slowly, or does not read at all; beyond them lines are lost.
 const TO_HOST: usize = 1024 * 1024;
@@ -45,6 +45,8 @@ pub(super) struct Reactor {
     inbox: Receiver<Message>,
     wake: Wake,
     buffer: Vec<u8>,
+    /// Whether the module is off until a host comes.
+    cold: bool,
     /// Whether the host's end took less than there was to write.
     blocked: bool,
 }
@@ -65,6 +67,10 @@ impl Reactor {
         options: &Options,
         (mailbox, inbox, wake): (Mailbox, Receiver<Message>, Wake),
     ) -> Self {
+        let mut module = module;
+        if options.timing == Timing::Field {
+            module.power_off(Parting::Silent, Instant::now());
+        }
         Self {
             module,
             port,
@@ -75,6 +81,7 @@ impl Reactor {
             inbox,
             wake,
             buffer: vec![0; READ_SIZE],
+            cold: options.timing == Timing::Field,
             blocked: false,
         }
     }
@@ -231,6 +238,11 @@ impl Reactor {
     /// Passes on everything that is due.
     fn work(&mut self) {
         let now = Instant::now();
+        // One that takes its time is switched on by its first host, which would miss the start otherwise.
+        if self.cold && self.port.has_host() {
+            self.cold = false;
+            self.module.power_on(now);
+        }
         loop {
             let bytes = self.from_host.due(now);
             if bytes.is_empty() {

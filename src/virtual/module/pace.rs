@@ -1,0 +1,227 @@
+//! How long things take: nothing, or as long as with a module on the air.
+//!
+//! On the air a start takes 2 to 5 s, the registration 2 to 6 s more, a command 5 to 20 ms and a result 50 to 400 ms. While a command is
+//! carried out the module reads no further; what comes meanwhile waits. A result holds back what is reported behind it, so that nothing
+//! changes places.
+
+use std::collections::VecDeque;
+use std::str::FromStr;
+use std::time::{Duration, Instant};
+
+use super::Module;
+use super::terminal::{Kind, Piece};
+use crate::random::Random;
+
+/// In milliseconds.
+const START: (u64, u64) = (2000, 5000);
+const REGISTRATION: (u64, u64) = (2000, 6000);
+const COMMAND: (u64, u64) = (5, 20);
+const RESULT: (u64, u64) = (50, 400);
+/// What waits while a command is carried out; a real module has less. Beyond it bytes are lost.
+const WAITING: usize = 4096;
+/// Of the seed; the line and the faults have others.
+const STREAM: u64 = 7;
+
+/// How long a module takes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Timing {
+    /// No time at all.
+    #[default]
+    Instant,
+    /// As long as one on the air.
+    Field,
+}
+
+/// No timing.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("timing must be instant or field, not {0:?}")]
+pub struct NoTiming(String);
+
+impl FromStr for Timing {
+    type Err = NoTiming;
+
+    fn from_str(name: &str) -> Result<Self, NoTiming> {
+        match name {
+            "instant" => Ok(Self::Instant),
+            "field" => Ok(Self::Field),
+            _ => Err(NoTiming(name.into())),
+        }
+    }
+}
+
+/// What takes its time at present.
+#[derive(Debug)]
+pub(super) struct Pace {
+    timing: Timing,
+    random: Random,
+    now: Option<Instant>,
+    /// When the boot text comes; until then nothing is heard.
+    starting: Option<Instant>,
+    /// When a network is found.
+    searching: Option<Instant>,
+    /// The command line that is carried out, and when it is answered.
+    command: Option<(Instant, Vec<u8>)>,
+    /// What has come behind it.
+    waiting: VecDeque<u8>,
+    /// Results on their way and what is reported behind them.
+    results: VecDeque<(Instant, Piece)>,
+}
+
+impl Pace {
+    pub(super) const fn new(timing: Timing, seed: u64) -> Self {
+        Self {
+            timing,
+            random: Random::new(seed, STREAM),
+            now: None,
+            starting: None,
+            searching: None,
+            command: None,
+            waiting: VecDeque::new(),
+            results: VecDeque::new(),
+        }
+    }
+
+    /// What is left of it when the module ends.
+    pub(super) fn after_end(self) -> Self {
+        Self {
+            random: self.random,
+            now: self.now,
+            ..Self::new(self.timing, 0)
+        }
+    }
+
+    pub(super) const fn look(&mut self, now: Instant) {
+        self.now = Some(now);
+    }
+
+    pub(super) const fn is_starting(&self) -> bool {
+        self.starting.is_some()
+    }
+
+    pub(super) const fn is_searching(&self) -> bool {
+        self.searching.is_some()
+    }
+
+    pub(super) const fn is_busy(&self) -> bool {
+        self.command.is_some()
+    }
+
+    /// How long something takes; `None`: no time.
+    fn draw(&mut self, (least, most): (u64, u64)) -> Option<Duration> {
+        let drawn = || Duration::from_micros(least * 1000 + self.random.below((most - least) * 1000));
+        (self.timing == Timing::Field).then(drawn)
+    }
+
+    /// Keeps a result back, and whatever is reported behind it; the piece, where nothing holds it.
+    pub(super) fn hold(&mut self, piece: Piece, now: Instant) -> Option<Piece> {
+        let last = self.results.back().map(|(due, _)| *due);
+        let own = match piece.kind {
+            Kind::Result(_) => self.draw(RESULT).map(|takes| now + takes),
+            _ if piece.kind.is_unsolicited() => None,
+            _ => return Some(piece),
+        };
+        match own.into_iter().chain(last).max() {
+            None => Some(piece),
+            Some(due) => {
+                self.results.push_back((due, piece));
+                None
+            }
+        }
+    }
+}
+
+impl Module {
+    /// The module before it has met anything, with that timing.
+    #[must_use]
+    pub fn with_timing(self, timing: Timing, seed: u64) -> Self {
+        Self {
+            pace: Pace::new(timing, seed),
+            ..self
+        }
+    }
+
+    /// Carries out a line, now or when its time has passed.
+    pub(super) fn begin_line(&mut self, line: Vec<u8>, now: Instant) {
+        match self.pace.draw(COMMAND) {
+            Some(takes) => self.pace.command = Some((now + takes, line)),
+            None => self.carry_out_line(&line, now),
+        }
+    }
+
+    fn carry_out_line(&mut self, line: &[u8], now: Instant) {
+        if !self.answers_by_script(line, now) {
+            self.execute(line, now);
+        }
+    }
+
+    /// Keeps what comes while a line is carried out.
+    pub(super) fn wait_for_line(&mut self, byte: u8) {
+        if self.pace.waiting.len() < WAITING {
+            self.pace.waiting.push_back(byte);
+        }
+    }
+
+    /// Prints the boot text, now or when the time of a start has passed.
+    pub(super) fn begin_start(&mut self, now: Instant) {
+        self.pace.look(now);
+        match self.pace.draw(START) {
+            Some(takes) => self.pace.starting = Some(now + takes),
+            None => self.boot(),
+        }
+    }
+
+    /// Looks for a network, where that takes time.
+    pub(super) fn search(&mut self) {
+        let found = self.pace.now.zip(self.pace.draw(REGISTRATION));
+        self.pace.searching = found.map(|(now, takes)| now + takes);
+    }
+
+    pub(super) const fn stop_searching(&mut self) {
+        self.pace.searching = None;
+    }
+
+    pub(super) fn pace_due(&self) -> Option<Instant> {
+        let Pace {
+            starting,
+            searching,
+            command,
+            results,
+            ..
+        } = &self.pace;
+        let result = results.front().map(|(due, _)| *due).filter(|_| self.may_report());
+        let command = command.as_ref().map(|(due, _)| *due);
+        [*starting, *searching, command, result].into_iter().flatten().min()
+    }
+
+    /// Does what has taken its time.
+    pub(super) fn tick_pace(&mut self, now: Instant) {
+        self.pace.look(now);
+        let is_due = |due: &mut Instant| *due <= now;
+        if let Some(started) = self.pace.starting.take_if(is_due) {
+            self.boot();
+            self.pace.look(started);
+            self.search();
+            self.pace.look(now);
+        }
+        if self.pace.searching.is_some_and(|due| due <= now) {
+            self.change(Self::stop_searching);
+        }
+        while let Some((_, line)) = self.pace.command.take_if(|(due, _)| *due <= now) {
+            self.carry_out_line(&line, now);
+            while !self.pace.is_busy()
+                && let Some(byte) = self.pace.waiting.pop_front()
+            {
+                self.receive_byte(byte, now);
+            }
+        }
+    }
+
+    /// Prints the results that have come.
+    pub(super) fn print_results(&mut self, now: Instant) {
+        while self.pace.results.front().is_some_and(|(due, _)| *due <= now) {
+            if let Some((_, piece)) = self.pace.results.pop_front() {
+                self.print(piece, now);
+            }
+        }
+    }
+}
