@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from modemqtt._delivery import Delivery, raise_misuse
 from modemqtt._options import Configurable
 from modemqtt._reconnect import Keeper, Login, plan_of
-from modemqtt._usage import Deadline, arguments, payload_bytes, seconds, topic_and_qos
+from modemqtt._usage import Deadline, arguments, finished, payload_bytes, seconds, topic_and_qos
 from modemqtt.exceptions import ModemError, PortError, ResponseTimeout
 
 if TYPE_CHECKING:
@@ -308,7 +308,7 @@ class MqttClient(Configurable):
         if self._own.keeper is not None:
             self._own.keeper.published(delivery)
         if wait:
-            pending.wait()
+            finished(pending)
         else:
             pending.wait_taken()
             if pending.done:

@@ -24,7 +24,7 @@ from modemqtt._opening import forget, make_way, named
 from modemqtt._options import MOST_INDEX
 from modemqtt._process import every_modem, opened
 from modemqtt._record import ClientRecord
-from modemqtt._usage import Deadline, arguments, number, seconds, text
+from modemqtt._usage import Deadline, arguments, finished, number, seconds, text
 from modemqtt._values import Response, Stats
 from modemqtt._wire import WireLog
 from modemqtt.exceptions import ModuleRestarted, PortError, ResponseTimeout, UsageError, UsageTypeError
@@ -389,7 +389,7 @@ class Modem(ModemCallbacks, Network):
         """
         with arguments():
             pending = self._running().command(line, timeout=timeout)
-        lines = pending.wait()
+        lines = finished(pending)
         return Response(lines=lines, final="OK")
 
     def mqtt(self, index: int = 0) -> MqttClient:

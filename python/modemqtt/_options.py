@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict
 from modemqtt._callbacks import Callbacks
 from modemqtt._settings import ranges, typed
 from modemqtt._tls import Tls, wait_told
-from modemqtt._usage import arguments
+from modemqtt._usage import arguments, finished
 from modemqtt._values import Alibaba, OneNet, Will  # noqa: TC001 - typing.get_type_hints(Options) looks for them
 from modemqtt.exceptions import CommandError, UsageError
 
@@ -145,7 +145,7 @@ class Configurable(Callbacks):
         """
         with arguments():
             pending = self._engine().token(device, timeout=timeout)
-        token: str = pending.wait()
+        token: str = finished(pending)
         return token
 
     def _configure(
@@ -173,4 +173,4 @@ class Configurable(Callbacks):
 
     def _call(self, method: str, *values: object, timeout: float | None) -> Any:
         """Hand a call over and wait for its end."""
-        return self._submit(method, *values, timeout=timeout).wait()
+        return finished(self._submit(method, *values, timeout=timeout))

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from modemqtt.exceptions import UsageError, UsageTypeError
+from modemqtt.exceptions import ModemError, UsageError, UsageTypeError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from modemqtt._core import Pending
+
+logger = logging.getLogger("modemqtt")
 
 
 @contextlib.contextmanager
@@ -29,6 +34,18 @@ def arguments() -> Iterator[None]:
         return
     # Outside of the handler: a UnicodeError holds the text, which may be a password.
     raise kind(message)
+
+
+def finished(pending: Pending) -> Any:
+    """Wait for the end of a call. One whose wait is interrupted is taken back; the log tells of one that goes on."""
+    try:
+        return pending.wait()
+    except ModemError:
+        raise
+    except BaseException:
+        if not pending.take_back() and not pending.done:
+            logger.warning("the wait for %s was interrupted; it is under way, and goes on", pending.subject)
+        raise
 
 
 def seconds(timeout: float | None, *, otherwise: float) -> float:

@@ -79,6 +79,9 @@ pub enum Error {
         /// What came.
         line: String,
     },
+    /// The program has taken the call back before it was sent.
+    #[error("taken back before anything was sent")]
+    TakenBack,
     /// The modem was closed by the program.
     #[error("the modem is closed; open() opens it again")]
     Closed,

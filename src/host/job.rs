@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use modemqtt_at::dialect::{DataPhase, Wait};
 use modemqtt_at::{ClientIndex, Form, MessageId, Operation, SettingKey};
 
-use crate::call::Ticket;
+use crate::call::{Call, Ticket};
 use crate::error::Error;
 use crate::writer::CommandLine;
 
@@ -25,6 +25,8 @@ pub(crate) struct Job {
     pub(crate) ticket: Ticket,
     pub(crate) task: Task,
     pub(crate) steps: VecDeque<Step>,
+    /// What the program has asked for, where the steps follow from settings that may change before it is its turn.
+    pub(crate) call: Option<Call>,
     pub(crate) submitted_at: Instant,
     /// The caller has been told the end; the job only keeps its place until the module has finished with it.
     pub(crate) ended: bool,
@@ -37,6 +39,7 @@ impl Job {
             ticket: INTERNAL,
             task,
             steps: steps.into(),
+            call: None,
             submitted_at: now,
             ended: false,
         }

@@ -52,6 +52,7 @@ fn build(py: Python<'_>, error: &Error, shared: Option<&Shared>) -> PyResult<PyE
             attributes.set_item("name", code.name())?;
             "ConnectionLost"
         }
+        Error::TakenBack => "ModemError",
         Error::Restarted | Error::PoweredDown => "ModuleRestarted",
         Error::Protocol { expected, line } => {
             attributes.set_item("expected", expected)?;

@@ -13,6 +13,9 @@ use pyo3::types::{PyList, PyTuple};
 use crate::engine::shared;
 use crate::{civil, errors};
 
+/// How long it is waited to see whether a call could be taken back.
+const TAKING_BACK: Duration = Duration::from_millis(50);
+
 /// A call under way.
 #[pyclass(frozen, module = "modemqtt._core")]
 pub(crate) struct Pending {
@@ -77,6 +80,17 @@ impl Pending {
             !progress.uploads.is_empty() || progress.result.is_some() || progress.abandoned
         })?;
         Ok(self.here(py)?.1.take_upload())
+    }
+
+    /// Takes the call back if nothing of it has been sent, which is seen within a tenth of a second; whether that is so.
+    fn take_back(&self, py: Python<'_>) -> bool {
+        py.detach(|| self.engine.take_back(&self.pending, TAKING_BACK))
+    }
+
+    /// What an error calls the call.
+    #[getter]
+    fn subject(&self) -> &'static str {
+        self.pending.subject()
     }
 
     /// Ends `wait()` in every thread.

@@ -17,12 +17,17 @@ use crate::error::Error;
 use crate::port::{Port, PortError};
 use crate::session::Session;
 
-/// A call of the program's.
-pub(super) struct Request {
-    pub(super) ticket: Ticket,
-    pub(super) call: Call,
-    pub(super) timeout: Option<Duration>,
-    pub(super) pending: Arc<Pending>,
+/// What the program wants.
+pub(super) enum Request {
+    /// A call.
+    Call {
+        ticket: Ticket,
+        call: Box<Call>,
+        timeout: Option<Duration>,
+        pending: Arc<Pending>,
+    },
+    /// To have a call taken back that has not been sent.
+    TakeBack(Ticket),
 }
 
 pub(super) struct IoThread {
@@ -75,7 +80,10 @@ impl IoThread {
         };
         // From here on a request is refused; one that came in between ends like the others.
         self.shared.ended(end.clone());
-        let between = self.requests.try_iter().map(|request| request.pending);
+        let between = self.requests.try_iter().filter_map(|request| match request {
+            Request::Call { pending, .. } => Some(pending),
+            Request::TakeBack(_) => None,
+        });
         for pending in self.pending.drain().map(|(_, pending)| pending).chain(between) {
             pending.update(|progress| {
                 progress.result.get_or_insert(Err(end.clone()));
@@ -115,16 +123,20 @@ impl IoThread {
     }
 
     fn take_requests(&mut self) {
-        while let Ok(Request {
-            ticket,
-            call,
-            timeout,
-            pending,
-        }) = self.requests.try_recv()
-        {
-            self.taken.push(Arc::clone(&pending));
-            self.pending.insert(ticket, pending);
-            self.session.submit(ticket, call, timeout, Instant::now());
+        while let Ok(request) = self.requests.try_recv() {
+            match request {
+                Request::Call {
+                    ticket,
+                    call,
+                    timeout,
+                    pending,
+                } => {
+                    self.taken.push(Arc::clone(&pending));
+                    self.pending.insert(ticket, pending);
+                    self.session.submit(ticket, *call, timeout, Instant::now());
+                }
+                Request::TakeBack(ticket) => self.session.take_back(ticket, Instant::now()),
+            }
         }
     }
 

@@ -101,10 +101,10 @@ impl Engine {
     pub fn submit(&self, call: Call, timeout: Option<Duration>) -> Result<Arc<Pending>, Error> {
         self.same_process()?;
         let ticket = Ticket(self.last_ticket.fetch_add(1, Ordering::Relaxed) + 1);
-        let pending = Arc::new(Pending::new(&call));
-        let request = Request {
+        let pending = Arc::new(Pending::new(ticket, &call));
+        let request = Request::Call {
             ticket,
-            call,
+            call: Box::new(call),
             timeout,
             pending: Arc::clone(&pending),
         };
@@ -119,6 +119,23 @@ impl Engine {
             });
         }
         Ok(pending)
+    }
+
+    /// Takes a call back that has not been sent, waiting for up to `at_most` to see how it stands; whether nothing of it
+    /// was sent, and nothing will be.
+    pub fn take_back(&self, pending: &Pending, at_most: Duration) -> bool {
+        if self.same_process().is_err()
+            || self
+                .requests
+                .send_timeout(Request::TakeBack(pending.ticket()), at_most)
+                .is_err()
+        {
+            return false;
+        }
+        self.waker.wake();
+        pending.wait(|progress| progress.started || progress.result.is_some(), at_most);
+        let progress = pending.progress();
+        progress.result.is_some() && !progress.started
     }
 
     /// What the thread knows and has put down for the program. There is no other way to it, so that no one in a forked child

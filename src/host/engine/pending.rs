@@ -6,12 +6,13 @@ use std::time::{Duration, Instant};
 use modemqtt_at::{ClientIndex, MessageId, Qos};
 use parking_lot::{Condvar, Mutex};
 
-use crate::call::{Call, Reply};
+use crate::call::{Call, Reply, Ticket};
 use crate::error::Error;
 
 /// A call under way.
 #[derive(Debug)]
 pub struct Pending {
+    ticket: Ticket,
     /// Of a publish.
     message: Option<(ClientIndex, Qos)>,
     subject: &'static str,
@@ -91,12 +92,13 @@ impl PublishState {
 }
 
 impl Pending {
-    pub(super) fn new(call: &Call) -> Self {
+    pub(super) fn new(ticket: Ticket, call: &Call) -> Self {
         let message = match call {
             Call::Publish { client, qos, .. } => Some((*client, *qos)),
             _ => None,
         };
         Self {
+            ticket,
             message,
             subject: subject(call),
             progress: Mutex::default(),
@@ -107,6 +109,11 @@ impl Pending {
     pub(super) fn update(&self, change: impl FnOnce(&mut Progress)) {
         change(&mut self.progress.lock());
         self.changed.notify_all();
+    }
+
+    /// What names the call.
+    pub fn ticket(&self) -> Ticket {
+        self.ticket
     }
 
     /// The client of a publish.

@@ -20,8 +20,14 @@ use crate::writer::{self, Argument};
 
 pub(super) type Steps = VecDeque<Step>;
 
-/// What a call needs. A message id that it takes is given back if it cannot be carried out.
-pub(crate) fn plan(call: Call, dialect: &'static Dialect, clients: &mut Clients) -> Result<(Task, Steps), Error> {
+/// What a call needs, with the message id that it has or takes. One that it takes is given back if it cannot be carried
+/// out.
+pub(crate) fn plan(
+    call: Call,
+    dialect: &'static Dialect,
+    clients: &mut Clients,
+    id: Option<MessageId>,
+) -> Result<(Task, Steps), Error> {
     let planner = Planner { dialect };
     match call {
         Call::SetUp | Call::SetUpAnew => Ok((Task::SetUp(Sync::default()), Steps::new())),
@@ -79,12 +85,12 @@ pub(crate) fn plan(call: Call, dialect: &'static Dialect, clients: &mut Clients)
             let step = planner.act(Command::Close, client, None, &[number(client)])?;
             Ok((Task::Close { client }, [step].into()))
         }
-        Call::Subscribe { client, topics } => {
-            with_id(clients, client, dialect, |id| planner.subscribe(client, id, &topics))
-        }
-        Call::Unsubscribe { client, topics } => {
-            with_id(clients, client, dialect, |id| planner.unsubscribe(client, id, &topics))
-        }
+        Call::Subscribe { client, topics } => with_id(clients, client, dialect, id, |id| {
+            planner.subscribe(client, id, &topics)
+        }),
+        Call::Unsubscribe { client, topics } => with_id(clients, client, dialect, id, |id| {
+            planner.unsubscribe(client, id, &topics)
+        }),
         Call::Publish {
             client,
             topic,
@@ -106,7 +112,7 @@ pub(crate) fn plan(call: Call, dialect: &'static Dialect, clients: &mut Clients)
             };
             match qos {
                 Qos::AtMostOnce => planner.publish(MessageId(0), message),
-                _ => with_id(clients, client, dialect, |id| planner.publish(id, message)),
+                _ => with_id(clients, client, dialect, id, |id| planner.publish(id, message)),
             }
         }
     }
@@ -165,12 +171,16 @@ fn with_id(
     clients: &mut Clients,
     client: ClientIndex,
     dialect: &Dialect,
+    id: Option<MessageId>,
     plan: impl FnOnce(MessageId) -> Result<(Task, Steps), Error>,
 ) -> Result<(Task, Steps), Error> {
     writer::client(dialect, client)?;
     let Some(state) = clients.get(client) else {
         return Err(Error::Closed);
     };
+    if let Some(id) = id {
+        return plan(id);
+    }
     let Some(id) = state.take_id() else {
         return Err(Error::Usage(format!(
             "all 65,535 message ids of client {client} are in use"
@@ -394,7 +404,7 @@ mod tests {
     fn call(model: &str, call: Call) -> Result<Vec<String>, Error> {
         let (dialect, _) = dialect::of_model(model).unwrap();
         let mut clients = Clients::of(dialect);
-        let (_, steps) = plan(call, dialect, &mut clients)?;
+        let (_, steps) = plan(call, dialect, &mut clients, None)?;
         Ok(steps.iter().map(|step| step.line.shown.clone()).collect())
     }
 
@@ -461,7 +471,7 @@ mod tests {
     fn a_message_id_of_a_refused_call_is_free_again() {
         let (dialect, _) = dialect::of_model("M95").unwrap();
         let mut clients = Clients::of(dialect);
-        assert!(plan(publish(b"\x1b"), dialect, &mut clients).is_err());
+        assert!(plan(publish(b"\x1b"), dialect, &mut clients, None).is_err());
         let client = clients.get(ClientIndex(0)).unwrap();
         assert_eq!((1..=65_535u32).filter_map(|_| client.take_id()).count(), 65_535);
     }

@@ -12,6 +12,7 @@ mod incoming;
 mod joined;
 mod leave;
 mod life;
+mod queue;
 mod results;
 mod run;
 mod setup;
@@ -202,9 +203,16 @@ impl Session {
         if let Some(error) = self.takes_for_itself(&call) {
             return self.events.push_back(Event::Ended(ticket, Err(error)));
         }
+        if let Call::Disconnect { client } | Call::Close { client } = call {
+            self.end_queued_publishes(client);
+        }
+        // What is sent at once finds the settings as they are now.
+        let queued = self.exchange.is_some() || !self.queue.is_empty();
+        let later = queued && matches!(call, Call::Publish { .. } | Call::Configure { .. } | Call::Open { .. });
+        let kept = later.then(|| call.clone());
         let planned = match (call, self.dialect) {
             (Call::SetUp | Call::SetUpAnew, _) => Ok((Task::SetUp(Sync::default()), VecDeque::new())),
-            (call, Some(dialect)) => plan(call, dialect, &mut self.clients),
+            (call, Some(dialect)) => plan(call, dialect, &mut self.clients, None),
             (_, None) => Err(Error::Usage(
                 "the module is not known yet; open() finds out which it is".into(),
             )),
@@ -217,6 +225,7 @@ impl Session {
             ticket,
             task,
             steps,
+            call: kept,
             submitted_at: now,
             ended: false,
         };
@@ -228,18 +237,24 @@ impl Session {
             let reply = Self::finish(&mut job.task);
             return self.end(&mut job, Ok(reply));
         }
-        for secret in job.steps.iter().flat_map(|step| &step.line.secrets) {
-            self.secrets.push_back(secret.clone());
-        }
-        while self.secrets.len() > SECRETS {
-            self.secrets.pop_front();
-        }
+        self.remember_secrets(&job);
         self.queue.push_back(job);
         // A time beyond what the clock can tell is no limit.
         if let Some(at) = timeout.and_then(|timeout| now.checked_add(timeout)) {
             self.timers.set(Timer::Caller(ticket), at);
         }
         self.start_next(now);
+    }
+
+    fn remember_secrets(&mut self, job: &Job) {
+        for secret in job.steps.iter().flat_map(|step| &step.line.secrets) {
+            if !self.secrets.contains(secret) {
+                self.secrets.push_back(secret.clone());
+            }
+        }
+        while self.secrets.len() > SECRETS {
+            self.secrets.pop_front();
+        }
     }
 
     /// What is wrong with data that hold a byte of the flow control's own.
@@ -250,12 +265,21 @@ impl Session {
                 ("the payload holds", Some(payload).filter(|_| !hex)?)
             }
             Call::Command { data: Some(data), .. } => ("data holds", data),
+            Call::Configure { options, .. } => match &options.will {
+                Some(Some(will)) => ("the will holds", &will.payload),
+                _ => return None,
+            },
             _ => return None,
         };
         let byte = data.iter().find(|byte| self.reserved.contains(byte))?;
         Some(Error::Usage(format!(
             "{what} the byte 0x{byte:02X}, which the flow control of the port takes for itself; another flow_control \
-             carries it, and so does send_format=\"hex\" where the dialect has it"
+             carries it{}",
+            if matches!(call, Call::Publish { .. }) {
+                ", and so does send_format=\"hex\" where the dialect has it"
+            } else {
+                ""
+            }
         )))
     }
 

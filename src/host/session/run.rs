@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use modemqtt_at::Operation;
 use modemqtt_at::ascii::{CR, CTRL_Z};
 use modemqtt_at::dialect::DataPhase;
-use modemqtt_at::{ClientIndex, Operation};
 
 use super::upload::Uploading;
 use super::{DataState, Exchange, Phase, SLOWEST_LINE, Session, TRANSPORT_ALLOWANCE, Waiting, wire_time};
@@ -37,38 +37,8 @@ impl Session {
         } else if self.may_sleep(now) && !setting_up {
             self.step(Self::wake_job(now), now);
         } else if let Some(job) = self.queue.remove(at) {
-            self.step(job, now);
+            self.begin(job, now);
         }
-    }
-
-    /// The first job whose client has room for it. Jobs of one client keep their order, and a full window of one
-    /// client holds up no other.
-    fn next_runnable(&mut self) -> Option<usize> {
-        let window = self.dialect.map_or(1, |dialect| dialect.window);
-        let mut held_up: Vec<ClientIndex> = Vec::new();
-        for (at, job) in self.queue.iter().enumerate() {
-            let Some(client) = job.task.client() else {
-                return Some(at);
-            };
-            if held_up.contains(&client) {
-                continue;
-            }
-            let full = self
-                .clients
-                .get(client)
-                .is_some_and(|client| client.in_flight >= window);
-            // Operations without a message id cannot be told apart: the second of a kind waits for the first.
-            let ambiguous = self
-                .waiting
-                .iter()
-                .any(|waiting| waiting.key.message_id.is_none() && job.leads_to(waiting.key));
-            let no_room = job.task.is_publish() && full;
-            if !(no_room || ambiguous) {
-                return Some(at);
-            }
-            held_up.push(client);
-        }
-        None
     }
 
     /// Sends a job's next command, behind an ESC where a data phase may be open.

@@ -412,6 +412,6 @@ fn failure(error: &Error) -> String {
         Error::Restarted | Error::PoweredDown => "restarted".into(),
         Error::Usage(_) => "usage".into(),
         Error::Protocol { .. } => "protocol".into(),
-        Error::Port(_) | Error::Closed => panic!("{error}"),
+        Error::Port(_) | Error::Closed | Error::TakenBack => panic!("{error}"),
     }
 }

@@ -1,0 +1,105 @@
+//! The calls that wait for their turn: which is next, what overtakes what, and which are taken back.
+
+use std::collections::VecDeque;
+use std::time::Instant;
+
+use modemqtt_at::ClientIndex;
+use modemqtt_at::codes::StatCode;
+
+use super::Session;
+use crate::call::Ticket;
+use crate::error::Error;
+use crate::job::{INTERNAL, Job, Task};
+use crate::mqtt::plan;
+
+impl Session {
+    /// The first job that may run. Jobs of one client keep their order, but that publishes which wait for room in the
+    /// window hold up no subscription and no end of the connection; a full window of one client holds up no other.
+    pub(super) fn next_runnable(&mut self) -> Option<usize> {
+        let window = self.dialect.map_or(1, |dialect| dialect.window);
+        let mut held_up: Vec<ClientIndex> = Vec::new();
+        let mut no_room: Vec<ClientIndex> = Vec::new();
+        for (at, job) in self.queue.iter().enumerate() {
+            let Some(client) = job.task.client() else {
+                return Some(at);
+            };
+            if held_up.contains(&client) || (no_room.contains(&client) && !overtakes(&job.task)) {
+                continue;
+            }
+            let full = self
+                .clients
+                .get(client)
+                .is_some_and(|client| client.in_flight >= window);
+            if job.task.is_publish() && full {
+                no_room.push(client);
+                continue;
+            }
+            // Operations without a message id cannot be told apart: the second of a kind waits for the first.
+            let ambiguous = self
+                .waiting
+                .iter()
+                .any(|waiting| waiting.key.message_id.is_none() && job.leads_to(waiting.key));
+            if !ambiguous {
+                return Some(at);
+            }
+            held_up.push(client);
+        }
+        None
+    }
+
+    /// Begins a job whose turn it is, by the settings that are in force now.
+    pub(super) fn begin(&mut self, mut job: Job, now: Instant) {
+        if let (Some(call), Some(dialect)) = (job.call.take(), self.dialect) {
+            let wrong = self.takes_for_itself(&call);
+            let planned = match wrong {
+                Some(error) => Err(error),
+                None => plan(call, dialect, &mut self.clients, job.task.message_id()),
+            };
+            match planned {
+                Ok((task, steps)) => {
+                    job.task = task;
+                    job.steps = steps;
+                    self.remember_secrets(&job);
+                }
+                Err(error) => {
+                    self.end(&mut job, Err(error));
+                    self.release(&job, false);
+                    return self.start_next(now);
+                }
+            }
+        }
+        self.step(job, now);
+    }
+
+    /// Takes back a call that has not been sent yet. One that has goes on; whether it was taken back shows in its end.
+    pub fn take_back(&mut self, ticket: Ticket, now: Instant) {
+        let waits = |job: &Job| job.ticket == ticket && ticket != INTERNAL;
+        if let Some(at) = self.queue.iter().position(waits)
+            && let Some(mut job) = self.queue.remove(at)
+        {
+            self.end(&mut job, Err(Error::TakenBack));
+            self.release(&job, false);
+            self.start_next(now);
+        }
+    }
+
+    /// The program wants no connection any longer: the publishes that wait for their turn are not sent.
+    pub(super) fn end_queued_publishes(&mut self, client: ClientIndex) {
+        let code = StatCode::CLIENT_CLOSED;
+        let ends = |job: &Job| job.task.is_publish() && job.task.client() == Some(client);
+        let (ending, staying): (VecDeque<Job>, _) = std::mem::take(&mut self.queue).into_iter().partition(ends);
+        self.queue = staying;
+        for mut job in ending {
+            self.end(&mut job, Err(Error::ConnectionLost { client, code }));
+            self.release(&job, false);
+        }
+    }
+}
+
+/// Whether a job need not wait for publishes that find no room in the window.
+fn overtakes(task: &Task) -> bool {
+    matches!(
+        task,
+        Task::Subscribe { .. } | Task::Unsubscribe { .. } | Task::Disconnect { .. } | Task::Close { .. }
+    )
+}

@@ -1,0 +1,132 @@
+//! What overtakes what in the queue, and what a call is made of when its turn comes. The module is played by hand.
+
+#[path = "support/bench.rs"]
+mod bench;
+
+use bench::{Bench, CLIENT, OK};
+use modemqtt_at::Qos;
+use modemqtt_host::call::{Call, Event, Options, Reply, Ticket};
+use modemqtt_host::error::Error;
+
+/// As many publishes as the window of M95 takes, accepted and without a result, and one more.
+fn full_window() -> (Bench, Vec<Ticket>) {
+    let mut bench = Bench::connected("M95");
+    let tickets = (0..6).map(|_| bench.publish(b"x")).collect();
+    for _ in 0..5 {
+        assert!(bench.sent().starts_with("AT+QMTPUB="));
+        bench.feed(b"\r\n> ");
+        assert_eq!(bench.sent(), "x\x1a");
+        bench.feed(OK);
+    }
+    assert_eq!(bench.sent(), "");
+    (bench, tickets)
+}
+
+fn configure(bench: &mut Bench, options: Options) -> Ticket {
+    bench.submit(Call::Configure {
+        client: CLIENT,
+        options,
+    })
+}
+
+#[test]
+fn the_end_of_a_connection_overtakes_the_publishes_that_wait_and_ends_them() {
+    for (call, line) in [
+        (Call::Disconnect { client: CLIENT }, "AT+QMTDISC=0\r"),
+        (Call::Close { client: CLIENT }, "AT+QMTCLOSE=0\r"),
+    ] {
+        let (mut bench, tickets) = full_window();
+        bench.submit(call);
+        assert_eq!(bench.sent(), line);
+        let (waiting, rest) = tickets.split_last().expect("six");
+        assert!(matches!(bench.ended(*waiting), Some(Err(Error::ConnectionLost { .. }))));
+        assert!(rest.iter().all(|ticket| bench.ended(*ticket).is_none()));
+        let started = |event: &Event| matches!(event, Event::Started(ticket, _) if ticket == waiting);
+        assert!(!bench.events.iter().any(started));
+    }
+}
+
+#[test]
+fn a_subscription_needs_no_room_in_the_window() {
+    let (mut bench, _) = full_window();
+    let subscribe = bench.submit(Call::Subscribe {
+        client: CLIENT,
+        topics: vec![("t".into(), Qos::AtLeastOnce)],
+    });
+    assert_eq!(bench.sent(), "AT+QMTSUB=0,7,\"t\",1\r");
+    bench.feed(b"\r\nOK\r\n\r\n+QMTSUB: 0,7,0,1\r\n");
+    assert_eq!(bench.ended(subscribe), Some(Ok(Reply::Granted(vec![1]))));
+    assert_eq!(bench.sent(), "");
+}
+
+#[test]
+fn a_call_is_taken_back_before_it_is_sent_and_goes_on_afterwards() {
+    let (mut bench, tickets) = full_window();
+    let now = bench.now();
+    bench.session.take_back(tickets[5], now);
+    bench.session.take_back(tickets[0], now);
+    assert_eq!(bench.ended(tickets[5]), Some(Err(Error::TakenBack)));
+    assert_eq!(bench.ended(tickets[0]), None);
+    bench.feed(b"\r\n+QMTPUB: 0,1,0\r\n");
+    assert_eq!(bench.ended(tickets[0]), Some(Ok(Reply::Published)));
+    assert_eq!(bench.sent(), "");
+}
+
+#[test]
+fn a_payload_takes_the_form_that_is_in_force_when_it_is_sent() {
+    let mut bench = Bench::connected("BC660K-GL");
+    let options = Options {
+        send_hex: Some(true),
+        ..Options::default()
+    };
+    let configured = configure(&mut bench, options);
+    let publish = bench.publish(b"12");
+    assert_eq!(bench.sent(), "AT+QMTCFG=\"dataformat\",0,1,0\r");
+    bench.feed(OK);
+    assert_eq!(bench.ended(configured), Some(Ok(Reply::Done)));
+    assert!(bench.sent().starts_with("AT+QMTPUB=0,1,1,0,\"t\",2"));
+    bench.feed(b"\r\n> ");
+    assert_eq!(bench.sent(), "3132");
+    assert_eq!(bench.ended(publish), None);
+}
+
+#[test]
+fn settings_that_are_changed_one_behind_the_other_leave_each_other_in_force() {
+    let mut bench = Bench::set_up("M95");
+    let retries = Options {
+        retries: Some(7),
+        ..Options::default()
+    };
+    let packet_timeout = Options {
+        packet_timeout: Some(9),
+        ..Options::default()
+    };
+    configure(&mut bench, retries);
+    configure(&mut bench, packet_timeout);
+    bench.answers(&[
+        ("AT+QMTCFG=\"timeout\",0,5,7,0\r", OK),
+        ("AT+QMTCFG=\"timeout\",0,9,7,0\r", OK),
+    ]);
+}
+
+#[test]
+fn a_will_that_holds_a_byte_of_the_flow_control_is_refused() {
+    let mut bench = Bench::set_up("EG915Q");
+    bench.session.reserve(&[0x11, 0x13]);
+    let will = modemqtt_host::call::Will {
+        topic: "t".into(),
+        payload: vec![b'a', 0x13],
+        qos: Qos::AtMostOnce,
+        retain: false,
+    };
+    let options = Options {
+        will: Some(Some(will)),
+        ..Options::default()
+    };
+    let configured = configure(&mut bench, options);
+    let Some(Err(Error::Usage(text))) = bench.ended(configured) else {
+        panic!("taken");
+    };
+    assert!(text.starts_with("the will holds the byte 0x13"), "{text}");
+    assert_eq!(bench.sent(), "");
+}
