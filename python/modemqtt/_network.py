@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from modemqtt._strict import Strict
-from modemqtt._usage import seconds
+from modemqtt._usage import Deadline, seconds
 from modemqtt.exceptions import CommandError, RegistrationError, ResponseTimeout
 
 if TYPE_CHECKING:
@@ -101,18 +101,18 @@ class Network(Strict):
 
         """
         allowed = seconds(timeout, otherwise=60.0)
-        deadline = time.monotonic() + allowed
+        deadline = Deadline(allowed)
         ready = on = False
         while True:
-            on = on or self._radio_on()
-            ready = ready or self._sim_ready()
-            stat = self._any_registration()
+            on = on or self._radio_on(deadline)
+            ready = ready or self._sim_ready(deadline)
+            stat = self._any_registration(deadline)
             if stat in _REGISTERED:
                 return stat
             if stat == _DENIED:
                 raise RegistrationError("the network denies the registration: state 3", stat=stat)
-            left = deadline - time.monotonic()
-            if left <= 0:
+            left = deadline.left
+            if not left:
                 sim = "" if ready else "; the SIM card is not ready"
                 raise ResponseTimeout(
                     f"not registered with a network within {allowed:g} s; the last state was {stat}{sim}"
@@ -128,7 +128,7 @@ class Network(Strict):
         stat = _number_in(response, rf"\+{name}:\s*\d+,\s*(\d+)")
         return _UNKNOWN if stat is None else stat
 
-    def _any_registration(self) -> int:
+    def _any_registration(self, deadline: Deadline) -> int:
         """Ask for one that messages can be sent with.
 
         EPS, or GPRS where an LTE module has fallen back to it; a GSM module needs both of its own.
@@ -140,7 +140,7 @@ class Network(Strict):
             if name == "CREG" and one_will_do:
                 continue
             try:
-                stats.append(self._registration(name))
+                stats.append(self._registration(name, deadline.left))
             except CommandError:
                 # A module without GSM need not know the command of GPRS.
                 if name == "CEREG" or not one_will_do:
@@ -154,20 +154,20 @@ class Network(Strict):
                 return stat
         return next(stat for stat in stats if stat not in _REGISTERED)
 
-    def _radio_on(self) -> bool:
+    def _radio_on(self, deadline: Deadline) -> bool:
         """Switch the radio on if it is off. A module that does not tell is left as it is."""
         try:
-            function = _number_in(self.command("AT+CFUN?"), r"\+CFUN:\s*(\d+)")
+            function = _number_in(self.command("AT+CFUN?", timeout=deadline.left), r"\+CFUN:\s*(\d+)")
         except CommandError:
             return True
         if function not in (None, 1):
-            self.command("AT+CFUN=1")
+            self.command("AT+CFUN=1", timeout=deadline.left)
         return True
 
-    def _sim_ready(self) -> bool:
+    def _sim_ready(self, deadline: Deadline) -> bool:
         """Whether the SIM card is ready; one that will not be is an error."""
         try:
-            lines = self.command("AT+CPIN?").lines
+            lines = self.command("AT+CPIN?", timeout=deadline.left).lines
         except CommandError as error:
             if error.code in _SIM_ERRORS:
                 raise RegistrationError(f"there is no network without a SIM card: {error.name}") from error

@@ -5,7 +5,7 @@
 //! never on what stands somewhere inside. Any split of the same bytes into reads gives the same frames: the
 //! framer decides only on what it has, says when more could change its mind, and resumes where it stopped.
 
-use modemqtt_at::ascii::{CR, LF, PROMPT};
+use modemqtt_at::ascii::{CR, LF, PROMPT, QUOTE};
 use modemqtt_at::dialect::ReceiveUrc;
 
 use crate::reader;
@@ -84,7 +84,15 @@ pub struct Framer {
     discarding: bool,
     layout: Layout,
     receiving: receive::Progress,
-    held: Option<RawMessage>,
+    held: Option<Held>,
+}
+
+/// A message without a length that has reached a line end.
+#[derive(Debug)]
+struct Held {
+    message: RawMessage,
+    /// A quote that stood behind it was taken for the module's.
+    closed: bool,
 }
 
 impl Framer {
@@ -167,8 +175,9 @@ impl Framer {
                     return Some(Frame::Message(message));
                 }
                 Parsed::Unterminated { message, consumed } => {
+                    let closed = message.head.ends_with(b"\"") && rest[..consumed].ends_with(b"\"\r\n");
                     self.consume(consumed);
-                    self.held = Some(message);
+                    self.held = Some(Held { message, closed });
                 }
                 Parsed::Other => return self.line(),
             }
@@ -188,14 +197,14 @@ impl Framer {
 
     /// How many bytes are kept.
     pub fn buffered(&self) -> usize {
-        let held = self.held.as_ref().map_or(0, |message| message.payload.len());
+        let held = self.held.as_ref().map_or(0, |held| held.message.payload.len());
         self.buffer.len() - self.start + held
     }
 
     /// Takes what is held back as it stands, because nothing more has come for a while.
     pub fn flush(&mut self) -> Option<Frame> {
-        if let Some(message) = self.held.take() {
-            return Some(Frame::Message(message));
+        if let Some(held) = self.held.take() {
+            return Some(Frame::Message(held.message));
         }
         if std::mem::take(&mut self.lone_prompt) {
             self.consume_to(self.buffer.len());
@@ -211,7 +220,7 @@ impl Framer {
     /// Responses start with CRLF. Text that follows the line end directly is either a line of a module that saves
     /// that CRLF, or the rest of a payload that held one.
     fn settle(&mut self, expect: Expect<'_>) -> Option<RawMessage> {
-        while let Some(message) = &mut self.held {
+        while let Some(Held { message, closed }) = &mut self.held {
             let first = *self.buffer.get(self.start)?;
             if matches!(first, CR | LF) || (first == PROMPT && expect.prompt == Prompt::Due) {
                 break;
@@ -229,14 +238,21 @@ impl Framer {
             if echoed || reader::is_recognised(line) || message.payload.len() > receive::LONGEST_PAYLOAD {
                 break;
             }
+            // What was taken for the quote behind the payload was its own.
+            if *closed {
+                message.payload.push(QUOTE);
+            }
+            *closed = message.head.ends_with(b"\"") && line.ends_with(b"\"");
             message.payload.extend_from_slice(b"\r\n");
-            message.payload.extend_from_slice(line);
+            message
+                .payload
+                .extend_from_slice(&line[..line.len() - usize::from(*closed)]);
             message.complete = false;
             self.consume_to(end + 1);
         }
         // What was looked at as one line is framed again from its start.
         self.scanned = self.start;
-        self.held.take()
+        self.held.take().map(|held| held.message)
     }
 
     /// Whether the module echoes data: known, or to be found out. What it was told may have changed that.

@@ -72,6 +72,8 @@ pub(crate) enum Task {
         host: String,
         port: u16,
         reopened: bool,
+        /// The settings that the module would not take.
+        refused: Vec<SettingKey>,
     },
     /// MQTT CONNECT.
     Connect { client: ClientIndex },
@@ -88,6 +90,8 @@ pub(crate) enum Task {
         /// What the module has said so far.
         lines: Vec<String>,
     },
+    /// What is in the module's buffers.
+    Unread,
     /// One message out of the module's buffer.
     Drain {
         client: ClientIndex,
@@ -120,6 +124,7 @@ impl Task {
             | Self::Configuration { .. }
             | Self::Token
             | Self::Ask { .. }
+            | Self::Unread
             | Self::Drain { .. } => None,
             Self::Configure { client, .. }
             | Self::Open { client, .. }
@@ -181,6 +186,8 @@ pub(crate) struct Step {
     pub(crate) form: Form,
     /// The names whose lines answer it, with the prefix; none for a basic command.
     pub(crate) name: String,
+    /// The key of `AT+QMTCFG` that it is about.
+    pub(crate) setting: Option<SettingKey>,
     pub(crate) data: Option<Data>,
     pub(crate) goal: Goal,
     /// How long the final result code may take.

@@ -435,9 +435,13 @@ fn open(bytes: &[u8], layout: &mut Layout, head: Head, topic: (usize, usize), at
             // A line end before this one was inside the payload, or the end of a payload whose quote is missing.
             let first_line = find_line_end(bytes, at) == Some(end);
             let complete = first_line && layout.wrapping == Wrapping::Always;
-            return Step::End(Parsed::Message {
-                message: message(bytes, head, topic, (quote + 1, end - 1), complete),
-                consumed: end + 2,
+            let message = message(bytes, head, topic, (quote + 1, end - 1), complete);
+            let consumed = end + 2;
+            // The quote may be the payload's own as well.
+            return Step::End(if first_line {
+                Parsed::Unterminated { message, consumed }
+            } else {
+                Parsed::Message { message, consumed }
             });
         }
         if layout.wrapping != Wrapping::Always {

@@ -115,8 +115,33 @@ impl Settings {
         Duration::from_secs(u64::from(self.packet_timeout) * (u64::from(self.retries) + 1))
     }
 
+    /// Takes over what `AT+QMTCFG="<key>",<client>` has printed of a key that decides how bytes are read and written; what
+    /// is neither 0 nor 1 leaves all as it was.
+    pub(crate) fn read_back(&mut self, key: SettingKey, values: &str) {
+        let flags: Vec<_> = values.split(',').map(str::trim).collect();
+        let flag = |at: usize| match flags.get(at) {
+            Some(&"0") => Some(false),
+            Some(&"1") => Some(true),
+            _ => None,
+        };
+        match (key, flag(0), flag(1)) {
+            (SettingKey::Timeout, ..) => self.read_timeout(values),
+            (SettingKey::ReceiveMode, Some(buffered), Some(length)) => {
+                self.buffered = buffered;
+                self.length_shown = length;
+            }
+            (SettingKey::ShowReceiveLength, Some(length), _) => self.length_shown = length,
+            (SettingKey::SendMode, Some(send_hex), _) => self.send_hex = send_hex,
+            (SettingKey::DataFormat, Some(send_hex), Some(receive_hex)) => {
+                self.send_hex = send_hex;
+                self.receive_hex = receive_hex;
+            }
+            _ => {}
+        }
+    }
+
     /// Takes over what `AT+QMTCFG="timeout",<client>` has printed; values that are no numbers are left as they were.
-    pub(crate) fn read_timeout(&mut self, values: &str) {
+    fn read_timeout(&mut self, values: &str) {
         let mut numbers = values.split(',').map(|value| value.trim().parse::<u8>().ok());
         if let Some(Some(packet_timeout)) = numbers.next() {
             self.packet_timeout = packet_timeout;
@@ -130,10 +155,45 @@ impl Settings {
     }
 }
 
+/// What the program wants of the settings that decide how bytes are read and written, whatever the module has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Wanted {
+    /// Whether `+QMTRECV` carries a length; `None` where the program has not said.
+    pub(crate) length_shown: Option<bool>,
+    /// Whether messages are kept in the module's buffer.
+    pub(crate) buffered: bool,
+    /// Whether payloads are sent as hexadecimal digits.
+    pub(crate) send_hex: bool,
+    /// Whether payloads are received as hexadecimal digits.
+    pub(crate) receive_hex: bool,
+}
+
+impl Wanted {
+    /// Takes over what the program has set, as the module has accepted it.
+    fn apply(&mut self, change: Change) {
+        match change {
+            Change::Length(shown) => self.length_shown = Some(shown),
+            Change::ReceiveMode { buffered, length } => {
+                self.buffered = buffered;
+                self.length_shown = Some(length);
+            }
+            Change::SendMode(hex) => self.send_hex = hex,
+            Change::Format { send_hex, receive_hex } => {
+                self.send_hex = send_hex;
+                self.receive_hex = receive_hex;
+            }
+            Change::Timeout { .. } | Change::PdpContext(_) => {}
+        }
+    }
+}
+
 /// One client of the module.
 #[derive(Debug)]
 pub(crate) struct Client {
     pub(crate) settings: Settings,
+    pub(crate) wanted: Wanted,
+    /// Whether the messages that may be in its buffer unannounced are known.
+    pub(crate) buffer_asked: bool,
     pub(crate) state: ClientState,
     /// The state before the operation under way.
     pub(crate) before: ClientState,
@@ -156,6 +216,8 @@ impl Client {
     fn new(dialect: &Dialect) -> Self {
         Self {
             settings: Settings::defaults(dialect),
+            wanted: Wanted::default(),
+            buffer_asked: false,
             state: ClientState::Closed,
             before: ClientState::Closed,
             end_reported: false,
@@ -205,6 +267,16 @@ impl Client {
             unfinished: self.unfinished,
             ..Self::new(dialect)
         }
+    }
+
+    /// Takes over what the module has accepted; whether the program has asked for it.
+    pub(crate) fn apply(&mut self, change: Change, asked: bool) {
+        self.settings.apply(change);
+        if asked {
+            self.wanted.apply(change);
+        }
+        // What it keeps from now on is announced.
+        self.buffer_asked |= matches!(change, Change::ReceiveMode { .. });
     }
 
     pub(crate) fn slot_is_free(&mut self, slot: u8) {

@@ -145,7 +145,8 @@ impl Planner {
         }
         if length_key == Some(SettingKey::ReceiveMode) && (options.show_length.is_some() || options.buffered.is_some())
         {
-            set(SettingKey::ReceiveMode, &receive_mode(settings))?;
+            let values = [settings.buffered, settings.length_shown].map(|on| Argument::Number(on.into()));
+            set(SettingKey::ReceiveMode, &values)?;
         }
         if let Some(seconds) = options.ping_interval {
             set(SettingKey::PingInterval, &[Argument::Number(seconds.into())])?;
@@ -248,9 +249,4 @@ fn change(key: SettingKey, settings: Settings) -> Option<Change> {
         }),
         _ => None,
     }
-}
-
-/// The values of `recv/mode`.
-pub(super) fn receive_mode(settings: Settings) -> [Argument<'static>; 2] {
-    [settings.buffered, settings.length_shown].map(|on| Argument::Number(on.into()))
 }

@@ -4,6 +4,7 @@ mod clients;
 mod configure;
 mod outcome;
 mod plan;
+mod prepare;
 mod publish;
 mod tls;
 mod topics;
@@ -11,5 +12,6 @@ mod verbatim;
 
 pub(crate) use clients::Clients;
 pub(crate) use outcome::{Meaning, meaning};
-pub(crate) use plan::{connections, drain, openings, outcome_wait, plan, reopen};
+pub(crate) use plan::{Again, buffered, connections, drain, openings, outcome_wait, plan, read_back, reopen};
+pub(crate) use prepare::PREPARED;
 pub(crate) use verbatim::declared_at_most;

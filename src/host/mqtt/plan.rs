@@ -4,18 +4,18 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use modemqtt_at::codes::OpenResult;
-use modemqtt_at::dialect::{self, Dialect, ReceiveLength, Row, Wait};
+use modemqtt_at::dialect::{self, Dialect, Row, Wait};
 use modemqtt_at::general::MAXIMUM_RESPONSE_TIME;
 use modemqtt_at::{ClientIndex, Command, Form, MessageId, Operation, Qos, SettingKey};
 
-use super::clients::{Clients, Settings};
-use super::configure::receive_mode;
+use super::clients::{Clients, Settings, Wanted};
+use super::prepare::PREPARED;
 use super::publish::Outgoing;
 use super::topics::topic_filter;
 use super::verbatim::{plain, verbatim};
 use crate::call::{Call, Tencent};
 use crate::error::Error;
-use crate::job::{Change, Goal, OutcomeKey, Step, Sync, Task};
+use crate::job::{Goal, OutcomeKey, Step, Sync, Task};
 use crate::writer::{self, Argument};
 
 pub(super) type Steps = VecDeque<Step>;
@@ -57,7 +57,7 @@ pub(crate) fn plan(
             let Some(state) = clients.get(client) else {
                 return Err(Error::Closed);
             };
-            planner.open(client, host, port, state.settings)
+            planner.open(client, host, port, state.wanted)
         }
         Call::Connect {
             client,
@@ -118,28 +118,52 @@ pub(crate) fn plan(
     }
 }
 
+/// An opening that has failed, and is tried once more.
+pub(crate) struct Again<'a> {
+    pub(crate) client: ClientIndex,
+    pub(crate) host: &'a str,
+    pub(crate) port: u16,
+    pub(crate) reason: OpenResult,
+    pub(crate) pdp_context: u8,
+    /// What the module is to be set to, and the keys that it would not take while the client was open.
+    pub(crate) wanted: Wanted,
+    pub(crate) refused: &'a [SettingKey],
+}
+
 /// The steps that cure what made an opening fail, and open again; `None` where there is no cure.
-pub(crate) fn reopen(
-    dialect: &'static Dialect,
-    client: ClientIndex,
-    host: &str,
-    port: u16,
-    reason: OpenResult,
-    pdp_context: u8,
-) -> Option<Result<Steps, Error>> {
+pub(crate) fn reopen(dialect: &'static Dialect, again: &Again<'_>) -> Option<Result<Steps, Error>> {
     let planner = Planner { dialect };
-    let cure = match reason {
+    let client = again.client;
+    let cure = match again.reason {
         OpenResult::OCCUPIED => planner.act(Command::Close, client, None, &[number(client)]),
         OpenResult::PDP_FAILED => {
             let command = dialect.deactivate?;
             plain(&match command.values {
                 [] => command.line(),
-                _ => format!("AT+{}={pdp_context}", command.name),
+                _ => format!("AT+{}={}", command.name, again.pdp_context),
             })
         }
         _ => return None,
     };
-    Some(cure.and_then(|cure| Ok([cure, planner.open_step(client, host, port)?].into())))
+    let steps = || {
+        let mut steps = Steps::from([cure?]);
+        steps.extend(planner.prepare(client, again.wanted, again.refused)?);
+        steps.push_back(planner.open_step(client, again.host, again.port)?);
+        Ok(steps)
+    };
+    Some(steps())
+}
+
+/// The step that reads a setting back; `None` where the dialect cannot.
+pub(crate) fn read_back(dialect: &'static Dialect, key: SettingKey, client: ClientIndex) -> Option<Step> {
+    let row = dialect.setting(key, Form::Read)?;
+    Planner { dialect }.read(row, client).ok()
+}
+
+/// The step that asks which messages are in the module's buffer.
+pub(crate) fn buffered(dialect: &'static Dialect) -> Option<Step> {
+    let row = dialect.row(Command::Receive, Form::Read)?;
+    Planner { dialect }.step(row, &[], Goal::Lines).ok()
 }
 
 /// The step that asks which clients are connected.
@@ -194,32 +218,9 @@ pub(super) struct Planner {
 }
 
 impl Planner {
-    fn open(&self, client: ClientIndex, host: String, port: u16, now: Settings) -> Result<(Task, Steps), Error> {
+    fn open(&self, client: ClientIndex, host: String, port: u16, wanted: Wanted) -> Result<(Task, Steps), Error> {
         let open = self.open_step(client, &host, port)?;
-        let mut steps = Steps::new();
-        // Only with a length can a payload hold every byte.
-        if let ReceiveLength::Switchable { key, .. } = self.dialect.receive.length {
-            // Unless the program has said otherwise.
-            let length_shown = now.length_shown || !now.length_asked;
-            let exact = Settings { length_shown, ..now };
-            let values = receive_mode(exact);
-            let values = if key == SettingKey::ReceiveMode {
-                &values[..]
-            } else {
-                &values[1..]
-            };
-            let change = Some(match key {
-                SettingKey::ReceiveMode => Change::ReceiveMode {
-                    buffered: now.buffered,
-                    length: length_shown,
-                },
-                _ => Change::Length(length_shown),
-            });
-            steps.push_back(Step {
-                change,
-                ..self.set(key, client, values)?
-            });
-        }
+        let mut steps = self.prepare(client, wanted, &PREPARED)?;
         // Settings may be left from another program, and waits follow the settings in force.
         if let Some(row) = self.dialect.setting(SettingKey::Timeout, Form::Read) {
             steps.push_back(self.read(row, client)?);
@@ -231,6 +232,7 @@ impl Planner {
                 host,
                 port,
                 reopened: false,
+                refused: Vec::new(),
             },
             steps,
         ))
@@ -317,7 +319,7 @@ impl Planner {
         self.step(row, &arguments, Goal::Final)
     }
 
-    fn read(&self, row: &'static Row, client: ClientIndex) -> Result<Step, Error> {
+    pub(super) fn read(&self, row: &'static Row, client: ClientIndex) -> Result<Step, Error> {
         writer::client(self.dialect, client)?;
         let goal = row.setting.map_or(Goal::Lines, Goal::Values);
         self.step(row, &[number(client)], goal)
@@ -349,6 +351,7 @@ impl Planner {
             },
             goal,
             change: None,
+            setting: row.setting,
         })
     }
 }

@@ -265,5 +265,6 @@ fn command(name: &str, values: &str, goal: Goal) -> Step {
         goal,
         final_wait: MAXIMUM_RESPONSE_TIME,
         change: None,
+        setting: None,
     }
 }

@@ -74,6 +74,7 @@ pub(super) fn plain(line: &str) -> Result<Step, Error> {
         goal: Goal::Lines,
         final_wait: wait,
         change: None,
+        setting: None,
     })
 }
 

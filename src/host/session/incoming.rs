@@ -241,6 +241,9 @@ impl Session {
         if matches!(exchange.job.task, Task::Ask { .. }) {
             return self.standing_told(exchange, now);
         }
+        if matches!(exchange.job.task, Task::Unread) {
+            self.unread_told(&exchange.lines, now);
+        }
         if let Err(error) = self.check_stored(&mut exchange) {
             self.end(&mut exchange.job, Err(error));
             self.release(&exchange.job, true);
@@ -266,10 +269,8 @@ impl Session {
         if let (Some(change), Some(client)) = (exchange.step.change, client)
             && let Some(known) = self.clients.get(client)
         {
-            known.settings.apply(change);
-            let settings = known.settings;
-            self.framer.set_length_shown(client.0, settings.length_shown);
-            self.framer.set_hex(client.0, settings.receive_hex);
+            known.apply(change, matches!(exchange.job.task, Task::Configure { .. }));
+            self.follow_settings(client);
         }
         if matches!(exchange.job.task, Task::Configure { .. } | Task::Command { .. }) {
             // It may have been about the echo.
@@ -282,8 +283,10 @@ impl Session {
                 values.push((*key, read.join(";")));
             }
             (Task::Open { client, .. }, Goal::Values(key)) => {
-                if let (Some(client), Some(line)) = (self.clients.get(*client), lines.first()) {
-                    client.settings.read_timeout(value_of(line, key.name()));
+                let client = *client;
+                if let (Some(known), Some(line)) = (self.clients.get(client), lines.first()) {
+                    known.settings.read_back(*key, value_of(line, key.name()));
+                    self.follow_settings(client);
                 }
             }
             _ => {}
@@ -315,6 +318,9 @@ impl Session {
         // A setting that this firmware cannot read is left out, unless that leaves none.
         let reading = matches!(&exchange.job.task, Task::Configuration { values }
             if !(values.is_empty() && exchange.job.steps.is_empty()));
+        if preparing && !exchange.job.ended {
+            self.read_what_is_refused(&mut exchange);
+        }
         if (preparing || reading) && !exchange.job.ended {
             return self.step_done(exchange.job, now);
         }

@@ -10,6 +10,7 @@ mod exchange;
 mod heard;
 mod incoming;
 mod joined;
+mod kept;
 mod leave;
 mod life;
 mod queue;

@@ -9,7 +9,7 @@ use super::{DataState, Exchange, Session, TRANSPORT_ALLOWANCE};
 use crate::call::{ClientState, Event, Reply};
 use crate::error::Error;
 use crate::job::{Doubt, Goal, Job, OutcomeKey, Task};
-use crate::mqtt::{Meaning, meaning, reopen};
+use crate::mqtt::{Again, Meaning, meaning, reopen};
 use crate::reader::Outcome;
 use crate::timers::Timer;
 
@@ -79,6 +79,15 @@ impl Session {
             *unfinished = false;
         }
         self.state_after(key, &result);
+        if ok
+            && key.operation == Operation::Connect
+            && self
+                .clients
+                .get(key.client)
+                .is_some_and(|known| known.settings.buffered)
+        {
+            self.ask_for_unread(key.client, now);
+        }
         if ok && matches!(key.operation, Operation::Close | Operation::Disconnect) {
             self.connection_over(key.client);
         }
@@ -150,6 +159,7 @@ impl Session {
                 host,
                 port,
                 reopened,
+                refused,
             },
             Some(dialect),
             false,
@@ -160,15 +170,24 @@ impl Session {
         if *reopened || !job.steps.is_empty() {
             return false;
         }
-        let context = self
-            .clients
-            .get(*client)
-            .map_or(1, |client| client.settings.pdp_context);
+        let Some(known) = self.clients.get(*client) else {
+            return false;
+        };
+        let (context, wanted) = (known.settings.pdp_context, known.wanted);
         // A context that carries another client's connection is not the trouble, and would take that one with it.
         if reason == OpenResult::PDP_FAILED && self.clients.others_use(*client, context) {
             return false;
         }
-        let Some(Ok(steps)) = reopen(dialect, *client, host, *port, reason, context) else {
+        let again = Again {
+            client: *client,
+            host,
+            port: *port,
+            reason,
+            pdp_context: context,
+            wanted,
+            refused,
+        };
+        let Some(Ok(steps)) = reopen(dialect, &again) else {
             return false;
         };
         *reopened = true;

@@ -281,5 +281,6 @@ fn basic(line: &str, name: &str, form: Form, goal: Goal, final_wait: Duration) -
         goal,
         final_wait,
         change: None,
+        setting: None,
     }
 }

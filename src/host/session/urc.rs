@@ -5,19 +5,14 @@ use std::time::{Duration, Instant};
 use modemqtt_at::codes::StatCode;
 use modemqtt_at::{ClientIndex, Operation};
 
-use super::{Exchange, Session, TRANSPORT_ALLOWANCE};
+use super::{Session, TRANSPORT_ALLOWANCE};
 use crate::call::{ClientState, Event};
 use crate::error::Error;
-use crate::job::{Doubt, Goal, Job, OutcomeKey, Task};
-use crate::mqtt::drain;
+use crate::job::{Doubt, Goal, OutcomeKey};
 use crate::timers::Timer;
 
 /// How long after a failed PINGREQ the report of the loss may come.
 const PING_REPORT: Duration = Duration::from_secs(1);
-/// How often a message is asked for that the module keeps.
-const MOST_TRIES: u8 = 4;
-/// The shortest pause before it is asked for once more.
-const PAUSE: Duration = Duration::from_secs(1);
 
 impl Session {
     /// The module has closed the connection of a client. Whether anyone did not know that yet.
@@ -115,91 +110,6 @@ impl Session {
             self.exchange = Some(exchange);
         }
         told
-    }
-
-    /// A message waits in the module's buffer: it is fetched as soon as the line is free.
-    pub(super) fn handle_buffered(&mut self, client: ClientIndex, slot: u8, text: &str, now: Instant) {
-        let slots = self
-            .dialect
-            .and_then(|dialect| dialect.buffer)
-            .map_or(0, |buffer| buffer.slots);
-        let Some(known) = self
-            .clients
-            .get(client)
-            .filter(|known| known.settings.buffered && usize::from(slot) < slots)
-        else {
-            self.events.push_back(Event::Urc(text.to_owned()));
-            return;
-        };
-        let bit = 1 << slot;
-        if known.unread & bit != 0 {
-            return;
-        }
-        known.unread |= bit;
-        if known.unread.count_ones() as usize == slots {
-            // Whatever comes before the first is fetched finds no room.
-            self.events.push_back(Event::Overrun(client));
-        }
-        // Before the calls of the program, behind the slots that were filled earlier.
-        let at = self
-            .queue
-            .iter()
-            .take_while(|job| matches!(job.task, Task::Drain { .. }))
-            .count();
-        self.fetch(client, slot, 0, at, now);
-        self.start_next(now);
-    }
-
-    /// Has a message fetched out of the module's buffer, which was tried that often.
-    fn fetch(&mut self, client: ClientIndex, slot: u8, tries: u8, at: usize, now: Instant) {
-        if let Some(Ok(step)) = self.dialect.map(|dialect| drain(dialect, client, slot)) {
-            let task = Task::Drain {
-                client,
-                slot,
-                tries,
-                printed: false,
-            };
-            self.queue.insert(at, Job::internal(task, [step], now));
-        }
-    }
-
-    /// The module did not answer or was busy, and most likely still has the message: it is asked for again, at once, then
-    /// after pauses. The program is told of one that the module keeps.
-    pub(super) fn fetch_again(&mut self, exchange: &Exchange, now: Instant) {
-        let Task::Drain {
-            client,
-            slot,
-            tries,
-            printed: false,
-        } = exchange.job.task
-        else {
-            return;
-        };
-        let closed = self
-            .clients
-            .get(client)
-            .is_none_or(|known| known.state == ClientState::Closed);
-        if tries + 1 >= MOST_TRIES || (closed && tries > 0) {
-            self.events.push_back(Event::Urc(format!("+QMTRECV: {client},{slot}")));
-            return;
-        }
-        if let Some(known) = self.clients.get(client) {
-            known.unread |= 1 << slot;
-        }
-        if tries == 0 {
-            self.fetch(client, slot, 1, 0, now);
-        } else {
-            self.kept_back.push((client, slot, tries + 1));
-            self.timers.set(Timer::Fetch, now + PAUSE * u32::from(tries));
-        }
-    }
-
-    /// Asks again for the messages that could not be had.
-    pub(super) fn fetch_kept_back(&mut self, now: Instant) {
-        for (client, slot, tries) in std::mem::take(&mut self.kept_back) {
-            self.fetch(client, slot, tries, 0, now);
-        }
-        self.start_next(now);
     }
 }
 

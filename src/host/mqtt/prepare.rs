@@ -1,0 +1,57 @@
+//! The settings that decide how bytes are read and written. A new session of the host is not a new module: they may be left
+//! from another program, so that an opening sets each as this program wants it.
+
+use modemqtt_at::dialect::ReceiveLength;
+use modemqtt_at::{ClientIndex, Form, SettingKey};
+
+use super::clients::Wanted;
+use super::plan::{Planner, Steps};
+use crate::error::Error;
+use crate::job::{Change, Step};
+use crate::writer::Argument;
+
+/// Their keys, in the order in which they are set: of `dataformat` and `send/mode` the last one rules.
+pub(crate) const PREPARED: [SettingKey; 4] = [
+    SettingKey::ReceiveMode,
+    SettingKey::ShowReceiveLength,
+    SettingKey::DataFormat,
+    SettingKey::SendMode,
+];
+
+impl Planner {
+    /// The steps that set those of these keys that the dialect has.
+    pub(super) fn prepare(&self, client: ClientIndex, wanted: Wanted, keys: &[SettingKey]) -> Result<Steps, Error> {
+        let known = |key: &&SettingKey| self.dialect.setting(**key, Form::Set).is_some();
+        keys.iter()
+            .filter(known)
+            .map(|key| {
+                let (values, change) = self.wanted(*key, wanted);
+                let values: Vec<_> = values.iter().map(|on| Argument::Number((*on).into())).collect();
+                Ok(Step {
+                    change: Some(change),
+                    ..self.set(*key, client, &values)?
+                })
+            })
+            .collect()
+    }
+
+    /// The values of a key, and what they change.
+    fn wanted(&self, key: SettingKey, wanted: Wanted) -> (Vec<bool>, Change) {
+        // Only with a length can a payload hold every byte.
+        let length = wanted.length_shown.unwrap_or(true);
+        match key {
+            SettingKey::ReceiveMode => {
+                let shows = matches!(self.dialect.receive.length, ReceiveLength::Switchable { key, .. } if key == SettingKey::ReceiveMode);
+                let length = length && shows;
+                let buffered = wanted.buffered;
+                (vec![buffered, length], Change::ReceiveMode { buffered, length })
+            }
+            SettingKey::ShowReceiveLength => (vec![length], Change::Length(length)),
+            SettingKey::SendMode => (vec![wanted.send_hex], Change::SendMode(wanted.send_hex)),
+            _ => {
+                let (send_hex, receive_hex) = (wanted.send_hex, wanted.receive_hex);
+                (vec![send_hex, receive_hex], Change::Format { send_hex, receive_hex })
+            }
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! What the module keeps: messages in its buffer, which are fetched, and settings that it would not change, which are believed.
+
+use std::time::{Duration, Instant};
+
+use modemqtt_at::{ClientIndex, Form};
+
+use super::{Exchange, Session};
+use crate::call::{ClientState, Event};
+use crate::job::{Job, Task};
+use crate::mqtt::{PREPARED, buffered, drain, read_back};
+use crate::timers::Timer;
+
+/// How often a message is asked for that the module keeps.
+const MOST_TRIES: u8 = 4;
+/// The shortest pause before it is asked for once more.
+const PAUSE: Duration = Duration::from_secs(1);
+
+impl Session {
+    /// Reads messages as the settings of that client have it.
+    pub(super) fn follow_settings(&mut self, client: ClientIndex) {
+        if let Some(known) = self.clients.get(client) {
+            self.framer.set_length_shown(client.0, known.settings.length_shown);
+            self.framer.set_hex(client.0, known.settings.receive_hex);
+        }
+    }
+
+    /// A setting that the module would not take while it prepares an opening is read instead, and tried again once the
+    /// client is closed.
+    pub(super) fn read_what_is_refused(&self, exchange: &mut Exchange) {
+        let Task::Open { client, refused, .. } = &mut exchange.job.task else {
+            return;
+        };
+        let Some(key) = exchange.step.setting.filter(|key| PREPARED.contains(key)) else {
+            return;
+        };
+        if exchange.step.form == Form::Set && !refused.contains(&key) {
+            refused.push(key);
+            let read = self.dialect.and_then(|dialect| read_back(dialect, key, *client));
+            if let Some(read) = read {
+                exchange.job.steps.push_front(read);
+            }
+        }
+    }
+
+    /// Asks once which messages were in the buffer before the module was known to keep them there.
+    pub(super) fn ask_for_unread(&mut self, client: ClientIndex, now: Instant) {
+        let Some(known) = self.clients.get(client).filter(|known| !known.buffer_asked) else {
+            return;
+        };
+        known.buffer_asked = true;
+        if let Some(step) = self.dialect.and_then(buffered) {
+            self.queue.push_back(Job::internal(Task::Unread, [step], now));
+        }
+    }
+
+    /// `+QMTRECV: <client>,<flag>[,<flag>…]`: the places that hold a message. Some firmware has one flag for all of them.
+    pub(super) fn unread_told(&mut self, lines: &[String], now: Instant) {
+        let slots = self
+            .dialect
+            .and_then(|dialect| dialect.buffer)
+            .map_or(0, |buffer| buffer.slots);
+        for line in lines {
+            let fields = line
+                .strip_prefix("+QMTRECV:")
+                .unwrap_or_default()
+                .split(',')
+                .map(str::trim);
+            let fields: Vec<_> = fields.map(|field| field.parse::<u8>().ok()).collect();
+            let [Some(client), flags @ ..] = fields.as_slice() else {
+                continue;
+            };
+            let client = ClientIndex(*client);
+            for slot in 0..slots {
+                let flag = if flags.len() == 1 {
+                    flags.first()
+                } else {
+                    flags.get(slot)
+                };
+                let (Ok(slot), Some(known)) = (u8::try_from(slot), self.clients.get(client)) else {
+                    continue;
+                };
+                if flag == Some(&Some(1)) && known.unread & (1 << slot) == 0 {
+                    known.unread |= 1 << slot;
+                    let at = self
+                        .queue
+                        .iter()
+                        .take_while(|job| matches!(job.task, Task::Drain { .. }))
+                        .count();
+                    self.fetch(client, slot, 0, at, now);
+                }
+            }
+        }
+    }
+
+    /// A message waits in the module's buffer: it is fetched as soon as the line is free.
+    pub(super) fn handle_buffered(&mut self, client: ClientIndex, slot: u8, text: &str, now: Instant) {
+        let slots = self
+            .dialect
+            .and_then(|dialect| dialect.buffer)
+            .map_or(0, |buffer| buffer.slots);
+        let Some(known) = self
+            .clients
+            .get(client)
+            .filter(|_| self.set_up && usize::from(slot) < slots)
+        else {
+            self.events.push_back(Event::Urc(text.to_owned()));
+            return;
+        };
+        if !known.buffer_asked {
+            // Only a module that keeps messages says so: another program has left it at that.
+            known.settings.buffered = true;
+        }
+        let bit = 1 << slot;
+        if known.unread & bit != 0 {
+            return;
+        }
+        known.unread |= bit;
+        if known.unread.count_ones() as usize == slots {
+            // Whatever comes before the first is fetched finds no room.
+            self.events.push_back(Event::Overrun(client));
+        }
+        self.ask_for_unread(client, now);
+        // Before the calls of the program, behind the slots that were filled earlier.
+        let at = self
+            .queue
+            .iter()
+            .take_while(|job| matches!(job.task, Task::Drain { .. }))
+            .count();
+        self.fetch(client, slot, 0, at, now);
+        self.start_next(now);
+    }
+
+    /// Has a message fetched out of the module's buffer, which was tried that often.
+    fn fetch(&mut self, client: ClientIndex, slot: u8, tries: u8, at: usize, now: Instant) {
+        if let Some(Ok(step)) = self.dialect.map(|dialect| drain(dialect, client, slot)) {
+            let task = Task::Drain {
+                client,
+                slot,
+                tries,
+                printed: false,
+            };
+            self.queue.insert(at, Job::internal(task, [step], now));
+        }
+    }
+
+    /// The module did not answer or was busy, and most likely still has the message: it is asked for again, at once, then
+    /// after pauses. The program is told of one that the module keeps.
+    pub(super) fn fetch_again(&mut self, exchange: &Exchange, now: Instant) {
+        let Task::Drain {
+            client,
+            slot,
+            tries,
+            printed: false,
+        } = exchange.job.task
+        else {
+            return;
+        };
+        let closed = self
+            .clients
+            .get(client)
+            .is_none_or(|known| known.state == ClientState::Closed);
+        if tries + 1 >= MOST_TRIES || (closed && tries > 0) {
+            self.events.push_back(Event::Urc(format!("+QMTRECV: {client},{slot}")));
+            return;
+        }
+        if let Some(known) = self.clients.get(client) {
+            known.unread |= 1 << slot;
+        }
+        if tries == 0 {
+            self.fetch(client, slot, 1, 0, now);
+        } else {
+            self.kept_back.push((client, slot, tries + 1));
+            self.timers.set(Timer::Fetch, now + PAUSE * u32::from(tries));
+        }
+    }
+
+    /// Asks again for the messages that could not be had.
+    pub(super) fn fetch_kept_back(&mut self, now: Instant) {
+        for (client, slot, tries) in std::mem::take(&mut self.kept_back) {
+            self.fetch(client, slot, tries, 0, now);
+        }
+        self.start_next(now);
+    }
+}

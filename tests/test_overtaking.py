@@ -1,0 +1,57 @@
+"""What overtakes what: the end of a session, Ctrl-C, and the time that a caller gives."""
+
+from __future__ import annotations
+
+import time
+from contextlib import ExitStack
+
+import pytest
+
+from modemqtt import ConnectionLost, Modem, ResponseTimeout
+from modemqtt.virtual import Broker, VirtualModem
+from support.programs import interrupt
+
+
+def test_a_session_is_left_at_once_although_publishes_wait_for_acknowledgements() -> None:
+    with ExitStack() as stack:
+        broker = stack.enter_context(Broker())
+        module = stack.enter_context(VirtualModem("M95"))
+        modem = stack.enter_context(Modem(module.port))
+        with modem.mqtt().session(broker.host, broker.port, client_id="bench-7") as mqtt:
+            broker.withhold_acks()
+            accepted = [mqtt.publish("bench/t", b"%d" % number, qos=1, wait=False) for number in range(5)]
+            start = time.monotonic()
+        assert time.monotonic() - start < 2
+        for delivery in accepted:
+            with pytest.raises(ConnectionLost):
+                delivery.wait(1)
+        assert {delivery.state for delivery in accepted} == {"unknown"}
+        assert mqtt.state == "closed"
+
+
+def test_a_publish_that_waits_for_room_is_taken_back_by_an_interrupt() -> None:
+    outcome = interrupt(
+        """
+connect()
+broker.withhold_acks()
+window = 1 if modem.dialect == "bc660k" else 5
+started = [mqtt.publish("bench/t", b"x", qos=1, wait=False) for _ in range(window)]
+try:
+    ready()
+    mqtt.publish("bench/late", b"y", qos=1)
+except KeyboardInterrupt:
+    broker.withhold_acks(False)
+    mqtt.publish("bench/next", b"z", qos=1)
+    print([message.topic for message in broker.messages if message.topic != "bench/t"])
+"""
+    )
+    assert outcome.output.strip() == "['bench/next']"
+
+
+def test_the_time_of_wait_registered_holds_where_the_module_is_silent() -> None:
+    with VirtualModem("EG915Q") as module, Modem(module.port) as modem:
+        module.inject("mute")
+        start = time.monotonic()
+        with pytest.raises(ResponseTimeout):
+            modem.wait_registered(timeout=1)
+        assert time.monotonic() - start < 1.5
