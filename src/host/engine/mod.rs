@@ -133,9 +133,12 @@ impl Engine {
             return false;
         }
         self.waker.wake();
-        pending.wait(|progress| progress.started || progress.result.is_some(), at_most);
+        pending.wait(
+            |progress| progress.stage >= Stage::Started || progress.result.is_some(),
+            at_most,
+        );
         let progress = pending.progress();
-        progress.result.is_some() && !progress.started
+        progress.result.is_some() && progress.stage < Stage::Started
     }
 
     /// What the thread knows and has put down for the program. There is no other way to it, so that no one in a forked child
