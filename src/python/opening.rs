@@ -58,7 +58,6 @@ const FAREWELL: Duration = Duration::from_millis(50);
 impl Opening {
     /// Takes the settings. Nothing is opened before `start()`.
     #[new]
-    #[expect(clippy::too_many_arguments, reason = "Python names them")]
     #[pyo3(signature = (port, *, model, revision, baudrate, flow_control, log, wake_after))]
     fn new(
         port: String,

@@ -142,7 +142,7 @@ impl VirtualModem {
     fn set_registration(&self, py: Python<'_>, stat: i64) -> PyResult<()> {
         let registration = u8::try_from(stat).ok().and_then(Registration::new);
         let registration =
-            registration.ok_or_else(|| errors::usage(py, format!("registration: {stat} is none; 0 to 5 are")))?;
+            registration.ok_or_else(|| errors::usage(py, format!("registration must be 0 to 5, not {stat}")))?;
         let modem = self.modem.get(py)?;
         py.detach(|| modem.set_registration(registration));
         Ok(())
@@ -341,7 +341,7 @@ impl Broker {
 
     /// Publishes as if a client had.
     fn publish(&self, py: Python<'_>, topic: String, payload: Vec<u8>, qos: u8, retain: bool) -> PyResult<()> {
-        let qos = QoS::from_u8(qos).map_err(|_| errors::usage(py, format!("qos: {qos} is none; 0, 1 and 2 are")))?;
+        let qos = QoS::from_u8(qos).map_err(|_| errors::usage(py, format!("qos must be 0, 1 or 2, not {qos}")))?;
         self.call(py, |broker| broker.publish(topic, payload, qos, retain))
     }
 
@@ -363,7 +363,7 @@ impl Broker {
     /// Sends everything so many seconds late; 0 ends that.
     fn slow(&self, py: Python<'_>, seconds: f64) -> PyResult<()> {
         let by = script::pause(seconds)
-            .map_err(|_| errors::usage(py, format!("{seconds} is no time; seconds from 0 to 3600 are")))?;
+            .map_err(|_| errors::usage(py, format!("seconds must be 0 to 3600, not {seconds}")))?;
         self.call(py, |broker| broker.slow(Some(by).filter(|by| !by.is_zero())))
     }
 

@@ -190,7 +190,9 @@ impl Planner {
         };
         if options.edit_timeout == Some(Some(0)) {
             self.row(SettingKey::EditTimeout)?;
-            return Err(Error::Usage("edit_timeout: 0 s is no time; None sets no limit".into()));
+            return Err(Error::Usage(
+                "edit_timeout must be 1 s or more, or None for no limit, not 0".into(),
+            ));
         }
         Ok(settings)
     }

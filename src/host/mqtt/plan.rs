@@ -288,9 +288,7 @@ impl Planner {
         match (&device.url, device.expire) {
             (Some(url), Some(_)) => arguments.push(Argument::Text(url.as_bytes())),
             (Some(_), None) => {
-                return Err(Error::Usage(
-                    "url: it stands behind expire, so expire is needed too".into(),
-                ));
+                return Err(Error::Usage("url needs expire as well: it stands behind it".into()));
             }
             (None, _) => {}
         }
