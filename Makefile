@@ -6,6 +6,7 @@
 #   make bench    the benchmarks
 #   make docs     docs/dialects.md from the rows, and the documentation of the Rust crates, in target/doc
 #   make fuzz     both fuzz targets for SECONDS seconds each, at the same time (60)
+#   make long     what takes longer than a test run should: 100,000 runs of the data phase, an hour of fuzzing, the long soak
 #   make mutate   every value of every row changed: each change must fail a transcript
 
 PYTHON ?= python3
@@ -24,7 +25,7 @@ READY := $(VENV)/.ready
 TOOLS := $(VENV)/.tools
 BUILT := $(VENV)/.built
 
-.PHONY: demo test check bench docs fuzz mutate clean
+.PHONY: demo test check bench docs fuzz mutate long clean
 .DEFAULT_GOAL := demo
 .NOTPARALLEL:
 
@@ -74,6 +75,14 @@ fuzz:
 	RUSTFLAGS="$(COUNTED)" cargo build --quiet --release --manifest-path fuzz/Cargo.toml --target-dir $(FUZZ) \
 	--target $(HOST_TRIPLE) --bin host --bin virtual_module
 	@sh fuzz/run.sh $(FUZZ) $(HOST_TRIPLE) $(SECONDS)
+
+# The soak is of a release build: built in place, and again without optimisation by the next `make test`.
+long: $(READY) $(TOOLS)
+	MODEMQTT_CASES=100000 cargo test -p modemqtt-host --test data_phase
+	@$(MAKE) --no-print-directory fuzz SECONDS=3600
+	env -u CONDA_PREFIX VIRTUAL_ENV="$(CURDIR)/$(VENV)" $(BIN)/maturin develop --release --group build
+	$(BIN)/python benches/soak.py --messages 200000
+	@rm -f $(BUILT)
 
 mutate:
 	cargo test -p modemqtt-host --test mutation -- --ignored --nocapture

@@ -7,8 +7,7 @@
 
 use modemqtt_at::ascii::{CR, LF, QUOTE};
 
-use crate::reader;
-
+mod counted;
 mod cursor;
 mod layout;
 
@@ -112,7 +111,7 @@ pub(crate) fn parse(bytes: &[u8], layout: &mut Layout, progress: &mut Progress) 
                 at,
                 length,
                 alone,
-            } => counted(bytes, layout.hex.get(head.client), *head, *topic, *at, *length, *alone),
+            } => counted::read(bytes, layout.hex.get(head.client), *head, *topic, *at, *length, *alone),
             Progress::Open {
                 head,
                 topic,
@@ -165,18 +164,27 @@ pub(crate) fn give_up(bytes: &[u8], layout: &Layout, progress: &mut Progress) ->
         layout.decode(&mut message);
         return Some((message, at));
     }
-    let (Progress::Counted { head, topic, at, .. } | Progress::Open { head, topic, at, .. }) = *progress else {
+    if let Progress::Counted {
+        head,
+        topic,
+        at,
+        length,
+        ..
+    } = *progress
+    {
+        let (from, to, complete, consumed) = counted::cut_short(bytes, layout.hex.get(head.client), at, length)?;
+        *progress = Progress::Head;
+        let mut message = message(bytes, head, topic, (from, to), complete);
+        layout.decode(&mut message);
+        return Some((message, consumed));
+    }
+    let Progress::Open { head, topic, at, .. } = *progress else {
         return None;
     };
     let end = find_line_end(bytes, at)?;
-    // Some firmware prints no closing quote when the payload held a NUL.
-    let from = if matches!(progress, Progress::Open { .. }) {
-        at + 1
-    } else {
-        at
-    };
     *progress = Progress::Head;
-    let mut message = message(bytes, head, topic, (from.min(end), end), false);
+    // Some firmware prints no closing quote when the payload held a NUL.
+    let mut message = message(bytes, head, topic, ((at + 1).min(end), end), false);
     layout.decode(&mut message);
     Some((message, end + 2))
 }
@@ -320,95 +328,10 @@ fn length(bytes: &[u8], layout: &Layout, head: Head, topic: (usize, usize), at: 
     }
 }
 
-/// What may stand round a payload whose length is known.
-const ROUND: [(&[u8], &[u8]); 4] = [
-    (b"", b"\r\n"),
-    (b"\"", b"\"\r\n"),
-    // A blank before the quote, as in a note's own example.
-    (b" \"", b"\"\r\n"),
-    // Comma, line end, payload.
-    (b"\r\n", b"\r\n"),
-];
-
-/// How many blank lines may stand between a length that ends its line and the payload.
-const MOST_BLANK_LINES: usize = 6;
-
-/// The length rules; what follows tells which layout it counts in. Of hexadecimal digits some firmware counts the bytes
-/// they stand for.
-fn counted(
-    bytes: &[u8],
-    hex: bool,
-    head: Head,
-    topic: (usize, usize),
-    at: usize,
-    length: usize,
-    alone: Option<usize>,
-) -> Step {
-    let starts = [Some(at), alone.and_then(|_| behind_blank_lines(bytes, at))];
-    // A number at the end of its line may as well be a payload without length: what is known as a line then is one.
-    // Blank lines are none of a payload's own if they are all that it would have.
-    let is_line = |from: usize, to: usize| {
-        let text = &bytes[from..to];
-        (from != at && bytes[from - 1] == LF && reader::is_recognised(text))
-            || (length > 0 && text.iter().all(|byte| matches!(*byte, CR | LF)))
-    };
-    let rounds = if alone.is_some() { &ROUND[..3] } else { &ROUND };
-    for start in starts.into_iter().flatten() {
-        for length in [length, 2 * length].into_iter().take(1 + usize::from(hex)) {
-            for (before, behind) in rounds {
-                let from = start + before.len();
-                let to = from + length;
-                match (stands(bytes, start, before), stands(bytes, to, behind)) {
-                    (Some(true), Some(true)) if alone.is_none() || !is_line(from, to) => {
-                        return Step::End(Parsed::Message {
-                            message: message(bytes, head, topic, (from, to), true),
-                            consumed: to + behind.len(),
-                        });
-                    }
-                    (Some(false), _) | (_, Some(_)) => {}
-                    _ => return Step::More,
-                }
-            }
-        }
-    }
-    if let Some(from) = alone {
-        return Step::End(Parsed::Message {
-            message: length_for_payload(bytes, head, topic, from, at),
-            consumed: at,
-        });
-    }
-    // The length does not fit: bytes were lost, or the firmware counts something else.
-    match find_line_end(bytes, at) {
-        Some(end) => Step::End(Parsed::Message {
-            message: message(bytes, head, topic, (at, end), false),
-            consumed: end + 2,
-        }),
-        None if bytes.len() - at > LONGEST_PAYLOAD => OTHER,
-        None => Step::More,
-    }
-}
-
-/// Where the first line that is not blank starts, if there are blank ones.
-fn behind_blank_lines(bytes: &[u8], at: usize) -> Option<usize> {
-    let blank = bytes[at..].chunks(2).take_while(|pair| pair == b"\r\n").count();
-    (blank > 0).then_some(at + 2 * blank.min(MOST_BLANK_LINES))
-}
-
 /// The payload that a length announced on a line of its own does not follow: the number may have been the payload. What
 /// follows is read as lines, so that nothing is lost.
 fn length_for_payload(bytes: &[u8], head: Head, topic: (usize, usize), from: usize, at: usize) -> RawMessage {
     message(bytes, head, topic, (from, at - 2), false)
-}
-
-/// Whether that text stands there; `None` while that cannot be told.
-fn stands(bytes: &[u8], at: usize, text: &[u8]) -> Option<bool> {
-    let there = bytes.get(at.min(bytes.len())..)?;
-    let known = there.len().min(text.len());
-    match there[..known] == text[..known] {
-        false => Some(false),
-        true if known == text.len() => Some(true),
-        true => None,
-    }
 }
 
 fn open(bytes: &[u8], layout: &mut Layout, head: Head, topic: (usize, usize), at: usize, scanned: &mut usize) -> Step {

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use modemqtt_at::dialect::DataPhase;
+use modemqtt_at::{Command, Form};
 
 use super::joined::Codes;
 use super::leave::Phase;
@@ -14,6 +15,9 @@ const PUBLISHED_DAMAGED: &str =
 /// What another command may have done.
 const STORED_DAMAGED: &str = "; the module may have lost some of the data, and taken the rest with a wrong end";
 
+/// What a line may be waiting for that is not known to ask for data.
+const ASKS_FOR_DATA: &str = "; if the line asks for data, give it as command(line, data=b\"…\")";
+
 /// The command in flight.
 #[derive(Debug)]
 pub(super) struct Exchange {
@@ -21,8 +25,6 @@ pub(super) struct Exchange {
     pub(super) step: Step,
     pub(super) sent_at: Instant,
     pub(super) data: DataState,
-    /// When the command before had its final result code.
-    pub(super) preceded_at: Option<Instant>,
     pub(super) codes: Codes,
     pub(super) echo_seen: bool,
     pub(super) lines: Vec<String>,
@@ -62,9 +64,15 @@ impl Exchange {
         self.step.data.as_ref().map(|data| data.invitation)
     }
 
-    /// The data phase that the module may be in.
+    /// The data phase that the module may be in. A line of the program's own in a maker's command that is not known may
+    /// have opened one as well.
     pub(super) fn phase(&self) -> Option<Phase> {
-        self.step.data.as_ref().map(Phase::of)
+        let unknown = || self.data == DataState::NotDue && self.step.form == Form::Set && is_unknown(&self.step.name);
+        match &self.step.data {
+            Some(data) => Some(Phase::of(data)),
+            None if unknown() => Some(Phase::of_unknown(&self.step.line.bytes)),
+            None => None,
+        }
     }
 
     /// Whether the module has asked for data of a declared length of 0.
@@ -75,11 +83,14 @@ impl Exchange {
 
     /// What an error says of data whose missing bytes are made up for.
     pub(super) fn damage(&self) -> &'static str {
-        let counted = matches!(self.phase(), Some(Phase::Counted(_))) && !self.outcome_seen;
-        match self.job.task {
-            _ if !counted || !matches!(self.data, DataState::Due | DataState::Sent) => "",
-            Task::Publish { .. } => PUBLISHED_DAMAGED,
-            _ => STORED_DAMAGED,
+        if !matches!(self.phase(), Some(Phase::Counted(_))) || self.outcome_seen {
+            return "";
+        }
+        match (self.data, &self.job.task) {
+            (DataState::NotDue, _) => ASKS_FOR_DATA,
+            (DataState::Due | DataState::Sent, Task::Publish { .. }) => PUBLISHED_DAMAGED,
+            (DataState::Due | DataState::Sent, _) => STORED_DAMAGED,
+            (DataState::Impossible | DataState::Ended, _) => "",
         }
     }
 
@@ -88,4 +99,11 @@ impl Exchange {
         let data = self.step.data.as_ref().filter(|_| self.data == DataState::Sent)?;
         Some(&data.bytes)
     }
+}
+
+/// Whether the last command of a line is neither of a standard nor of the notes.
+fn is_unknown(names: &str) -> bool {
+    let name = names.rsplit(';').next().and_then(|name| name.strip_prefix('+'));
+    // 3GPP names begin with C.
+    name.is_some_and(|name| !name.starts_with('C') && Command::from_name(name.as_bytes()).is_none())
 }

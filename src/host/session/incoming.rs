@@ -5,7 +5,6 @@ use std::time::Instant;
 use modemqtt_at::codes::OpenResult;
 use modemqtt_at::{ClientIndex, Form, MessageId, Operation, SettingKey};
 
-use super::leave::SECOND_CODE;
 use super::life::Sign;
 use super::{DataState, Exchange, Session};
 use crate::call::{Event, Message, Reply};
@@ -182,7 +181,6 @@ impl Session {
         };
         let Some(exchange) = self.exchange.take() else { return };
         self.timers.clear(Timer::Exchange);
-        self.finished_at = Some(now);
         if !matches!(exchange.job.task, Task::Configure { .. }) {
             self.uploads.are_over();
         }
@@ -379,8 +377,8 @@ impl Session {
             self.doubt_connection(key, refusal, exchange.echo_seen, now);
         }
         // Some firmware gives a second final result code, which refuses what it does not belong to.
-        let second = exchange.preceded_at.is_some_and(|at| now - at <= SECOND_CODE);
-        if exchange.data == DataState::Due && second {
+        let unasked = matches!(exchange.data, DataState::Due | DataState::NotDue);
+        if unasked && exchange.phase().is_some() {
             self.doubt(now);
         }
         self.start_next(now);
@@ -401,7 +399,7 @@ impl Session {
     fn is_stray_prompt(&self, line: &[u8]) -> bool {
         let data = self.exchange.as_ref().map(|exchange| exchange.data);
         let possible = matches!(data, None | Some(DataState::Impossible | DataState::NotDue));
-        possible && matches!(line, b">" | b"> ")
+        possible && self.believes_prompts() && matches!(line, b">" | b"> ")
     }
 
     /// A line of the module's as it may be shown.

@@ -23,6 +23,7 @@ use modemqtt_at::dialect::{self, DataPhase, Dialect};
 use super::{DataState, Session};
 use crate::call::Ticket;
 use crate::error::Error;
+use crate::framer::Prompt;
 use crate::job::{Data, Job, Task};
 use crate::mqtt::declared_at_most;
 use crate::timers::Timer;
@@ -30,8 +31,6 @@ use crate::trace::Entry;
 
 /// How long a prompt may be behind a final result code that was another command's.
 const DOUBT: Duration = Duration::from_millis(200);
-/// How long after a final result code a second one for the same command may come.
-pub(super) const SECOND_CODE: Duration = Duration::from_secs(1);
 /// The silence behind ESC, which includes the module's answer.
 pub(super) const ESCAPE_SILENCE: Duration = Duration::from_millis(100);
 /// The silence behind a piece of filling.
@@ -40,6 +39,8 @@ const PIECE_SILENCE: Duration = Duration::from_millis(50);
 const LAST_SILENCE: Duration = Duration::from_millis(200);
 /// How many CRs the first piece has at most; each piece has twice as many as the one before.
 const FIRST_PIECE: usize = 16;
+/// How many prompts that no command waits for are believed before a question is answered.
+const MOST_PROMPTS: u8 = 4;
 /// The silence on either side of `+++`.
 const GUARD: Duration = Duration::from_millis(1100);
 
@@ -74,17 +75,43 @@ impl Phase {
             _ => Self::UntilCtrlZ,
         }
     }
+
+    /// That of a line which is not known to ask for data: as many bytes as it may have declared.
+    pub(super) fn of_unknown(line: &[u8]) -> Self {
+        declared_at_most(line).map_or(Self::UntilCtrlZ, Self::Counted)
+    }
 }
 
 /// A data phase that the module may be in.
 #[derive(Debug)]
 pub(super) struct Suspicion {
+    phase: Phase,
     /// How many bytes it may still wait for.
     fillers: usize,
+    /// ESC has been sent. One that is taken for a counted byte is the only one.
+    escaped: bool,
+    /// How often the module has asked for data meanwhile.
+    prompts: u8,
     /// Whether the module has given a sign of itself since the last ESC.
     answered: bool,
     /// Whether it lasts until a question is answered, or is over with the ladder.
     lasting: bool,
+}
+
+impl Suspicion {
+    fn of(phase: Phase, lasting: bool) -> Self {
+        Self {
+            phase,
+            fillers: match phase {
+                Phase::Counted(count) => count,
+                Phase::UntilCtrlZ | Phase::Online => 0,
+            },
+            escaped: false,
+            prompts: 0,
+            answered: false,
+            lasting,
+        }
+    }
 }
 
 /// The ladder being climbed.
@@ -117,29 +144,35 @@ impl Session {
     pub(super) fn leave(&mut self, phase: Phase, then: Job, now: Instant) {
         self.stop_upload();
         self.discard_unsent();
+        let former = self.suspicion.take().filter(|former| former.lasting);
         self.suspicion = Some(Suspicion {
-            fillers: match phase {
-                Phase::Counted(count) => count,
-                Phase::UntilCtrlZ | Phase::Online => 0,
-            },
-            answered: false,
-            lasting: true,
+            escaped: former.as_ref().is_some_and(|former| former.escaped),
+            prompts: former.map_or(0, |former| former.prompts),
+            ..Suspicion::of(phase, true)
         });
-        if phase == Phase::Online {
-            self.climb(Stage::Guard, Some(then), GUARD, now);
-        } else {
-            self.escape(then, now);
-        }
+        self.climb_from_the_ground(then, now);
     }
 
-    /// Whether an ESC comes first, before a job's next command is sent.
+    /// Whether the ladder comes first, before a job's next command is sent.
     pub(super) fn must_leave_first(&self) -> bool {
         self.suspicion.as_ref().is_some_and(|suspicion| !suspicion.answered)
     }
 
-    pub(super) fn escape(&mut self, then: Job, now: Instant) {
-        self.transmit.push(ESC);
-        self.wire.push_back(Entry::sent(now, "<ESC>".into()));
+    pub(super) fn climb_from_the_ground(&mut self, then: Job, now: Instant) {
+        let Some(suspicion) = &mut self.suspicion else {
+            return self.send_step(then, now);
+        };
+        if suspicion.phase == Phase::Online {
+            return self.climb(Stage::Guard, Some(then), GUARD, now);
+        }
+        let again = std::mem::replace(&mut suspicion.escaped, true) && suspicion.phase != Phase::UntilCtrlZ;
+        if again && suspicion.fillers == 0 {
+            return self.left(Some(then), now);
+        }
+        if !again {
+            self.transmit.push(ESC);
+            self.wire.push_back(Entry::sent(now, "<ESC>".into()));
+        }
         self.climb(Stage::Escaped, Some(then), ESCAPE_SILENCE + self.wire_time(1), now);
     }
 
@@ -212,6 +245,7 @@ impl Session {
     /// A question was answered that only a module in command mode answers.
     pub(super) fn is_in_command_mode(&mut self) {
         self.suspicion = None;
+        self.stale_probes = 0;
     }
 
     /// The question was not answered: whatever was sent may have been taken for data.
@@ -222,32 +256,21 @@ impl Session {
     }
 
     /// The module is looked for, and so many questions were not answered: another program may have left it in a data phase.
-    /// Whether `+++` comes next.
-    pub(super) fn search_further(&mut self, unanswered: u8) -> bool {
+    pub(super) fn search_further(&mut self, unanswered: u8) {
         let known = self.model.is_some() || self.answered_at.is_some();
         let fill = known || self.search != Search::Gentle;
         let ours = self.suspicion.as_ref().is_some_and(|suspicion| suspicion.lasting);
         // One that was set up is asleep rather.
         let rungs = if self.set_up { [3, 5, 6] } else { [1, 2, 3] };
-        let fillers = match rungs.iter().position(|rung| *rung == unanswered) {
-            Some(0) => 0,
-            Some(1) if fill => self.longest_counted(),
-            Some(2) if self.search == Search::Recover => return true,
-            _ => return false,
+        let phase = match rungs.iter().position(|rung| *rung == unanswered) {
+            Some(0) => Phase::UntilCtrlZ,
+            Some(1) if fill => Phase::Counted(self.longest_counted()),
+            Some(2) if self.search == Search::Recover => Phase::Online,
+            _ => return,
         };
         if !ours {
-            self.suspicion = Some(Suspicion {
-                fillers,
-                answered: false,
-                lasting: false,
-            });
+            self.suspicion = Some(Suspicion::of(phase, false));
         }
-        false
-    }
-
-    /// One `+++` between two silences, then the job.
-    pub(super) fn attract_attention(&mut self, then: Job, now: Instant) {
-        self.climb(Stage::Guard, Some(then), GUARD, now);
     }
 
     /// The longest payload that a data phase of counted bytes may still wait for.
@@ -259,8 +282,32 @@ impl Session {
         }
     }
 
+    /// Whether a prompt that no command waits for is believed: a module that prints one again and again is not waited for.
+    pub(super) fn believes_prompts(&self) -> bool {
+        self.suspicion
+            .as_ref()
+            .is_none_or(|suspicion| suspicion.prompts < MOST_PROMPTS)
+    }
+
+    /// What `>` is where no command waits for a prompt. While a data phase may be open it is one at once: text would be on its
+    /// way otherwise.
+    pub(super) fn stray_prompt(&self) -> Prompt {
+        match (&self.leaving, &self.suspicion) {
+            _ if !self.believes_prompts() => Prompt::None,
+            (None, None) => Prompt::Unasked,
+            _ => Prompt::Due,
+        }
+    }
+
     /// A prompt that the command in flight does not wait for: a data phase is open.
     pub(super) fn handle_stray_prompt(&mut self, now: Instant) {
+        self.leave_behind_prompt(now);
+        if let Some(suspicion) = &mut self.suspicion {
+            suspicion.prompts += 1;
+        }
+    }
+
+    fn leave_behind_prompt(&mut self, now: Instant) {
         if let Some(leaving) = self.leaving.take() {
             let then = leaving.then.unwrap_or_else(|| Self::probe_job(now));
             return self.leave(self.last_phase(), then, now);
@@ -269,13 +316,14 @@ impl Session {
             return self.leave(self.last_phase(), Self::probe_job(now), now);
         };
         self.timers.clear(Timer::Exchange);
-        if matches!(exchange.job.task, Task::SetUp(_) | Task::Probe(_)) {
+        if let Task::SetUp(sync) | Task::Probe(sync) = &mut exchange.job.task {
+            // The copy in flight may be answered all the same.
+            sync.unanswered = sync.unanswered.saturating_add(1);
             exchange.job.steps.push_front(exchange.step);
             return self.leave(self.last_phase(), exchange.job, now);
         }
         let (error, phase) = if exchange.data == DataState::NotDue {
-            let declared = declared_at_most(&exchange.step.line.bytes);
-            let phase = declared.map_or(Phase::UntilCtrlZ, Phase::Counted);
+            let phase = Phase::of_unknown(&exchange.step.line.bytes);
             (asks_for_data(&exchange.step.line.shown), phase)
         } else {
             // The command went in as data.
@@ -298,8 +346,10 @@ impl Session {
             return;
         };
         self.timers.clear(Timer::Exchange);
-        let declared = declared_at_most(&exchange.step.line.bytes);
-        let phase = declared.map_or(Phase::Online, Phase::Counted);
+        let phase = match Phase::of_unknown(&exchange.step.line.bytes) {
+            Phase::UntilCtrlZ => Phase::Online,
+            phase => phase,
+        };
         self.end(&mut exchange.job, Err(asks_for_data(&exchange.step.line.shown)));
         self.release(&exchange.job, true);
         self.leave(phase, Self::probe_job(now), now);

@@ -101,10 +101,10 @@ pub struct Session {
     /// The way out of a data phase that the module may be in; meanwhile there is no exchange.
     leaving: Option<Leaving>,
     suspicion: Option<Suspicion>,
+    /// How many questions were given up without an answer.
+    stale_probes: u8,
     /// The data phase of the last command that had one.
     last_phase: Option<Phase>,
-    /// When a command had its final result code last.
-    finished_at: Option<Instant>,
     waiting: Vec<Waiting>,
     /// Messages in the module's buffer that it would not give out: client, slot, and how often they were asked for.
     kept_back: Vec<(ClientIndex, u8, u8)>,
@@ -156,8 +156,8 @@ impl Session {
             exchange: None,
             leaving: None,
             suspicion: None,
+            stale_probes: 0,
             last_phase: None,
-            finished_at: None,
             waiting: Vec::new(),
             kept_back: Vec::new(),
             transmit: Vec::new(),
@@ -309,7 +309,7 @@ impl Session {
                     prompt: match exchange.data {
                         DataState::Due if exchange.invitation() == Some(Invitation::Connect) => Prompt::None,
                         DataState::Due => Prompt::Due,
-                        DataState::Impossible | DataState::NotDue => Prompt::Unasked,
+                        DataState::Impossible | DataState::NotDue => self.stray_prompt(),
                         DataState::Sent | DataState::Ended => Prompt::None,
                     },
                     flags: exchange.step.form == Form::Read && exchange.step.name == "+QMTRECV",
@@ -317,7 +317,7 @@ impl Session {
                     echoing: exchange.echo_seen,
                 },
                 None => Expect {
-                    prompt: Prompt::Unasked,
+                    prompt: self.stray_prompt(),
                     ..Expect::default()
                 },
             };
@@ -479,6 +479,7 @@ impl Session {
         self.timers.clear(Timer::Exchange);
         self.timers.clear(Timer::Leaving);
         self.suspicion = None;
+        self.stale_probes = 0;
         let leaving = self.leaving.take().and_then(|leaving| leaving.then);
         let in_flight = self.exchange.take().map(|exchange| exchange.job).or(leaving);
         let waiting = std::mem::take(&mut self.waiting);

@@ -44,7 +44,7 @@ impl Session {
     /// Sends a job's next command, behind an ESC where a data phase may be open.
     pub(super) fn step(&mut self, job: Job, now: Instant) {
         if self.must_leave_first() {
-            self.escape(job, now);
+            self.climb_from_the_ground(job, now);
         } else {
             self.send_step(job, now);
         }
@@ -73,22 +73,20 @@ impl Session {
             (None, Task::Command { .. }) => DataState::NotDue,
             (None, _) => DataState::Impossible,
         };
-        if let Some(data) = &step.data {
-            self.last_phase = Some(Phase::of(data));
-        }
         let codes = self.codes_due(&job, &step);
         self.exchange = Some(Exchange {
             job,
             step,
             sent_at: now,
             data,
-            preceded_at: self.finished_at,
             codes,
             echo_seen: false,
             lines: Vec::new(),
             outcome_seen: false,
             lost: false,
         });
+        let phase = self.exchange.as_ref().and_then(Exchange::phase);
+        self.last_phase = phase.or(self.last_phase);
     }
 
     fn operation_begins(&mut self, job: &Job, key: OutcomeKey) {
@@ -237,6 +235,7 @@ impl Session {
         if silent {
             // The next call looks for it from the start.
             self.set_up = false;
+            self.give_up_question(&exchange.job);
             if exchange.job.ticket == INTERNAL {
                 self.end_who_waited(&error, now);
             }

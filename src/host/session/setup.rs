@@ -30,6 +30,8 @@ const SETTING_WAIT: Duration = Duration::from_secs(1);
 const ON_THE_LINE: Duration = Duration::from_millis(250);
 /// How long a probe is waited for.
 const PROBE_WAIT: Duration = Duration::from_secs(1);
+/// How long the answer to one that was given up is waited for, once the module answers: it comes with those behind it.
+const STALE_WAIT: Duration = Duration::from_millis(200);
 /// How many are sent before the module is left to the next command.
 const PROBE_ATTEMPTS: u8 = 5;
 
@@ -132,6 +134,13 @@ impl Session {
         Job::internal(Task::Probe(Sync::default()), [probe_step()], now)
     }
 
+    /// A question that was given up may be answered later, before any that is asked then.
+    pub(super) fn give_up_question(&mut self, job: &Job) {
+        if let Task::Probe(sync) = &job.task {
+            self.stale_probes = sync.unanswered;
+        }
+    }
+
     /// Whether a final result code is the late answer to something before the question in flight, whose own answer has a
     /// line before it.
     pub(super) fn is_stale(&mut self, ok: bool) -> bool {
@@ -174,12 +183,17 @@ impl Session {
             if std::mem::replace(&mut sync.answered, true) {
                 sync.unanswered = sync.unanswered.saturating_sub(1);
             }
-            if sync.unanswered == 0 {
+            let awaited = sync.unanswered > 0;
+            if !awaited && self.stale_probes == 0 {
                 self.is_in_command_mode();
                 return Some(exchange);
             }
+            if !awaited {
+                self.stale_probes -= 1;
+            }
             exchange.lines.clear();
-            self.timers.set(Timer::Exchange, now + PROBE_WAIT);
+            let wait = if awaited { PROBE_WAIT } else { STALE_WAIT };
+            self.timers.set(Timer::Exchange, now + wait);
             self.exchange = Some(exchange);
             return None;
         }
@@ -206,7 +220,7 @@ impl Session {
         let Some((sync, most)) = Self::sync_of(&mut exchange) else {
             return Some((exchange, false));
         };
-        sync.unanswered += 1;
+        sync.unanswered = sync.unanswered.saturating_add(1);
         let unanswered = sync.unanswered;
         // A module that knows no such question refuses every copy of it.
         if sync.answered || (sync.refused >= unanswered && unanswered > 1) {
@@ -217,7 +231,9 @@ impl Session {
         if unanswered >= most || given_up {
             return Some((exchange, false));
         }
-        let attention = looking && self.search_further(unanswered);
+        if looking {
+            self.search_further(unanswered);
+        }
         let mut again = exchange.step.clone();
         again.final_wait = match looking {
             true if unanswered < SYNC_PATIENCE => SYNC_WAIT,
@@ -228,11 +244,7 @@ impl Session {
             again.final_wait -= ESCAPE_SILENCE;
         }
         exchange.job.steps.push_front(again);
-        if attention {
-            self.attract_attention(exchange.job, now);
-        } else {
-            self.step(exchange.job, now);
-        }
+        self.step(exchange.job, now);
         None
     }
 

@@ -288,7 +288,7 @@ proptest! {
             bench.feed(b"\r\n");
         }
         // Whatever a payload lacks is given up meanwhile.
-        for _ in 0..11 {
+        for _ in 0..15 {
             bench.elapse(Duration::from_millis(100));
             answer(&mut bench);
         }

@@ -1,0 +1,196 @@
+//! A payload whose length is known. The length rules; what follows tells which layout it counts in.
+//!
+//! Where a quote follows the length, only the reading with quotes round the payload is certain: the bytes and the closing
+//! quote end it, whatever comes behind. Some firmware leaves off the end of a long report, and some prints a payload only up
+//! to its first NUL: what has come is handed out, and marked where it may not be all.
+
+use modemqtt_at::ascii::{CR, LF, QUOTE};
+
+use super::{Head, LONGEST_PAYLOAD, OTHER, Parsed, Step, find_line_end, length_for_payload, message};
+use crate::reader;
+
+/// How many blank lines may stand between a length that ends its line and the payload.
+const MOST_BLANK_LINES: usize = 6;
+
+/// How a reading of the payload fares.
+enum Fit {
+    /// So far it goes, and the rest of the message as far.
+    Whole { payload: (usize, usize), consumed: usize },
+    /// More bytes are needed.
+    More,
+    /// It is not that.
+    No,
+}
+
+/// Reads on. Of hexadecimal digits some firmware counts the bytes they stand for.
+pub(super) fn read(
+    bytes: &[u8],
+    hex: bool,
+    head: Head,
+    topic: (usize, usize),
+    at: usize,
+    length: usize,
+    alone: Option<usize>,
+) -> Step {
+    let starts = [Some(at), alone.and_then(|_| behind_blank_lines(bytes, at))];
+    // A number at the end of its line may as well be a payload without length: what is known as a line then is one.
+    // Blank lines are none of a payload's own if they are all that it would have.
+    let is_line = |(from, to): (usize, usize)| {
+        let text = &bytes[from..to];
+        (from != at && bytes[from - 1] == LF && reader::is_recognised(text))
+            || (length > 0 && text.iter().all(|byte| matches!(*byte, CR | LF)))
+    };
+    for start in starts.into_iter().flatten() {
+        for length in lengths(hex, length) {
+            match fit(bytes, start, length, alone.is_none()) {
+                Fit::Whole { payload, consumed } if alone.is_none() || !is_line(payload) => {
+                    return Step::End(Parsed::Message {
+                        message: message(bytes, head, topic, payload, true),
+                        consumed,
+                    });
+                }
+                Fit::Whole { .. } | Fit::No => {}
+                Fit::More => return Step::More,
+            }
+        }
+    }
+    if let Some(from) = alone {
+        return Step::End(Parsed::Message {
+            message: length_for_payload(bytes, head, topic, from, at),
+            consumed: at,
+        });
+    }
+    // The length does not fit: bytes were lost, or the firmware counts something else.
+    match short(bytes, hex, at, length) {
+        Some((from, to, complete, consumed)) => Step::End(Parsed::Message {
+            message: message(bytes, head, topic, (from, to), complete),
+            consumed,
+        }),
+        None if bytes.len() - at > LONGEST_PAYLOAD => OTHER,
+        None => Step::More,
+    }
+}
+
+/// What there is of a payload whose end stays away: from where to where, whether it is all, and how far the message goes.
+/// `None` while too little has come to tell.
+pub(super) fn cut_short(bytes: &[u8], hex: bool, at: usize, length: usize) -> Option<(usize, usize, bool, usize)> {
+    let (from, quoted) = opening(bytes, at);
+    for length in lengths(hex, length) {
+        let to = from + length;
+        let Some(behind) = bytes.get(to..) else { continue };
+        // Nothing but the start of the end that is missing.
+        let over = matches!(behind, b"" | b"\r") || (!quoted && behind.starts_with(b"\r"));
+        if over && !(quoted && holds_end(&bytes[from..to])) {
+            return Some((from, to, true, to));
+        }
+    }
+    short(bytes, hex, at, length)
+}
+
+/// The payload as far as it seems to go.
+fn short(bytes: &[u8], hex: bool, at: usize, length: usize) -> Option<(usize, usize, bool, usize)> {
+    let (from, quoted) = opening(bytes, at);
+    if !quoted {
+        // Its LF was lost.
+        let ends = |length: &usize| bytes.get(from + length) == Some(&CR);
+        if let Some(to) = lengths(hex, length).find(ends).map(|length| from + length) {
+            return Some((from, to, true, to + 1));
+        }
+        let end = find_line_end(bytes, at)?;
+        return Some((at, end, false, end + 2));
+    }
+    for length in lengths(hex, length) {
+        let to = from + length;
+        if bytes.get(to..).is_some_and(|behind| behind.starts_with(b"\r\n")) && !holds_end(&bytes[from..to]) {
+            return Some((from, to, true, to + 2));
+        }
+    }
+    let end = find_line_end(bytes, from)?;
+    // The module's own quotes are none of the payload.
+    let closing = usize::from(bytes[from..end].ends_with(b"\""));
+    Some((from, end - closing, false, end + 2))
+}
+
+/// Whether a payload that should be whole holds the end of a shorter one: its closing quote and the line end, or the first
+/// of them.
+fn holds_end(payload: &[u8]) -> bool {
+    let cut = [&b"\""[..], b"\"\r"].iter().any(|end| payload.ends_with(end));
+    cut || memchr::memmem::find(payload, b"\"\r\n").is_some()
+}
+
+/// The length as it may be meant.
+fn lengths(hex: bool, length: usize) -> impl Iterator<Item = usize> {
+    [length, 2 * length].into_iter().take(1 + usize::from(hex))
+}
+
+/// Where the payload begins, and whether it is in quotes. A note's own example has a blank before the quote.
+fn opening(bytes: &[u8], at: usize) -> (usize, bool) {
+    match bytes.get(at..).unwrap_or_default() {
+        [QUOTE, ..] => (at + 1, true),
+        [b' ', QUOTE, ..] => (at + 2, true),
+        _ => (at, false),
+    }
+}
+
+/// Whether a payload of that length stands there.
+fn fit(bytes: &[u8], start: usize, length: usize, comma: bool) -> Fit {
+    let Some(&first) = bytes.get(start) else {
+        return Fit::More;
+    };
+    if first == b' ' && bytes.get(start + 1).is_none() {
+        return Fit::More;
+    }
+    let (from, quoted) = opening(bytes, start);
+    let to = from + length;
+    if quoted {
+        return match bytes.get(to) {
+            None => Fit::More,
+            Some(&QUOTE) => Fit::Whole {
+                payload: (from, to),
+                consumed: to + 1,
+            },
+            Some(_) => Fit::No,
+        };
+    }
+    match unquoted(bytes, start, length) {
+        // Comma, line end, payload.
+        Fit::No if comma && first == CR => match stands(bytes, start, b"\r\n") {
+            Some(true) => unquoted(bytes, start + 2, length),
+            Some(false) => Fit::No,
+            None => Fit::More,
+        },
+        fit => fit,
+    }
+}
+
+fn unquoted(bytes: &[u8], from: usize, length: usize) -> Fit {
+    let to = from + length;
+    match stands(bytes, to, b"\r\n") {
+        Some(true) => Fit::Whole {
+            payload: (from, to),
+            consumed: to + 2,
+        },
+        Some(false) => Fit::No,
+        None => Fit::More,
+    }
+}
+
+/// Where the first line that is not blank starts, if there are blank ones.
+fn behind_blank_lines(bytes: &[u8], at: usize) -> Option<usize> {
+    let blank = bytes[at..].chunks(2).take_while(|pair| pair == b"\r\n").count();
+    (blank > 0).then_some(at + 2 * blank.min(MOST_BLANK_LINES))
+}
+
+/// Whether that text stands there; `None` while that cannot be told.
+fn stands(bytes: &[u8], at: usize, text: &[u8]) -> Option<bool> {
+    let there = bytes.get(at.min(bytes.len())..)?;
+    let known = there.len().min(text.len());
+    if bytes.len() < at {
+        return None;
+    }
+    match there[..known] == text[..known] {
+        false => Some(false),
+        true if known == text.len() => Some(true),
+        true => None,
+    }
+}
