@@ -9,8 +9,7 @@ import threading
 import time
 import warnings
 import weakref
-from os import PathLike
-from typing import TYPE_CHECKING, Any, Literal, NoReturn
+from typing import TYPE_CHECKING, Any, Literal
 
 from modemqtt import _journal, _restart
 from modemqtt._callbacks import ModemCallbacks
@@ -20,17 +19,19 @@ from modemqtt._delivery import Delivery
 from modemqtt._dispatcher import Dispatcher
 from modemqtt._journal import Pacer
 from modemqtt._network import Network
-from modemqtt._opening import forget, make_way, named
+from modemqtt._opening import check, forget, make_way, named
 from modemqtt._options import MOST_INDEX
 from modemqtt._process import every_modem, opened
 from modemqtt._record import ClientRecord
-from modemqtt._usage import Deadline, arguments, finished, number, seconds, text
+from modemqtt._strict import Single
+from modemqtt._usage import Deadline, arguments, finished, seconds
 from modemqtt._values import Response, Stats
 from modemqtt._wire import WireLog
-from modemqtt.exceptions import ModuleRestarted, PortError, ResponseTimeout, UsageError, UsageTypeError
+from modemqtt.exceptions import ModuleRestarted, PortError, ResponseTimeout, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from os import PathLike
     from types import TracebackType
 
     from typing_extensions import Self
@@ -43,7 +44,7 @@ _BETWEEN_ATTEMPTS = 0.1
 _LEAST = 0.1
 
 
-class Modem(ModemCallbacks, Network):
+class Modem(ModemCallbacks, Network, Single):
     """A module on a port.
 
     ``with Modem("/dev/ttyUSB2") as modem: …`` opens the port, turns the module's echo off, finds out which module it
@@ -89,21 +90,8 @@ class Modem(ModemCallbacks, Network):
         log: str | PathLike[str] | None = None,
         wake_after: float | Literal["auto"] | None = "auto",
     ) -> None:
-        """Take the settings. Nothing is opened yet.
-
-        Raises:
-            UsageTypeError: one of them is of the wrong type.
-
-        """
-        text("port", port, '"/dev/ttyUSB2"')
-        text("model", model, '"M95" or "auto"')
-        text("flow_control", flow_control, '"none" or "rtscts"')
-        if isinstance(baudrate, bool) or not isinstance(baudrate, int):
-            raise UsageTypeError(f"baudrate must be a whole number such as 115200, not {baudrate!r}")
-        if log is not None and not isinstance(log, (str, PathLike)):
-            raise UsageTypeError(f"log must be the path of a file, or None, not {log!r}")
-        if wake_after is not None and wake_after != "auto":
-            number("wake_after", wake_after)
+        """Take the settings. Nothing is opened yet."""
+        check(port, model, baudrate, flow_control, log, wake_after)
         self._port = port
         self._settings: dict[str, Any] = {
             "model": None if model == "auto" else model,
@@ -115,7 +103,6 @@ class Modem(ModemCallbacks, Network):
         }
         self._engine: Engine | None = None
         self._last_engine: Engine | None = None
-        # The port, from before it is opened until after it is closed: close() finds here what an interrupt has left.
         self._opening: Opening | None = None
         # So often close() was called: an open() under way that sees it change gives up.
         self._closes = 0
@@ -303,17 +290,6 @@ class Modem(ModemCallbacks, Network):
             forget(self._port, engine)
             if forgotten:
                 warnings.warn(f"{self._port} was not closed", ResourceWarning, stacklevel=2, source=self)
-
-    def __reduce_ex__(self, protocol: object) -> NoReturn:
-        """Refuse: a copy would close the port of the original.
-
-        Raises:
-            UsageTypeError: always.
-
-        """
-        raise UsageTypeError(
-            "a Modem cannot be copied or pickled; open the port by a Modem of its own where it is needed"
-        )
 
     def __repr__(self) -> str:
         """Port and model."""

@@ -9,7 +9,8 @@ import sys
 from typing import TYPE_CHECKING
 
 from modemqtt._process import open_modems
-from modemqtt.exceptions import PortError
+from modemqtt._usage import number, text
+from modemqtt.exceptions import PortError, UsageTypeError
 
 if TYPE_CHECKING:
     from modemqtt._core import Engine
@@ -19,6 +20,26 @@ logger = logging.getLogger("modemqtt")
 
 # The engines of modems that the program forgot, each with its port, until their threads have let go of it.
 _forgotten: list[tuple[str, Engine]] = []
+
+
+def check(  # noqa: PLR0917 - in the order of Modem()
+    port: object, model: object, baudrate: object, flow_control: object, log: object, wake_after: object
+) -> None:
+    """Check the types of a modem's settings; their values are the core's to check.
+
+    Raises:
+        UsageTypeError: one is of the wrong type.
+
+    """
+    text("port", port, '"/dev/ttyUSB2"')
+    text("model", model, '"M95" or "auto"')
+    text("flow_control", flow_control, '"none" or "rtscts"')
+    if isinstance(baudrate, bool) or not isinstance(baudrate, int):
+        raise UsageTypeError(f"baudrate must be a whole number such as 115200, not {baudrate!r}")
+    if log is not None and not isinstance(log, (str, os.PathLike)):
+        raise UsageTypeError(f"log must be the path of a file, or None, not {log!r}")
+    if wake_after is not None and wake_after != "auto":
+        number("wake_after", wake_after)
 
 
 def forget(port: str, engine: Engine) -> None:

@@ -1,9 +1,9 @@
-"""Objects on which a misspelt attribute is an error, and what may be a callback."""
+"""Objects on which a misspelt attribute is an error, objects without copies, and what may be a callback."""
 
 from __future__ import annotations
 
 import difflib
-from typing import Any
+from typing import Any, NoReturn
 
 from modemqtt.exceptions import UsageTypeError
 
@@ -24,6 +24,22 @@ class Strict:
             hint = f"; did you mean {like[0]!r}?" if like else ""
             raise AttributeError(f"{type(self).__name__} has no attribute {name!r}{hint}", name=name, obj=self)
         super().__setattr__(name, value)
+
+
+class Single:
+    """Has no copies."""
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        """Refuse: a copy would close the port of the original.
+
+        Raises:
+            UsageTypeError: always.
+
+        """
+        name = type(self).__name__
+        raise UsageTypeError(
+            f"a {name} cannot be copied or pickled; open the port by one of its own where it is needed"
+        )
 
 
 def callback(name: str, value: Any) -> Any:
