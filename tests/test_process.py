@@ -126,7 +126,7 @@ entered.__enter__()
     [
         "sys.exit(3)",
         "modem.close(); modem.close(); sys.exit(3)",
-        "del modem, mqtt; sys.exit(3)",
+        "modem.close(); del modem, mqtt; sys.exit(3)",
         "del module, broker; sys.exit(3)",
         "module.close(); sys.exit(3)",
         "modem.on_urc = print; sys.exit(3)",

@@ -146,7 +146,7 @@ def test_a_callback_can_open_the_port_again_and_again_and_close_it(virtual_modem
         assert ended.wait(5)
         assert not modem.is_open
     # The threads have ended, and with them what they held.
-    until(lambda: not any(thread.name.startswith("modemqtt-") for thread in threading.enumerate()), "their end")
+    until(lambda: {thread.name for thread in threading.enumerate()} <= {"MainThread", "modemqtt-log"}, "their end")
 
 
 def test_closing_while_a_callback_waits_for_the_port_ends_both(tmp_path: Path) -> None:
