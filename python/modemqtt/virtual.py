@@ -56,6 +56,7 @@ class FaultDescription(NamedTuple):
 FAULT_TABLE: tuple[FaultDescription, ...] = tuple(FaultDescription(*row) for row in _core.fault_table())
 """The faults that a virtual module can be given."""
 
+
 class Profile(NamedTuple):
     """A module that was seen."""
 
@@ -103,11 +104,11 @@ class VirtualModem:
             free one.
         baudrate: pass bytes at that many bits per second, 10 to a byte; ``None`` passes them at once.
         seed: what everything random depends on.
-        timing: ``"instant"``: nothing takes time. ``"field"``: as on the air, by the seed: the module is switched on when the
-            first host opens its port, starts within 2 to 5 s, registers 2 to 6 s later, takes 5 to 20 ms for a command
-            and 50 to 400 ms more for a result.
-        revision: the edition of the note that its firmware follows, such as ``"2019"`` for BC35-G and BC28; ``None`` for
-            the usual one.
+        timing: ``"instant"``: nothing takes time. ``"field"``: as on the air, by the seed: the module is switched on
+            when the first host opens its port, starts within 2 to 5 s, registers 2 to 6 s later, takes 5 to 20 ms for
+            a command and 50 to 400 ms more for a result.
+        revision: the edition of the note that its firmware follows, such as ``"2019"`` for BC35-G and BC28; ``None``
+            for the usual one.
         as_seen: a module that was seen, one of :data:`PROFILES`: the faults that it shows.
         faults: what it does wrong from the start, each as :meth:`inject` takes it.
         script: what is expected of the host from the start: a :class:`Script`, expectations, or the path of a file.

@@ -92,7 +92,8 @@ def run(options: Namespace) -> int:
     """Run the virtual module."""
     if options.list_profiles:
         for profile in PROFILES:
-            print(f"{profile.name} ({', '.join(profile.models)})\n    {profile.description}\n    seen: {profile.source}")
+            print(f"{profile.name} ({', '.join(profile.models)})")
+            print(f"    {profile.description}\n    seen: {profile.source}")
         return 0
     if options.list_faults:
         print(_faults())

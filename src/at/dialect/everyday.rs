@@ -40,6 +40,8 @@ pub enum Effect {
     Keep,
     /// The first value must be one of these, and is kept.
     OneOf(&'static [i64]),
+    /// The value is kept, and while it is not 0 changes of the registration are reported by this name.
+    Reports,
     /// The first value chooses the line that answers.
     Choose,
     /// The first value is one of these keys, each with its value after a start; the rest is the key's.
@@ -341,6 +343,7 @@ pub(super) static BC660K: &[Everyday] = &[
     },
     Everyday {
         read: Some(&["{1},{stat}"]),
+        effect: Effect::Reports,
         ..setting("CREG", &[integer("n", 0, 2)], &["0"], &["(0-2)"], BC660K_MANUAL)
     },
     Everyday {

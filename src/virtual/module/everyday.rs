@@ -8,6 +8,7 @@ use modemqtt_at::dialect::{Effect, Everyday, Kind, Parameter, Refusal};
 
 use super::Module;
 use super::general::{Answer, Asked, DONE, IMEI};
+use super::terminal::Kind as Printed;
 use crate::command_line::Value;
 
 /// The operator of the test network 001/01, and where its cell is.
@@ -128,7 +129,7 @@ impl Module {
         let given = given.filter(|_| fits).ok_or(self.refused())?;
         let number = |at: usize| given.get(at).and_then(|text| text.parse::<i64>().ok());
         match row.effect {
-            Effect::Keep => {}
+            Effect::Keep | Effect::Reports => {}
             Effect::OneOf(allowed) => {
                 if !number(0).is_some_and(|number| allowed.contains(&number)) {
                     return Err(self.refused());
@@ -188,6 +189,18 @@ impl Module {
         }
         self.change(|module| module.general.kept.mode = mode);
         DONE
+    }
+
+    /// Reports a changed registration by the commands beside those of the dialect that were asked to.
+    pub(super) fn report_registration(&mut self) {
+        let rows = self.dialect.around.everyday.iter();
+        for row in rows.filter(|row| row.effect == Effect::Reports) {
+            let kept = self.general.kept.values.get(row.name);
+            if kept.and_then(|values| values.first()).is_some_and(|value| value != "0") {
+                let line = self.line(row.name, self.registered_as());
+                self.terminal.urc(Printed::Urc, &line);
+            }
+        }
     }
 
     /// The lines of an answer, or what takes their place without a network.

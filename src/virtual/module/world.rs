@@ -337,7 +337,7 @@ impl Module {
     pub(super) fn change(&mut self, change: impl FnOnce(&mut Self)) {
         let before = self.dialect.registration.iter().map(|name| self.registration_by(name));
         let before: Vec<_> = before.collect();
-        let could = self.could_register();
+        let (could, registered) = (self.could_register(), self.registered_as());
         change(self);
         match (could, self.could_register()) {
             (false, true) => self.search(),
@@ -349,6 +349,9 @@ impl Module {
                 let line = self.line(name, self.reported(name));
                 self.terminal.urc(Kind::Urc, &line);
             }
+        }
+        if self.registered_as() != registered {
+            self.report_registration();
         }
         if !self.has_network() {
             self.general.contexts.end();

@@ -78,6 +78,16 @@ fn a_start_takes_2_to_5_s_and_hears_nothing_and_the_registration_2_to_6_s_more()
 }
 
 #[test]
+fn a_registration_is_announced_by_a_command_beside_those_of_the_dialect_too() {
+    let mut rig = field("BC660K-GL", 2);
+    rig.set_network(false);
+    rig.type_in(b"AT+CREG=1\r");
+    assert!(next(&mut rig).1.contains(OK));
+    rig.set_network(true);
+    assert_eq!(next(&mut rig).1, "\\r\\n+CREG: 1\\r\\n");
+}
+
+#[test]
 fn a_network_that_comes_back_is_found_after_a_while_and_so_is_one_after_cfun() {
     let mut rig = field("M95", 3);
     rig.type_in(b"AT+CREG=1\r");
