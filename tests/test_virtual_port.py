@@ -12,7 +12,7 @@ import termios
 import threading
 
 import pytest
-from tests.support.waiting import until
+from support.waiting import until
 
 from modemqtt.virtual import VirtualModem
 
