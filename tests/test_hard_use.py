@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from modemqtt import CommandError, Modem, PortError, UsageError, UsageTypeError
+from modemqtt import CommandError, Modem, PortError, ProtocolError, UsageError, UsageTypeError
 from modemqtt.cli import main
-from modemqtt.virtual import Script, VirtualModem
+from modemqtt.virtual import Broker, Script, VirtualModem
+from support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -159,3 +160,37 @@ def test_control_sequences_of_a_module_reach_no_terminal(
     shown = capsys.readouterr().out + str(raised.value) + str(modem.wire)
     assert "owned" in shown
     assert not {"\x1b", "\x07", "\x9b"} & set(shown)
+
+
+def test_an_answer_without_an_end_is_given_up_and_the_line_is_free(modem: Modem, virtual_modem: VirtualModem) -> None:
+    part = ["+COPS: " + "x" * 1000] * 400
+    # Between them it is read: the module keeps no more than 1 MiB for a host that is slow.
+    virtual_modem.expect("AT+COPS=?").respond(*part, 0.3, *part, 0.3, *part)
+    with pytest.raises(ProtocolError, match="an answer of at most 1 MiB"):
+        modem.command("AT+COPS=?", timeout=30)
+    assert modem.command("AT+CSQ", timeout=30).lines[0].startswith("+CSQ: ")
+
+
+def test_no_piece_of_a_broken_echo_shows_a_secret(modem: Modem, virtual_modem: VirtualModem, broker: Broker) -> None:
+    pieces = b'AT+QMTCONN=0,"c","u","hun\r\n+CREG: 1\r\nter2-long"\r\r\nC?NN=0;"c","u","hunter\r\n'
+    pieces += b"\r\nOK\r\n\r\n+QMTCONN: 0,0,0\r\n"
+    virtual_modem.expect("AT+QMTCONN=*").respond(pieces)
+    lines: list[str] = []
+    modem.on_urc = lines.append
+    mqtt = modem.mqtt()
+    mqtt.open(broker.host, broker.port)
+    mqtt.connect("c", "u", "hunter2-long")
+    until(lambda: "+CREG: 1" in lines, "the line between")
+    assert not [shown for shown in [*lines, str(modem.wire)] if "ter2" in shown or "hun" in shown]
+
+
+@pytest.mark.parametrize("value", ["3", "-1", "127", "129"])
+def test_a_granted_qos_that_cannot_be_is_no_grant(
+    modem: Modem, virtual_modem: VirtualModem, broker: Broker, value: str
+) -> None:
+    virtual_modem.expect("AT+QMTSUB=*").respond("OK", f"+QMTSUB: 0,1,0,{value}", final=None)
+    mqtt = modem.mqtt()
+    mqtt.open(broker.host, broker.port)
+    mqtt.connect("c")
+    with pytest.raises(ProtocolError, match="0, 1, 2 or 128"):
+        mqtt.subscribe("t", timeout=5)

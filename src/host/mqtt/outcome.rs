@@ -86,6 +86,12 @@ fn connect(client: ClientIndex, result: i64, values: &[i64]) -> Meaning {
 }
 
 fn subscribe(client: ClientIndex, granted: &[i64]) -> Meaning {
+    if let Some(wrong) = granted.iter().find(|qos| !matches!(**qos, 0..=2 | REFUSED)) {
+        return Meaning::End(Err(Error::Protocol {
+            expected: "a granted QoS of 0, 1, 2 or 128",
+            line: format!("+QMTSUB: …,{wrong}"),
+        }));
+    }
     if !granted.is_empty() && granted.iter().all(|qos| *qos == REFUSED) {
         return Meaning::End(Err(Error::Operation {
             operation: Operation::Subscribe,

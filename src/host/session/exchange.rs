@@ -5,9 +5,12 @@ use std::time::Instant;
 use modemqtt_at::dialect::DataPhase;
 use modemqtt_at::{Command, Form};
 
+use super::Session;
 use super::joined::Codes;
 use super::leave::Phase;
+use crate::error::Error;
 use crate::job::{Data, Invitation, Job, OutcomeKey, Step, Task};
+use crate::timers::Timer;
 
 /// What a publish may have done whose data phase was filled up.
 const PUBLISHED_DAMAGED: &str =
@@ -28,6 +31,8 @@ pub(super) struct Exchange {
     pub(super) codes: Codes,
     pub(super) echo_seen: bool,
     pub(super) lines: Vec<String>,
+    /// The bytes of the lines.
+    pub(super) size: usize,
     /// The result URC has come before the final result code, which is legal.
     pub(super) outcome_seen: bool,
     /// The connection was lost meanwhile, which is an outcome too.
@@ -106,4 +111,41 @@ fn is_unknown(names: &str) -> bool {
     let name = names.rsplit(';').next().and_then(|name| name.strip_prefix('+'));
     // 3GPP names begin with C.
     name.is_some_and(|name| !name.starts_with('C') && Command::from_name(name.as_bytes()).is_none())
+}
+
+/// The longest answer to one command that is kept, in bytes. The longest that a manual gives is the content of a file.
+const LONGEST_ANSWER: usize = 1024 * 1024;
+
+impl Exchange {
+    /// Keeps a line of the answer, unless that is longer by now than any.
+    pub(super) fn take_line(&mut self, line: String) -> bool {
+        self.size += line.len();
+        let fits = self.size <= LONGEST_ANSWER;
+        if fits {
+            self.lines.push(line);
+        }
+        fits
+    }
+
+    /// Whether the module may be giving back a secret just now.
+    pub(super) fn may_echo_a_secret(&self) -> bool {
+        !self.echo_seen && !self.step.line.secrets.is_empty()
+    }
+}
+
+impl Session {
+    /// A module that goes on and on is asked something else, which ends the answer of most, and shows when it has ended.
+    pub(super) fn answer_too_long(&mut self, now: Instant) {
+        let Some(mut exchange) = self.exchange.take() else {
+            return;
+        };
+        self.timers.clear(Timer::Exchange);
+        let error = Error::Protocol {
+            expected: "an answer of at most 1 MiB",
+            line: exchange.lines.pop().unwrap_or_default(),
+        };
+        self.end(&mut exchange.job, Err(error));
+        self.release(&exchange.job, true);
+        self.probe(now);
+    }
 }

@@ -109,6 +109,13 @@ impl Session {
         if self.reads_secret() && matches!(incoming, Incoming::Information(_)) {
             "+QMTCFG: ***".clone_into(&mut text);
         }
+        // Nor is anything else shown that may be a piece of an echo: noise, or a line of the module's own, can break it anywhere.
+        if matches!(incoming, Incoming::Unsolicited(_))
+            && !reader::is_recognised(line)
+            && self.exchange.as_ref().is_some_and(Exchange::may_echo_a_secret)
+        {
+            "***".clone_into(&mut text);
+        }
         self.wire.push_back(Entry::received(now, text.clone()));
         if matches!(
             incoming,
@@ -127,8 +134,8 @@ impl Session {
                 self.handle_final(result, now);
             }
             Incoming::Information(line) => {
-                if let Some(exchange) = &mut self.exchange {
-                    exchange.lines.push(line);
+                if self.exchange.as_mut().is_some_and(|exchange| !exchange.take_line(line)) {
+                    self.answer_too_long(now);
                 }
             }
             Incoming::Whole(line) => {

@@ -82,6 +82,7 @@ impl Session {
             codes,
             echo_seen: false,
             lines: Vec::new(),
+            size: 0,
             outcome_seen: false,
             lost: false,
         });
