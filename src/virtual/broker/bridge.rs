@@ -13,11 +13,11 @@ use modemqtt_at::{Operation, Version};
 
 pub use memory::Memory;
 use memory::Unfinished;
-pub use request::{Credentials, Outgoing, Patience};
+pub use request::{BridgeError, Credentials, Event, Outgoing, Patience, Phase};
 
 use super::wire::{
     self, Connack, Connect, ConnectReturnCode, Decoder, Packet, Pid, Protocol, Publish, QoS, QosPid, Suback, Subscribe,
-    SubscribeReturnCode, TopicFilter, TopicName, Unsubscribe, WireError,
+    SubscribeReturnCode, TopicFilter, Unsubscribe,
 };
 
 mod memory;
@@ -27,61 +27,6 @@ mod tests;
 
 /// What a packet of the fixed header's DUP flag looks like (MQTT 3.1.1 section 3.3.1.1).
 const DUP: u8 = 0b1000;
-
-/// What the broker, or its silence, brought about.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event {
-    /// CONNACK, with its return code.
-    Connack(u8),
-    /// No CONNACK in time.
-    ConnackMissing,
-    /// An operation was acknowledged; a subscription with the granted QoS, or 128, for each topic.
-    Acknowledged(Operation, u16, Vec<u8>),
-    /// A packet was sent again, so many times by now.
-    Retransmitted(Operation, u16, u32),
-    /// An operation was given up.
-    Failed(Operation, u16),
-    /// A message arrived; its identifier is 0 with QoS 0.
-    Message {
-        /// The packet identifier.
-        id: u16,
-        /// The topic.
-        topic: TopicName,
-        /// The payload.
-        payload: Bytes,
-    },
-    /// No PINGRESP in time.
-    PingMissing,
-    /// The broker does not speak MQTT, or not to a client.
-    Broken(String),
-}
-
-/// Why an operation cannot begin.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum BridgeError {
-    /// An identifier must be unique among those in flight (MQTT 3.1.1 section 2.3.1).
-    #[error("the packet identifier is in use")]
-    IdentifierInUse,
-    /// Identifiers begin with 1 (MQTT 3.1.1 section 2.3.1).
-    #[error("a packet identifier must not be 0")]
-    IdentifierZero,
-    /// The codec cannot make a packet of it.
-    #[error(transparent)]
-    Wire(#[from] WireError),
-}
-
-/// How far a session has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Phase {
-    /// Nothing has been sent.
-    Initial,
-    /// CONNECT has been sent.
-    Connecting,
-    /// CONNACK has accepted it.
-    Connected,
-    /// DISCONNECT has been sent, or the connection has failed.
-    Over,
-}
 
 /// One session.
 #[derive(Debug)]
@@ -395,6 +340,10 @@ impl Session {
     }
 
     fn handle_publish(&mut self, publish: Publish, now: Instant) {
+        if publish.topic_name.is_empty() {
+            // MQTT 3.1.1 section 4.7.3.
+            return self.fail(Event::Broken("PUBLISH without a topic".into()));
+        }
         let id = publish.qos_pid.pid().map_or(0, Pid::value);
         let fresh = match publish.qos_pid {
             QosPid::Level0 => true,

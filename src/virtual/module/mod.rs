@@ -2,9 +2,7 @@
 //!
 //! `terminal` prints, `misprint` does what faults make of that, `sleep` what they make of what comes in, `settings` are those of `QMTCFG`, `clients` keep the connections, `operations` carry out the commands of the
 //! dialect's rows, `general`, `world`, `context` and `power` the others, `data_phase` takes payloads (`hex`: as digits), `messages` go to the host, `script` does what a test wants done once, and `token` is
-//! that of Tencent Cloud; `files` and `tls` hold
-//! credentials and what is done with them. Nothing asks which dialect it is: every difference is a field
-//! of the dialect or of a row.
+//! that of Tencent Cloud; `files` and `tls` hold credentials. Nothing asks which dialect it is: every difference is a field of the dialect or of a row.
 
 mod clients;
 mod context;
@@ -17,6 +15,7 @@ mod messages;
 mod misprint;
 mod operations;
 mod pace;
+mod parting;
 mod power;
 mod script;
 mod settings;
@@ -47,6 +46,7 @@ use misprint::Output;
 pub use misprint::Print;
 use pace::Pace;
 pub use pace::{NoTiming, Timing};
+pub use parting::Parting;
 use script::Script;
 pub use script::Unmet;
 use sleep::Sleep;
@@ -94,25 +94,6 @@ pub enum Action {
         /// Which one.
         connection: ConnectionId,
     },
-}
-
-/// How connections end when the network or the power goes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Parting {
-    /// Servers hear nothing more, and find out by the keep-alive or by a client that takes over.
-    #[default]
-    Silent,
-    /// Servers see the end of each connection at once.
-    Told,
-}
-
-impl Parting {
-    const fn of(self, connection: ConnectionId) -> Action {
-        match self {
-            Self::Silent => Action::Abandon { connection },
-            Self::Told => Action::Close { connection },
-        }
-    }
 }
 
 /// What happens to a connection.

@@ -12,9 +12,8 @@ use super::settings;
 use super::{Action, ConnectionId, LateOk, Module, Next, hex};
 use crate::broker::bridge::{BridgeError, Credentials, Outgoing, Patience, Phase, Session};
 use crate::broker::wire::{QoS, TopicFilter, TopicName};
-use crate::command_line::{Checked, Cursor, Head, Suffix, Value, check, payload_position};
+use crate::command_line::Checked;
 use crate::fault::Fault;
-use crate::script;
 
 /// How many subscriptions and their ends may await their acknowledgement. No note gives a figure; memory wants one.
 const SUBSCRIPTIONS: usize = 16;
@@ -406,27 +405,6 @@ impl Module {
             _ => End::CtrlZ(most),
         };
         Ok(self.begin_data(Purpose::Publish(publication), end, now))
-    }
-
-    /// The data that a command line asks for, by its row.
-    pub(super) fn data_of(&self, line: &[u8]) -> Option<End> {
-        let mut cursor = Cursor::new(line);
-        let Ok(Some(Head::Extended {
-            name,
-            suffix: Suffix::Set,
-        })) = cursor.next_head()
-        else {
-            return None;
-        };
-        let command = Command::from_name(name)?;
-        let place = payload_position(self.dialect, command);
-        let length = |given: &[Value]| self.inline_length(given).filter(|_| place == Some(given.len()));
-        let checked = check(self.dialect, command, Form::Set, cursor.parameters(length).ok()?).ok()?;
-        match checked.row.data? {
-            DataPhase::UntilCtrlZ => Some(End::CtrlZ(script::LONGEST_DATA)),
-            DataPhase::Counted => Some(End::Count(checked.number(5))),
-            DataPhase::Inline | DataPhase::Quoted => None,
-        }
     }
 
     /// Sends a publish whose payload is complete. The connection may have gone during the data phase.

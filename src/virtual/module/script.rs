@@ -4,12 +4,15 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::time::Instant;
 
+use modemqtt_at::dialect::DataPhase;
 use modemqtt_at::secrets::masked;
+use modemqtt_at::{Command, Form};
 
 use super::data_phase::{End, Purpose};
 use super::terminal::framed;
 use super::{Module, Parting};
-use crate::script::{Expectation, Step};
+use crate::command_line::{Cursor, Head, Suffix, Value, check, payload_position};
+use crate::script::{Expectation, LONGEST_DATA, Step};
 
 /// Of the command lines that came, how many [`Unmet`] shows, and how many characters of each.
 const LISTED: usize = 100;
@@ -200,6 +203,27 @@ impl Module {
         };
         if let Some(end) = end {
             self.begin_data(Purpose::Nothing, end, now);
+        }
+    }
+
+    /// The data that a command line asks for, by its row.
+    fn data_of(&self, line: &[u8]) -> Option<End> {
+        let mut cursor = Cursor::new(line);
+        let Ok(Some(Head::Extended {
+            name,
+            suffix: Suffix::Set,
+        })) = cursor.next_head()
+        else {
+            return None;
+        };
+        let command = Command::from_name(name)?;
+        let place = payload_position(self.dialect, command);
+        let length = |given: &[Value]| self.inline_length(given).filter(|_| place == Some(given.len()));
+        let checked = check(self.dialect, command, Form::Set, cursor.parameters(length).ok()?).ok()?;
+        match checked.row.data? {
+            DataPhase::UntilCtrlZ => Some(End::CtrlZ(LONGEST_DATA)),
+            DataPhase::Counted => Some(End::Count(checked.number(5))),
+            DataPhase::Inline | DataPhase::Quoted => None,
         }
     }
 

@@ -1,11 +1,11 @@
-//! What the host asks of a session.
+//! What the host asks of a session, and what it is told.
 
 use std::time::Duration;
 
 use bytes::Bytes;
-use modemqtt_at::Version;
+use modemqtt_at::{Operation, Version};
 
-use crate::broker::wire::{LastWill, QoS, TopicName};
+use crate::broker::wire::{LastWill, QoS, TopicName, WireError};
 
 /// What CONNECT says.
 #[derive(Clone, Debug)]
@@ -48,4 +48,59 @@ pub struct Outgoing {
     pub qos: QoS,
     /// Whether the server keeps it.
     pub retain: bool,
+}
+
+/// What the broker, or its silence, brought about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// CONNACK, with its return code.
+    Connack(u8),
+    /// No CONNACK in time.
+    ConnackMissing,
+    /// An operation was acknowledged; a subscription with the granted QoS, or 128, for each topic.
+    Acknowledged(Operation, u16, Vec<u8>),
+    /// A packet was sent again, so many times by now.
+    Retransmitted(Operation, u16, u32),
+    /// An operation was given up.
+    Failed(Operation, u16),
+    /// A message arrived; its identifier is 0 with QoS 0.
+    Message {
+        /// The packet identifier.
+        id: u16,
+        /// The topic.
+        topic: TopicName,
+        /// The payload.
+        payload: Bytes,
+    },
+    /// No PINGRESP in time.
+    PingMissing,
+    /// The broker does not speak MQTT, or not to a client.
+    Broken(String),
+}
+
+/// Why an operation cannot begin.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BridgeError {
+    /// An identifier must be unique among those in flight (MQTT 3.1.1 section 2.3.1).
+    #[error("the packet identifier is in use")]
+    IdentifierInUse,
+    /// Identifiers begin with 1 (MQTT 3.1.1 section 2.3.1).
+    #[error("a packet identifier must not be 0")]
+    IdentifierZero,
+    /// The codec cannot make a packet of it.
+    #[error(transparent)]
+    Wire(#[from] WireError),
+}
+
+/// How far a session has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Nothing has been sent.
+    Initial,
+    /// CONNECT has been sent.
+    Connecting,
+    /// CONNACK has accepted it.
+    Connected,
+    /// DISCONNECT has been sent, or the connection has failed.
+    Over,
 }

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::broker::wire::TopicName;
 
 const PATIENCE: Patience = Patience {
     timeout: Duration::from_secs(5),

@@ -155,7 +155,7 @@ impl State {
     fn published(&mut self, id: ConnectionId, client: String, publish: Publish) {
         // DUP has no meaning at QoS 0 and must not be set (MQTT 3.1.1 section 3.3.1.1).
         let is_dup_of_nothing = publish.dup && publish.qos_pid == QosPid::Level0;
-        if is_dup_of_nothing || !topics::is_topic(&publish.topic_name) {
+        if is_dup_of_nothing || !topics::is_topic(&publish.topic_name) || !is_text(&publish.topic_name) {
             return self.fail(id);
         }
         let (is_first, answer) = match publish.qos_pid {
@@ -167,7 +167,9 @@ impl State {
                 (is_first, Some(Packet::Pubrec(pid)))
             }
         };
-        if is_first {
+        // What begins with `$SYS` is the server's to publish; mosquitto drops it as well.
+        let is_own = publish.topic_name.starts_with("$SYS");
+        if is_first && !is_own {
             self.route(Message {
                 topic: publish.topic_name,
                 payload: publish.payload,
@@ -185,7 +187,7 @@ impl State {
     fn subscribe(&mut self, id: ConnectionId, client: &str, subscribe: Subscribe) {
         // The codec lets a wildcard pass that only begins the last level.
         let mut filters = subscribe.topics.iter().map(|(filter, _)| filter);
-        if !filters.all(|filter| topics::is_filter(filter)) {
+        if !filters.all(|filter| topics::is_filter(filter) && is_text(filter)) {
             return self.fail(id);
         }
         let Some(session) = self.sessions.get_mut(client) else {
@@ -229,9 +231,20 @@ impl State {
     }
 }
 
-/// What the codec lets pass and MQTT 3.1.1 does not: a password without a user name (section 3.1.2.9), a will without a topic (4.7.3).
+/// Without U+0000, control characters and what is no character, with which a server closes the connection, or may (MQTT 3.1.1 section 1.5.3);
+/// mosquitto does.
+fn is_text(text: &str) -> bool {
+    let is_none =
+        |it: char| it.is_control() || matches!(it, '\u{fdd0}'..='\u{fdef}') || u32::from(it) & 0xFFFE == 0xFFFE;
+    !text.contains(is_none)
+}
+
+/// What the codec lets pass and MQTT 3.1.1 does not, and mosquitto in 3.1 no more: a password without a user name (section 3.1.2.9), a will without a topic (4.7.3).
 fn is_forbidden(connect: &Connect) -> bool {
     let is_lone_password = connect.password.is_some() && connect.username.is_none();
-    let is_pointless = |will: &LastWill| !topics::is_topic(&will.topic_name);
-    connect.protocol == Protocol::V311 && is_lone_password || connect.last_will.as_ref().is_some_and(is_pointless)
+    let is_pointless = |will: &LastWill| !topics::is_topic(&will.topic_name) || !is_text(&will.topic_name);
+    is_lone_password
+        || !is_text(&connect.client_id)
+        || connect.username.as_deref().is_some_and(|name| !is_text(name))
+        || connect.last_will.as_ref().is_some_and(is_pointless)
 }
