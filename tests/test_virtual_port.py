@@ -12,9 +12,9 @@ import termios
 import threading
 
 import pytest
-from support.waiting import until
 
 from modemqtt.virtual import VirtualModem
+from support.waiting import until
 
 TIOCGEXCL = 0x80045440
 
