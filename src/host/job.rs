@@ -158,8 +158,8 @@ pub(crate) enum Doubt {
     Connection { denied: bool },
     /// A PINGREQ has failed, and no report of the loss has followed.
     Ping,
-    /// An operation has ended without a word of what it has come to.
-    Outcome,
+    /// An operation has ended without a word of what it has come to; whether it was to end the connection.
+    Outcome { ending: bool },
     /// The module would not close the client; whether that may mean that nothing was left to close.
     Close { error: Error, nothing_left: bool },
 }

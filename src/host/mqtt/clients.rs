@@ -187,6 +187,19 @@ impl Wanted {
     }
 }
 
+/// A publish with QoS 0 has no message id: a result that comes after its publish was given up could be taken for that of
+/// the next.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Debt {
+    /// Every result has come.
+    #[default]
+    None,
+    /// One is still to come, and the next one is it.
+    Owed,
+    /// One has come while the next publish waited: that one's own may have been it.
+    Paid,
+}
+
 /// One client of the module.
 #[derive(Debug)]
 pub(crate) struct Client {
@@ -203,6 +216,8 @@ pub(crate) struct Client {
     pub(crate) unread: u32,
     /// Host and port of the last opening.
     pub(crate) server: Option<String>,
+    /// What is known of a result without a message id that did not come in time.
+    pub(crate) debt: Debt,
     /// Publishes that await their final result.
     pub(crate) in_flight: usize,
     last_id: u16,
@@ -223,6 +238,7 @@ impl Client {
             end_reported: false,
             unread: 0,
             server: None,
+            debt: Debt::default(),
             in_flight: 0,
             last_id: 0,
             ids: HashSet::new(),

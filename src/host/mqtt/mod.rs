@@ -10,7 +10,7 @@ mod tls;
 mod topics;
 mod verbatim;
 
-pub(crate) use clients::Clients;
+pub(crate) use clients::{Clients, Debt};
 pub(crate) use outcome::{Meaning, meaning};
 pub(crate) use plan::{Again, buffered, connections, drain, openings, outcome_wait, plan, read_back, reopen};
 pub(crate) use prepare::PREPARED;

@@ -3,13 +3,13 @@
 use std::time::Instant;
 
 use modemqtt_at::codes::{OpenResult, StatCode};
-use modemqtt_at::{ClientIndex, Operation};
+use modemqtt_at::{ClientIndex, MessageId, Operation};
 
 use super::{DataState, Exchange, Session, TRANSPORT_ALLOWANCE};
 use crate::call::{ClientState, Event, Reply};
 use crate::error::Error;
 use crate::job::{Doubt, Goal, Job, OutcomeKey, Task};
-use crate::mqtt::{Again, Meaning, meaning, reopen};
+use crate::mqtt::{Again, Debt, Meaning, meaning, reopen};
 use crate::reader::Outcome;
 use crate::timers::Timer;
 
@@ -19,6 +19,12 @@ impl Session {
         let fits = |key: &OutcomeKey| {
             key.operation == outcome.operation && key.client == outcome.client && key.message_id == outcome.message_id
         };
+        if outcome.operation == Operation::Publish
+            && outcome.message_id == Some(MessageId(0))
+            && self.pays_debt(outcome.client)
+        {
+            return false;
+        }
         let meaning = meaning(outcome);
         if let Some(at) = self.waiting.iter().position(|waiting| fits(&waiting.key)) {
             match meaning {
@@ -63,6 +69,16 @@ impl Session {
             self.timers.set(Timer::Exchange, now + TRANSPORT_ALLOWANCE);
         }
         true
+    }
+
+    /// Whether a result without a message id is taken for that of a publish that was given up.
+    fn pays_debt(&mut self, client: ClientIndex) -> bool {
+        let Some(known) = self.clients.get(client) else {
+            return false;
+        };
+        let owed = known.debt == Debt::Owed;
+        known.debt = if owed { Debt::Paid } else { Debt::None };
+        owed
     }
 
     /// Whatever still waits for an acknowledgement will not have it on this connection.
@@ -110,7 +126,7 @@ impl Session {
             let open = key.operation == Operation::Open && OpenResult(*code) == OpenResult::OCCUPIED;
             if open || matches!(key.operation, Operation::Close | Operation::Disconnect) {
                 // Something is open there, whoever opened it.
-                self.ask(key.client, Doubt::Outcome, now);
+                self.ask(key.client, Doubt::Outcome { ending: false }, now);
             }
         }
         self.end(&mut job, result);

@@ -2,16 +2,16 @@
 
 use std::time::{Duration, Instant};
 
-use modemqtt_at::Operation;
 use modemqtt_at::ascii::{CR, CTRL_Z};
 use modemqtt_at::dialect::DataPhase;
+use modemqtt_at::{MessageId, Operation};
 
 use super::upload::Uploading;
 use super::{DataState, Exchange, Phase, SLOWEST_LINE, Session, TRANSPORT_ALLOWANCE, Waiting, wire_time};
 use crate::call::{ClientState, Event, Reply, Ticket};
 use crate::error::Error;
 use crate::job::{Goal, INTERNAL, Invitation, Job, OutcomeKey, Task};
-use crate::mqtt::outcome_wait;
+use crate::mqtt::{Debt, outcome_wait};
 use crate::timers::Timer;
 use crate::trace::Entry;
 
@@ -288,6 +288,17 @@ impl Session {
             return self.continue_or_release(waiting.job, now);
         }
         self.end(&mut waiting.job, Err(error));
+        if waiting.key.operation == Operation::Publish
+            && waiting.key.message_id == Some(MessageId(0))
+            && let Some(known) = self.clients.get(waiting.key.client)
+        {
+            // What has paid the last debt was this one's own, most likely.
+            known.debt = if known.debt == Debt::Paid {
+                Debt::None
+            } else {
+                Debt::Owed
+            };
+        }
         self.doubt_outcome(&waiting.job.task, now);
         self.release(&waiting.job, true);
         self.start_next(now);

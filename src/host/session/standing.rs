@@ -71,7 +71,7 @@ impl Session {
         let connections = connections(dialect).ok();
         let openings = match doubt {
             Doubt::Connection { .. } | Doubt::Ping => None,
-            Doubt::Outcome | Doubt::Close { .. } => openings(dialect).ok(),
+            Doubt::Outcome { .. } | Doubt::Close { .. } => openings(dialect).ok(),
         };
         connections.into_iter().chain(openings).collect()
     }
@@ -141,7 +141,8 @@ impl Session {
         let sure = known.before == ClientState::Closed || matches!(task, Task::Connect { .. });
         self.as_before(*client);
         if !sure {
-            self.ask(*client, Doubt::Outcome, now);
+            let ending = matches!(task, Task::Disconnect { .. } | Task::Close { .. });
+            self.ask(*client, Doubt::Outcome { ending }, now);
         }
     }
 
@@ -194,7 +195,9 @@ impl Session {
                 }
                 Ok(Reply::Done)
             }
-            Doubt::Outcome => {
+            Doubt::Outcome { ending } => {
+                let ended = ending && standing == Standing::Untold;
+                let standing = if ended { Standing::Closed } else { standing };
                 self.follow(client, standing);
                 Ok(Reply::Done)
             }

@@ -3,6 +3,8 @@
 #[path = "support/bench.rs"]
 mod bench;
 
+use std::time::Duration;
+
 use bench::{Bench, CLIENT, OK};
 use modemqtt_at::Qos;
 use modemqtt_host::call::{Call, Event, Options, Reply, Ticket};
@@ -129,4 +131,29 @@ fn a_will_that_holds_a_byte_of_the_flow_control_is_refused() {
     };
     assert!(text.starts_with("the will holds the byte 0x13"), "{text}");
     assert_eq!(bench.sent(), "");
+}
+
+#[test]
+fn a_late_result_without_a_message_id_is_not_that_of_the_next_publish() {
+    let mut bench = Bench::connected("M95");
+    bench.session.set_wake(modemqtt_host::session::Wake::Never);
+    let call = || Call::Publish {
+        client: CLIENT,
+        topic: "t".into(),
+        payload: b"x".to_vec(),
+        qos: Qos::AtMostOnce,
+        retain: false,
+        form: None,
+    };
+    let late = bench.submit(call());
+    bench.feed(b"\r\n> ");
+    bench.feed(OK);
+    bench.elapse(Duration::from_secs(30));
+    assert!(matches!(bench.ended(late), Some(Err(Error::Timeout { .. }))));
+    let next = bench.submit(call());
+    bench.feed(b"\r\n> \r\nOK\r\n");
+    bench.feed(b"\r\n+QMTPUB: 0,0,2\r\n");
+    assert_eq!(bench.ended(next), None);
+    bench.feed(b"\r\n+QMTPUB: 0,0,0\r\n");
+    assert_eq!(bench.ended(next), Some(Ok(Reply::Published)));
 }
