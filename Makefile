@@ -43,6 +43,9 @@ check: $(BUILT) $(TOOLS)
 	cargo fmt --all --check
 	cargo fmt --manifest-path fuzz/Cargo.toml --check
 	cargo clippy --workspace --all-targets -- -D warnings
+	@if cargo deny --version >/dev/null 2>&1; \
+	then set -x; cargo deny check licenses bans sources; \
+	else echo "There is no cargo-deny: licences, bans and sources were not checked. cargo install cargo-deny --locked" >&2; fi
 	cargo test --quiet -p modemqtt-at --test document
 	$(BIN)/ruff format --check $(PYTHON_TREES)
 	$(BIN)/ruff check $(PYTHON_TREES)
