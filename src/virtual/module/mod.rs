@@ -11,6 +11,7 @@ mod everyday;
 mod files;
 mod general;
 mod hex;
+mod late_ok;
 mod messages;
 mod misprint;
 mod operations;
@@ -31,7 +32,7 @@ use std::time::{Duration, Instant};
 use modemqtt_at::ascii::{CR, CTRL_Z, LF};
 use modemqtt_at::codes::CmeCode;
 use modemqtt_at::dialect::{Dialect, FixedCommand, Model, Refusal};
-use modemqtt_at::{ClientIndex, Command, Form, Operation};
+use modemqtt_at::{ClientIndex, Command, Form};
 
 use crate::command_line::{
     Cursor, Entered, Head, LineEnd, LineReader, Refused, Suffix, Value, check, payload_position,
@@ -42,6 +43,7 @@ use clients::Client;
 use data_phase::Data;
 use files::Vault;
 use general::General;
+use late_ok::LateOk;
 use misprint::Output;
 pub use misprint::Print;
 use pace::Pace;
@@ -50,7 +52,7 @@ pub use parting::Parting;
 use script::Script;
 pub use script::Unmet;
 use sleep::Sleep;
-use terminal::{Kind, Place, Terminal};
+use terminal::{Kind, Terminal};
 use tls::Contexts;
 pub use tls::Security;
 use token::Token;
@@ -151,25 +153,6 @@ pub struct Module {
     has_more: bool,
     /// Whether a payload was complete and nothing has been printed since: what comes behind its last byte is surplus.
     surplus: bool,
-}
-
-/// An `OK` that waits for the result of its command.
-#[derive(Clone, Copy, Debug)]
-struct LateOk {
-    operation: Operation,
-    client: ClientIndex,
-    id: u16,
-    /// What holds it back.
-    by: Fault,
-}
-
-impl LateOk {
-    const fn place(self) -> Place {
-        match self.by {
-            Fault::ResultWithOk => Place::Before,
-            _ => Place::Behind,
-        }
-    }
 }
 
 /// How a line goes on after one of its commands.
