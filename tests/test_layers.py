@@ -120,7 +120,7 @@ def test_no_end_asks_which_dialect_it_is() -> None:
 
 
 def test_a_dialect_is_rows_without_functions() -> None:
-    dialects = [path for name, path in files("src/at/dialect") if path.name not in ("mod.rs", "rows.rs")]
+    dialects = [path for name, path in files("src/at/dialect") if path.name not in ("make.rs", "mod.rs", "rows.rs")]
     assert dialects
     offenders = [path.name for path in dialects if re.search(r"\bfn\s", path.read_text(encoding="utf-8"))]
     assert offenders == []

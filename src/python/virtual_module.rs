@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Duration, UNIX_EPOCH};
 
-use modemqtt_at::dialect;
 use modemqtt_virtual::broker::{self, BrokerError, BrokerOptions, QoS};
 use modemqtt_virtual::module::{NoSim, NoTiming, Parting, Registration};
 use modemqtt_virtual::profile::{PROFILES, Profile};
@@ -436,11 +435,7 @@ impl Broker {
 /// Every profile: its name, the models that it is of, what it looks like, where it was seen.
 #[pyfunction]
 pub(crate) fn profile_table() -> Vec<(&'static str, Vec<&'static str>, &'static str, &'static str)> {
-    let models = |dialect: &str| {
-        let all = dialect::models().filter(|(other, _)| other.name == dialect);
-        all.map(|(_, model)| model.name).collect()
-    };
-    let row = |it: &Profile| (it.name, models(it.dialect), it.description, it.source);
+    let row = |it: &Profile| (it.name, it.models.to_vec(), it.description, it.source);
     PROFILES.iter().map(row).collect()
 }
 

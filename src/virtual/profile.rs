@@ -7,8 +7,8 @@ use crate::fault::{Fault, Injection};
 pub struct Profile {
     /// The name by which it is asked for.
     pub name: &'static str,
-    /// The dialect of its models.
-    pub dialect: &'static str,
+    /// The models that it is of.
+    pub models: &'static [&'static str],
     /// What it does wrong.
     pub faults: &'static [Fault],
     /// What that looks like, in half a sentence.
@@ -21,21 +21,21 @@ pub struct Profile {
 pub const PROFILES: &[Profile] = &[
     Profile {
         name: "m95-air",
-        dialect: "m95",
+        models: &["M95"],
         faults: &[Fault::UrcTopicUnquoted, Fault::SingleCrlf],
         description: "topic and payload of `+QMTRECV` have no quotes, and lines behind lines have one line end",
         source: "logs of M95 and M65 in use",
     },
     Profile {
         name: "bc660k-kept",
-        dialect: "bc660k",
+        models: &["BC660K-GL"],
         faults: &[Fault::SettingsKept],
         description: "`ATE` and the reports of the registration outlast a restart",
         source: "programs for BC660K-GL, which find their echo off after a start",
     },
     Profile {
         name: "bc660k-sibling",
-        dialect: "bc660k",
+        models: &["BC660K-GL"],
         faults: &[
             Fault::PromptCrlf,
             Fault::ReopenError,
@@ -49,7 +49,7 @@ pub const PROFILES: &[Profile] = &[
     },
     Profile {
         name: "eg91xq-short",
-        dialect: "eg91xq",
+        models: &["EG800Q", "EG915Q", "EG916Q"],
         faults: &[Fault::PublishExShortName, Fault::StoreStatusSingle],
         description: "`AT+QMTPUBEX` is answered by `+QMTPUB`, and `AT+QMTRECV?` prints one flag",
         source: "programs for EG800K and EC200U",

@@ -3,7 +3,7 @@
 //! A row has the lines that answer each form. In them `{1}`, `{2}` … are the values that were set, `{all}` is all of them, and other
 //! words in braces stand for the state of the module and its world.
 
-use super::make::{integer, secret, text};
+use super::make::{EVERYDAY, FLAGS, clock, context, integer, operator, rate, secret, setting, text, told};
 use super::rows::Parameter;
 
 /// One command that is answered from the state of the module and its world.
@@ -67,53 +67,7 @@ pub struct Cell {
     pub identity: i64,
 }
 
-const ROW: Everyday = Everyday {
-    name: "",
-    read: None,
-    test: None,
-    execute: None,
-    set: None,
-    least: 1,
-    answer: &[],
-    unregistered: None,
-    defaults: &[],
-    effect: Effect::Keep,
-    source: "",
-};
-
-/// A setting of numbers, read and set.
-const fn setting(
-    name: &'static str,
-    set: &'static [Parameter],
-    defaults: &'static [&'static str],
-    test: &'static [&'static str],
-    source: &'static str,
-) -> Everyday {
-    Everyday {
-        name,
-        read: Some(&["{all}"]),
-        test: Some(test),
-        set: Some(set),
-        defaults,
-        source,
-        ..ROW
-    }
-}
-
 const FLAG: &[Parameter] = &[integer("n", 0, 1)];
-const FLAGS: &[&str] = &["(0,1)"];
-const RATES: &[i64] = &[
-    0, 300, 600, 1200, 2400, 4800, 9600, 14_400, 19_200, 28_800, 38_400, 57_600, 115_200, 230_400, 460_800, 921_600,
-];
-const RATE: &[Parameter] = &[integer("rate", 0, 921_600)];
-const OPERATOR: &[Parameter] = &[
-    integer("mode", 0, 4),
-    integer("format", 0, 2),
-    text("oper", 1, 32),
-    integer("AcT", 0, 9),
-];
-const STATE: &[Parameter] = &[integer("state", 0, 1), integer("cid", 0, 15)];
-const TIME: &[Parameter] = &[text("time", 17, 24)];
 const FLOW: &[Parameter] = &[integer("dce_by_dte", 0, 2), integer("dte_by_dce", 0, 2)];
 const CHARACTERS: &[Parameter] = &[text("chset", 1, 10)];
 const AUTHENTICATION: &[Parameter] = &[
@@ -130,66 +84,6 @@ const POWER_SAVING: &[Parameter] = &[
     text("active", 8, 8),
 ];
 const DRX: &[Parameter] = &[integer("mode", 0, 3), integer("AcT", 4, 5), text("value", 4, 4)];
-
-const fn operator(read: &'static [&'static str], test: &'static [&'static str], source: &'static str) -> Everyday {
-    Everyday {
-        name: "COPS",
-        read: Some(read),
-        test: Some(test),
-        set: Some(OPERATOR),
-        unregistered: Some(&["{mode}"]),
-        effect: Effect::Operator,
-        source,
-        ..ROW
-    }
-}
-
-const fn clock(read: &'static [&'static str], source: &'static str) -> Everyday {
-    Everyday {
-        name: "CCLK",
-        read: Some(read),
-        test: Some(&[]),
-        set: Some(TIME),
-        effect: Effect::Clock,
-        source,
-        ..ROW
-    }
-}
-
-const fn context(read: &'static [&'static str], source: &'static str) -> Everyday {
-    Everyday {
-        name: "CGACT",
-        read: Some(read),
-        test: Some(FLAGS),
-        set: Some(STATE),
-        effect: Effect::Context,
-        source,
-        ..ROW
-    }
-}
-
-const fn rate(default: &'static [&'static str], source: &'static str) -> Everyday {
-    Everyday {
-        effect: Effect::OneOf(RATES),
-        ..setting(
-            "IPR",
-            RATE,
-            default,
-            &["(0),(300,600,1200,2400,4800,9600,14400,19200,28800,38400,57600,115200,230400,460800,921600)"],
-            source,
-        )
-    }
-}
-
-const fn told(name: &'static str, lines: &'static [&'static str], source: &'static str) -> Everyday {
-    Everyday {
-        name,
-        execute: Some(lines),
-        test: Some(&[]),
-        source,
-        ..ROW
-    }
-}
 
 const QUOTED_OPERATOR: &[&str] = &["(2,\"{operator}\",\"{operator}\",\"{plmn}\",{access}),,(0-4),(0-2)"];
 const BATTERY: &[&str] = &["0,{charge},{millivolts}"];
@@ -286,7 +180,7 @@ pub(super) static BC35: &[Everyday] = &[
             ("ENABLE_BIP", "FALSE"),
         ]),
         source: BC35_MANUAL,
-        ..ROW
+        ..EVERYDAY
     },
     Everyday {
         name: "NUESTATS",
@@ -306,7 +200,7 @@ pub(super) static BC35: &[Everyday] = &[
             "=CURRENT BAND:{band}",
         ]),
         source: BC35_MANUAL,
-        ..ROW
+        ..EVERYDAY
     },
     setting("QREGSWT", &[integer("type", 0, 2)], &["1"], &["(0-2)"], BC35_MANUAL),
     setting(
@@ -362,7 +256,7 @@ pub(super) static BC660K: &[Everyday] = &[
         set: Some(AUTHENTICATION),
         least: 2,
         source: BC660K_MANUAL,
-        ..ROW
+        ..EVERYDAY
     },
     setting(
         "QBAND",
@@ -390,14 +284,14 @@ pub(super) static BC660K: &[Everyday] = &[
         answer: &["{serial}", "{imei}", "{imei sv}", "01"],
         effect: Effect::Choose,
         source: BC660K_MANUAL,
-        ..ROW
+        ..EVERYDAY
     },
     Everyday {
         name: "QCFG",
         set: Some(&[text("function", 1, 32), integer("value", 0, 65_535)]),
         effect: Effect::Keyed(&[("dsevent", "0"), ("slplocktimes", "10"), ("wakeupRXD", "1")]),
         source: BC660K_CAPTURE,
-        ..ROW
+        ..EVERYDAY
     },
     Everyday {
         name: "QENG",
@@ -405,7 +299,7 @@ pub(super) static BC660K: &[Everyday] = &[
         answer: &["0,{channel},12,{identity},\"{cell}\",{rsrp},{rsrq},{rssi},{sinr},{band},\"{area}\",0,-128,2"],
         unregistered: Some(&[]),
         source: BC660K_CAPTURE,
-        ..ROW
+        ..EVERYDAY
     },
 ];
 
@@ -460,14 +354,14 @@ pub(super) static EG91XQ: &[Everyday] = &[
         ],
         unregistered: Some(&["\"servingcell\",\"SEARCH\""]),
         source: EG91XQ_MANUAL,
-        ..ROW
+        ..EVERYDAY
     },
     Everyday {
         name: "CGAUTH",
         set: Some(AUTHENTICATION),
         least: 2,
         source: EG91XQ_MANUAL,
-        ..ROW
+        ..EVERYDAY
     },
     setting("CTZU", &[integer("mode", 0, 3)], &["0"], &["(0,1,3)"], EG91XQ_MANUAL),
 ];

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::everyday::{Effect, Everyday};
 use super::rows::{Arity, DataPhase, Flag, Gate, Kind, Parameter, Row, Wait};
 use crate::{Command, Form, SettingKey};
 
@@ -131,4 +132,127 @@ const fn is_same_form(one: &Row, other: &Row) -> bool {
         && one.form as u8 == other.form as u8
         && setting(one) == setting(other)
         && data(one) == data(other)
+}
+
+/// What most everyday rows leave as it is.
+pub(super) const EVERYDAY: Everyday = Everyday {
+    name: "",
+    read: None,
+    test: None,
+    execute: None,
+    set: None,
+    least: 1,
+    answer: &[],
+    unregistered: None,
+    defaults: &[],
+    effect: Effect::Keep,
+    source: "",
+};
+
+/// Of a flag.
+pub(super) const FLAGS: &[&str] = &["(0,1)"];
+
+const RATES: &[i64] = &[
+    0, 300, 600, 1200, 2400, 4800, 9600, 14_400, 19_200, 28_800, 38_400, 57_600, 115_200, 230_400, 460_800, 921_600,
+];
+
+const RATE: &[Parameter] = &[integer("rate", 0, 921_600)];
+
+const OPERATOR: &[Parameter] = &[
+    integer("mode", 0, 4),
+    integer("format", 0, 2),
+    text("oper", 1, 32),
+    integer("AcT", 0, 9),
+];
+
+const STATE: &[Parameter] = &[integer("state", 0, 1), integer("cid", 0, 15)];
+
+const TIME: &[Parameter] = &[text("time", 17, 24)];
+
+/// A setting of numbers, read and set.
+pub(super) const fn setting(
+    name: &'static str,
+    set: &'static [Parameter],
+    defaults: &'static [&'static str],
+    test: &'static [&'static str],
+    source: &'static str,
+) -> Everyday {
+    Everyday {
+        name,
+        read: Some(&["{all}"]),
+        test: Some(test),
+        set: Some(set),
+        defaults,
+        source,
+        ..EVERYDAY
+    }
+}
+
+/// An everyday row of that kind.
+pub(super) const fn operator(
+    read: &'static [&'static str],
+    test: &'static [&'static str],
+    source: &'static str,
+) -> Everyday {
+    Everyday {
+        name: "COPS",
+        read: Some(read),
+        test: Some(test),
+        set: Some(OPERATOR),
+        unregistered: Some(&["{mode}"]),
+        effect: Effect::Operator,
+        source,
+        ..EVERYDAY
+    }
+}
+
+/// An everyday row of that kind.
+pub(super) const fn clock(read: &'static [&'static str], source: &'static str) -> Everyday {
+    Everyday {
+        name: "CCLK",
+        read: Some(read),
+        test: Some(&[]),
+        set: Some(TIME),
+        effect: Effect::Clock,
+        source,
+        ..EVERYDAY
+    }
+}
+
+/// An everyday row of that kind.
+pub(super) const fn context(read: &'static [&'static str], source: &'static str) -> Everyday {
+    Everyday {
+        name: "CGACT",
+        read: Some(read),
+        test: Some(FLAGS),
+        set: Some(STATE),
+        effect: Effect::Context,
+        source,
+        ..EVERYDAY
+    }
+}
+
+/// An everyday row of that kind.
+pub(super) const fn rate(default: &'static [&'static str], source: &'static str) -> Everyday {
+    Everyday {
+        effect: Effect::OneOf(RATES),
+        ..setting(
+            "IPR",
+            RATE,
+            default,
+            &["(0),(300,600,1200,2400,4800,9600,14400,19200,28800,38400,57600,115200,230400,460800,921600)"],
+            source,
+        )
+    }
+}
+
+/// An everyday row of that kind.
+pub(super) const fn told(name: &'static str, lines: &'static [&'static str], source: &'static str) -> Everyday {
+    Everyday {
+        name,
+        execute: Some(lines),
+        test: Some(&[]),
+        source,
+        ..EVERYDAY
+    }
 }

@@ -14,6 +14,7 @@ mod hex;
 mod late_ok;
 mod messages;
 mod misprint;
+mod mqtt;
 mod operations;
 mod pace;
 mod parting;
@@ -30,13 +31,10 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use modemqtt_at::ascii::{CR, CTRL_Z, LF};
-use modemqtt_at::codes::CmeCode;
 use modemqtt_at::dialect::{Dialect, FixedCommand, Model, Refusal};
-use modemqtt_at::{ClientIndex, Command, Form};
+use modemqtt_at::{ClientIndex, Command};
 
-use crate::command_line::{
-    Cursor, Entered, Head, LineEnd, LineReader, Refused, Suffix, Value, check, payload_position,
-};
+use crate::command_line::{Cursor, Entered, Head, LineEnd, LineReader};
 use crate::fault::{Fault, Faults, Injection};
 use crate::line::Quality;
 use clients::Client;
@@ -402,61 +400,6 @@ impl Module {
                 },
             },
         }
-    }
-
-    fn mqtt(
-        &mut self,
-        command: Command,
-        suffix: Suffix,
-        cursor: &mut Cursor<'_>,
-        now: Instant,
-    ) -> Result<Next, Refusal> {
-        let (form, values) = match suffix {
-            Suffix::None => return Err(Refusal::Error),
-            Suffix::Read => (Form::Read, Vec::new()),
-            Suffix::Test => (Form::Test, Vec::new()),
-            Suffix::Set => {
-                let place = payload_position(self.dialect, command);
-                let length = |given: &[Value]| self.inline_length(given).filter(|_| place == Some(given.len()));
-                (
-                    Form::Set,
-                    cursor.parameters(length).map_err(|_| self.wrong_parameter())?,
-                )
-            }
-        };
-        self.look_behind(cursor);
-        match check(self.dialect, command, form, values) {
-            Ok(checked) => match self.faults.code(Fault::CmeCode) {
-                Some(code) => Err(Refusal::Cme(CmeCode(code))),
-                None if self.faults.has(Fault::CmsCode) => Err(Refusal::Error),
-                None => self.carry_out(&checked, now),
-            },
-            Err(Refused::Unknown) => Err(Refusal::Error),
-            Err(Refused::Parameter) => Err(self.wrong_parameter()),
-        }
-    }
-
-    /// Notes whether others stand behind the command whose parameters have been read.
-    fn look_behind(&mut self, cursor: &Cursor<'_>) {
-        self.has_more = !matches!(cursor.clone().next_head(), Ok(None));
-    }
-
-    /// A command that asks for data is the last of its line: what stood behind it would have no answer.
-    const fn ends_its_line(&self) -> Result<(), Refusal> {
-        if self.has_more {
-            return Err(self.wrong_parameter());
-        }
-        Ok(())
-    }
-
-    /// How many characters a payload in the command line has, by the client and the length before it.
-    fn inline_length(&self, given: &[Value]) -> Option<i64> {
-        let (Some(Value::Integer(index)), Some(Value::Integer(length))) = (given.first(), given.last()) else {
-            return None;
-        };
-        let client = usize::try_from(*index).ok().and_then(|index| self.clients.get(index));
-        let digits = client.is_some_and(|client| client.settings.sends_hex());
-        Some(if digits { length.saturating_mul(2) } else { *length })
     }
 
     const fn wrong_parameter(&self) -> Refusal {

@@ -78,7 +78,7 @@ pub enum VirtualError {
     ForeignProfile {
         /// The profile.
         profile: &'static str,
-        /// The models of its dialect.
+        /// The models that it is of.
         models: String,
         /// The model asked for.
         model: &'static str,
@@ -168,7 +168,7 @@ impl VirtualModem {
                 known: editions(dialect.name),
             })?,
         };
-        let seen = options.as_seen.as_deref().map(|name| seen(name, dialect.name, model));
+        let seen = options.as_seen.as_deref().map(|name| seen(name, model));
         let mut module = Module::new(dialect, model)
             .with_seed(options.seed)
             .with_timing(options.timing, options.seed)
@@ -374,16 +374,15 @@ fn editions(dialect: &str) -> String {
     }
 }
 
-/// The profile of that name, if it is of that dialect.
-fn seen(name: &str, dialect: &str, model: &'static Model) -> Result<&'static Profile, VirtualError> {
+/// The profile of that name, if it is of that model.
+fn seen(name: &str, model: &'static Model) -> Result<&'static Profile, VirtualError> {
     let profile = profile::of_name(name).ok_or_else(|| VirtualError::UnknownProfile(name.into()))?;
-    if profile.dialect == dialect {
+    if profile.models.contains(&model.name) {
         return Ok(profile);
     }
-    let models = dialect::models().filter(|(other, _)| other.name == profile.dialect);
     Err(VirtualError::ForeignProfile {
         profile: profile.name,
-        models: models.map(|(_, model)| model.name).collect::<Vec<_>>().join(", "),
+        models: profile.models.join(", "),
         model: model.name,
     })
 }
