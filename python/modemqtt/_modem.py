@@ -24,7 +24,7 @@ from modemqtt._options import MOST_INDEX
 from modemqtt._process import every_modem, opened
 from modemqtt._record import ClientRecord
 from modemqtt._strict import Single
-from modemqtt._usage import Deadline, arguments, finished, seconds
+from modemqtt._usage import Deadline, arguments, finished, payload_bytes, seconds
 from modemqtt._values import Response, Stats
 from modemqtt._wire import WireLog
 from modemqtt.exceptions import ModuleRestarted, PortError, ResponseTimeout, UsageError
@@ -101,6 +101,8 @@ class Modem(ModemCallbacks, Network, Single):
             "log": log,
             "wake_after": wake_after,
         }
+        # Whether a module has answered on the port, and how far the search for one goes.
+        self._found, self._search = False, "gentle"
         self._engine: Engine | None = None
         self._last_engine: Engine | None = None
         self._opening: Opening | None = None
@@ -123,13 +125,17 @@ class Modem(ModemCallbacks, Network, Single):
         ModemCallbacks.__init__(self)
         every_modem.add(self)
 
-    def open(self, *, timeout: float | None = None, take_over: bool | None = None) -> Self:
+    def open(self, *, timeout: float | None = None, recover: bool = False, take_over: bool | None = None) -> Self:
         """Open the port and bring the module to a known state. An open modem is left as it is.
 
         Args:
             timeout: seconds for all of it, a port that another program holds included: it is waited for until then.
                 ``None`` opens the port at once or not at all, and gives the module about 5 s to answer ``AT``, then the
                 time of what follows.
+            recover: whether to go to any length where no module answers. Otherwise a port on which nothing has answered
+                yet, of a modem without ``model``, is sent ``AT`` and one ESC; one that is known to have a module is
+                sent as many CRs as end a publish that another program has left unfinished. With ``recover`` it is sent
+                these in any case, and ``+++`` between two silences of 1.1 s, which ends PPP and transparent mode.
             take_over: whether to close another :class:`Modem` of this process that has the port. ``None`` does so under
                 IPython, where a cell may be run again.
 
@@ -143,6 +149,7 @@ class Modem(ModemCallbacks, Network, Single):
             UsageError: a setting is wrong, or the module is of no known model.
 
         """
+        self._search = "recover" if recover else "fill" if self._found else "gentle"
         return self._open(self._closes, Deadline(timeout), take_over)
 
     def reopen(self, *, timeout: float | None = None) -> Self:
@@ -168,6 +175,7 @@ class Modem(ModemCallbacks, Network, Single):
         """
         deadline = Deadline(timeout)
         closes = self._close()
+        self._search = "fill" if self._found else "gentle"
         while True:
             try:
                 return self._open(closes, deadline, take_over=None)
@@ -208,7 +216,7 @@ class Modem(ModemCallbacks, Network, Single):
         with self._lock:
             if self._closes != closes:
                 raise PortError(f"{self._port} was closed before it was open")
-            opening = self._opening = Opening(self._port, **self._settings)
+            opening = self._opening = Opening(self._port, search=self._search, **self._settings)
         try:
             opening.start()
             left = deadline.left
@@ -228,6 +236,7 @@ class Modem(ModemCallbacks, Network, Single):
             # One whose port was lost may be here still; its thread for callbacks ends by itself.
             self._engine = self._last_engine = engine
             self._last_dispatcher, self._dispatcher = self._dispatcher or self._last_dispatcher, None
+            self._found = True
             self._identity = None
             self._traced = None
             engine.watch_urcs(self._on_urc is not None)
@@ -346,11 +355,16 @@ class Modem(ModemCallbacks, Network, Single):
         dispatcher = self._dispatcher
         return Stats(**self._running().statistics(), callback_errors=dispatcher.errors if dispatcher else 0)
 
-    def command(self, line: str, *, timeout: float | None = None) -> Response:
+    def command(
+        self, line: str, *, data: bytes | bytearray | memoryview | str | None = None, timeout: float | None = None
+    ) -> Response:
         """Send one command line and wait for its final result code.
 
         Args:
             line: from ``AT`` on; its CR is added. Commands may be joined by ``;`` (V.250, 5.2.1).
+            data: what the module is given when it asks for it, by ``>`` or ``CONNECT``: the payload of a publish, a
+                file, a packet (``AT+QISEND``), a message (``AT+CMGS``). As many bytes as the line declares; where it
+                declares none, anything without Ctrl-Z and ESC. The Ctrl-Z that ends such data is added.
             timeout: seconds; ``None`` for the longest time that the families' manuals give for the command, 5 s for
                 most.
 
@@ -358,13 +372,16 @@ class Modem(ModemCallbacks, Network, Single):
             The information responses and ``OK``.
 
         Raises:
-            UsageError: the line is none, holds a control character, or asks for data.
+            UsageError: the line does not begin with ``AT``, holds a control character, or asks for data that was not
+                given; or `data` is not as long as the line declares, or holds what would end it. Nothing was sent then,
+                but for a line that the dialect does not know to ask for data.
             CommandError: the module refused it.
             ResponseTimeout: no final result code in time.
 
         """
+        given = None if data is None else payload_bytes(data)
         with arguments():
-            pending = self._running().command(line, timeout=timeout)
+            pending = self._running().command(line, data=given, timeout=timeout)
         lines = finished(pending)
         return Response(lines=lines, final="OK")
 

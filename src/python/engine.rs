@@ -34,10 +34,10 @@ impl Engine {
         self.submit(py, if anew { Call::SetUpAnew } else { Call::SetUp }, timeout)
     }
 
-    /// One command line.
-    #[pyo3(signature = (line, *, timeout=None))]
-    fn command(&self, py: Python<'_>, line: String, timeout: Option<f64>) -> PyResult<Pending> {
-        self.submit(py, Call::command(line), timeout)
+    /// One command line, and what the module is given when it asks for data.
+    #[pyo3(signature = (line, *, data=None, timeout=None))]
+    fn command(&self, py: Python<'_>, line: String, data: Option<Vec<u8>>, timeout: Option<f64>) -> PyResult<Pending> {
+        self.submit(py, Call::Command { line, data }, timeout)
     }
 
     /// Gets a token from Tencent Cloud; `device` is a `modemqtt.Tencent`.

@@ -9,7 +9,7 @@ use modemqtt_at::dialect;
 use modemqtt_host::engine::{self, EngineOptions};
 use modemqtt_host::error::Error;
 use modemqtt_host::port::{FlowControl, PortError, PortOptions};
-use modemqtt_host::session::{Wake, edition};
+use modemqtt_host::session::{Search, Wake, edition};
 use parking_lot::{Condvar, Mutex};
 use pyo3::prelude::*;
 
@@ -58,7 +58,7 @@ const FAREWELL: Duration = Duration::from_millis(50);
 impl Opening {
     /// Takes the settings. Nothing is opened before `start()`.
     #[new]
-    #[pyo3(signature = (port, *, model, revision, baudrate, flow_control, log, wake_after))]
+    #[pyo3(signature = (port, *, model, revision, baudrate, flow_control, log, wake_after, search="gentle"))]
     fn new(
         port: String,
         model: Option<&str>,
@@ -67,10 +67,17 @@ impl Opening {
         flow_control: &str,
         log: Option<PathBuf>,
         wake_after: &Bound<'_, PyAny>,
+        search: &str,
     ) -> PyResult<Self> {
+        let mut options = options(model, revision, baudrate, flow_control, log, wake_after)?;
+        options.search = match search {
+            "fill" => Search::Fill,
+            "recover" => Search::Recover,
+            _ => Search::Gentle,
+        };
         Ok(Self {
             port,
-            options: options(model, revision, baudrate, flow_control, log, wake_after)?,
+            options,
             shared: Arc::default(),
             process: process::id(),
         })
@@ -207,6 +214,7 @@ fn options(
         revision,
         log,
         wake: wake(wake_after)?,
+        search: Search::default(),
     })
 }
 

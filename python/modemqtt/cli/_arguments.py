@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 from modemqtt import Modem
@@ -89,6 +91,30 @@ def seconds(text: str) -> float:
     if not number >= 0:
         raise argparse.ArgumentTypeError(f"{text!r} is no time in seconds")
     return number
+
+
+def data(text: str) -> bytes:
+    """Return bytes that are written with the escapes of C, or are those of a file: ``@FILE``."""
+    if text.startswith("@"):
+        try:
+            return Path(text[1:]).read_bytes()
+        except OSError as error:
+            raise argparse.ArgumentTypeError(f"{text[1:]} cannot be read: {error.strerror}") from None
+    return _ESCAPE.sub(_unescaped, os.fsencode(text))
+
+
+# An escape, or a backslash that begins none.
+_ESCAPE = re.compile(rb"\\(x[0-9A-Fa-f]{2}|.|$)", re.DOTALL)
+_LETTERS = {b"r": b"\r", b"n": b"\n", b"t": b"\t", b"0": b"\0", b"\\": b"\\"}
+
+
+def _unescaped(escape: re.Match[bytes]) -> bytes:
+    word = escape[1]
+    if len(word) > 1:
+        return bytes.fromhex(word[1:].decode())
+    if word not in _LETTERS:
+        raise argparse.ArgumentTypeError(f"{os.fsdecode(escape[0])} is no escape; \\r \\n \\t \\0 \\\\ and \\xNN are")
+    return _LETTERS[word]
 
 
 def _whole(text: str) -> int:

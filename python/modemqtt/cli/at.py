@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from modemqtt._usage import printable
-from modemqtt.cli._arguments import Commands, add_modem, command, modem_of, seconds
+from modemqtt.cli._arguments import Commands, add_modem, command, data, modem_of, seconds
+from modemqtt.exceptions import UsageError
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -28,6 +29,18 @@ def add(commands: Commands) -> None:
         metavar="S",
         help="seconds to find the module, and for each line; default: 5 and by command",
     )
+    parser.add_argument(
+        "--data",
+        type=data,
+        metavar="TEXT",
+        help="what the one line that asks for data is given, with the escapes of C such as \\r and \\x1a; "
+        "@FILE for the bytes of a file",
+    )
+    parser.add_argument(
+        "--recover",
+        action="store_true",
+        help="where no module answers, end what a former program may have left: a data phase, PPP",
+    )
     parser.add_argument("--wait", type=seconds, metavar="S", help="then print URCs until none has come for S seconds")
     parser.add_argument("lines", nargs="+", metavar="LINE", help="a command line, from AT on")
     parser.set_defaults(run=run)
@@ -35,10 +48,21 @@ def add(commands: Commands) -> None:
 
 def run(options: Namespace) -> int:
     """Send the command lines."""
-    with modem_of(options).open(timeout=options.timeout) as modem:
+    given: bytes | None = options.data
+    with modem_of(options).open(timeout=options.timeout, recover=options.recover) as modem:
         for line in options.lines:
-            response = modem.command(line, timeout=options.timeout)
+            try:
+                # Where there is but one line, the data can be no other's.
+                alone = given if len(options.lines) == 1 else None
+                response = modem.command(line, data=alone, timeout=options.timeout)
+            except UsageError:
+                if given is None or alone is not None:
+                    raise
+                response = modem.command(line, data=given, timeout=options.timeout)
+                given = None
             print(*map(printable, response.lines), response.final, sep="\n", flush=True)
+        if given is not None and len(options.lines) > 1:
+            raise UsageError("--data was given, and none of the lines has asked for data")
         if options.wait is not None:
             for urc in modem.urcs(options.wait):
                 print(printable(urc), flush=True)

@@ -22,7 +22,7 @@ use modemqtt_os::{LogFile, Waker, Worker, waker};
 use crate::call::{Call, Ticket};
 use crate::error::Error;
 use crate::port::{Port, PortError, PortOptions};
-use crate::session::{Session, Wake};
+use crate::session::{Search, Session, Wake};
 pub use inbox::Inbox;
 use io_thread::{IoThread, Request};
 pub use journal::{Journal, News, Remark};
@@ -43,6 +43,8 @@ pub struct EngineOptions {
     pub log: Option<std::path::PathBuf>,
     /// After how long a silence the module is woken before it is sent a command.
     pub wake: Wake,
+    /// How far the search for a module goes.
+    pub search: Search,
 }
 
 /// An open modem.
@@ -81,6 +83,7 @@ impl Engine {
         let shared = Arc::new(Shared::new(log));
         let mut session = Session::new(options.model, options.port.baud_rate);
         session.set_wake(options.wake);
+        session.set_search(options.search);
         session.set_revision(options.revision.clone());
         session.reserve(options.port.flow_control.characters());
         let io = IoThread::new(url, port, wake, receiver, session, Arc::clone(&shared));
