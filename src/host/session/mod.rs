@@ -6,6 +6,7 @@
 //! output ([`Session::poll_transmit`], [`Session::poll_event`], [`Session::poll_wire`]) and the time at which to come back
 //! ([`Session::next_timeout`]). After any input, take the output until there is none.
 
+mod bytes;
 mod exchange;
 mod heard;
 mod incoming;
@@ -26,12 +27,12 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use modemqtt_at::dialect::{Dialect, Model};
-use modemqtt_at::{ClientIndex, Form, MessageId};
+use modemqtt_at::{ClientIndex, MessageId};
 
 use crate::call::{Call, ClientState, Event, Reply, Ticket};
 use crate::error::Error;
-use crate::framer::{Expect, Framer, Hold, Prompt};
-use crate::job::{INTERNAL, Invitation, Job, Sync, Task};
+use crate::framer::Framer;
+use crate::job::{INTERNAL, Job, Sync, Task};
 use crate::mqtt::{Clients, plan};
 use crate::timers::{Timer, Timers};
 use crate::trace::Entry;
@@ -45,10 +46,6 @@ use upload::{Uploading, Uploads};
 
 /// What the line, drivers and the module's own scheduling may add to any figure of a note.
 const TRANSPORT_ALLOWANCE: Duration = Duration::from_secs(2);
-/// How long after a message without length its line end is taken for its own. A USB adapter hands over every 16 ms.
-const SETTLING: Duration = Duration::from_millis(30);
-/// How long the rest of a payload may stay away before the message is taken as it stands.
-const PAYLOAD_PAUSE: Duration = Duration::from_secs(1);
 /// Bits per second of the slowest line that a payload is believed to come over; what the port was told need not be the
 /// rate behind a terminal server.
 const SLOWEST_LINE: u32 = 2400;
@@ -282,76 +279,6 @@ impl Session {
                 ""
             }
         )))
-    }
-
-    /// Takes bytes from the module.
-    pub fn receive(&mut self, bytes: &[u8], now: Instant) {
-        self.framer.push(bytes);
-        self.held_in_vain = false;
-        if !self.set_up {
-            self.heard.note(bytes);
-        }
-        if let Some((last, paused)) = &mut self.payload {
-            // The pauses of one payload count together: answers that come now and then, and would be taken for its rest,
-            // must not keep it waiting.
-            let on_the_line = wire_time(bytes.len(), self.baud_rate.min(SLOWEST_LINE));
-            *paused += (now - *last).saturating_sub(on_the_line);
-            *last = now;
-        }
-        self.read_frames(now);
-    }
-
-    fn read_frames(&mut self, now: Instant) {
-        loop {
-            let expect = match &self.exchange {
-                Some(exchange) => Expect {
-                    echo: (!exchange.echo_seen).then_some(&exchange.step.line.bytes),
-                    prompt: match exchange.data {
-                        DataState::Due if exchange.invitation() == Some(Invitation::Connect) => Prompt::None,
-                        DataState::Due => Prompt::Due,
-                        DataState::Impossible | DataState::NotDue => self.stray_prompt(),
-                        DataState::Sent | DataState::Ended => Prompt::None,
-                    },
-                    flags: exchange.step.form == Form::Read && exchange.step.name == "+QMTRECV",
-                    data: exchange.data_sent(),
-                    echoing: exchange.echo_seen,
-                },
-                None => Expect {
-                    prompt: self.stray_prompt(),
-                    ..Expect::default()
-                },
-            };
-            let Some(frame) = self.framer.next_frame(expect) else {
-                break;
-            };
-            self.payload = None;
-            self.handle_frame(frame, now);
-        }
-        let hold = self.framer.hold();
-        if hold != Some(Hold::Payload) {
-            self.payload = None;
-        }
-        match hold.filter(|_| !self.held_in_vain) {
-            Some(Hold::Settling) => self.timers.set(Timer::Quiet, now + SETTLING),
-            Some(Hold::Payload) => {
-                let (_, paused) = *self.payload.get_or_insert((now, Duration::ZERO));
-                self.timers
-                    .set(Timer::Quiet, now + PAYLOAD_PAUSE.saturating_sub(paused));
-            }
-            None => self.timers.clear(Timer::Quiet),
-        }
-    }
-
-    /// Takes what is held back as it stands. What is held back then for the same reason has stood there as long.
-    fn flush(&mut self, now: Instant) {
-        let hold = self.framer.hold();
-        while self.framer.hold() == hold && !self.held_in_vain {
-            match self.framer.flush() {
-                Some(frame) => self.handle_frame(frame, now),
-                None => self.held_in_vain = true,
-            }
-            self.read_frames(now);
-        }
     }
 
     /// Does what is due.

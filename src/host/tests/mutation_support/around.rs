@@ -22,6 +22,7 @@ pub(super) fn of(dialect: &'static Dialect) -> Vec<Mutant> {
     maker.mutants
 }
 
+#[expect(clippy::large_types_passed_by_value, reason = "each is made for its call")]
 impl Maker {
     fn add(&mut self, what: &str, likely: &str, around: Around) {
         self.add_unless(what, likely, around, None);

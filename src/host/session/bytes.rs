@@ -1,0 +1,87 @@
+//! Bytes in: framed by what the session waits for, and what is held back taken as it stands when no more comes.
+
+use std::time::{Duration, Instant};
+
+use modemqtt_at::Form;
+
+use super::{DataState, SLOWEST_LINE, Session, wire_time};
+use crate::framer::{Expect, Hold, Prompt};
+use crate::job::Invitation;
+use crate::timers::Timer;
+
+/// How long after a message without length its line end is taken for its own. A USB adapter hands over every 16 ms.
+const SETTLING: Duration = Duration::from_millis(30);
+/// How long the rest of a payload may stay away before the message is taken as it stands.
+const PAYLOAD_PAUSE: Duration = Duration::from_secs(1);
+
+impl Session {
+    /// Takes bytes from the module.
+    pub fn receive(&mut self, bytes: &[u8], now: Instant) {
+        self.framer.push(bytes);
+        self.held_in_vain = false;
+        if !self.set_up {
+            self.heard.note(bytes);
+        }
+        if let Some((last, paused)) = &mut self.payload {
+            // The pauses of one payload count together: answers that come now and then, and would be taken for its rest,
+            // must not keep it waiting.
+            let on_the_line = wire_time(bytes.len(), self.baud_rate.min(SLOWEST_LINE));
+            *paused += (now - *last).saturating_sub(on_the_line);
+            *last = now;
+        }
+        self.read_frames(now);
+    }
+
+    fn read_frames(&mut self, now: Instant) {
+        loop {
+            let expect = match &self.exchange {
+                Some(exchange) => Expect {
+                    echo: (!exchange.echo_seen).then_some(&exchange.step.line.bytes),
+                    prompt: match exchange.data {
+                        DataState::Due if exchange.invitation() == Some(Invitation::Connect) => Prompt::None,
+                        DataState::Due => Prompt::Due,
+                        DataState::Impossible | DataState::NotDue => self.stray_prompt(),
+                        DataState::Sent | DataState::Ended => Prompt::None,
+                    },
+                    flags: exchange.step.form == Form::Read && exchange.step.name == "+QMTRECV",
+                    data: exchange.data_sent(),
+                    echoing: exchange.echo_seen,
+                },
+                None => Expect {
+                    prompt: self.stray_prompt(),
+                    ..Expect::default()
+                },
+            };
+            let Some(frame) = self.framer.next_frame(expect) else {
+                break;
+            };
+            self.payload = None;
+            self.handle_frame(frame, now);
+        }
+        let hold = self.framer.hold();
+        if hold != Some(Hold::Payload) {
+            self.payload = None;
+        }
+        match hold.filter(|_| !self.held_in_vain) {
+            Some(Hold::Settling) => self.timers.set(Timer::Quiet, now + SETTLING),
+            Some(Hold::Payload) => {
+                let (_, paused) = *self.payload.get_or_insert((now, Duration::ZERO));
+                self.timers
+                    .set(Timer::Quiet, now + PAYLOAD_PAUSE.saturating_sub(paused));
+            }
+            None => self.timers.clear(Timer::Quiet),
+        }
+    }
+
+    /// Takes what is held back as it stands. What is held back then for the same reason has stood there as long.
+    pub(super) fn flush(&mut self, now: Instant) {
+        let hold = self.framer.hold();
+        while self.framer.hold() == hold && !self.held_in_vain {
+            match self.framer.flush() {
+                Some(frame) => self.handle_frame(frame, now),
+                None => self.held_in_vain = true,
+            }
+            self.read_frames(now);
+        }
+    }
+}
