@@ -57,6 +57,7 @@ const FAREWELL: Duration = Duration::from_millis(50);
 #[pymethods]
 impl Opening {
     /// Takes the settings. Nothing is opened before `start()`.
+    #[expect(clippy::too_many_arguments, reason = "Python names them")]
     #[new]
     #[pyo3(signature = (port, *, model, revision, baudrate, flow_control, log, wake_after, search="gentle"))]
     fn new(

@@ -224,11 +224,11 @@ impl Firmware {
                     if lost.contains(&at) {
                         continue;
                     }
-                    let last = at + 1 == burst.len();
-                    let escapes = byte == ESC && (last || !self.quirks.escape_ends_burst);
+                    let at_the_end = at + 1 == burst.len();
+                    let escapes = byte == ESC && (at_the_end || !self.quirks.escape_ends_burst);
                     let cancels = match phase.wanted {
                         None => escapes,
-                        Some(_) => escapes && self.quirks.escape_cancels_counted && last && burst.len() == 1,
+                        Some(_) => escapes && self.quirks.escape_cancels_counted && at_the_end && burst.len() == 1,
                     };
                     if cancels {
                         self.mode = Mode::Command;

@@ -1,0 +1,116 @@
+//! The way out of a data phase that the module may be in. The module is played by hand.
+
+#[path = "support/bench.rs"]
+mod bench;
+
+use bench::{Bench, OK, PROBED, response, seconds};
+use modemqtt_host::call::Reply;
+use modemqtt_host::error::Error;
+
+#[test]
+fn a_prompt_behind_a_refusal_is_left_before_anything_else_is_sent() {
+    let mut bench = Bench::connected("EG915Q");
+    let first = bench.publish(b"12345");
+    let second = bench.command("AT+CSQ");
+    assert_eq!(bench.sent(), "AT+QMTPUBEX=0,1,1,0,\"t\",5\r");
+    // The second final result code of the command before.
+    bench.feed(b"\r\n+CME ERROR: 30\r\n");
+    assert!(matches!(bench.ended(first), Some(Err(Error::Command { .. }))));
+    bench.elapse(seconds(0.05));
+    assert_eq!(bench.sent(), "");
+    bench.feed(b"\r\n> ");
+    assert_eq!(bench.sent(), "\x1b");
+    bench.feed(OK);
+    bench.answers(&[("AT+CMEE?\r", PROBED), ("AT+CSQ\r", OK)]);
+    assert_eq!(bench.ended(second), response(&[]));
+}
+
+#[test]
+fn a_late_prompt_is_left_before_the_question_is_asked_again() {
+    let mut bench = Bench::connected("EG915Q");
+    bench.publish(b"12345");
+    bench.elapse(seconds(7.6));
+    assert!(bench.sent().ends_with("\x1b\r\r\r\r\rAT+CMEE?\r"));
+    bench.feed(b"\r\n> ");
+    // The first ESC may have been kept, and is the only one.
+    bench.elapse(seconds(0.15));
+    assert_eq!(bench.sent(), "\r\r\r\r\r");
+    bench.feed(b"\r\nOK\r\n\r\n+QMTPUB: 0,1,0\r\n");
+    assert_eq!(bench.sent(), "AT+CMEE?\r");
+}
+
+#[test]
+fn filling_stops_at_the_first_sign_of_the_module() {
+    let mut bench = Bench::connected("EG915Q");
+    let publish = bench.publish(&[b'x'; 1000]);
+    bench.sent();
+    bench.feed(b"\r\n> ");
+    bench.sent();
+    bench.elapse(seconds(7.3));
+    let Some(Err(error)) = bench.ended(publish) else {
+        panic!("no error");
+    };
+    assert!(
+        error.to_string().contains("a damaged payload may have been published"),
+        "{error}"
+    );
+    let filled = bench.sent().matches('\r').count();
+    assert!((1..1000).contains(&filled), "{filled}");
+    bench.feed(OK);
+    assert_eq!(bench.sent(), "AT+CMEE?\r");
+}
+
+#[test]
+fn a_length_of_zero_that_is_taken_for_none_is_ended_by_ctrl_z_once_the_module_is_silent() {
+    let mut bench = Bench::connected("EG915Q");
+    let publish = bench.publish(b"");
+    assert_eq!(bench.sent(), "AT+QMTPUBEX=0,1,1,0,\"t\",0\r");
+    bench.feed(b"\r\n> ");
+    assert_eq!(bench.sent(), "");
+    bench.elapse(seconds(0.6));
+    assert_eq!(bench.sent(), "\x1a");
+    bench.feed(b"\r\nOK\r\n\r\n+QMTPUB: 0,1,0\r\n");
+    assert_eq!(bench.ended(publish), Some(Ok(Reply::Published)));
+}
+
+#[test]
+fn a_line_that_is_not_known_and_asks_for_data_is_got_out_of_without_text() {
+    for (line, asks) in [("AT+QFOO=7", "\r\n> "), ("AT+QFOO=7", "\r\nCONNECT\r\n")] {
+        let mut bench = Bench::set_up("EG915Q");
+        let ticket = bench.command(line);
+        bench.sent();
+        bench.feed(asks.as_bytes());
+        bench.elapse(seconds(0.05));
+        assert_eq!(bench.sent(), "\x1b");
+        bench.elapse(seconds(0.1));
+        assert_eq!(bench.sent(), "\r".repeat(7));
+        bench.feed(OK);
+        assert!(matches!(bench.ended(ticket), Some(Err(Error::Usage(_)))));
+        bench.answers(&[("AT+CMEE?\r", PROBED)]);
+    }
+}
+
+#[test]
+fn a_module_that_asks_for_data_without_end_does_not_hold_the_line() {
+    let mut bench = Bench::set_up("M95");
+    for _ in 0..20 {
+        bench.feed(b"\r\n> ");
+        bench.elapse(seconds(0.3));
+    }
+    bench.sent();
+    bench.feed(PROBED);
+    bench.elapse(seconds(2.0));
+    bench.sent();
+    let ticket = bench.command("AT+CSQ");
+    for _ in 0..10 {
+        match bench.sent().as_str() {
+            "" => bench.elapse(seconds(0.5)),
+            line => {
+                let asked = line.ends_with("AT+CMEE?\r");
+                bench.feed(if asked { PROBED } else { OK });
+                0
+            }
+        };
+    }
+    assert_eq!(bench.ended(ticket), response(&[]));
+}
