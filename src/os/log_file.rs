@@ -224,10 +224,10 @@ mod tests {
     fn lines_without_room_are_dropped_and_counted_where_they_are_missing() {
         let mut queue = Queue::default();
         for line in ["one", "two", "three"] {
-            queue.push(line.as_bytes(), 8);
+            queue.push(line.as_bytes(), 7);
         }
         queue.bytes.clear();
-        queue.push(b"four", 8);
+        queue.push(b"four", 7);
         assert_eq!(
             String::from_utf8_lossy(&queue.bytes),
             "# 2 lines were dropped here, the log could not be written fast enough\nfour\n"
