@@ -20,6 +20,8 @@ const LONGER: &[(&str, u64)] = &[
     ("+CGACT", 150),
     // Power down.
     ("+QPOWD", 65),
+    // A message through the network.
+    ("+CMGS", 120),
 ];
 
 /// The maximum response time of a command, by its name with the prefix.
@@ -36,7 +38,13 @@ const ACCEPTED: &[(&str, &str)] = &[
     // GSM/GPRS families.
     ("QIDEACT", "DEACT OK"),
     ("QPOWD", "NORMAL POWER DOWN"),
+    // Every family; some give an `OK` as well, before it.
+    ("QISEND", "SEND OK"),
+    ("QSSLSEND", "SEND OK"),
 ];
+
+/// Commands that some families refuse with a final result code of their own.
+const REFUSED: &[(&str, &str)] = &[("QISEND", "SEND FAIL"), ("QSSLSEND", "SEND FAIL")];
 
 /// What a module prints by itself, without a name before it: it answers nothing, wherever it stands.
 const UNSOLICITED: &[&str] = &[
@@ -77,6 +85,14 @@ const BARE: &[&str] = &[
 #[must_use]
 pub fn is_bare(name: &str) -> bool {
     BARE.iter().any(|known| known.eq_ignore_ascii_case(name))
+}
+
+/// Whether a line is the final result code of a command, of that name without `+`, that could not be carried out.
+#[must_use]
+pub fn is_refused(name: &str, line: &str) -> bool {
+    REFUSED
+        .iter()
+        .any(|(known, result)| known.eq_ignore_ascii_case(name) && *result == line)
 }
 
 /// Whether a line is the final result code of a command, of that name without `+`, that was carried out.

@@ -100,7 +100,7 @@ pub enum Refusal {
     Cms(CmsCode),
     /// `+CMS ERROR: <text>`.
     CmsText(String),
-    /// `NO CARRIER`, `BUSY` and their like, of a command that makes a call (V.250 section 6.3).
+    /// `NO CARRIER`, `BUSY` and their like, of a command that makes a call (V.250 section 6.3), or sends: `SEND FAIL`.
     NoCall(String),
 }
 

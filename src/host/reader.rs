@@ -68,8 +68,8 @@ impl<'a> Pending<'a> {
         if self.names().any(|name| general::is_accepted(name, line)) {
             return Some(Ok(()));
         }
-        let no_call = self.names().any(|name| general::is_no_call(name, line));
-        no_call.then(|| Err(Refusal::NoCall(line.to_owned())))
+        let refused = |name| general::is_no_call(name, line) || general::is_refused(name, line);
+        self.names().any(refused).then(|| Err(Refusal::NoCall(line.to_owned())))
     }
 }
 

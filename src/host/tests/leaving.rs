@@ -4,7 +4,7 @@
 mod bench;
 
 use bench::{Bench, OK, PROBED, response, seconds};
-use modemqtt_host::call::Reply;
+use modemqtt_host::call::{Call, Reply};
 use modemqtt_host::error::Error;
 
 #[test]
@@ -113,4 +113,24 @@ fn a_module_that_asks_for_data_without_end_does_not_hold_the_line() {
         };
     }
     assert_eq!(bench.ended(ticket), response(&[]));
+}
+
+#[test]
+fn a_packet_ends_with_the_result_code_of_its_own() {
+    for (answer, sent) in [("SEND OK", true), ("SEND FAIL", false), ("OK", true)] {
+        let mut bench = Bench::set_up("EG915Q");
+        let ticket = bench.submit(Call::Command {
+            line: "AT+QISEND=0,3".into(),
+            data: Some(b"a\x1ab".to_vec()),
+        });
+        assert_eq!(bench.sent(), "AT+QISEND=0,3\r");
+        bench.feed(b"\r\n> ");
+        assert_eq!(bench.sent_bytes(), b"a\x1ab");
+        bench.feed(format!("\r\n{answer}\r\n").as_bytes());
+        match bench.ended(ticket) {
+            Some(Ok(_)) => assert!(sent, "{answer}"),
+            Some(Err(error)) => assert!(!sent && error.to_string().contains(answer), "{error}"),
+            None => panic!("{answer} ends nothing"),
+        }
+    }
 }
