@@ -83,7 +83,8 @@ proptest! {
             run.act(&act);
             run.elapse(Duration::from_millis(pause));
         }
-        run.elapse(Duration::from_secs(200));
+        // A message may take two minutes.
+        run.elapse(Duration::from_secs(700));
         run.check()?;
     }
 }
