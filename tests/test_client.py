@@ -220,7 +220,7 @@ def test_a_will_is_published_when_the_module_vanishes(
     mqtt.configure(will=Will("bench/last", b"gone", qos=1, retain=True))
     mqtt.open(broker.host, broker.port)
     mqtt.connect("bench-7")
-    virtual_modem.network(up=False)
+    virtual_modem.network(up=False, told=True)
     until(lambda: broker.messages, "the will")
     assert broker.messages == [PublishedMessage("bench/last", b"gone", 1, retain=True, client_id="bench-7")]
 

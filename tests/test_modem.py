@@ -76,7 +76,7 @@ def test_a_command_that_the_module_refuses_raises(modem: Modem) -> None:
 def test_a_command_that_asks_for_data_is_cancelled_and_the_next_one_is_carried_out(
     modem: Modem, mqtt: MqttClient
 ) -> None:
-    with pytest.raises(UsageError, match=r"asks for data; publish\(\) sends them"):
+    with pytest.raises(UsageError, match=r"asks for data; give it as command\(line, data=b\"…\"\), or use publish\(\)"):
         modem.command('AT+QMTPUB=0,0,0,0,"bench/t"')
     assert modem.command("AT").final == "OK"
     assert mqtt.state == "connected"

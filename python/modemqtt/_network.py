@@ -19,6 +19,8 @@ _SEARCHING = 2
 _DENIED = 3
 _UNKNOWN = 4
 _REGISTERED = (1, 5)
+# The time that a question has at least, so that the state is known when the time is over.
+_LEAST = 0.3
 # 3GPP TS 27.007, 9.2: what is wrong with the SIM card, but for 14, busy, which passes; BC35-G/BC28 add the others.
 _SIM_ERRORS = (*range(10, 14), *range(15, 19), *range(310, 314), *range(315, 319))
 
@@ -90,14 +92,14 @@ class Network(Strict):
         """Wait until the module is registered with a network, asking once a second; a radio that is off is switched on.
 
         Args:
-            timeout: seconds; ``None`` for 60.
+            timeout: seconds, 0 to look once; ``None`` for 60. A question is given 0.3 s at least.
 
         Returns:
             1 (home) or 5 (roaming).
 
         Raises:
             RegistrationError: the SIM card is missing, locked or defective, or the network denies the registration.
-            ResponseTimeout: not registered in time.
+            ResponseTimeout: not registered in time, or the module has not answered.
 
         """
         allowed = seconds(timeout, otherwise=60.0)
@@ -140,7 +142,7 @@ class Network(Strict):
             if name == "CREG" and one_will_do:
                 continue
             try:
-                stats.append(self._registration(name, deadline.left))
+                stats.append(self._registration(name, _time_for_a_question(deadline)))
             except CommandError:
                 # A module without GSM need not know the command of GPRS.
                 if name == "CEREG" or not one_will_do:
@@ -157,17 +159,17 @@ class Network(Strict):
     def _radio_on(self, deadline: Deadline) -> bool:
         """Switch the radio on if it is off. A module that does not tell is left as it is."""
         try:
-            function = _number_in(self.command("AT+CFUN?", timeout=deadline.left), r"\+CFUN:\s*(\d+)")
+            function = _number_in(self.command("AT+CFUN?", timeout=_time_for_a_question(deadline)), r"\+CFUN:\s*(\d+)")
         except CommandError:
             return True
         if function not in (None, 1):
-            self.command("AT+CFUN=1", timeout=deadline.left)
+            self.command("AT+CFUN=1", timeout=_time_for_a_question(deadline))
         return True
 
     def _sim_ready(self, deadline: Deadline) -> bool:
         """Whether the SIM card is ready; one that will not be is an error."""
         try:
-            lines = self.command("AT+CPIN?", timeout=deadline.left).lines
+            lines = self.command("AT+CPIN?", timeout=_time_for_a_question(deadline)).lines
         except CommandError as error:
             if error.code in _SIM_ERRORS:
                 raise RegistrationError(f"there is no network without a SIM card: {error.name}") from error
@@ -177,6 +179,11 @@ class Network(Strict):
         if state.startswith(("SIM P", "PH-")):
             raise RegistrationError(f"the SIM card is locked: it waits for {state}")
         return state == "READY"
+
+
+def _time_for_a_question(deadline: Deadline) -> float | None:
+    left = deadline.left
+    return None if left is None else max(_LEAST, left)
 
 
 def _digits(response: Response) -> str:
