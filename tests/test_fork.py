@@ -183,6 +183,8 @@ ENTRIES: dict[type[Any], dict[str, tuple[Any, ...]]] = {
     _core.Pending: {
         "wait": (5,),
         "next_upload": (),
+        "take_back": (),
+        "subject": (),
         "abandon": (),
         "wait_ended": (),
         "wait_taken": (),
@@ -232,10 +234,12 @@ ENTRIES: dict[type[Any], dict[str, tuple[Any, ...]]] = {
         "close": (),
     },
 }
-# What asks for nothing tells a child nothing, and is no error in it.
+# What asks for nothing tells a child nothing, and is no error in it. A child takes no call of its parent back, which
+# `take_back` says by its answer.
 INERT = (
     {("Opening", "close"), ("Opening", "closed"), ("Engine", "close_later"), ("Engine", "is_open")}
     | {(kind, "close") for kind in ("Engine", "VirtualModem", "Broker")}
+    | {("Pending", "take_back"), ("Pending", "subject")}
     | {("Journal", name) for name in ("next", "take_dropped", "end")}
 )
 
