@@ -137,7 +137,8 @@ class MqttClient(Configurable):
         """Configure, open and connect; disconnect and close at the end, whatever happened between.
 
         Leaving takes `timeout` for each of the two, and at most 1 s for both where ``KeyboardInterrupt``,
-        ``SystemExit`` or a :class:`PortError` ends the session.
+        ``SystemExit`` or a :class:`PortError` ends the session. Publishes that are ``queued`` are not sent any more and
+        end as ``failed``: what ``publish(wait=False)`` returned is to be waited for within the session.
 
         With `reconnect` a connection that is lost is made again, in a thread of its own: when ``+QMTSTAT`` tells of
         the loss, when the module restarts, and when the port was lost and the program has opened the modem again. It
