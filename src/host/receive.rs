@@ -323,7 +323,7 @@ fn length(bytes: &[u8], layout: &Layout, head: Head, topic: (usize, usize), at: 
             (Some(&CR), None) if shown => Step::More,
             _ => open(),
         },
-        // A length was due and none is there: the setting was lost, or the firmware does not know it.
+        // None can be read: it was damaged, the setting was lost, or the firmware does not know it.
         _ => open(),
     }
 }
@@ -343,6 +343,8 @@ fn open(bytes: &[u8], layout: &mut Layout, head: Head, topic: (usize, usize), at
         at
     };
     let wrapped = bytes[quote] == QUOTE && layout.wrapping != Wrapping::Never;
+    // A length was due and none could be read: what stands here may begin with what is left of it.
+    let length_due = layout.length_shown.get(head.client);
     let mut from = *scanned;
     while let Some(end) = find_line_end(bytes, from) {
         if !wrapped {
@@ -350,14 +352,14 @@ fn open(bytes: &[u8], layout: &mut Layout, head: Head, topic: (usize, usize), at
                 layout.unquoted_payload_seen();
             }
             return Step::End(Parsed::Unterminated {
-                message: message(bytes, head, topic, (at, end), true),
+                message: message(bytes, head, topic, (at, end), !length_due),
                 consumed: end + 2,
             });
         }
         if end > quote + 1 && bytes[end - 1] == QUOTE {
             // A line end before this one was inside the payload, or the end of a payload whose quote is missing.
             let first_line = find_line_end(bytes, at) == Some(end);
-            let complete = first_line && layout.wrapping == Wrapping::Always;
+            let complete = first_line && layout.wrapping == Wrapping::Always && !length_due;
             let message = message(bytes, head, topic, (quote + 1, end - 1), complete);
             let consumed = end + 2;
             // The quote may be the payload's own as well.

@@ -167,7 +167,8 @@ impl State {
                 (is_first, Some(Packet::Pubrec(pid)))
             }
         };
-        // What begins with `$SYS` is the server's to publish; mosquitto drops it as well.
+        // What begins with `$SYS` is the server's to publish. mosquitto 2.0.11 acknowledges it and drops it, `$SYSx` too, but
+        // routes `$other/x`.
         let is_own = publish.topic_name.starts_with("$SYS");
         if is_first && !is_own {
             self.route(Message {
