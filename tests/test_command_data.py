@@ -7,7 +7,7 @@ import os
 import threading
 import time
 import tty
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -67,6 +67,12 @@ def test_data_that_would_end_the_data_phase_are_not_sent(model: str, modem: Mode
     with pytest.raises(UsageError, match=r"0x1A"):
         modem.command(PUBLISH[model], data=b"a\x1ab")
     assert len(list(modem.wire)) == sent
+
+
+def test_data_of_another_type_are_refused(modem: Modem) -> None:
+    wrong: Any = 123
+    with pytest.raises(UsageError, match="data must be bytes or str, not int"):
+        modem.command("AT+CMGS=1", data=wrong)
 
 
 def test_an_empty_publish_leaves_the_line_free(model: str, modem: Modem, mqtt: MqttClient, broker: Broker) -> None:

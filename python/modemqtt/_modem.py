@@ -23,7 +23,7 @@ from modemqtt._strict import Single
 from modemqtt._usage import Deadline, arguments, finished, payload_bytes, seconds
 from modemqtt._values import Response, Stats
 from modemqtt._wire import WireLog
-from modemqtt.exceptions import ModuleRestarted, PortError, ResponseTimeout, UsageError
+from modemqtt.exceptions import ModuleRestarted, PortError, ResponseTimeout, UsageError, UsageTypeError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -366,6 +366,8 @@ class Modem(Events, Network, Single):
             ResponseTimeout: no final result code in time.
 
         """
+        if data is not None and not isinstance(data, (bytes, bytearray, memoryview, str)):
+            raise UsageTypeError(f"data must be bytes or str, not {type(data).__name__}")
         given = None if data is None else payload_bytes(data)
         with arguments():
             pending = self._running().command(line, data=given, timeout=timeout)

@@ -52,6 +52,11 @@ const STORED_MESSAGE: DataCommand = DataCommand {
     source: "3GPP TS 27.005 sections 3.5.3 and 4.4",
     ..MESSAGE
 };
+const MESSAGE_COMMAND: DataCommand = DataCommand {
+    name: "CMGC",
+    source: "3GPP TS 27.005 sections 3.5.7 and 4.5",
+    ..MESSAGE
+};
 const PACKET: DataCommand = DataCommand {
     name: "QISEND",
     count: Count::At(1),
@@ -89,6 +94,7 @@ const POST: DataCommand = DataCommand {
 pub(super) const M95: &[DataCommand] = &[
     MESSAGE,
     STORED_MESSAGE,
+    MESSAGE_COMMAND,
     DataCommand {
         count: Count::Last,
         zero_reports: false,
@@ -106,12 +112,13 @@ pub(super) const M95: &[DataCommand] = &[
 ];
 
 /// BC35-G, BC28 and BC660K-GL.
-pub(super) const NB_IOT: &[DataCommand] = &[MESSAGE, STORED_MESSAGE, PACKET, SECURE_PACKET];
+pub(super) const NB_IOT: &[DataCommand] = &[MESSAGE, STORED_MESSAGE, MESSAGE_COMMAND, PACKET, SECURE_PACKET];
 
 /// EG800Q, EG915Q, EG916Q, BG95, BG96 and BG77.
 pub(super) const LTE: &[DataCommand] = &[
     MESSAGE,
     STORED_MESSAGE,
+    MESSAGE_COMMAND,
     PACKET,
     SECURE_PACKET,
     FILE,

@@ -47,7 +47,12 @@ pub(super) fn verbatim(
                 .is_some_and(|client| clients.get(client).is_some_and(|client| client.settings.send_hex));
             Some(request.data(bytes, hex)?)
         }
-        (None, Some(bytes)) => Some(unknown(parts.last(), bytes)?),
+        (None, Some(bytes)) => {
+            if let Some(error) = parts.last().and_then(|part| asks_for_none(part, &bytes)) {
+                return Err(error);
+            }
+            Some(unknown(parts.last(), bytes)?)
+        }
     };
     Ok(step)
 }
@@ -78,13 +83,15 @@ pub(super) fn plain(line: &str) -> Result<Step, Error> {
     })
 }
 
-/// How many bytes a line that is not known may have declared, where the module has asked for data: its largest number.
-pub(crate) fn declared_at_most(line: &[u8]) -> Option<usize> {
-    const MOST: usize = 8 * 1024;
+/// How many bytes a line that is not known may have declared: its largest number up to `most`.
+pub(crate) fn declared_at_most(line: &[u8], most: usize) -> Option<usize> {
     let text = String::from_utf8_lossy(line);
     let part = parts(&text).last()?;
-    let numbers = part.fields.iter().filter_map(|field| field.parse().ok());
-    numbers.filter(|number| *number <= MOST).max()
+    let numbers = part
+        .fields
+        .iter()
+        .filter_map(|field| field.trim_matches('"').parse().ok());
+    numbers.filter(|number| *number <= most).max()
 }
 
 /// The data that a command asks for.
@@ -152,6 +159,30 @@ fn unknown(part: Option<&Part<'_>>, bytes: Vec<u8>) -> Result<Data, Error> {
         invitation: Invitation::Any,
         upload: None,
         bytes,
+    })
+}
+
+/// What is wrong with data for a line that is known to ask for none, or for others.
+fn asks_for_none(part: &Part<'_>, bytes: &[u8]) -> Option<Error> {
+    let command = Command::from_name(part.name.as_bytes());
+    let publish = matches!(command, Some(Command::Publish | Command::PublishExact));
+    if part.form != Form::Set || (command.is_some() && !publish) {
+        return Some(Error::Usage(format!(
+            "AT+{} asks for no data in this form; leave data out",
+            part.name
+        )));
+    }
+    let declared: usize = part
+        .fields
+        .last()
+        .filter(|_| publish && part.fields.len() > 5)?
+        .parse()
+        .ok()?;
+    (declared != bytes.len()).then(|| {
+        Error::Usage(format!(
+            "data must be as long as the line declares, {declared} bytes, not {}",
+            bytes.len()
+        ))
     })
 }
 
@@ -289,9 +320,16 @@ struct Part<'a> {
     fields: Vec<&'a str>,
 }
 
-/// The commands of a line that begins with `AT`.
+/// The commands of a line that begins with `AT`. Behind a basic command an extended one needs no semicolon (V.250 section
+/// 5.2.1).
 fn parts(line: &str) -> impl Iterator<Item = Part<'_>> {
-    split(line.get(2..).unwrap_or_default(), ';').map(|text| {
+    let texts = split(line.get(2..).unwrap_or_default(), ';');
+    let apart = texts.flat_map(|text| {
+        let sign = text.find(['+', '=', '"']).filter(|at| text[*at..].starts_with('+'));
+        let (basic, extended) = text.split_at(sign.unwrap_or(0));
+        [Some(basic).filter(|basic| !basic.trim().is_empty()), Some(extended)]
+    });
+    apart.flatten().map(|text| {
         let (name, values) = text.split_once('=').unwrap_or((text, ""));
         let form = match values.trim_end() {
             "?" => Form::Test,
@@ -386,6 +424,8 @@ mod tests {
             ("BC660K-GL", "AT+QISEND=0,3", Some(3)),
             ("M95", "AT+QISEND=3", Some(3)),
             ("M95", "AT+CSQ;+QISEND", None),
+            ("EG915Q", "ATE0+QMTPUBEX=0,1,1,1,\"t\",3", Some(3)),
+            ("M95", "AT+CMGC=1,2", None),
         ] {
             let message = refused(model, line, None);
             assert!(message.contains("data=b"), "{line}: {message}");
@@ -423,8 +463,8 @@ mod tests {
         let phase = |line| step("M95", line, Some(b"abc")).unwrap().data.unwrap().phase;
         assert_eq!(phase("AT+QFOO=1,3"), DataPhase::Counted);
         assert_eq!(phase("AT+QFOO=\"3\""), DataPhase::UntilCtrlZ);
-        assert_eq!(declared_at_most(b"AT+QFOO=1,\"x\",30"), Some(30));
-        assert_eq!(declared_at_most(b"AT+QFOO=\"x\""), None);
+        assert_eq!(declared_at_most(b"AT+QFOO=1,\"x\",30", 100), Some(30));
+        assert_eq!(declared_at_most(b"AT+QFOO=\"x\"", 100), None);
     }
 
     #[test]

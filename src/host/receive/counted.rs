@@ -80,11 +80,19 @@ pub(super) fn cut_short(bytes: &[u8], hex: bool, at: usize, length: usize) -> Op
         let Some(behind) = bytes.get(to..) else { continue };
         // Nothing but the start of the end that is missing.
         let over = matches!(behind, b"" | b"\r") || (!quoted && behind.starts_with(b"\r"));
-        if over && !(quoted && holds_end(&bytes[from..to])) {
+        let payload = &bytes[from..to];
+        // Its end may be that of a shorter one.
+        let doubtful = if quoted {
+            holds_end(payload)
+        } else {
+            matches!(payload.last(), Some(&CR | &LF))
+        };
+        if over && !doubtful {
             return Some((from, to, true, to));
         }
     }
-    short(bytes, hex, at, length)
+    // The end of a report may be missing with the last bytes of its payload.
+    short(bytes, hex, at, length).or(Some((from, bytes.len(), false, bytes.len())))
 }
 
 /// The payload as far as it seems to go.

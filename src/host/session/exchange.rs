@@ -9,7 +9,7 @@ use super::Session;
 use super::joined::Codes;
 use super::leave::Phase;
 use crate::error::Error;
-use crate::job::{Data, Invitation, Job, OutcomeKey, Step, Task};
+use crate::job::{Data, Invitation, Job, OutcomeKey, Step};
 use crate::timers::Timer;
 
 /// What a publish may have done whose data phase was filled up.
@@ -18,6 +18,11 @@ const PUBLISHED_DAMAGED: &str =
 /// What another command may have done.
 const STORED_DAMAGED: &str = "; the module may have lost some of the data, and taken the rest with a wrong end";
 
+/// How many bytes a line that is not known, and has not been answered, is believed to have declared.
+const MOST_GUESSED: usize = 2 * 1024;
+/// Commands behind which `CONNECT` is a connection, whatever numbers they have (3GPP TS 27.007 section 10.1.12, and the
+/// TCP/IP application notes).
+const CONNECTING: &[&str] = &["QIOPEN", "QSSLOPEN", "QISWTMD", "CGDATA"];
 /// What a line may be waiting for that is not known to ask for data.
 const ASKS_FOR_DATA: &str = "; if the line asks for data, give it as command(line, data=b\"…\")";
 
@@ -69,15 +74,35 @@ impl Exchange {
         self.step.data.as_ref().map(|data| data.invitation)
     }
 
-    /// The data phase that the module may be in. A line of the program's own in a maker's command that is not known may
-    /// have opened one as well.
+    /// The data phase that the module may be in. A line of the program's own that is not known may have opened one as well.
     pub(super) fn phase(&self) -> Option<Phase> {
-        let unknown = || self.data == DataState::NotDue && self.step.form == Form::Set && is_unknown(&self.step.name);
         match &self.step.data {
             Some(data) => Some(Phase::of(data)),
-            None if unknown() => Some(Phase::of_unknown(&self.step.line.bytes)),
+            None if self.is_unknown() => Some(Phase::of_unknown(&self.step.line.bytes, MOST_GUESSED)),
             None => None,
         }
+    }
+
+    /// Whether it is a line of the program's own whose last command is of no standard, or a publish or a setting in a form
+    /// that the notes do not have.
+    pub(super) fn is_unknown(&self) -> bool {
+        let name = self.last_name();
+        let maker = self.step.name.contains('+') && !name.starts_with('C');
+        let of_the_notes = match Command::from_name(name.as_bytes()) {
+            None | Some(Command::Publish | Command::PublishExact) => false,
+            Some(_) => true,
+        };
+        self.data == DataState::NotDue && self.step.form == Form::Set && maker && !of_the_notes
+    }
+
+    /// Whether its last command opens a connection through the module.
+    pub(super) fn opens_connection(&self) -> bool {
+        CONNECTING.contains(&self.last_name())
+    }
+
+    /// The name of its last command, without `+`. 3GPP names begin with C.
+    fn last_name(&self) -> &str {
+        self.step.name.rsplit([';', '+']).next().unwrap_or_default()
     }
 
     /// Whether the module has asked for data of a declared length of 0.
@@ -93,7 +118,7 @@ impl Exchange {
         }
         match (self.data, &self.job.task) {
             (DataState::NotDue, _) => ASKS_FOR_DATA,
-            (DataState::Due | DataState::Sent, Task::Publish { .. }) => PUBLISHED_DAMAGED,
+            (DataState::Due | DataState::Sent, _) if self.last_name().starts_with("QMTPUB") => PUBLISHED_DAMAGED,
             (DataState::Due | DataState::Sent, _) => STORED_DAMAGED,
             (DataState::Impossible | DataState::Ended, _) => "",
         }
@@ -104,13 +129,6 @@ impl Exchange {
         let data = self.step.data.as_ref().filter(|_| self.data == DataState::Sent)?;
         Some(&data.bytes)
     }
-}
-
-/// Whether the last command of a line is neither of a standard nor of the notes.
-fn is_unknown(names: &str) -> bool {
-    let name = names.rsplit(';').next().and_then(|name| name.strip_prefix('+'));
-    // 3GPP names begin with C.
-    name.is_some_and(|name| !name.starts_with('C') && Command::from_name(name.as_bytes()).is_none())
 }
 
 /// The longest answer to one command that is kept, in bytes. The longest that a manual gives is the content of a file.

@@ -384,8 +384,7 @@ impl Session {
             self.doubt_connection(key, refusal, exchange.echo_seen, now);
         }
         // Some firmware gives a second final result code, which refuses what it does not belong to.
-        let unasked = matches!(exchange.data, DataState::Due | DataState::NotDue);
-        if unasked && exchange.phase().is_some() {
+        if exchange.data == DataState::Due || exchange.is_unknown() {
             self.doubt(now);
         }
         self.start_next(now);

@@ -41,6 +41,8 @@ const LAST_SILENCE: Duration = Duration::from_millis(200);
 const FIRST_PIECE: usize = 16;
 /// How many prompts that no command waits for are believed before a question is answered.
 const MOST_PROMPTS: u8 = 4;
+/// How many bytes a line that is not known is believed to have declared, once the module has asked for them.
+const MOST_DECLARED: usize = 64 * 1024;
 /// The silence on either side of `+++`.
 const GUARD: Duration = Duration::from_millis(1100);
 
@@ -77,8 +79,8 @@ impl Phase {
     }
 
     /// That of a line which is not known to ask for data: as many bytes as it may have declared.
-    pub(super) fn of_unknown(line: &[u8]) -> Self {
-        declared_at_most(line).map_or(Self::UntilCtrlZ, Self::Counted)
+    pub(super) fn of_unknown(line: &[u8], most: usize) -> Self {
+        declared_at_most(line, most).map_or(Self::UntilCtrlZ, Self::Counted)
     }
 }
 
@@ -143,10 +145,12 @@ impl Session {
     /// Leaves a data phase of this session's own, then carries out the job.
     pub(super) fn leave(&mut self, phase: Phase, then: Job, now: Instant) {
         self.stop_upload();
+        // One that has not gone out is no ESC yet.
+        let escape_unsent = self.transmit.contains(&ESC);
         self.discard_unsent();
         let former = self.suspicion.take().filter(|former| former.lasting);
         self.suspicion = Some(Suspicion {
-            escaped: former.as_ref().is_some_and(|former| former.escaped),
+            escaped: former.as_ref().is_some_and(|former| former.escaped && !escape_unsent),
             prompts: former.map_or(0, |former| former.prompts),
             ..Suspicion::of(phase, true)
         });
@@ -322,8 +326,10 @@ impl Session {
             exchange.job.steps.push_front(exchange.step);
             return self.leave(self.last_phase(), exchange.job, now);
         }
-        let (error, phase) = if exchange.data == DataState::NotDue {
-            let phase = Phase::of_unknown(&exchange.step.line.bytes);
+        // A line that is known may ask for data all the same, where no earlier command can have.
+        let own = exchange.data == DataState::NotDue && (exchange.is_unknown() || self.last_phase.is_none());
+        let (error, phase) = if own {
+            let phase = Phase::of_unknown(&exchange.step.line.bytes, MOST_DECLARED);
             (asks_for_data(&exchange.step.line.shown), phase)
         } else {
             // The command went in as data.
@@ -346,11 +352,12 @@ impl Session {
             return;
         };
         self.timers.clear(Timer::Exchange);
-        let phase = match Phase::of_unknown(&exchange.step.line.bytes) {
-            Phase::UntilCtrlZ => Phase::Online,
-            phase => phase,
+        let shown = &exchange.step.line.shown;
+        let (error, phase) = match Phase::of_unknown(&exchange.step.line.bytes, MOST_DECLARED) {
+            counted @ Phase::Counted(_) if !exchange.opens_connection() => (asks_for_data(shown), counted),
+            _ => (opens_connection(shown), Phase::Online),
         };
-        self.end(&mut exchange.job, Err(asks_for_data(&exchange.step.line.shown)));
+        self.end(&mut exchange.job, Err(error));
         self.release(&exchange.job, true);
         self.leave(phase, Self::probe_job(now), now);
     }
@@ -365,5 +372,11 @@ impl Session {
 fn asks_for_data(shown: &str) -> Error {
     Error::Usage(format!(
         "{shown} asks for data, and was given none; give it as command(line, data=b\"…\")"
+    ))
+}
+
+fn opens_connection(shown: &str) -> Error {
+    Error::Usage(format!(
+        "{shown} has opened a connection, over which command lines no longer reach the module; it was left by +++"
     ))
 }

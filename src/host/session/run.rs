@@ -86,7 +86,8 @@ impl Session {
             outcome_seen: false,
             lost: false,
         });
-        let phase = self.exchange.as_ref().and_then(Exchange::phase);
+        let asking = |exchange: &&Exchange| exchange.step.data.is_some() || exchange.is_unknown();
+        let phase = self.exchange.as_ref().filter(asking).and_then(Exchange::phase);
         self.last_phase = phase.or(self.last_phase);
     }
 

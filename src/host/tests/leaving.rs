@@ -134,3 +134,50 @@ fn a_packet_ends_with_the_result_code_of_its_own() {
         }
     }
 }
+
+#[test]
+fn a_prompt_that_comes_late_into_another_command_is_left_as_that_of_the_publish() {
+    let mut bench = Bench::connected("EG915Q");
+    bench.publish(b"abc");
+    bench.sent();
+    bench.feed(b"\r\n+CME ERROR: 30\r\n");
+    bench.elapse(seconds(0.25));
+    let ticket = bench.command("AT+CSQ");
+    assert_eq!(bench.sent(), "AT+CSQ\r");
+    bench.feed(b"\r\n> ");
+    bench.elapse(seconds(0.04));
+    assert_eq!(bench.sent(), "\x1b");
+    assert!(matches!(bench.ended(ticket), Some(Err(Error::Protocol { .. }))));
+    bench.elapse(seconds(0.1));
+    assert_eq!(bench.sent(), "\r\r\r");
+}
+
+#[test]
+fn two_prompts_at_once_are_left_by_one_escape() {
+    let mut bench = Bench::set_up("EG915Q");
+    bench.command("AT+QFOO=30");
+    bench.sent();
+    bench.feed(b"\r\n>\r\n> ");
+    bench.elapse(seconds(0.05));
+    assert_eq!(bench.sent(), "\x1b");
+    bench.feed(OK);
+    bench.answers(&[("AT+CMEE?\r", PROBED)]);
+}
+
+#[test]
+fn a_line_that_opens_a_connection_is_left_by_three_signs_between_two_silences() {
+    let mut bench = Bench::set_up("EG915Q");
+    let ticket = bench.command("AT+QIOPEN=1,0,\"TCP\",\"192.0.2.1\",80,0,2");
+    bench.sent();
+    bench.feed(b"\r\nCONNECT\r\n");
+    bench.elapse(seconds(1.0));
+    assert_eq!(bench.sent(), "");
+    bench.elapse(seconds(0.2));
+    assert_eq!(bench.sent(), "+++");
+    bench.feed(OK);
+    bench.answers(&[("AT+CMEE?\r", PROBED)]);
+    let Some(Err(error)) = bench.ended(ticket) else {
+        panic!("no error");
+    };
+    assert!(error.to_string().contains("has opened a connection"), "{error}");
+}
