@@ -52,6 +52,9 @@ class Tap:
         return self
 
     def __exit__(self, *_: object) -> None:
+        # Closing alone would leave accept() waiting, and its thread with it.
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         self.cut()
 
