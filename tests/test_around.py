@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from modemqtt import CommandError, Modem, ModuleRestarted, RegistrationError, ResponseTimeout, UsageError
+from modemqtt import (
+    CommandError,
+    Modem,
+    ModuleRestarted,
+    ProtocolError,
+    RegistrationError,
+    ResponseTimeout,
+    UsageError,
+)
 from modemqtt.virtual import Broker, VirtualModem
 from support.waiting import until
 
@@ -32,8 +40,62 @@ def pair(request: pytest.FixtureRequest) -> Iterator[tuple[VirtualModem, Modem]]
 def test_the_numbers_of_module_subscriber_and_card_are_told(pair: tuple[VirtualModem, Modem]) -> None:
     _, modem = pair
     assert (modem.imei, modem.imsi) == ("490154203237518", "001010123456789")
-    if modem.dialect != "m95":
-        assert modem.iccid == "89001010000000000017"
+    assert modem.iccid == "89001010000000000017"
+
+
+@pytest.mark.parametrize(
+    ("printed", "number"),
+    [
+        ("898604B0261890123456", "898604B0261890123456"),
+        ("89860a12345678901234", "89860A12345678901234"),
+        ("8986012345678901234F", "8986012345678901234"),
+        ('"89860123456789012345"', "89860123456789012345"),
+    ],
+)
+def test_the_number_of_a_card_may_hold_letters_and_is_filled_up_with_f(
+    pair: tuple[VirtualModem, Modem], printed: str, number: str
+) -> None:
+    module, modem = pair
+    name = {"m95": "CCID", "bc35": "NCCID"}.get(modem.dialect, "QCCID")
+    module.expect(f"AT+{name}").respond(f"+{name}: {printed}")
+    assert modem.iccid == number
+
+
+def test_an_answer_without_a_card_number_is_an_error(pair: tuple[VirtualModem, Modem]) -> None:
+    module, modem = pair
+    name = {"m95": "CCID", "bc35": "NCCID"}.get(modem.dialect, "QCCID")
+    module.expect(f"AT+{name}").respond(f"+{name}: none")
+    with pytest.raises(ProtocolError, match="ICCID"):
+        _ = modem.iccid
+
+
+@pytest.mark.parametrize("state", ["NOT INSERTED", "SIM FAILURE"])
+def test_a_missing_card_told_in_words_ends_the_wait_for_registration(
+    pair: tuple[VirtualModem, Modem], state: str
+) -> None:
+    module, modem = pair
+    module.set_registration(0)
+    module.expect("AT+CPIN?").respond(f"+CPIN: {state}")
+    with pytest.raises(RegistrationError, match=state):
+        modem.wait_registered(timeout=5)
+
+
+def test_a_locked_card_is_unlocked_once_and_its_pin_shows_nowhere(pair: tuple[VirtualModem, Modem]) -> None:
+    module, modem = pair
+    modem.unlock("1234")
+    module.expect("AT+CPIN?").respond("+CPIN: SIM PIN")
+    module.expect('AT+CPIN="4711"').respond()
+    modem.unlock("4711")
+    module.check()
+    assert "4711" not in str(list(modem.wire))
+    assert "1234" not in str(list(modem.wire))
+
+
+@pytest.mark.parametrize("pin", ["123", "12a4", "123456789"])
+def test_a_pin_that_is_none_is_not_sent(pair: tuple[VirtualModem, Modem], pin: str) -> None:
+    _, modem = pair
+    with pytest.raises(UsageError, match="4 to 8 digits"):
+        modem.unlock(pin)
 
 
 def test_a_radio_that_is_off_is_switched_on_to_register(pair: tuple[VirtualModem, Modem]) -> None:

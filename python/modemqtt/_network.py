@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from modemqtt._strict import Strict
 from modemqtt._usage import Deadline, seconds
-from modemqtt.exceptions import CommandError, RegistrationError, ResponseTimeout
+from modemqtt.exceptions import CommandError, ProtocolError, RegistrationError, ResponseTimeout, UsageError
 
 if TYPE_CHECKING:
     from modemqtt._core import Engine
@@ -23,6 +23,22 @@ _REGISTERED = (1, 5)
 _LEAST = 0.3
 # 3GPP TS 27.007, 9.2: what is wrong with the SIM card, but for 14, busy, which passes; BC35-G/BC28 add the others.
 _SIM_ERRORS = (*range(10, 14), *range(15, 19), *range(310, 314), *range(315, 319))
+# The same in words: with AT+CMEE=2, and where AT+CPIN? gives them for a state.
+_SIM_WORDS = (
+    "SIM NOT INSERTED",
+    "NOT INSERTED",
+    "SIM PIN REQUIRED",
+    "PH-SIM PIN REQUIRED",
+    "SIM FAILURE",
+    "SIM WRONG",
+    "SIM PUK REQUIRED",
+    "SIM PIN2 REQUIRED",
+    "SIM PUK2 REQUIRED",
+)
+_PIN = re.compile(r"[0-9]{4,8}", re.ASCII)
+# ITU-T E.118: up to 19 digits and a check digit, of which some operators have others than decimal ones.
+_ICCID = re.compile(r"[0-9A-F]{18,22}")
+_ICCID_COMMANDS = ("CCID", "QCCID")
 
 
 class Network(Strict):
@@ -47,7 +63,7 @@ class Network(Strict):
             response = self.command("AT+CGSN=1")
         except CommandError:
             response = self.command("AT+GSN")
-        return _digits(response)
+        return _digits(response, "an IMEI")
 
     @property
     def imsi(self) -> str:
@@ -57,18 +73,60 @@ class Network(Strict):
             CommandError: the module refused it, as without a SIM card that is ready.
 
         """
-        return _digits(self.command("AT+CIMI"))
+        return _digits(self.command("AT+CIMI"), "an IMSI")
 
     @property
     def iccid(self) -> str:
-        """The number of the SIM card, 19 or 20 digits: from ``AT+NCCID`` on BC35-G/BC28, elsewhere ``AT+QCCID``.
+        """The number of the SIM card: 18 to 22 hexadecimal digits, without the F that fills them up.
+
+        It is asked for by ``AT+NCCID`` on BC35-G/BC28, ``AT+CCID`` on M95 and ``AT+QCCID`` elsewhere, and where that is
+        refused by another of them.
 
         Raises:
             CommandError: the module refused it, as without a SIM card.
+            ProtocolError: the answer holds no such number.
 
         """
         family = self._running().family
-        return _digits(self.command(f"AT+{(family and family[2]) or 'QCCID'}"))
+        own = (family and family[2]) or "CCID"
+        try:
+            response = self.command(f"AT+{own}")
+        except CommandError as error:
+            if error.code in _SIM_ERRORS:
+                raise
+            other = next(name for name in _ICCID_COMMANDS if name != own)
+            try:
+                response = self.command(f"AT+{other}")
+            except CommandError:
+                raise error from None
+        for line in response.lines:
+            number = line.rpartition(":")[2].strip(' "').upper()
+            if _ICCID.fullmatch(number):
+                return number.rstrip("F")
+        raise _unreadable("an ICCID of 18 to 22 digits", response)
+
+    def unlock(self, pin: str, *, timeout: float | None = None) -> None:
+        """Give the SIM card its PIN (``AT+CPIN``). A card that asks for none is left alone.
+
+        A wrong PIN uses up one of the three tries of most cards, so that this never tries twice.
+
+        Args:
+            pin: 4 to 8 digits. It shows in no log and no exception.
+            timeout: seconds for each of the two commands; ``None`` for 5.
+
+        Raises:
+            UsageError: the PIN is no 4 to 8 digits.
+            RegistrationError: the card is missing or defective, or waits for something else, such as its PUK.
+            CommandError: the card refused the PIN.
+
+        """
+        if not isinstance(pin, str) or not _PIN.fullmatch(pin):
+            raise UsageError("the PIN must be 4 to 8 digits in a str")
+        state = self._sim_state(timeout)
+        if state == "SIM PIN":
+            self.command(f'AT+CPIN="{pin}"', timeout=timeout)
+        elif state is not None and state != "READY":
+            raise RegistrationError(f"the SIM card is locked: it waits for {state}, not for its PIN")
 
     def signal(self, *, timeout: float | None = None) -> int | None:
         """Return the received signal strength in dBm; ``None`` when not known.
@@ -168,17 +226,26 @@ class Network(Strict):
 
     def _sim_ready(self, deadline: Deadline) -> bool:
         """Whether the SIM card is ready; one that will not be is an error."""
+        state = self._sim_state(_time_for_a_question(deadline))
+        if state is not None and state.startswith(("SIM P", "PH-")):
+            raise RegistrationError(f"the SIM card is locked: it waits for {state}; unlock() gives it its PIN")
+        return state == "READY"
+
+    def _sim_state(self, timeout: float | None) -> str | None:
+        """Return what the SIM card waits for, or ``READY``; ``None`` while it is busy."""
         try:
-            lines = self.command("AT+CPIN?", timeout=_time_for_a_question(deadline)).lines
+            lines = self.command("AT+CPIN?", timeout=timeout).lines
         except CommandError as error:
-            if error.code in _SIM_ERRORS:
+            if error.code in (11, 311) or (error.name or "").upper() == "SIM PIN REQUIRED":
+                return "SIM PIN"
+            if error.code in _SIM_ERRORS or (error.name or "").upper() in _SIM_WORDS:
                 raise RegistrationError(f"there is no network without a SIM card: {error.name}") from error
-            return False
+            return None
         states = [line.partition(":")[2].strip() for line in lines if line.startswith("+CPIN")]
         state = states[0] if states else "READY"
-        if state.startswith(("SIM P", "PH-")):
-            raise RegistrationError(f"the SIM card is locked: it waits for {state}")
-        return state == "READY"
+        if state.upper() in _SIM_WORDS:
+            raise RegistrationError(f"there is no network without a SIM card: {state}")
+        return state
 
 
 def _time_for_a_question(deadline: Deadline) -> float | None:
@@ -186,12 +253,17 @@ def _time_for_a_question(deadline: Deadline) -> float | None:
     return None if left is None else max(_LEAST, left)
 
 
-def _digits(response: Response) -> str:
+def _digits(response: Response, what: str) -> str:
     for line in response.lines:
-        found = re.search(r"(\d{14,22})[0-9A-F]?\"?$", line)
+        found = re.search(r"(?:^|[^0-9])([0-9]{14,17})\"?$", line)
         if found:
             return found[1]
-    return ""
+    raise _unreadable(what, response)
+
+
+def _unreadable(what: str, response: Response) -> ProtocolError:
+    line = " ".join(response.lines)
+    return ProtocolError(f"expected {what}, the module printed {line!r}", expected=what, line=line)
 
 
 def _number_in(response: Response, pattern: str) -> int | None:

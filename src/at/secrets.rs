@@ -17,6 +17,10 @@ const COMMANDS: &[(&str, Option<&str>, usize)] = &[
     ("CLCK", None, 2),
     ("CGAUTH", None, 2),
     ("QICSGP", None, 3),
+    ("QCGDEFCONT", None, 2),
+    ("QHTTPCFG", Some("auth"), 1),
+    ("QFTPCFG", Some("account"), 1),
+    ("QSMTPCFG", Some("account"), 1),
 ];
 
 /// Answers that repeat a secret, likewise. Their key, where there is one, comes first.
@@ -29,6 +33,10 @@ const ANSWERS: &[(&str, Option<&str>, usize)] = &[
     ("QSSLCFG", Some("psk"), 2),
     ("CGAUTH", None, 2),
     ("QICSGP", None, 3),
+    ("QCGDEFCONT", None, 2),
+    ("QHTTPCFG", Some("auth"), 1),
+    ("QFTPCFG", Some("account"), 1),
+    ("QSMTPCFG", Some("account"), 1),
 ];
 
 /// A line with its secrets masked.
@@ -154,6 +162,11 @@ mod tests {
             "+QMTTENAUTH : 0,hunter2",
             "+QMTENAUTH:\"hunter2\"",
             "AT+CPIN=hunter2",
+            "AT+QCGDEFCONT=\"IP\",\"apn\",\"lab\",\"hunter2\"",
+            "+QCGDEFCONT: \"IP\",\"apn\",\"lab\",\"hunter2\"",
+            "AT+CGAUTH=1,1,\"lab\",\"hunter2\"",
+            "AT+QHTTPCFG=\"auth\",\"lab:hunter2\"",
+            "AT+QFTPCFG=\"account\",\"lab\",\"hunter2\"",
             "AT+QSSLCFG=\"clientkey\",2,\"UFS:key2.pem\",\"hunter2\"",
             "+QSSLCFG: \"clientkey\",2,\"UFS:key2.pem\",\"hunter2\"",
             "AT+QSSLCFG=\"psk\",2,\"bench,hunter2\"",
