@@ -99,7 +99,8 @@ impl Connection {
             return Ok(None);
         }
         let packet = self.decoder.next_packet();
-        if let Ok(Some(_)) = packet {
+        // A packet that is refused is heard as well: what follows is measured from here.
+        if !matches!(packet, Ok(None)) {
             self.heard = now;
         }
         packet
