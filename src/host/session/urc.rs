@@ -29,6 +29,10 @@ impl Session {
             // The tail of a former connection, for nothing ends before it has begun; or that of a connection which another
             // program has made.
             let ended = !opening && self.end_operations(client, &error).any;
+            if ended {
+                // What waited for room, or for the end of an operation of its kind.
+                self.start_next(now);
+            }
             return expected || ended;
         }
         // No server closes a connection after a DISCONNECT that this one has not seen.

@@ -174,3 +174,20 @@ fn a_message_that_a_busy_module_would_not_give_out_is_asked_for_again_and_told_o
     let messages = bench.events.iter().filter(|event| matches!(event, Event::Message(_)));
     assert_eq!((messages.count(), bench.sent()), (1, String::new()));
 }
+
+#[test]
+fn a_call_that_waited_for_room_goes_on_when_a_loss_ends_those_before_it() {
+    let mut bench = Bench::set_up("M95");
+    for _ in 0..5 {
+        bench.publish(b"x");
+        assert!(bench.sent().starts_with("AT+QMTPUB="));
+        bench.feed(b"\r\n> ");
+        bench.sent();
+        bench.feed(OK);
+    }
+    bench.publish(b"x");
+    assert_eq!(bench.sent(), "");
+    // The index is another program's, and so was the connection.
+    bench.feed(b"\r\n+QMTSTAT: 0,1\r\n");
+    assert!(bench.sent().starts_with("AT+QMTPUB="));
+}
