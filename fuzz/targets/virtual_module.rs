@@ -59,6 +59,9 @@ fuzz_target!(|bytes: &[u8]| {
         rig.printed.clear();
     }
     rig.heal(None);
+    // What stands in the line buffer may switch it off.
+    rig.type_in(b"\r");
+    rig.elapse(std::time::Duration::from_millis(200));
     // One that is off is switched on, and one asleep wakes.
     rig.power_on();
     rig.type_in(b"\r");
