@@ -2,11 +2,13 @@
 //! told to, descriptors that a forked child lets go of, log files that hold nobody up.
 
 pub mod descriptors;
+mod listener;
 mod log_file;
 pub mod waker;
 pub mod worker;
 
 pub use descriptors::Kept;
+pub use listener::Listener;
 pub use log_file::LogFile;
 pub use waker::{Wake, Waker};
 pub use worker::Worker;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, TryRecvError};
-use modemqtt_os::{Kept, Wake};
+use modemqtt_os::{Kept, Listener, Wake};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::server::Arrivals;
@@ -40,29 +40,6 @@ pub(crate) struct Reactor {
     wake: Wake,
     buffer: Vec<u8>,
     arrivals: Arc<Arrivals>,
-}
-
-/// Where clients come.
-struct Listener {
-    _kept: Kept,
-    socket: TcpListener,
-}
-
-impl Listener {
-    fn new(socket: TcpListener) -> Self {
-        Self {
-            _kept: Kept::new(&socket),
-            socket,
-        }
-    }
-}
-
-/// A copy of it in a forked child would go on listening, and keep the port.
-impl Drop for Listener {
-    fn drop(&mut self) {
-        // Where a system does not know this for listeners, the child has to let go of it by itself.
-        let _ = rustix::net::shutdown(&self.socket, rustix::net::Shutdown::Both);
-    }
 }
 
 /// A client's connection. It ends as this is dropped, whoever has copies of its descriptor.
@@ -143,7 +120,7 @@ impl Reactor {
         let accepting = self.accept_again.is_none_or(|again| again <= now);
         let mut descriptors = vec![PollFd::new(&self.wake, PollFlags::IN)];
         let listener = self.listener.as_ref().filter(|_| accepting);
-        descriptors.extend(listener.map(|listener| PollFd::new(&listener.socket, PollFlags::IN)));
+        descriptors.extend(listener.map(|listener| PollFd::new(listener, PollFlags::IN)));
         let sockets_at = descriptors.len();
         for (id, socket) in &self.sockets {
             let is_writing = !self.state.pending(*id).is_empty();
@@ -179,7 +156,7 @@ impl Reactor {
         loop {
             let now = Instant::now();
             let Some(listener) = &self.listener else { return };
-            match listener.socket.accept() {
+            match listener.socket().accept() {
                 Ok((socket, _)) => self.adopt(socket, now),
                 Err(error) => match error.kind() {
                     ErrorKind::WouldBlock => return,

@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use modemqtt_os::Kept;
+use modemqtt_os::{Kept, Listener};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
@@ -42,8 +42,7 @@ pub(super) struct Pty {
 
 #[derive(Debug)]
 pub(super) struct Tcp {
-    _kept: Kept,
-    listener: TcpListener,
+    listener: Listener,
     name: String,
     host: Option<Host>,
     /// One that came while another was there, until that has been read to its end or is seen to stay.
@@ -304,8 +303,7 @@ impl Tcp {
         listener.set_nonblocking(true)?;
         let name = format!("socket://{}", listener.local_addr()?);
         Ok(Self {
-            _kept: Kept::new(&listener),
-            listener,
+            listener: Listener::new(listener),
             name,
             host: None,
             newcomer: None,
@@ -319,7 +317,7 @@ impl Tcp {
         self.rests_until = None;
         // Further ones wait in the queue of the system.
         while self.newcomer.is_none() {
-            match self.listener.accept() {
+            match self.listener.socket().accept() {
                 Ok((stream, _)) => self.admit(stream),
                 Err(error) => match error.kind() {
                     ErrorKind::WouldBlock => return,
