@@ -127,12 +127,7 @@ impl Request {
             None => DataPhase::UntilCtrlZ,
             // In hexadecimal digits a publish declares what they stand for.
             Some(count) if bytes.len() == count || (hex && bytes.len() == 2 * count) => DataPhase::Counted,
-            Some(count) => {
-                return Err(Error::Usage(format!(
-                    "data must be as long as the line declares, {count} bytes, not {}",
-                    bytes.len()
-                )));
-            }
+            Some(count) => return Err(wrong_length(count, &bytes)),
         };
         carried(phase, &bytes)?;
         Ok(Data {
@@ -178,12 +173,14 @@ fn asks_for_none(part: &Part<'_>, bytes: &[u8]) -> Option<Error> {
         .filter(|_| publish && part.fields.len() > 5)?
         .parse()
         .ok()?;
-    (declared != bytes.len()).then(|| {
-        Error::Usage(format!(
-            "data must be as long as the line declares, {declared} bytes, not {}",
-            bytes.len()
-        ))
-    })
+    (declared != bytes.len()).then(|| wrong_length(declared, bytes))
+}
+
+fn wrong_length(declared: usize, bytes: &[u8]) -> Error {
+    Error::Usage(format!(
+        "data must be as long as the line declares, {declared} bytes, not {}",
+        bytes.len()
+    ))
 }
 
 /// Refuses what would end the data phase before its end.
