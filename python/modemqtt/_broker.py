@@ -81,7 +81,7 @@ class Broker:
 
         Raises:
             ResponseTimeout: none has come in time.
-            UsageError: `topic_filter` is none, or `timeout` no time.
+            UsageError: `topic_filter` is not a topic filter, or `timeout` is negative.
 
         """
         with arguments():
@@ -100,7 +100,7 @@ class Broker:
             topic_filter: joins those denied before; ``None`` denies nothing any longer.
 
         Raises:
-            UsageError: `topic_filter` is none.
+            UsageError: `topic_filter` is not a topic filter.
 
         """
         with arguments():
@@ -140,7 +140,7 @@ class Broker:
         self._core.silent(on)
 
     def slow(self, seconds: float) -> None:
-        """Send everything so much later, 0 to 3600 seconds, from now on; 0 ends that."""
+        """Delay everything that is sent from now on by 0 to 3600 seconds; 0 ends the delay."""
         with arguments():
             self._core.slow(seconds)
 

@@ -349,7 +349,7 @@ class Modem(Events, Network, Single):
 
         Args:
             line: from ``AT`` on; its CR is added. Commands may be joined by ``;`` (V.250, 5.2.1).
-            data: what the module is given when it asks for it, by ``>`` or ``CONNECT``: the payload of a publish, a
+            data: the bytes to send when the module asks for them, by ``>`` or ``CONNECT``: the payload of a publish, a
                 file, a packet (``AT+QISEND``), a message (``AT+CMGS``). As many bytes as the line declares; where it
                 declares none, anything without Ctrl-Z and ESC. The Ctrl-Z that ends such data is added.
             timeout: seconds; ``None`` for the longest time that the families' manuals give for the command, 5 s for

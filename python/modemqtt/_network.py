@@ -232,7 +232,7 @@ class Network(Strict):
         return state == "READY"
 
     def _sim_state(self, timeout: float | None) -> str | None:
-        """Return what the SIM card waits for, or ``READY``; ``None`` while it is busy."""
+        """Return the state of the SIM card: ``READY``, or the code that it asks for; ``None`` while it is busy."""
         try:
             lines = self.command("AT+CPIN?", timeout=timeout).lines
         except CommandError as error:

@@ -100,7 +100,7 @@ def carry_out(line: str, modules: Sequence[VirtualModem]) -> None:
     """Carry out one order, for every module unless a leading number names one.
 
     Raises:
-        UsageError: it is none.
+        UsageError: the line is not an order.
 
     """
     word, _, rest = line.strip().partition(" ")

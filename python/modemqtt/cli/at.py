@@ -33,7 +33,7 @@ def add(commands: Commands) -> None:
         "--data",
         type=data,
         metavar="TEXT",
-        help="what the one line that asks for data is given, with the escapes of C such as \\r and \\x1a; "
+        help="bytes for the one line that asks for data, with the escapes of C such as \\r and \\x1a; "
         "@FILE for the bytes of a file",
     )
     parser.add_argument(
