@@ -27,6 +27,7 @@ BLOCKING = {
     "Modem.imei": "modem = silent(); ready(); modem.imei",
     "Modem.imsi": "modem = silent(); ready(); modem.imsi",
     "Modem.iccid": "modem = silent(); ready(); modem.iccid",
+    "Modem.unlock": "modem = silent(); ready(); modem.unlock('1234')",
     "Modem.signal": "modem = silent(); ready(); modem.signal()",
     "Modem.registration": "modem = silent(); ready(); modem.registration()",
     "Modem.wait_registered": "modem = silent(); ready(); modem.wait_registered()",
