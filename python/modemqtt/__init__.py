@@ -12,79 +12,39 @@
 `modemqtt.virtual` has the other end: a virtual module that needs no hardware.
 """
 
-from modemqtt._client import MqttClient
-from modemqtt._core import __version__
-from modemqtt._delivery import Delivery
-from modemqtt._modem import Modem
-from modemqtt._options import Options
-from modemqtt._process import open_modems
-from modemqtt._reconnect import Reconnect, Reconnected
-from modemqtt._settings import Values
-from modemqtt._tls import Tls, UploadProgress
-from modemqtt._values import Alibaba, Message, OneNet, Response, Stats, Tencent, Will, WireLine
-from modemqtt._wire import WireLog
-from modemqtt.exceptions import (
-    CloseError,
-    CommandError,
-    ConnectError,
-    ConnectionLost,
-    DisconnectError,
-    ModemError,
-    ModuleRestarted,
-    OpenError,
-    OperationError,
-    PortError,
-    ProtocolError,
-    PublishError,
-    RegistrationError,
-    ResponseTimeout,
-    ScriptError,
-    SubscribeError,
-    TokenError,
-    UnsubscribeError,
-    UsageError,
-    UsageTypeError,
-)
+import sys
 
-__all__ = [
-    "Alibaba",
-    "CloseError",
-    "CommandError",
-    "ConnectError",
-    "ConnectionLost",
-    "Delivery",
-    "DisconnectError",
-    "Message",
-    "Modem",
-    "ModemError",
-    "ModuleRestarted",
-    "MqttClient",
-    "OneNet",
-    "OpenError",
-    "OperationError",
-    "Options",
-    "PortError",
-    "ProtocolError",
-    "PublishError",
-    "Reconnect",
-    "Reconnected",
-    "RegistrationError",
-    "Response",
-    "ResponseTimeout",
-    "ScriptError",
-    "Stats",
-    "SubscribeError",
-    "Tencent",
-    "Tls",
-    "TokenError",
-    "UnsubscribeError",
-    "UploadProgress",
-    "UsageError",
-    "UsageTypeError",
-    "Values",
-    "Will",
-    "WireLine",
-    "WireLog",
-    "__version__",
-    "open_modems",
-]
+TYPE_CHECKING = False  # as in `typing`, whose import takes a while
+if TYPE_CHECKING:
+    from modemqtt._names import *  # noqa: F403 - listed there
+    from modemqtt._names import __all__ as __all__
+
+try:
+    from modemqtt._core import __version__ as __version__
+except ImportError as _error:
+    from modemqtt import _unsupported
+
+    raise ImportError(_unsupported.explain(_error), name="modemqtt._core") from _error
+
+
+def _load(name: str) -> object:
+    """Load the public names with the first that is used, so that importing the package alone costs little."""
+    if not name.startswith("_") or name == "__all__":
+        from modemqtt import _names  # noqa: PLC0415 - what this is about
+
+        offered = {each: getattr(_names, each) for each in _names.__all__}
+        globals().update(offered, __all__=_names.__all__)
+        if name in globals():
+            return globals()[name]
+    raise AttributeError(f"module 'modemqtt' has no attribute {name!r}", name=name, obj=sys.modules[__name__])
+
+
+def __dir__() -> list[str]:
+    """Return the names of the package, loaded or not."""
+    _load("__all__")
+    return sorted(globals().keys() - {"TYPE_CHECKING", "sys"})
+
+
+if not TYPE_CHECKING:
+    # A type checker that sees it believes in any name.
+    __getattr__ = _load
