@@ -89,7 +89,22 @@ BLOCKING = {
 
 # What never waits.
 IMMEDIATE = {
-    "Modem": {"dialect", "is_open", "model", "mqtt", "on_port_lost", "on_restart", "on_urc", "port", "stats", "wire"},
+    "Modem": {
+        "cts",
+        "dialect",
+        "dsr",
+        "dtr",
+        "is_open",
+        "model",
+        "mqtt",
+        "on_port_lost",
+        "on_restart",
+        "on_urc",
+        "port",
+        "rts",
+        "stats",
+        "wire",
+    },
     "MqttClient": {
         "index",
         "on_connection_lost",

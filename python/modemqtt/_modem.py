@@ -60,6 +60,10 @@ class Modem(Events, Network, Single):
             command: a module asleep loses the first characters. ``None`` for a module that never sleeps, ``0`` for
             one that sleeps at once; ``"auto"`` is 10 s on M95, BC35-G/BC28 and BC660K-GL, and never on EG800Q/EG91xQ,
             which sleep only while DTR is not asserted.
+        prompt_delay: seconds, 0 to 60, between the module's prompt and the data, for a module that loses data sent at
+            once (the AT commands manual of BC660K-GL asks for 50 to 500 ms).
+        command_gap: seconds, 0 to 60, between the last answer and the next command, for a module that loses commands
+            sent at once.
 
     Callbacks (:attr:`on_urc`, :attr:`on_restart`, and those of :class:`MqttClient`) are called one after the other in
     one thread of the modem. They may call anything, :meth:`close` included. One that raises is logged with its
@@ -83,6 +87,8 @@ class Modem(Events, Network, Single):
         flow_control: Literal["none", "rtscts", "xonxoff"] = "none",
         log: str | PathLike[str] | None = None,
         wake_after: float | Literal["auto"] | None = "auto",
+        prompt_delay: float = 0,
+        command_gap: float = 0,
     ) -> None:
         """Take the settings. Nothing is opened yet."""
         check(port, model, baudrate, flow_control, log, wake_after)
@@ -94,6 +100,8 @@ class Modem(Events, Network, Single):
             "flow_control": flow_control,
             "log": log,
             "wake_after": wake_after,
+            "prompt_delay": prompt_delay,
+            "command_gap": command_gap,
         }
         # Whether a module has answered on the port, and how far the search for one goes.
         self._found, self._search = False, "gentle"
@@ -297,6 +305,43 @@ class Modem(Events, Network, Single):
     def wire(self) -> WireLog:
         """What went over the line."""
         return WireLog(self)
+
+    @property
+    def dtr(self) -> bool:
+        """The DTR line of the port: ``True`` while asserted, as it is from :meth:`open` on. It may be set.
+
+        Modules sleep, wake, hang up or leave a data phase by it, as ``AT&D`` and ``AT+QSCLK`` say. Serial devices have
+        the four lines, and so has a port behind ``rfc2217://``.
+
+        Raises:
+            UsageError: the port has no such line, as a pseudo-terminal or a raw TCP port.
+            PortError: the modem is not open.
+
+        """
+        return self._running().read_line("dtr")
+
+    @dtr.setter
+    def dtr(self, asserted: bool) -> None:
+        self._running().set_line("dtr", bool(asserted))
+
+    @property
+    def rts(self) -> bool:
+        """The RTS line of the port, as :attr:`dtr`. With ``flow_control="rtscts"`` the system sets it."""
+        return self._running().read_line("rts")
+
+    @rts.setter
+    def rts(self, asserted: bool) -> None:
+        self._running().set_line("rts", bool(asserted))
+
+    @property
+    def cts(self) -> bool:
+        """Whether the module asserts CTS; see :attr:`dtr` for what is raised."""
+        return self._running().read_line("cts")
+
+    @property
+    def dsr(self) -> bool:
+        """Whether the module asserts DSR; see :attr:`dtr` for what is raised."""
+        return self._running().read_line("dsr")
 
     @property
     def is_open(self) -> bool:

@@ -14,6 +14,10 @@ pub(crate) enum Timer {
     Exchange,
     /// Bytes are held back although nothing more has come.
     Quiet,
+    /// The pause behind a prompt is over.
+    Prompt,
+    /// The pause before a command is over.
+    Gap,
     /// The module has given no sign that it has left a data phase.
     Leaving,
     /// Messages that the module would not give out are asked for again.

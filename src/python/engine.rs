@@ -9,6 +9,7 @@ use modemqtt_at::dialect::{self, FixedCommand};
 use modemqtt_host::call::{Call, Secret};
 use modemqtt_host::engine::{self, Shared};
 use modemqtt_host::error::Error;
+use modemqtt_host::port::Line;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
@@ -281,6 +282,18 @@ impl Engine {
         Ok(())
     }
 
+    /// Sets DTR or RTS of the port, by its name in lower case.
+    fn set_line(&self, py: Python<'_>, name: &str, on: bool) -> PyResult<()> {
+        let set = py.detach(|| self.engine.set_line(line(name), on));
+        set.map_err(|error| errors::raise(py, &error, None))
+    }
+
+    /// Whether CTS or DSR of the port is on.
+    fn read_line(&self, py: Python<'_>, name: &str) -> PyResult<bool> {
+        let read = py.detach(|| self.engine.read_line(line(name)));
+        read.map_err(|error| errors::raise(py, &error, None))
+    }
+
     /// Closes the port and waits for the thread, minding signals: one that ends the wait does not keep the port from being closed.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
         close(py, &self.engine)
@@ -450,6 +463,16 @@ pub(crate) fn shared<'a>(py: Python<'_>, engine: &'a engine::Engine) -> PyResult
 pub(crate) fn close(py: Python<'_>, engine: &engine::Engine) -> PyResult<()> {
     engine.close_later();
     civil::wait(py, None, |at_most| engine.wait_closed(at_most).then_some(())).map(drop)
+}
+
+/// The line of that name; the package knows no others.
+fn line(name: &str) -> Line {
+    match name {
+        "dtr" => Line::Dtr,
+        "rts" => Line::Rts,
+        "cts" => Line::Cts,
+        _ => Line::Dsr,
+    }
 }
 
 /// Every model with its dialect.

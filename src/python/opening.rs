@@ -59,7 +59,7 @@ impl Opening {
     /// Takes the settings. Nothing is opened before `start()`.
     #[expect(clippy::too_many_arguments, reason = "Python names them")]
     #[new]
-    #[pyo3(signature = (port, *, model, revision, baudrate, flow_control, log, wake_after, search="gentle"))]
+    #[pyo3(signature = (port, *, model, revision, baudrate, flow_control, log, wake_after, prompt_delay, command_gap, search="gentle"))]
     fn new(
         port: String,
         model: Option<&str>,
@@ -68,9 +68,14 @@ impl Opening {
         flow_control: &str,
         log: Option<PathBuf>,
         wake_after: &Bound<'_, PyAny>,
+        prompt_delay: f64,
+        command_gap: f64,
         search: &str,
     ) -> PyResult<Self> {
+        let py = wake_after.py();
         let mut options = options(model, revision, baudrate, flow_control, log, wake_after)?;
+        options.prompt_delay = pause(py, "prompt_delay", prompt_delay)?;
+        options.command_gap = pause(py, "command_gap", command_gap)?;
         options.search = match search {
             "fill" => Search::Fill,
             "recover" => Search::Recover,
@@ -213,6 +218,8 @@ fn options(
         },
         model,
         revision,
+        prompt_delay: Duration::ZERO,
+        command_gap: Duration::ZERO,
         log,
         wake: wake(wake_after)?,
         search: Search::default(),
@@ -236,6 +243,13 @@ fn known_model(
     })?;
     let edition = edition(dialect, model, revision).map_err(|error| errors::raise(py, &error, None))?;
     Ok((edition, model))
+}
+
+/// A pause in seconds.
+fn pause(py: Python<'_>, name: &str, seconds: f64) -> PyResult<Duration> {
+    const MOST: f64 = 60.0;
+    let pause = Duration::try_from_secs_f64(seconds).ok().filter(|_| seconds <= MOST);
+    pause.ok_or_else(|| errors::usage(py, format!("{name} must be 0 to {MOST} s, not {seconds}")))
 }
 
 /// `"auto"`, seconds, or `None`.

@@ -185,6 +185,9 @@ impl IoThread {
 
     /// Sleeps until there is something to do; whether the port can be read, and whether the program has woken us.
     fn sleep(&mut self) -> Result<(bool, bool), PortError> {
+        if self.port.has_read_ahead() {
+            return Ok((true, false));
+        }
         let timeout = self.session.next_timeout().map(|at| {
             // Rounded up: waking before the deadline would be waking for nothing.
             let rest = at.saturating_duration_since(Instant::now()) + Duration::from_micros(1);

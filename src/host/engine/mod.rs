@@ -21,7 +21,7 @@ use modemqtt_os::{LogFile, Waker, Worker, waker};
 
 use crate::call::{Call, Ticket};
 use crate::error::Error;
-use crate::port::{Port, PortError, PortOptions};
+use crate::port::{Line, Port, PortError, PortOptions};
 use crate::session::{Search, Session, Wake};
 pub use inbox::Inbox;
 use io_thread::{IoThread, Request};
@@ -39,6 +39,10 @@ pub struct EngineOptions {
     pub model: Option<(&'static Dialect, &'static Model)>,
     /// The edition of its note that the firmware of a model that is asked for follows, by its year.
     pub revision: Option<String>,
+    /// How long data wait behind the prompt.
+    pub prompt_delay: Duration,
+    /// How long a command waits behind the last answer.
+    pub command_gap: Duration,
     /// A file to which the wire log is appended.
     pub log: Option<std::path::PathBuf>,
     /// After how long a silence the module is woken before it is sent a command.
@@ -84,8 +88,10 @@ impl Engine {
         let mut session = Session::new(options.model, options.port.baud_rate);
         session.set_wake(options.wake);
         session.set_search(options.search);
+        session.set_pauses(options.prompt_delay, options.command_gap);
         session.set_revision(options.revision.clone());
         session.reserve(options.port.flow_control.characters());
+        shared.reach(port.lines());
         let io = IoThread::new(url, port, wake, receiver, session, Arc::clone(&shared));
         let name = format!("modemqtt-io-{}", url.rsplit('/').next().unwrap_or(url));
         let thread = Worker::spawn(name, move || io.run()).map_err(other)?;
@@ -149,6 +155,34 @@ impl Engine {
     pub fn shared(&self) -> Result<&Arc<Shared>, Error> {
         self.same_process()?;
         Ok(&self.shared)
+    }
+
+    /// Sets one of the host's lines of the port, [`Line::Dtr`] or [`Line::Rts`].
+    pub fn set_line(&self, line: Line, on: bool) -> Result<(), Error> {
+        self.same_process()?;
+        self.shared
+            .on_lines(|lines| lines.set(line, on))
+            .ok_or_else(|| self.no_lines())?;
+        // Over RFC 2217 the thread sends it.
+        self.waker.wake();
+        Ok(())
+    }
+
+    /// Whether one of the module's lines of the port is on, [`Line::Cts`] or [`Line::Dsr`].
+    pub fn read_line(&self, line: Line) -> Result<bool, Error> {
+        self.same_process()?;
+        self.shared
+            .on_lines(|lines| lines.read(line))
+            .ok_or_else(|| self.no_lines())
+    }
+
+    fn no_lines(&self) -> Error {
+        self.shared.end().unwrap_or_else(|| {
+            Error::Usage(format!(
+                "{} has no lines such as DTR and CTS; a serial device such as /dev/ttyUSB2 has them, and rfc2217:// reaches those of another machine",
+                self.url
+            ))
+        })
     }
 
     /// The port as the caller named it.

@@ -17,6 +17,7 @@ use super::room::Room;
 use crate::call::{ClientState, Message};
 use crate::engine::Pending;
 use crate::error::Error;
+use crate::port::Lines;
 use crate::trace::Entry;
 
 /// How many messages of one client, and how many lines that no one waited for, are kept until they are taken.
@@ -133,6 +134,7 @@ pub struct Shared {
     /// Whether the journal wants the lines of the wire.
     traced: AtomicBool,
     listening: AtomicBool,
+    lines: Mutex<Option<Lines>>,
     closing: AtomicBool,
     left: AtomicBool,
     origin: (Instant, SystemTime),
@@ -151,6 +153,7 @@ impl Shared {
             journal: OnceLock::new(),
             traced: AtomicBool::new(false),
             listening: AtomicBool::new(false),
+            lines: Mutex::default(),
             closing: AtomicBool::new(false),
             left: AtomicBool::new(false),
             origin: (Instant::now(), SystemTime::now()),
@@ -298,7 +301,19 @@ impl Shared {
         self.closing.store(true, Ordering::Release);
     }
 
+    /// Where the lines of the port are reached from now on, if it has any.
+    pub(super) fn reach(&self, lines: Option<Lines>) {
+        *self.lines.lock() = lines;
+    }
+
+    /// Does something with the lines of the port, which is not closed meanwhile.
+    pub(super) fn on_lines<T>(&self, act: impl FnOnce(&mut Lines) -> Option<T>) -> Option<T> {
+        self.lines.lock().as_mut().and_then(act)
+    }
+
     pub(super) fn leave(&self) {
+        // Before the port is closed.
+        self.reach(None);
         self.left.store(true, Ordering::Release);
     }
 

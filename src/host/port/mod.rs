@@ -2,6 +2,7 @@
 //! machine by `rfc2217://host:port`.
 
 mod holder;
+mod lines;
 mod rfc2217;
 mod serial;
 mod socket;
@@ -9,9 +10,10 @@ mod telnet;
 
 use std::fmt;
 use std::io;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsRawFd, BorrowedFd};
 use std::time::Duration;
 
+pub use lines::{Line, Lines};
 use modemqtt_at::ascii;
 use rfc2217::Rfc2217;
 use serial::Serial;
@@ -130,6 +132,8 @@ impl PortError {
             Some(error) if error.kind() == io::ErrorKind::ConnectionReset => {
                 "the other end closed the connection".to_owned()
             }
+            Some(error) if error.kind() == io::ErrorKind::Unsupported => error.to_string(),
+            Some(error) if error.kind() == io::ErrorKind::TimedOut => "the other end has vanished".to_owned(),
             Some(error) => format!("the port failed: {error}"),
             None if url.contains("://") => "the other end closed the connection".to_owned(),
             None => "the device is gone; was it unplugged?".to_owned(),
@@ -173,6 +177,15 @@ impl Port {
         }
     }
 
+    /// Where its lines beside data are reached, unless it has none.
+    pub fn lines(&self) -> Option<Lines> {
+        match self {
+            Self::Serial(serial) => Some(Lines::of(serial.fd().as_raw_fd())),
+            Self::Rfc2217(port) => Some(Lines::remote(port.lines())),
+            Self::Socket(_) => None,
+        }
+    }
+
     /// What to poll.
     pub fn fd(&self) -> BorrowedFd<'_> {
         match self {
@@ -182,10 +195,19 @@ impl Port {
         }
     }
 
+    /// Whether bytes were read already that [`read`](Self::read) has not handed over; `poll` knows nothing of them.
+    pub fn has_read_ahead(&self) -> bool {
+        match self {
+            Self::Serial(_) | Self::Socket(_) => false,
+            Self::Rfc2217(port) => port.has_read_ahead(),
+        }
+    }
+
     /// Reads what is there; `WouldBlock` when nothing is, 0 when nothing will ever be again.
     pub fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
-            Self::Serial(_) | Self::Socket(_) => Ok(rustix::io::read(self.fd(), buffer)?),
+            Self::Serial(_) => Ok(rustix::io::read(self.fd(), buffer)?),
+            Self::Socket(socket) => socket.read(buffer),
             Self::Rfc2217(port) => port.read(buffer),
         }
     }

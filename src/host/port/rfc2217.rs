@@ -5,10 +5,14 @@
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::socket::{self, Connection};
-use super::telnet::Telnet;
-use super::{PortError, PortOptions};
+use super::telnet::{RemoteLines, Telnet};
+use super::{PortError, PortErrorKind, PortOptions};
 
 /// A Telnet connection.
 #[derive(Debug)]
@@ -17,15 +21,81 @@ pub struct Rfc2217 {
     telnet: Telnet,
     /// What is on its way, in whole sequences: nothing may come between the two halves of one.
     outgoing: Vec<u8>,
+    /// Data that came before the other end had answered.
+    early: Vec<u8>,
 }
 
+/// How long the other end may take to answer.
+const NEGOTIATION: Duration = Duration::from_secs(3);
+/// How many bytes of data may come before.
+const EARLY: usize = 4096;
+
 impl Rfc2217 {
+    /// Connects, and waits until the other end has answered what was asked of it: one that does not speak Telnet would hand
+    /// doubled bytes to the module.
     pub(super) fn open(url: &str, address: &str, options: &PortOptions) -> Result<Self, PortError> {
+        Self::open_within(NEGOTIATION, url, address, options)
+    }
+
+    fn open_within(time: Duration, url: &str, address: &str, options: &PortOptions) -> Result<Self, PortError> {
+        let mut port = Self::connect(url, address, options)?;
+        match port.negotiate(time) {
+            Ok(true) => Ok(port),
+            Ok(false) => Err(PortError::new(
+                url,
+                PortErrorKind::Invalid,
+                format!(
+                    "the other end has not answered in Telnet within {} s; for a raw TCP port give socket://{address}",
+                    time.as_secs()
+                ),
+            )),
+            Err(error) => Err(PortError::lost(url, Some(&error))),
+        }
+    }
+
+    fn connect(url: &str, address: &str, options: &PortOptions) -> Result<Self, PortError> {
         Ok(Self {
             stream: socket::connect(url, "rfc2217", address)?,
             telnet: Telnet::new(options),
             outgoing: Vec::new(),
+            early: Vec::new(),
         })
+    }
+
+    /// Whether the other end has answered in time. Data that come meanwhile are kept.
+    fn negotiate(&mut self, time: Duration) -> io::Result<bool> {
+        let deadline = Instant::now() + time;
+        let mut buffer = [0; 256];
+        while !self.telnet.negotiated() {
+            self.flush()?;
+            let rest = deadline.saturating_duration_since(Instant::now());
+            let rest = Timespec::try_from(rest).map_err(io::Error::other)?;
+            let wanted = &mut [PollFd::from_borrowed_fd(self.stream.as_fd(), PollFlags::IN)];
+            match poll(wanted, Some(&rest)) {
+                Ok(0) => return Ok(false),
+                Ok(_) => {}
+                Err(rustix::io::Errno::INTR) => continue,
+                Err(error) => return Err(error.into()),
+            }
+            match self.receive(&mut buffer) {
+                Ok(0) => return Err(io::ErrorKind::ConnectionReset.into()),
+                Ok(count) => self.early.extend_from_slice(&buffer[..count]),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error),
+            }
+            if self.early.len() > EARLY {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    pub(super) fn lines(&self) -> Arc<RemoteLines> {
+        Arc::clone(self.telnet.lines())
+    }
+
+    pub(super) fn has_read_ahead(&self) -> bool {
+        !self.early.is_empty()
     }
 
     pub(super) fn fd(&self) -> BorrowedFd<'_> {
@@ -33,6 +103,16 @@ impl Rfc2217 {
     }
 
     pub(super) fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.early.is_empty() {
+            return self.receive(buffer);
+        }
+        let count = self.early.len().min(buffer.len());
+        buffer[..count].copy_from_slice(&self.early[..count]);
+        self.early.drain(..count);
+        Ok(count)
+    }
+
+    fn receive(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match rustix::io::read(&self.stream, &mut *buffer)? {
             0 => Ok(0),
             count => match self.telnet.decode(&mut buffer[..count]) {
@@ -82,8 +162,6 @@ mod tests {
     use std::io::{Read, Write};
     use std::net::{TcpListener, TcpStream};
 
-    use rustix::event::{PollFd, PollFlags, poll};
-
     use super::*;
     use crate::port::FlowControl;
 
@@ -96,7 +174,7 @@ mod tests {
     fn connected() -> (Rfc2217, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();
-        let port = Rfc2217::open(&format!("rfc2217://{address}"), &address, &OPTIONS).unwrap();
+        let port = Rfc2217::connect(&format!("rfc2217://{address}"), &address, &OPTIONS).unwrap();
         (port, listener.accept().unwrap().0)
     }
 
@@ -173,5 +251,40 @@ mod tests {
         let mut said = [0; 6];
         server.read_exact(&mut said).unwrap();
         assert_eq!(said, *b"\xff\xfc\x18AT\r");
+    }
+
+    #[test]
+    fn a_raw_port_is_told_from_one_that_speaks_telnet() {
+        for (greeting, speaks) in [
+            (&b"RDY\xff\xfd\x2c"[..], true),
+            (b"\xff\xfe\x2c", true),
+            (b"\r\nRDY\r\n", false),
+            (b"\xff\xfb\x00\xff\xfd\x00\xff\xfb\x03\xff\xfd\x03\xff\xfb\x2c", false),
+        ] {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let address = listener.local_addr().unwrap().to_string();
+            let server = std::thread::spawn(move || {
+                let (mut stream, _) = listener.accept().unwrap();
+                stream.write_all(greeting).unwrap();
+                stream
+            });
+            let url = format!("rfc2217://{address}");
+            let time = if speaks { NEGOTIATION } else { Duration::from_millis(50) };
+            let opened = Rfc2217::open_within(time, &url, &address, &OPTIONS);
+            drop(server.join().unwrap());
+            match opened {
+                Ok(mut port) => {
+                    assert!(speaks);
+                    if greeting.starts_with(b"R") {
+                        let mut buffer = [0; 2];
+                        assert_eq!((port.read(&mut buffer).unwrap(), buffer), (2, *b"RD"));
+                        assert_eq!((port.read(&mut buffer).unwrap(), buffer[0]), (1, b'Y'));
+                    }
+                }
+                Err(error) => {
+                    assert!(!speaks && error.reason.contains("socket://"), "{error}");
+                }
+            }
+        }
     }
 }

@@ -4,7 +4,11 @@
 //! line is set before the first command reaches it. Until it is refused, the link counts as binary: that is how servers treat
 //! it, and a refusal has the rules for CR applied (RFC 854, "The Telnet Network Virtual Terminal").
 
-use super::{FlowControl, PortOptions};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use super::{FlowControl, Line, PortOptions};
 
 const IAC: u8 = 255;
 const DONT: u8 = 254;
@@ -24,6 +28,8 @@ const SET_DATASIZE: u8 = 2;
 const SET_PARITY: u8 = 3;
 const SET_STOPSIZE: u8 = 4;
 const SET_CONTROL: u8 = 5;
+const SET_MODEMSTATE_MASK: u8 = 11;
+const NOTIFY_MODEMSTATE: u8 = 107;
 const FLOWCONTROL_SUSPEND: u8 = 108;
 const FLOWCONTROL_RESUME: u8 = 109;
 
@@ -62,6 +68,67 @@ enum State {
     SubnegotiationCommand,
 }
 
+/// The lines of the remote port beside data, as the program and the connection share them (RFC 2217, 3, SET-CONTROL and
+/// NOTIFY-MODEMSTATE).
+#[derive(Debug, Default)]
+pub(super) struct RemoteLines(Mutex<LineState>);
+
+#[derive(Debug, Default)]
+struct LineState {
+    /// Whether the server has agreed to set a line.
+    agreed: bool,
+    /// The values of SET-CONTROL that are to be sent, of which the last of each line counts.
+    dtr: Option<bool>,
+    rts: Option<bool>,
+    /// The last modem state that the server has told.
+    modem: Option<u8>,
+}
+
+/// Bits of the modem state: CTS and DSR.
+const CTS_ON: u8 = 0x10;
+const DSR_ON: u8 = 0x20;
+
+impl RemoteLines {
+    /// Has one of the host's lines set. `None` where the server sets none.
+    pub(super) fn set(&self, line: Line, on: bool) -> Option<()> {
+        let mut state = self.0.lock();
+        if !state.agreed {
+            return None;
+        }
+        match line {
+            Line::Dtr => state.dtr = Some(on),
+            Line::Rts => state.rts = Some(on),
+            Line::Cts | Line::Dsr => return None,
+        }
+        Some(())
+    }
+
+    /// Whether CTS and DSR are on. `None` where the server sets no lines. One that has told nothing yet has them off.
+    pub(super) fn module(&self) -> Option<(bool, bool)> {
+        let state = self.0.lock();
+        let modem = state.modem.unwrap_or_default();
+        state.agreed.then_some((modem & CTS_ON != 0, modem & DSR_ON != 0))
+    }
+
+    /// The values of SET-CONTROL that are due.
+    fn take(&self) -> impl Iterator<Item = u8> {
+        let mut state = self.0.lock();
+        let dtr = state.dtr.take().map(|on| if on { 8 } else { 9 });
+        let rts = state.rts.take().map(|on| if on { 11 } else { 12 });
+        dtr.into_iter().chain(rts)
+    }
+}
+
+/// What the other end has shown itself to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Peer {
+    /// It has said nothing of options but what may be an echo.
+    Unknown,
+    Telnet,
+    /// A raw port that echoes.
+    Echo,
+}
+
 /// Our end of a Telnet connection.
 #[derive(Debug)]
 pub(super) struct Telnet {
@@ -72,7 +139,9 @@ pub(super) struct Telnet {
     subnegotiation: Vec<u8>,
     after_cr: bool,
     suspended: bool,
+    peer: Peer,
     replies: Vec<u8>,
+    lines: Arc<RemoteLines>,
 }
 
 impl Telnet {
@@ -95,7 +164,9 @@ impl Telnet {
             subnegotiation: Vec::new(),
             after_cr: false,
             suspended: false,
+            peer: Peer::Unknown,
             replies: Vec::new(),
+            lines: Arc::default(),
         };
         for option in telnet.options {
             telnet.replies.extend([IAC, WILL, option.code]);
@@ -138,6 +209,16 @@ impl Telnet {
         self.suspended
     }
 
+    /// Whether the other end speaks Telnet: it has granted or refused an option, or asked for one.
+    pub(super) fn negotiated(&self) -> bool {
+        self.peer == Peer::Telnet
+    }
+
+    /// The lines of the remote port.
+    pub(super) fn lines(&self) -> &Arc<RemoteLines> {
+        &self.lines
+    }
+
     /// Whether there are replies to send.
     pub(super) fn has_replies(&self) -> bool {
         !self.replies.is_empty()
@@ -145,6 +226,9 @@ impl Telnet {
 
     /// What is to be sent besides data, in whole sequences.
     pub(super) fn take_replies(&mut self) -> Vec<u8> {
+        for value in self.lines.take() {
+            self.replies.extend([IAC, SB, COM_PORT, SET_CONTROL, value, IAC, SE]);
+        }
         std::mem::take(&mut self.replies)
     }
 
@@ -197,6 +281,9 @@ impl Telnet {
 
     /// A request or an answer. Only what changes something is answered, so two ends cannot go on answering each other.
     fn negotiate(&mut self, verb: u8, code: u8) {
+        if self.peer == Peer::Unknown && !is_echo(verb, code) {
+            self.peer = Peer::Telnet;
+        }
         let ours = matches!(verb, DO | DONT);
         let (accept, refuse) = if ours { (WILL, WONT) } else { (DO, DONT) };
         let Some(option) = self.options.iter_mut().find(|option| option.code == code) else {
@@ -217,13 +304,19 @@ impl Telnet {
             let settings = self.settings.clone();
             self.reply(&settings);
         }
+        if ours && code == COM_PORT {
+            self.lines.0.lock().agreed = wanted == Side::On;
+        }
     }
 
     fn subnegotiated(&mut self) {
         match self.subnegotiation[..] {
             [COM_PORT, FLOWCONTROL_SUSPEND, ..] => self.suspended = true,
             [COM_PORT, FLOWCONTROL_RESUME, ..] => self.suspended = false,
-            // Answers to settings and notices of the modem lines: nobody waits for them.
+            [COM_PORT, NOTIFY_MODEMSTATE, modem] => self.lines.0.lock().modem = Some(modem),
+            // Only a client sets a line: it is what we have sent.
+            [COM_PORT, SET_BAUDRATE..=SET_CONTROL, ..] if self.peer == Peer::Unknown => self.peer = Peer::Echo,
+            // Answers to settings: nobody waits for them.
             _ => {}
         }
     }
@@ -235,6 +328,11 @@ impl Telnet {
     }
 }
 
+/// Whether it may be what we have sent, coming back from a raw port that echoes.
+fn is_echo(verb: u8, code: u8) -> bool {
+    matches!((verb, code), (WILL | DO, BINARY | SUPPRESS_GO_AHEAD) | (WILL, COM_PORT))
+}
+
 /// 8 data bits, no parity, one stop bit, as every family has them, with the speed and the flow control asked for.
 fn settings(options: &PortOptions) -> Vec<u8> {
     let flow_control = match options.flow_control {
@@ -242,12 +340,13 @@ fn settings(options: &PortOptions) -> Vec<u8> {
         FlowControl::Software => 2,
         FlowControl::Hardware => 3,
     };
-    let commands: [(u8, &[u8]); 5] = [
+    let commands: [(u8, &[u8]); 6] = [
         (SET_BAUDRATE, &options.baud_rate.to_be_bytes()),
         (SET_DATASIZE, &[8]),
         (SET_PARITY, &[1]),
         (SET_STOPSIZE, &[1]),
         (SET_CONTROL, &[flow_control]),
+        (SET_MODEMSTATE_MASK, &[CTS_ON | DSR_ON]),
     ];
     let mut settings = Vec::new();
     for (command, values) in commands {

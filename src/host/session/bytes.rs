@@ -41,7 +41,7 @@ impl Session {
                         DataState::Due if exchange.invitation() == Some(Invitation::Connect) => Prompt::None,
                         DataState::Due => Prompt::Due,
                         DataState::Impossible | DataState::NotDue => self.stray_prompt(),
-                        DataState::Sent | DataState::Ended => Prompt::None,
+                        DataState::Invited | DataState::Sent | DataState::Ended => Prompt::None,
                     },
                     flags: exchange.step.form == Form::Read && exchange.step.name == "+QMTRECV",
                     data: exchange.data_sent(),

@@ -32,6 +32,8 @@ pub(super) struct Exchange {
     pub(super) job: Job,
     pub(super) step: Step,
     pub(super) sent_at: Instant,
+    /// When the module last answered before it was sent.
+    pub(super) preceded_at: Option<Instant>,
     pub(super) data: DataState,
     pub(super) codes: Codes,
     pub(super) echo_seen: bool,
@@ -53,6 +55,8 @@ pub(super) enum DataState {
     NotDue,
     /// The prompt is waited for.
     Due,
+    /// The prompt has come, and the pause behind it is made.
+    Invited,
     /// The data were handed over.
     Sent,
     /// The module took a length of 0 for none, and was sent Ctrl-Z.
@@ -118,8 +122,10 @@ impl Exchange {
         }
         match (self.data, &self.job.task) {
             (DataState::NotDue, _) => ASKS_FOR_DATA,
-            (DataState::Due | DataState::Sent, _) if self.last_name().starts_with("QMTPUB") => PUBLISHED_DAMAGED,
-            (DataState::Due | DataState::Sent, _) => STORED_DAMAGED,
+            (DataState::Due | DataState::Invited | DataState::Sent, _) if self.last_name().starts_with("QMTPUB") => {
+                PUBLISHED_DAMAGED
+            }
+            (DataState::Due | DataState::Invited | DataState::Sent, _) => STORED_DAMAGED,
             (DataState::Impossible | DataState::Ended, _) => "",
         }
     }

@@ -78,7 +78,7 @@ impl Session {
     pub(super) fn why_no_answer(&self, exchange: &Exchange) -> Cow<'static, str> {
         match exchange.job.task {
             Task::SetUp(_) => self.why_not_found(&exchange.job.task),
-            _ => exchange.damage().into(),
+            _ => format!("{}{}", exchange.damage(), self.pause_hint(exchange)).into(),
         }
     }
 

@@ -33,7 +33,7 @@ impl Session {
                     .as_ref()
                     .is_some_and(|exchange| exchange.data == DataState::Due)
                 {
-                    self.send_data(now);
+                    self.invited(now);
                 } else {
                     self.handle_stray_prompt(now);
                 }
@@ -83,7 +83,7 @@ impl Session {
     fn handle_line(&mut self, line: &[u8], now: Instant) {
         if self.is_connect(line) {
             self.wire.push_back(Entry::received(now, "CONNECT".into()));
-            return self.send_data(now);
+            return self.invited(now);
         }
         if self.is_stray_connect(line) {
             self.wire.push_back(Entry::received(now, "CONNECT".into()));
@@ -216,8 +216,8 @@ impl Session {
         if matches!(exchange.job.task, Task::Probe(_)) {
             return self.start_next(now);
         }
-        let undelivered =
-            exchange.data == DataState::Due && exchange.step.data.as_ref().is_some_and(|data| !data.bytes.is_empty());
+        let undelivered = matches!(exchange.data, DataState::Due | DataState::Invited)
+            && exchange.step.data.as_ref().is_some_and(|data| !data.bytes.is_empty());
         if undelivered {
             let error = Error::Protocol {
                 expected: match exchange.invitation() {

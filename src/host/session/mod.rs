@@ -14,6 +14,7 @@ mod joined;
 mod kept;
 mod leave;
 mod life;
+mod pauses;
 mod queue;
 mod results;
 mod run;
@@ -41,6 +42,7 @@ use heard::Heard;
 pub use leave::Search;
 use leave::{Leaving, Phase, Suspicion};
 use life::Life;
+use pauses::Pauses;
 pub use setup::edition;
 use upload::{Uploading, Uploads};
 
@@ -87,6 +89,7 @@ pub struct Session {
     /// Whether echo and error form are as the session wants them.
     set_up: bool,
     life: Life,
+    pauses: Pauses,
     /// When the last of a payload on its way came, and how long it has paused so far.
     payload: Option<(Instant, Duration)>,
     /// What is held back was looked at in vain; it is looked at again when more has come.
@@ -146,6 +149,7 @@ impl Session {
             clients: Clients::default(),
             set_up: false,
             life: Life::default(),
+            pauses: Pauses::default(),
             payload: None,
             held_in_vain: false,
             secrets: VecDeque::new(),
@@ -286,6 +290,8 @@ impl Session {
         while let Some(timer) = self.timers.expired(now) {
             match timer {
                 Timer::Quiet => self.flush(now),
+                Timer::Prompt => self.prompt_pause_over(now),
+                Timer::Gap => self.pauses.holding = false,
                 Timer::Ping(client) => self.ask_after_ping(client, now),
                 Timer::Fetch => self.fetch_kept_back(now),
                 Timer::Exchange => self.exchange_timed_out(now),
@@ -312,7 +318,7 @@ impl Session {
         if self.upload.is_some() {
             return self.next_piece();
         }
-        if self.transmit.is_empty() {
+        if self.transmit.is_empty() || self.pauses.holding {
             None
         } else {
             Some(std::mem::take(&mut self.transmit))
@@ -428,6 +434,7 @@ impl Session {
     /// Takes back what has not gone out: the module is not waiting for it any longer.
     fn discard_unsent(&mut self) {
         self.transmit.clear();
+        self.pauses.holding = false;
         self.stale = true;
     }
 

@@ -66,7 +66,8 @@ impl Session {
         self.transmit.extend_from_slice(&step.line.bytes);
         self.transmit.push(CR);
         let wait = step.final_wait + Self::attempt_allowance(&job, &step) + self.wire_time(step.line.bytes.len());
-        self.timers.set(Timer::Exchange, now + wait);
+        let held = self.hold(now);
+        self.timers.set(Timer::Exchange, now + held + wait);
         let data = match (&step.data, &job.task) {
             (Some(_), _) => DataState::Due,
             // A line of the program's own may ask for data that it cannot bring.
@@ -78,6 +79,7 @@ impl Session {
             job,
             step,
             sent_at: now,
+            preceded_at: self.answered_at,
             data,
             codes,
             echo_seen: false,

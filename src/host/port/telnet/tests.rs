@@ -9,10 +9,11 @@ const OPTIONS: PortOptions = PortOptions {
     baud_rate: 115_200,
     flow_control: FlowControl::None,
 };
-/// `IAC SB COM-PORT-OPTION …`: 115200 bit/s, 8 data bits, no parity, 1 stop bit, no flow control (RFC 2217, 3).
+/// `IAC SB COM-PORT-OPTION …`: 115200 bit/s, 8 data bits, no parity, 1 stop bit, no flow control, notices of CTS and
+/// DSR (RFC 2217, 3).
 const SETTINGS: &[u8] =
     b"\xff\xfa\x2c\x01\x00\x01\xc2\x00\xff\xf0\xff\xfa\x2c\x02\x08\xff\xf0\xff\xfa\x2c\x03\x01\xff\xf0\
-                          \xff\xfa\x2c\x04\x01\xff\xf0\xff\xfa\x2c\x05\x01\xff\xf0";
+                          \xff\xfa\x2c\x04\x01\xff\xf0\xff\xfa\x2c\x05\x01\xff\xf0\xff\xfa\x2c\x0b\x30\xff\xf0";
 
 /// A connection whose opening was sent.
 fn opened() -> Telnet {
@@ -50,7 +51,7 @@ fn a_setting_with_an_iac_in_it_is_doubled() {
     };
     let settings = settings(&options);
     assert!(settings.starts_with(b"\xff\xfa\x2c\x01\x01\xff\xff\x00\xff\xff\xff\xf0"));
-    assert!(settings.ends_with(b"\xff\xfa\x2c\x05\x03\xff\xf0"));
+    assert!(settings.ends_with(b"\xff\xfa\x2c\x05\x03\xff\xf0\xff\xfa\x2c\x0b\x30\xff\xf0"));
 }
 
 #[test]
@@ -150,6 +151,27 @@ fn the_server_can_have_us_pause() {
     assert!(telnet.suspended());
     decoded(&mut telnet, b"\xff\xfa\x2c\x6d\xff\xf0");
     assert!(!telnet.suspended());
+}
+
+#[test]
+fn the_lines_of_a_remote_port_are_set_and_read_once_the_server_has_agreed() {
+    let mut telnet = opened();
+    let lines = Arc::clone(telnet.lines());
+    assert_eq!((lines.set(Line::Dtr, false), lines.module()), (None, None));
+    decoded(&mut telnet, b"\xff\xfd\x2c");
+    telnet.take_replies();
+    assert_eq!(lines.module(), Some((false, false)));
+    decoded(&mut telnet, b"\xff\xfa\x2c\x6b\x20\xff\xf0");
+    assert_eq!(lines.module(), Some((false, true)));
+    decoded(&mut telnet, b"\xff\xfa\x2c\x6b\x30\xff\xf0");
+    assert_eq!(lines.module(), Some((true, true)));
+    lines.set(Line::Dtr, false);
+    lines.set(Line::Rts, true);
+    let sent = b"\xff\xfa\x2c\x05\x09\xff\xf0\xff\xfa\x2c\x05\x0b\xff\xf0";
+    assert_eq!(telnet.take_replies(), sent);
+    assert_eq!(telnet.take_replies(), b"");
+    decoded(&mut telnet, b"\xff\xfe\x2c");
+    assert_eq!(lines.set(Line::Dtr, true), None);
 }
 
 #[test]

@@ -1,0 +1,94 @@
+//! The lines of a serial port beside data: DTR and RTS to set, CTS and DSR to read (V.24).
+
+use std::mem::ManuallyDrop;
+use std::os::fd::{FromRawFd, RawFd};
+use std::sync::Arc;
+
+use serialport::{SerialPort, TTYPort};
+
+use super::telnet::RemoteLines;
+
+/// A line of a serial port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Line {
+    /// Data terminal ready: the host's.
+    Dtr,
+    /// Request to send: the host's.
+    Rts,
+    /// Clear to send: the module's.
+    Cts,
+    /// Data set ready: the module's.
+    Dsr,
+}
+
+/// Where the lines of an open port are reached.
+#[derive(Debug)]
+pub struct Lines {
+    place: Place,
+    /// What the host's lines were set to; opening the port asserts both.
+    dtr: bool,
+    rts: bool,
+}
+
+#[derive(Debug)]
+enum Place {
+    /// The descriptor of a device.
+    Device(RawFd),
+    /// A server of RFC 2217.
+    Remote(Arc<RemoteLines>),
+}
+
+impl Lines {
+    pub(super) fn of(descriptor: RawFd) -> Self {
+        Self::at(Place::Device(descriptor))
+    }
+
+    pub(super) fn remote(lines: Arc<RemoteLines>) -> Self {
+        Self::at(Place::Remote(lines))
+    }
+
+    fn at(place: Place) -> Self {
+        Self {
+            place,
+            dtr: true,
+            rts: true,
+        }
+    }
+
+    /// Sets one of the host's lines. `None` where the port has no such lines, and for one of the module's.
+    pub fn set(&mut self, line: Line, on: bool) -> Option<()> {
+        match (&self.place, line) {
+            (_, Line::Cts | Line::Dsr) => return None,
+            (Place::Remote(remote), _) => remote.set(line, on)?,
+            (Place::Device(descriptor), Line::Dtr) => device(*descriptor).write_data_terminal_ready(on).ok()?,
+            (Place::Device(descriptor), Line::Rts) => device(*descriptor).write_request_to_send(on).ok()?,
+        }
+        match line {
+            Line::Dtr => self.dtr = on,
+            _ => self.rts = on,
+        }
+        Some(())
+    }
+
+    /// Whether a line is on; the host's is as it was set. `None` where the port has no such lines.
+    pub fn read(&mut self, line: Line) -> Option<bool> {
+        let (clear, ready) = match &self.place {
+            Place::Remote(remote) => remote.module()?,
+            Place::Device(descriptor) => {
+                let mut port = device(*descriptor);
+                (port.read_clear_to_send().ok()?, port.read_data_set_ready().ok()?)
+            }
+        };
+        Some(match line {
+            Line::Cts => clear,
+            Line::Dsr => ready,
+            Line::Dtr => self.dtr,
+            Line::Rts => self.rts,
+        })
+    }
+}
+
+fn device(descriptor: RawFd) -> ManuallyDrop<TTYPort> {
+    // SAFETY: whoever has the lines keeps the descriptor open meanwhile, and it is not closed here.
+    ManuallyDrop::new(unsafe { TTYPort::from_raw_fd(descriptor) })
+}

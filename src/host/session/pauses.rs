@@ -1,0 +1,75 @@
+//! Pauses for modules that lose what follows too soon: data behind a prompt, a command behind an answer.
+
+use std::borrow::Cow;
+use std::time::{Duration, Instant};
+
+use super::{DataState, Exchange, Session};
+use crate::timers::Timer;
+
+/// What follows an answer within this time has followed at once.
+const AT_ONCE: Duration = Duration::from_millis(100);
+
+/// The pauses, and whether one is being made before a command.
+#[derive(Debug, Default)]
+pub(super) struct Pauses {
+    prompt_delay: Duration,
+    command_gap: Duration,
+    /// The bytes of a command wait for their time.
+    pub(super) holding: bool,
+}
+
+impl Session {
+    /// Has data wait so long behind the prompt, and a command so long behind the last answer.
+    pub fn set_pauses(&mut self, prompt_delay: Duration, command_gap: Duration) {
+        self.pauses.prompt_delay = prompt_delay;
+        self.pauses.command_gap = command_gap;
+    }
+
+    /// The module has asked for the data that the command in flight brings.
+    pub(super) fn invited(&mut self, now: Instant) {
+        let delay = self.pauses.prompt_delay;
+        match &mut self.exchange {
+            Some(exchange) if !delay.is_zero() => {
+                exchange.data = DataState::Invited;
+                self.timers.clear(Timer::Exchange);
+                self.timers.set(Timer::Prompt, now + delay);
+            }
+            _ => self.send_data(now),
+        }
+    }
+
+    /// The pause behind the prompt is over.
+    pub(super) fn prompt_pause_over(&mut self, now: Instant) {
+        let invited = |exchange: &Exchange| exchange.data == DataState::Invited;
+        if self.exchange.as_ref().is_some_and(invited) {
+            self.send_data(now);
+        }
+    }
+
+    /// How long a command still has to wait behind the last answer; meanwhile nothing is sent.
+    pub(super) fn hold(&mut self, now: Instant) -> Duration {
+        let due = self.answered_at.map(|at| at + self.pauses.command_gap);
+        let rest = due.map_or(Duration::ZERO, |due| due.saturating_duration_since(now));
+        if !rest.is_zero() {
+            self.pauses.holding = true;
+            self.timers.set(Timer::Gap, now + rest);
+        }
+        rest
+    }
+
+    /// What may help where a command had no answer.
+    pub(super) fn pause_hint(&self, exchange: &Exchange) -> Cow<'static, str> {
+        let at_once = |at| exchange.sent_at.saturating_duration_since(at) < AT_ONCE;
+        let hint = match exchange.data {
+            DataState::Sent if self.pauses.prompt_delay.is_zero() => {
+                "; if the module loses data that follow its prompt at once, Modem(prompt_delay=0.1) waits before them"
+            }
+            DataState::Sent | DataState::Invited | DataState::Ended => "",
+            _ if self.pauses.command_gap.is_zero() && exchange.preceded_at.is_some_and(at_once) => {
+                "; if the module loses a command that follows an answer at once, Modem(command_gap=0.1) waits before it"
+            }
+            _ => "",
+        };
+        hint.into()
+    }
+}
