@@ -357,6 +357,8 @@ impl Framer {
     fn consume_to(&mut self, position: usize) {
         self.start = position;
         self.scanned = position;
+        // What was begun to be read as a message has been read as something else.
+        self.receiving = receive::Progress::Head;
     }
 }
 

@@ -95,6 +95,28 @@ fn quotes_round_a_payload_are_the_payloads_own_once_a_payload_came_without() {
 }
 
 #[test]
+fn what_was_begun_as_a_message_and_turns_out_to_be_an_answer_leaves_nothing_behind() {
+    for model in ["M95", "BC28", "BC660K-GL", "EG915Q"] {
+        let mut framer = framer(model, true);
+        let flags = Expect {
+            flags: true,
+            ..Expect::default()
+        };
+        // A notice of the buffer, whose end comes only after the module was asked for it.
+        framer.push(b"+QMTRECV: 0,0,0,0,0,0\r");
+        assert_eq!(framer.next_frame(Expect::default()), None, "{model}");
+        framer.push(b"\n");
+        let line = framer.next_frame(flags);
+        assert_eq!(line, Some(Frame::Line(b"+QMTRECV: 0,0,0,0,0,0".to_vec())), "{model}");
+        framer.push(b"\r\nO");
+        assert_eq!(framer.next_frame(flags), None);
+        assert_eq!((framer.hold(), framer.flush()), (None, None), "{model}");
+        framer.push(b"K\r\n");
+        assert_eq!(framer.next_frame(flags), Some(Frame::Line(b"OK".to_vec())));
+    }
+}
+
+#[test]
 fn an_overlong_line_is_reported_once_and_the_next_line_is_read() {
     let mut bytes = vec![b'x'; 100_000];
     bytes.extend(b"\r\nOK\r\n");
