@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
+import serial
 
 from modemqtt import CommandError, Modem, PortError, Response, ResponseTimeout, UsageError, WireLine
 from modemqtt.virtual import VirtualModem
@@ -14,6 +15,7 @@ from support.tap import Tap
 from support.waiting import until
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from modemqtt import MqttClient
@@ -308,3 +310,35 @@ def test_a_closed_modem_says_so(virtual_modem: VirtualModem) -> None:
             call()
     assert (mqtt.state, mqtt.server) == ("closed", None)
     assert list(modem.wire) == []
+
+
+@pytest.mark.parametrize("left", ["ATV0", "ATQ1", "ATE1V0Q1"])
+def test_a_module_that_was_left_to_answer_in_digits_or_not_at_all_is_found(
+    left: str, virtual_modem: VirtualModem
+) -> None:
+    with serial.Serial(virtual_modem.port, timeout=1) as port:
+        port.write(f"{left}\r".encode())
+        port.read(20)
+    with Modem(virtual_modem.port) as modem:
+        assert modem.command("AT").final == "OK"
+
+
+@pytest.mark.parametrize("again", [Modem.open, Modem.reopen, Modem.restart])
+def test_a_module_that_refuses_everything_at_first_is_waited_for(
+    again: Callable[..., object], virtual_modem: VirtualModem
+) -> None:
+    modem = Modem(virtual_modem.port)
+    if again is Modem.restart:
+        modem.open()
+    for final in ("ERROR", "+CME ERROR: 14", "ERROR"):
+        virtual_modem.expect("AT").respond(final=final)
+    again(modem, timeout=20)
+    with modem:
+        assert modem.command("AT").final == "OK"
+
+
+def test_a_module_that_refuses_everything_is_an_error_with_its_last_refusal(virtual_modem: VirtualModem) -> None:
+    for _ in range(10):
+        virtual_modem.expect("AT").respond(final="+CME ERROR: 14")
+    with pytest.raises(ResponseTimeout, match=r"not ready: it has answered \+CME ERROR: 14"):
+        Modem(virtual_modem.port).open(timeout=1)

@@ -122,7 +122,8 @@ impl Refusal {
         }
     }
 
-    fn describe(&self, name: Option<&str>) -> String {
+    /// As an error shows it, with the name of its number.
+    pub(crate) fn describe(&self, name: Option<&str>) -> String {
         let code = match self {
             Self::Error => return "ERROR".to_owned(),
             Self::NoCall(words) => return words.clone(),

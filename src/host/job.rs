@@ -16,6 +16,8 @@ pub(crate) const INTERNAL: Ticket = Ticket(0);
 
 /// The empty command line, which any module answers `OK` (V.250 section 5.2.1).
 pub(crate) const SYNC: &str = "AT";
+/// The same of a module that another program has told to answer in digits or not at all (V.250, 6.2.5 and 6.2.6).
+pub(crate) const SYNC_IN_WORDS: &str = "ATQ0V1";
 /// A question whose answer cannot be mistaken for the late answer to another command (3GPP TS 27.007 section 9.1).
 pub(crate) const PROBE: &str = "AT+CMEE?";
 
@@ -173,8 +175,8 @@ pub(crate) struct Sync {
     pub(crate) unanswered: u8,
     /// The first answer has come.
     pub(crate) answered: bool,
-    /// How many errors have come in its place, each of which may be the late answer to something else.
-    pub(crate) refused: u8,
+    /// How many final result codes have come without its line, each of which may be the late answer to something else.
+    pub(crate) bare: u8,
     /// How often the module has started since.
     pub(crate) restarts: u8,
 }
@@ -199,7 +201,7 @@ pub(crate) struct Step {
 impl Step {
     /// Whether it asks no more than whether anyone is there.
     pub(crate) fn is_sync(&self) -> bool {
-        self.line.bytes == SYNC.as_bytes()
+        [SYNC, SYNC_IN_WORDS].iter().any(|line| self.line.bytes == line.as_bytes())
     }
 
     /// Whether it asks what only it is the answer to.

@@ -52,6 +52,11 @@ impl Timers {
         }
     }
 
+    /// Whether a deadline is set.
+    pub(crate) fn is_set(&self, timer: Timer) -> bool {
+        self.by_timer.contains_key(&timer)
+    }
+
     /// When the next is due.
     pub(crate) fn next_timeout(&self) -> Option<Instant> {
         self.by_time.first().map(|(at, _)| *at)

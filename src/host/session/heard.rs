@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use modemqtt_at::ascii::{CR, ESC, LF};
 
 use super::{Exchange, Search, Session};
-use crate::job::{SYNC, Task};
+use crate::job::{SYNC_IN_WORDS, Task};
 
 /// How much of it is looked at.
 const SAMPLE: usize = 256;
@@ -19,6 +19,8 @@ pub(super) struct Heard {
     /// The first of them, without ESC and without blank lines.
     sample: Vec<u8>,
     answered: bool,
+    /// The last error that has answered the question whether anyone is there.
+    refusal: Option<String>,
 }
 
 /// What it looks like.
@@ -50,6 +52,16 @@ impl Heard {
         self.answered = true;
     }
 
+    /// The module is ready now.
+    pub(super) fn ready(&mut self) {
+        self.refusal = None;
+    }
+
+    /// The module is there, and not ready yet.
+    pub(super) fn note_refusal(&mut self, refusal: String) {
+        self.refusal = Some(refusal);
+    }
+
     fn kind(&self) -> Kind {
         if self.bytes == 0 {
             return Kind::Nothing;
@@ -58,7 +70,7 @@ impl Heard {
             .sample
             .split(|byte| is_end(*byte))
             // The last one may not have come whole.
-            .filter(|line| !SYNC.as_bytes().starts_with(line))
+            .filter(|line| !SYNC_IN_WORDS.as_bytes().starts_with(line))
             .collect();
         let Some(first) = others.first() else {
             return Kind::Echo;
@@ -84,7 +96,13 @@ impl Session {
 
     /// The same where the module was looked for, without an answer.
     pub(super) fn why_not_found(&self, task: &Task) -> Cow<'static, str> {
-        if !matches!(task, Task::SetUp(_)) || self.heard.answered {
+        if !matches!(task, Task::SetUp(_)) {
+            return "".into();
+        }
+        if let Some(refusal) = &self.heard.refusal {
+            return format!("; the module is there and not ready: it has answered {refusal}").into();
+        }
+        if self.heard.answered {
             return "".into();
         }
         let came = match self.heard.kind() {

@@ -175,7 +175,7 @@ impl Session {
     }
 
     pub(super) fn handle_final(&mut self, result: Result<(), Refusal>, now: Instant) {
-        if self.is_stale(result.is_ok()) {
+        if self.is_stale() {
             return;
         }
         let leaving = self.leaving.is_some();
@@ -190,6 +190,9 @@ impl Session {
         self.timers.clear(Timer::Exchange);
         if !matches!(exchange.job.task, Task::Configure { .. }) {
             self.uploads.are_over();
+        }
+        if let Err(refusal) = &result {
+            self.note_refusal(&exchange, refusal);
         }
         let Some(exchange) = self.question_answered(exchange, result.is_ok(), now) else {
             return;
@@ -309,6 +312,15 @@ impl Session {
         }
     }
 
+    /// The name of a refusal's number.
+    pub(super) fn name_of(&self, refusal: &Refusal) -> Option<&'static str> {
+        match refusal {
+            Refusal::Cme(code) => self.dialect.and_then(|dialect| dialect.error_name(*code)),
+            Refusal::Cms(code) => code.name(),
+            Refusal::Error | Refusal::CmeText(_) | Refusal::CmsText(_) | Refusal::NoCall(_) => None,
+        }
+    }
+
     fn refused(&mut self, mut exchange: Exchange, refusal: &Refusal, now: Instant) {
         if matches!(exchange.job.task, Task::Ask { .. }) {
             return self.standing_told(exchange, now);
@@ -334,11 +346,7 @@ impl Session {
         {
             return self.continue_or_release(exchange.job, now);
         }
-        let name = match refusal {
-            Refusal::Cme(code) => self.dialect.and_then(|dialect| dialect.error_name(*code)),
-            Refusal::Cms(code) => code.name(),
-            Refusal::Error | Refusal::CmeText(_) | Refusal::CmsText(_) | Refusal::NoCall(_) => None,
-        };
+        let name = self.name_of(refusal);
         let error = Error::Command {
             command: exchange.step.line.shown.clone(),
             refusal: refusal.clone(),

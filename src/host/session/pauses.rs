@@ -14,6 +14,8 @@ const AT_ONCE: Duration = Duration::from_millis(100);
 pub(super) struct Pauses {
     prompt_delay: Duration,
     command_gap: Duration,
+    /// How long the next command waits besides.
+    owed: Duration,
     /// The bytes of a command wait for their time.
     pub(super) holding: bool,
 }
@@ -46,10 +48,16 @@ impl Session {
         }
     }
 
-    /// How long a command still has to wait behind the last answer; meanwhile nothing is sent.
+    /// Has the next command wait that long.
+    pub(super) fn pause_before_next(&mut self, pause: Duration) {
+        self.pauses.owed = pause;
+    }
+
+    /// How long the command to be sent still has to wait; meanwhile nothing is sent.
     pub(super) fn hold(&mut self, now: Instant) -> Duration {
         let due = self.answered_at.map(|at| at + self.pauses.command_gap);
-        let rest = due.map_or(Duration::ZERO, |due| due.saturating_duration_since(now));
+        let gap = due.map_or(Duration::ZERO, |due| due.saturating_duration_since(now));
+        let rest = gap.max(std::mem::take(&mut self.pauses.owed));
         if !rest.is_zero() {
             self.pauses.holding = true;
             self.timers.set(Timer::Gap, now + rest);

@@ -62,11 +62,11 @@ impl Session {
         if job.ticket != INTERNAL {
             self.events.push_back(Event::Started(job.ticket, job.task.message_id()));
         }
-        self.wire.push_back(Entry::sent(now, step.line.shown.clone()));
+        let held = self.hold(now);
+        self.wire.push_back(Entry::sent(now + held, step.line.shown.clone()));
         self.transmit.extend_from_slice(&step.line.bytes);
         self.transmit.push(CR);
         let wait = step.final_wait + Self::attempt_allowance(&job, &step) + self.wire_time(step.line.bytes.len());
-        let held = self.hold(now);
         self.timers.set(Timer::Exchange, now + held + wait);
         let data = match (&step.data, &job.task) {
             (Some(_), _) => DataState::Due,
@@ -196,7 +196,7 @@ impl Session {
         if exchange.has_sent_nothing() {
             return self.end_empty_data(exchange, now);
         }
-        let Some((mut exchange, settled)) = self.question_unanswered(exchange, now) else {
+        let Some((exchange, settled)) = self.question_unanswered(exchange, now) else {
             return;
         };
         if settled || matches!(exchange.step.goal, Goal::AnyFinal) {
@@ -206,10 +206,6 @@ impl Session {
             (DataState::Due, Some(Invitation::Connect)) => "CONNECT",
             (DataState::Due, _) => "prompt",
             _ => "final result code",
-        };
-        let since = match &exchange.job.task {
-            Task::SetUp(_) => exchange.job.submitted_at,
-            _ => exchange.sent_at,
         };
         if exchange.outcome_seen {
             // The `OK` is missing, and it may still come.
@@ -226,6 +222,15 @@ impl Session {
             }
             return self.find_again(phase, now);
         }
+        self.unanswered(exchange, awaited, now);
+    }
+
+    /// Ends a command that has not been answered in time as it should.
+    pub(super) fn unanswered(&mut self, mut exchange: Exchange, awaited: &'static str, now: Instant) {
+        let since = match &exchange.job.task {
+            Task::SetUp(_) => exchange.job.submitted_at,
+            _ => exchange.sent_at,
+        };
         let error = Error::Timeout {
             command: exchange.step.line.shown.clone(),
             awaited,

@@ -11,8 +11,8 @@ use super::leave::ESCAPE_SILENCE;
 use super::life::Life;
 use super::{Exchange, Session, TRANSPORT_ALLOWANCE, Wake};
 use crate::call::Reply;
-use crate::error::Error;
-use crate::job::{Goal, Job, PROBE, SYNC, Step, Sync, Task};
+use crate::error::{Error, Refusal};
+use crate::job::{Goal, Job, PROBE, SYNC, SYNC_IN_WORDS, Step, Sync, Task};
 use crate::timers::Timer;
 use crate::writer::CommandLine;
 
@@ -22,6 +22,11 @@ const SYNC_WAIT: Duration = Duration::from_millis(500);
 const SYNC_PATIENCE: u8 = 4;
 /// How many are sent, over 5 s: a module that starts is silent for some seconds.
 const SYNC_ATTEMPTS: u8 = 7;
+/// How long a module that refuses to say whether it is there is asked again, by a caller that has named no time of its own: some
+/// refuse everything for some seconds after their start.
+const READY_PATIENCE: Duration = Duration::from_secs(10);
+/// The pause before it is asked again.
+const READY_PAUSE: Duration = Duration::from_millis(500);
 /// How long the answer to a setting is waited for, which the set-up goes on without: the probe behind tells its late
 /// answer from others.
 const SETTING_WAIT: Duration = Duration::from_secs(1);
@@ -96,6 +101,11 @@ impl Session {
                         return self.start_next(now);
                     }
                 },
+                // One that does not know yet who it is.
+                None if step.name != "+CGMM" && lines.is_empty() => {
+                    let exchange = Exchange { job, step, lines, ..exchange };
+                    return self.refused_to_answer(exchange, now);
+                }
                 None if step.name == "+CGMM" => {
                     job.steps
                         .push_back(basic("ATI", "I", Form::Set, Goal::Lines, MAXIMUM_RESPONSE_TIME));
@@ -143,7 +153,7 @@ impl Session {
 
     /// Whether a final result code is the late answer to something before the question in flight, whose own answer has a
     /// line before it.
-    pub(super) fn is_stale(&mut self, ok: bool) -> bool {
+    pub(super) fn is_stale(&mut self) -> bool {
         // The same question of the program's own may be refused like any other.
         let asked = |exchange: &&mut Exchange| {
             exchange.step.is_probe() && matches!(exchange.job.task, Task::SetUp(_) | Task::Probe(_))
@@ -153,7 +163,7 @@ impl Session {
         };
         let stale = !exchange.lines.iter().any(|line| line.starts_with("+CMEE"));
         if stale && let Some((sync, _)) = Self::sync_of(exchange) {
-            sync.refused = sync.refused.saturating_add(u8::from(!ok));
+            sync.bare = sync.bare.saturating_add(1);
         }
         stale
     }
@@ -175,7 +185,7 @@ impl Session {
     /// earlier copy is still to come.
     pub(super) fn question_answered(&mut self, mut exchange: Exchange, ok: bool, now: Instant) -> Option<Exchange> {
         let probing = exchange.step.is_probe();
-        let Some((sync, most)) = Self::sync_of(&mut exchange) else {
+        let Some((sync, _)) = Self::sync_of(&mut exchange) else {
             return Some(exchange);
         };
         if probing {
@@ -197,20 +207,49 @@ impl Session {
             self.exchange = Some(exchange);
             return None;
         }
-        sync.refusals += 1;
-        if ok || sync.refusals >= most {
+        if ok {
             // The probe to come sorts out what is left of other answers.
             *sync = Sync {
                 restarts: sync.restarts,
                 ..Sync::default()
             };
+            self.heard.ready();
             return Some(exchange);
         }
-        // What another program has left in the module's line buffer came before it, and there is someone.
-        sync.unanswered = 0;
-        exchange.job.steps.push_front(exchange.step.clone());
-        self.step(exchange.job, now);
+        self.refused_to_answer(exchange, now);
         None
+    }
+
+    /// Keeps what a module has refused that was asked whether it is there, or who it is.
+    pub(super) fn note_refusal(&mut self, exchange: &Exchange, refusal: &Refusal) {
+        let asks_who = matches!(exchange.step.goal, Goal::Lines) && !exchange.step.is_probe();
+        if matches!(exchange.job.task, Task::SetUp(_)) && (exchange.step.is_sync() || asks_who) {
+            let refusal = refusal.describe(self.name_of(refusal));
+            self.heard.note_refusal(refusal);
+        }
+    }
+
+    /// The module has refused to say that it is there, or who it is: it is asked again.
+    fn refused_to_answer(&mut self, mut exchange: Exchange, now: Instant) {
+        let patient = self.timers.is_set(Timer::Caller(exchange.job.ticket))
+            || now.saturating_duration_since(exchange.job.submitted_at) < READY_PATIENCE;
+        if exchange.job.ended || !patient {
+            return self.unanswered(exchange, "OK", now);
+        }
+        if let Task::SetUp(sync) | Task::Probe(sync) = &mut exchange.job.task {
+            sync.unanswered = 0;
+            sync.refusals = sync.refusals.saturating_add(1);
+            // What another program has left in the module's line buffer came before the first.
+            if sync.refusals > 1 {
+                self.pause_before_next(READY_PAUSE);
+            }
+        }
+        let mut again = exchange.step.clone();
+        if again.is_sync() {
+            again.line = CommandLine::plain(SYNC);
+        }
+        exchange.job.steps.push_front(again);
+        self.step(exchange.job, now);
     }
 
     /// A question has had no answer in time. Comes back when it is settled, or will not be asked again.
@@ -222,8 +261,8 @@ impl Session {
         };
         sync.unanswered = sync.unanswered.saturating_add(1);
         let unanswered = sync.unanswered;
-        // A module that knows no such question refuses every copy of it.
-        if sync.answered || (sync.refused >= unanswered && unanswered > 1) {
+        // A module that knows no such question refuses every copy of it, and a stand-in may accept it without a line.
+        if sync.answered || (sync.bare >= unanswered && unanswered > 1) {
             self.is_in_command_mode();
             return Some((exchange, true));
         }
@@ -235,6 +274,10 @@ impl Session {
             self.search_further(unanswered);
         }
         let mut again = exchange.step.clone();
+        if looking {
+            let in_words = unanswered >= SYNC_PATIENCE - 1 && unanswered % 2 == 1;
+            again.line = CommandLine::plain(if in_words { SYNC_IN_WORDS } else { SYNC });
+        }
         again.final_wait = match looking {
             true if unanswered < SYNC_PATIENCE => SYNC_WAIT,
             true => 2 * SYNC_WAIT,

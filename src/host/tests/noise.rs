@@ -182,7 +182,7 @@ fn answer(bench: &mut Bench) {
                 "AT+CSQ" => b"\r\n+CSQ: 17,0\r\n\r\nOK\r\n",
                 "AT+CCLK?" => b"\r\n+CCLK: 0\r\n\r\nOK\r\n",
                 "AT+CMEE?" => b"\r\n+CMEE: 1\r\n\r\nOK\r\n",
-                "AT" | "ATE0" | "AT+CMEE=1" => OK,
+                "AT" | "ATQ0V1" | "ATE0" | "AT+CMEE=1" => OK,
                 line if line.starts_with("AT+QMTRECV=") => OK,
                 _ => b"\r\nERROR\r\n",
             };

@@ -52,14 +52,17 @@ fn late_answers_to_another_programs_commands_are_no_answers_to_ours() {
 
 #[test]
 fn a_module_that_knows_no_question_about_errors_is_set_up_all_the_same() {
-    let mut bench = Bench::fresh("M95");
-    let ticket = bench.submit(Call::SetUp);
-    bench.answers(&[("AT\r", OK), ("ATE0\r", OK), ("AT+CMEE=1\r", b"\r\nERROR\r\n")]);
-    for _ in 0..2 {
-        bench.answers(&[("AT+CMEE?\r", b"\r\nERROR\r\n")]);
-        bench.elapse(seconds(1.1));
+    // A stand-in may accept everything.
+    for answer in [b"\r\nERROR\r\n", OK] {
+        let mut bench = Bench::fresh("M95");
+        let ticket = bench.submit(Call::SetUp);
+        bench.answers(&[("AT\r", OK), ("ATE0\r", OK), ("AT+CMEE=1\r", answer)]);
+        for _ in 0..2 {
+            bench.answers(&[("AT+CMEE?\r", answer)]);
+            bench.elapse(seconds(1.1));
+        }
+        assert_eq!(bench.ended(ticket), Some(Ok(Reply::Done)));
     }
-    assert_eq!(bench.ended(ticket), Some(Ok(Reply::Done)));
 }
 
 #[test]
@@ -177,20 +180,94 @@ fn the_first_start_seen_from_its_beginning_is_no_restart() {
 }
 
 #[test]
-fn a_set_up_that_is_refused_does_not_keep_the_calls_waiting() {
+fn a_module_that_refuses_everything_for_some_seconds_after_its_start_is_asked_until_it_is_ready() {
+    for refusal in [&b"\r\nERROR\r\n"[..], b"\r\n+CME ERROR: 14\r\n"] {
+        let mut bench = Bench::unknown();
+        let ticket = bench.submit_for(Call::SetUp, Some(seconds(30.0)));
+        assert_eq!(bench.sent(), "AT\r");
+        bench.feed(refusal);
+        for _ in 0..40 {
+            assert_eq!(bench.sent(), "AT\r");
+            bench.feed(refusal);
+            bench.elapse(seconds(0.5));
+        }
+        assert_eq!(bench.sent(), "AT\r");
+        bench.feed(OK);
+        bench.answers(&[
+            ("ATE0\r", OK),
+            ("AT+CMEE=1\r", OK),
+            ("AT+CMEE?\r", PROBED),
+            ("AT+CGMM\r", refusal),
+            ("ATI\r", refusal),
+            ("ATI\r", refusal),
+        ]);
+        bench.elapse(seconds(0.5));
+        bench.answers(&[("ATI\r", b"\r\nQuectel_M95\r\n\r\nOK\r\n")]);
+        assert_eq!(bench.ended(ticket), Some(Ok(Reply::Done)));
+    }
+}
+
+#[test]
+fn a_module_that_never_gets_ready_is_an_error_with_its_last_refusal() {
+    for (refusal, shown) in [
+        (&b"\r\nERROR\r\n"[..], "it has answered ERROR"),
+        (b"\r\n+CME ERROR: 14\r\n", "it has answered +CME ERROR: 14 (SIM busy)"),
+    ] {
+        for limit in [None, Some(seconds(4.0))] {
+            let mut bench = Bench::fresh("M95");
+            let ticket = bench.submit_for(Call::SetUp, limit);
+            for _ in 0..60 {
+                if bench.sent() == "AT\r" {
+                    bench.feed(refusal);
+                }
+                bench.elapse(seconds(0.25));
+            }
+            let Some(Err(error @ Error::Timeout { waited, .. })) = bench.ended(ticket) else {
+                panic!("no error");
+            };
+            assert!(error.to_string().contains(shown), "{error}");
+            let expected = limit.unwrap_or(seconds(10.0));
+            assert!(waited >= expected && waited < expected + seconds(1.0), "{waited:?}");
+        }
+    }
+}
+
+#[test]
+fn a_call_waits_for_a_module_that_refuses_everything_after_its_start_until_it_is_ready() {
     let mut bench = Bench::set_up("M95");
     bench.feed(b"\r\nRDY\r\n");
     let ticket = bench.command("AT+CSQ");
-    for _ in 0..20 {
-        match bench.sent().as_str() {
-            "AT+CSQ\r" => {
+    for _ in 0..10 {
+        assert_eq!(bench.sent(), "AT\r");
+        bench.feed(b"\r\nERROR\r\n");
+        bench.elapse(seconds(0.5));
+    }
+    bench.answers_set_up();
+    bench.answers(&[("AT+CSQ\r", OK)]);
+    assert_eq!(bench.ended(ticket), response(&[]));
+}
+
+#[test]
+fn a_module_that_was_left_to_answer_in_digits_or_not_at_all_is_set_right() {
+    for answer in [&b""[..], b"0\r", b"4\r"] {
+        let mut bench = Bench::fresh("M95");
+        let ticket = bench.submit(Call::SetUp);
+        let mut asked = Vec::new();
+        for _ in 0..12 {
+            let sent = bench.sent().replace('\x1b', "");
+            if sent == "ATQ0V1\r" {
                 bench.feed(OK);
                 break;
             }
-            _ => bench.feed(b"\r\nERROR\r\n"),
+            if sent == "AT\r" {
+                bench.feed(answer);
+            }
+            asked.push(sent);
+            bench.elapse(seconds(0.25));
         }
+        bench.answers(&[("ATE0\r", OK), ("AT+CMEE=1\r", OK), ("AT+CMEE?\r", PROBED)]);
+        assert_eq!(bench.ended(ticket), Some(Ok(Reply::Done)), "{asked:?}");
     }
-    assert_eq!(bench.ended(ticket), response(&[]));
 }
 
 #[test]
