@@ -60,7 +60,8 @@ pub enum Prompt {
 /// Why the framer holds bytes back although no more may come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Hold {
-    /// A message without a length has reached a line end; the next byte tells whether it was the message's own.
+    /// A message without a length has reached a line end, and the next byte tells whether it was the message's own; or a
+    /// line that is known stands there whole but for its LF, which some firmware leaves off.
     Settling,
     /// A payload has begun and its end has not come.
     Payload,
@@ -190,9 +191,17 @@ impl Framer {
             Some(Hold::Settling)
         } else if self.receiving.in_payload() {
             Some(Hold::Payload)
+        } else if self.lacks_line_feed() {
+            Some(Hold::Settling)
         } else {
             None
         }
+    }
+
+    /// Whether a line that is known stands there, but for its LF.
+    fn lacks_line_feed(&self) -> bool {
+        let rest = &self.buffer[self.start..];
+        !self.discarding && rest.len() <= LONGEST_LINE && rest.ends_with(b"\r") && reader::is_recognised(trim_end(rest))
     }
 
     /// How many bytes are kept.
@@ -209,6 +218,11 @@ impl Framer {
         if std::mem::take(&mut self.lone_prompt) {
             self.consume_to(self.buffer.len());
             return Some(Frame::Prompt);
+        }
+        if !self.receiving.in_payload() && self.lacks_line_feed() {
+            let line = trim_end(&self.buffer[self.start..]).to_vec();
+            self.consume_to(self.buffer.len());
+            return Some(Frame::Line(line));
         }
         let (message, consumed) = receive::give_up(&self.buffer[self.start..], &self.layout, &mut self.receiving)?;
         self.consume(consumed);

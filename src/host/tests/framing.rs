@@ -95,6 +95,23 @@ fn quotes_round_a_payload_are_the_payloads_own_once_a_payload_came_without() {
 }
 
 #[test]
+fn a_known_line_without_its_line_feed_is_taken_once_nothing_more_comes() {
+    for line in ["OK", "ERROR", "+CME ERROR: 14", "+QMTOPEN: 0,0", "+QMTSTAT: 0,1"] {
+        let mut framer = framer("M95", false);
+        framer.push(format!("\r\n{line}\r").as_bytes());
+        assert_eq!(framer.next_frame(Expect::default()), None);
+        assert_eq!(framer.hold(), Some(Hold::Settling));
+        assert_eq!(framer.flush(), Some(Frame::Line(line.into())));
+        // Its line feed comes after all.
+        framer.push(b"\n\r\nRING\r\n");
+        assert_eq!(framer.next_frame(Expect::default()), Some(Frame::Line(b"RING".to_vec())));
+    }
+    let mut framer = framer("M95", false);
+    framer.push(b"\r\nsomething el\r");
+    assert_eq!((framer.next_frame(Expect::default()), framer.hold()), (None, None));
+}
+
+#[test]
 fn what_was_begun_as_a_message_and_turns_out_to_be_an_answer_leaves_nothing_behind() {
     for model in ["M95", "BC28", "BC660K-GL", "EG915Q"] {
         let mut framer = framer(model, true);

@@ -463,3 +463,18 @@ fn a_pdp_context_is_given_up_only_where_no_other_client_is_on_it() {
     open(&mut bench);
     assert_eq!(bench.sent(), "AT+QIDEACT=2\r");
 }
+
+#[test]
+fn a_final_result_code_without_its_line_feed_ends_its_command_once_nothing_more_comes() {
+    for dialect in ["M95", "BC28", "BC660K-GL", "EG915Q"] {
+        let mut bench = Bench::set_up(dialect);
+        let ticket = bench.command("AT+CSQ");
+        bench.feed(b"\r\n+CSQ: 20,0\r\n\r\nOK\r");
+        assert_eq!(bench.ended(ticket), None);
+        bench.elapse(seconds(0.05));
+        assert_eq!(bench.ended(ticket), response(&["+CSQ: 20,0"]));
+        let ticket = bench.command("AT+CSQ");
+        bench.feed(b"\n\r\n+CSQ: 21,0\r\n\r\nOK\r\n");
+        assert_eq!(bench.ended(ticket), response(&["+CSQ: 21,0"]));
+    }
+}
