@@ -307,3 +307,16 @@ def test_publishes_overlap_up_to_the_window_of_the_dialect(mqtt: MqttClient, bro
     with pytest.raises(ResponseTimeout):
         sixth.wait()
     assert [*states, sixth.state] == ["queued", "failed"]
+
+
+def test_more_topics_than_a_command_line_has_room_for_go_in_several_commands(mqtt: MqttClient, broker: Broker) -> None:
+    topics = [f"{'x' * 150}/{number}" for number in range(40)]
+    assert mqtt.subscribe([(topic, 1) for topic in topics]) == [1] * len(topics)
+    for topic in topics:
+        broker.publish(topic, b"x")
+    assert [mqtt.receive(timeout=5).topic for _ in topics] == topics
+    mqtt.unsubscribe(topics)
+    broker.publish(topics[-1], b"x")
+    broker.publish(topics[0], b"x")
+    with pytest.raises(ResponseTimeout):
+        mqtt.receive(timeout=0.2)

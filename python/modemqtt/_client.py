@@ -245,7 +245,8 @@ class MqttClient(Configurable):
             The granted QoS of each, in order; 128 for one that the server refused while it granted another.
 
         Raises:
-            SubscribeError: the module gave up, or the server refused all (``result`` 128).
+            SubscribeError: the module gave up, the server refused all (``result`` 128), or the module names the granted
+                QoS of too few; ``granted`` has those that it names.
 
         """
         with arguments():

@@ -160,7 +160,25 @@ class ConnectError(OperationError):
 
 
 class SubscribeError(OperationError):
-    """``+QMTSUB`` reported failure, or the server refused every topic (result 128)."""
+    """``+QMTSUB`` reported failure, the server refused every topic (result 128), or too few were granted."""
+
+    granted: tuple[int, ...]
+    """What was granted of the first topics, in order: 0 to 2, 128 where the server refused. Empty where the module gave
+    up before it said."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        operation: str,
+        result: int,
+        name: str | None,
+        granted: tuple[int, ...] = (),
+        wire: tuple[str, ...] = (),
+    ) -> None:
+        """Take the sentence and what it is about."""
+        super().__init__(message, operation=operation, result=result, name=name, wire=wire)
+        self.granted = granted
 
 
 class UnsubscribeError(OperationError):

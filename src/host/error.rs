@@ -57,6 +57,16 @@ pub enum Error {
         /// `<ret_code>` of a CONNECT.
         return_code: Option<ReturnCode>,
     },
+    /// The server has refused every topic, or the module does not say what it has granted of each.
+    #[error("subscribe on client {client} failed: {}", not_granted(*asked, granted))]
+    NotGranted {
+        /// Whose.
+        client: ClientIndex,
+        /// How many topics were asked for.
+        asked: usize,
+        /// What was granted of the first of them; 128 where the server refused.
+        granted: Vec<i64>,
+    },
     /// The connection of the client is gone.
     #[error("client {client} lost its connection: {code}{}", code.advice().map_or(String::new(), |advice| format!("; {advice}")))]
     ConnectionLost {
@@ -134,6 +144,18 @@ impl Refusal {
         };
         format!("{code} ({})", name.unwrap_or("not in the table"))
     }
+}
+
+fn not_granted(asked: usize, granted: &[i64]) -> String {
+    if granted.len() == asked {
+        return "result 128 (refused by the server)".to_owned();
+    }
+    let known: Vec<_> = granted.iter().map(ToString::to_string).collect();
+    format!(
+        "{asked} topics were asked for, and the module names the granted QoS of {}: {}; subscribe to each alone",
+        known.len(),
+        known.join(", ")
+    )
 }
 
 /// The one code that says what was wrong: that of the server where it was asked, else that of the module.

@@ -5,7 +5,7 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use modemqtt_at::dialect::{DataPhase, Wait};
-use modemqtt_at::{ClientIndex, Form, MessageId, Operation, SettingKey};
+use modemqtt_at::{ClientIndex, Form, MessageId, Operation, Qos, SettingKey};
 
 use crate::call::{Call, Ticket};
 use crate::error::Error;
@@ -104,7 +104,11 @@ pub(crate) enum Task {
         printed: bool,
     },
     /// Subscriptions.
-    Subscribe { client: ClientIndex, message_id: MessageId },
+    Subscribe {
+        client: ClientIndex,
+        message_id: MessageId,
+        subscribing: Subscribing,
+    },
     /// The end of subscriptions.
     Unsubscribe { client: ClientIndex, message_id: MessageId },
     /// A publish.
@@ -151,6 +155,15 @@ impl Task {
     pub(crate) fn is_publish(&self) -> bool {
         matches!(self, Self::Publish { .. })
     }
+}
+
+/// How far subscriptions have come.
+#[derive(Clone, Debug)]
+pub(crate) struct Subscribing {
+    /// What was asked for, command by command, of those that have no result yet.
+    pub(crate) asked: VecDeque<Vec<Qos>>,
+    /// What was granted so far.
+    pub(crate) granted: Vec<i64>,
 }
 
 /// Why a client's state is in doubt.
@@ -201,7 +214,9 @@ pub(crate) struct Step {
 impl Step {
     /// Whether it asks no more than whether anyone is there.
     pub(crate) fn is_sync(&self) -> bool {
-        [SYNC, SYNC_IN_WORDS].iter().any(|line| self.line.bytes == line.as_bytes())
+        [SYNC, SYNC_IN_WORDS]
+            .iter()
+            .any(|line| self.line.bytes == line.as_bytes())
     }
 
     /// Whether it asks what only it is the answer to.

@@ -47,6 +47,14 @@ fn build(py: Python<'_>, error: &Error, shared: Option<&Shared>) -> PyResult<PyE
             }
             class_of(*operation)
         }
+        Error::NotGranted { asked, granted, .. } => {
+            let refused = granted.len() == *asked;
+            attributes.set_item("operation", Operation::Subscribe.word())?;
+            attributes.set_item("result", if refused { 128 } else { 0 })?;
+            attributes.set_item("name", refused.then_some("refused by the server"))?;
+            attributes.set_item("granted", PyTuple::new(py, granted)?)?;
+            "SubscribeError"
+        }
         Error::ConnectionLost { code, .. } => {
             attributes.set_item("code", code.0)?;
             attributes.set_item("name", code.name())?;

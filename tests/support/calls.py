@@ -18,6 +18,7 @@ from modemqtt import (
     ProtocolError,
     Response,
     ResponseTimeout,
+    SubscribeError,
     Tencent,
     Tls,
     UsageError,
@@ -170,6 +171,8 @@ def failure(error: ModemError) -> list[bytes]:
     match error:
         case ConnectError(result=result, return_code=int(code)):
             return [b"result", b"%d" % result, b"return_code", b"%d" % code]
+        case SubscribeError(result=0, granted=granted):
+            return [b"granted", ",".join(map(str, granted)).encode()]
         case OperationError(result=result):
             return [b"result", b"%d" % result]
         case CommandError(code=None, name=None):

@@ -6,6 +6,7 @@ mod outcome;
 mod plan;
 mod prepare;
 mod publish;
+mod subscribe;
 mod tls;
 mod topics;
 mod verbatim;

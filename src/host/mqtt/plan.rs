@@ -11,7 +11,6 @@ use modemqtt_at::{ClientIndex, Command, Form, MessageId, Operation, Qos, Setting
 use super::clients::{Clients, Settings, Wanted};
 use super::prepare::PREPARED;
 use super::publish::Outgoing;
-use super::topics::topic_filter;
 use super::verbatim::{plain, verbatim};
 use crate::call::{Call, Tencent};
 use crate::error::Error;
@@ -247,28 +246,6 @@ impl Planner {
         self.act(Command::Open, client, None, &arguments)
     }
 
-    fn subscribe(&self, client: ClientIndex, id: MessageId, topics: &[(String, Qos)]) -> Result<(Task, Steps), Error> {
-        some(topics)?;
-        let mut arguments = vec![number(client), Argument::Number(id.0.into())];
-        for (topic, qos) in topics {
-            topic_filter(topic)?;
-            arguments.extend([Argument::Text(topic.as_bytes()), Argument::Number(qos.number().into())]);
-        }
-        let step = self.act(Command::Subscribe, client, Some(id), &arguments)?;
-        Ok((Task::Subscribe { client, message_id: id }, [step].into()))
-    }
-
-    fn unsubscribe(&self, client: ClientIndex, id: MessageId, topics: &[String]) -> Result<(Task, Steps), Error> {
-        some(topics)?;
-        let mut arguments = vec![number(client), Argument::Number(id.0.into())];
-        for topic in topics {
-            topic_filter(topic)?;
-            arguments.push(Argument::Text(topic.as_bytes()));
-        }
-        let step = self.act(Command::Unsubscribe, client, Some(id), &arguments)?;
-        Ok((Task::Unsubscribe { client, message_id: id }, [step].into()))
-    }
-
     fn token(&self, device: &Tencent) -> Result<(Task, Steps), Error> {
         let Some(row) = self.dialect.row(Command::Token, Form::Set) else {
             let have = dialects(|dialect| dialect.row(Command::Token, Form::Set).is_some());
@@ -296,7 +273,7 @@ impl Planner {
         Ok((Task::Token, [step].into()))
     }
 
-    fn act(
+    pub(super) fn act(
         &self,
         command: Command,
         client: ClientIndex,
@@ -380,13 +357,6 @@ pub(super) fn outcome(row: &Row, client: ClientIndex, message_id: Option<Message
 
 pub(super) fn number(client: ClientIndex) -> Argument<'static> {
     Argument::Number(client.0.into())
-}
-
-fn some<T>(topics: &[T]) -> Result<(), Error> {
-    if topics.is_empty() {
-        return Err(Error::Usage("at least one topic is needed".into()));
-    }
-    Ok(())
 }
 
 /// Never less than the module itself may take.

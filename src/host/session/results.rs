@@ -89,7 +89,18 @@ impl Session {
 
     /// Draws the consequences of a result; the job comes back with the steps that remain.
     fn operation_ended(&mut self, mut job: Job, key: OutcomeKey, result: Result<Reply, Error>, now: Instant) -> Job {
-        let result = result.map_err(|error| self.with_server(key, error));
+        let result = match (result, &mut job.task) {
+            (Ok(Reply::Granted(granted)), Task::Subscribe { subscribing, .. }) => {
+                match subscribing.granted(key.client, &granted) {
+                    Some(result) => result,
+                    None => return job,
+                }
+            }
+            (result, _) => result.map_err(|error| self.with_server(key, error)),
+        };
+        if result.is_ok() && key.operation == Operation::Unsubscribe && !job.steps.is_empty() {
+            return job;
+        }
         let ok = result.is_ok();
         if let (Task::Publish { unfinished, .. }, true) = (&mut job.task, ok) {
             *unfinished = false;

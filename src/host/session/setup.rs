@@ -103,7 +103,12 @@ impl Session {
                 },
                 // One that does not know yet who it is.
                 None if step.name != "+CGMM" && lines.is_empty() => {
-                    let exchange = Exchange { job, step, lines, ..exchange };
+                    let exchange = Exchange {
+                        job,
+                        step,
+                        lines,
+                        ..exchange
+                    };
                     return self.refused_to_answer(exchange, now);
                 }
                 None if step.name == "+CGMM" => {

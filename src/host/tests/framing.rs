@@ -104,7 +104,10 @@ fn a_known_line_without_its_line_feed_is_taken_once_nothing_more_comes() {
         assert_eq!(framer.flush(), Some(Frame::Line(line.into())));
         // Its line feed comes after all.
         framer.push(b"\n\r\nRING\r\n");
-        assert_eq!(framer.next_frame(Expect::default()), Some(Frame::Line(b"RING".to_vec())));
+        assert_eq!(
+            framer.next_frame(Expect::default()),
+            Some(Frame::Line(b"RING".to_vec()))
+        );
     }
     let mut framer = framer("M95", false);
     framer.push(b"\r\nsomething el\r");

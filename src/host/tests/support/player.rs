@@ -399,6 +399,11 @@ fn failure(error: &Error) -> String {
             ..
         } => format!("result {result} return_code {}", code.0),
         Error::Operation { result, .. } => format!("result {result}"),
+        Error::NotGranted { asked, granted, .. } if granted.len() == *asked => "result 128".into(),
+        Error::NotGranted { granted, .. } => {
+            let granted: Vec<_> = granted.iter().map(ToString::to_string).collect();
+            format!("granted {}", granted.join(","))
+        }
         Error::Command { refusal, .. } => match refusal {
             Refusal::Error => "error ERROR".into(),
             Refusal::Cme(code) => format!("error CME {}", code.0),

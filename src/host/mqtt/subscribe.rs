@@ -1,0 +1,163 @@
+//! Subscriptions and their ends: as many commands as the command line needs, and what was granted.
+
+use std::collections::VecDeque;
+
+use modemqtt_at::{ClientIndex, Command, MessageId, Qos};
+
+use super::plan::{Planner, Steps, number};
+use super::topics::topic_filter;
+use crate::call::Reply;
+use crate::error::Error;
+use crate::job::{Step, Subscribing, Task};
+use crate::writer::Argument;
+
+/// How MQTT says that a subscription was refused (MQTT 3.1.1 section 3.9.3).
+const REFUSED: i64 = 128;
+
+impl Planner {
+    pub(super) fn subscribe(
+        &self,
+        client: ClientIndex,
+        id: MessageId,
+        topics: &[(String, Qos)],
+    ) -> Result<(Task, Steps), Error> {
+        let commands = in_commands(topics, &|topics| {
+            let mut arguments = vec![number(client), Argument::Number(id.0.into())];
+            for (topic, qos) in topics {
+                topic_filter(topic)?;
+                arguments.extend([Argument::Text(topic.as_bytes()), Argument::Number(qos.number().into())]);
+            }
+            self.act(Command::Subscribe, client, Some(id), &arguments)
+        })?;
+        let asked = commands
+            .iter()
+            .map(|(topics, _)| topics.iter().map(|(_, qos)| *qos).collect());
+        let task = Task::Subscribe {
+            client,
+            message_id: id,
+            subscribing: Subscribing {
+                asked: asked.collect(),
+                granted: Vec::new(),
+            },
+        };
+        Ok((task, commands.into_iter().map(|(_, step)| step).collect()))
+    }
+
+    pub(super) fn unsubscribe(
+        &self,
+        client: ClientIndex,
+        id: MessageId,
+        topics: &[String],
+    ) -> Result<(Task, Steps), Error> {
+        let commands = in_commands(topics, &|topics| {
+            let mut arguments = vec![number(client), Argument::Number(id.0.into())];
+            for topic in topics {
+                topic_filter(topic)?;
+                arguments.push(Argument::Text(topic.as_bytes()));
+            }
+            self.act(Command::Unsubscribe, client, Some(id), &arguments)
+        })?;
+        let task = Task::Unsubscribe { client, message_id: id };
+        Ok((task, commands.into_iter().map(|(_, step)| step).collect()))
+    }
+}
+
+/// The topics with the command for them, or in halves where that finds no room in a command line.
+fn in_commands<'a, T>(
+    topics: &'a [T],
+    command: &impl Fn(&[T]) -> Result<Step, Error>,
+) -> Result<VecDeque<(&'a [T], Step)>, Error> {
+    if topics.is_empty() {
+        return Err(Error::Usage("at least one topic is needed".into()));
+    }
+    match command(topics) {
+        Ok(step) => Ok([(topics, step)].into()),
+        Err(error) if topics.len() == 1 => Err(error),
+        Err(_) => {
+            let (first, second) = topics.split_at(topics.len().div_ceil(2));
+            let mut commands = in_commands(first, command)?;
+            commands.extend(in_commands(second, command)?);
+            Ok(commands)
+        }
+    }
+}
+
+impl Subscribing {
+    /// Takes what the module says was granted of the topics of one command. `None` while other commands are to follow.
+    pub(crate) fn granted(&mut self, client: ClientIndex, granted: &[i64]) -> Option<Result<Reply, Error>> {
+        let asked = self.asked.pop_front().unwrap_or_default();
+        let wrong = |expected| {
+            let values: String = granted.iter().map(|value| format!(",{value}")).collect();
+            let line = format!("+QMTSUB: {client},…,0{values}");
+            Some(Err(Error::Protocol { expected, line }))
+        };
+        if granted.iter().any(|qos| !matches!(*qos, 0..=2 | REFUSED)) {
+            return wrong("a granted QoS of 0, 1, 2 or 128");
+        }
+        if granted.len() > asked.len() {
+            return wrong("no more granted QoS than topics");
+        }
+        if granted.is_empty() {
+            // Some firmware leaves them off.
+            self.granted.extend(asked.iter().map(|qos| i64::from(qos.number())));
+        } else {
+            self.granted.extend(granted);
+        }
+        let known = granted.is_empty() || granted.len() == asked.len();
+        if known && !self.asked.is_empty() {
+            return None;
+        }
+        let given = std::mem::take(&mut self.granted);
+        Some(if !known || given.iter().all(|qos| *qos == REFUSED) {
+            Err(Error::NotGranted {
+                client,
+                asked: asked.len().max(given.len()),
+                granted: given,
+            })
+        } else {
+            Ok(Reply::Granted(given))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn end(asked: &[usize], answers: &[&[i64]]) -> Result<Reply, Error> {
+        let mut subscribing = Subscribing {
+            asked: asked.iter().map(|count| vec![Qos::AtLeastOnce; *count]).collect(),
+            granted: Vec::new(),
+        };
+        let mut ends = answers
+            .iter()
+            .filter_map(|answer| subscribing.granted(ClientIndex(0), answer));
+        let end = ends.next().expect("an end");
+        assert!(ends.next().is_none());
+        end
+    }
+
+    #[test]
+    fn each_topic_has_its_granted_qos_or_the_call_fails() {
+        let granted = |values: &[i64]| Ok(Reply::Granted(values.to_vec()));
+        assert_eq!(end(&[2], &[&[0, 128]]), granted(&[0, 128]));
+        assert_eq!(end(&[2], &[&[]]), granted(&[1, 1]));
+        assert_eq!(end(&[2, 1], &[&[2, 1], &[]]), granted(&[2, 1, 1]));
+        for (asked, answers, values) in [
+            (&[5][..], &[&[1, 0, 2, 2][..]][..], &[1, 0, 2, 2][..]),
+            (&[2], &[&[128, 128]], &[128, 128]),
+            (&[2, 2], &[&[1, 1], &[1]], &[1, 1, 1]),
+        ] {
+            let Err(Error::NotGranted { granted, .. }) = end(asked, answers) else {
+                panic!("{asked:?} {answers:?}");
+            };
+            assert_eq!(granted, values);
+        }
+        for answer in [&[3][..], &[-1], &[127], &[1, 1, 1]] {
+            assert!(
+                matches!(end(&[2], &[answer]), Err(Error::Protocol { .. })),
+                "{answer:?}"
+            );
+        }
+    }
+}
