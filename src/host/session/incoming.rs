@@ -149,6 +149,7 @@ impl Session {
                 self.answered_at = Some(now);
                 if !self.handle_outcome(&outcome, now) {
                     self.events.push_back(Event::Urc(text));
+                    self.doubt_late_result(&outcome, now);
                     if outcome.operation == Operation::Publish {
                         self.sign_of_the_module(now);
                     }

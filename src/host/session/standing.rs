@@ -13,6 +13,7 @@ use crate::call::{ClientState, Reply};
 use crate::error::{Error, Refusal};
 use crate::job::{Doubt, Job, OutcomeKey, Step, Task};
 use crate::mqtt::{connections, openings};
+use crate::reader::Outcome;
 
 /// What the module has said of a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -137,12 +138,27 @@ impl Session {
         let Some(known) = self.clients.get(*client).filter(|known| known.state.is_passing()) else {
             return;
         };
-        // What has not been open before is not taken for open, and a CONNECT has been sent on an open connection.
-        let sure = known.before == ClientState::Closed || matches!(task, Task::Connect { .. });
+        let ending = matches!(task, Task::Disconnect { .. } | Task::Close { .. });
+        let ending = ending || known.before == ClientState::Closed;
         self.as_before(*client);
-        if !sure {
-            let ending = matches!(task, Task::Disconnect { .. } | Task::Close { .. });
-            self.ask(*client, Doubt::Outcome { ending }, now);
+        self.ask(*client, Doubt::Outcome { ending }, now);
+    }
+
+    /// A result that no one waits for any longer tells of a state that is not the one that is known: the module is asked.
+    pub(super) fn doubt_late_result(&mut self, outcome: &Outcome, now: Instant) {
+        let Some(known) = self.clients.get(outcome.client) else {
+            return;
+        };
+        let contradicted = match (outcome.operation, &known.state) {
+            (Operation::Open, state) => *state == ClientState::Closed,
+            (Operation::Connect, state) => matches!(state, ClientState::Closed | ClientState::Open),
+            (Operation::Disconnect, state) => *state == ClientState::Connected,
+            (Operation::Close, state) => matches!(state, ClientState::Open | ClientState::Connected),
+            _ => false,
+        };
+        if outcome.result == 0 && contradicted {
+            self.ask(outcome.client, Doubt::Outcome { ending: true }, now);
+            self.start_next(now);
         }
     }
 

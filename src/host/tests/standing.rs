@@ -191,3 +191,59 @@ fn a_call_that_waited_for_room_goes_on_when_a_loss_ends_those_before_it() {
     bench.feed(b"\r\n+QMTSTAT: 0,1\r\n");
     assert!(bench.sent().starts_with("AT+QMTPUB="));
 }
+
+#[test]
+fn a_connect_without_a_result_is_what_the_module_says() {
+    for (model, said) in [
+        ("M95", ClientState::Connected),
+        ("BC35-G", ClientState::Open),
+        ("BC660K-GL", ClientState::Connected),
+        ("EG915Q", ClientState::Open),
+    ] {
+        let mut bench = Bench::connected(model);
+        let call = Call::Connect {
+            client: CLIENT,
+            client_id: "c".into(),
+            username: None,
+            password: None,
+        };
+        let connect = bench.submit(call);
+        assert!(bench.sent().starts_with("AT+QMTCONN=0,"));
+        bench.feed(OK);
+        while bench.ended(connect).is_none() {
+            bench.elapse(seconds(0.1));
+        }
+        // After so long a module that sleeps is woken first.
+        let mut sent = bench.sent();
+        while sent != QUESTIONS[0] {
+            bench.feed(if sent == "AT\r" {
+                OK
+            } else {
+                b"\r\n+CMEE: 1\r\n\r\nOK\r\n"
+            });
+            sent = bench.sent();
+        }
+        let connected = said == ClientState::Connected;
+        bench.feed(if connected {
+            b"\r\n+QMTCONN: 0,3\r\n\r\nOK\r\n"
+        } else {
+            b"\r\n+QMTCONN: 0,2\r\n\r\nOK\r\n"
+        });
+        bench.answers(&[(QUESTIONS[1], b"\r\n+QMTOPEN: 0,\"h\",1883\r\n\r\nOK\r\n")]);
+        assert_eq!(state(&mut bench), said, "{model}");
+    }
+}
+
+#[test]
+fn a_late_result_that_contradicts_the_known_state_has_the_module_asked() {
+    let mut bench = Bench::set_up("M95");
+    // Another program's, or one that was given up.
+    bench.feed(b"\r\n+QMTCONN: 0,0,0\r\n");
+    bench.answers(&[
+        (QUESTIONS[0], b"\r\n+QMTCONN: 0,3\r\n\r\nOK\r\n"),
+        (QUESTIONS[1], b"\r\n+QMTOPEN: 0,\"h\",1883\r\n\r\nOK\r\n"),
+    ]);
+    assert_eq!(state(&mut bench), ClientState::Connected);
+    bench.feed(b"\r\n+QMTCONN: 0,0,0\r\n");
+    assert_eq!(bench.sent(), "");
+}

@@ -5,6 +5,7 @@
 #[path = "../../../virtual/tests/rig/mod.rs"]
 mod rig;
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use modemqtt_at::{ClientIndex, Qos, dialect};
@@ -27,6 +28,8 @@ pub(crate) struct Pair {
     pub(crate) interim: Vec<String>,
     pub(crate) others: Vec<String>,
     pub(crate) state: ClientState,
+    /// The last state of each client, by its index, that the program was told.
+    pub(crate) states: BTreeMap<u8, ClientState>,
     /// The next data of a hundred bytes or more lose their second half on the line, and what ends them.
     pub(crate) half_of_the_data: bool,
 }
@@ -44,6 +47,7 @@ impl Pair {
             interim: Vec::new(),
             others: Vec::new(),
             state: ClientState::Closed,
+            states: BTreeMap::new(),
             half_of_the_data: false,
         };
         assert_eq!(pair.call(Call::SetUp), Ok(Reply::Done), "{model}");
@@ -76,8 +80,13 @@ impl Pair {
     }
 
     pub(crate) fn submit(&mut self, call: Call) -> Ticket {
+        self.submit_for(call, None)
+    }
+
+    /// Begins a call that is waited for so long at most.
+    pub(crate) fn submit_for(&mut self, call: Call, timeout: Option<Duration>) -> Ticket {
         self.tickets += 1;
-        self.host.submit(Ticket(self.tickets), call, None, self.now);
+        self.host.submit(Ticket(self.tickets), call, timeout, self.now);
         self.pump();
         Ticket(self.tickets)
     }
@@ -141,7 +150,10 @@ impl Pair {
                 Event::Restarted => self.others.push("restarted".into()),
                 Event::Reopening(client, _) => self.others.push(format!("reopening {client}")),
                 Event::Overrun(client) => self.others.push(format!("overrun {client}")),
-                Event::Client(_, state) => self.state = state,
+                Event::Client(client, state) => {
+                    self.states.insert(client.0, state.clone());
+                    self.state = state;
+                }
                 Event::Started(..) | Event::Identified(..) | Event::Uploading(..) => {}
             }
         }
