@@ -209,7 +209,35 @@ def test_data_without_an_answer_name_the_pause_that_may_help(virtual_modem: Virt
 
 
 @pytest.mark.parametrize("name", ["prompt_delay", "command_gap"])
-@pytest.mark.parametrize("value", [-1, 61, float("nan"), float("inf")])
-def test_a_pause_out_of_range_is_refused(name: str, value: float, virtual_modem: VirtualModem) -> None:
-    with pytest.raises(UsageError, match=rf"{name} must be 0 to 60 s, not"):
-        Modem(virtual_modem.port, **{name: value}).open()  # type: ignore[arg-type]
+@pytest.mark.parametrize("value", [-1, 61, 10**400, float("nan"), float("inf"), "0.1", None, True])
+def test_a_pause_out_of_range_is_refused(name: str, value: object) -> None:
+    with pytest.raises(UsageError, match=rf"{name} must be 0 to 60 s, not {value!r}") as caught:
+        Modem("/dev/ttyUSB2", **{name: value})  # type: ignore[arg-type]
+    assert isinstance(caught.value, TypeError) == (type(value) not in {int, float})
+
+
+def test_a_command_that_waits_for_its_pause_is_neither_sent_nor_logged_and_its_timeout_says_so(
+    virtual_modem: VirtualModem,
+) -> None:
+    with Modem(virtual_modem.port, command_gap=1) as modem:
+        modem.command("AT+CSQ")
+        with pytest.raises(ResponseTimeout, match=r"still waiting for the end of Modem\(command_gap=1\)"):
+            modem.command("AT+CGATT?", timeout=0.1)
+        assert modem.command("AT").final == "OK"
+        assert "AT+CGATT?" not in [entry.text for entry in modem.wire]
+
+
+def test_the_wire_shows_the_pause_before_a_command(virtual_modem: VirtualModem) -> None:
+    with Modem(virtual_modem.port, command_gap=0.2) as modem:
+        modem.command("AT+CSQ")
+        modem.command("AT+CGATT?")
+        asked = next(entry.timestamp for entry in modem.wire if entry.text == "AT+CGATT?")
+        answered = max(entry.timestamp for entry in modem.wire if entry.text == "OK" and entry.timestamp < asked)
+        assert asked - answered >= 0.19
+
+
+def test_a_timeout_while_data_wait_for_their_pause_says_so(virtual_modem: VirtualModem) -> None:
+    with Modem(virtual_modem.port, prompt_delay=1) as modem:
+        virtual_modem.expect("AT+QISEND=0,5").prompt(5)
+        with pytest.raises(ResponseTimeout, match=r"data were still waiting for the end of Modem\(prompt_delay=1\)"):
+            modem.command("AT+QISEND=0,5", data=b"hello", timeout=0.3)

@@ -15,7 +15,7 @@ from modemqtt._client import MqttClient
 from modemqtt._core import Engine, Opening
 from modemqtt._events import Events
 from modemqtt._network import Network
-from modemqtt._opening import check, forget, make_way, named
+from modemqtt._opening import check, check_pause, forget, make_way, named
 from modemqtt._options import MOST_INDEX
 from modemqtt._process import every_modem, opened
 from modemqtt._record import ClientRecord
@@ -92,6 +92,8 @@ class Modem(Events, Network, Single):
     ) -> None:
         """Take the settings. Nothing is opened yet."""
         check(port, model, baudrate, flow_control, log, wake_after)
+        check_pause("prompt_delay", prompt_delay)
+        check_pause("command_gap", command_gap)
         self._port = port
         self._settings: dict[str, Any] = {
             "model": None if model == "auto" else model,

@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING
 
 from modemqtt._process import open_modems
 from modemqtt._usage import number, text
-from modemqtt.exceptions import PortError, UsageTypeError
+from modemqtt.exceptions import PortError, UsageError, UsageTypeError
 
 if TYPE_CHECKING:
     from modemqtt._core import Engine
     from modemqtt._modem import Modem
 
 logger = logging.getLogger("modemqtt")
+
+_LONGEST_PAUSE = 60
 
 # The engines of modems that the program forgot, each with its port, until their threads have let go of it.
 _forgotten: list[tuple[str, Engine]] = []
@@ -40,6 +42,21 @@ def check(  # noqa: PLR0917 - in the order of Modem()
         raise UsageTypeError(f"log must be the path of a file, or None, not {log!r}")
     if wake_after is not None and wake_after != "auto":
         number("wake_after", wake_after)
+
+
+def check_pause(name: str, value: object) -> None:
+    """Check one of a modem's pauses.
+
+    Raises:
+        UsageTypeError: it is no number.
+        UsageError: it is out of range.
+
+    """
+    wrong = f"{name} must be 0 to {_LONGEST_PAUSE} s, not {value!r}"
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise UsageTypeError(wrong)
+    if not 0 <= value <= _LONGEST_PAUSE:
+        raise UsageError(wrong)
 
 
 def forget(port: str, engine: Engine) -> None:

@@ -178,6 +178,12 @@ impl Engine {
 
     fn no_lines(&self) -> Error {
         self.shared.end().unwrap_or_else(|| {
+            if self.url.starts_with("rfc2217://") {
+                return Error::Usage(format!(
+                    "{} has no lines such as DTR and CTS, since the server has not agreed to RFC 2217; ser2net does with telnet(rfc2217)",
+                    self.url
+                ));
+            }
             Error::Usage(format!(
                 "{} has no lines such as DTR and CTS; a serial device such as /dev/ttyUSB2 has them, and rfc2217:// reaches those of another machine",
                 self.url

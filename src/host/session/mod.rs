@@ -291,7 +291,7 @@ impl Session {
             match timer {
                 Timer::Quiet => self.flush(now),
                 Timer::Prompt => self.prompt_pause_over(now),
-                Timer::Gap => self.pauses.holding = false,
+                Timer::Gap => self.command_pause_over(now),
                 Timer::Ping(client) => self.ask_after_ping(client, now),
                 Timer::Fetch => self.fetch_kept_back(now),
                 Timer::Exchange => self.exchange_timed_out(now),
@@ -318,7 +318,7 @@ impl Session {
         if self.upload.is_some() {
             return self.next_piece();
         }
-        if self.transmit.is_empty() || self.pauses.holding {
+        if self.transmit.is_empty() || self.pauses.held.is_some() {
             None
         } else {
             Some(std::mem::take(&mut self.transmit))
@@ -409,6 +409,9 @@ impl Session {
     }
 
     fn end_everything(&mut self, error: &Error) {
+        if self.pauses.held.take().is_some() {
+            self.transmit.clear();
+        }
         self.timers.clear(Timer::Exchange);
         self.timers.clear(Timer::Leaving);
         self.suspicion = None;
@@ -434,7 +437,7 @@ impl Session {
     /// Takes back what has not gone out: the module is not waiting for it any longer.
     fn discard_unsent(&mut self) {
         self.transmit.clear();
-        self.pauses.holding = false;
+        self.pauses.held = None;
         self.stale = true;
     }
 

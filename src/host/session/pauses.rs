@@ -3,21 +3,22 @@
 use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
-use super::{DataState, Exchange, Session};
+use super::{DataState, Exchange, Session, Task};
 use crate::timers::Timer;
+use crate::trace::Entry;
 
 /// What follows an answer within this time has followed at once.
 const AT_ONCE: Duration = Duration::from_millis(100);
 
-/// The pauses, and whether one is being made before a command.
+/// The pauses, and the command that waits for the end of one.
 #[derive(Debug, Default)]
 pub(super) struct Pauses {
     prompt_delay: Duration,
     command_gap: Duration,
     /// How long the next command waits besides.
     owed: Duration,
-    /// The bytes of a command wait for their time.
-    pub(super) holding: bool,
+    /// The command whose bytes wait for their time, as it is shown.
+    pub(super) held: Option<String>,
 }
 
 impl Session {
@@ -53,26 +54,65 @@ impl Session {
         self.pauses.owed = pause;
     }
 
-    /// How long the command to be sent still has to wait; meanwhile nothing is sent.
-    pub(super) fn hold(&mut self, now: Instant) -> Duration {
+    /// How long the command to be sent still has to wait; meanwhile nothing is sent, and the log has none of it.
+    pub(super) fn hold(&mut self, shown: &str, now: Instant) -> Duration {
         let due = self.answered_at.map(|at| at + self.pauses.command_gap);
         let gap = due.map_or(Duration::ZERO, |due| due.saturating_duration_since(now));
         let rest = gap.max(std::mem::take(&mut self.pauses.owed));
-        if !rest.is_zero() {
-            self.pauses.holding = true;
+        if rest.is_zero() {
+            self.wire.push_back(Entry::sent(now, shown.to_owned()));
+        } else {
+            self.pauses.held = Some(shown.to_owned());
             self.timers.set(Timer::Gap, now + rest);
         }
         rest
+    }
+
+    /// Takes back a command that still waits; whether there was one. What changes the state of a client goes on, and its
+    /// result tells the state.
+    pub(super) fn take_back_held(&mut self, exchange: &Exchange) -> bool {
+        let task = &exchange.job.task;
+        let held = self.pauses.held.is_some() && (task.is_publish() || matches!(task, Task::Command { .. }));
+        if held {
+            self.pauses.held = None;
+            self.transmit.clear();
+            self.timers.clear(Timer::Gap);
+            self.timers.clear(Timer::Exchange);
+        }
+        held
+    }
+
+    /// The pause before a command is over: it is sent now.
+    pub(super) fn command_pause_over(&mut self, now: Instant) {
+        let Some(shown) = self.pauses.held.take() else { return };
+        self.wire.push_back(Entry::sent(now, shown));
+        if let Some(exchange) = &mut self.exchange {
+            exchange.sent_at = now;
+        }
     }
 
     /// What may help where a command had no answer.
     pub(super) fn pause_hint(&self, exchange: &Exchange) -> Cow<'static, str> {
         let at_once = |at| exchange.sent_at.saturating_duration_since(at) < AT_ONCE;
         let hint = match exchange.data {
+            _ if self.pauses.held.is_some() && !self.pauses.command_gap.is_zero() => {
+                return format!(
+                    "; it was still waiting for the end of Modem(command_gap={}); give a longer timeout",
+                    self.pauses.command_gap.as_secs_f64()
+                )
+                .into();
+            }
+            DataState::Invited => {
+                return format!(
+                    "; the data were still waiting for the end of Modem(prompt_delay={}); give a longer timeout",
+                    self.pauses.prompt_delay.as_secs_f64()
+                )
+                .into();
+            }
             DataState::Sent if self.pauses.prompt_delay.is_zero() => {
                 "; if the module loses data that follow its prompt at once, Modem(prompt_delay=0.1) waits before them"
             }
-            DataState::Sent | DataState::Invited | DataState::Ended => "",
+            DataState::Sent | DataState::Ended => "",
             _ if self.pauses.command_gap.is_zero() && exchange.preceded_at.is_some_and(at_once) => {
                 "; if the module loses a command that follows an answer at once, Modem(command_gap=0.1) waits before it"
             }

@@ -62,11 +62,10 @@ impl Session {
         if job.ticket != INTERNAL {
             self.events.push_back(Event::Started(job.ticket, job.task.message_id()));
         }
-        let held = self.hold(now);
-        self.wire.push_back(Entry::sent(now + held, step.line.shown.clone()));
         self.transmit.extend_from_slice(&step.line.bytes);
         self.transmit.push(CR);
         let wait = step.final_wait + Self::attempt_allowance(&job, &step) + self.wire_time(step.line.bytes.len());
+        let held = self.hold(&step.line.shown, now);
         self.timers.set(Timer::Exchange, now + held + wait);
         let data = match (&step.data, &job.task) {
             (Some(_), _) => DataState::Due,
@@ -358,6 +357,10 @@ impl Session {
             let result = timeout(command, "final result code", since, self.why_no_answer(&exchange));
             self.end(&mut exchange.job, result);
             exchange.job.steps.clear();
+            if self.take_back_held(&exchange) {
+                self.release(&exchange.job, true);
+                return self.start_next(now);
+            }
             self.exchange = Some(exchange);
         } else if let Some(mut leaving) = self.leaving.take_if(|leaving| leaving.leads_to(ticket)) {
             if let Some(job) = &mut leaving.then {
