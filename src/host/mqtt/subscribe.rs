@@ -87,8 +87,8 @@ impl Subscribing {
     pub(crate) fn granted(&mut self, client: ClientIndex, granted: &[i64]) -> Option<Result<Reply, Error>> {
         let asked = self.asked.pop_front().unwrap_or_default();
         let wrong = |expected| {
-            let values: String = granted.iter().map(|value| format!(",{value}")).collect();
-            let line = format!("+QMTSUB: {client},…,0{values}");
+            let values: Vec<_> = granted.iter().map(ToString::to_string).collect();
+            let line = format!("+QMTSUB: {client},…,0,{}", values.join(","));
             Some(Err(Error::Protocol { expected, line }))
         };
         if granted.iter().any(|qos| !matches!(*qos, 0..=2 | REFUSED)) {
