@@ -56,7 +56,8 @@ class MqttClient(Configurable):
     @property
     def server(self) -> tuple[str, int] | None:
         """Host and port of the network connection; ``None`` while there is none."""
-        return self._own.server if self.state not in ("closed", "opening") else None
+        engine = self._modem._engine  # noqa: SLF001 - our own
+        return engine.server(self._index) if engine is not None and engine.is_open else None
 
     def open(self, host: str, port: int = 1883, *, timeout: float | None = None) -> None:
         """Open the network connection to a server (``AT+QMTOPEN``).
@@ -73,8 +74,7 @@ class MqttClient(Configurable):
             OpenError: the module could not open it; its ``name`` says why.
 
         """
-        self._start_opening(host, port, timeout).wait()
-        self._own.server = (host, port)
+        finished(self._start_opening(host, port, timeout))
 
     def connect(
         self,
@@ -193,13 +193,12 @@ class MqttClient(Configurable):
     def _enter(self, login: Login) -> None:
         opening = self._start_opening(login.host, login.port)
         try:
-            opening.wait(login.timeout)
+            finished(opening, login.timeout)
         except ResponseTimeout:
             if opening.done:
                 # It was the dialect's maximum, and the module may be late all the same.
                 self._close_at_once(login.timeout)
             raise
-        self._own.server = (login.host, login.port)
         self.connect(login.client_id, login.username, login.password, timeout=login.timeout)
 
     def wait_connected(self, timeout: float | None = None) -> None:

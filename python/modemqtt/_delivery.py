@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from modemqtt._usage import seconds
+from modemqtt._usage import finished, seconds
 from modemqtt.exceptions import ConnectionLost, ModemError, ModuleRestarted, PortError, UsageError
 
 if TYPE_CHECKING:
@@ -48,6 +48,8 @@ class Delivery:
     def wait(self, timeout: float | None = None) -> None:
         """Wait until it has arrived.
 
+        An interrupt takes it back if it is still ``queued``; the log tells of one that goes on.
+
         Args:
             timeout: seconds; ``None`` for the dialect's maximum response time.
 
@@ -59,7 +61,7 @@ class Delivery:
 
         """
         seconds(timeout, otherwise=0.0)
-        self._pending.wait(timeout)
+        finished(self._pending, timeout)
 
     @property
     def _done(self) -> bool:

@@ -213,7 +213,9 @@ class Modem(Events, Network, Single):
         with self._lock:
             if self._closes != closes:
                 raise PortError(f"{self._port} was closed before it was open")
-            opening = self._opening = Opening(self._port, search=self._search, **self._settings)
+            opening = self._opening = Opening(
+                self._port, search=self._search, after=self._last_engine, **self._settings
+            )
         try:
             opening.start()
             left = deadline.left

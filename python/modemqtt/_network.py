@@ -112,7 +112,7 @@ class Network(Strict):
 
         Args:
             pin: 4 to 8 digits. It shows in no log and no exception.
-            timeout: seconds for each of the two commands; ``None`` for 5.
+            timeout: seconds for all of it; ``None`` for 5 for each of the two commands.
 
         Raises:
             UsageError: the PIN is no 4 to 8 digits.
@@ -122,9 +122,10 @@ class Network(Strict):
         """
         if not isinstance(pin, str) or not _PIN.fullmatch(pin):
             raise UsageError("the PIN must be 4 to 8 digits in a str")
+        deadline = Deadline(timeout)
         state = self._sim_state(timeout)
         if state == "SIM PIN":
-            self.command(f'AT+CPIN="{pin}"', timeout=timeout)
+            self.command(f'AT+CPIN="{pin}"', timeout=deadline.left)
         elif state is not None and state != "READY":
             raise RegistrationError(f"the SIM card is locked: it waits for {state}, not for its PIN")
 

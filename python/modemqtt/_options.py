@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict
 from modemqtt._callbacks import Callbacks
 from modemqtt._settings import ranges, typed
 from modemqtt._tls import Tls, wait_told
-from modemqtt._usage import arguments, finished
+from modemqtt._usage import Deadline, arguments, finished
 from modemqtt._values import Alibaba, OneNet, Will  # noqa: TC001 - typing.get_type_hints(Options) looks for them
 from modemqtt.exceptions import CommandError, UsageError
 
@@ -155,11 +155,12 @@ class Configurable(Callbacks):
         progress: Callable[[UploadProgress], object] | None,
     ) -> None:
         """Configure; what another program has left open is closed first where the module wants that."""
+        deadline = Deadline(timeout)
         try:
             self.configure(timeout=timeout, progress=progress, **options)
         except CommandError:
-            self._call("close_network", timeout=timeout)
-            self.configure(timeout=timeout, progress=progress, **options)
+            self._call("close_network", timeout=deadline.left)
+            self.configure(timeout=deadline.left, progress=progress, **options)
 
     def _engine(self) -> Engine:
         return self._modem._running()  # noqa: SLF001 - our own

@@ -35,7 +35,6 @@ class ClientRecord:
         self.on_delivery: Callable[[Delivery], object] | None = None
         self.on_reconnected: Callable[[Reconnected], object] | None = None
         self.on_reconnect_failed: Callable[[Exception], object] | None = None
-        self.server: tuple[str, int] | None = None
         self.keeper: Keeper | None = None
         # The last opening. Whoever closes behind one takes care not to close what was opened afterwards.
         self.opening: Pending | None = None

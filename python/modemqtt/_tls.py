@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Literal
 
+from modemqtt._usage import finished
 from modemqtt.exceptions import UsageError
 
 if TYPE_CHECKING:
@@ -130,7 +131,7 @@ def wait_told(pending: Pending, progress: Callable[[UploadProgress], object] | N
             progress(UploadProgress(*upload))
         except Exception:
             logger.exception("progress callback failed")
-    pending.wait()
+    finished(pending)
 
 
 def _shown(value: object) -> str:

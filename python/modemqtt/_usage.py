@@ -36,10 +36,10 @@ def arguments() -> Iterator[None]:
     raise kind(message)
 
 
-def finished(pending: Pending) -> Any:
+def finished(pending: Pending, timeout: float | None = None) -> Any:
     """Wait for the end of a call. One whose wait is interrupted is taken back; the log tells of one that goes on."""
     try:
-        return pending.wait()
+        return pending.wait(timeout)
     except ModemError:
         raise
     except BaseException:

@@ -258,6 +258,15 @@ pub enum Event {
     Overrun(ClientIndex),
     /// A client could not be opened for that reason, which is being cured before it is tried once more.
     Reopening(ClientIndex, OpenResult),
+    /// The network connection of a client leads to that server.
+    Opened {
+        /// Whose.
+        client: ClientIndex,
+        /// Name or address, as the module was given it.
+        host: String,
+        /// TCP port.
+        port: u16,
+    },
     /// A client has changed its state.
     Client(ClientIndex, ClientState),
     /// A message has come.

@@ -297,15 +297,6 @@ pub(crate) struct Stored {
     pub(crate) digest: u64,
 }
 
-/// What the module tells of a file that it has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Look {
-    /// Whether it is sound, and its checksum.
-    Checksum,
-    /// Its name and its size.
-    Size,
-}
-
 /// What ends a step.
 #[derive(Clone, Debug)]
 pub(crate) enum Goal {
@@ -315,9 +306,9 @@ pub(crate) enum Goal {
     Whatever,
     /// `OK` and the size and checksum of what was handed over, or its size.
     Stored(Stored),
-    /// Whichever final result code; where a line before it says that the file is there, the two steps that would replace
+    /// Whichever final result code; where a line before it has the checksum of the file, the two steps that would replace
     /// it are left out.
-    Present(Stored, Look),
+    Present(Stored),
     /// `OK`.
     Final,
     /// `OK`, and the lines before it.

@@ -10,6 +10,7 @@ use modemqtt_host::call::{Call, Secret};
 use modemqtt_host::engine::{self, Shared};
 use modemqtt_host::error::Error;
 use modemqtt_host::port::Line;
+use modemqtt_host::session::Ids;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
@@ -365,6 +366,11 @@ impl Engine {
         Ok(())
     }
 
+    /// Host and port of a client's network connection; `None` while it has none.
+    fn server(&self, py: Python<'_>, index: i64) -> PyResult<Option<(String, u16)>> {
+        Ok(self.shared(py)?.server(client(py, index)?))
+    }
+
     /// Where a client stands.
     fn client_state(&self, py: Python<'_>, index: i64) -> PyResult<&'static str> {
         Ok(self.shared(py)?.client_state(client(py, index)?).word())
@@ -400,6 +406,11 @@ impl Engine {
 impl Engine {
     pub(crate) fn new(engine: Arc<engine::Engine>) -> Self {
         Self { engine }
+    }
+
+    /// The message ids that were used; none in a forked child, which has connections of its own.
+    pub(crate) fn ids(&self, py: Python<'_>) -> Vec<Ids> {
+        self.shared(py).map(|shared| shared.ids()).unwrap_or_default()
     }
 
     fn shared(&self, py: Python<'_>) -> PyResult<&Arc<Shared>> {

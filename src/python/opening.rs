@@ -59,7 +59,7 @@ impl Opening {
     /// Takes the settings. Nothing is opened before `start()`.
     #[expect(clippy::too_many_arguments, reason = "Python names them")]
     #[new]
-    #[pyo3(signature = (port, *, model, revision, baudrate, flow_control, log, wake_after, prompt_delay, command_gap, search="gentle"))]
+    #[pyo3(signature = (port, *, model, revision, baudrate, flow_control, log, wake_after, prompt_delay, command_gap, search="gentle", after=None))]
     fn new(
         port: String,
         model: Option<&str>,
@@ -71,6 +71,7 @@ impl Opening {
         prompt_delay: f64,
         command_gap: f64,
         search: &str,
+        after: Option<PyRef<'_, Engine>>,
     ) -> PyResult<Self> {
         let py = wake_after.py();
         let mut options = options(model, revision, baudrate, flow_control, log, wake_after)?;
@@ -81,6 +82,7 @@ impl Opening {
             "recover" => Search::Recover,
             _ => Search::Gentle,
         };
+        options.ids = after.map(|engine| engine.ids(py)).unwrap_or_default();
         Ok(Self {
             port,
             options,
@@ -223,6 +225,7 @@ fn options(
         log,
         wake: wake(wake_after)?,
         search: Search::default(),
+        ids: Vec::new(),
     })
 }
 

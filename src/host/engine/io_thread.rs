@@ -73,6 +73,7 @@ impl IoThread {
                 self.shared.leave();
                 self.session.abandon(&end);
                 self.deliver();
+                self.shared.keep_ids(self.session.ids());
                 end
             }
             // A mistake of ours must not leave anyone waiting.
@@ -255,6 +256,7 @@ impl IoThread {
                 self.update(ticket, |progress| progress.uploads.push_back((name, sent, total)));
             }
             Event::Identified(dialect, model) => self.shared.identified(Modem { dialect, model }),
+            Event::Opened { client, host, port } => self.shared.opened(client, host, port),
             Event::Client(client, state) => self.shared.client_changed(client, state),
             Event::Message(message) => self.shared.message(message),
             Event::Lost(client, code) => self.shared.lost(client, code),

@@ -22,7 +22,7 @@ use modemqtt_os::{LogFile, Waker, Worker, waker};
 use crate::call::{Call, Ticket};
 use crate::error::Error;
 use crate::port::{Line, Port, PortError, PortOptions};
-use crate::session::{Search, Session, Wake};
+use crate::session::{Ids, Search, Session, Wake};
 pub use inbox::Inbox;
 use io_thread::{IoThread, Request};
 pub use journal::{Journal, News, Remark};
@@ -49,6 +49,8 @@ pub struct EngineOptions {
     pub wake: Wake,
     /// How far the search for a module goes.
     pub search: Search,
+    /// The message ids that a modem on the same port has used before.
+    pub ids: Vec<Ids>,
 }
 
 /// An open modem.
@@ -89,6 +91,7 @@ impl Engine {
         session.set_wake(options.wake);
         session.set_search(options.search);
         session.set_pauses(options.prompt_delay, options.command_gap);
+        session.go_on_from(options.ids.clone());
         session.set_revision(options.revision.clone());
         session.reserve(options.port.flow_control.characters());
         shared.reach(port.lines());

@@ -18,6 +18,7 @@ use crate::call::{ClientState, Message};
 use crate::engine::Pending;
 use crate::error::Error;
 use crate::port::Lines;
+use crate::session::Ids;
 use crate::trace::Entry;
 
 /// How many messages of one client, and how many lines that no one waited for, are kept until they are taken.
@@ -110,6 +111,8 @@ pub struct Statistics {
 struct Known {
     modem: Option<Modem>,
     states: HashMap<ClientIndex, ClientState>,
+    servers: HashMap<ClientIndex, (String, u16)>,
+    ids: Vec<Ids>,
     watched: HashSet<ClientIndex>,
     urcs_watched: bool,
     statistics: Statistics,
@@ -163,6 +166,19 @@ impl Shared {
     /// What is known of the module, once it was set up.
     pub fn modem(&self) -> Option<Modem> {
         self.known.lock().modem
+    }
+
+    /// Host and port of a client's network connection; `None` while it has none.
+    pub fn server(&self, client: ClientIndex) -> Option<(String, u16)> {
+        let known = self.known.lock();
+        let state = known.states.get(&client).unwrap_or(&ClientState::Closed);
+        let open = !matches!(state, ClientState::Closed | ClientState::Opening);
+        known.servers.get(&client).filter(|_| open).cloned()
+    }
+
+    /// The message ids that were used until the port was closed or lost, by client index.
+    pub fn ids(&self) -> Vec<Ids> {
+        self.known.lock().ids.clone()
     }
 
     /// Where a client stands.
@@ -330,6 +346,14 @@ impl Shared {
 
     pub(super) fn identified(&self, modem: Modem) {
         self.known.lock().modem = Some(modem);
+    }
+
+    pub(super) fn opened(&self, client: ClientIndex, host: String, port: u16) {
+        self.known.lock().servers.insert(client, (host, port));
+    }
+
+    pub(super) fn keep_ids(&self, ids: Vec<Ids>) {
+        self.known.lock().ids = ids;
     }
 
     pub(super) fn client_changed(&self, client: ClientIndex, state: ClientState) {

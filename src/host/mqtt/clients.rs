@@ -200,6 +200,14 @@ pub(crate) enum Debt {
     Paid,
 }
 
+/// The message ids that a client has used, for the next session with the same module.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ids {
+    last: u16,
+    /// Those of QoS 2 publishes without an outcome.
+    unfinished: HashSet<u16>,
+}
+
 /// One client of the module.
 #[derive(Debug)]
 pub(crate) struct Client {
@@ -214,7 +222,7 @@ pub(crate) struct Client {
     pub(crate) end_reported: bool,
     /// The slots of the module's buffer that hold a message, a bit each.
     pub(crate) unread: u32,
-    /// Host and port of the last opening.
+    /// Host and port of the last opening, as an error shows them.
     pub(crate) server: Option<String>,
     /// What is known of a result without a message id that did not come in time.
     pub(crate) debt: Debt,
@@ -329,6 +337,23 @@ impl Clients {
     pub(crate) fn restarted(&mut self, dialect: &Dialect) {
         let clients = std::mem::take(&mut self.each).into_iter();
         self.each = clients.map(|client| client.restarted(dialect)).collect();
+    }
+
+    /// The message ids of each client, by index.
+    pub(crate) fn ids(&self) -> Vec<Ids> {
+        let ids = self.each.iter().map(|client| Ids {
+            last: client.last_id,
+            unfinished: &client.unfinished | &client.ids,
+        });
+        ids.collect()
+    }
+
+    /// Goes on with the message ids behind those of a session before.
+    pub(crate) fn go_on(&mut self, ids: &[Ids]) {
+        for (client, ids) in self.each.iter_mut().zip(ids) {
+            client.last_id = ids.last;
+            client.unfinished.clone_from(&ids.unfinished);
+        }
     }
 
     pub(crate) fn get(&mut self, index: ClientIndex) -> Option<&mut Client> {

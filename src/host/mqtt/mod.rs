@@ -11,6 +11,7 @@ mod tls;
 mod topics;
 mod verbatim;
 
+pub use clients::Ids;
 pub(crate) use clients::{Clients, Debt};
 pub(crate) use outcome::{Meaning, meaning};
 pub(crate) use plan::{Again, buffered, connections, drain, openings, outcome_wait, plan, read_back, reopen};

@@ -11,7 +11,7 @@ use super::clients::Kept;
 use super::plan::{Planner, Steps, dialects};
 use crate::credentials::{Pem, Tls, Verify, checksum, digest};
 use crate::error::Error;
-use crate::job::{Data, Goal, Invitation, Look, Step, Stored};
+use crate::job::{Data, Goal, Invitation, Step, Stored};
 use crate::names::models;
 use crate::writer::{Argument, CommandLine};
 
@@ -49,12 +49,12 @@ impl Planner {
                 }
                 Upload::SecureFile(files) => {
                     let file = File::new(&files, credential, context, pem, self.dialect.name)?;
-                    steps.extend(file.steps("QSECWRITE", "QSECDEL", ("QSECREAD", Look::Checksum), kept));
+                    steps.extend(file.steps("QSECWRITE", "QSECDEL", Some("QSECREAD"), kept));
                     steps.push_back(set(&head(tls, option, context), &format!("\"{}\"", file.name)));
                 }
                 Upload::FileSystem(files) => {
                     let file = File::new(&files, credential, context, pem, self.dialect.name)?;
-                    steps.extend(file.steps("QFUPL", "QFDEL", ("QFLST", Look::Size), kept));
+                    steps.extend(file.steps("QFUPL", "QFDEL", None, kept));
                     steps.push_back(set(&head(tls, option, context), &format!("\"{}\"", file.name)));
                 }
             }
@@ -158,19 +158,16 @@ impl<'a> File<'a> {
         })
     }
 
-    /// A file is not written over, so that a former one is deleted first; there need not be one. What the session has
-    /// put there itself stays if the module says that it is still there.
-    fn steps(&self, write: &str, delete: &str, look: (&str, Look), kept: &Kept) -> Steps {
+    /// A file is not written over, so that a former one is deleted first; there need not be one. What the session has put
+    /// there itself stays if the module still gives its checksum: where it tells no more than a size, someone may have put
+    /// another of that size in its place.
+    fn steps(&self, write: &str, delete: &str, look: Option<&str>, kept: &Kept) -> Steps {
         let bytes = self.pem.bytes();
         let stored = self.stored();
         let mut steps = Steps::new();
-        if kept.holds(&self.name, bytes) {
-            let (look, at) = look;
-            steps.push_back(command(
-                look,
-                &format!("\"{}\"", self.name),
-                Goal::Present(stored.clone(), at),
-            ));
+        if let Some(look) = look.filter(|_| kept.holds(&self.name, bytes)) {
+            let goal = Goal::Present(stored.clone());
+            steps.push_back(command(look, &format!("\"{}\"", self.name), goal));
         }
         steps.push_back(command(delete, &format!("\"{}\"", self.name), Goal::Whatever));
         let patience = PATIENCE.as_secs() + bytes.len().div_ceil(SLOWEST) as u64;

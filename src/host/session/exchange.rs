@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use modemqtt_at::codes::StatCode;
 use modemqtt_at::dialect::DataPhase;
 use modemqtt_at::{Command, Form};
 
@@ -70,6 +71,8 @@ pub(super) struct Waiting {
     pub(super) key: OutcomeKey,
     pub(super) since: Instant,
     pub(super) shown: String,
+    /// Its connection has ended for that reason, and what the server has answered may follow.
+    pub(super) lost: Option<StatCode>,
 }
 
 impl Exchange {

@@ -34,6 +34,7 @@ use crate::call::{Call, ClientState, Event, Reply, Ticket};
 use crate::error::Error;
 use crate::framer::Framer;
 use crate::job::{INTERNAL, Job, Sync, Task};
+pub use crate::mqtt::Ids;
 use crate::mqtt::{Clients, plan};
 use crate::timers::{Timer, Timers};
 use crate::trace::Entry;
@@ -75,6 +76,8 @@ pub struct Session {
     /// The edition of its note that the module's firmware follows, where the program has named one.
     revision: Option<String>,
     search: Search,
+    /// The message ids that a session before this one has used.
+    former_ids: Vec<Ids>,
     /// The bytes that the line takes for itself.
     reserved: &'static [u8],
     /// What has come while the module is looked for.
@@ -140,6 +143,7 @@ impl Session {
             wake: Wake::default(),
             revision: None,
             search: Search::default(),
+            former_ids: Vec::new(),
             reserved: &[],
             heard: Heard::default(),
             answered_at: None,
@@ -188,6 +192,21 @@ impl Session {
     /// Says how far the search for a module goes.
     pub fn set_search(&mut self, search: Search) {
         self.search = search;
+    }
+
+    /// Goes on with the message ids behind those of a session before: the server may have one of them half way.
+    pub fn go_on_from(&mut self, ids: Vec<Ids>) {
+        self.clients.go_on(&ids);
+        self.former_ids = ids;
+    }
+
+    /// The message ids that were used, by client index.
+    pub fn ids(&self) -> Vec<Ids> {
+        if self.dialect.is_some() {
+            self.clients.ids()
+        } else {
+            self.former_ids.clone()
+        }
     }
 
     /// Says which bytes the line takes for itself, as XON and XOFF: none of them gets through as data.
@@ -356,6 +375,7 @@ impl Session {
         self.model = Some(model);
         self.framer.set_receive(dialect.receive);
         self.clients = Clients::of(dialect);
+        self.clients.go_on(&self.former_ids);
         self.events.push_back(Event::Identified(dialect, model));
     }
 

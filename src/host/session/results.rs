@@ -32,6 +32,9 @@ impl Session {
                 Meaning::End(result) => {
                     let waiting = self.waiting.remove(at);
                     self.timers.clear(Timer::Outcome(waiting.job.ticket));
+                    if let Some(code) = waiting.lost {
+                        return self.connect_lost(waiting.job, waiting.key, code, result, now);
+                    }
                     let job = self.operation_ended(waiting.job, waiting.key, result, now);
                     self.continue_or_release(job, now);
                 }
@@ -71,6 +74,36 @@ impl Session {
         true
     }
 
+    /// A CONNECT whose connection has ended already: what the server has answered says more than that it ended. Whether the
+    /// result says anything.
+    fn connect_lost(
+        &mut self,
+        mut job: Job,
+        key: OutcomeKey,
+        code: StatCode,
+        result: Result<Reply, Error>,
+        now: Instant,
+    ) -> bool {
+        let refused = matches!(
+            result,
+            Err(Error::Operation {
+                return_code: Some(_),
+                result: 0,
+                ..
+            })
+        );
+        let error = match result {
+            Err(error) if refused => self.with_server(key, error),
+            _ => Error::ConnectionLost {
+                client: key.client,
+                code,
+            },
+        };
+        self.end(&mut job, Err(error));
+        self.continue_or_release(job, now);
+        refused
+    }
+
     /// Whether a result without a message id is taken for that of a publish that was given up.
     fn pays_debt(&mut self, client: ClientIndex) -> bool {
         let Some(known) = self.clients.get(client) else {
@@ -104,6 +137,12 @@ impl Session {
         let ok = result.is_ok();
         if let (Task::Publish { unfinished, .. }, true) = (&mut job.task, ok) {
             *unfinished = false;
+        }
+        if ok && let Task::Open { client, host, port, .. } = &job.task {
+            let (client, host, port) = (*client, host.clone(), *port);
+            if key.operation == Operation::Open {
+                self.events.push_back(Event::Opened { client, host, port });
+            }
         }
         self.state_after(key, &result);
         if ok

@@ -182,6 +182,7 @@ impl Session {
             key,
             since: exchange.sent_at,
             shown: exchange.step.line.shown,
+            lost: None,
         });
     }
 
@@ -281,6 +282,11 @@ impl Session {
             return;
         };
         let mut waiting = self.waiting.remove(at);
+        if let Some(code) = waiting.lost {
+            let client = waiting.key.client;
+            self.end(&mut waiting.job, Err(Error::ConnectionLost { client, code }));
+            return self.continue_or_release(waiting.job, now);
+        }
         let error = Error::Timeout {
             command: waiting.shown,
             awaited: "result",

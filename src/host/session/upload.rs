@@ -9,7 +9,7 @@ use modemqtt_at::ascii::CR;
 use super::{DataState, Exchange, Session};
 use crate::call::{Event, Ticket};
 use crate::error::Error;
-use crate::job::{Goal, Invitation, Look, Stored};
+use crate::job::{Goal, Invitation, Stored};
 
 /// How many bytes are handed to the port at a time.
 const PIECE: usize = 1024;
@@ -155,8 +155,8 @@ impl Session {
                     line: self.without_secrets(line),
                 })
             }
-            Goal::Present(stored, look) => {
-                let found = exchange.lines.iter().any(|line| is_present(line, stored, *look));
+            Goal::Present(stored) => {
+                let found = exchange.lines.iter().any(|line| is_present(line, stored));
                 self.clients.kept.note(stored, found);
                 if found {
                     exchange.job.steps.drain(..2.min(exchange.job.steps.len()));
@@ -190,14 +190,9 @@ fn is_stored(line: &str, stored: &Stored) -> bool {
     }
 }
 
-/// `+QSECREAD: <good>,<checksum>`, or `+QFLST: <name>,<size>`.
-fn is_present(line: &str, stored: &Stored, look: Look) -> bool {
-    match (look, fields(line).as_slice()) {
-        (Look::Checksum, [good, checksum]) => *good == "1" && is_checksum(checksum, stored),
-        // Some firmware leaves the storage out of the name.
-        (Look::Size, [_, size]) => size.parse() == Ok(stored.size),
-        _ => false,
-    }
+/// `+QSECREAD: <good>,<checksum>`.
+fn is_present(line: &str, stored: &Stored) -> bool {
+    matches!(fields(line).as_slice(), ["1", checksum] if is_checksum(checksum, stored))
 }
 
 fn is_checksum(digits: &str, stored: &Stored) -> bool {

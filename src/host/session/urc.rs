@@ -13,6 +13,8 @@ use crate::timers::Timer;
 
 /// How long after a failed PINGREQ the report of the loss may come.
 const PING_REPORT: Duration = Duration::from_secs(1);
+/// How long after the end of a connection the return code of its CONNECT may come.
+const RETURN_CODE: Duration = Duration::from_millis(300);
 
 impl Session {
     /// The module has closed the connection of a client. Whether anyone did not know that yet.
@@ -47,13 +49,26 @@ impl Session {
         } else {
             self.set_state(client, ClientState::Closed);
         }
-        let connecting = self.end_operations(client, &error).connecting;
+        let refusing = code == StatCode::CONNACK_FAILED && self.await_return_code(client, code, now);
+        let connecting = self.end_operations(client, &error).connecting || refusing;
         self.hurry_end(client, now);
         let expected = expected || connecting || matches!(state, ClientState::Disconnecting | ClientState::Closing);
         if !expected {
             self.events.push_back(Event::Lost(client, code));
         }
         self.start_next(now);
+        true
+    }
+
+    /// Waits a moment for the result of a CONNECT whose connection has ended: some firmware reports the end first, and then
+    /// the return code of the server. Whether one is due.
+    fn await_return_code(&mut self, client: ClientIndex, code: StatCode, now: Instant) -> bool {
+        let connecting = |key: &OutcomeKey| key.operation == Operation::Connect && key.client == client;
+        let Some(waiting) = self.waiting.iter_mut().find(|waiting| connecting(&waiting.key)) else {
+            return false;
+        };
+        waiting.lost = Some(code);
+        self.timers.set(Timer::Outcome(waiting.job.ticket), now + RETURN_CODE);
         true
     }
 
@@ -88,7 +103,7 @@ impl Session {
         let mut told = Ended::default();
         let mut ended = Vec::new();
         for waiting in std::mem::take(&mut self.waiting) {
-            if concerns(waiting.key, client) {
+            if concerns(waiting.key, client) && waiting.lost.is_none() {
                 self.timers.clear(Timer::Outcome(waiting.job.ticket));
                 ended.push((waiting.job, waiting.key));
             } else {

@@ -154,7 +154,7 @@ impl Pair {
                     self.states.insert(client.0, state.clone());
                     self.state = state;
                 }
-                Event::Started(..) | Event::Identified(..) | Event::Uploading(..) => {}
+                Event::Started(..) | Event::Identified(..) | Event::Opened { .. } | Event::Uploading(..) => {}
             }
         }
     }

@@ -291,7 +291,11 @@ impl Player {
                 }
                 return None;
             }
-            Event::Identified(..) | Event::Client(..) | Event::Reopening(..) | Event::Uploading(..) => return None,
+            Event::Identified(..)
+            | Event::Client(..)
+            | Event::Opened { .. }
+            | Event::Reopening(..)
+            | Event::Uploading(..) => return None,
             Event::Overrun(client) => format!("overrun {client}"),
             Event::Accepted(ticket) => {
                 let what = &self.tickets[&ticket];
