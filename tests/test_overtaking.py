@@ -57,3 +57,63 @@ def test_the_time_of_wait_registered_holds_where_the_module_is_silent() -> None:
         with pytest.raises(ResponseTimeout):
             modem.wait_registered(timeout=1)
         assert time.monotonic() - start < 1.5
+
+
+def test_the_time_of_unlock_holds_for_both_of_its_commands() -> None:
+    with VirtualModem("EG915Q") as module, Modem(module.port) as modem:
+        module.set_sim("pin")
+        module.inject("latency=0.7")
+        start = time.monotonic()
+        with pytest.raises(ResponseTimeout):
+            modem.unlock("1234", timeout=1)
+        assert time.monotonic() - start < 1.5
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        'mqtt.open(broker.host, broker.port)',
+        'mqtt.session(broker.host, broker.port, client_id="bench-7").__enter__()',
+        "mqtt.configure(keepalive=60, progress=print)",
+        'mqtt.publish("bench/t", b"x", wait=False).wait()',
+    ],
+    ids=["open", "session", "configure", "delivery"],
+)
+def test_an_interrupted_wait_takes_back_what_was_not_sent(call: str) -> None:
+    outcome = interrupt(
+        f"""
+import logging
+logging.basicConfig(level=logging.WARNING, stream=sys.stdout, format="%(message)s")
+modem.open()
+module.inject("mute")
+held = threading.Thread(target=lambda: modem.command("AT+CSQ"), daemon=True)
+held.start()
+time.sleep(0.2)
+try:
+    ready()
+    {call}
+except KeyboardInterrupt:
+    print("sent:", [line.text for line in modem.wire if line.sent and "QMT" in line.text])
+os._exit(0)
+"""
+    )
+    assert "sent: []" in outcome.output
+    assert "goes on" not in outcome.output
+
+
+def test_an_interrupted_wait_tells_of_what_was_sent_and_goes_on() -> None:
+    outcome = interrupt(
+        """
+import logging
+logging.basicConfig(level=logging.WARNING, stream=sys.stdout, format="%(message)s")
+modem.open()
+module.inject("mute")
+try:
+    ready()
+    mqtt.open(broker.host, broker.port)
+except KeyboardInterrupt:
+    print("interrupted", flush=True)
+os._exit(0)
+"""
+    )
+    assert "the wait for AT+QMTOPEN was interrupted; it is under way, and goes on" in outcome.output

@@ -200,3 +200,27 @@ def test_a_module_that_takes_its_port_with_it_when_it_restarts_is_a_lost_port(tm
         module.close()
         with pytest.raises(PortError):
             restarting.result(5)
+
+
+def test_message_ids_go_on_behind_those_of_before_when_the_port_is_opened_again(broker: Broker) -> None:
+    with VirtualModem("M95") as module, Modem(module.port) as modem:
+        mqtt = modem.mqtt()
+        seen = []
+        for _ in range(2):
+            mqtt.open(broker.host, broker.port)
+            mqtt.connect("bench-7")
+            seen.append(mqtt.publish("bench/t", b"x", qos=2).message_id)
+            modem.reopen()
+        assert seen[1] > seen[0]
+
+
+def test_the_server_is_that_of_an_opening_that_came_late(broker: Broker) -> None:
+    with VirtualModem("M95") as module, Modem(module.port) as modem:
+        mqtt = modem.mqtt()
+        mqtt.open(broker.host, broker.port)
+        mqtt.close()
+        module.inject("result-delay=0.5")
+        with pytest.raises(ResponseTimeout):
+            mqtt.open("localhost", broker.port, timeout=0.1)
+        until(lambda: mqtt.state == "open", "the late opening")
+        assert mqtt.server == ("localhost", broker.port)
