@@ -72,7 +72,7 @@ def test_the_time_of_unlock_holds_for_both_of_its_commands() -> None:
 @pytest.mark.parametrize(
     "call",
     [
-        'mqtt.open(broker.host, broker.port)',
+        "mqtt.open(broker.host, broker.port)",
         'mqtt.session(broker.host, broker.port, client_id="bench-7").__enter__()',
         "mqtt.configure(keepalive=60, progress=print)",
         'mqtt.publish("bench/t", b"x", wait=False).wait()',

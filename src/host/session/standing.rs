@@ -9,7 +9,7 @@ use modemqtt_at::{ClientIndex, Operation};
 
 use super::setup::probe_step;
 use super::{Exchange, Session};
-use crate::call::{ClientState, Reply};
+use crate::call::{ClientState, Event, Reply};
 use crate::error::{Error, Refusal};
 use crate::job::{Doubt, Job, OutcomeKey, Step, Task};
 use crate::mqtt::{connections, openings};
@@ -183,6 +183,10 @@ impl Session {
             let is_default = |line: &String| line.strip_prefix("+CMEE:").is_some_and(|level| level.trim() == "0");
             *denied |= lines.iter().any(is_default);
         }
+        if let Some((host, port)) = server(lines, *client) {
+            let client = *client;
+            self.events.push_back(Event::Opened { client, host, port });
+        }
         let (client, standing, doubt) = (*client, standing(lines, *client), doubt.clone());
         let result = self.settle(client, standing, doubt, now);
         self.end(&mut job, result);
@@ -276,6 +280,17 @@ fn standing(lines: &[String], client: ClientIndex) -> Standing {
     standing
 }
 
+/// Host and port of a client's network connection, from `+QMTOPEN: <client>,<host>,<port>`.
+fn server(lines: &[String], client: ClientIndex) -> Option<(String, u16)> {
+    lines.iter().find_map(|line| {
+        let (index, server) = line.strip_prefix("+QMTOPEN:")?.split_once(',')?;
+        let (host, port) = server.rsplit_once(',')?;
+        let own = index.trim().parse().map(ClientIndex) == Ok(client);
+        let port = port.trim().trim_matches('"').parse().ok()?;
+        own.then(|| (host.trim().trim_matches('"').to_owned(), port))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -291,5 +306,13 @@ mod tests {
         assert_eq!(told(&["+QMTCONN: 1,3", "+QMTOPEN: 0,\"h\",1883"]), Standing::Connected);
         assert_eq!(told(&["+QMTCONN: 1,1", "+QMTOPEN: 1,\"h\",1883"]), Standing::Open);
         assert_eq!(told(&["+QMTOPEN: 1,\"h\",1883"]), Standing::Open);
+    }
+
+    #[test]
+    fn the_answer_about_openings_tells_the_server_of_a_client() {
+        let lines = ["+QMTCONN: 1,1", "+QMTOPEN: 0,\"a\",1883", "+QMTOPEN: 1,\"b.lab\",8883"].map(str::to_owned);
+        assert_eq!(server(&lines, ClientIndex(1)), Some(("b.lab".to_owned(), 8883)));
+        assert_eq!(server(&lines, ClientIndex(2)), None);
+        assert_eq!(server(&["+QMTOPEN: 1,2".to_owned()], ClientIndex(1)), None);
     }
 }
