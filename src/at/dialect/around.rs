@@ -47,6 +47,8 @@ pub struct Around {
     pub everyday: &'static [Everyday],
     /// The letters of V.250 that are taken without effect, with their highest number; those behind an ampersand with it.
     pub letters: &'static [(&'static str, u32)],
+    /// The S-parameters of V.250.
+    pub registers: &'static [Register],
     /// The cell that serves it.
     pub cell: Cell,
     /// The ports of `AT+QURCCFG="urcport"`, to one of which unsolicited lines go; the UART among them comes first.
@@ -90,6 +92,7 @@ const NONE: Around = Around {
     power_saving: false,
     everyday: &[],
     letters: &[],
+    registers: &[],
     cell: Cell {
         access: 0,
         band: 900,
@@ -115,6 +118,42 @@ const LTE: Cell = Cell {
 
 /// V.250 sections 6.2.8, 6.2.9 and 6.3.14, as far as a line without those circuits can follow them.
 const LETTERS: &[(&str, u32)] = &[("X", 4), ("&C", 1), ("&D", 2)];
+
+/// An S-parameter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Register {
+    /// Its number.
+    pub number: u32,
+    /// Its value after a start.
+    pub default: u32,
+    /// The lowest and the highest value that it takes.
+    pub range: (u32, u32),
+}
+
+/// V.250 sections 6.3.8 and 6.2.1 to 6.2.3: calls are answered after so many rings; CR ends a line, LF follows it in an answer, backspace deletes.
+/// Those three take no other value, as nothing here gives up the standard line end.
+const REGISTERS: &[Register] = &[
+    Register {
+        number: 0,
+        default: 0,
+        range: (0, 255),
+    },
+    Register {
+        number: 3,
+        default: 13,
+        range: (13, 13),
+    },
+    Register {
+        number: 4,
+        default: 10,
+        range: (10, 10),
+    },
+    Register {
+        number: 5,
+        default: 8,
+        range: (8, 8),
+    },
+];
 
 /// By default it logs out first.
 const POWER_OFF: FixedCommand = FixedCommand {
@@ -158,6 +197,7 @@ pub(super) static M95: Around = Around {
     stack: Some(Stack::Single),
     everyday: everyday::M95,
     letters: LETTERS,
+    registers: REGISTERS,
     ..NONE
 };
 
@@ -214,6 +254,7 @@ pub(super) static EG91XQ: Around = Around {
     stack: Some(Stack::Numbered(15)),
     everyday: everyday::EG91XQ,
     letters: LETTERS,
+    registers: REGISTERS,
     cell: LTE,
     urc_ports: &["uart1", "uart2", "usbat", "usbmodem", "all"],
     ..NONE
@@ -234,6 +275,7 @@ pub(super) static BG9X: Around = Around {
     stack: Some(Stack::Numbered(15)),
     everyday: everyday::BG9X,
     letters: LETTERS,
+    registers: REGISTERS,
     cell: Cell { access: 8, ..LTE },
     ..NONE
 };

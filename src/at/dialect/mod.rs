@@ -16,7 +16,7 @@ mod m95;
 mod make;
 mod rows;
 
-pub use around::{Address, Around, Stack};
+pub use around::{Address, Around, Register, Stack};
 pub use data_commands::{Count, DataCommand, Uncounted};
 pub use everyday::{Cell, Effect, Everyday};
 pub use rows::{

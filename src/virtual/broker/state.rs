@@ -15,6 +15,7 @@ pub use super::connection::{ConnectionId, Disposition};
 use super::message::{Message, MessageLog, Retained};
 use super::options::BrokerOptions;
 use super::session::{Delivery, Session};
+use super::shared::Shares;
 use super::topics;
 use super::wire::{ConnectReturnCode, LastWill, Packet, QoS, TopicName};
 
@@ -46,6 +47,7 @@ pub struct State {
     options: BrokerOptions,
     connections: BTreeMap<ConnectionId, Connection>,
     sessions: BTreeMap<String, Session>,
+    shares: Shares,
     retained: Retained,
     log: MessageLog,
     script: Script,
@@ -76,6 +78,7 @@ impl State {
             options,
             connections: BTreeMap::new(),
             sessions: BTreeMap::new(),
+            shares: Shares::default(),
             retained: Retained::default(),
             log: MessageLog::default(),
             script: Script::default(),
@@ -302,6 +305,7 @@ impl State {
         self.wills.clear();
         if forget {
             self.sessions.clear();
+            self.shares = Shares::default();
             self.retained = Retained::default();
         }
     }
@@ -328,8 +332,11 @@ impl State {
             self.retained.store(&message, limits);
         }
         let mut packets = Vec::new();
-        for session in self.sessions.values_mut() {
-            let Some(granted) = session.subscriptions.granted(&message.topic) else {
+        let turns = self.shares.turns(&message.topic);
+        for (client, session) in &mut self.sessions {
+            let shared = turns.iter().filter(|(_, member)| member == client);
+            let shared = shared.filter_map(|(filter, _)| session.subscriptions.granted_to(filter));
+            let Some(granted) = shared.chain(session.subscriptions.granted(&message.topic)).max() else {
                 continue;
             };
             // To an established subscription nothing is "retained" (MQTT 3.1.1 section 3.3.1.3).
@@ -404,6 +411,7 @@ impl State {
             session.connection = None;
             if session.clean {
                 self.sessions.remove(&client.id);
+                self.shares.forget(&client.id);
             }
         }
         self.wills.extend(client.will.map(|will| (client.id, will)));

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::shared::shared_filter;
 use super::wire::{QoS, TopicFilter};
 
 const SEPARATOR: char = '/';
@@ -88,16 +89,22 @@ impl Subscriptions {
         true
     }
 
+    /// The QoS granted to the identical filter.
+    pub fn granted_to(&self, filter: &TopicFilter) -> Option<QoS> {
+        self.0.get(filter).copied()
+    }
+
     /// Removes the subscription with the identical filter, if there is one.
     pub fn remove(&mut self, filter: &TopicFilter) {
         self.0.remove(filter);
     }
 
-    /// The QoS at which the session wants `topic`, or `None`.
+    /// The QoS at which the session wants `topic`, or `None`. Shared subscriptions do not count: they wait for their turn.
     ///
     /// Where filters overlap the highest one counts and the message goes out once (MQTT 3.1.1 section 3.3.5 leaves the choice).
     pub fn granted(&self, topic: &str) -> Option<QoS> {
-        let matching = self.0.iter().filter(|(filter, _)| matches(filter, topic));
+        let own = self.0.iter().filter(|(filter, _)| shared_filter(filter).is_none());
+        let matching = own.filter(|(filter, _)| matches(filter, topic));
         matching.map(|(_, granted)| *granted).max()
     }
 }

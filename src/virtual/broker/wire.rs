@@ -4,6 +4,8 @@
 //! the codec lets pass (bytes left over, a will's retain flag without a will) or gets wrong (a string longer than its length field, the
 //! failure code of a SUBACK).
 
+use std::borrow::Cow;
+
 use bytes::{Buf as _, BytesMut};
 pub use mqtt_proto::v3::{
     Connack, Connect, ConnectReturnCode, LastWill, Packet, Publish, Suback, Subscribe, SubscribeReturnCode, Unsubscribe,
@@ -167,7 +169,22 @@ impl Frame {
     }
 }
 
+/// Bit 0 of the flags of a CONNECT must be 0 in MQTT 3.1.1 (section 3.1.2.3), but not in 3.1, where it is not used. The codec refuses it in both.
+fn without_unused_flag(control: u8, body: &[u8]) -> Cow<'_, [u8]> {
+    const CONNECT: u8 = 0x10;
+    const VERSION_3_1: &[u8] = b"\0\x06MQIsdp\x03";
+    let mut body = Cow::Borrowed(body);
+    if control == CONNECT
+        && body.starts_with(VERSION_3_1)
+        && body.get(VERSION_3_1.len()).is_some_and(|flags| flags & 1 != 0)
+    {
+        body.to_mut()[VERSION_3_1.len()] &= !1;
+    }
+    body
+}
+
 fn decode_body(control: u8, body: &[u8]) -> Result<Packet, WireError> {
+    let body = &*without_unused_flag(control, body);
     let remaining = u32::try_from(body.len()).map_err(|_| WireError::RemainingLength)?;
     let header = Header::new_with(control, remaining, remaining)?;
     let mut used = 0;

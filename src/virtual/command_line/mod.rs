@@ -10,5 +10,5 @@ mod reader;
 pub(crate) use check::payload_position;
 pub use check::{Argument, Checked, Refused, check};
 pub(crate) use line_end::LineEnd;
-pub use parse::{Cursor, Head, Malformed, Suffix, Value};
+pub use parse::{Access, Cursor, Head, Malformed, Suffix, Value};
 pub use reader::{Entered, LineReader};

@@ -20,6 +20,13 @@ pub enum Head<'a> {
         /// The number; 0 where none stood (V.250 section 5.3.1).
         number: u32,
     },
+    /// `S3`: an S-parameter (V.250 section 5.3.2).
+    Register {
+        /// Its number.
+        register: u32,
+        /// What is to be done with it.
+        access: Access,
+    },
     /// `+NAME` with what shows its form (V.250 section 5.4).
     Extended {
         /// The name without `+`.
@@ -27,6 +34,15 @@ pub enum Head<'a> {
         /// What follows the name.
         suffix: Suffix,
     },
+}
+
+/// What follows the number of an S-parameter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// `?`
+    Read,
+    /// `=` and a number; 0 where none stands (V.250 section 5.3.2).
+    Set(u32),
 }
 
 /// What follows the name of an extended command.
@@ -142,15 +158,34 @@ impl<'a> Cursor<'a> {
             _ => return Err(Malformed),
         };
         self.advance(1);
-        self.peek();
-        let digits = self.run(|byte| byte.is_ascii_digit());
-        let number = if digits.is_empty() { Some(0) } else { decimal(digits) };
-        let number = number.and_then(|number| u32::try_from(number).ok()).ok_or(Malformed)?;
+        let number = self.number()?;
+        if letter == b'S' && !ampersand {
+            return self.register(number);
+        }
         Ok(Head::Basic {
             ampersand,
             letter,
             number,
         })
+    }
+
+    fn register(&mut self, register: u32) -> Result<Head<'a>, Malformed> {
+        let suffix = self.peek();
+        self.advance(1);
+        let access = match suffix {
+            Some(b'?') => Access::Read,
+            Some(b'=') => Access::Set(self.number()?),
+            _ => return Err(Malformed),
+        };
+        Ok(Head::Register { register, access })
+    }
+
+    /// The digits that come next; none are 0.
+    fn number(&mut self) -> Result<u32, Malformed> {
+        self.peek();
+        let digits = self.run(|byte| byte.is_ascii_digit());
+        let number = if digits.is_empty() { Some(0) } else { decimal(digits) };
+        number.and_then(|number| u32::try_from(number).ok()).ok_or(Malformed)
     }
 
     fn value(&mut self) -> Result<Value, Malformed> {

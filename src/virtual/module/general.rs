@@ -11,7 +11,7 @@ use super::context::Contexts;
 use super::everyday::Kept;
 use super::terminal::{Profile, Terminal};
 use super::{Module, Next};
-use crate::command_line::{Cursor, Suffix, Value};
+use crate::command_line::{Access, Cursor, Suffix, Value};
 use crate::fault::Fault;
 
 /// The example of the standard's commentaries, with its right check digit.
@@ -33,6 +33,8 @@ pub(super) struct General {
     pub(super) sleep_mode: usize,
     /// `<n>` of `AT+NPSMR`.
     pub(super) power_saving: i64,
+    /// The S-parameters that were set.
+    pub(super) registers: BTreeMap<u32, u32>,
     /// What the everyday commands have set.
     pub(super) kept: Kept,
 }
@@ -47,6 +49,7 @@ impl Default for General {
             bands: None,
             sleep_mode: 0,
             power_saving: 0,
+            registers: BTreeMap::new(),
             kept: Kept::default(),
         }
     }
@@ -118,9 +121,27 @@ impl Module {
         })
     }
 
+    /// `ATS<number>?` and `ATS<number>=<value>` (V.250 section 5.3.2).
+    pub(super) fn register(&mut self, number: u32, access: Access) -> Result<Next, Refusal> {
+        let mut registers = self.dialect.around.registers.iter();
+        let register = registers.find(|it| it.number == number).ok_or(Refusal::Error)?;
+        match access {
+            Access::Read => {
+                let value = self.general.registers.get(&number).unwrap_or(&register.default);
+                self.terminal.information(&[format!("{value:03}")]);
+            }
+            Access::Set(value) if (register.range.0..=register.range.1).contains(&value) => {
+                self.general.registers.insert(number, value);
+            }
+            Access::Set(_) => return Err(Refusal::Error),
+        }
+        Ok(Next::Command)
+    }
+
     fn reset_settings(&mut self) {
         self.terminal.reset();
         self.general.reporting.clear();
+        self.general.registers.clear();
     }
 
     /// Brings back what `AT&W` has kept.

@@ -392,6 +392,7 @@ impl Module {
                 letter,
                 number,
             }) => self.basic(ampersand, letter, number).map(Some),
+            Some(Head::Register { register, access }) => self.register(register, access).map(Some),
             Some(Head::Extended { name, suffix }) => match Command::from_name(name) {
                 Some(command) => self.mqtt(command, suffix, cursor, now).map(Some),
                 None => match self.tls_command(name, suffix, cursor, now) {

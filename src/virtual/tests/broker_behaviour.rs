@@ -14,6 +14,7 @@ behaviour! {
     a_second_connect_closes_the_connection,
     a_malformed_packet_closes_the_connection,
     a_lone_password_closes_the_connection,
+    the_unused_flag_of_a_connect_counts_in_3_1_1_only,
     a_ping_is_answered,
     qos_0_arrives_without_acknowledgement,
     qos_1_is_acknowledged_on_both_sides,
@@ -98,6 +99,13 @@ fn a_malformed_packet_closes_the_connection(port: u16) {
 fn a_lone_password_closes_the_connection(port: u16) {
     let mut client = Client::open(port);
     client.send(&Connect::new("lone").lone_password("secret").bytes());
+    client.expect_close();
+}
+
+fn the_unused_flag_of_a_connect_counts_in_3_1_1_only(port: u16) {
+    Client::connect_with(port, &Connect::new("old").version_3_1().unused_flag()).leave();
+    let mut client = Client::open(port);
+    client.send(&Connect::new("new").unused_flag().bytes());
     client.expect_close();
 }
 

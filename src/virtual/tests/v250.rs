@@ -81,3 +81,31 @@ fn a_number_has_no_plus_sign() {
     assert!(rig.answer("AT+QMTCFG=\"keepalive\",0,+60\r").contains("ERROR"));
     assert_eq!(rig.answer("AT+QMTCFG=\"keepalive\",0,60\r"), OK);
 }
+
+#[test]
+fn s_parameters_are_read_in_three_digits_and_set_within_their_range() {
+    for model in ["M95", "EG800Q"] {
+        let mut rig = Rig::new(model);
+        for (read, value) in [("S0", "000"), ("S3", "013"), ("S4", "010"), ("S5", "008")] {
+            let expected = format!("\\r\\n{value}\\r\\n{OK}");
+            assert!(
+                rig.answer(format!("AT{read}?\r")).ends_with(&expected),
+                "{model} {read}"
+            );
+        }
+        assert!(rig.answer("ATS0=2S3=13S4=10S5=8\r").ends_with(OK), "{model}");
+        assert!(rig.answer("ATS0?\r").contains("002"), "{model}");
+        for wrong in ["S0=256", "S3=10", "S7?", "S3"] {
+            assert!(rig.answer(format!("AT{wrong}\r")).contains("ERROR"), "{model} {wrong}");
+        }
+        assert!(rig.answer("AT&F\r").ends_with(OK), "{model}");
+        assert!(rig.answer("ATS0?\r").contains("000"), "{model}");
+    }
+}
+
+#[test]
+fn a_family_without_s_parameters_refuses_them() {
+    for model in ["BC35-G", "BC660K-GL"] {
+        assert!(Rig::new(model).answer("ATS3?\r").contains("ERROR"), "{model}");
+    }
+}

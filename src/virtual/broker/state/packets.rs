@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::super::connection::{Client, Connection, ConnectionId, Phase};
 use super::super::message::Message;
 use super::super::session::{Delivery, Session};
+use super::super::shared::{is_malformed, shared_filter};
 use super::super::topics;
 use super::super::wire::{
     Connack, Connect, ConnectReturnCode, LastWill, Packet, Protocol, Publish, QosPid, Suback, Subscribe,
@@ -127,6 +128,7 @@ impl State {
         }
         if connect.clean_session {
             self.sessions.remove(&client);
+            self.shares.forget(&client);
         }
         let resumed = self.sessions.contains_key(&client);
         let session = self.sessions.entry(client.clone()).or_insert_with(Session::new);
@@ -188,7 +190,7 @@ impl State {
     fn subscribe(&mut self, id: ConnectionId, client: &str, subscribe: Subscribe) {
         // The codec lets a wildcard pass that only begins the last level.
         let mut filters = subscribe.topics.iter().map(|(filter, _)| filter);
-        if !filters.all(|filter| topics::is_filter(filter) && is_text(filter)) {
+        if !filters.all(|filter| topics::is_filter(filter) && is_text(filter) && !is_malformed(filter)) {
             return self.fail(id);
         }
         let Some(session) = self.sessions.get_mut(client) else {
@@ -198,12 +200,18 @@ impl State {
         let mut granted = BTreeMap::new(); // a filter named twice gets its retained messages once
         for (filter, qos) in subscribe.topics {
             let limit = self.options.limits.subscriptions;
-            let denied = self.script.denied.iter().any(|denied| topics::covers(denied, &filter));
-            if !denied && session.subscriptions.insert(filter.clone(), qos, limit) {
-                codes.push(qos.into());
-                granted.insert(filter, qos);
-            } else {
+            let shared = shared_filter(&filter);
+            let wanted = shared.unwrap_or(&filter);
+            let denied = self.script.denied.iter().any(|denied| topics::covers(denied, wanted));
+            if denied || !session.subscriptions.insert(filter.clone(), qos, limit) {
                 codes.push(SubscribeReturnCode::Failure);
+                continue;
+            }
+            codes.push(qos.into());
+            if shared.is_some() {
+                self.shares.join(&filter, client); // without the retained messages (MQTT 5.0 section 4.8.2)
+            } else {
+                granted.insert(filter, qos);
             }
         }
         self.acknowledge(id, &Suback::new(subscribe.pid, codes).into());
@@ -215,9 +223,13 @@ impl State {
     }
 
     fn unsubscribe(&mut self, id: ConnectionId, client: &str, unsubscribe: &Unsubscribe) {
+        if unsubscribe.topics.iter().any(|filter| is_malformed(filter)) {
+            return self.fail(id);
+        }
         if let Some(session) = self.sessions.get_mut(client) {
             for filter in &unsubscribe.topics {
                 session.subscriptions.remove(filter);
+                self.shares.leave(filter, client);
             }
         }
         self.acknowledge(id, &Packet::Unsuback(unsubscribe.pid));

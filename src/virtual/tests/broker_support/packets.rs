@@ -66,6 +66,11 @@ impl Connect {
         self
     }
 
+    pub fn unused_flag(mut self) -> Self {
+        self.flags |= 0x01;
+        self
+    }
+
     pub fn lone_password(mut self, password: &str) -> Self {
         self.flags |= 0x40;
         self.credentials = text(password);
