@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from modemqtt._callbacks import Callbacks
-from modemqtt._settings import ranges, typed
 from modemqtt._tls import Tls, wait_told
 from modemqtt._usage import Deadline, arguments, finished
 from modemqtt._values import Alibaba, OneNet, Will  # noqa: TC001 - typing.get_type_hints(Options) looks for them
-from modemqtt.exceptions import CommandError, UsageError
+from modemqtt.exceptions import CommandError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -102,9 +101,6 @@ class Configurable(Callbacks):
             ProtocolError: a credential did not arrive in the module as it was sent.
 
         """
-        known = Options.__annotations__
-        if unknown := sorted(options.keys() - known.keys()):
-            raise UsageError(f"there is no option {', '.join(unknown)}; the options are {', '.join(sorted(known))}")
         wait_told(self._submit("configure", options, timeout=timeout), progress)
 
     def configuration(self, *, timeout: float | None = None) -> dict[str, Any]:
@@ -113,8 +109,8 @@ class Configurable(Callbacks):
         ``will``, ``alibaba`` and ``onenet`` are ``None`` while unset. EG800Q/EG91xQ have two keys more: ``willex``, of
         a will that was handed over behind a prompt its topic, QoS, retain flag and length, and ``send_mode``.
         """
-        values = dict(self._call("configuration", timeout=timeout))
-        return typed(values, {str(code): version for version, code in self._engine().versions})
+        told: dict[str, Any] = self._call("configuration", timeout=timeout)
+        return told
 
     def capabilities(self, *, timeout: float | None = None) -> dict[str, tuple[Values, ...]]:
         """Ask the module which values each key of ``AT+QMTCFG`` takes (its test form).
@@ -124,8 +120,10 @@ class Configurable(Callbacks):
             parameter whose values the module does not list, as a text, has none.
 
         """
-        lines = self._modem.command("AT+QMTCFG=?", timeout=timeout).lines
-        return dict(filter(None, map(ranges, lines)))
+        with arguments():
+            pending = self._engine().capabilities(timeout=timeout)
+        told: dict[str, tuple[Values, ...]] = finished(pending)
+        return told
 
     def authenticate(self, device: Tencent, *, timeout: float | None = None) -> str:
         """Get a token from Tencent Cloud (``AT+QMTENAUTH``; BC35-G/BC28).

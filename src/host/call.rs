@@ -4,10 +4,10 @@ use std::time::Instant;
 
 use modemqtt_at::codes::{OpenResult, StatCode};
 use modemqtt_at::dialect::{DataPhase, Dialect, Model};
-use modemqtt_at::{ClientIndex, MessageId, Qos, SettingKey, Version};
+use modemqtt_at::{ClientIndex, MessageId, Qos};
 
-use crate::credentials::Tls;
 use crate::error::Error;
+pub use crate::options::{Configuration, Options, Values};
 
 /// One request.
 #[derive(Clone, Debug)]
@@ -35,6 +35,8 @@ pub enum Call {
         /// Whose.
         client: ClientIndex,
     },
+    /// Ask which values each option takes.
+    Capabilities,
     /// Open the network connection.
     Open {
         /// Whose.
@@ -118,53 +120,6 @@ impl std::fmt::Debug for Secret {
     }
 }
 
-/// Options of a client; `None` leaves one as it is.
-#[derive(Clone, Debug, Default)]
-pub struct Options {
-    /// MQTT version of the CONNECT.
-    pub version: Option<Version>,
-    /// Keep-alive in seconds; 0: none.
-    pub keep_alive: Option<u16>,
-    /// Whether the server forgets the session.
-    pub clean_session: Option<bool>,
-    /// Seconds until a packet without acknowledgement is sent again.
-    pub packet_timeout: Option<u8>,
-    /// How often it is sent again.
-    pub retries: Option<u8>,
-    /// Whether the module reports that it does.
-    pub timeout_notice: Option<bool>,
-    /// The will: `Some(None)` takes it back.
-    pub will: Option<Option<Will>>,
-    /// Whether `+QMTRECV` carries the payload's length.
-    pub show_length: Option<bool>,
-    /// Device credentials for Alibaba Cloud.
-    pub alibaba: Option<Alibaba>,
-    /// Device credentials for China Mobile `OneNET`.
-    pub onenet: Option<OneNet>,
-    /// What secures the connection: `Some(None)` secures it no longer.
-    pub tls: Option<Option<Box<Tls>>>,
-    /// The TLS context that secures the connection: `Some(None)` secures it no longer.
-    pub tls_context: Option<Option<u8>>,
-    /// The PDP context.
-    pub pdp_context: Option<u8>,
-    /// Seconds between a PINGREQ without answer and the next.
-    pub ping_interval: Option<u8>,
-    /// Whether the module keeps messages in its buffer until they are read.
-    pub buffered: Option<bool>,
-    /// Whether payloads are sent as hexadecimal digits.
-    pub send_hex: Option<bool>,
-    /// The same by `send/mode`, where the dialect has that key as well.
-    pub send_mode_hex: Option<bool>,
-    /// Whether payloads are received as hexadecimal digits.
-    pub receive_hex: Option<bool>,
-    /// Whether the data of a publish are echoed, by `echo_mode`.
-    pub echo_data: Option<bool>,
-    /// Whether the data of a publish are echoed, by `view/mode`.
-    pub view_data: Option<bool>,
-    /// Seconds that the data phase may be idle: `Some(None)` sets no limit.
-    pub edit_timeout: Option<Option<u8>>,
-}
-
 /// Device credentials for Alibaba Cloud (`AT+QMTCFG="aliauth"`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Alibaba {
@@ -231,8 +186,10 @@ pub enum Reply {
     },
     /// The token.
     Token(Secret),
-    /// The values of each option as the module printed them.
-    Configuration(Vec<(SettingKey, String)>),
+    /// Every option that the module has told.
+    Configuration(Box<Configuration>),
+    /// The keys of `AT+QMTCFG` as the module names them in lower case, and the values of each of their parameters.
+    Capabilities(Vec<(String, Vec<Values>)>),
     /// The granted QoS of each topic; 128: refused by the server.
     Granted(Vec<i64>),
     /// The module has sent the message and, above QoS 0, has its acknowledgement.

@@ -9,6 +9,7 @@ use modemqtt_at::{ClientIndex, Form, MessageId, Operation, Qos, SettingKey};
 
 use crate::call::{Call, Ticket};
 use crate::error::Error;
+use crate::options::{Configuration, Values};
 use crate::writer::CommandLine;
 
 /// Calls of the session's own have this ticket; no one is told of them.
@@ -67,7 +68,9 @@ pub(crate) enum Task {
     /// Options.
     Configure { client: ClientIndex },
     /// Options read back.
-    Configuration { values: Vec<(SettingKey, String)> },
+    Configuration { told: Box<Configuration> },
+    /// The values that each option takes.
+    Capabilities { told: Vec<(String, Vec<Values>)> },
     /// The network connection, in two tries where the index is occupied.
     Open {
         client: ClientIndex,
@@ -128,6 +131,7 @@ impl Task {
             | Self::Probe(_)
             | Self::Command { .. }
             | Self::Configuration { .. }
+            | Self::Capabilities { .. }
             | Self::Token
             | Self::Ask { .. }
             | Self::Unread

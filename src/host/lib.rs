@@ -12,6 +12,7 @@ pub mod framer;
 mod job;
 mod mqtt;
 pub mod names;
+pub mod options;
 pub mod port;
 pub mod reader;
 pub mod receive;

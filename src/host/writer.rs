@@ -87,7 +87,7 @@ pub fn command(dialect: &Dialect, row: &Row, arguments: &[Argument<'_>]) -> Resu
         bytes.extend_from_slice(separator.as_bytes());
         shown.push_str(separator);
         separator = ",";
-        check(dialect, row, parameter, *argument)?;
+        check(dialect, row, position, parameter, *argument)?;
         match *argument {
             Argument::Number(number) => {
                 bytes.extend_from_slice(number.to_string().as_bytes());
@@ -153,8 +153,14 @@ pub fn client(dialect: &Dialect, client: ClientIndex) -> Result<(), Error> {
     )))
 }
 
-fn check(dialect: &Dialect, row: &Row, parameter: &Parameter, argument: Argument<'_>) -> Result<(), Error> {
-    let (name, unit) = called(parameter.name);
+fn check(
+    dialect: &Dialect,
+    row: &Row,
+    position: usize,
+    parameter: &Parameter,
+    argument: Argument<'_>,
+) -> Result<(), Error> {
+    let (name, unit) = called(row, position);
     let wrong = |problem: String| Err(Error::Usage(format!("{name} {problem} ({})", models(dialect))));
     match (parameter.kind, argument) {
         (Kind::Integer { low, high }, Argument::Number(number)) => {

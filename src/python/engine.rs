@@ -76,6 +76,12 @@ impl Engine {
         )
     }
 
+    /// Asks which values each option takes.
+    #[pyo3(signature = (*, timeout=None))]
+    fn capabilities(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<Pending> {
+        self.submit(py, Call::Capabilities, timeout)
+    }
+
     /// Opens the network connection of a client.
     #[pyo3(signature = (index, host, port, *, timeout=None))]
     fn open_network(
@@ -341,17 +347,6 @@ impl Engine {
             let restart = dialect.reboots.first().map(FixedCommand::line);
             (dialect.registration.to_vec(), restart, dialect.around.iccid)
         }))
-    }
-
-    /// The codes of `AT+QMTCFG="version"` in the module's family.
-    #[getter]
-    fn versions(&self, py: Python<'_>) -> PyResult<Vec<(String, i64)>> {
-        let modem = self.shared(py)?.modem();
-        let known = modem.map_or(&[][..], |modem| modem.dialect.versions);
-        Ok(known
-            .iter()
-            .map(|(version, code)| (version.to_string(), *code))
-            .collect())
     }
 
     /// Whether the messages of a client are taken from `next_events()`: then none of them counts as dropped.

@@ -9,6 +9,7 @@ mod opening;
 mod options;
 mod pending;
 mod process;
+mod settings;
 mod tls;
 mod virtual_module;
 
@@ -25,6 +26,8 @@ mod _core {
     use super::opening::Opening;
     #[pymodule_export]
     use super::pending::Pending;
+    #[pymodule_export]
+    use super::settings::option_table;
     #[pymodule_export]
     use super::virtual_module::{Broker, VirtualModem, fault_table, parse_script, profile_table};
 

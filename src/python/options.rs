@@ -1,9 +1,12 @@
 //! Python values to the host's types.
 
+use std::collections::BTreeSet;
+
 use modemqtt_at::dialect::{DataPhase, Dialect};
 use modemqtt_at::{ClientIndex, Qos, Version};
 use modemqtt_host::call::{Alibaba, OneNet, Options, Secret, Tencent, Will};
 use modemqtt_host::names;
+use modemqtt_host::options::{Definition, OPTIONS, Shape};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyInt};
 
@@ -47,37 +50,52 @@ pub(crate) fn publish_form(py: Python<'_>, name: &str) -> PyResult<DataPhase> {
     }
 }
 
-/// The options of `configure`. Their names were checked by the caller.
+/// The options of `configure`.
 pub(crate) fn options(py: Python<'_>, dialect: Option<&Dialect>, values: &Bound<'_, PyDict>) -> PyResult<Options> {
     let mut options = Options::default();
-    for (key, value) in values {
-        let key: String = key.extract()?;
-        match key.as_str() {
-            "version" => options.version = Some(version(py, &value)?),
-            "keepalive" => options.keep_alive = Some(number(dialect, &key, &value, u16::MAX)?),
-            "clean_session" => options.clean_session = Some(flag(py, &key, &value)?),
-            "packet_timeout" => options.packet_timeout = Some(number(dialect, &key, &value, u8::MAX)?),
-            "retries" => options.retries = Some(number(dialect, &key, &value, u8::MAX)?),
-            "timeout_notice" => options.timeout_notice = Some(flag(py, &key, &value)?),
-            "show_length" => options.show_length = Some(flag(py, &key, &value)?),
-            "will" => options.will = Some(will(py, &value)?),
-            "alibaba" => options.alibaba = Some(alibaba(&value)?),
-            "onenet" => options.onenet = Some(onenet(&value)?),
-            "tls" => options.tls = Some(tls(&value)?),
-            "tls_context" => options.tls_context = Some(unless_none(dialect, &key, &value)?),
-            "pdp_context" => options.pdp_context = Some(number(dialect, &key, &value, u8::MAX)?),
-            "ping_interval" => options.ping_interval = Some(number(dialect, &key, &value, u8::MAX)?),
-            "receive" => options.buffered = Some(choice(py, &key, &value, "urc", "buffer")?),
-            "receive_format" => options.receive_hex = Some(choice(py, &key, &value, "text", "hex")?),
-            "send_format" => options.send_hex = Some(choice(py, &key, &value, "text", "hex")?),
-            "send_mode" => options.send_mode_hex = Some(choice(py, &key, &value, "text", "hex")?),
-            "echo_data" => options.echo_data = Some(flag(py, &key, &value)?),
-            "view_data" => options.view_data = Some(flag(py, &key, &value)?),
-            "edit_timeout" => options.edit_timeout = Some(unless_none(dialect, &key, &value)?),
-            _ => return Err(errors::usage(py, format!("{key}: there is no such option"))),
+    let mut unknown = Vec::new();
+    for (name, value) in values {
+        let name: String = name.extract()?;
+        match Definition::of(dialect, &name) {
+            Some(definition) => put(dialect, definition, &value, &mut options)?,
+            None => unknown.push(name),
         }
     }
-    Ok(options)
+    if unknown.is_empty() {
+        return Ok(options);
+    }
+    unknown.sort_unstable();
+    let known: BTreeSet<_> = OPTIONS.iter().map(|definition| definition.name).collect();
+    let known: Vec<_> = known.into_iter().collect();
+    let message = format!(
+        "there is no option {}; the options are {}",
+        unknown.join(", "),
+        known.join(", ")
+    );
+    Err(errors::usage(py, message))
+}
+
+fn put(
+    dialect: Option<&Dialect>,
+    definition: &Definition,
+    value: &Bound<'_, PyAny>,
+    options: &mut Options,
+) -> PyResult<()> {
+    let py = value.py();
+    match definition.shape {
+        Shape::Byte(place) => *place(options) = Some(number(dialect, definition, value, u8::MAX)?),
+        Shape::Short(place) => *place(options) = Some(number(dialect, definition, value, u16::MAX)?),
+        Shape::Flag(place) => *place(options) = Some(flag(py, definition.name, value)?),
+        Shape::Word(place, words) => *place(options) = Some(choice(py, definition.name, value, words)?),
+        Shape::Unless(place) if value.is_none() => *place(options) = Some(None),
+        Shape::Unless(place) => *place(options) = Some(Some(number(dialect, definition, value, u8::MAX)?)),
+        Shape::Version(place) => *place(options) = Some(version(py, value)?),
+        Shape::Will(place) => *place(options) = Some(will(py, value)?),
+        Shape::Alibaba(place) => *place(options) = Some(alibaba(value)?),
+        Shape::OneNet(place) => *place(options) = Some(onenet(value)?),
+        Shape::Tls(place) => *place(options) = Some(tls(value)?),
+    }
+    Ok(())
 }
 
 fn version(py: Python<'_>, value: &Bound<'_, PyAny>) -> PyResult<Version> {
@@ -94,14 +112,12 @@ fn version(py: Python<'_>, value: &Bound<'_, PyAny>) -> PyResult<Version> {
 /// A whole number within the range that the dialect has for the option. What the dialect lacks is the host's to refuse.
 fn number<T: TryFrom<i64> + Into<i64>>(
     dialect: Option<&Dialect>,
-    key: &str,
+    definition: &Definition,
     value: &Bound<'_, PyAny>,
     most: T,
 ) -> PyResult<T> {
-    let limits = dialect.and_then(|dialect| Some((names::range(dialect, key)?, names::models(dialect))));
-    let (low, high) = limits
-        .as_ref()
-        .map_or((0, most.into()), |((low, high, _), _)| (*low, *high));
+    let limits = dialect.and_then(|dialect| Some((definition.range(dialect)?, names::models(dialect))));
+    let (low, high) = limits.as_ref().map_or((0, most.into()), |(range, _)| *range);
     let number = value
         .extract::<i64>()
         .ok()
@@ -115,12 +131,12 @@ fn number<T: TryFrom<i64> + Into<i64>>(
     } else {
         "a whole number, "
     };
-    let (unit, of) = limits.map_or((" ", String::new()), |((_, _, unit), models)| {
-        (unit, format!(" ({models})"))
+    let (unit, of) = limits.map_or(("", String::new()), |(_, models)| {
+        (definition.unit, format!(" ({models})"))
     });
     let message = format!(
-        "{key} must be {whole}{low} to {high}{}, not {}{of}",
-        unit.trim_end(),
+        "{} must be {whole}{low} to {high}{unit}, not {}{of}",
+        definition.name,
         value.repr()?
     );
     Err(errors::usage(value.py(), message))
@@ -137,7 +153,7 @@ fn flag(py: Python<'_>, key: &str, value: &Bound<'_, PyAny>) -> PyResult<bool> {
 }
 
 /// Whether it is the second of two words.
-fn choice(py: Python<'_>, key: &str, value: &Bound<'_, PyAny>, first: &str, second: &str) -> PyResult<bool> {
+fn choice(py: Python<'_>, key: &str, value: &Bound<'_, PyAny>, [first, second]: [&str; 2]) -> PyResult<bool> {
     match value.extract::<String>() {
         Ok(word) if word == first => Ok(false),
         Ok(word) if word == second => Ok(true),
@@ -145,15 +161,6 @@ fn choice(py: Python<'_>, key: &str, value: &Bound<'_, PyAny>, first: &str, seco
             py,
             format!("{key} must be \"{first}\" or \"{second}\", not {}", value.repr()?),
         )),
-    }
-}
-
-/// A small number, or `None` to switch off.
-fn unless_none(dialect: Option<&Dialect>, key: &str, value: &Bound<'_, PyAny>) -> PyResult<Option<u8>> {
-    if value.is_none() {
-        Ok(None)
-    } else {
-        number(dialect, key, value, u8::MAX).map(Some)
     }
 }
 

@@ -11,7 +11,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyList, PyTuple};
 
 use crate::engine::shared;
-use crate::{civil, errors};
+use crate::{civil, errors, settings};
 
 /// How long it is waited to see whether a call could be taken back.
 const TAKING_BACK: Duration = Duration::from_millis(50);
@@ -143,10 +143,8 @@ fn translate(py: Python<'_>, reply: Reply) -> PyResult<Bound<'_, PyAny>> {
         Reply::Response { lines } => Ok(PyTuple::new(py, lines)?.into_any()),
         Reply::Token(token) => token.0.into_bound_py_any(py),
         Reply::Granted(granted) => Ok(PyList::new(py, granted)?.into_any()),
-        Reply::Configuration(values) => {
-            let values = values.into_iter().map(|(key, value)| (key.name(), value));
-            PyList::new(py, values)?.into_bound_py_any(py)
-        }
+        Reply::Configuration(told) => settings::configuration(py, told),
+        Reply::Capabilities(told) => settings::capabilities(py, told),
     }
 }
 

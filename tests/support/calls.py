@@ -24,7 +24,7 @@ from modemqtt import (
     UsageError,
     Will,
 )
-from modemqtt._settings import typed
+from support.settings import typed
 
 if TYPE_CHECKING:
     from collections.abc import Callable

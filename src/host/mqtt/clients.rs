@@ -9,6 +9,7 @@ use modemqtt_at::{ClientIndex, MessageId, SettingKey};
 use crate::call::ClientState;
 use crate::credentials::digest;
 use crate::job::{Change, Stored};
+use crate::options::{self, Options};
 
 /// The files that the session has put into the module, each with the length and the digest of its content.
 #[derive(Clone, Debug, Default)]
@@ -115,43 +116,17 @@ impl Settings {
         Duration::from_secs(u64::from(self.packet_timeout) * (u64::from(self.retries) + 1))
     }
 
-    /// Takes over what `AT+QMTCFG="<key>",<client>` has printed of a key that decides how bytes are read and written; what
-    /// is neither 0 nor 1 leaves all as it was.
-    pub(crate) fn read_back(&mut self, key: SettingKey, values: &str) {
-        let flags: Vec<_> = values.split(',').map(str::trim).collect();
-        let flag = |at: usize| match flags.get(at) {
-            Some(&"0") => Some(false),
-            Some(&"1") => Some(true),
-            _ => None,
-        };
-        match (key, flag(0), flag(1)) {
-            (SettingKey::Timeout, ..) => self.read_timeout(values),
-            (SettingKey::ReceiveMode, Some(buffered), Some(length)) => {
-                self.buffered = buffered;
-                self.length_shown = length;
-            }
-            (SettingKey::ShowReceiveLength, Some(length), _) => self.length_shown = length,
-            (SettingKey::SendMode, Some(send_hex), _) => self.send_hex = send_hex,
-            (SettingKey::DataFormat, Some(send_hex), Some(receive_hex)) => {
-                self.send_hex = send_hex;
-                self.receive_hex = receive_hex;
-            }
-            _ => {}
-        }
-    }
-
-    /// Takes over what `AT+QMTCFG="timeout",<client>` has printed; values that are no numbers are left as they were.
-    fn read_timeout(&mut self, values: &str) {
-        let mut numbers = values.split(',').map(|value| value.trim().parse::<u8>().ok());
-        if let Some(Some(packet_timeout)) = numbers.next() {
-            self.packet_timeout = packet_timeout;
-        }
-        if let Some(Some(retries)) = numbers.next() {
-            self.retries = retries;
-        }
-        if let Some(Some(notice)) = numbers.next() {
-            self.timeout_notice = notice == 1;
-        }
+    /// Takes over what `AT+QMTCFG="<key>",<client>` has printed; what is illegible leaves all as it was.
+    pub(crate) fn read_back(&mut self, dialect: &Dialect, key: SettingKey, values: &str) {
+        let mut told = Options::default();
+        options::read(dialect, key, values, &mut told);
+        self.packet_timeout = told.packet_timeout.unwrap_or(self.packet_timeout);
+        self.retries = told.retries.unwrap_or(self.retries);
+        self.timeout_notice = told.timeout_notice.unwrap_or(self.timeout_notice);
+        self.length_shown = told.show_length.unwrap_or(self.length_shown);
+        self.buffered = told.buffered.unwrap_or(self.buffered);
+        self.send_hex = told.send_mode_hex.or(told.send_hex).unwrap_or(self.send_hex);
+        self.receive_hex = told.receive_hex.unwrap_or(self.receive_hex);
     }
 }
 
@@ -408,9 +383,9 @@ mod tests {
         let (bc660k, _) = dialect::of_model("BC660K-GL").unwrap();
         let mut settings = Settings::defaults(bc660k);
         assert_eq!(settings.delivery(), Duration::from_secs(30));
-        settings.read_timeout("5, 3,1");
+        settings.read_back(bc660k, SettingKey::Timeout, "5, 3,1");
         assert_eq!(settings.delivery(), Duration::from_secs(20));
-        settings.read_timeout("garbage");
+        settings.read_back(bc660k, SettingKey::Timeout, "garbage");
         assert_eq!(settings.delivery(), Duration::from_secs(20));
     }
 }

@@ -2,19 +2,20 @@
 //! as they are in force.
 
 use modemqtt_at::ascii::{QUOTE, is_forbidden_in_string};
-use modemqtt_at::dialect::{DataPhase, ReceiveLength};
+use modemqtt_at::dialect::DataPhase;
 use modemqtt_at::{ClientIndex, Form, SettingKey};
 
 use super::clients::{Kept, Settings};
 use super::plan::{Planner, Steps};
 use super::topics::topic_name;
-use crate::call::{Options, Will};
+use crate::call::Will;
 use crate::error::Error;
 use crate::job::{Change, Data, Step, Task};
+use crate::options::{Definition, OPTIONS, Options, Shape};
 use crate::writer::Argument;
 
 impl Planner {
-    /// One command a key, in the order of [`SettingKey::ALL`] but for the version, which decides what the others mean.
+    /// One command a key, in the order of [`OPTIONS`].
     pub(super) fn configure(
         &self,
         client: ClientIndex,
@@ -23,151 +24,79 @@ impl Planner {
         kept: &Kept,
     ) -> Result<(Task, Steps), Error> {
         let settings = self.in_force_then(options, now)?;
+        if options.tls.is_some() && options.tls_context.is_some() {
+            return Err(Error::Usage("tls, tls_context: one of them says it all".into()));
+        }
+        let mut given = options.clone();
+        // All values of a key: some firmware refuses fewer.
+        let mut all = with_those_in_force(options, settings);
         let mut steps = Steps::new();
-        match &options.tls {
-            None => {}
-            Some(_) if options.tls_context.is_some() => {
-                return Err(Error::Usage("tls, tls_context: one of them says it all".into()));
-            }
-            Some(None) => steps.push_back(self.set(SettingKey::Tls, client, &[Argument::Number(0)])?),
-            Some(Some(tls)) => self.secure(client, tls, kept, &mut steps)?,
-        }
-        let mut set = |key, values: &[Argument<'_>]| -> Result<(), Error> {
-            steps.push_back(Step {
-                change: change(key, settings),
-                ..self.set(key, client, values)?
+        for definitions in OPTIONS.chunk_by(|one, next| one.key == next.key && !matches!(one.shape, Shape::Tls(_))) {
+            let own = definitions.iter().find(|definition| {
+                let named = Definition::of(Some(self.dialect), definition.name);
+                definition.is_given(&mut given) && named.is_some_and(|named| named.key == definition.key)
             });
-            Ok(())
-        };
-        if let Some(version) = options.version {
-            self.row(SettingKey::Version)?;
-            let code = self.dialect.versions.iter().find(|(known, _)| *known == version);
-            let Some((_, code)) = code else {
-                return Err(Error::Usage(format!(
-                    "{} does not speak MQTT {version}",
-                    self.dialect.name
-                )));
-            };
-            set(SettingKey::Version, &[Argument::Number(*code)])?;
+            let Some(own) = own else { continue };
+            match (own.shape, &options.tls, &options.will) {
+                (Shape::Tls(_), Some(Some(tls)), _) => self.secure(client, tls, kept, &mut steps)?,
+                (Shape::Will(_), _, Some(Some(will))) => steps.push_back(self.will(client, will)?),
+                _ => {
+                    let mut values = Vec::new();
+                    for definition in definitions {
+                        values.extend(self.values(definition, &mut all)?);
+                    }
+                    let arguments: Vec<_> = values.iter().map(Value::argument).collect();
+                    steps.push_back(Step {
+                        change: change(own.key, settings),
+                        ..self.set(own.key, client, &arguments)?
+                    });
+                }
+            }
         }
-        if let Some(seconds) = options.keep_alive {
-            set(SettingKey::KeepAlive, &[Argument::Number(seconds.into())])?;
-        }
-        if let Some(clean) = options.clean_session {
-            set(SettingKey::Session, &[Argument::Number(clean.into())])?;
-        }
-        if options.packet_timeout.is_some() || options.retries.is_some() || options.timeout_notice.is_some() {
-            // All three values: some firmware refuses fewer.
-            let values = [
-                settings.packet_timeout,
-                settings.retries,
-                settings.timeout_notice.into(),
-            ];
-            set(SettingKey::Timeout, &values.map(|value| Argument::Number(value.into())))?;
-        }
-        match &options.will {
-            None => {}
-            Some(None) => set(SettingKey::Will, &[Argument::Number(0)])?,
-            Some(Some(will)) => steps.push_back(self.will(client, will)?),
-        }
-        self.devices_and_lines(client, options, settings, &mut steps)?;
         Ok((Task::Configure { client }, steps))
     }
 
-    /// The options that not every family has.
-    fn devices_and_lines(
-        &self,
-        client: ClientIndex,
-        options: &Options,
-        settings: Settings,
-        steps: &mut Steps,
-    ) -> Result<(), Error> {
-        let mut set = |key, values: &[Argument<'_>]| -> Result<(), Error> {
-            steps.push_back(Step {
-                change: change(key, settings),
-                ..self.set(key, client, values)?
-            });
-            Ok(())
-        };
-        if let Some(device) = &options.alibaba {
-            let names = [&device.product_key, &device.device_name].map(|name| Argument::Text(name.as_bytes()));
-            let secret = Argument::Text(device.device_secret.0.as_bytes());
-            set(SettingKey::Alibaba, &[names[0], names[1], secret])?;
-        }
-        if let Some(device) = &options.onenet {
-            let product = Argument::Text(device.product_id.as_bytes());
-            set(
-                SettingKey::OneNet,
-                &[product, Argument::Text(device.access_key.0.as_bytes())],
-            )?;
-        }
-        match options.tls_context {
-            None => {}
-            Some(None) => set(SettingKey::Tls, &[Argument::Number(0)])?,
-            Some(Some(context)) => {
-                // BC660K-GL has a connect id behind the context, of which only 0 works.
-                let values = [
-                    Argument::Number(1),
-                    Argument::Number(context.into()),
-                    Argument::Number(0),
-                ];
-                let count = self.row(SettingKey::Tls)?.parameters.len() - 1;
-                set(SettingKey::Tls, &values[..count.min(values.len())])?;
-            }
-        }
-        let length_key = match self.dialect.receive.length {
-            ReceiveLength::Never => None,
-            ReceiveLength::Switchable { key, .. } => Some(key),
-        };
-        let buffer_key = self.dialect.buffer.map(|buffer| buffer.key);
-        if options.show_length.is_some() && length_key.is_none() {
-            self.row(SettingKey::ShowReceiveLength)?;
-        }
-        if options.buffered.is_some() && buffer_key.is_none() {
-            self.row(SettingKey::ReceiveMode)?;
-        }
-        if options.show_length.is_some() && length_key == Some(SettingKey::ShowReceiveLength) {
-            set(
-                SettingKey::ShowReceiveLength,
-                &[Argument::Number(settings.length_shown.into())],
-            )?;
-        }
-        if let Some(on) = options.echo_data {
-            set(SettingKey::EchoData, &[Argument::Number(on.into())])?;
-        }
-        if options.send_hex.is_some() || options.receive_hex.is_some() {
-            let send_hex = options.send_hex.unwrap_or(settings.send_hex);
-            let values = [send_hex, settings.receive_hex].map(|hex| Argument::Number(hex.into()));
-            set(SettingKey::DataFormat, &values)?;
-        }
-        if let Some(context) = options.pdp_context {
-            set(SettingKey::PdpContext, &[Argument::Number(context.into())])?;
-        }
-        if length_key == Some(SettingKey::ReceiveMode) && (options.show_length.is_some() || options.buffered.is_some())
-        {
-            let values = [settings.buffered, settings.length_shown].map(|on| Argument::Number(on.into()));
-            set(SettingKey::ReceiveMode, &values)?;
-        }
-        if let Some(seconds) = options.ping_interval {
-            set(SettingKey::PingInterval, &[Argument::Number(seconds.into())])?;
-        }
-        if let Some(hex) = options.send_mode_hex {
-            set(SettingKey::SendMode, &[Argument::Number(hex.into())])?;
-        }
-        if let Some(on) = options.view_data {
-            set(SettingKey::ViewMode, &[Argument::Number(on.into())])?;
-        }
-        match options.edit_timeout {
-            None => {}
-            Some(None) => set(SettingKey::EditTimeout, &[Argument::Number(0)])?,
-            Some(Some(seconds)) => {
-                set(
-                    SettingKey::EditTimeout,
-                    &[Argument::Number(1), Argument::Number(seconds.into())],
-                )?;
-            }
-        }
-        Ok(())
+    /// What stands for an option on the command line.
+    fn values(&self, definition: &Definition, options: &mut Options) -> Result<Vec<Value>, Error> {
+        let row = self.row(definition.key)?;
+        Ok(match definition.shape {
+            Shape::Byte(place) => place(options).map(Value::from).into_iter().collect(),
+            Shape::Short(place) => place(options).map(Value::from).into_iter().collect(),
+            Shape::Flag(place) | Shape::Word(place, _) => place(options).map(Value::from).into_iter().collect(),
+            Shape::Unless(place) => match *place(options) {
+                None => Vec::new(),
+                Some(None) => vec![Value::Number(0)],
+                Some(Some(number)) => {
+                    // BC660K-GL has a connect id behind the TLS context, of which only 0 works.
+                    let mut values = vec![Value::Number(1), Value::from(number)];
+                    values.resize(row.parameters.len() - 1, Value::Number(0));
+                    values
+                }
+            },
+            Shape::Version(place) => match *place(options) {
+                None => Vec::new(),
+                Some(version) => {
+                    let code = self.dialect.versions.iter().find(|(known, _)| *known == version);
+                    let Some((_, code)) = code else {
+                        return Err(Error::Usage(format!(
+                            "{} does not speak MQTT {version}",
+                            self.dialect.name
+                        )));
+                    };
+                    vec![Value::Number(*code)]
+                }
+            },
+            Shape::Alibaba(place) => place(options).as_ref().map_or_else(Vec::new, |device| {
+                [&device.product_key, &device.device_name, &device.device_secret.0]
+                    .map(Value::from)
+                    .into()
+            }),
+            Shape::OneNet(place) => place(options).as_ref().map_or_else(Vec::new, |device| {
+                [&device.product_id, &device.access_key.0].map(Value::from).into()
+            }),
+            // Taken back; to be set they take more than values.
+            Shape::Will(_) | Shape::Tls(_) => vec![Value::Number(0)],
+        })
     }
 
     /// The settings that the host minds, as they will be.
@@ -226,6 +155,60 @@ impl Planner {
         let mut step = self.set(SettingKey::WillExact, client, &[&head[..], &[length]].concat())?;
         step.data = Some(Data::payload(DataPhase::Counted, payload.clone()));
         Ok(step)
+    }
+}
+
+/// One value of a key.
+#[derive(Clone)]
+enum Value {
+    Number(i64),
+    Text(String),
+}
+
+impl Value {
+    fn argument(&self) -> Argument<'_> {
+        match self {
+            Self::Number(number) => Argument::Number(*number),
+            Self::Text(text) => Argument::Text(text.as_bytes()),
+        }
+    }
+}
+
+impl From<u8> for Value {
+    fn from(number: u8) -> Self {
+        Self::Number(number.into())
+    }
+}
+
+impl From<u16> for Value {
+    fn from(number: u16) -> Self {
+        Self::Number(number.into())
+    }
+}
+
+impl From<bool> for Value {
+    fn from(flag: bool) -> Self {
+        Self::Number(flag.into())
+    }
+}
+
+impl From<&String> for Value {
+    fn from(text: &String) -> Self {
+        Self::Text(text.clone())
+    }
+}
+
+/// What is given, and the values in force of what is not.
+fn with_those_in_force(options: &Options, settings: Settings) -> Options {
+    Options {
+        packet_timeout: Some(settings.packet_timeout),
+        retries: Some(settings.retries),
+        timeout_notice: Some(settings.timeout_notice),
+        show_length: Some(settings.length_shown),
+        buffered: Some(settings.buffered),
+        send_hex: options.send_hex.or(Some(settings.send_hex)),
+        receive_hex: Some(settings.receive_hex),
+        ..options.clone()
     }
 }
 

@@ -15,6 +15,7 @@ use super::verbatim::{plain, verbatim};
 use crate::call::{Call, Tencent};
 use crate::error::Error;
 use crate::job::{Goal, OutcomeKey, Step, Sync, Task};
+use crate::options::Configuration;
 use crate::writer::{self, Argument};
 
 pub(super) type Steps = VecDeque<Step>;
@@ -49,7 +50,15 @@ pub(crate) fn plan(
                 .iter()
                 .filter(|row| row.setting.is_some() && row.form == Form::Read);
             let steps = reads.map(|row| planner.read(row, client)).collect::<Result<_, _>>()?;
-            Ok((Task::Configuration { values: Vec::new() }, steps))
+            let told = Box::<Configuration>::default();
+            Ok((Task::Configuration { told }, steps))
+        }
+        Call::Capabilities => {
+            let Some(row) = dialect.row(Command::Configure, Form::Test) else {
+                return Err(Error::Usage(format!("{} has no AT+QMTCFG=?", dialect.name)));
+            };
+            let step = planner.step(row, &[], Goal::Lines)?;
+            Ok((Task::Capabilities { told: Vec::new() }, [step].into()))
         }
         Call::Open { client, host, port } => {
             writer::client(dialect, client)?;

@@ -11,6 +11,7 @@ use crate::call::{Event, Message, Reply};
 use crate::error::{Error, Refusal};
 use crate::framer::Frame;
 use crate::job::{Goal, INTERNAL, Invitation, Job, OutcomeKey, Task};
+use crate::options::capabilities;
 use crate::reader::{self, Incoming, Pending};
 use crate::receive::RawMessage;
 use crate::timers::Timer;
@@ -287,14 +288,18 @@ impl Session {
         }
         match (&mut exchange.job.task, &exchange.step.goal) {
             (Task::Command { lines: kept }, _) => *kept = lines,
-            (Task::Configuration { values }, Goal::Values(key)) => {
+            (Task::Configuration { told }, Goal::Values(key)) => {
                 let read: Vec<_> = lines.iter().map(|line| value_of(line, key.name())).collect();
-                values.push((*key, read.join(";")));
+                if let Some(dialect) = self.dialect {
+                    told.add(dialect, *key, read.join(";"));
+                }
             }
+            (Task::Capabilities { told }, _) => *told = lines.iter().filter_map(|line| capabilities(line)).collect(),
             (Task::Open { client, .. }, Goal::Values(key)) => {
                 let client = *client;
-                if let (Some(known), Some(line)) = (self.clients.get(client), lines.first()) {
-                    known.settings.read_back(*key, value_of(line, key.name()));
+                let known = self.clients.get(client).zip(self.dialect);
+                if let (Some((known, dialect)), Some(line)) = (known, lines.first()) {
+                    known.settings.read_back(dialect, *key, value_of(line, key.name()));
                     self.follow_settings(client);
                 }
             }
@@ -308,7 +313,8 @@ impl Session {
             Task::Command { lines } => Reply::Response {
                 lines: std::mem::take(lines),
             },
-            Task::Configuration { values } => Reply::Configuration(std::mem::take(values)),
+            Task::Configuration { told } => Reply::Configuration(std::mem::take(told)),
+            Task::Capabilities { told } => Reply::Capabilities(std::mem::take(told)),
             _ => Reply::Done,
         }
     }
@@ -334,8 +340,8 @@ impl Session {
         // cannot be closed is closed already.
         let preparing = matches!(exchange.job.task, Task::Open { .. }) && !exchange.job.steps.is_empty();
         // A setting that this firmware cannot read is left out, unless that leaves none.
-        let reading = matches!(&exchange.job.task, Task::Configuration { values }
-            if !(values.is_empty() && exchange.job.steps.is_empty()));
+        let reading = matches!(&exchange.job.task, Task::Configuration { told }
+            if !(told.printed.is_empty() && exchange.job.steps.is_empty()));
         if preparing && !exchange.job.ended {
             self.read_what_is_refused(&mut exchange);
         }

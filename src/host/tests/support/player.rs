@@ -359,13 +359,14 @@ impl Player {
                 let words = [b"response".to_vec()].into_iter().chain(words).chain([b"OK".to_vec()]);
                 Words(words.collect()).to_string()
             }
-            Ok(Reply::Configuration(values)) => {
+            Ok(Reply::Configuration(told)) => {
                 let mut text = format!("configuration {client}");
-                for (key, value) in values {
-                    write!(text, " {}={value}", key.name()).expect("a string");
+                for printed in told.printed {
+                    write!(text, " {}={}", printed.key.name(), printed.text).expect("a string");
                 }
                 text
             }
+            Ok(Reply::Capabilities(_)) => panic!("no transcript asks for capabilities"),
             Ok(Reply::Granted(granted)) => {
                 assert_eq!(granted.len(), what.topics);
                 let granted: Vec<_> = granted.iter().map(ToString::to_string).collect();

@@ -1,0 +1,302 @@
+//! The options of a client: one table, by which they are configured, read back, and named to programs.
+//!
+//! A new option is one field of [`Options`] and one line of [`OPTIONS`], beside the rows of the dialects that have it.
+
+mod capabilities;
+mod read;
+
+use modemqtt_at::dialect::{Dialect, Kind};
+use modemqtt_at::{Form, SettingKey, Version};
+
+pub use self::capabilities::Values;
+pub(crate) use self::capabilities::capabilities;
+pub(crate) use self::read::read;
+pub use self::read::{Configuration, Printed, WillHead};
+use crate::call::{Alibaba, OneNet, Will};
+use crate::credentials::Tls;
+
+/// Options of a client; `None` leaves one as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// MQTT version of the CONNECT.
+    pub version: Option<Version>,
+    /// Keep-alive in seconds; 0: none.
+    pub keep_alive: Option<u16>,
+    /// Whether the server forgets the session.
+    pub clean_session: Option<bool>,
+    /// Seconds until a packet without acknowledgement is sent again.
+    pub packet_timeout: Option<u8>,
+    /// How often it is sent again.
+    pub retries: Option<u8>,
+    /// Whether the module reports that it does.
+    pub timeout_notice: Option<bool>,
+    /// The will: `Some(None)` takes it back.
+    pub will: Option<Option<Will>>,
+    /// Whether `+QMTRECV` carries the payload's length.
+    pub show_length: Option<bool>,
+    /// Device credentials for Alibaba Cloud.
+    pub alibaba: Option<Alibaba>,
+    /// Device credentials for China Mobile `OneNET`.
+    pub onenet: Option<OneNet>,
+    /// What secures the connection: `Some(None)` secures it no longer.
+    pub tls: Option<Option<Box<Tls>>>,
+    /// The TLS context that secures the connection: `Some(None)` secures it no longer.
+    pub tls_context: Option<Option<u8>>,
+    /// The PDP context.
+    pub pdp_context: Option<u8>,
+    /// Seconds between a PINGREQ without answer and the next.
+    pub ping_interval: Option<u8>,
+    /// Whether the module keeps messages in its buffer until they are read.
+    pub buffered: Option<bool>,
+    /// Whether payloads are sent as hexadecimal digits.
+    pub send_hex: Option<bool>,
+    /// The same by `send/mode`, where the dialect has that key as well.
+    pub send_mode_hex: Option<bool>,
+    /// Whether payloads are received as hexadecimal digits.
+    pub receive_hex: Option<bool>,
+    /// Whether the data of a publish are echoed, by `echo_mode`.
+    pub echo_data: Option<bool>,
+    /// Whether the data of a publish are echoed, by `view/mode`.
+    pub view_data: Option<bool>,
+    /// Seconds that the data phase may be idle: `Some(None)` sets no limit.
+    pub edit_timeout: Option<Option<u8>>,
+}
+
+/// Where an option stands among the others.
+pub type Place<T> = fn(&mut Options) -> &mut Option<T>;
+
+/// One option of a client.
+#[derive(Debug)]
+pub struct Definition {
+    /// What programs call it.
+    pub name: &'static str,
+    /// What follows its number in a sentence, with the blank before it.
+    pub unit: &'static str,
+    /// The key of `AT+QMTCFG` that it belongs to.
+    pub key: SettingKey,
+    /// Which of the key's values it is, counted from 0 behind the client index.
+    pub position: usize,
+    /// What it is made of.
+    pub shape: Shape,
+}
+
+/// What an option is made of, and where it stands.
+#[derive(Clone, Copy, Debug)]
+pub enum Shape {
+    /// A small number.
+    Byte(Place<u8>),
+    /// A number.
+    Short(Place<u16>),
+    /// 0 or 1.
+    Flag(Place<bool>),
+    /// One of two words, of which the second is true.
+    Word(Place<bool>, [&'static str; 2]),
+    /// 1 and a number behind it; 0 for `None`.
+    Unless(Place<Option<u8>>),
+    /// A code of the dialect's.
+    Version(Place<Version>),
+    /// The will; 0 for `None`.
+    Will(Place<Option<Will>>),
+    /// Three strings.
+    Alibaba(Place<Alibaba>),
+    /// Two strings.
+    OneNet(Place<OneNet>),
+    /// More than one command: it is configured, and read back as `tls_context`.
+    Tls(Place<Option<Box<Tls>>>),
+}
+
+const fn definition(name: &'static str, key: SettingKey, position: usize, shape: Shape) -> Definition {
+    Definition {
+        name,
+        unit: "",
+        key,
+        position,
+        shape,
+    }
+}
+
+const fn seconds(name: &'static str, key: SettingKey, position: usize, shape: Shape) -> Definition {
+    Definition {
+        unit: " s",
+        ..definition(name, key, position, shape)
+    }
+}
+
+const TEXT_OR_HEX: [&str; 2] = ["text", "hex"];
+
+/// Every option, those of one key together. Keys are set in this order: the version decides what the others mean, and of
+/// `dataformat` and `send/mode` the one set last rules. An option with two keys belongs to the one that the dialect has.
+pub const OPTIONS: &[Definition] = &[
+    definition("tls", SettingKey::Tls, 0, Shape::Tls(|options| &mut options.tls)),
+    definition(
+        "version",
+        SettingKey::Version,
+        0,
+        Shape::Version(|options| &mut options.version),
+    ),
+    seconds(
+        "keepalive",
+        SettingKey::KeepAlive,
+        0,
+        Shape::Short(|options| &mut options.keep_alive),
+    ),
+    definition(
+        "clean_session",
+        SettingKey::Session,
+        0,
+        Shape::Flag(|options| &mut options.clean_session),
+    ),
+    seconds(
+        "packet_timeout",
+        SettingKey::Timeout,
+        0,
+        Shape::Byte(|options| &mut options.packet_timeout),
+    ),
+    definition(
+        "retries",
+        SettingKey::Timeout,
+        1,
+        Shape::Byte(|options| &mut options.retries),
+    ),
+    definition(
+        "timeout_notice",
+        SettingKey::Timeout,
+        2,
+        Shape::Flag(|options| &mut options.timeout_notice),
+    ),
+    definition("will", SettingKey::Will, 0, Shape::Will(|options| &mut options.will)),
+    definition(
+        "alibaba",
+        SettingKey::Alibaba,
+        0,
+        Shape::Alibaba(|options| &mut options.alibaba),
+    ),
+    definition(
+        "onenet",
+        SettingKey::OneNet,
+        0,
+        Shape::OneNet(|options| &mut options.onenet),
+    ),
+    definition(
+        "tls_context",
+        SettingKey::Tls,
+        0,
+        Shape::Unless(|options| &mut options.tls_context),
+    ),
+    definition(
+        "show_length",
+        SettingKey::ShowReceiveLength,
+        0,
+        Shape::Flag(|options| &mut options.show_length),
+    ),
+    definition(
+        "echo_data",
+        SettingKey::EchoData,
+        0,
+        Shape::Flag(|options| &mut options.echo_data),
+    ),
+    definition(
+        "send_format",
+        SettingKey::DataFormat,
+        0,
+        Shape::Word(|options| &mut options.send_hex, TEXT_OR_HEX),
+    ),
+    definition(
+        "receive_format",
+        SettingKey::DataFormat,
+        1,
+        Shape::Word(|options| &mut options.receive_hex, TEXT_OR_HEX),
+    ),
+    definition(
+        "pdp_context",
+        SettingKey::PdpContext,
+        0,
+        Shape::Byte(|options| &mut options.pdp_context),
+    ),
+    definition(
+        "receive",
+        SettingKey::ReceiveMode,
+        0,
+        Shape::Word(|options| &mut options.buffered, ["urc", "buffer"]),
+    ),
+    definition(
+        "show_length",
+        SettingKey::ReceiveMode,
+        1,
+        Shape::Flag(|options| &mut options.show_length),
+    ),
+    seconds(
+        "ping_interval",
+        SettingKey::PingInterval,
+        0,
+        Shape::Byte(|options| &mut options.ping_interval),
+    ),
+    definition(
+        "send_mode",
+        SettingKey::SendMode,
+        0,
+        Shape::Word(|options| &mut options.send_mode_hex, TEXT_OR_HEX),
+    ),
+    definition(
+        "view_data",
+        SettingKey::ViewMode,
+        0,
+        Shape::Flag(|options| &mut options.view_data),
+    ),
+    seconds(
+        "edit_timeout",
+        SettingKey::EditTimeout,
+        0,
+        Shape::Unless(|options| &mut options.edit_timeout),
+    ),
+];
+
+impl Definition {
+    /// The option of that name; of two keys the one that the dialect has.
+    pub fn of(dialect: Option<&Dialect>, name: &str) -> Option<&'static Self> {
+        let mut named = OPTIONS.iter().filter(|definition| definition.name == name);
+        let first = named.clone().next();
+        named
+            .find(|definition| dialect.is_some_and(|dialect| definition.is_of(dialect)))
+            .or(first)
+    }
+
+    /// Whether the dialect has its key.
+    pub fn is_of(&self, dialect: &Dialect) -> bool {
+        dialect.setting(self.key, Form::Set).is_some()
+    }
+
+    /// The numbers that it may be; `None` where it is no number, or the dialect lacks it.
+    pub fn range(&self, dialect: &Dialect) -> Option<(i64, i64)> {
+        let row = dialect.setting(self.key, Form::Set)?;
+        // Behind the client index.
+        match row.parameter(self.number()? + 1)?.kind {
+            Kind::Integer { low, high } => Some((low, high)),
+            _ => None,
+        }
+    }
+
+    /// Which of the key's values is its number.
+    pub(crate) fn number(&self) -> Option<usize> {
+        match self.shape {
+            Shape::Byte(_) | Shape::Short(_) => Some(self.position),
+            Shape::Unless(_) => Some(self.position + 1),
+            _ => None,
+        }
+    }
+
+    /// Whether it is among those given.
+    pub(crate) fn is_given(&self, options: &mut Options) -> bool {
+        match self.shape {
+            Shape::Byte(place) => place(options).is_some(),
+            Shape::Short(place) => place(options).is_some(),
+            Shape::Flag(place) | Shape::Word(place, _) => place(options).is_some(),
+            Shape::Unless(place) => place(options).is_some(),
+            Shape::Version(place) => place(options).is_some(),
+            Shape::Will(place) => place(options).is_some(),
+            Shape::Alibaba(place) => place(options).is_some(),
+            Shape::OneNet(place) => place(options).is_some(),
+            Shape::Tls(place) => place(options).is_some(),
+        }
+    }
+}
