@@ -64,7 +64,7 @@ BLOCKING = {
     ),
     "MqttClient.session: while it connects again": (
         "modem.open()\n"
-        "with mqtt.session(broker.host, broker.port, client_id='c', reconnect=Reconnect(first=0.01)):\n"
+        "with mqtt.session(broker.host, broker.port, client_id='c', reconnect=Reconnect(first=0.05)):\n"
         "    port = broker.port; broker.close(); server = absent(port)\n"
         "    while mqtt.state != 'opening': time.sleep(0.001)\n"
         "    ready(); time.sleep(60)"

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from typing import TYPE_CHECKING
 
 import pytest
 
-from modemqtt import Modem, MqttClient, PortError, Reconnect, ResponseTimeout
+from modemqtt import ConnectError, Modem, MqttClient, PortError, Reconnect, ResponseTimeout
 from modemqtt.virtual import Broker, VirtualModem
 from support import servers
-from support.sessions import keepers, sent, session
+from support.sessions import sent, session
 from support.tap import Tap
 from support.waiting import in_thread, until
 
@@ -34,11 +33,8 @@ def leave(modem: Modem, within: float, entered: AbstractContextManager[MqttClien
     start = time.monotonic()
     entered.__exit__(None, None, None)
     assert time.monotonic() - start < within
-    assert keepers() == []
     # Closing goes on behind an opening.
-    until(lambda: "modemqtt-close-0" not in {thread.name for thread in threading.enumerate()}, "the closing")
-    assert modem.mqtt().state == "closed"
-    assert open_indices(modem) == ()
+    until(lambda: open_indices(modem) == () and modem.mqtt().state == "closed", "the closing")
 
 
 def test_while_it_is_connected(modem: Modem, mqtt: MqttClient, broker: Broker) -> None:
@@ -86,7 +82,6 @@ def test_while_an_opening_of_it_is_under_way(modem: Modem, mqtt: MqttClient) -> 
         start = time.monotonic()
         entered.__exit__(None, None, None)
         assert time.monotonic() - start < 0.5
-        assert keepers() == []
         # What is opened behind it is closed.
         server.take(1)
         until(lambda: sent(modem, "AT+QMTCLOSE"), "the closing")
@@ -120,14 +115,15 @@ def test_while_it_waits_for_the_port(broker: Broker, model: str) -> None:
             until(lambda: not modem.is_open, "the loss of the port")
             start = time.monotonic()
         assert time.monotonic() - start < 0.5
-        assert keepers() == []
 
 
 def test_after_it_has_given_up(modem: Modem, mqtt: MqttClient, broker: Broker) -> None:
     with session(mqtt, broker) as entered:
         broker.refuse(5)
         broker.drop_clients()
-        until(lambda: keepers() == [], "the end of the thread")
+        until(lambda: mqtt.state != "connected", "the loss")
+        with pytest.raises(ConnectError):
+            mqtt.wait_connected(timeout=5)
         broker.refuse(None)
         # What the program opens by itself then is closed as in any session.
         entered.open(broker.host, broker.port)
@@ -148,7 +144,6 @@ def test_inside_a_callback(modem: Modem, mqtt: MqttClient, broker: Broker) -> No
     broker.drop_clients()
     until(lambda: left, "the callback")
     assert left == ["closed"]
-    assert keepers() == []
     assert open_indices(modem) == ()
 
 
@@ -202,7 +197,6 @@ def test_a_session_whose_connect_takes_too_long_leaves_nothing_open(modem: Modem
     ):
         pytest.fail("the server answers nothing")
     assert open_indices(modem) == ()
-    assert keepers() == []
 
 
 def test_an_attempt_that_fails_leaves_nothing_open(modem: Modem, mqtt: MqttClient) -> None:

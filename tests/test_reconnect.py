@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import re
 import threading
 from typing import TYPE_CHECKING
 
@@ -11,13 +9,10 @@ import pytest
 
 from modemqtt import (
     CommandError,
-    ConnectError,
     ConnectionLost,
     Delivery,
     Modem,
-    ModemError,
     MqttClient,
-    OpenError,
     PortError,
     Reconnect,
     Reconnected,
@@ -25,12 +20,11 @@ from modemqtt import (
     Will,
 )
 from modemqtt.virtual import Broker, VirtualModem
-from support.sessions import SOON, Seen, is_loss, keepers, sent, session
+from support.sessions import SOON, Seen, is_loss, sent, session
 from support.tap import Tap
 from support.waiting import in_thread, until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from modemqtt import Message
@@ -54,12 +48,6 @@ def seen(mqtt: MqttClient) -> Seen:
     return Seen(mqtt)
 
 
-@pytest.fixture(autouse=True)
-def nothing_is_left_behind() -> Iterator[None]:
-    yield
-    assert keepers() == []
-
-
 def test_a_connection_that_the_server_closes_is_made_again_and_told_of(
     mqtt: MqttClient, seen: Seen, broker: Broker, virtual_modem: VirtualModem
 ) -> None:
@@ -72,7 +60,6 @@ def test_a_connection_that_the_server_closes_is_made_again_and_told_of(
         broker.publish("bench/t", b"1", qos=1)
         assert mqtt.receive(timeout=5).payload == b"1"
         assert mqtt.publish("bench/own", b"2", qos=1).state == "acknowledged"
-        assert keepers() == [f"modemqtt-reconnect-{virtual_modem.port.rsplit('/', 1)[-1]}-0"]
     assert event == Reconnected(client=0, attempts=1, seconds=event.seconds, granted=(("bench/#", 1),), unknown=())
     assert 0.02 <= event.seconds < 5
     assert [type(one) for one in seen.events] == [ConnectionLost, Reconnected]
@@ -81,17 +68,8 @@ def test_a_connection_that_the_server_closes_is_made_again_and_told_of(
     assert mqtt.state == "closed"
 
 
-def test_it_connects_again_as_often_as_it_takes(mqtt: MqttClient, seen: Seen, broker: Broker) -> None:
-    with session(mqtt, broker):
-        for times in range(1, 6):
-            broker.drop_clients()
-            assert seen.wait_back(times).attempts == 1
-    assert [is_loss(event) for event in seen.events] == [True, False] * 5
-
-
 def test_without_it_a_lost_connection_is_left_to_the_program(mqtt: MqttClient, seen: Seen, broker: Broker) -> None:
     with session(mqtt, broker, plan=False):
-        assert keepers() == []
         broker.drop_clients()
         until(lambda: seen.events, "on_connection_lost")
         with pytest.raises(CommandError):
@@ -146,92 +124,17 @@ def test_a_restart_by_the_program_is_overcome_too(modem: Modem, mqtt: MqttClient
         assert mqtt.publish("bench/t", b"1", qos=1).state == "acknowledged"
 
 
-def test_a_restart_without_a_word_is_overcome_once_something_is_refused(
-    mqtt: MqttClient, seen: Seen, broker: Broker, virtual_modem: VirtualModem
-) -> None:
-    with session(mqtt, broker):
-        mqtt.subscribe("bench/#")
-        virtual_modem.inject("silent-restart")
-        virtual_modem.restart()
-        with pytest.raises(CommandError):
-            mqtt.publish("bench/t", b"1", qos=1)
-        assert seen.wait_back().granted == (("bench/#", 0),)
-        assert mqtt.publish("bench/t", b"2", qos=1).state == "acknowledged"
-    assert [type(event) for event in seen.events] == [ConnectionLost, Reconnected]
-
-
-def test_a_network_that_goes_away_is_waited_for(
-    mqtt: MqttClient, seen: Seen, broker: Broker, virtual_modem: VirtualModem, caplog: pytest.LogCaptureFixture
-) -> None:
-    plan = Reconnect(first=0.01, most=10)
-    with caplog.at_level(logging.INFO, "modemqtt"), session(mqtt, broker, plan):
-        mqtt.subscribe("bench/#")
-        virtual_modem.network(up=False)
-        # Twice as long as the first time for being the second, and four times for what it is about.
-        until(lambda: "PDP activation failed" in caplog.text, "a failed attempt")
-        virtual_modem.network(up=True)
-        assert seen.wait_back().attempts >= 2
-        broker.publish("bench/t", b"1")
-        assert mqtt.receive(timeout=5).payload == b"1"
-    assert seen.failures == []
-    told = re.search(r"PDP activation failed\); client 0 connects again in (\S+) s", caplog.text)
-    assert told is not None
-    assert told[1] == "0.08"
-
-
 def test_a_server_that_goes_away_is_waited_for(mqtt: MqttClient, seen: Seen) -> None:
     with Broker() as broker:
+        port = broker.port
         entered = session(mqtt, broker)
         entered.__enter__()
     until(lambda: seen.events, "the loss")
-    port = mqtt._own.keeper._login.port if mqtt._own.keeper else 0  # noqa: SLF001 - the broker is gone
     with Broker(port=port) as successor:
         seen.wait_back()
         assert successor.clients == ["bench-7"]
         entered.__exit__(None, None, None)
         until(lambda: successor.clients == [], "the DISCONNECT")
-
-
-def test_a_server_that_is_unavailable_is_asked_again(
-    mqtt: MqttClient, seen: Seen, broker: Broker, caplog: pytest.LogCaptureFixture
-) -> None:
-    with caplog.at_level(logging.INFO, "modemqtt"), session(mqtt, broker):
-        broker.refuse(3)
-        broker.drop_clients()
-        until(lambda: caplog.text.count("return code 3") >= 2, "refusals")
-        broker.refuse(None)
-        assert seen.wait_back().attempts >= 3
-    assert seen.failures == []
-
-
-@pytest.mark.parametrize("return_code", [1, 2, 4, 5])
-def test_a_refusal_that_will_not_change_is_final(
-    modem: Modem, mqtt: MqttClient, seen: Seen, broker: Broker, return_code: int
-) -> None:
-    with session(mqtt, broker):
-        broker.refuse(return_code)
-        broker.drop_clients()
-        until(lambda: seen.failures, "on_reconnect_failed")
-        until(lambda: keepers() == [], "the end of the thread")
-        broker.refuse(None)
-        assert mqtt.state == "closed"
-        with pytest.raises(CommandError):
-            mqtt.publish("bench/t", b"1")
-    (error,) = seen.failures
-    assert isinstance(error, ConnectError)
-    assert error.return_code == return_code
-    assert len(sent(modem, "AT+QMTCONN=")) == 2
-    assert seen.back == []
-
-
-def test_the_attempts_are_counted_and_the_last_error_is_told(modem: Modem, mqtt: MqttClient, seen: Seen) -> None:
-    with Broker() as broker:
-        entered = session(mqtt, broker, Reconnect(first=0.01, attempts=3))
-        entered.__enter__()
-    until(lambda: seen.failures, "on_reconnect_failed")
-    assert isinstance(seen.failures[0], OpenError)
-    assert len(sent(modem, "AT+QMTOPEN=")) == 4
-    entered.__exit__(None, None, None)
 
 
 @pytest.mark.parametrize("way", ["open", "reopen"])
@@ -248,7 +151,6 @@ def test_a_port_that_was_lost_is_waited_for(broker: Broker, model: str, tmp_path
             with pytest.raises(PortError):
                 mqtt.receive(timeout=5)
             with VirtualModem(model, link=link):
-                assert keepers() != []
                 getattr(modem, way)()
                 assert seen.wait_back().granted == (("bench/#", 0),)
                 assert mqtt.configuration()["keepalive"] == 77
@@ -290,7 +192,6 @@ def test_closing_the_modem_ends_it_without_a_word(
             broker.drop_clients()
             until(lambda: len(sent(modem, "AT+QMTCONN=")) > 2, "attempts")
         modem.close()
-        until(lambda: keepers() == [], "the end of the thread")
         if lost != "port":
             broker.refuse(None)
             modem.open()
@@ -305,7 +206,6 @@ def test_a_connection_that_the_program_ends_stays_ended(
 ) -> None:
     with session(mqtt, broker):
         getattr(mqtt, ending)()
-        until(lambda: keepers() == [], "the end of the thread")
         until(lambda: broker.clients == [], "the end of the connection")
     assert seen.events == []
 
@@ -336,16 +236,6 @@ def test_what_was_under_way_is_told_as_unknown_and_not_published_again(
         broker.drop_clients()
         assert seen.wait_back(2).unknown == ()
         assert len(broker.messages) == 100 + window
-
-
-def test_a_delivery_whose_time_was_up_before_the_loss_is_not_told(mqtt: MqttClient, seen: Seen, broker: Broker) -> None:
-    with session(mqtt, broker):
-        broker.withhold_acks()
-        with pytest.raises(ModemError):
-            mqtt.publish("bench/t", b"1", qos=1, timeout=0.05)
-        broker.withhold_acks(on=False)
-        broker.drop_clients()
-        assert seen.wait_back().unknown == ()
 
 
 def test_calls_fail_at_once_while_there_is_no_connection(mqtt: MqttClient, seen: Seen, broker: Broker) -> None:
@@ -412,57 +302,8 @@ def test_several_clients_are_kept_at_once(modem: Modem, broker: Broker) -> None:
 
 def test_a_session_within_another_is_the_one_that_is_kept(mqtt: MqttClient, seen: Seen, broker: Broker) -> None:
     with session(mqtt, broker), mqtt.session(broker.host, broker.port, client_id="bench-8", reconnect=SOON):
-        until(lambda: len(keepers()) == 1, "the end of the first")
         broker.drop_clients()
         seen.wait_back()
         assert broker.clients == ["bench-8"]
         assert mqtt.publish("bench/t", b"1", qos=1).state == "acknowledged"
     assert len(seen.back) == 1
-
-
-def test_a_lost_connection_that_the_module_has_still_open_is_made_again(broker: Broker) -> None:
-    # The module says so and means it not: the index is occupied.
-    with VirtualModem("M95", listen="127.0.0.1:0") as module, Tap(module) as tap, Modem(tap.port) as modem:
-        mqtt = modem.mqtt()
-        seen = Seen(mqtt)
-        with session(mqtt, broker):
-            tap.say("+QMTSTAT: 0,7")
-            seen.wait_back()
-            assert mqtt.publish("bench/t", b"1", qos=1).state == "acknowledged"
-
-
-@pytest.mark.parametrize("model", ["M95", "BC28", "BC660K-GL", "EG800Q"])
-def test_options_are_set_although_the_module_has_the_connection_of_before(model: str, broker: Broker) -> None:
-    # BC660K-GL and EG800Q/EG91xQ take some or all of them only while there is none.
-    plan = Reconnect(first=0.02, attempts=1)
-    with VirtualModem(model, listen="127.0.0.1:0") as module, Tap(module) as tap, Modem(tap.port) as modem:
-        mqtt = modem.mqtt()
-        seen = Seen(mqtt)
-        with session(mqtt, broker, plan, keepalive=77):
-            tap.cut()
-            until(lambda: not modem.is_open, "the loss of the port")
-            modem.reopen(timeout=5)
-            seen.wait_back()
-            tap.cut()
-            until(lambda: not modem.is_open, "the loss of the port")
-        modem.reopen(timeout=5)
-        # As a program finds it that was killed.
-        with session(mqtt, broker, keepalive=78):
-            assert mqtt.configuration()["keepalive"] == 78
-
-
-class _Fewer(Tap):
-    """Leaves a value out of the result of a subscription to two topics."""
-
-    def say_instead(self, data: bytes) -> bytes:
-        return data.replace(b"+QMTSUB: 0,1,0,0,1", b"+QMTSUB: 0,1,0,1")
-
-
-def test_a_topic_of_which_the_module_says_nothing_is_kept_all_the_same(broker: Broker) -> None:
-    with VirtualModem("M95", listen="127.0.0.1:0") as module, _Fewer(module) as tap, Modem(tap.port) as modem:
-        mqtt = modem.mqtt()
-        seen = Seen(mqtt)
-        with session(mqtt, broker):
-            assert mqtt.subscribe([("a", 0), ("b", 1)]) == [1]
-            broker.drop_clients()
-            assert [topic for topic, _ in seen.wait_back().granted] == ["a", "b"]

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import logging
-import threading
-import time
 from typing import TYPE_CHECKING, Literal
 
+from modemqtt._core import KeptSession
 from modemqtt._delivery import Delivery, raise_misuse
 from modemqtt._options import Configurable
-from modemqtt._reconnect import Keeper, Login, plan_of
+from modemqtt._reconnect import plan_of
 from modemqtt._usage import Deadline, arguments, finished, payload_bytes, seconds, topic_and_qos
 from modemqtt.exceptions import ModemError, PortError, ResponseTimeout
 
@@ -19,18 +17,13 @@ if TYPE_CHECKING:
 
     from typing_extensions import Unpack
 
-    from modemqtt._core import Pending
     from modemqtt._options import Options
     from modemqtt._reconnect import Reconnect
     from modemqtt._tls import UploadProgress
     from modemqtt._values import Message
 
-logger = logging.getLogger("modemqtt")
-
 # Seconds that leaving a session takes at most when it is left in a hurry.
 _HURRY = 0.8
-# Seconds between two looks at the state that is waited for.
-_BETWEEN_LOOKS = 0.02
 
 
 class MqttClient(Configurable):
@@ -74,7 +67,7 @@ class MqttClient(Configurable):
             OpenError: the module could not open it; its ``name`` says why.
 
         """
-        finished(self._start_opening(host, port, timeout))
+        finished(self._submit("open_network", host, port, timeout=timeout))
 
     def connect(
         self,
@@ -107,7 +100,6 @@ class MqttClient(Configurable):
             DisconnectError: the module reported failure.
 
         """
-        self._own.end_keeping()
         self._call("disconnect", timeout=timeout)
 
     def close(self, *, timeout: float | None = None) -> None:
@@ -117,7 +109,6 @@ class MqttClient(Configurable):
             CloseError: the module reported failure.
 
         """
-        self._own.end_keeping()
         self._call("close_network", timeout=timeout)
 
     @contextlib.contextmanager
@@ -140,7 +131,7 @@ class MqttClient(Configurable):
         ``SystemExit`` or a :class:`PortError` ends the session. Publishes that are ``queued`` are not sent any more and
         end as ``failed``: what ``publish(wait=False)`` returned is to be waited for within the session.
 
-        With `reconnect` a connection that is lost is made again, in a thread of its own: when ``+QMTSTAT`` tells of
+        With `reconnect` a connection that is lost is made again: when ``+QMTSTAT`` tells of
         the loss, when the module restarts, and when the port was lost and the program has opened the modem again. It
         configures, opens, connects and subscribes to what was subscribed to within the session; nothing is published
         again. Meanwhile calls fail as they do without it. :attr:`on_reconnected` and :attr:`on_reconnect_failed` tell
@@ -167,39 +158,52 @@ class MqttClient(Configurable):
         with arguments():
             seconds(timeout, otherwise=0.0)
         plan = plan_of(reconnect)
-        login = Login(host, port, client_id, username, password, dict(options), timeout)
         if options:
             self._configure(options, timeout, progress)
         # One session at a time is kept.
         self._own.end_keeping()
-        keeper = Keeper(self, self._engine(), login, plan) if plan else None
+        kept: KeptSession | None = None
         hurried = False
         try:
-            # Known before it runs and until it has ended: whatever an interrupt cuts short, Modem.close() ends it.
-            self._own.keeper = keeper
-            self._enter(login)
-            if keeper is not None:
-                keeper.start()
+            if plan is not None:
+                with arguments():
+                    kept = KeptSession(
+                        self._engine(),
+                        self._index,
+                        host,
+                        port,
+                        client_id,
+                        username,
+                        password,
+                        dict(options),
+                        first=plan.first,
+                        most=plan.most,
+                        factor=plan.factor,
+                        attempts=plan.attempts,
+                        timeout=timeout,
+                    )
+                self._own.kept = kept
+            self._enter(host, port, timeout)
+            self.connect(client_id, username, password, timeout=timeout)
             yield self
         except BaseException as error:
             # Ctrl-C, sys.exit() and a port that is gone are not kept waiting for a module that may be silent.
             hurried = not isinstance(error, Exception) or isinstance(error, PortError)
             raise
         finally:
-            self._leave(timeout, keeper, Deadline(_HURRY if hurried else None))
-            if self._own.keeper is keeper:
-                self._own.keeper = None
+            self._leave(timeout, kept, Deadline(_HURRY if hurried else None))
+            if self._own.kept is kept:
+                self._own.kept = None
 
-    def _enter(self, login: Login) -> None:
-        opening = self._start_opening(login.host, login.port)
+    def _enter(self, host: str, port: int, timeout: float | None) -> None:
+        opening = self._submit("open_network", host, port, timeout=None)
         try:
-            finished(opening, login.timeout)
+            finished(opening, timeout)
         except ResponseTimeout:
             if opening.done:
                 # It was the dialect's maximum, and the module may be late all the same.
-                self._close_at_once(login.timeout)
+                self._close_at_once("close_network", timeout)
             raise
-        self.connect(login.client_id, login.username, login.password, timeout=login.timeout)
 
     def wait_connected(self, timeout: float | None = None) -> None:
         """Wait until the client is connected, as while a session connects again (``session(reconnect=True)``).
@@ -214,21 +218,13 @@ class MqttClient(Configurable):
 
         """
         deadline = Deadline(timeout)
-        while True:
-            # Before the state: a session that gives up leaves no connection.
-            keeper = self._own.keeper
-            failure = keeper.failure if keeper is not None else None
-            if self.state == "connected":
-                return
-            if failure is not None:
-                raise failure
-            if not self._modem.is_open and keeper is None:
-                self._engine()  # says that it was closed
-                raise PortError(f"{self._modem.port}: the port is lost; reopen() waits for it to come back")
-            left = deadline.left
-            if left == 0:
-                raise ResponseTimeout(f"client {self._index} is not connected within {timeout:g} s; it is {self.state}")
-            time.sleep(_BETWEEN_LOOKS if left is None else min(_BETWEEN_LOOKS, left))
+        kept = self._own.kept
+        come = kept.wait_connected(deadline.left) if kept is not None else None
+        if come is None:
+            # No session connects again.
+            come = self._engine().wait_connected(self._index, deadline.left)
+        if not come:
+            raise ResponseTimeout(f"client {self._index} is not connected within {timeout:g} s; it is {self.state}")
 
     def subscribe(
         self, topic: str | Iterable[tuple[str, int]], qos: int = 0, *, timeout: float | None = None
@@ -251,8 +247,6 @@ class MqttClient(Configurable):
         with arguments():
             topics = [(topic, qos)] if isinstance(topic, str) else [topic_and_qos(pair) for pair in topic]
         granted: list[int] = self._call("subscribe", topics, timeout=timeout)
-        if self._own.keeper is not None:
-            self._own.keeper.subscribed(topics, granted)
         return granted
 
     def unsubscribe(self, topic: str | Iterable[str], *, timeout: float | None = None) -> None:
@@ -265,8 +259,6 @@ class MqttClient(Configurable):
         with arguments():
             topics = [topic] if isinstance(topic, str) else list(topic)
         self._call("unsubscribe", topics, timeout=timeout)
-        if self._own.keeper is not None:
-            self._own.keeper.unsubscribed(topics)
 
     def publish(
         self,
@@ -306,8 +298,8 @@ class MqttClient(Configurable):
         data = payload_bytes(payload)
         pending = self._submit("publish", topic, data, qos, retain, form, timeout=timeout)
         delivery = Delivery(pending, self._index)
-        if self._own.keeper is not None:
-            self._own.keeper.published(delivery)
+        if self._own.kept is not None:
+            self._own.deliveries[pending.number] = delivery
         if wait:
             finished(pending)
         else:
@@ -356,43 +348,17 @@ class MqttClient(Configurable):
         """Index and state."""
         return f"<MqttClient {self._index} {self.state}>"
 
-    def _leave(self, timeout: float | None, keeper: Keeper | None, deadline: Deadline) -> None:
+    def _leave(self, timeout: float | None, kept: KeptSession | None, deadline: Deadline) -> None:
         """Disconnect and close as far as that is still possible; the caller's own exception matters more."""
-        if keeper is not None:
-            keeper.end()
+        if kept is not None:
+            kept.end()
         with contextlib.suppress(ModemError):
             if self.state == "connected":
                 self.disconnect(timeout=deadline.at_most(timeout))
-        if self._is_opening():
-            # A module need not take AT+QMTCLOSE before it is done with AT+QMTOPEN, and that may take minutes.
-            name = f"modemqtt-close-{self._index}"
-            threading.Thread(target=self._close_behind, args=(self._own.opening,), name=name, daemon=True).start()
-        elif self.state != "closed":
-            self._close_at_once(deadline.at_most(timeout))
-        if keeper is not None:
-            keeper.join()
+        if self._modem.is_open:
+            self._close_at_once("close_behind", deadline.at_most(timeout))
 
-    def _start_opening(self, host: str, port: int, timeout: float | None = None) -> Pending:
-        # A forked child must not wait for a lock of its parent's.
-        self._engine().check_process()
-        with self._own.opening_lock:
-            self._own.opening = self._submit("open_network", host, port, timeout=timeout)
-            return self._own.opening
-
-    def _is_opening(self) -> bool:
-        return self._modem.is_open and self._own.opening is not None and not self._own.opening.done
-
-    def _close_behind(self, opening: Pending) -> None:
-        """Close what an opening that no one waits for any longer has opened."""
-        with contextlib.suppress(ModemError):
-            opening.wait_ended()
-            with self._own.opening_lock:
-                if self._own.opening is not opening:
-                    return
-                closing = self._submit("close_network", timeout=None)
-            closing.wait()
-
-    def _close_at_once(self, timeout: float | None) -> None:
+    def _close_at_once(self, method: str, timeout: float | None) -> None:
         """Close, and keep to it even when the time is too short to see it done."""
         with contextlib.suppress(ModemError):
-            self._submit("close_network", timeout=None).wait(timeout)
+            self._submit(method, timeout=None).wait(timeout)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from modemqtt._usage import finished, seconds
-from modemqtt.exceptions import ConnectionLost, ModemError, ModuleRestarted, PortError, UsageError
+from modemqtt.exceptions import ModemError, UsageError
 
 if TYPE_CHECKING:
     from modemqtt._core import Pending
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 class Delivery:
     """A publish on its way, from :meth:`modemqtt.MqttClient.publish`."""
 
-    __slots__ = ("_pending", "client")
+    __slots__ = ("__weakref__", "_pending", "client")
 
     client: int
     """The client index."""
@@ -62,22 +62,6 @@ class Delivery:
         """
         seconds(timeout, otherwise=0.0)
         finished(self._pending, timeout)
-
-    @property
-    def _done(self) -> bool:
-        """Whether it has come to its end."""
-        return self._pending.done
-
-    def _was_lost(self) -> bool:
-        """Whether it is unknown because the connection, the module or the port was lost on the way."""
-        if self.state == "unknown":
-            try:
-                self._pending.wait(0)
-            except (ConnectionLost, ModuleRestarted, PortError):
-                return True
-            except ModemError:
-                pass
-        return False
 
     def __repr__(self) -> str:
         """State and message id."""

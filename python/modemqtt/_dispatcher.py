@@ -6,7 +6,6 @@ that ends does not meet a thread of ours on its way in.
 
 from __future__ import annotations
 
-import itertools
 import logging
 import threading
 import weakref
@@ -36,21 +35,11 @@ class Dispatcher:
         # A forgotten modem is not kept alive by the thread that calls its callbacks.
         self._handle = weakref.WeakMethod(handle)
         self.errors = 0
-        # What is to be called among the events, by the number under which the core puts it there.
-        self._posts: dict[int, Callable[[], None]] = {}
-        self._numbers = itertools.count()
         # Threads of the same modem that may be in the very callback that has opened it again.
         self._earlier = () if after is None else after.threads
         engine.listen()
         self._thread = threading.Thread(target=self._run, name=f"modemqtt-{name}", daemon=True)
         self._thread.start()
-
-    def post(self, call: Callable[[], None]) -> None:
-        """Have it called behind what has happened before. Not for several threads at once."""
-        number = next(self._numbers)
-        self._posts[number] = call
-        if not self._engine.post(number):
-            self._posts.pop(number, None)
 
     @property
     def threads(self) -> tuple[threading.Thread, ...]:
@@ -75,19 +64,9 @@ class Dispatcher:
 
     def _call(self, event: tuple[Any, ...]) -> None:
         try:
-            if event[0] == "posted":
-                self._posted(event[1])
-            elif (handle := self._handle()) is not None:
+            if (handle := self._handle()) is not None:
                 handle(event)
         # pytest.fail() and sys.exit() raise no Exception, and must not end the callbacks either.
         except BaseException:
             self.errors += 1
             logger.exception("a callback for %r raised", event[0])
-
-    def _posted(self, number: int) -> None:
-        # The numbers come in order: what is missing was dropped with other events.
-        for dropped in [other for other in list(self._posts) if other < number]:
-            del self._posts[dropped]
-        # One that was posted as the port was lost has been taken back.
-        if (call := self._posts.pop(number, None)) is not None:
-            call()

@@ -6,13 +6,11 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from modemqtt._callbacks import ModemCallbacks
-from modemqtt._delivery import Delivery
 from modemqtt._dispatcher import Dispatcher
 from modemqtt._journal import Pacer
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable
 
     from modemqtt._core import Engine
     from modemqtt._record import ClientRecord
@@ -54,12 +52,6 @@ class Events(ModemCallbacks):
             self._overflow_pacer.passed()
             logger.warning("%s: %d events were dropped, the callbacks are too slow", self._port, count)
 
-    def _post(self, call: Callable[[], None]) -> None:
-        """Have it called in the thread that calls callbacks, if there is one."""
-        with self._lock:
-            if self._dispatcher is not None:
-                self._dispatcher.post(call)
-
     def _has_callbacks(self) -> bool:
         return self._has_own_callbacks() or any(record.has_callbacks() for record in self._records.values())
 
@@ -75,10 +67,8 @@ class Events(ModemCallbacks):
         match event:
             case ("message", message) if message.client in self._records:
                 self._records[message.client].message(message)
-            case ("lost", index, error) if index in self._records:
-                self._records[index].lost(error)
-            case ("delivery", index, pending) if index in self._records:
-                self._records[index].delivery(Delivery(pending, index))
+            case ("lost" | "delivery" | "reconnected" | "reconnect failed", index, *_) if index in self._records:
+                self._records[index].handle(event)
             case ("urc", line) if self._on_urc is not None:
                 self._on_urc(line)
             case ("restarted",) if self._on_restart is not None:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger("modemqtt")
 wire_logger = logging.getLogger("modemqtt.wire")
 
+_LEVELS = {"info": logging.INFO, "warning": logging.WARNING}
+
 # Seconds between two warnings of the same kind.
 _PAUSE = 1.0
 # How long the rest is written for when the process ends.
@@ -60,11 +62,11 @@ class _Writer:
 
     def _run(self) -> None:
         while (remarks := self.journal.next()) is not None:
-            for port, text, wire in remarks:
-                if wire:
+            for port, kind, text in remarks:
+                if kind == "wire":
                     wire_logger.debug("%s %s", port, text)
                 else:
-                    logger.warning("%s: %s", port, text)
+                    logger.log(_LEVELS[kind], "%s: %s", port, text)
             self._dropped += self.journal.take_dropped()
             if self._dropped and self._pacer.ready():
                 logger.warning("%d lines of the log were dropped, its handlers are too slow", self._dropped)

@@ -7,17 +7,17 @@ frees a modem that the program has forgotten, and what was set on a client outli
 from __future__ import annotations
 
 import logging
-import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
 
+from modemqtt._delivery import Delivery
 from modemqtt._journal import Pacer
+from modemqtt._reconnect import Reconnected
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from modemqtt._core import Engine, Pending
-    from modemqtt._delivery import Delivery
-    from modemqtt._reconnect import Keeper, Reconnected
+    from modemqtt._core import Engine, KeptSession
     from modemqtt._values import Message
     from modemqtt.exceptions import ConnectionLost
 
@@ -25,7 +25,7 @@ logger = logging.getLogger("modemqtt")
 
 
 class ClientRecord:
-    """Callbacks, session and opening of one client."""
+    """Callbacks and session of one client."""
 
     def __init__(self, index: int) -> None:
         """Have none."""
@@ -35,10 +35,9 @@ class ClientRecord:
         self.on_delivery: Callable[[Delivery], object] | None = None
         self.on_reconnected: Callable[[Reconnected], object] | None = None
         self.on_reconnect_failed: Callable[[Exception], object] | None = None
-        self.keeper: Keeper | None = None
-        # The last opening. Whoever closes behind one takes care not to close what was opened afterwards.
-        self.opening: Pending | None = None
-        self.opening_lock = threading.Lock()
+        # The session that connects again, and what was published in it by the number of its call.
+        self.kept: KeptSession | None = None
+        self.deliveries: WeakValueDictionary[int, Delivery] = WeakValueDictionary()
         self._pacer = Pacer()
 
     def has_callbacks(self) -> bool:
@@ -59,13 +58,13 @@ class ClientRecord:
     def modem_opened(self, engine: Engine) -> None:
         """Go on where the modem has been opened (again)."""
         self.watch(engine)
-        if self.keeper is not None:
-            self.keeper.modem_opened()
+        if self.kept is not None:
+            self.kept.take_over(engine)
 
     def end_keeping(self) -> None:
         """Connect no more by itself: the program wants no connection."""
-        if self.keeper is not None:
-            self.keeper.end()
+        if self.kept is not None:
+            self.kept.end()
 
     def tell_dropped(self, engine: Engine) -> None:
         """Warn of messages that had to go, once a second at most while the modem is open."""
@@ -80,22 +79,16 @@ class ClientRecord:
         if self.on_message is not None:
             self.on_message(message)
 
-    def lost(self, error: ConnectionLost) -> None:
-        """Call the callback."""
-        if self.on_connection_lost is not None:
-            self.on_connection_lost(error)
-
-    def delivery(self, delivery: Delivery) -> None:
-        """Call the callback."""
-        if self.on_delivery is not None:
-            self.on_delivery(delivery)
-
-    def reconnected(self, event: Reconnected) -> None:
-        """Call the callback."""
-        if self.on_reconnected is not None:
-            self.on_reconnected(event)
-
-    def reconnect_failed(self, error: Exception) -> None:
-        """Call the callback."""
-        if self.on_reconnect_failed is not None:
-            self.on_reconnect_failed(error)
+    def handle(self, event: tuple[Any, ...]) -> None:
+        """Call the callback for an event that is no message."""
+        match event:
+            case ("lost", _, error) if self.on_connection_lost is not None:
+                self.on_connection_lost(error)
+            case ("delivery", _, pending) if self.on_delivery is not None:
+                self.on_delivery(Delivery(pending, self.index))
+            case ("reconnected", _, attempts, seconds, granted, unknown) if self.on_reconnected is not None:
+                # Those that the program has are the very same objects.
+                lost = (self.deliveries.get(one.number) or Delivery(one, self.index) for one in unknown)
+                self.on_reconnected(Reconnected(self.index, attempts, seconds, tuple(granted), tuple(lost)))
+            case ("reconnect failed", _, error) if self.on_reconnect_failed is not None:
+                self.on_reconnect_failed(error)

@@ -1,6 +1,6 @@
 //! What a program may ask for, and what it is told.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use modemqtt_at::codes::{OpenResult, StatCode};
 use modemqtt_at::dialect::{DataPhase, Dialect, Model};
@@ -67,6 +67,12 @@ pub enum Call {
         /// Whose.
         client: ClientIndex,
     },
+    /// Close what is open of a client that is left. Behind an opening under way it is done at once, and what that opens is
+    /// closed when it has ended.
+    CloseBehind {
+        /// Whose.
+        client: ClientIndex,
+    },
     /// Subscribe to topics.
     Subscribe {
         /// Whose.
@@ -101,6 +107,23 @@ pub enum Call {
 }
 
 impl Call {
+    /// The client that it is about.
+    pub fn client(&self) -> Option<ClientIndex> {
+        match self {
+            Self::SetUp | Self::SetUpAnew | Self::Command { .. } | Self::Token(_) => None,
+            Self::Configure { client, .. }
+            | Self::Configuration { client }
+            | Self::Open { client, .. }
+            | Self::Connect { client, .. }
+            | Self::Disconnect { client }
+            | Self::Close { client }
+            | Self::CloseBehind { client }
+            | Self::Subscribe { client, .. }
+            | Self::Unsubscribe { client, .. }
+            | Self::Publish { client, .. } => Some(*client),
+        }
+    }
+
     /// One command line that asks for no data.
     pub fn command(line: impl Into<String>) -> Self {
         Self::Command {
@@ -234,6 +257,30 @@ pub enum Event {
     Urc(String),
     /// The module has restarted, or switched itself off.
     Restarted,
+    /// A session that is kept has no connection, for that reason, and connects again after that time; `None`: once the program has
+    /// opened the modem again.
+    Reconnecting(ClientIndex, Error, Option<Duration>),
+    /// A session that is kept has its connection back.
+    Reconnected(Reconnected),
+    /// A session that is kept stays without a connection, for that reason, after so many attempts.
+    ReconnectFailed(ClientIndex, Error, u32),
+    /// A session is kept no longer: the program has ended its connection.
+    Unkept(ClientIndex),
+}
+
+/// What a session that is kept has come to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reconnected {
+    /// Whose it is.
+    pub client: ClientIndex,
+    /// How many attempts it took.
+    pub attempts: u32,
+    /// How long it was without a connection.
+    pub away: Duration,
+    /// Each topic filter that was subscribed to again with the QoS that was granted; 128: refused by the server.
+    pub granted: Vec<(String, i64)>,
+    /// The publishes that were under way, in order, of which nobody knows whether they have arrived.
+    pub unknown: Vec<Ticket>,
 }
 
 /// A received message.

@@ -84,8 +84,8 @@ pub(crate) enum Task {
     Connect { client: ClientIndex },
     /// MQTT DISCONNECT.
     Disconnect { client: ClientIndex },
-    /// Close the network connection.
-    Close { client: ClientIndex },
+    /// Close the network connection; `behind` an opening that no one waits for any longer, once that has ended.
+    Close { client: ClientIndex, behind: bool },
     /// A token of Tencent Cloud.
     Token,
     /// Ask where a client stands.
@@ -140,7 +140,7 @@ impl Task {
             | Self::Open { client, .. }
             | Self::Connect { client }
             | Self::Disconnect { client }
-            | Self::Close { client }
+            | Self::Close { client, .. }
             | Self::Subscribe { client, .. }
             | Self::Unsubscribe { client, .. }
             | Self::Publish { client, .. } => Some(*client),

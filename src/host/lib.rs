@@ -1,7 +1,7 @@
 //! The host: the DTE end of the line.
 //!
 //! From the line upward: [`framer`] bytes to frames, [`reader`] frames to meaning, [`writer`] calls to command lines,
-//! [`session`] the conversation, `mqtt` the clients. None of these does I/O, starts a thread or reads a clock;
+//! [`session`] the conversation, `mqtt` the clients, [`keep`] the sessions that connect again by themselves. None of these does I/O, starts a thread or reads a clock;
 //! [`engine`] and [`port`] do, and know nothing of AT.
 
 pub mod call;
@@ -10,6 +10,7 @@ pub mod engine;
 pub mod error;
 pub mod framer;
 mod job;
+pub mod keep;
 mod mqtt;
 pub mod names;
 pub mod options;

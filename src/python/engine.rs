@@ -135,13 +135,16 @@ impl Engine {
     /// Closes the network connection of a client.
     #[pyo3(signature = (index, *, timeout=None))]
     fn close_network(&self, py: Python<'_>, index: i64, timeout: Option<f64>) -> PyResult<Pending> {
-        self.submit(
-            py,
-            Call::Close {
-                client: client(py, index)?,
-            },
-            timeout,
-        )
+        let client = client(py, index)?;
+        self.submit(py, Call::Close { client }, timeout)
+    }
+
+    /// Closes what is open of a client. Behind an opening under way it is done at once, and what that opens is closed when it has
+    /// ended.
+    #[pyo3(signature = (index, *, timeout=None))]
+    fn close_behind(&self, py: Python<'_>, index: i64, timeout: Option<f64>) -> PyResult<Pending> {
+        let client = client(py, index)?;
+        self.submit(py, Call::CloseBehind { client }, timeout)
     }
 
     /// Subscribes to topics.
@@ -242,35 +245,6 @@ impl Engine {
         Ok(())
     }
 
-    /// Puts a number among the events, behind what has happened before. Whether it will be found there.
-    fn post(&self, py: Python<'_>, number: u64) -> PyResult<bool> {
-        Ok(self.shared(py)?.post(number))
-    }
-
-    /// Whether the signals of a client are put down for `next_signal()`.
-    fn attend(&self, py: Python<'_>, index: i64, attended: bool) -> PyResult<()> {
-        self.shared(py)?.attend(client(py, index)?, attended);
-        Ok(())
-    }
-
-    /// Ends the wait in `next_signal()` of a client.
-    fn wake(&self, py: Python<'_>, index: i64) -> PyResult<()> {
-        self.shared(py)?.wake(client(py, index)?);
-        Ok(())
-    }
-
-    /// Waits for what ends the connection of a client, the exception for it; `None` when the time is up or `wake()` was
-    /// called. As with `next_events()`, it wakes for nothing else.
-    #[pyo3(signature = (index, timeout=None))]
-    fn next_signal<'py>(
-        &self,
-        py: Python<'py>,
-        index: i64,
-        timeout: Option<f64>,
-    ) -> PyResult<Option<Bound<'py, PyAny>>> {
-        events::next_signal(py, self.shared(py)?, client(py, index)?, seconds(py, timeout)?)
-    }
-
     /// Waits for events and returns those that have come, as tuples of a name and its values; `None` when the modem is
     /// closed and all were taken. It is for a thread of its own, which no signal reaches, so it wakes for events only.
     fn next_events<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyList>>> {
@@ -366,6 +340,20 @@ impl Engine {
         Ok(self.shared(py)?.server(client(py, index)?))
     }
 
+    /// Waits until a client is connected; whether it is in time.
+    #[pyo3(signature = (index, timeout=None))]
+    fn wait_connected(&self, py: Python<'_>, index: i64, timeout: Option<f64>) -> PyResult<bool> {
+        let (shared, client) = (self.shared(py)?, client(py, index)?);
+        let waited = civil::wait(py, seconds(py, timeout)?, |at_most| {
+            shared.wait_connected(client, at_most)
+        })?;
+        match waited {
+            Some(Ok(())) => Ok(true),
+            Some(Err(error)) => Err(errors::raise(py, &error, Some(shared))),
+            None => Ok(false),
+        }
+    }
+
     /// Where a client stands.
     fn client_state(&self, py: Python<'_>, index: i64) -> PyResult<&'static str> {
         Ok(self.shared(py)?.client_state(client(py, index)?).word())
@@ -406,6 +394,10 @@ impl Engine {
     /// The message ids that were used; none in a forked child, which has connections of its own.
     pub(crate) fn ids(&self, py: Python<'_>) -> Vec<Ids> {
         self.shared(py).map(|shared| shared.ids()).unwrap_or_default()
+    }
+
+    pub(crate) fn engine(&self) -> &Arc<engine::Engine> {
+        &self.engine
     }
 
     fn shared(&self, py: Python<'_>) -> PyResult<&Arc<Shared>> {

@@ -2,12 +2,9 @@
 //! for what they wait for and for nothing else.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use crossbeam_channel::RecvTimeoutError;
-use modemqtt_at::ClientIndex;
 use modemqtt_host::call::Message;
-use modemqtt_host::engine::{Engine, Notice, Shared, Signal, Stamped};
+use modemqtt_host::engine::{Engine, Notice, Shared, Stamped};
 use modemqtt_host::error::Error;
 use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
@@ -43,30 +40,6 @@ pub(crate) fn next_events<'py>(
     Ok(Some(events))
 }
 
-/// What ends the connection of a client; `None` when the time is up.
-pub(crate) fn next_signal<'py>(
-    py: Python<'py>,
-    shared: &Shared,
-    client: ClientIndex,
-    timeout: Option<Duration>,
-) -> PyResult<Option<Bound<'py, PyAny>>> {
-    let over = || errors::raise(py, &shared.end().unwrap_or(Error::Closed), Some(shared));
-    let Some(inbox) = shared.signals(client) else {
-        return Err(over());
-    };
-    let next = py.detach(|| match timeout {
-        Some(timeout) => inbox.receiver().recv_timeout(timeout),
-        None => inbox.receiver().recv().map_err(RecvTimeoutError::from),
-    });
-    let error = match next {
-        Ok(Signal::Lost(code)) => Error::ConnectionLost { client, code },
-        Ok(Signal::Restarted) => Error::Restarted,
-        Ok(Signal::Woken) | Err(RecvTimeoutError::Timeout) => return Ok(None),
-        Err(RecvTimeoutError::Disconnected) => return Err(over()),
-    };
-    errors::raise(py, &error, Some(shared)).into_bound_py_any(py).map(Some)
-}
-
 fn event<'py>(
     py: Python<'py>,
     class: &Bound<'py, PyAny>,
@@ -89,7 +62,17 @@ fn event<'py>(
         Notice::Overflow(lost) => ("overflow", lost).into_bound_py_any(py),
         Notice::Overrun(client) => ("overrun", client.0).into_bound_py_any(py),
         Notice::Reopening(client, reason) => ("reopening", client.0, reason.name()).into_bound_py_any(py),
-        Notice::Posted(number) => ("posted", number).into_bound_py_any(py),
+        Notice::Reconnected(told, unknown) => {
+            let unknown: Vec<_> = unknown
+                .into_iter()
+                .map(|publish| Pending::new(publish, Arc::clone(engine)))
+                .collect();
+            let (client, away) = (told.client.0, told.away.as_secs_f64());
+            ("reconnected", client, told.attempts, away, told.granted, unknown).into_bound_py_any(py)
+        }
+        Notice::ReconnectFailed(client, error) => {
+            ("reconnect failed", client.0, errors::raise(py, &error, Some(shared))).into_bound_py_any(py)
+        }
     }
 }
 

@@ -29,9 +29,9 @@ impl Journal {
         }
     }
 
-    /// Waits for remarks and returns those that have come: the port, what is said, and whether it is a line of the wire; `None` at
-    /// the end. It is for a thread of its own, which no signal reaches, so it wakes for remarks only.
-    fn next(&self, py: Python<'_>) -> Option<Vec<(String, String, bool)>> {
+    /// Waits for remarks and returns those that have come: the port, what kind it is (`"info"`, `"warning"`, or a line of the
+    /// `"wire"`), and what is said; `None` at the end. It is for a thread of its own, which no signal reaches, so it wakes for remarks only.
+    fn next(&self, py: Python<'_>) -> Option<Vec<(String, &'static str, String)>> {
         let receiver = self.here()?.remarks().receiver();
         let first = py.detach(|| receiver.recv()).ok()?;
         let remarks = std::iter::once(first).chain(receiver.try_iter().take(BATCH));
@@ -57,10 +57,30 @@ impl Journal {
     }
 }
 
-fn shown(remark: Remark) -> (String, String, bool) {
-    let port = remark.port.to_string();
-    match remark.news {
-        News::Lost(error) => (port, error.to_string(), false),
-        News::Wire(line) => (port, errors::shown(&line), true),
-    }
+fn shown(remark: Remark) -> (String, &'static str, String) {
+    let (kind, text) = match remark.news {
+        News::Lost(error) => ("warning", error.to_string()),
+        News::Wire(line) => ("wire", errors::shown(&line)),
+        News::Reconnecting(client, error, Some(within)) => {
+            let seconds = within.as_secs_f64();
+            (
+                "info",
+                format!("{error}; client {client} connects again in {seconds} s"),
+            )
+        }
+        News::Reconnecting(client, error, None) => {
+            let text = format!("{error}; client {client} connects again when the modem is open again");
+            ("info", text)
+        }
+        News::Reconnected(client, attempts, away) => {
+            let seconds = away.as_secs_f64();
+            let text = format!("client {client} is connected again after {seconds:.1} s, attempt {attempts}");
+            ("info", text)
+        }
+        News::ReconnectFailed(client, error, attempts) => {
+            let text = format!("client {client} stays without a connection after {attempts} attempts: {error}");
+            ("warning", text)
+        }
+    };
+    (remark.port.to_string(), kind, text)
 }

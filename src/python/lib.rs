@@ -5,6 +5,7 @@ mod engine;
 mod errors;
 mod events;
 mod journal;
+mod kept_session;
 mod opening;
 mod options;
 mod pending;
@@ -22,6 +23,8 @@ mod _core {
     use super::engine::models;
     #[pymodule_export]
     use super::journal::Journal;
+    #[pymodule_export]
+    use super::kept_session::KeptSession;
     #[pymodule_export]
     use super::opening::Opening;
     #[pymodule_export]

@@ -56,7 +56,7 @@ impl Pending {
     /// The result, or its exception. After `timeout` seconds without one: `ResponseTimeout`.
     #[pyo3(signature = (timeout=None))]
     fn wait<'py>(&self, py: Python<'py>, timeout: Option<f64>) -> PyResult<Bound<'py, PyAny>> {
-        let done = self.until(py, timeout, |progress| progress.result.is_some() || progress.abandoned)?;
+        let done = self.until(py, timeout, |progress| progress.result.is_some())?;
         let (shared, pending) = self.here(py)?;
         let result = match pending.progress().result {
             Some(result) => result,
@@ -77,7 +77,7 @@ impl Pending {
     /// The next word of a credential on its way: its name, the bytes that were sent and all of them; `None` at the end.
     fn next_upload(&self, py: Python<'_>) -> PyResult<Option<(&'static str, usize, usize)>> {
         self.until(py, None, |progress| {
-            !progress.uploads.is_empty() || progress.result.is_some() || progress.abandoned
+            !progress.uploads.is_empty() || progress.result.is_some()
         })?;
         Ok(self.here(py)?.1.take_upload())
     }
@@ -93,17 +93,6 @@ impl Pending {
         self.pending.subject()
     }
 
-    /// Ends `wait()` in every thread.
-    fn abandon(&self, py: Python<'_>) -> PyResult<()> {
-        self.here(py)?.1.abandon();
-        Ok(())
-    }
-
-    /// Waits until the call has ended, whether or not it was abandoned.
-    fn wait_ended(&self, py: Python<'_>) -> PyResult<()> {
-        self.until(py, None, |progress| progress.result.is_some()).map(drop)
-    }
-
     /// Waits until the call was looked at, and either refused or queued.
     fn wait_taken(&self, py: Python<'_>) -> PyResult<()> {
         self.until(py, None, |progress| {
@@ -116,6 +105,12 @@ impl Pending {
     #[getter]
     fn done(&self, py: Python<'_>) -> PyResult<bool> {
         Ok(self.here(py)?.1.progress().result.is_some())
+    }
+
+    /// What no other call of the process goes by.
+    #[getter]
+    fn number(&self) -> u64 {
+        self.pending.ticket().0
     }
 
     /// Where a publish stands.

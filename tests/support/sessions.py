@@ -45,10 +45,6 @@ def is_loss(event: object) -> bool:
     return isinstance(event, ConnectionLost)
 
 
-def keepers() -> list[str]:
-    return [thread.name for thread in threading.enumerate() if thread.name.startswith("modemqtt-reconnect-")]
-
-
 def sent(modem: Modem, start: str) -> list[str]:
     return [line.text for line in modem.wire if line.sent and line.text.startswith(start)]
 

@@ -7,15 +7,18 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::Receiver;
+use modemqtt_at::ClientIndex;
 use modemqtt_os::Wake;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
+use super::journal::News;
+use super::kept_session::KeptSession;
 use super::pending::{Pending, Stage};
 use super::shared::{Modem, Notice, Shared};
-use crate::call::{Call, Event, Ticket};
+use crate::call::{Call, ClientState, Event, Ticket};
 use crate::error::Error;
+use crate::keep::Upkeep;
 use crate::port::{Port, PortError};
-use crate::session::Session;
 
 /// What the program wants.
 pub(super) enum Request {
@@ -28,6 +31,8 @@ pub(super) enum Request {
     },
     /// To have a call taken back that has not been sent.
     TakeBack(Ticket),
+    /// To have a session kept, or kept on.
+    Keep(Arc<KeptSession>),
 }
 
 pub(super) struct IoThread {
@@ -35,7 +40,9 @@ pub(super) struct IoThread {
     port: Port,
     wake: Wake,
     requests: Receiver<Request>,
-    session: Session,
+    upkeep: Upkeep,
+    /// The sessions that are kept, as the program sees them.
+    kept: HashMap<ClientIndex, Arc<KeptSession>>,
     shared: Arc<Shared>,
     pending: HashMap<Ticket, Arc<Pending>>,
     /// Calls that the session has taken, until what it has to say of them is told.
@@ -49,7 +56,7 @@ impl IoThread {
         port: Port,
         wake: Wake,
         requests: Receiver<Request>,
-        session: Session,
+        upkeep: Upkeep,
         shared: Arc<Shared>,
     ) -> Self {
         Self {
@@ -57,7 +64,8 @@ impl IoThread {
             port,
             wake,
             requests,
-            session,
+            upkeep,
+            kept: HashMap::new(),
             shared,
             pending: HashMap::new(),
             taken: Vec::new(),
@@ -71,19 +79,23 @@ impl IoThread {
                 let end = result.err().map_or(Error::Closed, Error::Port);
                 // Whoever is told so finds it so.
                 self.shared.leave();
-                self.session.abandon(&end);
+                self.forget_ended();
+                self.upkeep.abandon(&end, Instant::now());
                 self.deliver();
-                self.shared.keep_ids(self.session.ids());
+                self.shared.keep_ids(self.upkeep.ids());
                 end
             }
             // A mistake of ours must not leave anyone waiting.
             Err(_) => Error::Port(PortError::broken(&self.url)),
         };
+        for (client, kept) in self.kept.drain() {
+            kept.hand_back(self.upkeep.take(client));
+        }
         // From here on a request is refused; one that came in between ends like the others.
         self.shared.ended(end.clone());
         let between = self.requests.try_iter().filter_map(|request| match request {
             Request::Call { pending, .. } => Some(pending),
-            Request::TakeBack(_) => None,
+            Request::TakeBack(_) | Request::Keep(_) => None,
         });
         for pending in self.pending.drain().map(|(_, pending)| pending).chain(between) {
             pending.update(|progress| {
@@ -98,7 +110,7 @@ impl IoThread {
         let mut buffer = vec![0; 16 * 1024];
         loop {
             self.take_requests();
-            self.session.handle_timeout(Instant::now());
+            self.upkeep.handle_timeout(Instant::now());
             self.write()?;
             self.deliver();
             if self.shared.closing() {
@@ -114,7 +126,7 @@ impl IoThread {
                     Ok(count) => {
                         self.shared
                             .count(|statistics| statistics.bytes_received += count as u64);
-                        self.session.receive(&buffer[..count], Instant::now());
+                        self.upkeep.receive(&buffer[..count], Instant::now());
                     }
                     Err(error) if is_transient(&error) => {}
                     Err(error) => return Err(PortError::lost(&self.url, Some(&error))),
@@ -125,6 +137,8 @@ impl IoThread {
 
     fn take_requests(&mut self) {
         while let Ok(request) = self.requests.try_recv() {
+            // What the program has ended does nothing behind its next call.
+            self.forget_ended();
             match request {
                 Request::Call {
                     ticket,
@@ -134,15 +148,37 @@ impl IoThread {
                 } => {
                     self.taken.push(Arc::clone(&pending));
                     self.pending.insert(ticket, pending);
-                    self.session.submit(ticket, *call, timeout, Instant::now());
+                    self.upkeep.submit(ticket, *call, timeout, Instant::now());
                 }
-                Request::TakeBack(ticket) => self.session.take_back(ticket, Instant::now()),
+                Request::TakeBack(ticket) => self.upkeep.take_back(ticket, Instant::now()),
+                Request::Keep(kept) => self.keep(kept),
             }
+        }
+        self.forget_ended();
+    }
+
+    fn keep(&mut self, kept: Arc<KeptSession>) {
+        if let Some(keep) = kept.hand_over(&self.shared) {
+            self.upkeep.keep(keep, Instant::now());
+        }
+        if let Some(former) = self.kept.insert(kept.client(), kept) {
+            former.end();
         }
     }
 
+    /// Keeps no longer what the program has ended.
+    fn forget_ended(&mut self) {
+        let upkeep = &mut self.upkeep;
+        self.kept.retain(|client, kept| {
+            if kept.is_over() {
+                upkeep.release(*client, Instant::now());
+            }
+            !kept.is_over()
+        });
+    }
+
     fn write(&mut self) -> Result<(), PortError> {
-        if self.session.poll_stale() {
+        if self.upkeep.poll_stale() {
             // A line that takes nothing would make them more with each call.
             self.unsent.clear();
         }
@@ -150,7 +186,7 @@ impl IoThread {
         // What comes in pieces is taken from the session as the port takes it.
         while result.is_ok() {
             while self.unsent.is_empty()
-                && let Some(bytes) = self.session.poll_transmit()
+                && let Some(bytes) = self.upkeep.poll_transmit()
             {
                 self.unsent.extend(bytes);
             }
@@ -189,7 +225,7 @@ impl IoThread {
         if self.port.has_read_ahead() {
             return Ok((true, false));
         }
-        let timeout = self.session.next_timeout().map(|at| {
+        let timeout = self.upkeep.next_timeout().map(|at| {
             // Rounded up: waking before the deadline would be waking for nothing.
             let rest = at.saturating_duration_since(Instant::now()) + Duration::from_micros(1);
             Timespec {
@@ -220,10 +256,10 @@ impl IoThread {
 
     /// Hands on what the session has to say.
     fn deliver(&mut self) {
-        while let Some(entry) = self.session.poll_wire() {
+        while let Some(entry) = self.upkeep.poll_wire() {
             self.shared.logged(entry);
         }
-        while let Some(event) = self.session.poll_event() {
+        while let Some(event) = self.upkeep.poll_event() {
             self.handle(event);
         }
         for pending in self.taken.drain(..) {
@@ -248,6 +284,11 @@ impl IoThread {
                     return;
                 };
                 pending.update(|progress| progress.result = Some(result));
+                if let Some(kept) = pending.client().and_then(|client| self.kept.get(&client))
+                    && self.upkeep.remembers(ticket)
+                {
+                    kept.remember(Arc::clone(&pending));
+                }
                 if pending.is_publish() {
                     self.shared.notify(Notice::Delivery(pending));
                 }
@@ -257,13 +298,41 @@ impl IoThread {
             }
             Event::Identified(dialect, model) => self.shared.identified(Modem { dialect, model }),
             Event::Opened { client, host, port } => self.shared.opened(client, host, port),
-            Event::Client(client, state) => self.shared.client_changed(client, state),
+            Event::Client(client, state) => {
+                if let Some(kept) = self.kept.get(&client) {
+                    kept.connected(state == ClientState::Connected);
+                }
+                self.shared.client_changed(client, state);
+            }
             Event::Message(message) => self.shared.message(message),
             Event::Lost(client, code) => self.shared.lost(client, code),
             Event::Urc(line) => self.shared.urc(Instant::now(), line),
             Event::Restarted => self.shared.restarted(),
             Event::Reopening(client, reason) => self.shared.notify(Notice::Reopening(client, reason)),
             Event::Overrun(client) => self.shared.overrun(client),
+            Event::Reconnecting(client, error, within) => {
+                self.shared.report(News::Reconnecting(client, error, within));
+            }
+            Event::Reconnected(told) => {
+                let kept = self.kept.get(&told.client);
+                let unknown = kept.map_or_else(Vec::new, |kept| kept.take_unknown(&told.unknown));
+                let news = News::Reconnected(told.client, told.attempts, told.away);
+                self.shared.report(news);
+                self.shared.notify(Notice::Reconnected(told, unknown));
+            }
+            Event::ReconnectFailed(client, error, attempts) => {
+                if let Some(kept) = self.kept.get(&client) {
+                    kept.has_failed(error.clone());
+                }
+                self.shared
+                    .report(News::ReconnectFailed(client, error.clone(), attempts));
+                self.shared.notify(Notice::ReconnectFailed(client, error));
+            }
+            Event::Unkept(client) => {
+                if let Some(kept) = self.kept.remove(&client) {
+                    kept.end();
+                }
+            }
         }
     }
 

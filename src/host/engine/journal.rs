@@ -1,6 +1,9 @@
 //! What is worth a line in the program's log, of all modems of a process, until the program writes it there.
 
 use std::sync::Arc;
+use std::time::Duration;
+
+use modemqtt_at::ClientIndex;
 
 use super::inbox::Inbox;
 use super::shared::Stamped;
@@ -24,6 +27,12 @@ pub struct Remark {
 pub enum News {
     /// A connection or the module's state is lost.
     Lost(Error),
+    /// A session that is kept connects again after that time, or once the modem is open again.
+    Reconnecting(ClientIndex, Error, Option<Duration>),
+    /// A session that is kept has its connection back, after so many attempts and so long.
+    Reconnected(ClientIndex, u32, Duration),
+    /// A session that is kept stays without a connection, after so many attempts.
+    ReconnectFailed(ClientIndex, Error, u32),
     /// A line of the wire.
     Wire(Stamped<Entry>),
 }

@@ -6,6 +6,7 @@
 mod inbox;
 mod io_thread;
 mod journal;
+mod kept_session;
 mod pending;
 mod room;
 mod shared;
@@ -21,14 +22,19 @@ use modemqtt_os::{LogFile, Waker, Worker, waker};
 
 use crate::call::{Call, Ticket};
 use crate::error::Error;
+use crate::keep::Upkeep;
 use crate::port::{Line, Port, PortError, PortOptions};
 use crate::session::{Ids, Search, Session, Wake};
 pub use inbox::Inbox;
 use io_thread::{IoThread, Request};
 pub use journal::{Journal, News, Remark};
+pub use kept_session::{KeptSession, Wait};
 pub use pending::{Pending, Progress, PublishState, Stage};
 pub use room::{MOST_QUEUED, Room};
-pub use shared::{Messages, Modem, Notice, Shared, Signal, Stamped, Statistics};
+pub use shared::{Messages, Modem, Notice, Shared, Stamped, Statistics};
+
+/// A session that is kept names calls of one engine to the next, so no two calls of the process have the same.
+static LAST_TICKET: AtomicU64 = AtomicU64::new(0);
 
 /// How a modem is opened.
 #[derive(Clone, Debug)]
@@ -60,7 +66,6 @@ pub struct Engine {
     shared: Arc<Shared>,
     requests: ManuallyDrop<Sender<Request>>,
     waker: Waker,
-    last_ticket: AtomicU64,
     thread: ManuallyDrop<Worker>,
     /// The process that opened the port: its thread does not exist in a forked child.
     process: u32,
@@ -95,7 +100,7 @@ impl Engine {
         session.set_revision(options.revision.clone());
         session.reserve(options.port.flow_control.characters());
         shared.reach(port.lines());
-        let io = IoThread::new(url, port, wake, receiver, session, Arc::clone(&shared));
+        let io = IoThread::new(url, port, wake, receiver, Upkeep::new(session), Arc::clone(&shared));
         let name = format!("modemqtt-io-{}", url.rsplit('/').next().unwrap_or(url));
         let thread = Worker::spawn(name, move || io.run()).map_err(other)?;
         Ok(Self {
@@ -103,7 +108,6 @@ impl Engine {
             shared,
             requests: ManuallyDrop::new(requests),
             waker,
-            last_ticket: AtomicU64::new(0),
             thread: ManuallyDrop::new(thread),
             process: std::process::id(),
         })
@@ -112,7 +116,7 @@ impl Engine {
     /// Takes a call. Its end shows in what is returned.
     pub fn submit(&self, call: Call, timeout: Option<Duration>) -> Result<Arc<Pending>, Error> {
         self.same_process()?;
-        let ticket = Ticket(self.last_ticket.fetch_add(1, Ordering::Relaxed) + 1);
+        let ticket = Ticket(LAST_TICKET.fetch_add(1, Ordering::Relaxed) + 1);
         let pending = Arc::new(Pending::new(ticket, &call));
         let request = Request::Call {
             ticket,
@@ -151,6 +155,14 @@ impl Engine {
         );
         let progress = pending.progress();
         progress.result.is_some() && progress.stage < Stage::Started
+    }
+
+    /// Keeps a session from now on, in place of any other of its client; one that another engine has kept goes on. With the port
+    /// gone it waits for the next.
+    pub fn keep(&self, kept: &Arc<KeptSession>) {
+        if self.same_process().is_ok() && self.requests.send(Request::Keep(Arc::clone(kept))).is_ok() {
+            self.waker.wake();
+        }
     }
 
     /// What the thread knows and has put down for the program. There is no other way to it, so that no one in a forked child

@@ -29,8 +29,6 @@ pub struct Progress {
     pub retransmissions: i64,
     /// Its message id.
     pub message_id: MessageId,
-    /// No one waits for its end any longer.
-    pub abandoned: bool,
     /// What has been sent of credentials, each by its name, the bytes so far and all of them; who waits takes it.
     pub uploads: VecDeque<(&'static str, usize, usize)>,
     /// Its end.
@@ -131,11 +129,6 @@ impl Pending {
         self.subject
     }
 
-    /// Has whoever waits for its end go on without it. The call itself runs on.
-    pub fn abandon(&self) {
-        self.update(|progress| progress.abandoned = true);
-    }
-
     /// How far it has come.
     pub fn progress(&self) -> Progress {
         self.progress.lock().clone()
@@ -182,7 +175,7 @@ fn subject(call: &Call) -> &'static str {
         Call::Open { .. } => "AT+QMTOPEN",
         Call::Connect { .. } => "AT+QMTCONN",
         Call::Disconnect { .. } => "AT+QMTDISC",
-        Call::Close { .. } => "AT+QMTCLOSE",
+        Call::Close { .. } | Call::CloseBehind { .. } => "AT+QMTCLOSE",
         Call::Subscribe { .. } => "AT+QMTSUB",
         Call::Unsubscribe { .. } => "AT+QMTUNS",
         Call::Token(_) => "the token",

@@ -9,12 +9,12 @@ use modemqtt_at::ClientIndex;
 use modemqtt_at::codes::{OpenResult, StatCode};
 use modemqtt_at::dialect::{Dialect, Model as ModelRow};
 use modemqtt_os::LogFile;
-use parking_lot::Mutex;
+use parking_lot::{Condvar, Mutex};
 
 use super::inbox::Inbox;
 use super::journal::{Journal, News};
 use super::room::Room;
-use crate::call::{ClientState, Message};
+use crate::call::{ClientState, Message, Reconnected};
 use crate::engine::Pending;
 use crate::error::Error;
 use crate::port::Lines;
@@ -25,8 +25,6 @@ use crate::trace::Entry;
 const KEPT: usize = 10_000;
 /// How many events wait for callbacks.
 const NOTICES: usize = 65_536;
-/// How many signals of one client are kept: the last one says it all.
-const SIGNALS: usize = 16;
 /// How many lines of the wire log are kept.
 const WIRE: usize = 1_000;
 
@@ -58,19 +56,10 @@ pub enum Notice {
     Overrun(ClientIndex),
     /// A client could not be opened for that reason, and is tried once more.
     Reopening(ClientIndex, OpenResult),
-    /// What the program has put among the events by [`Shared::post`].
-    Posted(u64),
-}
-
-/// What ends the connection of a client, or wakes whoever waits for that.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Signal {
-    /// The connection is lost.
-    Lost(StatCode),
-    /// The module has restarted.
-    Restarted,
-    /// The program has called [`Shared::wake`].
-    Woken,
+    /// A session that is kept has its connection back, with the publishes of which nobody knows whether they have arrived.
+    Reconnected(Reconnected, Vec<Arc<Pending>>),
+    /// A session that is kept stays without a connection.
+    ReconnectFailed(ClientIndex, Error),
 }
 
 /// What is known of the module.
@@ -127,8 +116,9 @@ pub type Messages = Inbox<Stamped<Arc<Message>>>;
 #[derive(Debug)]
 pub struct Shared {
     known: Mutex<Known>,
+    /// The state of a client has changed, or all has ended.
+    changed: Condvar,
     inboxes: Mutex<HashMap<ClientIndex, Arc<Messages>>>,
-    signals: Mutex<HashMap<ClientIndex, Arc<Inbox<Signal>>>>,
     log: Mutex<Option<LogFile>>,
     urcs: Inbox<Stamped<String>>,
     notices: Inbox<Notice>,
@@ -147,9 +137,9 @@ impl Shared {
     pub(super) fn new(log: Option<LogFile>) -> Self {
         Self {
             known: Mutex::default(),
+            changed: Condvar::new(),
             log: Mutex::new(log),
             inboxes: Mutex::default(),
-            signals: Mutex::default(),
             urcs: Inbox::new(KEPT),
             notices: Inbox::new(NOTICES),
             room: Room::default(),
@@ -184,6 +174,23 @@ impl Shared {
     /// Where a client stands.
     pub fn client_state(&self, client: ClientIndex) -> ClientState {
         self.known.lock().states.get(&client).cloned().unwrap_or_default()
+    }
+
+    /// Waits until a client is connected, for at most that long; the error where the port is closed or lost.
+    pub fn wait_connected(&self, client: ClientIndex, at_most: Duration) -> Option<Result<(), Error>> {
+        let deadline = Instant::now() + at_most;
+        let mut known = self.known.lock();
+        loop {
+            if known.states.get(&client) == Some(&ClientState::Connected) {
+                return Some(Ok(()));
+            }
+            if let Some(end) = &known.end {
+                return Some(Err(end.clone()));
+            }
+            if self.changed.wait_until(&mut known, deadline).timed_out() {
+                return None;
+            }
+        }
     }
 
     /// Counters since the port was opened.
@@ -247,7 +254,7 @@ impl Shared {
         self.traced.store(wanted, Ordering::Release);
     }
 
-    fn report(&self, news: News) {
+    pub(super) fn report(&self, news: News) {
         if let Some((port, journal)) = self.journal.get() {
             journal.note(port, news);
         }
@@ -271,39 +278,6 @@ impl Shared {
     /// Whether the lines that no one waited for are taken from the notices.
     pub fn watch_urcs(&self, watched: bool) {
         self.known.lock().urcs_watched = watched;
-    }
-
-    /// Puts a number among the notices, behind what has happened before. Whether it will be found there.
-    pub fn post(&self, number: u64) -> bool {
-        self.notify(Notice::Posted(number));
-        self.listening.load(Ordering::Acquire) && self.end().is_none()
-    }
-
-    /// From now on, or no longer, the signals of a client are put down; the former ones are gone.
-    pub fn attend(&self, client: ClientIndex, attended: bool) {
-        let mut signals = self.signals.lock();
-        if let Some(former) = signals.remove(&client) {
-            former.end();
-        }
-        if attended {
-            let inbox = Inbox::new(SIGNALS);
-            if self.end().is_some() {
-                inbox.end();
-            }
-            signals.insert(client, Arc::new(inbox));
-        }
-    }
-
-    /// The signals of a client that is attended to.
-    pub fn signals(&self, client: ClientIndex) -> Option<Arc<Inbox<Signal>>> {
-        self.signals.lock().get(&client).map(Arc::clone)
-    }
-
-    /// Wakes whoever waits for the signals of a client.
-    pub fn wake(&self, client: ClientIndex) {
-        if let Some(inbox) = self.signals(client) {
-            inbox.push(Signal::Woken);
-        }
     }
 
     /// A time in seconds since 1970.
@@ -358,6 +332,7 @@ impl Shared {
 
     pub(super) fn client_changed(&self, client: ClientIndex, state: ClientState) {
         self.known.lock().states.insert(client, state);
+        self.changed.notify_all();
     }
 
     pub(super) fn count(&self, change: impl FnOnce(&mut Statistics)) {
@@ -385,18 +360,12 @@ impl Shared {
     }
 
     pub(super) fn lost(&self, client: ClientIndex, code: StatCode) {
-        if let Some(inbox) = self.signals(client) {
-            inbox.push(Signal::Lost(code));
-        }
         self.report(News::Lost(Error::ConnectionLost { client, code }));
         self.notify(Notice::Lost(client, code));
     }
 
     pub(super) fn restarted(&self) {
         self.count(|statistics| statistics.restarts += 1);
-        for inbox in self.signals.lock().values() {
-            inbox.push(Signal::Restarted);
-        }
         self.report(News::Lost(Error::Restarted));
         self.notify(Notice::Restarted);
     }
@@ -453,10 +422,8 @@ impl Shared {
         known.end.get_or_insert(error);
         known.states.clear();
         drop(known);
+        self.changed.notify_all();
         for inbox in self.inboxes.lock().values() {
-            inbox.end();
-        }
-        for inbox in self.signals.lock().values() {
             inbox.end();
         }
         self.urcs.end();

@@ -89,9 +89,10 @@ pub(crate) fn plan(
             let step = planner.act(Command::Disconnect, client, None, &[number(client)])?;
             Ok((Task::Disconnect { client }, [step].into()))
         }
-        Call::Close { client } => {
+        Call::Close { client } | Call::CloseBehind { client } => {
+            let behind = matches!(call, Call::CloseBehind { .. });
             let step = planner.act(Command::Close, client, None, &[number(client)])?;
-            Ok((Task::Close { client }, [step].into()))
+            Ok((Task::Close { client, behind }, [step].into()))
         }
         Call::Subscribe { client, topics } => with_id(clients, client, dialect, id, |id| {
             planner.subscribe(client, id, &topics)

@@ -6,6 +6,7 @@
 //! output ([`Session::poll_transmit`], [`Session::poll_event`], [`Session::poll_wire`]) and the time at which to come back
 //! ([`Session::next_timeout`]). After any input, take the output until there is none.
 
+mod behind;
 mod bytes;
 mod exchange;
 mod heard;
@@ -38,6 +39,7 @@ pub use crate::mqtt::Ids;
 use crate::mqtt::{Clients, plan};
 use crate::timers::{Timer, Timers};
 use crate::trace::Entry;
+use behind::Left;
 use exchange::{DataState, Exchange, Waiting};
 use heard::Heard;
 pub use leave::Search;
@@ -224,8 +226,15 @@ impl Session {
         if let Some(error) = self.takes_for_itself(&call) {
             return self.events.push_back(Event::Ended(ticket, Err(error)));
         }
-        if let Call::Disconnect { client } | Call::Close { client } = call {
+        if let Call::Disconnect { client } | Call::Close { client } | Call::CloseBehind { client } = call {
             self.end_queued_publishes(client);
+        }
+        let left = match call {
+            Call::CloseBehind { client } => self.left_of(client),
+            _ => Left::Open,
+        };
+        if left == Left::Nothing {
+            return self.events.push_back(Event::Ended(ticket, Ok(Reply::Done)));
         }
         // What is sent at once finds the settings as they are now.
         let queued = self.exchange.is_some() || !self.queue.is_empty();
@@ -259,6 +268,11 @@ impl Session {
             return self.end(&mut job, Ok(reply));
         }
         self.remember_secrets(&job);
+        if left == Left::Opening {
+            self.end(&mut job, Ok(Reply::Done));
+            self.queue.push_back(job);
+            return self.start_next(now);
+        }
         self.queue.push_back(job);
         // A time beyond what the clock can tell is no limit.
         if let Some(at) = timeout.and_then(|timeout| now.checked_add(timeout)) {

@@ -39,7 +39,7 @@ impl Session {
                 .waiting
                 .iter()
                 .any(|waiting| waiting.key.message_id.is_none() && job.leads_to(waiting.key));
-            if !ambiguous {
+            if !ambiguous && !self.is_held_behind(job, client) {
                 return Some(at);
             }
             held_up.push(client);

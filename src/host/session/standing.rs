@@ -131,7 +131,7 @@ impl Session {
         let (Task::Open { client, .. }
         | Task::Connect { client }
         | Task::Disconnect { client }
-        | Task::Close { client }) = task
+        | Task::Close { client, .. }) = task
         else {
             return;
         };

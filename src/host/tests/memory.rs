@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use modemqtt_at::Qos;
 use modemqtt_host::call::{Call, ClientState, Options, Reply};
+use modemqtt_host::keep::Upkeep;
 use modemqtt_host::session::Session;
 use pair::{CLIENT, Pair, publish};
 use proptest::collection::vec;
@@ -91,7 +92,7 @@ fn perform(pair: &mut Pair, act: &Act, number: usize) {
         }
         Act::Fault(fault) => pair.rig.inject(fault),
         Act::AnotherHost => {
-            pair.host = Session::new(None, 115_200);
+            pair.host = Upkeep::new(Session::new(None, 115_200));
             pair.state = ClientState::Closed;
             pair.ended.clear();
             drop(pair.call(Call::SetUp));

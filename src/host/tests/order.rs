@@ -157,3 +157,82 @@ fn a_late_result_without_a_message_id_is_not_that_of_the_next_publish() {
     bench.feed(b"\r\n+QMTPUB: 0,0,0\r\n");
     assert_eq!(bench.ended(next), Some(Ok(Reply::Published)));
 }
+
+/// An opening under way, of which no one waits for the end any longer, and what was to be closed of it.
+fn left_while_opening() -> (Bench, Ticket) {
+    let mut bench = Bench::set_up("M95");
+    let opening = bench.open();
+    while let Some(line) = Some(bench.sent()).filter(|line| !line.is_empty()) {
+        bench.feed(OK);
+        if line.starts_with("AT+QMTOPEN") {
+            break;
+        }
+    }
+    let closing = bench.submit(Call::CloseBehind { client: CLIENT });
+    assert_eq!(bench.ended(closing), Some(Ok(Reply::Done)));
+    assert_eq!(bench.sent(), "");
+    (bench, opening)
+}
+
+#[test]
+fn what_an_opening_opens_that_was_left_is_closed_when_it_has_ended() {
+    for result in [0, 3] {
+        let (mut bench, opening) = left_while_opening();
+        let command = bench.command("AT+CSQ");
+        assert_eq!(bench.sent(), "AT+CSQ\r");
+        bench.feed(OK);
+        assert!(bench.ended(command).is_some());
+        bench.feed(format!("\r\n+QMTOPEN: 0,{result}\r\n").as_bytes());
+        if result != 0 {
+            // The cure of a PDP context that could not be activated comes first, and is an opening too.
+            assert_eq!(bench.sent(), "AT+QIDEACT\r");
+            bench.feed(b"\r\nDEACT OK\r\n");
+            bench.feed(b"\r\nOK\r\n");
+            while let Some(line) = Some(bench.sent()).filter(|line| !line.is_empty()) {
+                bench.feed(OK);
+                if line.starts_with("AT+QMTOPEN") {
+                    assert!(bench.ended(opening).is_none());
+                    bench.feed(b"\r\n+QMTOPEN: 0,0\r\n");
+                    break;
+                }
+            }
+        }
+        assert_eq!(bench.ended(opening), Some(Ok(Reply::Done)));
+        assert_eq!(bench.sent(), "AT+QMTCLOSE=0\r");
+        bench.feed(b"\r\nOK\r\n\r\n+QMTCLOSE: 0,0\r\n");
+        assert_eq!(bench.sent(), "");
+    }
+}
+
+#[test]
+fn the_next_opening_waits_for_the_closing_behind_the_one_that_was_left() {
+    let (mut bench, _) = left_while_opening();
+    let next = bench.open();
+    assert_eq!(bench.sent(), "");
+    bench.feed(b"\r\n+QMTOPEN: 0,0\r\n");
+    assert_eq!(bench.sent(), "AT+QMTCLOSE=0\r");
+    bench.feed(OK);
+    assert_eq!(bench.sent(), "");
+    bench.feed(b"\r\n+QMTCLOSE: 0,0\r\n");
+    while let Some(line) = Some(bench.sent()).filter(|line| !line.is_empty()) {
+        bench.feed(OK);
+        if line.starts_with("AT+QMTOPEN") {
+            bench.feed(b"\r\n+QMTOPEN: 0,0\r\n");
+        }
+    }
+    assert_eq!(bench.ended(next), Some(Ok(Reply::Done)));
+}
+
+#[test]
+fn nothing_is_sent_for_a_client_that_is_left_with_nothing_open() {
+    let mut bench = Bench::set_up("M95");
+    let closing = bench.submit(Call::CloseBehind { client: CLIENT });
+    assert_eq!(bench.ended(closing), Some(Ok(Reply::Done)));
+    assert_eq!(bench.sent(), "");
+    let mut bench = Bench::connected("M95");
+    let closing = bench.submit(Call::CloseBehind { client: CLIENT });
+    assert_eq!(bench.sent(), "AT+QMTCLOSE=0\r");
+    assert_eq!(bench.ended(closing), None);
+    bench.feed(b"\r\nOK\r\n\r\n+QMTCLOSE: 0,0\r\n");
+    assert_eq!(bench.ended(closing), Some(Ok(Reply::Done)));
+}

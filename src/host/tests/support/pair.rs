@@ -1,9 +1,9 @@
-//! A session and a virtual module on a simulated line and clock.
+//! A session, with those that are kept in it, and a virtual module on a simulated line and clock.
 
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
 #[path = "../../../virtual/tests/rig/mod.rs"]
-mod rig;
+pub(crate) mod rig;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -11,44 +11,57 @@ use std::time::{Duration, Instant};
 use modemqtt_at::{ClientIndex, Qos, dialect};
 use modemqtt_host::call::{Call, ClientState, Event, Message, Reply, Ticket};
 use modemqtt_host::error::Error;
+use modemqtt_host::keep::Upkeep;
 use modemqtt_host::session::Session;
 use rig::Rig;
 
 pub(crate) const CLIENT: ClientIndex = ClientIndex(0);
 
+/// What befalls a module.
+pub(crate) type Befall = fn(&mut Rig);
+
 /// Both ends, and what the program was told.
 pub(crate) struct Pair {
-    pub(crate) host: Session,
+    pub(crate) host: Upkeep,
     pub(crate) rig: Rig,
     pub(crate) now: Instant,
+    /// The bytes of the host, line by line.
+    pub(crate) sent: Vec<u8>,
     pub(crate) chunk: usize,
     pub(crate) tickets: u64,
     pub(crate) ended: Vec<(Ticket, Result<Reply, Error>)>,
     pub(crate) messages: Vec<Message>,
     pub(crate) interim: Vec<String>,
     pub(crate) others: Vec<String>,
+    /// What sessions that are kept have to tell.
+    pub(crate) told: Vec<Event>,
     pub(crate) state: ClientState,
     /// The last state of each client, by its index, that the program was told.
     pub(crate) states: BTreeMap<u8, ClientState>,
     /// The next data of a hundred bytes or more lose their second half on the line, and what ends them.
     pub(crate) half_of_the_data: bool,
+    /// What befalls the module before it is given so many more pieces of what the host sends.
+    pub(crate) befalls: Option<(usize, Befall)>,
 }
 
 impl Pair {
     pub(crate) fn new(model: &str, chunk: usize) -> Self {
         let mut pair = Self {
-            host: Session::new(None, 115_200),
+            host: Upkeep::new(Session::new(None, 115_200)),
             rig: Rig::new(model),
             now: Instant::now(),
+            sent: Vec::new(),
             chunk,
             tickets: 0,
             ended: Vec::new(),
             messages: Vec::new(),
             interim: Vec::new(),
             others: Vec::new(),
+            told: Vec::new(),
             state: ClientState::Closed,
             states: BTreeMap::new(),
             half_of_the_data: false,
+            befalls: None,
         };
         assert_eq!(pair.call(Call::SetUp), Ok(Reply::Done), "{model}");
         pair
@@ -119,9 +132,11 @@ impl Pair {
         loop {
             let sent = self.host.poll_transmit();
             if let Some(bytes) = &sent {
+                self.befall();
                 let cut = self.half_of_the_data && bytes.len() >= 100;
                 let bytes = if cut { &bytes[..bytes.len() / 2] } else { bytes };
                 self.half_of_the_data &= !cut;
+                self.sent.extend(bytes);
                 for chunk in bytes.chunks(self.chunk) {
                     self.rig.type_in(chunk);
                 }
@@ -134,6 +149,17 @@ impl Pair {
             if sent.is_none() && printed.is_empty() {
                 return;
             }
+        }
+    }
+
+    fn befall(&mut self) {
+        match &mut self.befalls {
+            Some((0, befall)) => {
+                befall(&mut self.rig);
+                self.befalls = None;
+            }
+            Some((left, _)) => *left -= 1,
+            None => {}
         }
     }
 
@@ -154,6 +180,10 @@ impl Pair {
                     self.states.insert(client.0, state.clone());
                     self.state = state;
                 }
+                told @ (Event::Reconnecting(..)
+                | Event::Reconnected(_)
+                | Event::ReconnectFailed(..)
+                | Event::Unkept(_)) => self.told.push(told),
                 Event::Started(..) | Event::Identified(..) | Event::Opened { .. } | Event::Uploading(..) => {}
             }
         }

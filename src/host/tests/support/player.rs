@@ -342,6 +342,9 @@ impl Player {
             }
             Event::Urc(line) => Words(vec![b"urc".to_vec(), line.into_bytes()]).to_string(),
             Event::Restarted => "restarted".into(),
+            Event::Reconnecting(..) | Event::Reconnected(_) | Event::ReconnectFailed(..) | Event::Unkept(_) => {
+                unreachable!("no session is kept here")
+            }
         })
     }
 

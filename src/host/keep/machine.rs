@@ -1,0 +1,485 @@
+//! One session that is kept: from the loss of its connection to the next connection, or to the end.
+//!
+//! | [`State`] | what moves it |
+//! |---|---|
+//! | `Entering` | the program opens and connects: `Connected`, or `Ended` |
+//! | `Connected` | a loss: `Waiting`, `PortGone` or `GivenUp` |
+//! | `Waiting` | its time: `Configuring`, or `Opening` where there is nothing to configure |
+//! | `PortGone` | a new engine takes it over: `Waiting` |
+//! | `Configuring` | done: `Opening`; refused the first time, for the module has the connection still: `Closing` |
+//! | `Closing` | done: `Configuring` |
+//! | `Opening` | done: `Connecting` |
+//! | `Connecting` | done: `Subscribing`, or `Connected` where there is nothing to subscribe to |
+//! | `Subscribing` | the last call done: `Connected` |
+//! | `Clearing` | what the attempt has left open is closed: `Waiting` or `GivenUp` |
+//! | `GivenUp`, `Ended` | nothing |
+//!
+//! Any step of an attempt that fails leads to `Clearing`, and a lost port from anywhere to `PortGone`. Once the program ends the
+//! connection, the session is kept no longer, whatever it is at.
+
+use std::collections::{HashMap, VecDeque};
+use std::time::{Duration, Instant};
+
+use modemqtt_at::{ClientIndex, Operation};
+
+use super::subscriptions::{REFUSED, Subscriptions, Topics, levels};
+use super::waits::{is_final, is_of_port, weight};
+use crate::call::{Call, Event, Options, Reconnected, Reply, Secret, Ticket};
+use crate::error::Error;
+
+/// No wait is longer, for a clock may not tell of any later time.
+const LONGEST: Duration = Duration::from_hours(24 * 365);
+
+/// What a session is opened with.
+#[derive(Clone, Debug)]
+pub struct Login {
+    /// Name or address of the server.
+    pub host: String,
+    /// Its TCP port.
+    pub port: u16,
+    /// Client identifier.
+    pub client_id: String,
+    /// User name.
+    pub username: Option<String>,
+    /// Password.
+    pub password: Option<Secret>,
+    /// What is configured before it is opened, if anything is.
+    pub options: Option<Options>,
+    /// The time of each step; `None` for the dialect's own.
+    pub timeout: Option<Duration>,
+}
+
+/// When a session connects again, and how often it tries.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Plan {
+    /// The wait before the first attempt.
+    pub first: Duration,
+    /// The longest wait.
+    pub most: Duration,
+    /// How many times as long as the one before each wait is.
+    pub factor: f64,
+    /// How many attempts may fail; `None` for any number.
+    pub attempts: Option<u32>,
+}
+
+/// What a session is at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum State {
+    /// The program opens and connects. A restart before it is connected costs what it has configured.
+    Entering {
+        /// Whether there was one.
+        restarted: bool,
+    },
+    /// Nothing is to be done.
+    Connected,
+    /// The next attempt is due then.
+    Waiting {
+        /// When.
+        until: Instant,
+    },
+    /// The program has to open the modem again.
+    PortGone,
+    /// The options are set, for the second time once the client was closed.
+    Configuring {
+        /// Whether it is the second time.
+        again: bool,
+    },
+    /// The client is closed, for it would not be configured.
+    Closing,
+    /// The network connection is opened.
+    Opening,
+    /// The CONNECT is sent.
+    Connecting,
+    /// What was subscribed to is subscribed to again.
+    Subscribing {
+        /// The calls that are left, the first of them under way.
+        left: VecDeque<Topics>,
+    },
+    /// What a failed attempt has left is closed.
+    Clearing {
+        /// Why it has failed.
+        error: Error,
+    },
+    /// It stays without a connection.
+    GivenUp,
+    /// The port was lost before it was connected.
+    Ended,
+}
+
+/// One time without a connection.
+#[derive(Clone, Debug)]
+struct Outage {
+    since: Instant,
+    attempts: u32,
+    /// The next wait, without what the error adds to it.
+    wait: Duration,
+    granted: Vec<(String, i64)>,
+    /// What has cost this attempt what it has made so far, although its call succeeds.
+    spoilt: Option<Error>,
+}
+
+/// A call of the program's that the session has to remember.
+#[derive(Clone, Debug)]
+enum Noted {
+    Subscribe(Topics),
+    Unsubscribe(Vec<String>),
+    Publish { started: bool },
+}
+
+/// What is to be done.
+#[derive(Debug)]
+pub(super) enum Action {
+    /// Hand the call over, with that much time.
+    Submit(Call, Option<Duration>),
+    /// Tell the program.
+    Tell(Event),
+}
+
+/// A session that is kept.
+#[derive(Debug)]
+pub struct Keep {
+    client: ClientIndex,
+    login: Login,
+    plan: Plan,
+    state: State,
+    subscriptions: Subscriptions,
+    noted: HashMap<Ticket, Noted>,
+    /// Publishes of which a loss has left unknown whether they have arrived.
+    unknown: Vec<Ticket>,
+    outage: Option<Outage>,
+    /// The call of its own that is under way.
+    call: Option<Ticket>,
+    actions: VecDeque<Action>,
+}
+
+impl Keep {
+    /// A session that is about to be opened.
+    pub fn new(client: ClientIndex, login: Login, plan: Plan) -> Self {
+        Self {
+            client,
+            login,
+            plan,
+            state: State::Entering { restarted: false },
+            subscriptions: Subscriptions::default(),
+            noted: HashMap::new(),
+            unknown: Vec::new(),
+            outage: None,
+            call: None,
+            actions: VecDeque::new(),
+        }
+    }
+
+    /// Whose it is.
+    pub fn client(&self) -> ClientIndex {
+        self.client
+    }
+
+    /// What it is at.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// Whether there is anything left to keep.
+    pub(super) fn is_over(&self) -> bool {
+        matches!(self.state, State::GivenUp | State::Ended)
+    }
+
+    /// When [`Keep::handle_timeout`] is due.
+    pub(super) fn next_timeout(&self) -> Option<Instant> {
+        match self.state {
+            State::Waiting { until } => Some(until),
+            _ => None,
+        }
+    }
+
+    /// What is to be done next.
+    pub(super) fn poll_action(&mut self) -> Option<Action> {
+        self.actions.pop_front()
+    }
+
+    /// The call of its own that has not ended.
+    pub(super) fn under_way(&self) -> Option<Ticket> {
+        self.call
+    }
+
+    /// The call that it has asked for goes by that ticket.
+    pub(super) fn handed_over(&mut self, ticket: Ticket) {
+        self.call = Some(ticket);
+    }
+
+    /// Whether the publish is among those that the next [`Event::Reconnected`] names.
+    pub(super) fn remembers(&self, ticket: Ticket) -> bool {
+        self.unknown.contains(&ticket)
+    }
+
+    /// The program has handed a call over that is about its client.
+    pub(super) fn submitted(&mut self, ticket: Ticket, call: &Call) {
+        let noted = match call {
+            Call::Subscribe { topics, .. } => Noted::Subscribe(topics.clone()),
+            Call::Unsubscribe { topics, .. } => Noted::Unsubscribe(topics.clone()),
+            Call::Publish { .. } => Noted::Publish { started: false },
+            _ => return,
+        };
+        self.noted.insert(ticket, noted);
+    }
+
+    /// A call has left the queue.
+    pub(super) fn started(&mut self, ticket: Ticket) {
+        if let Some(Noted::Publish { started }) = self.noted.get_mut(&ticket) {
+            *started = true;
+        }
+    }
+
+    /// A call has ended: one of its own, or one of the program's.
+    pub(super) fn ended(&mut self, ticket: Ticket, result: &Result<Reply, Error>, now: Instant) {
+        if self.call == Some(ticket) {
+            self.call = None;
+            return self.step_ended(result, now);
+        }
+        match (self.noted.remove(&ticket), result) {
+            (Some(Noted::Subscribe(topics)), Ok(Reply::Granted(granted))) => self.subscriptions.add(topics, granted),
+            (Some(Noted::Unsubscribe(topics)), Ok(_)) => self.subscriptions.remove(topics.iter().map(String::as_str)),
+            (Some(Noted::Publish { started: true }), Err(error)) if is_loss(error) => self.unknown.push(ticket),
+            _ => {}
+        }
+    }
+
+    /// The client has got its connection.
+    pub(super) fn connected(&mut self, now: Instant) {
+        if let State::Entering { restarted } = self.state {
+            self.state = State::Connected;
+            if restarted {
+                self.lose(Error::Restarted, now);
+            }
+        }
+    }
+
+    /// The connection, or all that the module knew, is lost.
+    pub(super) fn lost(&mut self, error: Error, now: Instant) {
+        match &mut self.state {
+            State::Connected => self.lose(error, now),
+            State::Entering { restarted } => *restarted |= error == Error::Restarted,
+            State::Connecting | State::Subscribing { .. } => {
+                if let Some(outage) = &mut self.outage {
+                    outage.spoilt = Some(error);
+                }
+            }
+            // There is nothing to lose. A restart ends the call under way, if there is one.
+            _ => {}
+        }
+    }
+
+    /// The port is lost, or the program has closed it. That is no attempt: the module has nothing to do with it.
+    pub(super) fn port_lost(&mut self, error: &Error, now: Instant) {
+        match self.state {
+            State::PortGone | State::GivenUp | State::Ended => {}
+            State::Entering { .. } => self.state = State::Ended,
+            State::Connected => self.lose(error.clone(), now),
+            _ => {
+                if let Some(outage) = &mut self.outage {
+                    outage.wait = self.plan.first;
+                }
+                self.call = None;
+                self.wait_for_port(error.clone());
+            }
+        }
+    }
+
+    /// A new engine has taken it over.
+    pub(super) fn port_back(&mut self, now: Instant) {
+        if let (State::PortGone, Some(outage)) = (&self.state, &self.outage) {
+            self.state = State::Waiting {
+                until: now + self.plan.most.min(outage.wait).min(LONGEST),
+            };
+        }
+    }
+
+    /// Begins an attempt that is due.
+    pub(super) fn handle_timeout(&mut self, now: Instant) {
+        if self.next_timeout().is_some_and(|until| until <= now) {
+            if let Some(outage) = &mut self.outage {
+                outage.spoilt = None;
+                outage.granted.clear();
+            }
+            self.configure(false);
+        }
+    }
+
+    fn lose(&mut self, error: Error, now: Instant) {
+        let outage = Outage {
+            since: now,
+            attempts: 0,
+            wait: self.plan.first,
+            granted: Vec::new(),
+            spoilt: None,
+        };
+        self.wait(outage, error, now);
+    }
+
+    /// Waits for the next attempt, unless it would end as the last one.
+    fn wait(&mut self, outage: Outage, error: Error, now: Instant) {
+        let client = self.client;
+        if is_final(&error) || self.plan.attempts == Some(outage.attempts) {
+            self.state = State::GivenUp;
+            self.outage = None;
+            self.unknown.clear();
+            let failed = Event::ReconnectFailed(client, error, outage.attempts);
+            return self.actions.push_back(Action::Tell(failed));
+        }
+        let within = self
+            .plan
+            .most
+            .min(outage.wait.saturating_mul(weight(&error)))
+            .min(LONGEST);
+        self.outage = Some(outage);
+        if is_of_port(&error) {
+            return self.wait_for_port(error);
+        }
+        self.state = State::Waiting { until: now + within };
+        let waiting = Event::Reconnecting(client, error, Some(within));
+        self.actions.push_back(Action::Tell(waiting));
+    }
+
+    fn wait_for_port(&mut self, error: Error) {
+        self.state = State::PortGone;
+        let waiting = Event::Reconnecting(self.client, error, None);
+        self.actions.push_back(Action::Tell(waiting));
+    }
+
+    /// Draws the consequences of the end of a step.
+    fn step_ended(&mut self, result: &Result<Reply, Error>, now: Instant) {
+        let refused = |error: &Error| matches!(error, Error::Command { .. });
+        match (std::mem::replace(&mut self.state, State::Ended), result) {
+            (_, Err(error)) if is_of_port(error) => {
+                self.state = State::Clearing { error: error.clone() };
+                self.port_lost(error, now);
+            }
+            (State::Clearing { error }, _) => {
+                if let Some(outage) = self.outage.take() {
+                    self.wait(outage, error, now);
+                }
+            }
+            (State::Configuring { again: false }, Err(error)) if refused(error) => {
+                let client = self.client;
+                self.state = State::Closing;
+                self.submit(Call::Close { client });
+            }
+            (State::Subscribing { left }, Err(error)) if is_refused(error) => self.granted(left, &[], true, now),
+            (_, Err(error)) => self.failed(error.clone()),
+            (step, Ok(reply)) => match self.outage.as_mut().and_then(|outage| outage.spoilt.take()) {
+                Some(error) => self.failed(error),
+                None => self.next_step(step, reply, now),
+            },
+        }
+    }
+
+    fn next_step(&mut self, step: State, reply: &Reply, now: Instant) {
+        match step {
+            State::Closing => self.configure(true),
+            State::Configuring { .. } => self.open(),
+            State::Opening => {
+                let login = self.login.clone();
+                self.state = State::Connecting;
+                self.submit(Call::Connect {
+                    client: self.client,
+                    client_id: login.client_id,
+                    username: login.username,
+                    password: login.password,
+                });
+            }
+            State::Connecting => self.subscribe(self.subscriptions.calls(), now),
+            State::Subscribing { left } => {
+                let levels = match reply {
+                    Reply::Granted(levels) => levels.as_slice(),
+                    _ => &[],
+                };
+                self.granted(left, levels, false, now);
+            }
+            other => self.state = other,
+        }
+    }
+
+    fn configure(&mut self, again: bool) {
+        let Some(options) = self.login.options.clone() else {
+            return self.open();
+        };
+        self.state = State::Configuring { again };
+        self.submit(Call::Configure {
+            client: self.client,
+            options,
+        });
+    }
+
+    fn open(&mut self) {
+        self.state = State::Opening;
+        self.submit(Call::Open {
+            client: self.client,
+            host: self.login.host.clone(),
+            port: self.login.port,
+        });
+    }
+
+    /// The first of these calls is granted, or refused by the server; the rest follows.
+    fn granted(&mut self, mut left: VecDeque<Topics>, given: &[i64], refused: bool, now: Instant) {
+        if let (Some(topics), Some(outage)) = (left.pop_front(), &mut self.outage) {
+            let told = levels(topics, given).map(|((topic, _), level)| (topic, if refused { REFUSED } else { level }));
+            outage.granted.extend(told);
+        }
+        self.subscribe(left, now);
+    }
+
+    fn subscribe(&mut self, left: VecDeque<Topics>, now: Instant) {
+        let Some(topics) = left.front().cloned() else {
+            return self.finish(now);
+        };
+        self.state = State::Subscribing { left };
+        self.submit(Call::Subscribe {
+            client: self.client,
+            topics,
+        });
+    }
+
+    fn finish(&mut self, now: Instant) {
+        self.state = State::Connected;
+        let Some(outage) = self.outage.take() else { return };
+        let told = Reconnected {
+            client: self.client,
+            attempts: outage.attempts + 1,
+            away: now.saturating_duration_since(outage.since),
+            granted: outage.granted,
+            unknown: std::mem::take(&mut self.unknown),
+        };
+        self.actions.push_back(Action::Tell(Event::Reconnected(told)));
+    }
+
+    /// Leaves no half of a connection behind. What an opening that goes on opens is closed when it has ended.
+    fn failed(&mut self, error: Error) {
+        if let Some(outage) = &mut self.outage {
+            outage.attempts += 1;
+            let most = self.plan.most.as_secs_f64();
+            let next = outage.wait.as_secs_f64() * self.plan.factor;
+            outage.wait = Duration::try_from_secs_f64(next.min(most)).unwrap_or(self.plan.most);
+        }
+        self.state = State::Clearing { error };
+        let client = self.client;
+        self.submit(Call::CloseBehind { client });
+    }
+
+    fn submit(&mut self, call: Call) {
+        self.actions.push_back(Action::Submit(call, self.login.timeout));
+    }
+}
+
+/// Whether a publish that has ended so may have arrived all the same.
+fn is_loss(error: &Error) -> bool {
+    is_of_port(error)
+        || matches!(
+            error,
+            Error::ConnectionLost { .. } | Error::Restarted | Error::PoweredDown
+        )
+}
+
+/// Whether the server has refused every topic.
+fn is_refused(error: &Error) -> bool {
+    matches!(error, Error::Operation { operation: Operation::Subscribe, result, .. } if *result == REFUSED)
+}

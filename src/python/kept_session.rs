@@ -1,0 +1,94 @@
+//! A session that connects again by itself, as Python sees it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use modemqtt_host::call::Secret;
+use modemqtt_host::engine::{self, Wait};
+use modemqtt_host::keep::{Keep, Login, Plan};
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use crate::engine::{Engine, shared};
+use crate::options::{client, options, tcp_port};
+use crate::pending::seconds;
+use crate::process::Owned;
+use crate::{civil, errors};
+
+/// A session that connects again by itself. It outlives the engine that it was made with.
+#[pyclass(frozen, module = "modemqtt._core")]
+pub(crate) struct KeptSession {
+    kept: Owned<Arc<engine::KeptSession>>,
+}
+
+#[pymethods]
+impl KeptSession {
+    /// Keeps the session of a client from its first connection on, which is the program's to make.
+    #[expect(clippy::too_many_arguments, reason = "Python names them")]
+    #[new]
+    #[pyo3(signature = (engine, index, host, port, client_id, username, password, values, *, first, most, factor, attempts, timeout))]
+    fn new(
+        py: Python<'_>,
+        engine: &Engine,
+        index: i64,
+        host: String,
+        port: i64,
+        client_id: String,
+        username: Option<String>,
+        password: Option<String>,
+        values: &Bound<'_, PyDict>,
+        first: f64,
+        most: f64,
+        factor: f64,
+        attempts: Option<u64>,
+        timeout: Option<f64>,
+    ) -> PyResult<Self> {
+        let dialect = shared(py, engine.engine())?.modem().map(|modem| modem.dialect);
+        let login = Login {
+            host,
+            port: tcp_port(py, port)?,
+            client_id,
+            username,
+            password: password.map(Secret),
+            options: (!values.is_empty()).then(|| options(py, dialect, values)).transpose()?,
+            timeout: seconds(py, timeout)?,
+        };
+        let wait = |seconds| Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX);
+        let plan = Plan {
+            first: wait(first),
+            most: wait(most),
+            factor,
+            attempts: attempts.map(|attempts| attempts.try_into().unwrap_or(u32::MAX)),
+        };
+        let kept = Arc::new(engine::KeptSession::new(Keep::new(client(py, index)?, login, plan)));
+        py.detach(|| engine.engine().keep(&kept));
+        Ok(Self { kept: Owned::new(kept) })
+    }
+
+    /// Goes on with another engine, once the one before has ended.
+    fn take_over(&self, py: Python<'_>, engine: &Engine) -> PyResult<()> {
+        let kept = self.kept.get(py)?;
+        py.detach(|| engine.engine().keep(kept));
+        Ok(())
+    }
+
+    /// Connects no more by itself. May be called from any thread, and more than once.
+    fn end(&self) {
+        if let Some(kept) = self.kept.here() {
+            kept.end();
+        }
+    }
+
+    /// Waits for the connection: whether it has come in time, or `None` where the session is kept no longer. Raises the reason
+    /// once the session has given up.
+    #[pyo3(signature = (timeout=None))]
+    fn wait_connected(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<Option<bool>> {
+        let kept = self.kept.get(py)?;
+        match civil::wait(py, seconds(py, timeout)?, |at_most| kept.wait(at_most))? {
+            Some(Wait::Connected) => Ok(Some(true)),
+            Some(Wait::Over) => Ok(None),
+            Some(Wait::GivenUp(error)) => Err(errors::raise(py, &error, kept.shared().as_deref())),
+            None => Ok(Some(false)),
+        }
+    }
+}
