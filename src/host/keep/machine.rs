@@ -20,9 +20,9 @@
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
-use modemqtt_at::{ClientIndex, Operation};
+use modemqtt_at::ClientIndex;
 
-use super::subscriptions::{REFUSED, Subscriptions, Topics, levels};
+use super::subscriptions::{Subscriptions, Topics, levels};
 use super::waits::{is_final, is_of_port, weight};
 use crate::call::{Call, Event, Options, Reconnected, Reply, Secret, Ticket};
 use crate::error::Error;
@@ -237,7 +237,9 @@ impl Keep {
             return self.step_ended(result, now);
         }
         match (self.noted.remove(&ticket), result) {
-            (Some(Noted::Subscribe(topics)), Ok(Reply::Granted(granted))) => self.subscriptions.add(topics, granted),
+            (Some(Noted::Subscribe(topics)), Ok(Reply::Granted(granted)) | Err(Error::NotGranted { granted, .. })) => {
+                self.subscriptions.add(topics, granted);
+            }
             (Some(Noted::Unsubscribe(topics)), Ok(_)) => self.subscriptions.remove(topics.iter().map(String::as_str)),
             (Some(Noted::Publish { started: true }), Err(error)) if is_loss(error) => self.unknown.push(ticket),
             _ => {}
@@ -364,7 +366,7 @@ impl Keep {
                 self.state = State::Closing;
                 self.submit(Call::Close { client });
             }
-            (State::Subscribing { left }, Err(error)) if is_refused(error) => self.granted(left, &[], true, now),
+            (State::Subscribing { left }, Err(Error::NotGranted { granted, .. })) => self.granted(left, granted, now),
             (_, Err(error)) => self.failed(error.clone()),
             (step, Ok(reply)) => match self.outage.as_mut().and_then(|outage| outage.spoilt.take()) {
                 Some(error) => self.failed(error),
@@ -393,7 +395,7 @@ impl Keep {
                     Reply::Granted(levels) => levels.as_slice(),
                     _ => &[],
                 };
-                self.granted(left, levels, false, now);
+                self.granted(left, levels, now);
             }
             other => self.state = other,
         }
@@ -419,10 +421,10 @@ impl Keep {
         });
     }
 
-    /// The first of these calls is granted, or refused by the server; the rest follows.
-    fn granted(&mut self, mut left: VecDeque<Topics>, given: &[i64], refused: bool, now: Instant) {
+    /// The first of these calls has its answer; the rest follows.
+    fn granted(&mut self, mut left: VecDeque<Topics>, given: &[i64], now: Instant) {
         if let (Some(topics), Some(outage)) = (left.pop_front(), &mut self.outage) {
-            let told = levels(topics, given).map(|((topic, _), level)| (topic, if refused { REFUSED } else { level }));
+            let told = levels(topics, given).map(|((topic, _), level)| (topic, level));
             outage.granted.extend(told);
         }
         self.subscribe(left, now);
@@ -477,9 +479,4 @@ fn is_loss(error: &Error) -> bool {
             error,
             Error::ConnectionLost { .. } | Error::Restarted | Error::PoweredDown
         )
-}
-
-/// Whether the server has refused every topic.
-fn is_refused(error: &Error) -> bool {
-    matches!(error, Error::Operation { operation: Operation::Subscribe, result, .. } if *result == REFUSED)
 }

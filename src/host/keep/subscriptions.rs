@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use modemqtt_at::Qos;
 
 /// The granted QoS of a topic that the server has refused.
-pub(super) const REFUSED: i64 = 128;
+const REFUSED: i64 = 128;
 
 /// Topic filters with the QoS asked for.
 pub(super) type Topics = Vec<(String, Qos)>;
