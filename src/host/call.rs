@@ -110,7 +110,6 @@ impl Call {
     /// The client that it is about.
     pub fn client(&self) -> Option<ClientIndex> {
         match self {
-            Self::SetUp | Self::SetUpAnew | Self::Command { .. } | Self::Token(_) => None,
             Self::Configure { client, .. }
             | Self::Configuration { client }
             | Self::Open { client, .. }
@@ -121,6 +120,7 @@ impl Call {
             | Self::Subscribe { client, .. }
             | Self::Unsubscribe { client, .. }
             | Self::Publish { client, .. } => Some(*client),
+            _ => None,
         }
     }
 
