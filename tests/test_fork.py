@@ -171,7 +171,7 @@ ENTRIES: dict[type[Any], dict[str, tuple[Any, ...]]] = {
         "model": (),
         "lost": (),
         "family": (),
-        "versions": (),
+        "capabilities": (),
         "watch": (0, True),
         "watch_urcs": (True,),
         "client_state": (0,),

@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from modemqtt import ConnectError, Modem, MqttClient, PortError, ResponseTimeout
+from modemqtt.virtual import VirtualModem
 from support.sessions import session
 from support.waiting import in_thread, until
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from modemqtt.virtual import Broker
 
 
@@ -48,3 +51,36 @@ def test_the_connection_of_a_closed_modem_is_not_waited_for(modem: Modem, mqtt: 
     modem.close()
     with pytest.raises(PortError, match="open"):
         waiting.result(5)
+
+
+@pytest.mark.parametrize("lost", [False, True], ids=["connected", "port lost"])
+def test_a_session_whose_modem_is_closed_is_not_waited_for(broker: Broker, model: str, *, lost: bool) -> None:
+    with VirtualModem(model) as module, Modem(module.port) as modem:
+        mqtt = modem.mqtt()
+        with session(mqtt, broker):
+            if lost:
+                module.close()
+                until(lambda: not modem.is_open, "the loss of the port")
+            else:
+                broker.refuse(3)
+                broker.drop_clients()
+                until(lambda: mqtt.state != "connected", "the loss")
+            waiting = in_thread(mqtt.wait_connected)
+            modem.close()
+            with pytest.raises(PortError):
+                waiting.result(5)
+
+
+def test_the_connection_is_waited_for_while_the_port_is_away(broker: Broker, model: str, tmp_path: Path) -> None:
+    link = tmp_path / "module"
+    first = VirtualModem(model, link=link)
+    with Modem(str(link)) as modem:
+        mqtt = modem.mqtt()
+        with session(mqtt, broker):
+            first.close()
+            until(lambda: not modem.is_open, "the loss of the port")
+            waiting = in_thread(mqtt.wait_connected)
+            with VirtualModem(model, link=link):
+                modem.reopen(timeout=5)
+                waiting.result(5)
+                assert mqtt.state == "connected"

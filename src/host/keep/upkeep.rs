@@ -38,9 +38,10 @@ impl Upkeep {
     /// Keeps a session from now on, in place of any other of its client. One whose port was lost goes on.
     pub fn keep(&mut self, mut keep: Keep, now: Instant) {
         self.release(keep.client(), now);
+        // What has happened before is none of its business.
+        self.collect();
         keep.port_back(now);
         self.keeps.push(keep);
-        self.settle(now);
     }
 
     /// Keeps the session of that client no longer. What it has handed over and was not sent is taken back.
@@ -138,9 +139,7 @@ impl Upkeep {
     pub fn poll_transmit(&mut self) -> Option<Vec<u8>> {
         let bytes = self.session.poll_transmit();
         // What comes in pieces is told of as it goes.
-        while let Some(event) = self.session.poll_event() {
-            self.tell(event);
-        }
+        self.collect();
         bytes
     }
 
@@ -151,12 +150,15 @@ impl Upkeep {
 
     /// The next event, of the session or of one that is kept.
     pub fn poll_event(&mut self) -> Option<Event> {
+        if self.events.is_empty() {
+            self.collect();
+        }
         self.events.pop_front()
     }
 
     /// Does what the sessions that are kept make of what has happened, until there is nothing more.
     fn settle(&mut self, now: Instant) {
-        loop {
+        while !self.keeps.is_empty() {
             self.act(now);
             let Some(event) = self.session.poll_event() else { break };
             self.note(&event, now);
@@ -193,6 +195,13 @@ impl Upkeep {
                 Event::Restarted => keep.lost(Error::Restarted, now),
                 _ => {}
             }
+        }
+    }
+
+    /// Takes what the session has to say as it comes, where nobody makes anything of it.
+    fn collect(&mut self) {
+        while let Some(event) = self.session.poll_event() {
+            self.tell(event);
         }
     }
 

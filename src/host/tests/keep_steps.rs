@@ -13,7 +13,7 @@ use keeping::*;
 use modemqtt_at::Qos;
 use modemqtt_host::call::{Call, ClientState, Event, Reply};
 use modemqtt_host::error::Error;
-use modemqtt_host::keep::{Keep, Plan, State, Upkeep};
+use modemqtt_host::keep::{Keep, Login, Plan, State, Upkeep};
 use modemqtt_host::session::Session;
 use pair::rig::Rig;
 use pair::{Befall, CLIENT, Pair, publish};
@@ -284,4 +284,39 @@ fn publishes_on_their_way_when_the_port_was_lost_are_told_by_the_next_host() {
     pair.rig.broker.withhold_acks(false);
     pair.host.keep(keep, pair.now);
     assert_eq!(back(&mut pair, 20 * SECOND).unknown, [ticket]);
+}
+
+#[test]
+fn what_a_session_was_about_to_send_is_not_sent_once_it_is_left() {
+    let mut pair = entered("M95", PLAN, None);
+    pair.rig.drop_clients();
+    pair.pump();
+    // The line is busy when the attempt is due.
+    pass(&mut pair, Duration::from_millis(500));
+    pair.rig.inject("lost-ok=1");
+    pair.submit(Call::command("AT+CSQ"));
+    pass(&mut pair, SECOND);
+    assert_eq!(state(&pair), Some(State::Opening));
+    pair.submit(Call::CloseBehind { client: CLIENT });
+    pass(&mut pair, 60 * SECOND);
+    assert_eq!(lines(&mut pair), [""; 0]);
+}
+
+#[test]
+fn a_session_takes_the_place_of_the_one_before_it() {
+    let mut pair = entered("M95", PLAN, None);
+    pair.rig.drop_clients();
+    pair.pump();
+    pair.told.clear();
+    let login = Login {
+        client_id: "second".into(),
+        ..login(None)
+    };
+    pair.host.keep(Keep::new(CLIENT, login, PLAN), pair.now);
+    pass(&mut pair, 60 * SECOND);
+    assert_eq!((pair.told.len(), lines(&mut pair).len()), (0, 0));
+    pair.log_in();
+    pair.rig.drop_clients();
+    back(&mut pair, 5 * SECOND);
+    assert_eq!(pair.rig.broker.clients(), ["second"]);
 }
