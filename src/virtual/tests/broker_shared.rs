@@ -120,6 +120,16 @@ fn a_topic_that_looks_shared_reaches_no_group(port: u16) {
     client.expect_nothing();
 }
 
+/// mosquitto 2.0.11 takes the subscription, and never sends anything; MQTT 5.0 section 4.8.2 makes no such difference.
+#[test]
+fn a_group_may_share_a_topic_that_begins_with_a_dollar_sign() {
+    let subject = Subject::ours();
+    let mut client = Client::subscribed(subject.port, "client", "$share/g/$x/t", 0);
+    Client::connect(subject.port, "publisher").publish("$x/t", b"1", false);
+    client.expect(&Publish::new("$x/t", b"1").bytes());
+    client.expect_nothing();
+}
+
 /// mosquitto 2.0.11 takes them, and never sends anything; MQTT 5.0 section 4.8.2 is stricter.
 #[test]
 fn a_group_without_a_name_or_a_filter_closes_the_connection() {

@@ -109,3 +109,22 @@ fn a_family_without_s_parameters_refuses_them() {
         assert!(Rig::new(model).answer("ATS3?\r").contains("ERROR"), "{model}");
     }
 }
+
+#[test]
+fn an_lf_is_no_part_of_a_line_so_a_payload_in_the_line_that_holds_one_is_too_short() {
+    let mut rig = Rig::connected("BC660K-GL", &[]);
+    assert!(rig.answer("AT+C\nSQ\r").contains("+CSQ: 20,0"));
+    assert!(rig.answer("AT+QMTPUB=0,0,0,0,\"t\",3,\"a\nb\"\r").contains("ERROR"));
+    assert!(
+        rig.answer("AT+QMTPUB=0,0,0,0,\"t\",2,\"a\nb\"\r")
+            .contains("+QMTPUB: 0,0,0")
+    );
+}
+
+#[test]
+fn a_backslash_in_a_string_is_a_character_like_any_other() {
+    let mut rig = Rig::new("EG800Q");
+    rig.answer("AT+CGDCONT=1,\"IP\",\"lab\\22\"\r");
+    let read = rig.answer("AT+CGDCONT?\r");
+    assert!(read.contains("lab\\\\22") || read.contains("LAB\\\\22"), "{read}");
+}
