@@ -10,7 +10,7 @@ import warnings
 import weakref
 from typing import TYPE_CHECKING, Any, Literal
 
-from modemqtt import _journal, _restart
+from modemqtt import _journal
 from modemqtt._client import MqttClient
 from modemqtt._core import Engine, Opening
 from modemqtt._events import Events
@@ -468,7 +468,7 @@ class Modem(Events, Network, Single):
             PortError: it has taken its port with it, as one on USB may; :meth:`reopen` waits for that.
 
         """
-        _restart.restart(self, seconds(timeout, otherwise=30.0))
+        self._errand("restart", timeout=seconds(timeout, otherwise=30.0))
 
     def _known(self) -> tuple[str, str]:
         known = self._running().model

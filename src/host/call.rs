@@ -6,6 +6,7 @@ use modemqtt_at::codes::{OpenResult, StatCode};
 use modemqtt_at::dialect::{DataPhase, Dialect, Model};
 use modemqtt_at::{ClientIndex, MessageId, Qos};
 
+pub use crate::errand::Errand;
 use crate::error::Error;
 pub use crate::options::{Configuration, Options, Values};
 
@@ -87,6 +88,8 @@ pub enum Call {
         /// Filters.
         topics: Vec<String>,
     },
+    /// What takes other calls to carry out.
+    Errand(Errand),
     /// Get a token from Tencent Cloud.
     Token(Tencent),
     /// Publish a message.
@@ -209,6 +212,10 @@ pub enum Reply {
     },
     /// The token.
     Token(Secret),
+    /// A number, where it is known.
+    Number(Option<i64>),
+    /// A text.
+    Text(String),
     /// Every option that the module has told.
     Configuration(Box<Configuration>),
     /// The keys of `AT+QMTCFG` as the module names them in lower case, and the values of each of their parameters.

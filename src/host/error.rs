@@ -89,6 +89,26 @@ pub enum Error {
         /// What came.
         line: String,
     },
+    /// The module will not be registered with a network.
+    #[error("{reason}")]
+    Registration {
+        /// Why.
+        reason: String,
+        /// `<stat>`, where the network denies it.
+        stat: Option<i64>,
+        /// The refusal that tells so.
+        cause: Option<Box<Self>>,
+    },
+    /// It was not registered in time.
+    #[error("not registered with a network within {} s; the last state was {stat}{}", within.as_secs_f64(), if *card_ready { "" } else { "; the SIM card is not ready" })]
+    NotRegistered {
+        /// The time that it had.
+        within: Duration,
+        /// The last `<stat>`.
+        stat: i64,
+        /// Whether the SIM card is ready.
+        card_ready: bool,
+    },
     /// The program has taken the call back before it was sent.
     #[error("taken back before anything was sent")]
     TakenBack,

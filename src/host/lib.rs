@@ -7,6 +7,7 @@
 pub mod call;
 pub mod credentials;
 pub mod engine;
+pub mod errand;
 pub mod error;
 pub mod framer;
 mod job;

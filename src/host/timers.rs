@@ -28,6 +28,8 @@ pub(crate) enum Timer {
     Outcome(Ticket),
     /// The caller waits no longer.
     Caller(Ticket),
+    /// An errand goes on.
+    Errand(Ticket),
 }
 
 /// The deadlines.

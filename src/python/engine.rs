@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use modemqtt_at::ClientIndex;
-use modemqtt_at::dialect::{self, FixedCommand};
+use modemqtt_at::dialect;
 use modemqtt_host::call::{Call, Secret};
 use modemqtt_host::engine::{self, Shared};
 use modemqtt_host::error::Error;
@@ -15,12 +15,9 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
 use crate::journal::Journal;
-use crate::options::{client, options, publish_form, quality, tcp_port, tencent};
+use crate::options::{client, errand, options, publish_form, quality, tcp_port, tencent};
 use crate::pending::{Pending, seconds};
 use crate::{civil, errors, events};
-
-/// The commands that tell of the registration, the one that restarts the module, and the one that tells the number of the SIM card.
-type Family = (Vec<&'static str>, Option<String>, Option<&'static str>);
 
 /// An open modem: the port, its thread, and what it has put down.
 #[pyclass(frozen, module = "modemqtt._core")]
@@ -80,6 +77,18 @@ impl Engine {
     #[pyo3(signature = (*, timeout=None))]
     fn capabilities(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<Pending> {
         self.submit(py, Call::Capabilities, timeout)
+    }
+
+    /// Runs an errand by its name; `pin` is that of `"unlock"`.
+    #[pyo3(signature = (name, *, pin=None, timeout=None))]
+    fn errand(
+        &self,
+        py: Python<'_>,
+        name: &str,
+        pin: Option<&Bound<'_, PyAny>>,
+        timeout: Option<f64>,
+    ) -> PyResult<Pending> {
+        self.submit(py, Call::Errand(errand(py, name, pin)?), timeout)
     }
 
     /// Opens the network connection of a client.
@@ -309,18 +318,6 @@ impl Engine {
         let shared = self.shared(py)?;
         let end = shared.end().filter(|end| matches!(end, Error::Port(_)));
         Ok(end.map(|end| errors::raise(py, &end, Some(shared))))
-    }
-
-    /// The commands of the module's family that tell of its registration, the one that restarts it, and the one that tells the number of
-    /// the SIM card.
-    #[getter]
-    fn family(&self, py: Python<'_>) -> PyResult<Option<Family>> {
-        let modem = self.shared(py)?.modem();
-        Ok(modem.map(|modem| {
-            let dialect = modem.dialect;
-            let restart = dialect.reboots.first().map(FixedCommand::line);
-            (dialect.registration.to_vec(), restart, dialect.around.iccid)
-        }))
     }
 
     /// Whether the messages of a client are taken from `next_events()`: then none of them counts as dropped.

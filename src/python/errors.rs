@@ -25,7 +25,11 @@ fn build(py: Python<'_>, error: &Error, shared: Option<&Shared>) -> PyResult<PyE
             "PortError"
         }
         Error::Closed => "PortError",
-        Error::Timeout { .. } => "ResponseTimeout",
+        Error::Timeout { .. } | Error::NotRegistered { .. } => "ResponseTimeout",
+        Error::Registration { stat, .. } => {
+            attributes.set_item("stat", stat)?;
+            "RegistrationError"
+        }
         Error::Command { command, refusal, name } => {
             attributes.set_item("command", command)?;
             attributes.set_item("code", refusal.code())?;
@@ -73,7 +77,11 @@ fn build(py: Python<'_>, error: &Error, shared: Option<&Shared>) -> PyResult<PyE
         attributes.set_item("wire", PyTuple::new(py, lines.iter().map(shown))?)?;
     }
     let class = py.import("modemqtt.exceptions")?.getattr(class)?;
-    Ok(PyErr::from_value(class.call((error.to_string(),), Some(&attributes))?))
+    let raised = PyErr::from_value(class.call((error.to_string(),), Some(&attributes))?);
+    if let Error::Registration { cause: Some(cause), .. } = error {
+        raised.set_cause(py, Some(build(py, cause, shared)?));
+    }
+    Ok(raised)
 }
 
 /// One line of the wire log.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use modemqtt_at::dialect::{DataPhase, Dialect};
 use modemqtt_at::{ClientIndex, Qos, Version};
-use modemqtt_host::call::{Alibaba, OneNet, Options, Secret, Tencent, Will};
+use modemqtt_host::call::{Alibaba, Errand, OneNet, Options, Secret, Tencent, Will};
 use modemqtt_host::names;
 use modemqtt_host::options::{Definition, OPTIONS, Shape};
 use pyo3::prelude::*;
@@ -48,6 +48,21 @@ pub(crate) fn publish_form(py: Python<'_>, name: &str) -> PyResult<DataPhase> {
             Err(errors::usage(py, format!("form must be {known}, not {name:?}")))
         }
     }
+}
+
+/// An errand by its name. What is no text is no PIN.
+pub(crate) fn errand(py: Python<'_>, name: &str, pin: Option<&Bound<'_, PyAny>>) -> PyResult<Errand> {
+    Ok(match name {
+        "imei" => Errand::Imei,
+        "imsi" => Errand::Imsi,
+        "iccid" => Errand::Iccid,
+        "signal" => Errand::Signal,
+        "registration" => Errand::Registration,
+        "wait_registered" => Errand::WaitRegistered,
+        "unlock" => Errand::Unlock(Secret(pin.and_then(|pin| pin.extract().ok()).unwrap_or_default())),
+        "restart" => Errand::Restart,
+        _ => return Err(errors::usage(py, format!("{name}: there is no such errand"))),
+    })
 }
 
 /// The options of `configure`.

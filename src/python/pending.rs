@@ -136,6 +136,8 @@ fn translate(py: Python<'_>, reply: Reply) -> PyResult<Bound<'_, PyAny>> {
     match reply {
         Reply::Done | Reply::Published => Ok(py.None().into_bound(py)),
         Reply::Response { lines } => Ok(PyTuple::new(py, lines)?.into_any()),
+        Reply::Number(number) => number.into_bound_py_any(py),
+        Reply::Text(text) => text.into_bound_py_any(py),
         Reply::Token(token) => token.0.into_bound_py_any(py),
         Reply::Granted(granted) => Ok(PyList::new(py, granted)?.into_any()),
         Reply::Configuration(told) => settings::configuration(py, told),

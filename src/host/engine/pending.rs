@@ -179,6 +179,7 @@ fn subject(call: &Call) -> &'static str {
         Call::Subscribe { .. } => "AT+QMTSUB",
         Call::Unsubscribe { .. } => "AT+QMTUNS",
         Call::Token(_) => "the token",
+        Call::Errand(errand) => errand.subject(),
         Call::Publish { .. } => "the publish",
     }
 }

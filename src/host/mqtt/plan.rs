@@ -85,6 +85,8 @@ pub(crate) fn plan(
             Ok((Task::Connect { client }, [step].into()))
         }
         Call::Token(device) => planner.token(&device),
+        // It makes calls of its own.
+        Call::Errand(_) => Ok((Task::Command { lines: Vec::new() }, Steps::new())),
         Call::Disconnect { client } => {
             let step = planner.act(Command::Disconnect, client, None, &[number(client)])?;
             Ok((Task::Disconnect { client }, [step].into()))

@@ -30,6 +30,7 @@ impl Session {
             *last = now;
         }
         self.read_frames(now);
+        self.settle_errands(now);
     }
 
     fn read_frames(&mut self, now: Instant) {

@@ -8,6 +8,7 @@
 
 mod behind;
 mod bytes;
+mod errands;
 mod exchange;
 mod heard;
 mod incoming;
@@ -40,6 +41,7 @@ use crate::mqtt::{Clients, plan};
 use crate::timers::{Timer, Timers};
 use crate::trace::Entry;
 use behind::Left;
+use errands::Errands;
 use exchange::{DataState, Exchange, Waiting};
 use heard::Heard;
 pub use leave::Search;
@@ -111,6 +113,7 @@ pub struct Session {
     /// The data phase of the last command that had one.
     last_phase: Option<Phase>,
     waiting: Vec<Waiting>,
+    errands: Errands,
     /// Messages in the module's buffer that it would not give out: client, slot, and how often they were asked for.
     kept_back: Vec<(ClientIndex, u8, u8)>,
     transmit: Vec<u8>,
@@ -166,6 +169,7 @@ impl Session {
             stale_probes: 0,
             last_phase: None,
             waiting: Vec::new(),
+            errands: Errands::default(),
             kept_back: Vec::new(),
             transmit: Vec::new(),
             stale: false,
@@ -216,9 +220,8 @@ impl Session {
         self.reserved = bytes;
     }
 
-    /// Takes a call. It ends with [`Event::Ended`] in every case: by its result, by the dialect's maximum response
-    /// time, or by `timeout` where that is shorter.
-    pub fn submit(&mut self, ticket: Ticket, call: Call, timeout: Option<Duration>, now: Instant) {
+    /// Takes a call that is no errand.
+    fn take(&mut self, ticket: Ticket, call: Call, timeout: Option<Duration>, now: Instant) {
         if matches!(call, Call::SetUpAnew) {
             self.forget(&Error::Restarted);
             self.events.push_back(Event::Restarted);
@@ -331,8 +334,10 @@ impl Session {
                 Timer::Leaving => self.leaving_timed_out(now),
                 Timer::Outcome(ticket) => self.outcome_timed_out(ticket, now),
                 Timer::Caller(ticket) => self.caller_gave_up(ticket, now),
+                Timer::Errand(ticket) => self.errand_due(ticket, now),
             }
         }
+        self.settle_errands(now);
     }
 
     /// When [`Session::handle_timeout`] is due next.
@@ -376,12 +381,13 @@ impl Session {
     /// How many calls of the program's and the session's own have not ended.
     pub fn unfinished(&self) -> usize {
         let leaving = self.leaving.as_ref().is_some_and(|leaving| leaving.then.is_some());
-        self.queue.len() + self.waiting.len() + usize::from(self.exchange.is_some() || leaving)
+        self.errands.len() + self.queue.len() + self.waiting.len() + usize::from(self.exchange.is_some() || leaving)
     }
 
     /// Ends every call with that error, because the port is gone or was closed.
     pub fn abandon(&mut self, error: &Error) {
         self.end_everything(error);
+        self.abandon_errands(error);
     }
 
     fn identify(&mut self, dialect: &'static Dialect, model: &'static Model) {

@@ -71,8 +71,8 @@ impl Session {
         self.step(job, now);
     }
 
-    /// Takes back a call that has not been sent yet. One that has goes on; whether it was taken back shows in its end.
-    pub fn take_back(&mut self, ticket: Ticket, now: Instant) {
+    /// Takes back a call that waits for its turn.
+    pub(super) fn take_from_queue(&mut self, ticket: Ticket, now: Instant) {
         let waits = |job: &Job| job.ticket == ticket && ticket != INTERNAL;
         if let Some(at) = self.queue.iter().position(waits)
             && let Some(mut job) = self.queue.remove(at)

@@ -369,7 +369,7 @@ impl Player {
                 }
                 text
             }
-            Ok(Reply::Capabilities(_)) => panic!("no transcript asks for capabilities"),
+            Ok(Reply::Capabilities(_) | Reply::Number(_) | Reply::Text(_)) => panic!("no transcript asks for that"),
             Ok(Reply::Granted(granted)) => {
                 assert_eq!(granted.len(), what.topics);
                 let granted: Vec<_> = granted.iter().map(ToString::to_string).collect();
@@ -420,7 +420,8 @@ fn failure(error: &Error) -> String {
             Refusal::CmsText(text) => format!("error CMS \"{text}\""),
             Refusal::NoCall(words) => Words(vec![b"error".to_vec(), words.clone().into_bytes()]).to_string(),
         },
-        Error::Timeout { .. } => "timeout".into(),
+        Error::Timeout { .. } | Error::NotRegistered { .. } => "timeout".into(),
+        Error::Registration { .. } => "registration".into(),
         Error::ConnectionLost { code, .. } => format!("lost {}", code.0),
         Error::Restarted | Error::PoweredDown => "restarted".into(),
         Error::Usage(_) => "usage".into(),

@@ -1,0 +1,168 @@
+//! Errands: calls that take other calls to carry out, each of which follows from what came of the one before. A file holds
+//! one subject: what is asked, how the answer is read, and when it is asked again.
+//!
+//! An errand does no I/O and reads no clock. [`Course::next`] is told what has come of its last move, and says the next.
+
+mod identity;
+mod registration;
+mod restart;
+mod sim;
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use modemqtt_at::dialect::Dialect;
+
+use crate::call::{Call, Reply, Secret};
+use crate::error::Error;
+
+/// What may be asked of a module around MQTT.
+#[derive(Clone, Debug)]
+pub enum Errand {
+    /// The number of the module.
+    Imei,
+    /// The number of the subscriber.
+    Imsi,
+    /// The number of the SIM card.
+    Iccid,
+    /// The strength of the signal.
+    Signal,
+    /// `<stat>` of the registration.
+    Registration,
+    /// To be registered with a network.
+    WaitRegistered,
+    /// The SIM card to take its PIN.
+    Unlock(Secret),
+    /// A restart, and the module found again.
+    Restart,
+}
+
+impl Errand {
+    /// What an error calls it.
+    pub(crate) fn subject(&self) -> &'static str {
+        match self {
+            Self::Imei => "the IMEI",
+            Self::Imsi => "the IMSI",
+            Self::Iccid => "the ICCID",
+            Self::Signal => "AT+CSQ",
+            Self::Registration | Self::WaitRegistered => "the registration",
+            Self::Unlock(_) => "AT+CPIN",
+            Self::Restart => "the restart",
+        }
+    }
+
+    /// Its course, which has so long.
+    pub(crate) fn course(self, timeout: Option<Duration>, now: Instant) -> Box<dyn Course> {
+        let limit = Limit::new(timeout, now);
+        match self {
+            Self::Imei => Box::new(identity::Number::imei()),
+            Self::Imsi => Box::new(identity::Number::imsi()),
+            Self::Iccid => Box::new(identity::Iccid::default()),
+            Self::Signal => Box::new(registration::Signal { timeout }),
+            Self::Registration => Box::new(registration::Stat { timeout }),
+            Self::WaitRegistered => Box::new(registration::Wait::new(limit)),
+            Self::Unlock(pin) => Box::new(sim::Unlock::new(pin, timeout)),
+            Self::Restart => Box::new(restart::Restart::new(limit)),
+        }
+    }
+}
+
+/// An errand under way.
+pub(crate) trait Course: fmt::Debug + Send {
+    /// What comes next.
+    fn next(&mut self, turn: Turn, dialect: Option<&'static Dialect>, now: Instant) -> Move;
+}
+
+/// What has happened.
+#[derive(Debug)]
+pub(crate) enum Turn {
+    /// The errand begins.
+    Begin,
+    /// The call that it made has ended.
+    Ended(Result<Reply, Error>),
+    /// The time has come that it waited for.
+    Due,
+    /// The module has restarted.
+    Restarted,
+    /// The module has told by itself of its registration.
+    Reported,
+}
+
+/// What an errand does next.
+#[derive(Debug)]
+pub(crate) enum Move {
+    /// It makes a call, which has so long.
+    Make(Call, Option<Duration>),
+    /// It waits until then for [`Turn::Due`], or for something else before.
+    WaitUntil(Instant),
+    /// What has happened is nothing to it.
+    Stay,
+    /// It has ended.
+    End(Result<Reply, Error>),
+}
+
+impl Move {
+    fn command(line: impl Into<String>, timeout: Option<Duration>) -> Self {
+        Self::Make(Call::command(line), timeout)
+    }
+}
+
+/// When an errand has to be over.
+#[derive(Clone, Copy, Debug)]
+struct Limit {
+    allowed: Option<Duration>,
+    at: Option<Instant>,
+}
+
+impl Limit {
+    fn new(allowed: Option<Duration>, now: Instant) -> Self {
+        // A time beyond what the clock can tell is no limit.
+        let at = allowed.and_then(|allowed| now.checked_add(allowed));
+        Self { allowed, at }
+    }
+
+    fn left(self, now: Instant) -> Option<Duration> {
+        self.at.map(|at| at.saturating_duration_since(now))
+    }
+
+    fn is_over(self, now: Instant) -> bool {
+        self.at.is_some_and(|at| at <= now)
+    }
+
+    fn at_most(self, until: Instant) -> Instant {
+        self.at.map_or(until, |at| at.min(until))
+    }
+}
+
+/// The lines of an answer.
+fn lines(answer: Result<Reply, Error>) -> Result<Vec<String>, Error> {
+    match answer? {
+        Reply::Response { lines } => Ok(lines),
+        _ => Ok(Vec::new()),
+    }
+}
+
+/// The numbers at the beginning of the first line of that name that has as many as are wanted.
+fn numbers<const COUNT: usize>(lines: &[String], name: &str) -> Option<[i64; COUNT]> {
+    lines.iter().find_map(|line| {
+        let values = line.strip_prefix(name)?.strip_prefix(':')?;
+        let mut fields = values.split(',');
+        let mut found = [0; COUNT];
+        for (at, number) in found.iter_mut().enumerate() {
+            let field = fields.next()?.trim_start();
+            let end = field.find(|one: char| !one.is_ascii_digit()).unwrap_or(field.len());
+            if at + 1 < COUNT && end < field.len() {
+                return None;
+            }
+            *number = field[..end].parse().ok()?;
+        }
+        Some(found)
+    })
+}
+
+fn unreadable(expected: &'static str, lines: &[String]) -> Error {
+    Error::Protocol {
+        expected,
+        line: lines.join(" "),
+    }
+}

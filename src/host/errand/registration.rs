@@ -1,0 +1,229 @@
+//! Signal and registration (3GPP TS 27.007 sections 7.2, 8.5, 10.1.20 and 10.1.22).
+
+use std::time::{Duration, Instant};
+
+use modemqtt_at::dialect::Dialect;
+
+use super::{Course, Limit, Move, Turn, lines, numbers, sim};
+use crate::call::Reply;
+use crate::error::Error;
+
+const SEARCHING: i64 = 2;
+const DENIED: i64 = 3;
+const UNKNOWN: i64 = 4;
+/// The registration of EPS. A module that has it needs no other.
+const EPS: &str = "CEREG";
+/// The time that a question has at least, so that the state is known when the time is over.
+const LEAST: Duration = Duration::from_millis(300);
+/// Between two rounds of questions, unless the module tells of a change before.
+const BETWEEN: Duration = Duration::from_secs(1);
+/// `<rssi>` that is not known (3GPP TS 27.007 section 8.5).
+const NO_SIGNAL: i64 = 99;
+
+/// The strength of the signal in dBm.
+#[derive(Debug)]
+pub(super) struct Signal {
+    pub(super) timeout: Option<Duration>,
+}
+
+impl Course for Signal {
+    fn next(&mut self, turn: Turn, _: Option<&'static Dialect>, _: Instant) -> Move {
+        match turn {
+            Turn::Begin => Move::command("AT+CSQ", self.timeout),
+            Turn::Ended(answer) => Move::End(lines(answer).map(|lines| {
+                let level = numbers(&lines, "+CSQ").map(|[level]: [i64; 1]| level);
+                Reply::Number(level.filter(|level| *level < NO_SIGNAL).map(|level| 2 * level - 113))
+            })),
+            _ => Move::Stay,
+        }
+    }
+}
+
+/// `<stat>` of the registration that messages depend on.
+#[derive(Debug)]
+pub(super) struct Stat {
+    pub(super) timeout: Option<Duration>,
+}
+
+impl Course for Stat {
+    fn next(&mut self, turn: Turn, dialect: Option<&'static Dialect>, _: Instant) -> Move {
+        let known = registrations(dialect);
+        let name = if known.contains(&EPS) { EPS } else { known[0] };
+        match turn {
+            Turn::Begin => Move::command(format!("AT+{name}?"), self.timeout),
+            Turn::Ended(answer) => Move::End(lines(answer).map(|lines| Reply::Number(Some(stat(&lines, name))))),
+            _ => Move::Stay,
+        }
+    }
+}
+
+/// The commands that report a registration, one at least.
+fn registrations(dialect: Option<&'static Dialect>) -> &'static [&'static str] {
+    match dialect.map(|dialect| dialect.registration) {
+        None | Some([]) => &[EPS],
+        Some(known) => known,
+    }
+}
+
+fn stat(lines: &[String], name: &str) -> i64 {
+    numbers(lines, &format!("+{name}")).map_or(UNKNOWN, |[_, stat]: [i64; 2]| stat)
+}
+
+fn is_registered(stat: i64) -> bool {
+    matches!(stat, 1 | 5)
+}
+
+/// Waits until the module is registered. Each round asks for what is not known to be in order yet: the radio, which is
+/// switched on, the SIM card, then the registrations.
+#[derive(Debug)]
+pub(super) struct Wait {
+    limit: Limit,
+    at: At,
+    radio_on: bool,
+    card_ready: bool,
+    /// What the registrations of this round are.
+    stats: Vec<i64>,
+}
+
+/// What was asked last.
+#[derive(Clone, Copy, Debug)]
+enum At {
+    /// Nothing: it is waited for the next round.
+    Rest,
+    /// Whether the radio is on.
+    Radio,
+    /// To switch it on.
+    SwitchingOn,
+    /// The state of the card.
+    Card,
+    /// The registration at that place among those of the family.
+    Registration(usize),
+}
+
+impl Wait {
+    pub(super) fn new(limit: Limit) -> Self {
+        Self {
+            limit,
+            at: At::Rest,
+            radio_on: false,
+            card_ready: false,
+            stats: Vec::new(),
+        }
+    }
+
+    fn ask(&mut self, at: At, line: impl Into<String>, now: Instant) -> Move {
+        self.at = at;
+        Move::command(line, self.limit.left(now).map(|left| left.max(LEAST)))
+    }
+
+    /// Asks for what comes first and is not in order.
+    fn go_on(&mut self, known: &[&str], now: Instant) -> Move {
+        if !self.radio_on {
+            return self.ask(At::Radio, "AT+CFUN?", now);
+        }
+        if !self.card_ready {
+            return self.ask(At::Card, sim::ASK, now);
+        }
+        self.ask_registration(0, known, now)
+    }
+
+    fn ask_registration(&mut self, from: usize, known: &[&str], now: Instant) -> Move {
+        let one_will_do = known.contains(&EPS);
+        let mut rest = known.iter().enumerate().skip(from);
+        match rest.find(|(_, name)| !(one_will_do && **name == "CREG")) {
+            Some((at, name)) => self.ask(At::Registration(at), format!("AT+{name}?"), now),
+            None => self.judge(one_will_do, now),
+        }
+    }
+
+    /// What a round has come to. EPS will do, or GPRS where an LTE module has fallen back to it; a GSM module needs both of
+    /// its own.
+    fn judge(&mut self, one_will_do: bool, now: Instant) -> Move {
+        let stats = std::mem::take(&mut self.stats);
+        let registered: Vec<_> = stats.iter().copied().filter(|stat| is_registered(*stat)).collect();
+        if let Some(stat) = registered.first()
+            && (one_will_do || registered.len() == stats.len())
+        {
+            return Move::End(Ok(Reply::Number(Some(*stat))));
+        }
+        // Denied by one network while another is looked for is not the end.
+        let told = [SEARCHING, DENIED].into_iter().find(|stat| stats.contains(stat));
+        let other = stats.into_iter().find(|stat| !is_registered(*stat));
+        let stat = told.or(other).unwrap_or(UNKNOWN);
+        if stat == DENIED {
+            return Move::End(Err(Error::Registration {
+                reason: "the network denies the registration: state 3".into(),
+                stat: Some(stat),
+                cause: None,
+            }));
+        }
+        if self.limit.is_over(now) {
+            return Move::End(Err(Error::NotRegistered {
+                within: self.limit.allowed.unwrap_or_default(),
+                stat,
+                card_ready: self.card_ready,
+            }));
+        }
+        self.at = At::Rest;
+        Move::WaitUntil(self.limit.at_most(now + BETWEEN))
+    }
+
+    fn answered(&mut self, answer: Result<Reply, Error>, known: &[&str], now: Instant) -> Result<Move, Error> {
+        let refused = matches!(answer, Err(Error::Command { .. }));
+        match self.at {
+            At::Rest => Ok(Move::Stay),
+            // A module that does not tell is left as it is.
+            At::Radio if refused => {
+                self.radio_on = true;
+                Ok(self.go_on(known, now))
+            }
+            At::Radio => match numbers(&lines(answer)?, "+CFUN") {
+                None | Some([1]) => {
+                    self.radio_on = true;
+                    Ok(self.go_on(known, now))
+                }
+                Some([_]) => Ok(self.ask(At::SwitchingOn, "AT+CFUN=1", now)),
+            },
+            At::SwitchingOn => {
+                answer?;
+                self.radio_on = true;
+                Ok(self.go_on(known, now))
+            }
+            At::Card => {
+                let state = sim::state(answer)?;
+                if let Some(state) = state
+                    .as_ref()
+                    .filter(|state| state.starts_with("SIM P") || state.starts_with("PH-"))
+                {
+                    return Err(Error::Registration {
+                        reason: format!("the SIM card is locked: it waits for {state}; unlock() gives it its PIN"),
+                        stat: None,
+                        cause: None,
+                    });
+                }
+                self.card_ready = state.as_deref() == Some(sim::READY);
+                Ok(self.ask_registration(0, known, now))
+            }
+            At::Registration(at) => {
+                // A module without GSM need not know the command of GPRS.
+                if !(refused && known[at] != EPS && known.contains(&EPS)) {
+                    self.stats.push(stat(&lines(answer)?, known[at]));
+                }
+                Ok(self.ask_registration(at + 1, known, now))
+            }
+        }
+    }
+}
+
+impl Course for Wait {
+    fn next(&mut self, turn: Turn, dialect: Option<&'static Dialect>, now: Instant) -> Move {
+        let known = registrations(dialect);
+        match (turn, self.at) {
+            (Turn::Begin | Turn::Due | Turn::Reported, At::Rest) => self.go_on(known, now),
+            (Turn::Ended(answer), _) => self
+                .answered(answer, known, now)
+                .unwrap_or_else(|error| Move::End(Err(error))),
+            _ => Move::Stay,
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! A restart, which ends when the module has started and answers again.
+
+use std::time::{Duration, Instant};
+
+use modemqtt_at::dialect::{Dialect, FixedCommand};
+
+use super::{Course, Limit, Move, Turn};
+use crate::call::{Call, Reply};
+use crate::error::Error;
+
+/// A module that has said nothing by then is asked all the same: some print nothing when they start.
+const SILENCE: Duration = Duration::from_secs(10);
+
+/// Restarts the module and finds it again.
+#[derive(Debug)]
+pub(super) struct Restart {
+    limit: Limit,
+    at: At,
+}
+
+/// How far it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum At {
+    /// The command has not ended.
+    Command,
+    /// The command has not ended, and the module has started. Some restart without an `OK`.
+    Started,
+    /// It is waited for the start.
+    Silence,
+    /// The module is looked for.
+    Search,
+}
+
+impl Restart {
+    pub(super) fn new(limit: Limit) -> Self {
+        Self { limit, at: At::Command }
+    }
+
+    fn search(&mut self, call: Call, now: Instant) -> Move {
+        self.at = At::Search;
+        Move::Make(call, self.limit.left(now))
+    }
+}
+
+impl Course for Restart {
+    fn next(&mut self, turn: Turn, dialect: Option<&'static Dialect>, now: Instant) -> Move {
+        match (self.at, turn) {
+            (At::Command, Turn::Begin) => {
+                let own = dialect
+                    .and_then(|dialect| dialect.reboots.first())
+                    .map(FixedCommand::line);
+                Move::command(own.unwrap_or_else(|| "AT+CFUN=1,1".into()), self.limit.allowed)
+            }
+            (At::Command, Turn::Restarted) => {
+                self.at = At::Started;
+                Move::Stay
+            }
+            (At::Silence, Turn::Restarted) => self.search(Call::SetUp, now),
+            (At::Silence, Turn::Due) => self.search(Call::SetUpAnew, now),
+            (At::Command, Turn::Ended(Ok(_) | Err(Error::Restarted | Error::PoweredDown))) => {
+                self.at = At::Silence;
+                Move::WaitUntil(self.limit.at_most(now + SILENCE))
+            }
+            (At::Started, Turn::Ended(Ok(_) | Err(Error::Restarted | Error::PoweredDown))) => {
+                self.search(Call::SetUp, now)
+            }
+            (At::Search, Turn::Ended(Err(Error::Timeout { .. } | Error::Restarted | Error::PoweredDown)))
+                if !self.limit.is_over(now) =>
+            {
+                self.search(Call::SetUp, now)
+            }
+            (_, Turn::Ended(result)) => Move::End(result.map(|_| Reply::Done)),
+            _ => Move::Stay,
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! Errands under way: the calls that they make, whose ends they are told in place of the program, and their waits.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use super::Session;
+use crate::call::{Call, Event, Ticket};
+use crate::errand::{Course, Errand, Move, Turn};
+use crate::error::Error;
+use crate::timers::Timer;
+
+/// What tells the ticket of a call that an errand makes from the errand's own. The bit above it is that of calls that keep a session.
+const OF_AN_ERRAND: u64 = 1 << 62;
+
+/// The errands that have not ended.
+#[derive(Debug, Default)]
+pub(super) struct Errands {
+    under_way: BTreeMap<Ticket, UnderWay>,
+}
+
+#[derive(Debug)]
+struct UnderWay {
+    /// `None`: it was taken back, and only the call that it had made is still to end.
+    course: Option<Box<dyn Course>>,
+    /// Whether it has made a call that has not ended.
+    calls: bool,
+}
+
+impl Errands {
+    pub(super) fn len(&self) -> usize {
+        self.under_way.len()
+    }
+}
+
+impl Session {
+    /// Takes a call. It ends with [`Event::Ended`] in every case: by its result, by the dialect's maximum response
+    /// time, or by `timeout` where that is shorter.
+    pub fn submit(&mut self, ticket: Ticket, call: Call, timeout: Option<Duration>, now: Instant) {
+        match call {
+            Call::Errand(errand) => self.run_errand(ticket, errand, timeout, now),
+            call => self.take(ticket, call, timeout, now),
+        }
+        self.settle_errands(now);
+    }
+
+    fn run_errand(&mut self, ticket: Ticket, errand: Errand, timeout: Option<Duration>, now: Instant) {
+        let course = Some(errand.course(timeout, now));
+        let under_way = UnderWay { course, calls: false };
+        self.errands.under_way.insert(ticket, under_way);
+        self.advance(ticket, Turn::Begin, now);
+    }
+
+    /// Tells errands what has come of their calls, until nothing more follows from it.
+    pub(super) fn settle_errands(&mut self, now: Instant) {
+        if self.errands.under_way.is_empty() {
+            return;
+        }
+        let restarted = self.events.iter().any(|event| matches!(event, Event::Restarted));
+        let reported = self.events.iter().any(|event| self.is_about_registration(event));
+        for ticket in self.errands.under_way.keys().copied().collect::<Vec<_>>() {
+            if restarted {
+                self.advance(ticket, Turn::Restarted, now);
+            }
+            if reported {
+                self.advance(ticket, Turn::Reported, now);
+            }
+        }
+        while let Some((at, ticket)) = self.events.iter().enumerate().find_map(|(at, event)| match event {
+            Event::Started(ticket, _) | Event::Ended(ticket, _) => Some((at, maker(*ticket)?)),
+            _ => None,
+        }) {
+            match self.events.remove(at) {
+                Some(Event::Ended(_, result)) => self.advance(ticket, Turn::Ended(result), now),
+                Some(Event::Started(..)) if self.errands.under_way.get(&ticket).is_some_and(UnderWay::goes_on) => {
+                    self.events.insert(at, Event::Started(ticket, None));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Whether the module tells by itself how it is registered.
+    fn is_about_registration(&self, event: &Event) -> bool {
+        let (Event::Urc(line), Some(dialect)) = (event, self.dialect) else {
+            return false;
+        };
+        let name = line.strip_prefix('+').and_then(|line| line.split_once(':'));
+        name.is_some_and(|(name, _)| dialect.registration.contains(&name))
+    }
+
+    /// The time has come that an errand waited for.
+    pub(super) fn errand_due(&mut self, ticket: Ticket, now: Instant) {
+        self.advance(ticket, Turn::Due, now);
+    }
+
+    fn advance(&mut self, ticket: Ticket, turn: Turn, now: Instant) {
+        let Some(under_way) = self.errands.under_way.get_mut(&ticket) else {
+            return;
+        };
+        under_way.calls &= !matches!(turn, Turn::Ended(_));
+        let Some(course) = &mut under_way.course else {
+            if !under_way.calls {
+                self.errands.under_way.remove(&ticket);
+            }
+            return;
+        };
+        let next = course.next(turn, self.dialect, now);
+        match next {
+            Move::Stay => return,
+            Move::Make(call, timeout) => {
+                under_way.calls = true;
+                self.take(Ticket(ticket.0 | OF_AN_ERRAND), call, timeout, now);
+            }
+            Move::WaitUntil(at) => return self.timers.set(Timer::Errand(ticket), at),
+            Move::End(result) => {
+                self.errands.under_way.remove(&ticket);
+                self.events.push_back(Event::Ended(ticket, result));
+            }
+        }
+        self.timers.clear(Timer::Errand(ticket));
+    }
+
+    /// Takes back a call that has not been sent yet. One that has goes on; whether it was taken back shows in its end. An
+    /// errand ends in every case, behind the command that it has sent.
+    pub fn take_back(&mut self, ticket: Ticket, now: Instant) {
+        let Some(under_way) = self.errands.under_way.get_mut(&ticket) else {
+            self.take_from_queue(ticket, now);
+            return self.settle_errands(now);
+        };
+        if under_way.course.take().is_none() {
+            return;
+        }
+        let calls = under_way.calls;
+        self.timers.clear(Timer::Errand(ticket));
+        self.events.push_back(Event::Ended(ticket, Err(Error::TakenBack)));
+        if calls {
+            self.take_from_queue(Ticket(ticket.0 | OF_AN_ERRAND), now);
+        } else {
+            self.errands.under_way.remove(&ticket);
+        }
+        self.settle_errands(now);
+    }
+
+    /// Ends every errand with that error, behind the calls that they had made.
+    pub(super) fn abandon_errands(&mut self, error: &Error) {
+        self.events.retain(
+            |event| !matches!(event, Event::Started(ticket, _) | Event::Ended(ticket, _) if maker(*ticket).is_some()),
+        );
+        for (ticket, under_way) in std::mem::take(&mut self.errands.under_way) {
+            self.timers.clear(Timer::Errand(ticket));
+            if under_way.goes_on() {
+                self.events.push_back(Event::Ended(ticket, Err(error.clone())));
+            }
+        }
+    }
+}
+
+impl UnderWay {
+    /// Whether someone waits for it.
+    fn goes_on(&self) -> bool {
+        self.course.is_some()
+    }
+}
+
+/// The errand that has made the call of that ticket, if one has.
+fn maker(ticket: Ticket) -> Option<Ticket> {
+    (ticket.0 & OF_AN_ERRAND != 0).then_some(Ticket(ticket.0 & !OF_AN_ERRAND))
+}
