@@ -142,6 +142,7 @@ pub fn calls() -> Vec<Call> {
         publish(Qos::ExactlyOnce, b""),
         Call::Disconnect { client },
         Call::Close { client },
+        Call::CloseBehind { client },
         configure(Options {
             show_length: Some(true),
             ..Options::default()

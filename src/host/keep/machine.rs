@@ -70,7 +70,7 @@ pub enum State {
         /// Whether there was one.
         restarted: bool,
     },
-    /// Nothing is to be done.
+    /// The client is connected.
     Connected,
     /// The next attempt is due then.
     Waiting {
@@ -79,23 +79,23 @@ pub enum State {
     },
     /// The program has to open the modem again.
     PortGone,
-    /// The options are set, for the second time once the client was closed.
+    /// The options are being set.
     Configuring {
-        /// Whether it is the second time.
+        /// Whether this is the second try, after the client was closed.
         again: bool,
     },
-    /// The client is closed, for it would not be configured.
+    /// The client is being closed, since it could not be configured.
     Closing,
-    /// The network connection is opened.
+    /// The network connection is being opened.
     Opening,
-    /// The CONNECT is sent.
+    /// The MQTT CONNECT is under way.
     Connecting,
-    /// What was subscribed to is subscribed to again.
+    /// The subscriptions are being made again.
     Subscribing {
         /// The calls that are left, the first of them under way.
         left: VecDeque<Topics>,
     },
-    /// What a failed attempt has left is closed.
+    /// What a failed attempt has left open is being closed.
     Clearing {
         /// Why it has failed.
         error: Error,
@@ -114,11 +114,11 @@ struct Outage {
     /// The next wait, without what the error adds to it.
     wait: Duration,
     granted: Vec<(String, i64)>,
-    /// What has cost this attempt what it has made so far, although its call succeeds.
+    /// A loss that spoils this attempt, even if its call succeeds.
     spoilt: Option<Error>,
 }
 
-/// A call of the program's that the session has to remember.
+/// A call of the program's whose end matters here.
 #[derive(Clone, Debug)]
 enum Noted {
     Subscribe(Topics),
@@ -129,7 +129,7 @@ enum Noted {
 /// What is to be done.
 #[derive(Debug)]
 pub(super) enum Action {
-    /// Hand the call over, with that much time.
+    /// Submit the call, with this timeout.
     Submit(Call, Option<Duration>),
     /// Tell the program.
     Tell(Event),
@@ -179,7 +179,7 @@ impl Keep {
         &self.state
     }
 
-    /// Whether there is anything left to keep.
+    /// Whether it has come to its end.
     pub(super) fn is_over(&self) -> bool {
         matches!(self.state, State::GivenUp | State::Ended)
     }
@@ -202,7 +202,7 @@ impl Keep {
         self.call
     }
 
-    /// The call that it has asked for goes by that ticket.
+    /// Notes the ticket of the call it has asked for.
     pub(super) fn handed_over(&mut self, ticket: Ticket) {
         self.call = Some(ticket);
     }

@@ -1,7 +1,7 @@
-//! Sessions that connect again by themselves. Like the session below it does no I/O and reads no clock.
+//! Sessions that connect again by themselves. No file here does I/O or reads a clock.
 //!
-//! [`Keep`] is one of them: what it is at, its waits, what it tells. [`Upkeep`] is the session together with all that are kept
-//! in it: it hands their calls to the session's queue, as a caller would, and their results back.
+//! [`Keep`] is one such session: its state, its waits, and what it tells. [`Upkeep`] joins a [`crate::session::Session`] with
+//! the sessions kept on it: it submits their calls as a caller would, and hands them the results.
 
 mod machine;
 mod subscriptions;

@@ -1,4 +1,4 @@
-//! The session together with the sessions that are kept in it.
+//! A conversation with a module, joined with the sessions that are kept on it.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -11,21 +11,21 @@ use crate::error::Error;
 use crate::session::{Ids, Session};
 use crate::trace::Entry;
 
-/// The tickets of calls of its own begin here; those of the program never come so far.
+/// Tickets of the kept sessions' own calls begin here; the program's never get this far.
 const OWN: u64 = 1 << 63;
 
-/// The session together with the sessions that are kept in it. It is used as the session alone is.
+/// A [`Session`], joined with the sessions that are kept on it. It has the methods of a `Session`.
 #[derive(Debug)]
 pub struct Upkeep {
     session: Session,
     keeps: Vec<Keep>,
     events: VecDeque<Event>,
-    /// How many calls of its own there have been.
+    /// How many calls of their own the kept sessions have made.
     calls: u64,
 }
 
 impl Upkeep {
-    /// Nothing is kept yet.
+    /// Keeps nothing yet.
     pub fn new(session: Session) -> Self {
         Self {
             session,
@@ -35,16 +35,16 @@ impl Upkeep {
         }
     }
 
-    /// Keeps a session from now on, in place of any other of its client. One whose port was lost goes on.
+    /// Keeps a session from now on and drops any other of its client. A session whose port was lost goes on.
     pub fn keep(&mut self, mut keep: Keep, now: Instant) {
         self.release(keep.client(), now);
-        // What has happened before is none of its business.
+        // It must not see the events from before.
         self.collect();
         keep.port_back(now);
         self.keeps.push(keep);
     }
 
-    /// Keeps the session of that client no longer. What it has handed over and was not sent is taken back.
+    /// Drops the session of that client, and takes back its call if nothing of it was sent.
     pub fn release(&mut self, client: ClientIndex, now: Instant) {
         for ended in self.keeps.extract_if(.., |keep| keep.client() == client) {
             if let Some(ticket) = ended.under_way() {
@@ -53,13 +53,13 @@ impl Upkeep {
         }
     }
 
-    /// Gives a session away whose port is gone; `None` where there is nothing left to keep.
+    /// Gives up a session whose port is gone, for another host to keep; `None` if it is over.
     pub fn take(&mut self, client: ClientIndex) -> Option<Keep> {
         let at = self.keeps.iter().position(|keep| keep.client() == client)?;
         Some(self.keeps.remove(at)).filter(|keep| !keep.is_over())
     }
 
-    /// The session of that client that is kept.
+    /// The kept session of that client.
     pub fn kept(&self, client: ClientIndex) -> Option<&Keep> {
         self.keeps.iter().find(|keep| keep.client() == client)
     }
@@ -69,7 +69,7 @@ impl Upkeep {
         self.keeps.iter().any(|keep| keep.remembers(ticket))
     }
 
-    /// Takes a call. One that ends the connection ends the session that is kept as well.
+    /// Takes a call. A call that ends the connection also ends the kept session.
     pub fn submit(&mut self, ticket: Ticket, call: Call, timeout: Option<Duration>, now: Instant) {
         if let Some(client) = call.client()
             && let Some(keep) = self.keeps.iter_mut().find(|keep| keep.client() == client)
@@ -148,7 +148,7 @@ impl Upkeep {
         self.session.poll_wire()
     }
 
-    /// The next event, of the session or of one that is kept.
+    /// The next event, of the conversation or of a kept session.
     pub fn poll_event(&mut self) -> Option<Event> {
         if self.events.is_empty() {
             self.collect();
@@ -156,7 +156,7 @@ impl Upkeep {
         self.events.pop_front()
     }
 
-    /// Does what the sessions that are kept make of what has happened, until there is nothing more.
+    /// Lets the kept sessions react to what has happened, until none has anything left to do.
     fn settle(&mut self, now: Instant) {
         while !self.keeps.is_empty() {
             self.act(now);
@@ -198,14 +198,14 @@ impl Upkeep {
         }
     }
 
-    /// Takes what the session has to say as it comes, where nobody makes anything of it.
+    /// Passes events on without showing them to the kept sessions.
     fn collect(&mut self) {
         while let Some(event) = self.session.poll_event() {
             self.tell(event);
         }
     }
 
-    /// Has the program told, but for what calls of its own come to.
+    /// Queues an event for the program, unless it is about a kept session's own call.
     fn tell(&mut self, event: Event) {
         let own = match event {
             Event::Started(ticket, _) | Event::Ended(ticket, _) | Event::Uploading(ticket, ..) => ticket.0 > OWN,
