@@ -121,7 +121,7 @@ class Configurable(Callbacks):
 
         """
         with arguments():
-            pending = self._engine().capabilities(timeout=timeout)
+            pending = self._engine().errand("capabilities", timeout=timeout)
         told: dict[str, tuple[Values, ...]] = finished(pending)
         return told
 

@@ -6,9 +6,9 @@ use modemqtt_at::codes::{OpenResult, StatCode};
 use modemqtt_at::dialect::{DataPhase, Dialect, Model};
 use modemqtt_at::{ClientIndex, MessageId, Qos};
 
-pub use crate::errand::Errand;
+pub use crate::errand::{Errand, Values};
 use crate::error::Error;
-pub use crate::options::{Configuration, Options, Values};
+pub use crate::options::{Configuration, Options};
 
 /// One request.
 #[derive(Clone, Debug)]
@@ -36,8 +36,6 @@ pub enum Call {
         /// Whose.
         client: ClientIndex,
     },
-    /// Ask which values each option takes.
-    Capabilities,
     /// Open the network connection.
     Open {
         /// Whose.

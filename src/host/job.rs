@@ -9,7 +9,7 @@ use modemqtt_at::{ClientIndex, Form, MessageId, Operation, Qos, SettingKey};
 
 use crate::call::{Call, Ticket};
 use crate::error::Error;
-use crate::options::{Configuration, Values};
+use crate::options::Configuration;
 use crate::writer::CommandLine;
 
 /// Calls of the session's own have this ticket; no one is told of them.
@@ -69,8 +69,6 @@ pub(crate) enum Task {
     Configure { client: ClientIndex },
     /// Options read back.
     Configuration { told: Box<Configuration> },
-    /// The values that each option takes.
-    Capabilities { told: Vec<(String, Vec<Values>)> },
     /// The network connection, in two tries where the index is occupied.
     Open {
         client: ClientIndex,
@@ -131,7 +129,6 @@ impl Task {
             | Self::Probe(_)
             | Self::Command { .. }
             | Self::Configuration { .. }
-            | Self::Capabilities { .. }
             | Self::Token
             | Self::Ask { .. }
             | Self::Unread

@@ -73,12 +73,6 @@ impl Engine {
         )
     }
 
-    /// Asks which values each option takes.
-    #[pyo3(signature = (*, timeout=None))]
-    fn capabilities(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<Pending> {
-        self.submit(py, Call::Capabilities, timeout)
-    }
-
     /// Runs an errand by its name; `pin` is that of `"unlock"`.
     #[pyo3(signature = (name, *, pin=None, timeout=None))]
     fn errand(

@@ -61,6 +61,7 @@ pub(crate) fn errand(py: Python<'_>, name: &str, pin: Option<&Bound<'_, PyAny>>)
         "wait_registered" => Errand::WaitRegistered,
         "unlock" => Errand::Unlock(Secret(pin.and_then(|pin| pin.extract().ok()).unwrap_or_default())),
         "restart" => Errand::Restart,
+        "capabilities" => Errand::Capabilities,
         _ => return Err(errors::usage(py, format!("{name}: there is no such errand"))),
     })
 }

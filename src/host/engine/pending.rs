@@ -171,7 +171,7 @@ fn subject(call: &Call) -> &'static str {
     match call {
         Call::SetUp | Call::SetUpAnew => "the set-up",
         Call::Command { .. } => "the command",
-        Call::Configure { .. } | Call::Configuration { .. } | Call::Capabilities => "AT+QMTCFG",
+        Call::Configure { .. } | Call::Configuration { .. } => "AT+QMTCFG",
         Call::Open { .. } => "AT+QMTOPEN",
         Call::Connect { .. } => "AT+QMTCONN",
         Call::Disconnect { .. } => "AT+QMTDISC",

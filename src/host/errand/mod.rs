@@ -3,6 +3,7 @@
 //!
 //! An errand does no I/O and reads no clock. [`Course::next`] is told what has come of its last move, and says the next.
 
+mod capabilities;
 mod identity;
 mod registration;
 mod restart;
@@ -15,6 +16,7 @@ use modemqtt_at::dialect::Dialect;
 
 use crate::call::{Call, Reply, Secret};
 use crate::error::Error;
+pub use capabilities::Values;
 
 /// What may be asked of a module around MQTT.
 #[derive(Clone, Debug)]
@@ -35,6 +37,8 @@ pub enum Errand {
     Unlock(Secret),
     /// A restart, and the module found again.
     Restart,
+    /// The values that each option of a client takes.
+    Capabilities,
 }
 
 impl Errand {
@@ -48,6 +52,7 @@ impl Errand {
             Self::Registration | Self::WaitRegistered => "the registration",
             Self::Unlock(_) => "AT+CPIN",
             Self::Restart => "the restart",
+            Self::Capabilities => "AT+QMTCFG",
         }
     }
 
@@ -63,6 +68,7 @@ impl Errand {
             Self::WaitRegistered => Box::new(registration::Wait::new(limit)),
             Self::Unlock(pin) => Box::new(sim::Unlock::new(pin, timeout)),
             Self::Restart => Box::new(restart::Restart::new(limit)),
+            Self::Capabilities => Box::new(capabilities::Capabilities { timeout }),
         }
     }
 }
@@ -164,5 +170,29 @@ fn unreadable(expected: &'static str, lines: &[String]) -> Error {
     Error::Protocol {
         expected,
         line: lines.join(" "),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_read_from_the_first_line_that_has_as_many() {
+        let lines = ["+CREG: 1".to_owned(), "+CREG:2, 5,\"00C3\",\"1A\"".to_owned()];
+        assert_eq!(numbers(&lines, "+CREG"), Some([2, 5]));
+        assert_eq!(numbers(&lines, "+CREG"), Some([1]));
+        assert_eq!(numbers::<2>(&lines, "+CEREG"), None);
+        for odd in [
+            "",
+            "+CREG",
+            "+CREG: ",
+            "+CREG: a,1",
+            "+CREG: 1x,1",
+            "+CREG: 1,",
+            "+CREG: ,1",
+        ] {
+            assert_eq!(numbers::<2>(&[odd.to_owned()], "+CREG"), None, "{odd}");
+        }
     }
 }

@@ -53,13 +53,6 @@ pub(crate) fn plan(
             let told = Box::<Configuration>::default();
             Ok((Task::Configuration { told }, steps))
         }
-        Call::Capabilities => {
-            let Some(row) = dialect.row(Command::Configure, Form::Test) else {
-                return Err(Error::Usage(format!("{} has no AT+QMTCFG=?", dialect.name)));
-            };
-            let step = planner.step(row, &[], Goal::Lines)?;
-            Ok((Task::Capabilities { told: Vec::new() }, [step].into()))
-        }
         Call::Open { client, host, port } => {
             writer::client(dialect, client)?;
             let Some(state) = clients.get(client) else {

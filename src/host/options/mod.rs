@@ -2,14 +2,11 @@
 //!
 //! A new option is one field of [`Options`] and one line of [`OPTIONS`], beside the rows of the dialects that have it.
 
-mod capabilities;
 mod read;
 
 use modemqtt_at::dialect::{Dialect, Kind};
 use modemqtt_at::{Form, SettingKey, Version};
 
-pub use self::capabilities::Values;
-pub(crate) use self::capabilities::capabilities;
 pub(crate) use self::read::read;
 pub use self::read::{Configuration, Printed, WillHead};
 use crate::call::{Alibaba, OneNet, Will};

@@ -11,7 +11,6 @@ use crate::call::{Event, Message, Reply};
 use crate::error::{Error, Refusal};
 use crate::framer::Frame;
 use crate::job::{Goal, INTERNAL, Invitation, Job, OutcomeKey, Task};
-use crate::options::capabilities;
 use crate::reader::{self, Incoming, Pending};
 use crate::receive::RawMessage;
 use crate::timers::Timer;
@@ -294,7 +293,6 @@ impl Session {
                     told.add(dialect, *key, read.join(";"));
                 }
             }
-            (Task::Capabilities { told }, _) => *told = lines.iter().filter_map(|line| capabilities(line)).collect(),
             (Task::Open { client, .. }, Goal::Values(key)) => {
                 let client = *client;
                 let known = self.clients.get(client).zip(self.dialect);
@@ -314,7 +312,6 @@ impl Session {
                 lines: std::mem::take(lines),
             },
             Task::Configuration { told } => Reply::Configuration(std::mem::take(told)),
-            Task::Capabilities { told } => Reply::Capabilities(std::mem::take(told)),
             _ => Reply::Done,
         }
     }

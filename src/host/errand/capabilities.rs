@@ -1,4 +1,11 @@
-//! From what `AT+QMTCFG=?` prints to the values that each option takes.
+//! The values that each option of a client takes, from `AT+QMTCFG=?`.
+
+use std::time::{Duration, Instant};
+
+use modemqtt_at::dialect::Dialect;
+
+use super::{Course, Move, Turn, lines};
+use crate::call::Reply;
 
 /// The values that a parameter takes: single ones, and ranges of which both ends belong to it. Both are empty where the
 /// module does not list them.
@@ -10,12 +17,31 @@ pub struct Values {
     pub ranges: Vec<(i64, i64)>,
 }
 
+/// Asks for them.
+#[derive(Debug)]
+pub(super) struct Capabilities {
+    pub(super) timeout: Option<Duration>,
+}
+
+impl Course for Capabilities {
+    fn next(&mut self, turn: Turn, _: Option<&'static Dialect>, _: Instant) -> Move {
+        match turn {
+            Turn::Begin => Move::command("AT+QMTCFG=?", self.timeout),
+            Turn::Ended(answer) => Move::End(lines(answer).map(|lines| {
+                let told = lines.iter().filter_map(|line| capabilities(line));
+                Reply::Capabilities(told.collect())
+            })),
+            _ => Move::Stay,
+        }
+    }
+}
+
 /// The key that a line of the test form is about, in lower case, and the values of its parameters; `None` for a line that
 /// is no setting.
 ///
 /// Modules differ in blanks and in what they write for a text, so only the key and the groups in parentheses count, and
 /// whatever stands between two commas without one is a parameter whose values are not listed.
-pub(crate) fn capabilities(line: &str) -> Option<(String, Vec<Values>)> {
+fn capabilities(line: &str) -> Option<(String, Vec<Values>)> {
     let quotes = ['"', '“', '”'];
     let behind = line.strip_prefix("+QMTCFG")?.trim_start().strip_prefix(':')?;
     let behind = behind.trim_start();
