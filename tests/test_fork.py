@@ -170,7 +170,7 @@ ENTRIES: dict[type[Any], dict[str, tuple[Any, ...]]] = {
         "is_open": (),
         "model": (),
         "lost": (),
-        "family": (),
+        "errand": ("identity",),
         "capabilities": (),
         "watch": (0, True),
         "watch_urcs": (True,),

@@ -299,10 +299,12 @@ impl IoThread {
             Event::Identified(dialect, model) => self.shared.identified(Modem { dialect, model }),
             Event::Opened { client, host, port } => self.shared.opened(client, host, port),
             Event::Client(client, state) => {
-                if let Some(kept) = self.kept.get(&client) {
-                    kept.connected(state == ClientState::Connected);
-                }
+                let connected = state == ClientState::Connected;
+                // Whoever has waited for the connection finds the state so.
                 self.shared.client_changed(client, state);
+                if let Some(kept) = self.kept.get(&client) {
+                    kept.connected(connected);
+                }
             }
             Event::Message(message) => self.shared.message(message),
             Event::Lost(client, code) => self.shared.lost(client, code),
