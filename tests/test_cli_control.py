@@ -71,6 +71,10 @@ def test_a_shell_moves_a_module_by_a_socket_of_its_owner(path: Path) -> None:
         assert orders(path, "signal 12", "urc +CREG: 1") == ["ok", "ok"]
         assert port.read_until(b"+CREG: 1\r\n").endswith(b"\r\n+CREG: 1\r\n")
         assert b"+CSQ: 12,99" in ask(port, "AT+CSQ")
+        assert orders(path, "battery 3301 7", "cell 00ABC001 2B") == ["ok", "ok"]
+        assert b"+CBC: 0,7,3301" in ask(port, "AT+CBC")
+        ask(port, "AT+QENG=1")
+        assert b",002b,c001," in ask(port, "AT+QENG?")
         assert orders(path, "fault cme-text", "fault bare-error", "heal bare-error", "heal") == ["ok"] * 4
         assert orders(path, "network off", "network on", "registration 5", "sim pin", "sim ready") == ["ok"] * 5
         assert orders(path, "power key") == ["ok"]
@@ -113,7 +117,7 @@ def module() -> Iterator[VirtualModem]:
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
-        ("fly", "'fly' is not a control word; the known ones are restart, power, network, signal"),
+        ("fly", "'fly' is not a control word; the known ones are restart, power, network, signal, battery, cell"),
         ("RESTART", "'RESTART' is not a control word"),
         ("restart now", "restart takes nothing behind it, not 'now'"),
         ("power", "behind power comes key, on or off, not ''"),
@@ -121,6 +125,12 @@ def module() -> Iterator[VirtualModem]:
         ("signal", "behind signal comes one number or two, not ''"),
         ("signal loud", "not 'loud'"),
         ("signal 32", "rssi"),
+        ("battery low", "behind battery comes one number or two, not 'low'"),
+        ("battery 70000", "millivolts must be 0 to 65535, not 70000"),
+        ("cell", "behind cell comes one hexadecimal number or two, not ''"),
+        ("cell north", "behind cell comes one hexadecimal number or two, not 'north'"),
+        ("cell 1 2 3", "behind cell comes one hexadecimal number or two, not '1 2 3'"),
+        ("cell 10000000", "cell must be 0 to 268435455, not 268435456"),
         ("registration 9", "0 to 5"),
         ("sim lost", "ready, pin, absent"),
         ("urc", "line must be"),

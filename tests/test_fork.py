@@ -209,6 +209,8 @@ ENTRIES: dict[type[Any], dict[str, tuple[Any, ...]]] = {
         "set_registration": (1,),
         "set_sim": ("ready",),
         "set_signal": (20, 99),
+        "set_battery": (3860, 88),
+        "set_cell": (1, 2),
         "inject": ("lost-ok=1",),
         "heal": (None,),
         "expect": (("AT", 1, []),),

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from modemqtt import Modem, ResponseTimeout, SubscribeError, UsageError
+from modemqtt import Modem, ResponseTimeout, SubscribeError, UsageError, UsageTypeError
 from modemqtt.virtual import Broker, VirtualModem
 
 
@@ -86,3 +86,26 @@ def test_a_denied_topic_is_refused_to_subscribers_and_dropped_from_publishers(mo
         assert [message.topic for message in broker.messages] == ["open/a"]
         broker.deny(None)
         assert mqtt.subscribe("secret/a", qos=2) == [2]
+
+
+def test_battery_and_cell_are_set_and_a_new_cell_is_reported() -> None:
+    with VirtualModem("EG915Q") as module, Modem(module.port) as modem:
+        module.set_battery(3301, 7)
+        assert modem.command("AT+CBC").lines == ("+CBC: 0,7,3301",)
+        modem.command("AT+CEREG=2")
+        module.set_cell(0xABC, 0x2B)
+        assert next(iter(modem.urcs(timeout=10))) == '+CEREG: 1,"002B","00000ABC",7'
+        assert modem.command("AT+CEREG?").lines == ('+CEREG: 2,1,"002B","00000ABC",7',)
+
+
+def test_a_battery_and_a_cell_that_cannot_be_are_said_so(virtual_modem: VirtualModem) -> None:
+    with pytest.raises(UsageError, match="millivolts must be 0 to 65535, not 65536"):
+        virtual_modem.set_battery(65_536)
+    with pytest.raises(UsageError, match="charge must be 0 to 100, not 101"):
+        virtual_modem.set_battery(3300, 101)
+    with pytest.raises(UsageError, match="cell must be 0 to 268435455, not -1"):
+        virtual_modem.set_cell(-1)
+    with pytest.raises(UsageError, match="area must be 0 to 65535, not 65536"):
+        virtual_modem.set_cell(1, 65_536)
+    with pytest.raises(UsageTypeError, match="cell must be an int, not '1'"):
+        virtual_modem.set_cell("1")  # type: ignore[arg-type]

@@ -18,7 +18,7 @@ from modemqtt import _core
 from modemqtt._broker import Broker, PublishedMessage
 from modemqtt._script import Expectation, Expected, Script, rows, urc_line
 from modemqtt._usage import arguments
-from modemqtt.exceptions import ScriptError, UsageError
+from modemqtt.exceptions import ScriptError, UsageError, UsageTypeError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -240,6 +240,38 @@ class VirtualModem:
             raise UsageError(f"signal {rssi},{ber} is none; rssi is 0 to 31 or 99, ber is 0 to 7 or 99")
         self._core.set_signal(rssi, ber)
 
+    def set_battery(self, millivolts: int, charge: int = 100) -> None:
+        """Set what ``AT+CBC`` answers, as far as the family has it.
+
+        Args:
+            millivolts: the voltage, 0 to 65535 mV; nothing switches the module off.
+            charge: the state of the battery, 0 to 100 %.
+
+        Raises:
+            UsageError: a value is out of its range.
+
+        """
+        _check("millivolts", millivolts, 0xFFFF)
+        _check("charge", charge, 100)
+        self._core.set_battery(millivolts, charge)
+
+    def set_cell(self, cell: int, area: int = 0x1A2B) -> None:
+        """Move it to another cell.
+
+        It stays registered. Where ``AT+CEREG=2`` and its like ask for the place, the new one is reported.
+
+        Args:
+            cell: the identity of the cell, 0 to 0xFFFFFFF (28 bits).
+            area: its tracking area, or location area in GSM, 0 to 0xFFFF.
+
+        Raises:
+            UsageError: a value is out of its range.
+
+        """
+        _check("cell", cell, 0xFFF_FFFF)
+        _check("area", area, 0xFFFF)
+        self._core.set_cell(area, cell)
+
     def network(self, up: bool, *, told: bool = False) -> None:  # noqa: FBT001 - the contract's signature
         """Take its network away, and with it every connection, or give it back.
 
@@ -339,6 +371,13 @@ class VirtualModem:
     def __repr__(self) -> str:
         """Model and port."""
         return f"<VirtualModem {self.model} {self.port}>"
+
+
+def _check(name: str, value: object, most: int) -> None:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise UsageTypeError(f"{name} must be an int, not {value!r}")
+    if not 0 <= value <= most:
+        raise UsageError(f"{name} must be 0 to {most}, not {value}")
 
 
 def _written(fault: str | Fault) -> str:

@@ -164,6 +164,20 @@ impl VirtualModem {
         Ok(())
     }
 
+    /// What `AT+CBC` answers.
+    fn set_battery(&self, py: Python<'_>, millivolts: u16, charge: u8) -> PyResult<()> {
+        let modem = self.modem.get(py)?;
+        py.detach(|| modem.set_battery(millivolts, charge));
+        Ok(())
+    }
+
+    /// The cell that serves it.
+    fn set_cell(&self, py: Python<'_>, area: u16, cell: u32) -> PyResult<()> {
+        let modem = self.modem.get(py)?;
+        py.detach(|| modem.set_cell(area, cell));
+        Ok(())
+    }
+
     /// Misbehaves from now on.
     fn inject(&self, py: Python<'_>, fault: &str) -> PyResult<()> {
         let injection = injection(py, fault)?;

@@ -10,6 +10,7 @@ import stat
 import sys
 import threading
 from pathlib import Path
+from string import hexdigits
 from typing import TYPE_CHECKING
 
 from modemqtt.exceptions import ModemError, UsageError
@@ -63,6 +64,17 @@ def _signal(module: VirtualModem, rest: str) -> None:
     module.set_signal(*_numbers("signal", rest, 2))
 
 
+def _battery(module: VirtualModem, rest: str) -> None:
+    module.set_battery(*_numbers("battery", rest, 2))
+
+
+def _cell(module: VirtualModem, rest: str) -> None:
+    numbers = rest.split()
+    if len(numbers) not in (1, 2) or not all(set(number) <= set(hexdigits) for number in numbers):
+        raise UsageError(f"behind cell comes one hexadecimal number or two, not {rest!r}")
+    module.set_cell(*(int(number, 16) for number in numbers))
+
+
 def _registration(module: VirtualModem, rest: str) -> None:
     module.set_registration(*_numbers("registration", rest, 1))
 
@@ -88,6 +100,8 @@ _ORDERS: dict[str, Callable[[VirtualModem, str], None]] = {
     "power": _power,
     "network": _network,
     "signal": _signal,
+    "battery": _battery,
+    "cell": _cell,
     "registration": _registration,
     "sim": _sim,
     "urc": _urc,

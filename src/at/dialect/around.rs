@@ -17,8 +17,8 @@ pub struct Around {
     pub functions: &'static [i64],
     /// The highest `<n>` of the commands that report the registration.
     pub reporting: i64,
-    /// What they add to a registration with `<n>` 2 and more: area, cell and access technology.
-    pub location: Option<&'static str>,
+    /// Whether they add area, cell and access technology to a registration with `<n>` 2 and more.
+    pub location: bool,
     /// The command that tells the number of the SIM card.
     pub iccid: Option<&'static str>,
     /// Whether there is `AT+CESQ` (3GPP TS 27.007 section 8.69).
@@ -77,7 +77,7 @@ const NONE: Around = Around {
     refused: Refusal::Error,
     functions: &[0, 1],
     reporting: 2,
-    location: None,
+    location: false,
     iccid: None,
     extended_signal: false,
     sleep_modes: &[],
@@ -221,7 +221,7 @@ pub(super) static BC35: Around = Around {
 /// BC660K-GL&BC950K-GL AT Commands Manual, 2024-01-26.
 pub(super) static BC660K: Around = Around {
     reporting: 5,
-    location: Some("\"1A2B\",\"01A2B3C4\",9"),
+    location: true,
     iccid: Some("QCCID"),
     extended_signal: true,
     // 1 light and deep sleep, 2 light sleep alone; the UART wakes from either.
@@ -239,7 +239,7 @@ pub(super) static BC660K: Around = Around {
 /// EG800Q&EG91xQ Series AT Commands Manual V1.1, 2024-11-03.
 pub(super) static EG91XQ: Around = Around {
     functions: &[0, 1, 4],
-    location: Some("\"1A2B\",\"01A2B3C4\",7"),
+    location: true,
     iccid: Some("QCCID"),
     // 1 sleeps while DTR is not asserted, which no port of the virtual module has.
     sleep_modes: &[false, false],

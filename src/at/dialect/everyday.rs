@@ -1,7 +1,8 @@
 //! What nearly every program sends before MQTT: operator, clock, battery, signal, bands and the settings of the line.
 //!
 //! A row has the lines that answer each form. In them `{1}`, `{2}` … are the values that were set, `{all}` is all of them, and other
-//! words in braces stand for the state of the module and its world.
+//! words in braces stand for the state of the module and its world. A line behind `=` stands without the name of the command, one behind
+//! `?` only while the first of the values is not 0.
 
 use super::make::{EVERYDAY, FLAGS, clock, context, integer, operator, rate, secret, setting, text, told};
 use super::rows::Parameter;
@@ -42,6 +43,8 @@ pub enum Effect {
     OneOf(&'static [i64]),
     /// The value is kept, and while it is not 0 changes of the registration are reported by this name.
     Reports,
+    /// The same of the radio: connected, or idle.
+    RadioReports,
     /// The first value chooses the line that answers.
     Choose,
     /// The first value is one of these keys, each with its value after a start; the rest is the key's.
@@ -90,6 +93,7 @@ const BATTERY: &[&str] = &["0,{charge},{millivolts}"];
 const BATTERY_TEST: &[&str] = &["(0-2),(1-100),<voltage>"];
 
 const M95_MANUAL: &str = "M95 AT Commands Manual V3.2, 2015-11-02";
+const M66_PROGRAMS: &str = "programs for M66 and MC60, of the same command set";
 const BC35_MANUAL: &str = "BC35-G&BC28&BC95 R2.0 AT Commands Manual V1.0, 2019-12-04";
 const BC660K_MANUAL: &str = "BC660K-GL&BC950K-GL AT Commands Manual, 2024-01-26";
 const BC660K_CAPTURE: &str = "seen in a capture of a BC660K-GL, revision BC660KGLAAR01A05";
@@ -125,6 +129,21 @@ pub(super) static M95: &[Everyday] = &[
         read: Some(&["{1},{inserted}"]),
         ..setting("QSIMSTAT", FLAG, &["0"], FLAGS, M95_MANUAL)
     },
+    // The cell's line only while it is switched on; what stands behind the identities is that of no call.
+    Everyday {
+        read: Some(&[
+            "{1},{2}",
+            "?0,{mcc},{mnc},{lac},{ci},{channel},{identity},{rssi},40,40,5,5,x,x,x,x,x,x,x",
+        ]),
+        unregistered: Some(&["{1},{2}"]),
+        ..setting(
+            "QENG",
+            &[integer("mode", 0, 1), integer("dump", 0, 3)],
+            &["0", "0"],
+            &["(0,1),(0-3)"],
+            M66_PROGRAMS,
+        )
+    },
     setting("QIMUX", FLAG, &["0"], FLAGS, "Quectel GSM TCP/IP Application Note"),
     setting("QIMODE", FLAG, &["0"], FLAGS, "Quectel GSM TCP/IP Application Note"),
     setting("QIDNSIP", FLAG, &["0"], FLAGS, "Quectel GSM TCP/IP Application Note"),
@@ -154,9 +173,10 @@ pub(super) static BC35: &[Everyday] = &[
             BC35_MANUAL,
         )
     },
-    told("CEDRXRDP", &["0"], BC35_MANUAL),
+    told("CEDRXRDP", &["{granted drx}"], BC35_MANUAL),
     Everyday {
         read: Some(&["{1},{connected}"]),
+        effect: Effect::RadioReports,
         ..setting("CSCON", FLAG, &["0"], FLAGS, BC35_MANUAL)
     },
     Everyday {
@@ -230,9 +250,10 @@ pub(super) static BC660K: &[Everyday] = &[
             BC660K_CAPTURE,
         )
     },
-    told("CEDRXRDP", &["0"], BC660K_CAPTURE),
+    told("CEDRXRDP", &["{granted drx}"], BC660K_CAPTURE),
     Everyday {
         read: Some(&["{1},{connected}"]),
+        effect: Effect::RadioReports,
         ..setting("CSCON", FLAG, &["0"], FLAGS, BC660K_MANUAL)
     },
     Everyday {

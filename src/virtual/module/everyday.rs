@@ -8,17 +8,13 @@ use modemqtt_at::dialect::{Effect, Everyday, Kind, Parameter, Refusal};
 
 use super::Module;
 use super::general::{Answer, Asked, DONE, IMEI};
+use super::surroundings::Surroundings;
 use super::terminal::Kind as Printed;
 use crate::command_line::Value;
 
-/// The operator of the test network 001/01, and where its cell is.
+/// The operator of the test network 001/01.
 const OPERATOR: &str = "Test Network";
 const PLMN: &str = "00101";
-const AREA: &str = "1A2B";
-const CELL: u32 = 0x01A2_B3C4;
-/// What a battery that is nearly full has.
-const CHARGE: u8 = 88;
-const MILLIVOLTS: u16 = 3860;
 /// In dB.
 const RSRQ: i64 = -11;
 const SINR: i64 = 13;
@@ -40,6 +36,11 @@ pub(super) struct Kept {
 }
 
 impl Kept {
+    /// What a command was set to.
+    pub(super) fn values(&self, name: &str) -> Option<&[String]> {
+        self.values.get(name).map(Vec::as_slice)
+    }
+
     /// Whether `AT+COPS=2` has left the network.
     pub(super) const fn left_network(&self) -> bool {
         self.mode == 2
@@ -129,7 +130,7 @@ impl Module {
         let given = given.filter(|_| fits).ok_or(self.refused())?;
         let number = |at: usize| given.get(at).and_then(|text| text.parse::<i64>().ok());
         match row.effect {
-            Effect::Keep | Effect::Reports => {}
+            Effect::Keep | Effect::Reports | Effect::RadioReports => {}
             Effect::OneOf(allowed) => {
                 if !number(0).is_some_and(|number| allowed.contains(&number)) {
                     return Err(self.refused());
@@ -193,13 +194,9 @@ impl Module {
 
     /// Reports a changed registration by the commands beside those of the dialect that were asked to.
     pub(super) fn report_registration(&mut self) {
-        let rows = self.dialect.around.everyday.iter();
-        for row in rows.filter(|row| row.effect == Effect::Reports) {
-            let kept = self.general.kept.values.get(row.name);
-            if kept.and_then(|values| values.first()).is_some_and(|value| value != "0") {
-                let line = self.line(row.name, self.registered_as());
-                self.terminal.urc(Printed::Urc, &line);
-            }
+        for row in self.reporters(Effect::Reports) {
+            let line = self.line(row.name, self.registered_as());
+            self.terminal.urc(Printed::Urc, &line);
         }
     }
 
@@ -212,13 +209,15 @@ impl Module {
     }
 
     fn fill_all(&self, row: &Everyday, lines: &[&str]) -> Vec<String> {
-        lines
-            .iter()
-            .map(|line| match line.strip_prefix('=') {
-                Some(bare) => self.fill(row, bare),
-                None => self.line(row.name, self.fill(row, line)),
-            })
-            .collect()
+        let wanted = lines.iter().filter_map(|line| match line.strip_prefix('?') {
+            Some(line) => (self.word(row, "1") != "0").then_some(line),
+            None => Some(*line),
+        });
+        let filled = wanted.map(|line| match line.strip_prefix('=') {
+            Some(bare) => self.fill(row, bare),
+            None => self.line(row.name, self.fill(row, line)),
+        });
+        filled.collect()
     }
 
     fn fill(&self, row: &Everyday, line: &str) -> String {
@@ -241,6 +240,7 @@ impl Module {
         let defaults = || row.defaults.iter().map(ToString::to_string).collect();
         let values = || kept.values.get(row.name).cloned().unwrap_or_else(defaults);
         let rssi = self.decibels();
+        let Surroundings { battery, place } = self.lasting.surroundings;
         match word {
             "all" => listed(row, &values()),
             "mode" => kept.mode.to_string(),
@@ -254,18 +254,22 @@ impl Module {
             "band" => cell.band.to_string(),
             "channel" => cell.channel.to_string(),
             "identity" => cell.identity.to_string(),
-            "area" => AREA.into(),
-            "cell" => format!("{CELL:08X}"),
-            "cell number" => CELL.to_string(),
+            "area" => format!("{:04X}", place.area),
+            "cell" => format!("{:08X}", place.cell),
+            "lac" => format!("{:04x}", place.area),
+            // Two bytes in GSM (3GPP TS 23.003 section 4.3.1).
+            "ci" => format!("{:04x}", place.cell & 0xFFFF),
+            "cell number" => place.cell.to_string(),
             "rssi" => rssi.to_string(),
             // A carrier of 12 equal subcarriers has 10.8 dB less in each.
             "rsrp" => (rssi - 11).to_string(),
             "rsrq" => RSRQ.to_string(),
             "sinr" => SINR.to_string(),
-            "charge" => CHARGE.to_string(),
-            "millivolts" => MILLIVOLTS.to_string(),
+            "charge" => battery.charge.to_string(),
+            "millivolts" => battery.millivolts.to_string(),
             "clock" => self.lasting.clock.text(),
             "context" => u8::from(self.has_network() && !kept.given_up).to_string(),
+            "granted drx" => self.granted_drx(),
             "connected" => u8::from(self.has_connection()).to_string(),
             "stat" => self.registered_as().to_string(),
             "address" => super::context::ADDRESS.into(),

@@ -35,6 +35,8 @@ pub(super) struct General {
     pub(super) power_saving: i64,
     /// The S-parameters that were set.
     pub(super) registers: BTreeMap<u32, u32>,
+    /// Whether the radio was connected when it was looked at last.
+    pub(super) radio_connected: bool,
     /// What the everyday commands have set.
     pub(super) kept: Kept,
 }
@@ -50,6 +52,7 @@ impl Default for General {
             sleep_mode: 0,
             power_saving: 0,
             registers: BTreeMap::new(),
+            radio_connected: false,
             kept: Kept::default(),
         }
     }

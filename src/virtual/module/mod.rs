@@ -1,7 +1,7 @@
 //! The module itself, from the antenna to the serial line, without either: bytes in, bytes and actions out, the clock an argument.
 //!
 //! `terminal` prints, `misprint` does what faults make of that, `sleep` what they make of what comes in, `settings` are those of `QMTCFG`, `clients` keep the connections, `operations` carry out the commands of the
-//! dialect's rows, `general`, `world`, `context` and `power` the others, `data_phase` takes payloads (`hex`: as digits), `messages` go to the host, `script` does what a test wants done once, and `token` is
+//! dialect's rows, `general`, `world`, `surroundings`, `context` and `power` the others, `data_phase` takes payloads (`hex`: as digits), `messages` go to the host, `script` does what a test wants done once, and `token` is
 //! that of Tencent Cloud; `files` and `tls` hold credentials. Nothing asks which dialect it is: every difference is a field of the dialect or of a row.
 
 mod clients;
@@ -22,6 +22,7 @@ mod power;
 mod script;
 mod settings;
 mod sleep;
+mod surroundings;
 mod terminal;
 mod tls;
 mod token;
@@ -410,6 +411,7 @@ impl Module {
     /// Unsolicited lines never stand inside the answer to a command or in a data phase.
     fn settle(&mut self, now: Instant) {
         let may_report = self.may_report();
+        self.report_radio();
         if may_report {
             self.terminal.flush_urcs();
         }

@@ -9,6 +9,7 @@ use modemqtt_at::dialect::Refusal;
 
 use super::everyday::Clock;
 use super::general::{Answer, Asked, DONE, General, list};
+use super::surroundings::Surroundings;
 use super::terminal::{Kind, Profile};
 use super::{Module, Parting};
 use crate::command_line::Value;
@@ -102,6 +103,7 @@ pub(super) struct Lasting {
     registration: Registration,
     sim: Sim,
     signal: Signal,
+    pub(super) surroundings: Surroundings,
     pub(super) powered: bool,
     /// What `AT&W` has kept.
     pub(super) profile: Option<Profile>,
@@ -121,6 +123,7 @@ impl Default for Lasting {
             registration: Registration::HOME,
             sim: Sim::Ready,
             signal: Signal { rssi: 20, ber: 0 },
+            surroundings: Surroundings::default(),
             powered: true,
             profile: None,
             reporting: BTreeMap::new(),
@@ -335,7 +338,7 @@ impl Module {
 
     /// Changes something that the registration may depend on, and draws the consequences.
     pub(super) fn change(&mut self, change: impl FnOnce(&mut Self)) {
-        let before = self.dialect.registration.iter().map(|name| self.registration_by(name));
+        let before = self.dialect.registration.iter().map(|name| self.reported(name));
         let before: Vec<_> = before.collect();
         let (could, registered) = (self.could_register(), self.registered_as());
         change(self);
@@ -345,8 +348,9 @@ impl Module {
             (true, true) => {}
         }
         for (name, before) in self.dialect.registration.iter().zip(before) {
-            if self.reporting(name) > 0 && self.registration_by(name) != before {
-                let line = self.line(name, self.reported(name));
+            let reported = self.reported(name);
+            if self.reporting(name) > 0 && reported != before {
+                let line = self.line(name, reported);
                 self.terminal.urc(Kind::Urc, &line);
             }
         }
@@ -469,9 +473,11 @@ impl Module {
     fn reported(&self, name: &str) -> String {
         let registration = self.registration_by(name);
         let stat = registration.0;
-        match self.dialect.around.location {
-            Some(location) if self.reporting(name) > 1 && registration.is_registered() => format!("{stat},{location}"),
-            _ => stat.to_string(),
+        let placed = self.dialect.around.location && self.reporting(name) > 1;
+        if placed && registration.is_registered() {
+            format!("{stat},{}", self.location())
+        } else {
+            stat.to_string()
         }
     }
 

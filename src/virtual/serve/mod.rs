@@ -281,6 +281,16 @@ impl VirtualModem {
         self.call(move |module| module.set_signal(rssi, ber));
     }
 
+    /// See [`Module::set_battery`].
+    pub fn set_battery(&self, millivolts: u16, charge: u8) {
+        self.call(move |module| module.set_battery(millivolts, charge));
+    }
+
+    /// See [`Module::set_cell`].
+    pub fn set_cell(&self, area: u16, cell: u32) {
+        self.call(move |module| module.set_cell(area, cell, Instant::now()));
+    }
+
     /// Misbehaves from now on.
     pub fn inject(&self, fault: impl Into<Injection>) {
         let injection = fault.into();

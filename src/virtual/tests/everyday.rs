@@ -185,3 +185,84 @@ fn the_default_context_takes_a_user_and_a_password() {
     assert_eq!(rig.answer("AT+QCGDEFCONT?\r"), line("+QCGDEFCONT: \"IP\",\"LAB\""));
     assert!(rig.answer("AT+QCGDEFCONT=\"IP\",\"lab\",\"me\"\r").contains("ERROR"));
 }
+
+#[test]
+fn the_battery_is_what_was_set_and_a_restart_does_not_charge_it() {
+    for (model, answer) in [
+        ("M95", "+CBC: 0,7,3301"),
+        ("EG916Q", "+CBC: 0,7,3301"),
+        ("BC660K-GL", "+CBC: 3301"),
+    ] {
+        let mut rig = Rig::new(model);
+        rig.module.set_battery(3301, 7);
+        assert_eq!(rig.answer("AT+CBC\r"), line(answer), "{model}");
+        rig.restart();
+        assert!(rig.answer("AT+CBC\r").contains(&answer.replace('"', "\\\"")), "{model}");
+    }
+}
+
+#[test]
+fn another_cell_is_reported_where_the_place_was_asked_for_and_shows_in_every_answer() {
+    let mut rig = Rig::new("EG916Q");
+    rig.answer("AT+CEREG=2;+CREG=1\r");
+    rig.set_cell(0x2B, 0xABC);
+    assert_eq!(rig.take(), "\\r\\n+CEREG: 1,\\\"002B\\\",\\\"00000ABC\\\",7\\r\\n");
+    assert_eq!(rig.answer("AT+CEREG?\r"), line("+CEREG: 2,1,\"002B\",\"00000ABC\",7"));
+    assert!(
+        rig.answer("AT+QENG=\"servingcell\"\r")
+            .contains(",00000ABC,383,1300,3,3,3,002B,")
+    );
+    rig.set_cell(0x2B, 0xABC);
+    assert_eq!(rig.take(), "", "it is there already");
+}
+
+#[test]
+fn the_radio_is_connected_from_an_opening_to_a_close_and_tells_so_where_asked_to() {
+    for (model, blank) in [("BC660K-GL", " "), ("BC28", "")] {
+        let mut rig = Rig::new(model);
+        rig.answer("AT+CSCON=1\r");
+        let opening = rig.answer("AT+QMTOPEN=0,\"127.0.0.1\",1883\r");
+        assert!(
+            opening.contains(&format!("\\r\\n+CSCON:{blank}1\\r\\n")),
+            "{model} {opening}"
+        );
+        assert_eq!(rig.answer("AT+CSCON?\r"), line(&format!("+CSCON:{blank}1,1")));
+        let closing = rig.answer("AT+QMTCLOSE=0\r");
+        assert!(
+            closing.contains(&format!("\\r\\n+CSCON:{blank}0\\r\\n")),
+            "{model} {closing}"
+        );
+        rig.answer("AT+CSCON=0\r");
+        assert!(
+            !rig.answer("AT+QMTOPEN=0,\"127.0.0.1\",1883\r").contains("CSCON"),
+            "{model}"
+        );
+    }
+}
+
+#[test]
+fn the_network_grants_the_edrx_that_was_asked_for() {
+    for (model, blank) in [("BC660K-GL", " "), ("BC28", "")] {
+        let mut rig = Rig::new(model);
+        assert_eq!(rig.answer("AT+CEDRXRDP\r"), line(&format!("+CEDRXRDP:{blank}0")));
+        rig.answer("AT+CEDRXS=1,5,\"1001\"\r");
+        let granted = line(&format!("+CEDRXRDP:{blank}5,\"1001\",\"1001\",\"0011\""));
+        assert_eq!(rig.answer("AT+CEDRXRDP\r"), granted);
+        rig.answer("AT+CEDRXS=0\r");
+        assert_eq!(rig.answer("AT+CEDRXRDP\r"), line(&format!("+CEDRXRDP:{blank}0")));
+    }
+}
+
+#[test]
+fn m95_tells_of_its_cell_once_that_is_switched_on() {
+    let mut rig = Rig::new("M95");
+    assert_eq!(rig.answer("AT+QENG?\r"), line("+QENG: 0,0"));
+    rig.answer("AT+QENG=1\r");
+    let told = rig.answer("AT+QENG?\r");
+    assert!(
+        told.contains("+QENG: 0,001,01,1a2b,b3c4,62,26,-73,40,40,5,5,x,x,x,x,x,x,x"),
+        "{told}"
+    );
+    rig.answer("AT+COPS=2\r");
+    assert!(!rig.answer("AT+QENG?\r").contains("001,01"));
+}

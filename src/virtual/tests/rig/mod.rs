@@ -165,6 +165,11 @@ impl Rig {
         self.pump();
     }
 
+    pub fn set_cell(&mut self, area: u16, cell: u32) {
+        self.module.set_cell(area, cell, self.now);
+        self.pump();
+    }
+
     pub fn set_sim(&mut self, state: &str) {
         self.module.set_sim(state.parse().unwrap(), self.now);
         self.pump();

@@ -1,0 +1,104 @@
+//! What the module measures of its surroundings: its battery, and the cell that serves it; and whether the radio is connected to that.
+
+use std::time::Instant;
+
+use modemqtt_at::dialect::{Effect, Everyday};
+
+use super::Module;
+use super::terminal::Kind;
+
+/// The command whose values eDRX is asked for with (3GPP TS 27.007 section 7.40).
+const REQUESTED_DRX: &str = "CEDRXS";
+/// How long the network of this cell pages for, 10.24 s in narrow band (3GPP TS 24.008 table 10.5.5.32).
+const PAGING_WINDOW: &str = "0011";
+
+/// The state of the battery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Battery {
+    pub(super) millivolts: u16,
+    /// In percent.
+    pub(super) charge: u8,
+}
+
+/// Where the module is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) area: u16,
+    pub(super) cell: u32,
+}
+
+/// It outlasts a restart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Surroundings {
+    pub(super) battery: Battery,
+    pub(super) place: Place,
+}
+
+impl Default for Surroundings {
+    fn default() -> Self {
+        Self {
+            battery: Battery {
+                millivolts: 3860,
+                charge: 88,
+            },
+            place: Place {
+                area: 0x1A2B,
+                cell: 0x01A2_B3C4,
+            },
+        }
+    }
+}
+
+impl Module {
+    /// Sets what `AT+CBC` answers: millivolts, and percent.
+    pub const fn set_battery(&mut self, millivolts: u16, charge: u8) {
+        self.lasting.surroundings.battery = Battery { millivolts, charge };
+    }
+
+    /// Moves the module to another cell; whoever has asked for the place of a registration is told of it.
+    pub fn set_cell(&mut self, area: u16, cell: u32, now: Instant) {
+        self.pace.look(now);
+        self.change(|module| module.lasting.surroundings.place = Place { area, cell });
+        self.settle(now);
+    }
+
+    /// `"<area>","<cell>",<access technology>` (3GPP TS 27.007 section 7.2).
+    pub(super) fn location(&self) -> String {
+        let Place { area, cell } = self.lasting.surroundings.place;
+        let access = self.dialect.around.cell.access;
+        format!("\"{area:04X}\",\"{cell:08X}\",{access}")
+    }
+
+    /// Reports that the radio was connected or released since it was looked at last, where that was asked for (3GPP TS 27.007 section 7.30).
+    pub(super) fn report_radio(&mut self) {
+        let connected = self.has_connection();
+        if std::mem::replace(&mut self.general.radio_connected, connected) == connected {
+            return;
+        }
+        for row in self.reporters(Effect::RadioReports) {
+            let line = self.line(row.name, u8::from(connected));
+            self.terminal.urc(Kind::Urc, &line);
+        }
+    }
+
+    /// The commands that were asked to report something.
+    pub(super) fn reporters(&self, what: Effect) -> Vec<&'static Everyday> {
+        let rows = self.dialect.around.everyday.iter();
+        let wanted = rows.filter(|row| row.effect == what).filter(|row| {
+            let kept = self.general.kept.values(row.name);
+            kept.and_then(|values| values.first()).is_some_and(|value| value != "0")
+        });
+        wanted.collect()
+    }
+
+    /// What the network has granted of the eDRX that was asked for: as much, and 0 where none was (3GPP TS 27.007 section 7.41).
+    pub(super) fn granted_drx(&self) -> String {
+        let asked = self.general.kept.values(REQUESTED_DRX).unwrap_or_default();
+        match asked {
+            [mode, access, cycle, ..] if matches!(mode.as_str(), "1" | "2") && self.has_network() => {
+                format!("{access},\"{cycle}\",\"{cycle}\",\"{PAGING_WINDOW}\"")
+            }
+            _ => "0".into(),
+        }
+    }
+}
