@@ -1,7 +1,7 @@
 //! The mutants of what a dialect has around MQTT.
 
 use modemqtt_at::codes::CmeCode;
-use modemqtt_at::dialect::{Address, Around, Dialect, FixedCommand, Refusal, Stack};
+use modemqtt_at::dialect::{Address, Around, Cell, Dialect, FixedCommand, Refusal, Stack};
 
 use super::{Mutant, with, without};
 
@@ -51,11 +51,12 @@ impl Maker {
         for reporting in [around.reporting - 1, around.reporting + 1] {
             self.add("reporting", "REG", Around { reporting, ..around });
         }
-        let location = around.location.xor(Some(",\"1\",\"1\""));
-        for location in [location, around.location.map(|_| "7")] {
-            if location != around.location {
-                self.add("location", "REG", Around { location, ..around });
-            }
+        let location = !around.location;
+        self.add("location or not", "REG", Around { location, ..around });
+        if around.location {
+            let access = around.cell.access + 1;
+            let cell = Cell { access, ..around.cell };
+            self.add("access technology", "REG", Around { cell, ..around });
         }
         for iccid in [None, Some("NCCID"), Some("QCCID")] {
             if iccid != around.iccid {
