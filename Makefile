@@ -6,7 +6,7 @@
 #   make bench    the benchmarks
 #   make docs     docs/dialects.md from the rows, and the documentation of the Rust crates, in target/doc
 #   make fuzz     both fuzz targets for SECONDS seconds each, at the same time (60)
-#   make long     what takes longer than a test run should: 100,000 runs of the data phase, an hour of fuzzing, the long soak
+#   make long     what takes longer than a test run should: 100,000 runs of each property of the session, an hour of fuzzing, the long soak
 #   make mutate   every value of every row changed: each change must fail a transcript
 
 PYTHON ?= python3
@@ -81,7 +81,7 @@ fuzz:
 
 # The soak is of a release build: built in place, and again without optimisation by the next `make test`.
 long: $(READY) $(TOOLS)
-	MODEMQTT_CASES=100000 cargo test -p modemqtt-host --test data_phase
+	MODEMQTT_CASES=100000 cargo test -p modemqtt-host --test data_phase --test memory --test overlap
 	@$(MAKE) --no-print-directory fuzz SECONDS=3600
 	env -u CONDA_PREFIX VIRTUAL_ENV="$(CURDIR)/$(VENV)" $(BIN)/maturin develop --release --group build
 	$(BIN)/python benches/soak.py --messages 200000

@@ -90,8 +90,8 @@ pub(crate) enum Task {
     Ask {
         client: ClientIndex,
         doubt: Doubt,
-        /// What the module has said so far.
-        lines: Vec<String>,
+        /// What the module has said so far; `None` while it has answered no question.
+        told: Option<Vec<String>>,
     },
     /// What is in the module's buffers.
     Unread,

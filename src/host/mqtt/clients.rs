@@ -195,6 +195,8 @@ pub(crate) struct Client {
     pub(crate) before: ClientState,
     /// A `+QMTSTAT` that follows is the tail of something already reported: a refused CONNECT or a DISCONNECT.
     pub(crate) end_reported: bool,
+    /// A DISCONNECT went over the connection, which the server closes for it.
+    pub(crate) disconnected: bool,
     /// The slots of the module's buffer that hold a message, a bit each.
     pub(crate) unread: u32,
     /// Host and port of the last opening, as an error shows them.
@@ -219,6 +221,7 @@ impl Client {
             state: ClientState::Closed,
             before: ClientState::Closed,
             end_reported: false,
+            disconnected: false,
             unread: 0,
             server: None,
             debt: Debt::default(),

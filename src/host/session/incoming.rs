@@ -6,6 +6,7 @@ use modemqtt_at::codes::OpenResult;
 use modemqtt_at::{ClientIndex, Form, MessageId, Operation, SettingKey};
 
 use super::life::Sign;
+use super::standing::Question;
 use super::{DataState, Exchange, Session};
 use crate::call::{Event, Message, Reply};
 use crate::error::{Error, Refusal};
@@ -248,7 +249,7 @@ impl Session {
             return;
         }
         if matches!(exchange.job.task, Task::Ask { .. }) {
-            return self.standing_told(exchange, now);
+            return self.standing_told(exchange, Question::Answered, now);
         }
         if matches!(exchange.job.task, Task::Unread) {
             self.unread_told(&exchange.lines, now);
@@ -327,7 +328,7 @@ impl Session {
 
     fn refused(&mut self, mut exchange: Exchange, refusal: &Refusal, now: Instant) {
         if matches!(exchange.job.task, Task::Ask { .. }) {
-            return self.standing_told(exchange, now);
+            return self.standing_told(exchange, Question::Refused, now);
         }
         let key = match &exchange.step.goal {
             Goal::Outcome { key, .. } => Some(*key),

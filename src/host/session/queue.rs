@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 use std::time::Instant;
 
-use modemqtt_at::ClientIndex;
 use modemqtt_at::codes::StatCode;
+use modemqtt_at::{ClientIndex, Operation};
 
 use super::Session;
 use crate::call::Ticket;
@@ -34,12 +34,13 @@ impl Session {
                 no_room.push(client);
                 continue;
             }
-            // Operations without a message id cannot be told apart: the second of a kind waits for the first.
-            let ambiguous = self
-                .waiting
-                .iter()
-                .any(|waiting| waiting.key.message_id.is_none() && job.leads_to(waiting.key));
-            if !ambiguous && !self.is_held_behind(job, client) {
+            // Operations without a message id cannot be told apart: the second of a kind waits for the first. What builds on
+            // the state of the connection waits for what changes it.
+            let waits = self.waiting.iter().any(|waiting| {
+                (waiting.key.message_id.is_none() && job.leads_to(waiting.key))
+                    || (waiting.key.client == client && builds_on(&job.task, waiting.key.operation))
+            });
+            if !waits && !self.is_held_behind(job, client) {
                 return Some(at);
             }
             held_up.push(client);
@@ -93,6 +94,25 @@ impl Session {
             self.end(&mut job, Err(Error::ConnectionLost { client, code }));
             self.release(&job, false);
         }
+    }
+}
+
+/// Whether what a job comes to depends on how an operation of its client ends. The end of a connection is wanted wherever the
+/// making of it stands.
+fn builds_on(task: &Task, operation: Operation) -> bool {
+    match operation {
+        Operation::Open | Operation::Connect => matches!(
+            task,
+            Task::Open { .. }
+                | Task::Connect { .. }
+                | Task::Subscribe { .. }
+                | Task::Unsubscribe { .. }
+                | Task::Publish { .. }
+        ),
+        Operation::Disconnect | Operation::Close => {
+            matches!(task, Task::Disconnect { .. }) || builds_on(task, Operation::Open)
+        }
+        Operation::Subscribe | Operation::Unsubscribe | Operation::Publish | Operation::Token => false,
     }
 }
 

@@ -144,7 +144,15 @@ impl Session {
                 self.events.push_back(Event::Opened { client, host, port });
             }
         }
+        let overtaken = self
+            .clients
+            .get(key.client)
+            .is_some_and(|known| known.state == ClientState::Closed);
         self.state_after(key, &result);
+        if ok && key.operation == Operation::Open && overtaken {
+            // An end of it that has had no result may have come first.
+            self.ask(key.client, Doubt::Outcome { ending: true }, now);
+        }
         if ok
             && key.operation == Operation::Connect
             && self
@@ -161,6 +169,11 @@ impl Session {
             // A refused CONNECT is followed by `+QMTSTAT: n,4`, a DISCONNECT by `+QMTSTAT: n,5`.
             client.end_reported = matches!(key.operation, Operation::Disconnect | Operation::Connect)
                 && (ok == (key.operation == Operation::Disconnect));
+            match key.operation {
+                Operation::Disconnect => client.disconnected |= ok,
+                Operation::Connect => client.disconnected &= !ok,
+                _ => {}
+            }
         }
         if key.operation == Operation::Open
             && let Err(Error::Operation { result, .. }) = &result
@@ -213,6 +226,12 @@ impl Session {
             (Operation::Close | Operation::Disconnect, Err(_)) => known.before.clone(),
             (Operation::Subscribe | Operation::Unsubscribe | Operation::Publish | Operation::Token, _) => return,
         };
+        let ending = matches!(known.state, ClientState::Disconnecting | ClientState::Closing);
+        if ending && matches!(key.operation, Operation::Open | Operation::Connect) {
+            // Its end has begun meanwhile, and how that goes shows in its own result.
+            known.before = state;
+            return;
+        }
         self.set_state(key.client, state);
     }
 

@@ -114,6 +114,7 @@ impl Session {
         debug_assert_eq!(job.task.client(), Some(key.client));
         if let (Task::Open { host, port, .. }, Some(client)) = (&job.task, self.clients.get(key.client)) {
             client.server = Some(format!("{host}:{port}"));
+            client.disconnected = false;
         }
         if let Some(client) = self.clients.get(key.client).filter(|client| !client.state.is_passing()) {
             client.before = client.state.clone();

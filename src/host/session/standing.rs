@@ -15,11 +15,20 @@ use crate::job::{Doubt, Job, OutcomeKey, Step, Task};
 use crate::mqtt::{connections, openings};
 use crate::reader::Outcome;
 
+/// What has become of a question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Question {
+    Answered,
+    Refused,
+}
+
 /// What the module has said of a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Standing {
     /// Nothing, and nothing of any other client either.
     Untold,
+    /// It has refused every question.
+    Refused,
     /// Nothing, but it has named others.
     Closed,
     /// The network connection is open.
@@ -61,7 +70,7 @@ impl Session {
             let task = Task::Ask {
                 client,
                 doubt,
-                lines: Vec::new(),
+                told: None,
             };
             self.queue.push_front(Job::internal(task, steps, now));
         }
@@ -91,8 +100,9 @@ impl Session {
             .clients
             .get(client)
             .is_none_or(|known| known.before == ClientState::Closed);
-        let vague = *refusal == Refusal::Error;
-        if self.says_no_connection(refusal) || (vague && closed) {
+        // Some families have one code for whatever is not allowed.
+        let vague = *refusal == Refusal::Error || self.says_no_connection(refusal);
+        if vague && closed {
             self.closed(client);
             self.end(&mut job, Ok(Reply::Done));
             self.release(&job, true);
@@ -107,7 +117,7 @@ impl Session {
         job.task = Task::Ask {
             client,
             doubt,
-            lines: Vec::new(),
+            told: None,
         };
         self.step(job, now);
     }
@@ -138,7 +148,7 @@ impl Session {
         let Some(known) = self.clients.get(*client).filter(|known| known.state.is_passing()) else {
             return;
         };
-        let ending = matches!(task, Task::Disconnect { .. } | Task::Close { .. });
+        let ending = matches!(known.state, ClientState::Disconnecting | ClientState::Closing);
         let ending = ending || known.before == ClientState::Closed;
         self.as_before(*client);
         self.ask(*client, Doubt::Outcome { ending }, now);
@@ -149,7 +159,12 @@ impl Session {
         let Some(known) = self.clients.get(outcome.client) else {
             return;
         };
-        let contradicted = match (outcome.operation, &known.state) {
+        let state = if known.state.is_passing() {
+            &known.before
+        } else {
+            &known.state
+        };
+        let contradicted = match (outcome.operation, state) {
             (Operation::Open, state) => *state == ClientState::Closed,
             (Operation::Connect, state) => matches!(state, ClientState::Closed | ClientState::Open),
             (Operation::Disconnect, state) => *state == ClientState::Connected,
@@ -157,18 +172,25 @@ impl Session {
             _ => false,
         };
         if outcome.result == 0 && contradicted {
+            if outcome.operation == Operation::Close && known.state.is_passing() {
+                // What is under way now began on a connection that is closed.
+                known.before = ClientState::Closed;
+            }
             self.ask(outcome.client, Doubt::Outcome { ending: true }, now);
             self.start_next(now);
         }
     }
 
-    /// The module has answered one of the questions.
-    pub(super) fn standing_told(&mut self, exchange: Exchange, now: Instant) {
+    /// One of the questions has had its final result code.
+    pub(super) fn standing_told(&mut self, exchange: Exchange, question: Question, now: Instant) {
         let mut job = exchange.job;
-        let Task::Ask { client, doubt, lines } = &mut job.task else {
+        let Task::Ask { client, doubt, told } = &mut job.task else {
             return self.continue_or_release(job, now);
         };
-        lines.extend(exchange.lines);
+        if question == Question::Answered {
+            told.get_or_insert_default().extend(exchange.lines);
+        }
+        let lines = told.as_deref().unwrap_or_default();
         let echoes = self.dialect.is_none_or(|dialect| dialect.echo);
         if job.steps.is_empty() && !exchange.step.is_probe() {
             // The form of errors tells of a start where the echo does not.
@@ -187,7 +209,11 @@ impl Session {
             let client = *client;
             self.events.push_back(Event::Opened { client, host, port });
         }
-        let (client, standing, doubt) = (*client, standing(lines, *client), doubt.clone());
+        let standing = match told {
+            Some(lines) => standing(lines, *client),
+            None => Standing::Refused,
+        };
+        let (client, doubt) = (*client, doubt.clone());
         let result = self.settle(client, standing, doubt, now);
         self.end(&mut job, result);
         self.continue_or_release(job, now);
@@ -198,7 +224,7 @@ impl Session {
             Doubt::Connection { denied } => {
                 let gone = match standing {
                     Standing::Connected => false,
-                    Standing::Untold => denied,
+                    Standing::Untold | Standing::Refused => denied,
                     Standing::Closed | Standing::Open => true,
                 };
                 if gone {

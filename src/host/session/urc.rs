@@ -38,8 +38,10 @@ impl Session {
             return expected || ended;
         }
         // No server closes a connection after a DISCONNECT that this one has not seen.
+        let farewell = code == StatCode::SERVER_CLOSED && known.disconnected;
         let foreign = code == StatCode::SERVER_CLOSED
             && !expected
+            && !farewell
             && matches!(state, ClientState::Open | ClientState::Connecting);
         if foreign {
             return expected;
@@ -52,7 +54,8 @@ impl Session {
         let refusing = code == StatCode::CONNACK_FAILED && self.await_return_code(client, code, now);
         let connecting = self.end_operations(client, &error).connecting || refusing;
         self.hurry_end(client, now);
-        let expected = expected || connecting || matches!(state, ClientState::Disconnecting | ClientState::Closing);
+        let expected =
+            expected || farewell || connecting || matches!(state, ClientState::Disconnecting | ClientState::Closing);
         if !expected {
             self.events.push_back(Event::Lost(client, code));
         }
