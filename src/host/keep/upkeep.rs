@@ -148,6 +148,11 @@ impl Upkeep {
         self.session.poll_wire()
     }
 
+    /// How many calls of the program's and of its own have not ended.
+    pub fn unfinished(&self) -> usize {
+        self.session.unfinished()
+    }
+
     /// The next event, of the conversation or of a kept session.
     pub fn poll_event(&mut self) -> Option<Event> {
         if self.events.is_empty() {
