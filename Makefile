@@ -4,6 +4,8 @@
 #   make test     every test
 #   make check    formatting, lints, types, layers, and a minute of both fuzz targets
 #   make bench    the benchmarks
+#   make wheel    one wheel for every Python from 3.10 on and any Linux of 2014 or later, in dist, tried with each Python at hand
+#   make sdist    the source archive, in dist; the wheel is built from it
 #   make docs     docs/dialects.md from the rows, and the documentation of the Rust crates, in target/doc
 #   make fuzz     both fuzz targets for SECONDS seconds each, at the same time (60)
 #   make long     what takes longer than a test run should: 100,000 runs of each property of the session, an hour of fuzzing, the long soak
@@ -16,16 +18,17 @@ BIN := $(VENV)/bin
 # PyO3 builds for this interpreter whichever of maturin and cargo asks, so neither undoes the other's work.
 export PYO3_PYTHON := $(CURDIR)/$(BIN)/python
 
-PYTHON_TREES := python tests $(wildcard benches)
+PYTHON_TREES := python tests release $(wildcard benches)
 # What the extension is built from. The Python files are used where they stand.
 RUST_SOURCES := $(shell find src -name '*.rs' -o -name Cargo.toml) Cargo.toml Cargo.lock pyproject.toml
 
-# Stamps: the virtual environment with maturin, the tools of the developer, the extension.
+# Stamps: the virtual environment with maturin, the tools of the developer, those of a release, the extension.
 READY := $(VENV)/.ready
 TOOLS := $(VENV)/.tools
+PACKAGERS := $(VENV)/.packagers
 BUILT := $(VENV)/.built
 
-.PHONY: demo test check bench docs fuzz mutate long clean
+.PHONY: demo test check bench wheel sdist docs fuzz mutate long clean
 .DEFAULT_GOAL := demo
 .NOTPARALLEL:
 
@@ -47,6 +50,7 @@ check: $(BUILT) $(TOOLS)
 	then set -x; cargo deny check licenses bans sources; \
 	else echo "There is no cargo-deny: licences, bans and sources were not checked. cargo install cargo-deny --locked" >&2; fi
 	cargo test --quiet -p modemqtt-at --test document
+	$(BIN)/python release/third_party.py --check
 	$(BIN)/ruff format --check $(PYTHON_TREES)
 	$(BIN)/ruff check $(PYTHON_TREES)
 	$(BIN)/mypy
@@ -58,6 +62,32 @@ bench: $(BUILT) $(TOOLS)
 	@set -e; found=; for bench in $(wildcard benches/bench_*.py); do \
 	found=yes; echo "$$bench"; $(BIN)/python "$$bench"; done; \
 	[ -n "$$found" ] || echo "There are no benchmarks in benches/ yet."
+
+DIST := dist
+# What was unpacked from the source archive; what the compiler makes of it stays.
+UNPACKED := target/sdist
+CARGO_HOME ?= $(HOME)/.cargo
+# No path of this machine gets into the wheel.
+NAMELESS := --remap-path-prefix=$(CURDIR)/$(UNPACKED)=modemqtt --remap-path-prefix=$(CARGO_HOME)/registry/src=crates
+
+sdist: $(READY)
+	$(BIN)/python release/third_party.py --check
+	rm -f $(DIST)/modemqtt-*
+	$(BIN)/python release/sdist.py $(DIST)
+
+# zig links for the glibc of manylinux2014, however new that of this machine is. The files get the time of their unpacking,
+# or the compiler would take them for those of before.
+wheel: sdist $(PACKAGERS)
+	@[ "$$(uname -s)" = Linux ] || { echo "make wheel is for Linux; elsewhere \`pip wheel dist/*.tar.gz\` makes one for this system" >&2; exit 1; }
+	rm -rf $(UNPACKED)
+	mkdir -p $(UNPACKED)
+	tar -xzmf $(DIST)/modemqtt-*.tar.gz -C $(UNPACKED) --strip-components 1
+	cd $(UNPACKED) && PATH="$(CURDIR)/$(BIN):$$PATH" RUSTFLAGS="$(NAMELESS)" maturin build --release --zig \
+	--compatibility manylinux2014 --target-dir $(CURDIR)/target/wheel --out $(CURDIR)/$(DIST)
+	PATH="$(CURDIR)/$(BIN):$$PATH" auditwheel show $(DIST)/modemqtt-*.whl
+	$(BIN)/abi3audit --strict --summary $(DIST)/modemqtt-*.whl
+	MODEMQTT_WHEEL="$$(echo $(CURDIR)/$(DIST)/modemqtt-*.whl)" $(BIN)/python -m pytest -q release/test_wheel.py
+	$(BIN)/python release/figures.py $(DIST)/modemqtt-*.whl
 
 docs: $(READY)
 	UPDATE_DOCS=1 cargo test --quiet -p modemqtt-at --test document
@@ -107,6 +137,10 @@ $(READY):
 
 $(TOOLS): $(READY) pyproject.toml
 	$(BIN)/python -m pip install --quiet --group dev
+	@touch $@
+
+$(PACKAGERS): $(TOOLS)
+	$(BIN)/python -m pip install --quiet --group package
 	@touch $@
 
 # Without optimisation: it builds fast, and neither demo nor tests need more. `pip install .` builds for use.
