@@ -4,7 +4,7 @@
 #   make test     every test
 #   make check    formatting, lints, types, layers, and a minute of both fuzz targets
 #   make bench    the benchmarks
-#   make wheel    one wheel for every Python from 3.10 on and any Linux of 2014 or later, in dist, tried with each Python at hand
+#   make wheel    one wheel for every Python from 3.10 on and Linux with glibc 2.17 or later, in dist, tried with each Python here
 #   make sdist    the source archive, in dist; the wheel is built from it
 #   make docs     docs/dialects.md from the rows, and the documentation of the Rust crates, in target/doc
 #   make fuzz     both fuzz targets for SECONDS seconds each, at the same time (60)
@@ -84,7 +84,8 @@ wheel: sdist $(PACKAGERS)
 	tar -xzmf $(DIST)/modemqtt-*.tar.gz -C $(UNPACKED) --strip-components 1
 	cd $(UNPACKED) && PATH="$(CURDIR)/$(BIN):$$PATH" RUSTFLAGS="$(NAMELESS)" maturin build --release --zig \
 	--compatibility manylinux2014 --target-dir $(CURDIR)/target/wheel --out $(CURDIR)/$(DIST)
-	PATH="$(CURDIR)/$(BIN):$$PATH" auditwheel show $(DIST)/modemqtt-*.whl
+	$(BIN)/auditwheel show $(DIST)/modemqtt-*.whl > target/auditwheel.txt
+	grep -A1 "consistent with" target/auditwheel.txt | grep manylinux_2_17_ || { cat target/auditwheel.txt >&2; exit 1; }
 	$(BIN)/abi3audit --strict --summary $(DIST)/modemqtt-*.whl
 	MODEMQTT_WHEEL="$$(echo $(CURDIR)/$(DIST)/modemqtt-*.whl)" $(BIN)/python -m pytest -q release/test_wheel.py
 	$(BIN)/python release/figures.py $(DIST)/modemqtt-*.whl
