@@ -131,7 +131,7 @@ def test_what_is_no_escape_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     assert r"\q is no escape" in capsys.readouterr().err
 
 
-def test_a_port_without_a_module_is_sent_at_with_and_without_q0v1_and_one_escape() -> None:
+def test_a_port_without_a_module_is_sent_at_and_one_escape() -> None:
     with _silent_port() as (port, heard), pytest.raises(ResponseTimeout, match="recover"):
         Modem(port).open()
     assert _all(heard).replace(b"ATQ0V1\r", b"").replace(b"AT\r", b"") == b"\x1b"
