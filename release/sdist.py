@@ -34,6 +34,8 @@ def rewrite(archive: Path, address: str) -> None:
             if member.name.partition("/")[2] in SHOWN_APART:
                 data = absolute(data.decode(), address).encode()
                 member.size = len(data)
+            # maturin leaves no program executable.
+            member.mode = 0o755 if data.startswith(b"#!") else 0o644
             after.addfile(member, io.BytesIO(data))
     archive.write_bytes(gzip.compress(buffer.getvalue(), mtime=0))
 
