@@ -33,6 +33,8 @@ pub struct Limits {
     pub queue_messages: usize,
     /// Bytes of the messages queued for a session, 16 MiB.
     pub queue_bytes: usize,
+    /// Bytes of the messages queued for all sessions together, 64 MiB; further ones are lost.
+    pub all_queue_bytes: usize,
     /// Retained messages, 1000; further topics are not retained.
     pub retained_messages: usize,
     /// Messages in the log, 10 000; the oldest ones are dropped and counted.
@@ -56,6 +58,7 @@ impl Default for Limits {
             window: 20,
             queue_messages: 1000,
             queue_bytes: 16 * MIB,
+            all_queue_bytes: 64 * MIB,
             retained_messages: 1000,
             log_messages: 10_000,
             log_bytes: 64 * MIB,

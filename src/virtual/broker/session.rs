@@ -96,7 +96,8 @@ impl Session {
     /// Takes a message for the client; returns the packet when it goes out at once.
     ///
     /// QoS 0 is not kept for a client that is away (MQTT 3.1.1 section 3.1.2.4 leaves the choice; mosquitto does the same).
-    pub(crate) fn offer(&mut self, delivery: Delivery, limits: &Limits) -> Option<Packet> {
+    /// `room` is what the queues of all sessions have left.
+    pub(crate) fn offer(&mut self, delivery: Delivery, limits: &Limits, room: &mut usize) -> Option<Packet> {
         if delivery.qos == QoS::Level0 {
             let packet = delivery.packet(QosPid::Level0, false);
             return self.connection.map(|_| packet);
@@ -104,12 +105,19 @@ impl Session {
         if self.connection.is_some() && self.in_flight.len() < limits.window {
             return Some(self.launch(delivery));
         }
-        let bytes = self.queue_bytes + delivery.size();
-        if self.queue.len() < limits.queue_messages && bytes <= limits.queue_bytes {
+        let size = delivery.size();
+        let bytes = self.queue_bytes + size;
+        if self.queue.len() < limits.queue_messages && bytes <= limits.queue_bytes && size <= *room {
             self.queue_bytes = bytes;
+            *room -= size;
             self.queue.push_back(delivery);
         }
         None
+    }
+
+    /// How many bytes wait for the client.
+    pub(crate) fn queued(&self) -> usize {
+        self.queue_bytes
     }
 
     fn launch(&mut self, delivery: Delivery) -> Packet {

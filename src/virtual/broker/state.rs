@@ -331,6 +331,7 @@ impl State {
         if message.retain {
             self.retained.store(&message, limits);
         }
+        let mut room = self.room();
         let mut packets = Vec::new();
         let turns = self.shares.turns(&message.topic);
         for (client, session) in &mut self.sessions {
@@ -340,7 +341,7 @@ impl State {
                 continue;
             };
             // To an established subscription nothing is "retained" (MQTT 3.1.1 section 3.3.1.3).
-            let packet = session.offer(Delivery::new(&message, granted, false), limits);
+            let packet = session.offer(Delivery::new(&message, granted, false), limits, &mut room);
             packets.extend(session.connection.zip(packet));
         }
         self.log.push(message, limits);
@@ -349,15 +350,22 @@ impl State {
         }
     }
 
+    /// What the queues of all sessions have left.
+    fn room(&self) -> usize {
+        let queued: usize = self.sessions.values().map(Session::queued).sum();
+        self.options.limits.all_queue_bytes.saturating_sub(queued)
+    }
+
     fn denies(&self, applies: impl FnMut(&String) -> bool) -> bool {
         self.script.denied.iter().any(applies)
     }
 
     fn deliver(&mut self, client: &str, delivery: Delivery) {
+        let mut room = self.room();
         let Some(session) = self.sessions.get_mut(client) else {
             return;
         };
-        let packet = session.offer(delivery, &self.options.limits);
+        let packet = session.offer(delivery, &self.options.limits, &mut room);
         if let Some((id, packet)) = session.connection.zip(packet) {
             self.send(id, &packet);
         }

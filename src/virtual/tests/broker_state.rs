@@ -56,8 +56,12 @@ impl Bench {
     }
 
     fn publish(&mut self, payload: &[u8], qos: QoS) {
+        self.publish_to("t", payload, qos);
+    }
+
+    fn publish_to(&mut self, topic: &str, payload: &[u8], qos: QoS) {
         let payload = Bytes::copy_from_slice(payload);
-        self.state.publish("t", payload, qos, false).unwrap();
+        self.state.publish(topic, payload, qos, false).unwrap();
     }
 
     fn is_open(&self, id: ConnectionId) -> bool {
@@ -193,6 +197,34 @@ fn a_queue_is_bounded_in_bytes_too() {
     bench.send(id, &connect.bytes());
     let small = Publish::new("t", b"small").qos(1, 1).bytes();
     assert_eq!(bench.take(id), [&CONNACK_RESUMED[..], &small].concat());
+}
+
+#[test]
+fn the_queues_of_all_absent_clients_are_bounded_together() {
+    let limits = Limits {
+        all_queue_bytes: 100,
+        ..Limits::default()
+    };
+    let mut bench = Bench::new(limits);
+    let clients = [Connect::new("first").persistent(), Connect::new("second").persistent()];
+    for (at, connect) in clients.iter().enumerate() {
+        let id = bench.connect(connect);
+        bench.send(id, &subscribe(1, &[(["a", "b"][at], 1)]));
+        bench.state.lost(id);
+    }
+    let publish = |bench: &mut Bench, topic: &str| bench.publish_to(topic, &[7; 60], QoS::Level1);
+    publish(&mut bench, "a");
+    // There is no room for both.
+    publish(&mut bench, "b");
+    let id = bench.open();
+    bench.send(id, &clients[0].bytes());
+    let kept = Publish::new("a", &[7; 60]).qos(1, 1).bytes();
+    assert_eq!(bench.take(id), [&CONNACK_RESUMED[..], &kept].concat());
+    publish(&mut bench, "b");
+    let id = bench.open();
+    bench.send(id, &clients[1].bytes());
+    let kept = Publish::new("b", &[7; 60]).qos(1, 1).bytes();
+    assert_eq!(bench.take(id), [&CONNACK_RESUMED[..], &kept].concat());
 }
 
 #[test]
