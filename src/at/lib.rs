@@ -11,6 +11,7 @@ pub mod dialect;
 pub mod general;
 mod mqtt;
 pub mod secrets;
+pub mod shown;
 pub mod tls;
 
 pub use command::{Command, Form, SettingKey};

@@ -3,6 +3,8 @@
 use std::fmt::Write;
 use std::time::Instant;
 
+use modemqtt_at::shown;
+
 /// How much of a payload is shown.
 const SHOWN: usize = 64;
 
@@ -42,13 +44,7 @@ impl Entry {
         let more = if head.len() < bytes.len() { "…" } else { "" };
         let mut text = String::with_capacity(before.len() + head.len() + 16);
         text.push_str(before);
-        for &byte in head {
-            match byte {
-                b'\\' => text.push_str("\\\\"),
-                b' '..=b'~' => text.push(char::from(byte)),
-                byte => text.extend(byte.escape_ascii().map(char::from)),
-            }
-        }
+        text.push_str(&shown::data(head));
         // Writing to a string does not fail.
         let _ = write!(text, "{more}{behind} <{} bytes>", bytes.len());
         text
@@ -60,13 +56,5 @@ pub(crate) fn escaped(text: String) -> String {
     if !text.contains(char::is_control) {
         return text;
     }
-    let mut shown = String::with_capacity(text.len() + 8);
-    for character in text.chars() {
-        if character.is_control() {
-            shown.extend(character.escape_default());
-        } else {
-            shown.push(character);
-        }
-    }
-    shown
+    shown::text(&text)
 }

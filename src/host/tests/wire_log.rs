@@ -42,7 +42,7 @@ fn what_the_module_prints_cannot_act_on_a_terminal() {
     while let Some(entry) = bench.session.poll_wire() {
         last = entry.text;
     }
-    assert_eq!(last, "\\u{1b}[2Jgone");
+    assert_eq!(last, "\\x1b[2Jgone");
 }
 
 #[test]

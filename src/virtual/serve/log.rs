@@ -11,11 +11,14 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use modemqtt_at::ascii::{CR, LF};
 use modemqtt_at::secrets::{masked, remembered, secrets_in};
+use modemqtt_at::shown;
 use modemqtt_os::LogFile;
 
 /// How much of a line is shown, and of data.
 const LINE: usize = 8192;
 const DATA: usize = 64;
+/// What a message begins with.
+const MESSAGE: &[u8] = b"+QMTRECV:";
 /// Secrets that are looked for in what does not look like a secret.
 const SECRETS: usize = 32;
 
@@ -25,7 +28,13 @@ pub(super) struct Log {
     file: LogFile,
     origin: (Instant, SystemTime),
     host: Text,
+    /// Whether the host's last line has ended, and an LF that comes next belongs to it.
+    ended: bool,
+    /// Whether the host ends its lines by CR and LF.
+    pairs: bool,
     module: Text,
+    /// How many messages the module has lost so far.
+    lost_messages: u64,
     /// Of what the host has sent, and of what the module has printed, which may be its echo.
     keys: [Key; 2],
     secrets: VecDeque<String>,
@@ -75,7 +84,10 @@ impl Log {
             file: LogFile::open(path)?,
             origin: (now, SystemTime::now()),
             host: Text::default(),
+            ended: false,
+            pairs: false,
             module: Text::default(),
+            lost_messages: 0,
             keys: [Key::default(), Key::default()],
             secrets: VecDeque::new(),
         })
@@ -88,12 +100,40 @@ impl Log {
             self.host.data = data;
         }
         for byte in bytes {
+            if std::mem::take(&mut self.ended) {
+                let ends = *byte == LF && (self.pairs || !data);
+                self.pairs = ends;
+                if ends {
+                    continue; // its time would be that of the line before
+                }
+            }
             self.host.secret |= self.keys[0].holds(*byte);
             self.host.push(*byte, now);
-            if *byte == CR && !data {
+            // `A/` repeats the line before, and has no end of its own (V.250 section 5.2.4).
+            let repeats = self.host.bytes.eq_ignore_ascii_case(b"A/");
+            if !data && (*byte == CR || repeats) {
+                self.ended = *byte == CR;
                 self.write_host();
             }
         }
+    }
+
+    /// Says how many messages the module has lost, if there are more than before.
+    pub(super) fn lost(&mut self, messages: u64, now: Instant) {
+        let more = messages.saturating_sub(std::mem::replace(&mut self.lost_messages, messages));
+        if more > 0 {
+            let messages = if more == 1 { "message was" } else { "messages were" };
+            let time = self.time(now);
+            self.file.push(&format!(
+                "{time:.6} # {more} {messages} acknowledged and lost for want of room"
+            ));
+        }
+    }
+
+    /// Seconds since 1970.
+    fn time(&self, at: Instant) -> f64 {
+        let since = (self.origin.1 + at.saturating_duration_since(self.origin.0)).duration_since(UNIX_EPOCH);
+        since.unwrap_or_default().as_secs_f64()
     }
 
     /// Takes what the module has printed.
@@ -105,12 +145,20 @@ impl Log {
         if bytes.starts_with(b"\r\n") {
             self.write_module();
         }
+        // A message is one line, whatever its payload holds.
+        let message = bytes.trim_ascii_start().starts_with(MESSAGE);
+        if message {
+            self.write_module();
+        }
         for byte in bytes {
             self.module.secret |= self.keys[1].holds(*byte);
             self.module.push(*byte, now);
-            if matches!(*byte, CR | LF) {
+            if matches!(*byte, CR | LF) && !message {
                 self.write_module();
             }
+        }
+        if message {
+            self.write_module();
         }
         // A prompt has no line end.
         if self.module.bytes.starts_with(b">") {
@@ -125,7 +173,7 @@ impl Log {
             self.keys = <[Key; 2]>::default();
             text.secret = false;
         }
-        for secret in secrets_in(&shown(text.line())) {
+        for secret in secrets_in(&shown::line(text.line())) {
             self.secrets.extend(remembered(secret.as_bytes()));
             if self.secrets.len() > SECRETS {
                 self.secrets.pop_front();
@@ -145,15 +193,21 @@ impl Log {
             return;
         };
         let mut entry = String::new();
-        let since = (self.origin.1 + began.saturating_duration_since(self.origin.0)).duration_since(UNIX_EPOCH);
         // Writing to a string does not fail.
-        let _ = write!(entry, "{:.6} {arrow} ", since.unwrap_or_default().as_secs_f64());
+        let _ = write!(entry, "{:.6} {arrow} ", self.time(began));
         if text.secret {
             entry.push_str("***");
         } else {
-            let mut line = masked(&shown(line));
+            let holds_data = text.data || line.starts_with(MESSAGE);
+            let shown = if holds_data {
+                shown::data(line)
+            } else {
+                shown::line(line)
+            };
+            let mut line = masked(&shown);
             for secret in &self.secrets {
                 line = line.replace(secret, "***");
+                line = line.replace(&shown::data(secret.as_bytes()), "***");
             }
             entry.push_str(&line);
         }
@@ -193,20 +247,4 @@ impl Text {
         }
         line
     }
-}
-
-/// Bytes as text of one line.
-fn shown(bytes: &[u8]) -> String {
-    let mut shown = String::new();
-    for chunk in bytes.utf8_chunks() {
-        for character in chunk.valid().chars() {
-            if character.is_control() {
-                shown.extend(character.escape_default());
-            } else {
-                shown.push(character);
-            }
-        }
-        shown.extend(chunk.invalid().escape_ascii().map(char::from));
-    }
-    shown
 }

@@ -257,6 +257,9 @@ impl Reactor {
             self.carry_out(action, now);
         }
         self.print(now);
+        if let Some(log) = &mut self.log {
+            log.lost(self.module.lost_messages(), now);
+        }
         self.write_line(now);
     }
 

@@ -1,0 +1,74 @@
+"""The logs of both ends have one form: a line each, with a time of its own, and no byte hidden."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import serial
+
+from modemqtt import Modem
+from modemqtt.virtual import Broker, VirtualModem
+from support.waiting import until
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def entries(log: Path) -> list[tuple[float, str]]:
+    lines = [line.split(" ", 1) for line in log.read_text(encoding="utf-8").splitlines()]
+    return [(float(at), text) for at, text in lines]
+
+
+def test_a_line_that_ends_in_crlf_has_a_time_of_its_own_and_a_repetition_a_line_of_its_own(tmp_path: Path) -> None:
+    log = tmp_path / "wire.log"
+    with VirtualModem("M95", log=log) as module, serial.Serial(module.port, timeout=10) as port:
+        port.write(b"ATE0\r\n")
+        port.read_until(b"OK\r\n")
+        time.sleep(0.3)
+        port.write(b"AT+CSQ\r\n")
+        port.read_until(b"OK\r\n")
+        port.write(b"A/")
+        port.read_until(b"OK\r\n")
+        port.write(b"AT+CGATT?\r\n")
+        port.read_until(b"OK\r\n")
+    sent = [(at, text) for at, text in entries(log) if text.startswith("> ")]
+    assert [text for _, text in sent] == ["> ATE0", "> AT+CSQ", "> A/", "> AT+CGATT?"]
+    assert sent[1][0] - sent[0][0] >= 0.2
+
+
+def test_both_logs_show_control_characters_alike_and_a_message_on_one_line(tmp_path: Path) -> None:
+    ours, theirs = tmp_path / "host.log", tmp_path / "module.log"
+    with (
+        Broker() as broker,
+        VirtualModem("EG915Q", log=theirs) as module,
+        Modem(module.port, log=ours) as modem,
+        modem.mqtt().session(broker.host, broker.port, client_id="bench") as mqtt,
+    ):
+        mqtt.subscribe("t", qos=0)
+        mqtt.publish("t", b"a\0\\\r\nb", qos=0)
+        assert mqtt.receive(timeout=10).payload == b"a\0\\\r\nb"
+    received = r"a\x00\\\r\nb"
+    for log in (ours, theirs):
+        texts = [text for _, text in entries(log)]
+        assert f"> {received} <6 bytes>" in texts, log
+        assert any(text.startswith("< +QMTRECV:") and received in text for text in texts), log
+        assert not any(text == "< b" for text in texts)
+
+
+def test_a_message_that_finds_no_room_is_acknowledged_and_told_in_the_log(tmp_path: Path) -> None:
+    log = tmp_path / "module.log"
+    with (
+        Broker() as broker,
+        VirtualModem("M95", log=log) as module,
+        Modem(module.port) as modem,
+        modem.mqtt().session(broker.host, broker.port, client_id="bench") as mqtt,
+    ):
+        mqtt.subscribe("t", qos=1)
+        broker.publish("t", bytes(70_000), qos=1)
+        until(
+            lambda: any(text == "# 1 message was acknowledged and lost for want of room" for _, text in entries(log)),
+            "the line of the log",
+        )
+        broker.publish("t", b"next", qos=1)
+        assert mqtt.receive(timeout=10).payload == b"next"
