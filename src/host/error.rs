@@ -41,6 +41,20 @@ pub enum Error {
         /// The name of the code in the family.
         name: Option<&'static str>,
     },
+    /// The module refused what needs a connection, and the client has none.
+    #[error("{}", not_connected(*client, command, refusal, *name, *lost))]
+    NotConnected {
+        /// Whose.
+        client: ClientIndex,
+        /// The command line, secrets masked.
+        command: String,
+        /// The code.
+        refusal: Refusal,
+        /// The name of the code in the family.
+        name: Option<&'static str>,
+        /// How the last connection was lost, and how long ago; `None` where the client had none.
+        lost: Option<(StatCode, Duration)>,
+    },
     /// The module carried a command out and reported failure.
     #[error("{operation}{}{} failed: {}", server.as_ref().map_or(String::new(), |server| format!(" to {server}")), if operation.has_client() { format!(" on client {client}") } else { String::new() }, describe(*result, *name, *return_code))]
     Operation {
@@ -68,7 +82,7 @@ pub enum Error {
         granted: Vec<i64>,
     },
     /// The connection of the client is gone.
-    #[error("client {client} lost its connection: {code}{}", code.advice().map_or(String::new(), |advice| format!("; {advice}")))]
+    #[error("client {client} lost its connection: {code}{}", advice(*code))]
     ConnectionLost {
         /// Whose.
         client: ClientIndex,
@@ -163,6 +177,31 @@ impl Refusal {
             Self::CmsText(text) => return format!("+CMS ERROR: {}", escaped(text.clone())),
         };
         format!("{code} ({})", name.unwrap_or("not in the table"))
+    }
+}
+
+/// What may be done about a loss, behind a semicolon.
+fn advice(code: StatCode) -> String {
+    code.advice().map_or(String::new(), |advice| format!("; {advice}"))
+}
+
+fn not_connected(
+    client: ClientIndex,
+    command: &str,
+    refusal: &Refusal,
+    name: Option<&str>,
+    lost: Option<(StatCode, Duration)>,
+) -> String {
+    match lost {
+        Some((code, ago)) => format!(
+            "client {client} lost its connection {:.1} s ago: {code}{}",
+            ago.as_secs_f64(),
+            advice(code)
+        ),
+        None => format!(
+            "the module refused {command}: {}; client {client} is not connected; call connect() first",
+            refusal.describe(name)
+        ),
     }
 }
 

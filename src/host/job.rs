@@ -172,6 +172,8 @@ pub(crate) struct Subscribing {
 pub(crate) enum Doubt {
     /// The module has refused what needs a connection; whether the refusal itself says that there is none.
     Connection { denied: bool },
+    /// The module has refused, with that error, what needs a connection, on a client that is not known to have one.
+    Refused { error: Error },
     /// A PINGREQ has failed, and no report of the loss has followed.
     Ping,
     /// An operation has ended without a word of what it has come to; whether it was to end the connection.

@@ -30,7 +30,18 @@ fn build(py: Python<'_>, error: &Error, shared: Option<&Shared>) -> PyResult<PyE
             attributes.set_item("stat", stat)?;
             "RegistrationError"
         }
-        Error::Command { command, refusal, name } => {
+        Error::ConnectionLost { code, .. }
+        | Error::NotConnected {
+            lost: Some((code, _)), ..
+        } => {
+            attributes.set_item("code", code.0)?;
+            attributes.set_item("name", code.name())?;
+            "ConnectionLost"
+        }
+        Error::Command { command, refusal, name }
+        | Error::NotConnected {
+            command, refusal, name, ..
+        } => {
             attributes.set_item("command", command)?;
             attributes.set_item("code", refusal.code())?;
             attributes.set_item("name", refusal.text().or(*name))?;
@@ -58,11 +69,6 @@ fn build(py: Python<'_>, error: &Error, shared: Option<&Shared>) -> PyResult<PyE
             attributes.set_item("name", refused.then_some("refused by the server"))?;
             attributes.set_item("granted", PyTuple::new(py, granted)?)?;
             "SubscribeError"
-        }
-        Error::ConnectionLost { code, .. } => {
-            attributes.set_item("code", code.0)?;
-            attributes.set_item("name", code.name())?;
-            "ConnectionLost"
         }
         Error::TakenBack => "ModemError",
         Error::Restarted | Error::PoweredDown => "ModuleRestarted",

@@ -273,7 +273,7 @@ impl IoThread {
                 self.leaves_queue(ticket);
                 self.update(ticket, |progress| {
                     progress.reach(Stage::Started);
-                    progress.message_id = id.unwrap_or_default();
+                    progress.message_id = id.unwrap_or(progress.message_id);
                 });
             }
             Event::Accepted(ticket) => self.update(ticket, |progress| progress.reach(Stage::Accepted)),

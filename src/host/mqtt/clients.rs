@@ -1,8 +1,9 @@
 //! The clients of the module, as the host knows them.
 
 use std::collections::{HashMap, HashSet};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use modemqtt_at::codes::StatCode;
 use modemqtt_at::dialect::Dialect;
 use modemqtt_at::{ClientIndex, MessageId, SettingKey};
 
@@ -203,6 +204,8 @@ pub(crate) struct Client {
     pub(crate) server: Option<String>,
     /// What is known of a result without a message id that did not come in time.
     pub(crate) debt: Debt,
+    /// How and when the last connection was lost, until there is another.
+    pub(crate) lost: Option<(StatCode, Instant)>,
     /// Publishes that await their final result.
     pub(crate) in_flight: usize,
     last_id: u16,
@@ -224,6 +227,7 @@ impl Client {
             disconnected: false,
             unread: 0,
             server: None,
+            lost: None,
             debt: Debt::default(),
             in_flight: 0,
             last_id: 0,

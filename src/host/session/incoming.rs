@@ -385,7 +385,17 @@ impl Session {
             // As far as it goes; asking again and again would keep the calls waiting for ever.
             self.set_up = true;
         }
-        self.end(&mut exchange.job, result);
+        match (key, result) {
+            (Some(key), Err(error)) if !seen && !exchange.job.ended && self.may_lack_connection(key, refusal) => {
+                let asking = exchange.data == DataState::Due;
+                self.ask_why_refused(exchange.job, key.client, error, now);
+                if asking {
+                    self.doubt(now);
+                }
+                return self.start_next(now);
+            }
+            (_, result) => self.end(&mut exchange.job, result),
+        }
         self.release(&exchange.job, true);
         if exchange.uploaded() {
             return self.upload_failed(now);

@@ -403,6 +403,9 @@ impl Session {
         if let Some(known) = self.clients.get(client)
             && known.state != state
         {
+            if state == ClientState::Connected {
+                known.lost = None;
+            }
             known.state = state.clone();
             self.events.push_back(Event::Client(client, state));
         }

@@ -62,6 +62,36 @@ impl Session {
         }
     }
 
+    /// Whether a refusal may be for want of a connection, of a client that is not known to have one. It may be one that
+    /// another program has connected.
+    pub(super) fn may_lack_connection(&mut self, key: OutcomeKey, refusal: &Refusal) -> bool {
+        let needs_connection = matches!(
+            key.operation,
+            Operation::Publish | Operation::Subscribe | Operation::Unsubscribe | Operation::Disconnect
+        );
+        let known = self.clients.get(key.client);
+        needs_connection
+            && known.is_some_and(|known| known.state != ClientState::Connected)
+            && (*refusal == Refusal::Error || self.says_no_connection(refusal))
+    }
+
+    /// What needs a connection was refused: before its caller is told, the module is asked whether the client has one.
+    pub(super) fn ask_why_refused(&mut self, mut job: Job, client: ClientIndex, error: Error, now: Instant) {
+        self.release(&job, true);
+        let doubt = Doubt::Refused { error };
+        job.steps = self.questions(&doubt).into();
+        if job.steps.is_empty() {
+            let result = self.settle(client, Standing::Untold, doubt, now);
+            return self.end(&mut job, result);
+        }
+        job.task = Task::Ask {
+            client,
+            doubt,
+            lines: Vec::new(),
+        };
+        self.queue.push_front(job);
+    }
+
     /// Asks where a client stands, as soon as the line is free.
     pub(super) fn ask(&mut self, client: ClientIndex, doubt: Doubt, now: Instant) {
         let asked = |job: &Job| matches!(job.task, Task::Ask { client: asked, .. } if asked == client);
@@ -80,7 +110,7 @@ impl Session {
         let Some(dialect) = self.dialect else { return Vec::new() };
         let connections = connections(dialect).ok();
         let openings = match doubt {
-            Doubt::Connection { .. } | Doubt::Ping => None,
+            Doubt::Connection { .. } | Doubt::Refused { .. } | Doubt::Ping => None,
             Doubt::Outcome { .. } | Doubt::Close { .. } => openings(dialect).ok(),
         };
         connections.into_iter().chain(openings).collect()
@@ -234,6 +264,22 @@ impl Session {
                     self.set_state(client, ClientState::Open);
                 }
                 Ok(Reply::Done)
+            }
+            Doubt::Refused { error } => {
+                let lost = self.clients.get(client).and_then(|known| known.lost);
+                self.follow(client, standing);
+                match error {
+                    Error::Command { command, refusal, name } if standing != Standing::Connected => {
+                        Err(Error::NotConnected {
+                            client,
+                            command,
+                            refusal,
+                            name,
+                            lost: lost.map(|(code, at)| (code, now.saturating_duration_since(at))),
+                        })
+                    }
+                    error => Err(error),
+                }
             }
             Doubt::Ping => {
                 if standing != Standing::Connected {

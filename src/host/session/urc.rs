@@ -58,6 +58,9 @@ impl Session {
             expected || farewell || connecting || matches!(state, ClientState::Disconnecting | ClientState::Closing);
         if !expected {
             self.events.push_back(Event::Lost(client, code));
+            if let Some(known) = self.clients.get(client) {
+                known.lost = Some((code, now));
+            }
         }
         self.start_next(now);
         true

@@ -412,7 +412,11 @@ fn failure(error: &Error) -> String {
             let granted: Vec<_> = granted.iter().map(ToString::to_string).collect();
             format!("granted {}", granted.join(","))
         }
-        Error::Command { refusal, .. } => match refusal {
+        Error::ConnectionLost { code, .. }
+        | Error::NotConnected {
+            lost: Some((code, _)), ..
+        } => format!("lost {}", code.0),
+        Error::Command { refusal, .. } | Error::NotConnected { refusal, .. } => match refusal {
             Refusal::Error => "error ERROR".into(),
             Refusal::Cme(code) => format!("error CME {}", code.0),
             Refusal::CmeText(text) => format!("error CME \"{text}\""),
@@ -422,7 +426,6 @@ fn failure(error: &Error) -> String {
         },
         Error::Timeout { .. } | Error::NotRegistered { .. } => "timeout".into(),
         Error::Registration { .. } => "registration".into(),
-        Error::ConnectionLost { code, .. } => format!("lost {}", code.0),
         Error::Restarted | Error::PoweredDown => "restarted".into(),
         Error::Usage(_) => "usage".into(),
         Error::Protocol { .. } => "protocol".into(),
