@@ -87,7 +87,7 @@ impl Session {
         job.task = Task::Ask {
             client,
             doubt,
-            lines: Vec::new(),
+            told: None,
         };
         self.queue.push_front(job);
     }
