@@ -73,9 +73,8 @@ def brings_up(program: list[str | Path], model: str, broker: Broker) -> None:
     assert broker.messages == [PublishedMessage("bench/t", b"21.5", 1, retain=False, client_id="bring-up")]
 
 
+@pytest.mark.parametrize("model", ["M95", "BC660K-GL", "BC28", "EG800Q", "EG916Q"])
 def test_a_bring_up_with_crlf_on_pyserial_finds_a_module_on_the_air(model: str, broker: Broker) -> None:
-    if model.startswith("EG"):
-        pytest.skip("publishes with AT+QMTPUBEX")
     brings_up([sys.executable, "-W", "error", BRING_UP], model, broker)
 
 

@@ -32,6 +32,7 @@ def command(line: str) -> None:
 with serial.serial_for_url(port, 115200, timeout=0.2) as line_end:
     expect("RDY", "Neul")
     time.sleep(0.2)
+    line_end.reset_input_buffer()
     command("ATE0")
     registration = "CREG"
     line_end.write(b"AT+CREG=1\r\n")
@@ -50,7 +51,13 @@ with serial.serial_for_url(port, 115200, timeout=0.2) as line_end:
     expect("+QMTCONN: 0,0,0")
     command('AT+QMTSUB=0,1,"bench/t",1')
     expect("+QMTSUB: 0,1,0,1")
-    line_end.write(b'AT+QMTPUB=0,2,1,0,"bench/t"\r\n')
-    line_end.read_until(b"> ")
-    line_end.write(b"21.5\x1a")
+    line_end.write(b"AT+QMTPUBEX=?\r\n")
+    if expect("OK", "ERROR", "+CME ERROR") == "OK":
+        line_end.write(b'AT+QMTPUBEX=0,2,1,0,"bench/t",4\r\n')
+        line_end.read_until(b"> ")
+        line_end.write(b"21.5")
+    else:
+        line_end.write(b'AT+QMTPUB=0,2,1,0,"bench/t"\r\n')
+        line_end.read_until(b"> ")
+        line_end.write(b"21.5\x1a")
     sys.stdout.write(expect("+QMTRECV: 0,") + "\n")
