@@ -261,7 +261,8 @@ def test_a_slow_broker_is_waited_for(modem: Modem, subject: Subject) -> None:
     subject.delay(0.5)
     start = time.monotonic()
     assert mqtt.publish("t", b"x", qos=2).state == "acknowledged"
-    assert time.monotonic() - start > 0.5
+    # Its own timer may be a little ahead of ours.
+    assert time.monotonic() - start > 0.45
 
 
 @pytest.mark.parametrize("after", [0, 1, 2, 3])

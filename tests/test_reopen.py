@@ -185,7 +185,9 @@ def test_a_lost_port_is_told_once_and_can_be_opened_again_there(tmp_path: Path) 
         modem.on_port_lost = reopen
         module.close()
         with VirtualModem("M95", link=link):
-            until(lambda: modem.is_open and modem.command("AT").final == "OK", "the port", patience=20)
+            # The loss of the first port may not have been noticed yet.
+            until(lambda: told and modem.is_open, "the port", patience=20)
+            assert modem.command("AT").final == "OK"
             modem.on_port_lost = None
     assert told == [f"{link}: the device is gone; was it unplugged?"]
 
