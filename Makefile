@@ -111,8 +111,9 @@ fuzz:
 	@sh fuzz/run.sh $(FUZZ) $(HOST_TRIPLE) $(SECONDS)
 
 # The soak is of a release build: built in place, and again without optimisation by the next `make test`.
-long: $(READY) $(TOOLS)
+long: $(BUILT) $(TOOLS)
 	MODEMQTT_CASES=100000 cargo test -p modemqtt-host --test data_phase --test memory --test overlap
+	MODEMQTT_FORKS=1000 $(BIN)/python -m pytest -q tests/test_fork.py
 	@$(MAKE) --no-print-directory fuzz SECONDS=3600
 	env -u CONDA_PREFIX VIRTUAL_ENV="$(CURDIR)/$(VENV)" $(BIN)/maturin develop --release --group build
 	$(BIN)/python benches/soak.py --messages 200000
