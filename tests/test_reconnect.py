@@ -72,7 +72,7 @@ def test_without_it_a_lost_connection_is_left_to_the_program(mqtt: MqttClient, s
     with session(mqtt, broker, plan=False):
         broker.drop_clients()
         until(lambda: seen.events, "on_connection_lost")
-        with pytest.raises(CommandError):
+        with pytest.raises(ConnectionLost):
             mqtt.publish("bench/t", b"1")
     assert len(seen.events) == 1
 
@@ -243,7 +243,7 @@ def test_calls_fail_at_once_while_there_is_no_connection(mqtt: MqttClient, seen:
         broker.drop_clients()
         until(lambda: seen.events, "the loss")
         assert mqtt.state == "closed"
-        with pytest.raises(CommandError):
+        with pytest.raises(ConnectionLost):
             mqtt.publish("bench/t", b"1", qos=1)
         with pytest.raises(CommandError):
             mqtt.subscribe("bench/#")
