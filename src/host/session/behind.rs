@@ -40,14 +40,4 @@ impl Session {
             (false, false) => Left::Open,
         }
     }
-
-    /// Whether a job waits for the end of an opening that it closes behind, or for that of the closing.
-    pub(super) fn is_held_behind(&self, job: &Job, client: ClientIndex) -> bool {
-        let behind = matches!(job.task, Task::Close { behind: true, .. });
-        self.waiting.iter().any(|waiting| match waiting.job.task {
-            Task::Open { client: opened, .. } => behind && opened == client,
-            Task::Close { client: closed, behind } => behind && closed == client,
-            _ => false,
-        })
-    }
 }

@@ -6,7 +6,7 @@ use std::time::Instant;
 use modemqtt_at::codes::StatCode;
 use modemqtt_at::{ClientIndex, Operation};
 
-use super::Session;
+use super::{Session, Waiting};
 use crate::call::Ticket;
 use crate::error::Error;
 use crate::job::{INTERNAL, Job, Task};
@@ -38,9 +38,9 @@ impl Session {
             // the state of the connection waits for what changes it.
             let waits = self.waiting.iter().any(|waiting| {
                 (waiting.key.message_id.is_none() && job.leads_to(waiting.key))
-                    || (waiting.key.client == client && builds_on(&job.task, waiting.key.operation))
+                    || (waiting.key.client == client && builds_on(&job.task, waiting))
             });
-            if !waits && !self.is_held_behind(job, client) {
+            if !waits {
                 return Some(at);
             }
             held_up.push(client);
@@ -98,19 +98,22 @@ impl Session {
 }
 
 /// Whether what a job comes to depends on how an operation of its client ends. The end of a connection is wanted wherever the
-/// making of it stands.
-fn builds_on(task: &Task, operation: Operation) -> bool {
-    match operation {
-        Operation::Open | Operation::Connect => matches!(
-            task,
-            Task::Open { .. }
-                | Task::Connect { .. }
-                | Task::Subscribe { .. }
-                | Task::Unsubscribe { .. }
-                | Task::Publish { .. }
-        ),
+/// making of it stands, unless it is one that waits for an opening to end.
+fn builds_on(task: &Task, waiting: &Waiting) -> bool {
+    let needs_state = matches!(
+        task,
+        Task::Open { .. }
+            | Task::Connect { .. }
+            | Task::Subscribe { .. }
+            | Task::Unsubscribe { .. }
+            | Task::Publish { .. }
+    );
+    match waiting.key.operation {
+        Operation::Open => needs_state || matches!(task, Task::Close { behind: true, .. }),
+        Operation::Connect => needs_state,
         Operation::Disconnect | Operation::Close => {
-            matches!(task, Task::Disconnect { .. }) || builds_on(task, Operation::Open)
+            let behind = matches!(waiting.job.task, Task::Close { behind: true, .. });
+            needs_state || behind || matches!(task, Task::Disconnect { .. })
         }
         Operation::Subscribe | Operation::Unsubscribe | Operation::Publish | Operation::Token => false,
     }
