@@ -38,6 +38,9 @@ mod errors;
 
 pub use errors::{CmeCode, CmsCode};
 
+/// In place of a granted QoS: the server has refused the topic (MQTT 3.1.1 section 3.9.3).
+pub const SUBSCRIPTION_REFUSED: i64 = 128;
+
 codes! {
     /// `<result>` of `+QMTOPEN` (M95 MQTT Application Note V1.0, 3.2.2; BC660K-GL MQTT Application Note V1.1, 3.3.2).
     OpenResult(i64) {

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use modemqtt_at::codes::{CmeCode, CmsCode, ReturnCode, StatCode};
+use modemqtt_at::codes::{CmeCode, CmsCode, ReturnCode, SUBSCRIPTION_REFUSED, StatCode};
 use modemqtt_at::{ClientIndex, Operation};
 
 use crate::port::PortError;
@@ -205,9 +205,20 @@ fn not_connected(
     }
 }
 
-fn not_granted(asked: usize, granted: &[i64]) -> String {
+/// The result of a subscription of which so much was granted: 128 where the server has refused all, with its name; 0 where the
+/// module does not say enough.
+pub fn granted_result(asked: usize, granted: &[i64]) -> (i64, Option<&'static str>) {
     if granted.len() == asked {
-        return "result 128 (refused by the server)".to_owned();
+        (SUBSCRIPTION_REFUSED, Some("refused by the server"))
+    } else {
+        (0, None)
+    }
+}
+
+fn not_granted(asked: usize, granted: &[i64]) -> String {
+    let (result, name) = granted_result(asked, granted);
+    if name.is_some() {
+        return describe(result, name, None);
     }
     let known: Vec<_> = granted.iter().map(ToString::to_string).collect();
     format!(

@@ -3,7 +3,7 @@
 
 use modemqtt_at::Operation;
 use modemqtt_host::engine::{Shared, Stamped};
-use modemqtt_host::error::Error;
+use modemqtt_host::error::{Error, granted_result};
 use modemqtt_host::trace::Entry;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
@@ -63,10 +63,10 @@ fn build(py: Python<'_>, error: &Error, shared: Option<&Shared>) -> PyResult<PyE
             class_of(*operation)
         }
         Error::NotGranted { asked, granted, .. } => {
-            let refused = granted.len() == *asked;
+            let (result, name) = granted_result(*asked, granted);
             attributes.set_item("operation", Operation::Subscribe.word())?;
-            attributes.set_item("result", if refused { 128 } else { 0 })?;
-            attributes.set_item("name", refused.then_some("refused by the server"))?;
+            attributes.set_item("result", result)?;
+            attributes.set_item("name", name)?;
             attributes.set_item("granted", PyTuple::new(py, granted)?)?;
             "SubscribeError"
         }

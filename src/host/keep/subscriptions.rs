@@ -3,9 +3,7 @@
 use std::collections::VecDeque;
 
 use modemqtt_at::Qos;
-
-/// The granted QoS of a topic that the server has refused.
-const REFUSED: i64 = 128;
+use modemqtt_at::codes::SUBSCRIPTION_REFUSED;
 
 /// Topic filters with the QoS asked for.
 pub(super) type Topics = Vec<(String, Qos)>;
@@ -20,7 +18,7 @@ impl Subscriptions {
     /// Notes what one call has been granted.
     pub(super) fn add(&mut self, topics: Topics, granted: &[i64]) {
         let kept: Topics = levels(topics, granted)
-            .filter_map(|(pair, level)| (level != REFUSED).then_some(pair))
+            .filter_map(|(pair, level)| (level != SUBSCRIPTION_REFUSED).then_some(pair))
             .collect();
         self.remove(kept.iter().map(|(topic, _)| topic.as_str()));
         if !kept.is_empty() {
@@ -73,7 +71,10 @@ mod tests {
     #[test]
     fn what_was_refused_is_not_kept_and_what_was_asked_for_again_counts_once() {
         let mut subscriptions = Subscriptions::default();
-        subscriptions.add(topics(&[("a", Qos::AtMostOnce), ("b", Qos::AtMostOnce)]), &[0, REFUSED]);
+        subscriptions.add(
+            topics(&[("a", Qos::AtMostOnce), ("b", Qos::AtMostOnce)]),
+            &[0, SUBSCRIPTION_REFUSED],
+        );
         subscriptions.add(topics(&[("a", Qos::ExactlyOnce)]), &[2]);
         assert_eq!(subscriptions.calls(), [topics(&[("a", Qos::ExactlyOnce)])]);
     }

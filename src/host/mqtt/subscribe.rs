@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use modemqtt_at::codes::SUBSCRIPTION_REFUSED;
 use modemqtt_at::{ClientIndex, Command, MessageId, Qos};
 
 use super::plan::{Planner, Steps, number};
@@ -10,9 +11,6 @@ use crate::call::Reply;
 use crate::error::Error;
 use crate::job::{Step, Subscribing, Task};
 use crate::writer::Argument;
-
-/// How MQTT says that a subscription was refused (MQTT 3.1.1 section 3.9.3).
-const REFUSED: i64 = 128;
 
 impl Planner {
     pub(super) fn subscribe(
@@ -91,7 +89,7 @@ impl Subscribing {
             let line = format!("+QMTSUB: {client},…,0,{}", values.join(","));
             Some(Err(Error::Protocol { expected, line }))
         };
-        if granted.iter().any(|qos| !matches!(*qos, 0..=2 | REFUSED)) {
+        if granted.iter().any(|qos| !matches!(*qos, 0..=2 | SUBSCRIPTION_REFUSED)) {
             return wrong("a granted QoS of 0, 1, 2 or 128");
         }
         if granted.len() > asked.len() {
@@ -103,19 +101,25 @@ impl Subscribing {
         } else {
             self.granted.extend(granted);
         }
-        let known = granted.is_empty() || granted.len() == asked.len();
-        if known && !self.asked.is_empty() {
+        let missing = if granted.is_empty() {
+            0
+        } else {
+            asked.len() - granted.len()
+        };
+        if missing == 0 && !self.asked.is_empty() {
             return None;
         }
-        let given = std::mem::take(&mut self.granted);
-        Some(if !known || given.iter().all(|qos| *qos == REFUSED) {
+        let granted = std::mem::take(&mut self.granted);
+        let unasked: usize = self.asked.iter().map(Vec::len).sum();
+        let refused = granted.iter().all(|qos| *qos == SUBSCRIPTION_REFUSED);
+        Some(if missing > 0 || refused {
             Err(Error::NotGranted {
                 client,
-                asked: asked.len().max(given.len()),
-                granted: given,
+                asked: granted.len() + missing + unasked,
+                granted,
             })
         } else {
-            Ok(Reply::Granted(given))
+            Ok(Reply::Granted(granted))
         })
     }
 }
@@ -143,15 +147,16 @@ mod tests {
         assert_eq!(end(&[2], &[&[0, 128]]), granted(&[0, 128]));
         assert_eq!(end(&[2], &[&[]]), granted(&[1, 1]));
         assert_eq!(end(&[2, 1], &[&[2, 1], &[]]), granted(&[2, 1, 1]));
-        for (asked, answers, values) in [
+        for (counts, answers, values) in [
             (&[5][..], &[&[1, 0, 2, 2][..]][..], &[1, 0, 2, 2][..]),
             (&[2], &[&[128, 128]], &[128, 128]),
             (&[2, 2], &[&[1, 1], &[1]], &[1, 1, 1]),
+            (&[2, 3], &[&[1]], &[1]),
         ] {
-            let Err(Error::NotGranted { granted, .. }) = end(asked, answers) else {
-                panic!("{asked:?} {answers:?}");
+            let Err(Error::NotGranted { asked, granted, .. }) = end(counts, answers) else {
+                panic!("{counts:?} {answers:?}");
             };
-            assert_eq!(granted, values);
+            assert_eq!((asked, granted.as_slice()), (counts.iter().sum(), values));
         }
         for answer in [&[3][..], &[-1], &[127], &[1, 1, 1]] {
             assert!(
