@@ -219,7 +219,7 @@ impl Framer {
             self.consume_to(self.buffer.len());
             return Some(Frame::Prompt);
         }
-        if !self.receiving.in_payload() && self.lacks_line_feed() {
+        if self.hold() == Some(Hold::Settling) {
             let line = trim_end(&self.buffer[self.start..]).to_vec();
             self.consume_to(self.buffer.len());
             return Some(Frame::Line(line));

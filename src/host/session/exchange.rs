@@ -10,7 +10,7 @@ use super::Session;
 use super::joined::Codes;
 use super::leave::Phase;
 use crate::error::Error;
-use crate::job::{Data, Invitation, Job, OutcomeKey, Step};
+use crate::job::{Data, Invitation, Job, OutcomeKey, Step, Task};
 use crate::timers::Timer;
 
 /// What a publish may have done whose data phase was filled up.
@@ -76,6 +76,14 @@ pub(super) struct Waiting {
 }
 
 impl Exchange {
+    /// From when on its answer is waited for: a module that is looked for has been asked before.
+    pub(super) fn awaited_since(&self) -> Instant {
+        match self.job.task {
+            Task::SetUp(_) => self.job.submitted_at,
+            _ => self.sent_at,
+        }
+    }
+
     /// How the module asks for the data of the command.
     pub(super) fn invitation(&self) -> Option<Invitation> {
         self.step.data.as_ref().map(|data| data.invitation)

@@ -228,14 +228,10 @@ impl Session {
 
     /// Ends a command that has not been answered in time as it should.
     pub(super) fn unanswered(&mut self, mut exchange: Exchange, awaited: &'static str, now: Instant) {
-        let since = match &exchange.job.task {
-            Task::SetUp(_) => exchange.job.submitted_at,
-            _ => exchange.sent_at,
-        };
         let error = Error::Timeout {
             command: exchange.step.line.shown.clone(),
             awaited,
-            waited: now - since,
+            waited: now - exchange.awaited_since(),
             hint: self.why_no_answer(&exchange),
         };
         let silent = matches!(exchange.job.task, Task::SetUp(_) | Task::Probe(_));
@@ -356,10 +352,7 @@ impl Session {
                 self.release(&job, false);
             }
         } else if let Some(mut exchange) = self.exchange.take_if(|exchange| exchange.job.ticket == ticket) {
-            let since = match &exchange.job.task {
-                Task::SetUp(_) => exchange.job.submitted_at,
-                _ => exchange.sent_at,
-            };
+            let since = exchange.awaited_since();
             let command = exchange.step.line.shown.clone();
             let result = timeout(command, "final result code", since, self.why_no_answer(&exchange));
             self.end(&mut exchange.job, result);

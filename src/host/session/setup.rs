@@ -101,8 +101,12 @@ impl Session {
                         return self.start_next(now);
                     }
                 },
+                None if step.name == "+CGMM" => {
+                    job.steps
+                        .push_back(basic("ATI", "I", Form::Set, Goal::Lines, MAXIMUM_RESPONSE_TIME));
+                }
                 // One that does not know yet who it is.
-                None if step.name != "+CGMM" && lines.is_empty() => {
+                None if lines.is_empty() => {
                     let exchange = Exchange {
                         job,
                         step,
@@ -110,10 +114,6 @@ impl Session {
                         ..exchange
                     };
                     return self.refused_to_answer(exchange, now);
-                }
-                None if step.name == "+CGMM" => {
-                    job.steps
-                        .push_back(basic("ATI", "I", Form::Set, Goal::Lines, MAXIMUM_RESPONSE_TIME));
                 }
                 None => {
                     let known: Vec<_> = dialect::models().map(|(_, model)| model.name).collect();

@@ -44,6 +44,11 @@ impl Session {
         matches!(refusal, Refusal::Cme(code) if state == Some(dialect::Refusal::Cme(*code)))
     }
 
+    /// Whether a refusal may mean that. Some families have one code for whatever is not allowed, and all have `ERROR`.
+    fn may_mean_no_connection(&self, refusal: &Refusal) -> bool {
+        *refusal == Refusal::Error || self.says_no_connection(refusal)
+    }
+
     /// What needs a connection was refused: if the module has none, its report of the loss was lost itself, or it has
     /// started again without a word. After a start it echoes again.
     pub(super) fn doubt_connection(&mut self, key: OutcomeKey, refusal: &Refusal, echoed: bool, now: Instant) {
@@ -55,9 +60,9 @@ impl Session {
             .clients
             .get(key.client)
             .is_some_and(|known| known.state == ClientState::Connected);
-        let denied = self.says_no_connection(refusal);
-        if needs_connection && connected && (denied || *refusal == Refusal::Error) {
-            let denied = denied || (echoed && self.dialect.is_none_or(|dialect| dialect.echo));
+        if needs_connection && connected && self.may_mean_no_connection(refusal) {
+            let restarted = echoed && self.dialect.is_none_or(|dialect| dialect.echo);
+            let denied = restarted || self.says_no_connection(refusal);
             self.ask(key.client, Doubt::Connection { denied }, now);
         }
     }
@@ -72,48 +77,49 @@ impl Session {
         let known = self.clients.get(key.client);
         needs_connection
             && known.is_some_and(|known| known.state != ClientState::Connected)
-            && (*refusal == Refusal::Error || self.says_no_connection(refusal))
+            && self.may_mean_no_connection(refusal)
     }
 
     /// What needs a connection was refused: before its caller is told, the module is asked whether the client has one.
     pub(super) fn ask_why_refused(&mut self, mut job: Job, client: ClientIndex, error: Error, now: Instant) {
         self.release(&job, true);
         let doubt = Doubt::Refused { error };
-        job.steps = self.questions(&doubt).into();
-        if job.steps.is_empty() {
+        if !self.turn_into_question(&mut job, client, doubt.clone()) {
             let result = self.settle(client, Standing::Untold, doubt, now);
             return self.end(&mut job, result);
         }
-        job.task = Task::Ask {
-            client,
-            doubt,
-            told: None,
-        };
         self.queue.push_front(job);
     }
 
     /// Asks where a client stands, as soon as the line is free.
     pub(super) fn ask(&mut self, client: ClientIndex, doubt: Doubt, now: Instant) {
         let asked = |job: &Job| matches!(job.task, Task::Ask { client: asked, .. } if asked == client);
-        let steps = self.questions(&doubt);
+        let (task, steps) = self.question(client, doubt);
         if !steps.is_empty() && !self.queue.iter().any(asked) {
-            let task = Task::Ask {
-                client,
-                doubt,
-                told: None,
-            };
             self.queue.push_front(Job::internal(task, steps, now));
         }
     }
 
-    fn questions(&self, doubt: &Doubt) -> Vec<Step> {
-        let Some(dialect) = self.dialect else { return Vec::new() };
-        let connections = connections(dialect).ok();
+    /// Has a job ask where a client stands, and its caller wait for that; whether there is anything to ask.
+    fn turn_into_question(&self, job: &mut Job, client: ClientIndex, doubt: Doubt) -> bool {
+        let (task, steps) = self.question(client, doubt);
+        job.task = task;
+        job.steps = steps.into();
+        !job.steps.is_empty()
+    }
+
+    fn question(&self, client: ClientIndex, doubt: Doubt) -> (Task, Vec<Step>) {
+        let connections = self.dialect.and_then(|dialect| connections(dialect).ok());
         let openings = match doubt {
             Doubt::Connection { .. } | Doubt::Refused { .. } | Doubt::Ping => None,
-            Doubt::Outcome { .. } | Doubt::Close { .. } => openings(dialect).ok(),
+            Doubt::Outcome { .. } | Doubt::Close { .. } => self.dialect.and_then(|dialect| openings(dialect).ok()),
         };
-        connections.into_iter().chain(openings).collect()
+        let task = Task::Ask {
+            client,
+            doubt,
+            told: None,
+        };
+        (task, connections.into_iter().chain(openings).collect())
     }
 
     /// A client could not be closed. Where nothing was left to close, that is what was asked for; elsewhere the module is
@@ -130,8 +136,7 @@ impl Session {
             .clients
             .get(client)
             .is_none_or(|known| known.before == ClientState::Closed);
-        // Some families have one code for whatever is not allowed.
-        let vague = *refusal == Refusal::Error || self.says_no_connection(refusal);
+        let vague = self.may_mean_no_connection(refusal);
         if vague && closed {
             self.closed(client);
             self.end(&mut job, Ok(Reply::Done));
@@ -143,12 +148,7 @@ impl Session {
             error,
             nothing_left: vague,
         };
-        job.steps = self.questions(&doubt).into();
-        job.task = Task::Ask {
-            client,
-            doubt,
-            told: None,
-        };
+        self.turn_into_question(&mut job, client, doubt);
         self.step(job, now);
     }
 
