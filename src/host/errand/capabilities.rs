@@ -1,11 +1,10 @@
 //! The values that each option of a client takes, from `AT+QMTCFG=?`.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use modemqtt_at::dialect::Dialect;
-
-use super::{Course, Move, Turn, lines};
+use super::Inquiry;
 use crate::call::Reply;
+use crate::options::number;
 
 /// The values that a parameter takes: single ones, and ranges of which both ends belong to it. Both are empty where the
 /// module does not list them.
@@ -18,21 +17,11 @@ pub struct Values {
 }
 
 /// Asks for them.
-#[derive(Debug)]
-pub(super) struct Capabilities {
-    pub(super) timeout: Option<Duration>,
-}
-
-impl Course for Capabilities {
-    fn next(&mut self, turn: Turn, _: Option<&'static Dialect>, _: Instant) -> Move {
-        match turn {
-            Turn::Begin => Move::command("AT+QMTCFG=?", self.timeout),
-            Turn::Ended(answer) => Move::End(lines(answer).map(|lines| {
-                let told = lines.iter().filter_map(|line| capabilities(line));
-                Reply::Capabilities(told.collect())
-            })),
-            _ => Move::Stay,
-        }
+pub(super) fn capabilities(timeout: Option<Duration>) -> Inquiry {
+    Inquiry {
+        line: |_| "AT+QMTCFG=?".into(),
+        read: |lines, _| Reply::Capabilities(lines.iter().filter_map(|line| told(line)).collect()),
+        timeout,
     }
 }
 
@@ -41,7 +30,7 @@ impl Course for Capabilities {
 ///
 /// Modules differ in blanks and in what they write for a text, so only the key and the groups in parentheses count, and
 /// whatever stands between two commas without one is a parameter whose values are not listed.
-fn capabilities(line: &str) -> Option<(String, Vec<Values>)> {
+fn told(line: &str) -> Option<(String, Vec<Values>)> {
     let quotes = ['"', '“', '”'];
     let behind = line.strip_prefix("+QMTCFG")?.trim_start().strip_prefix(':')?;
     let behind = behind.trim_start();
@@ -75,21 +64,16 @@ fn capabilities(line: &str) -> Option<(String, Vec<Values>)> {
 fn listed(group: &str) -> Values {
     let mut values = Values::default();
     for part in group.split(',') {
-        match part.split_once('-').map(|(low, high)| (number(low), number(high))) {
+        match part
+            .split_once('-')
+            .map(|(low, high)| (number(low.trim()), number(high.trim())))
+        {
             Some((Some(low), Some(high))) => values.ranges.push((low, high)),
             Some(_) => {}
-            None => values.single.extend(number(part)),
+            None => values.single.extend(number::<i64>(part.trim())),
         }
     }
     values
-}
-
-fn number(text: &str) -> Option<i64> {
-    let digits = text.trim();
-    digits
-        .bytes()
-        .all(|byte| byte.is_ascii_digit())
-        .then(|| digits.parse().ok())?
 }
 
 #[cfg(test)]
@@ -147,7 +131,7 @@ mod tests {
             ("+QMTCFG: \"x\"", "x", vec![]),
             ("+QMTCFG: \"x\",(0-5),(1", "x", vec![clients(), text()]),
         ] {
-            assert_eq!(capabilities(line), Some((key.to_owned(), values)), "{line}");
+            assert_eq!(told(line), Some((key.to_owned(), values)), "{line}");
         }
     }
 
@@ -162,7 +146,7 @@ mod tests {
             "+QMTCFG:",
             "+QMTCFG: \"\"",
         ] {
-            assert_eq!(capabilities(line), None, "{line}");
+            assert_eq!(told(line), None, "{line}");
         }
     }
 }

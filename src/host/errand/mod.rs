@@ -63,12 +63,12 @@ impl Errand {
             Self::Imei => Box::new(identity::Number::imei()),
             Self::Imsi => Box::new(identity::Number::imsi()),
             Self::Iccid => Box::new(identity::Iccid::default()),
-            Self::Signal => Box::new(registration::Signal { timeout }),
-            Self::Registration => Box::new(registration::Stat { timeout }),
+            Self::Signal => Box::new(registration::signal(timeout)),
+            Self::Registration => Box::new(registration::stat(timeout)),
             Self::WaitRegistered => Box::new(registration::Wait::new(limit)),
             Self::Unlock(pin) => Box::new(sim::Unlock::new(pin, timeout)),
             Self::Restart => Box::new(restart::Restart::new(limit)),
-            Self::Capabilities => Box::new(capabilities::Capabilities { timeout }),
+            Self::Capabilities => Box::new(capabilities::capabilities(timeout)),
         }
     }
 }
@@ -110,6 +110,24 @@ pub(crate) enum Move {
 impl Move {
     fn command(line: impl Into<String>, timeout: Option<Duration>) -> Self {
         Self::Make(Call::command(line), timeout)
+    }
+}
+
+/// One command, and how the lines of its answer are read.
+#[derive(Debug)]
+struct Inquiry {
+    line: fn(Option<&'static Dialect>) -> String,
+    read: fn(&[String], Option<&'static Dialect>) -> Reply,
+    timeout: Option<Duration>,
+}
+
+impl Course for Inquiry {
+    fn next(&mut self, turn: Turn, dialect: Option<&'static Dialect>, _: Instant) -> Move {
+        match turn {
+            Turn::Begin => Move::command((self.line)(dialect), self.timeout),
+            Turn::Ended(answer) => Move::End(lines(answer).map(|lines| (self.read)(&lines, dialect))),
+            _ => Move::Stay,
+        }
     }
 }
 

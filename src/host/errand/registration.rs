@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use modemqtt_at::dialect::Dialect;
 
-use super::{Course, Limit, Move, Turn, lines, numbers, sim};
+use super::{Course, Inquiry, Limit, Move, Turn, lines, numbers, sim};
 use crate::call::Reply;
 use crate::error::Error;
 
@@ -21,40 +21,30 @@ const BETWEEN: Duration = Duration::from_secs(1);
 const NO_SIGNAL: i64 = 99;
 
 /// The strength of the signal in dBm.
-#[derive(Debug)]
-pub(super) struct Signal {
-    pub(super) timeout: Option<Duration>,
-}
-
-impl Course for Signal {
-    fn next(&mut self, turn: Turn, _: Option<&'static Dialect>, _: Instant) -> Move {
-        match turn {
-            Turn::Begin => Move::command("AT+CSQ", self.timeout),
-            Turn::Ended(answer) => Move::End(lines(answer).map(|lines| {
-                let level = numbers(&lines, "+CSQ").map(|[level]: [i64; 1]| level);
-                Reply::Number(level.filter(|level| *level < NO_SIGNAL).map(|level| 2 * level - 113))
-            })),
-            _ => Move::Stay,
-        }
+pub(super) fn signal(timeout: Option<Duration>) -> Inquiry {
+    Inquiry {
+        line: |_| "AT+CSQ".into(),
+        read: |lines, _| {
+            let level = numbers(lines, "+CSQ").map(|[level]: [i64; 1]| level);
+            Reply::Number(level.filter(|level| *level < NO_SIGNAL).map(|level| 2 * level - 113))
+        },
+        timeout,
     }
 }
 
 /// `<stat>` of the registration that messages depend on.
-#[derive(Debug)]
-pub(super) struct Stat {
-    pub(super) timeout: Option<Duration>,
+pub(super) fn stat(timeout: Option<Duration>) -> Inquiry {
+    Inquiry {
+        line: |dialect| format!("AT+{}?", first_registration(dialect)),
+        read: |lines, dialect| Reply::Number(Some(told(lines, first_registration(dialect)))),
+        timeout,
+    }
 }
 
-impl Course for Stat {
-    fn next(&mut self, turn: Turn, dialect: Option<&'static Dialect>, _: Instant) -> Move {
-        let known = registrations(dialect);
-        let name = if known.contains(&EPS) { EPS } else { known[0] };
-        match turn {
-            Turn::Begin => Move::command(format!("AT+{name}?"), self.timeout),
-            Turn::Ended(answer) => Move::End(lines(answer).map(|lines| Reply::Number(Some(stat(&lines, name))))),
-            _ => Move::Stay,
-        }
-    }
+/// The command that reports the registration that messages depend on.
+fn first_registration(dialect: Option<&'static Dialect>) -> &'static str {
+    let known = registrations(dialect);
+    if known.contains(&EPS) { EPS } else { known[0] }
 }
 
 /// The commands that report a registration, one at least.
@@ -65,7 +55,7 @@ fn registrations(dialect: Option<&'static Dialect>) -> &'static [&'static str] {
     }
 }
 
-fn stat(lines: &[String], name: &str) -> i64 {
+fn told(lines: &[String], name: &str) -> i64 {
     numbers(lines, &format!("+{name}")).map_or(UNKNOWN, |[_, stat]: [i64; 2]| stat)
 }
 
@@ -147,9 +137,9 @@ impl Wait {
             return Move::End(Ok(Reply::Number(Some(*stat))));
         }
         // Denied by one network while another is looked for is not the end.
-        let told = [SEARCHING, DENIED].into_iter().find(|stat| stats.contains(stat));
+        let decisive = [SEARCHING, DENIED].into_iter().find(|stat| stats.contains(stat));
         let other = stats.into_iter().find(|stat| !is_registered(*stat));
-        let stat = told.or(other).unwrap_or(UNKNOWN);
+        let stat = decisive.or(other).unwrap_or(UNKNOWN);
         if stat == DENIED {
             return Move::End(Err(Error::Registration {
                 reason: "the network denies the registration: state 3".into(),
@@ -207,7 +197,7 @@ impl Wait {
             At::Registration(at) => {
                 // A module without GSM need not know the command of GPRS.
                 if !(refused && known[at] != EPS && known.contains(&EPS)) {
-                    self.stats.push(stat(&lines(answer)?, known[at]));
+                    self.stats.push(told(&lines(answer)?, known[at]));
                 }
                 Ok(self.ask_registration(at + 1, known, now))
             }

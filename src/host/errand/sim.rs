@@ -56,13 +56,13 @@ pub(super) fn state(answer: Result<Reply, Error>) -> Result<Option<String>, Erro
                 return Err(error);
             };
             let upper = words.to_uppercase();
-            return match code {
-                Some(11 | 311) => Ok(Some(PIN.into())),
-                _ if upper == "SIM PIN REQUIRED" => Ok(Some(PIN.into())),
-                Some(code) if is_about_the_card(code) => Err(useless(words, Some(Box::new(error.clone())))),
-                _ if WORDS.contains(&&*upper) => Err(useless(words, Some(Box::new(error.clone())))),
-                _ => Ok(None),
-            };
+            if matches!(code, Some(11 | 311)) || upper == "SIM PIN REQUIRED" {
+                return Ok(Some(PIN.into()));
+            }
+            if code.is_some_and(is_about_the_card) || WORDS.contains(&&*upper) {
+                return Err(useless(words, Some(Box::new(error.clone()))));
+            }
+            return Ok(None);
         }
     };
     let told = lines.iter().find(|line| line.starts_with("+CPIN"));

@@ -7,8 +7,8 @@ mod read;
 use modemqtt_at::dialect::{Dialect, Kind};
 use modemqtt_at::{Form, SettingKey, Version};
 
-pub(crate) use self::read::read;
 pub use self::read::{Configuration, Printed, WillHead};
+pub(crate) use self::read::{number, read};
 use crate::call::{Alibaba, OneNet, Will};
 use crate::credentials::Tls;
 

@@ -139,7 +139,8 @@ fn fields(text: &str) -> Vec<&str> {
     fields
 }
 
-fn number<T: std::str::FromStr>(field: &str) -> Option<T> {
+/// A number of digits alone.
+pub(crate) fn number<T: std::str::FromStr>(field: &str) -> Option<T> {
     field
         .bytes()
         .all(|byte| byte.is_ascii_digit())
