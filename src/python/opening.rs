@@ -248,11 +248,9 @@ fn known_model(
     Ok((edition, model))
 }
 
-/// A pause in seconds.
+/// A pause in seconds, whose range was checked as the modem was made.
 fn pause(py: Python<'_>, name: &str, seconds: f64) -> PyResult<Duration> {
-    const MOST: f64 = 60.0;
-    let pause = Duration::try_from_secs_f64(seconds).ok().filter(|_| seconds <= MOST);
-    pause.ok_or_else(|| errors::usage(py, format!("{name} must be 0 to {MOST} s, not {seconds}")))
+    Duration::try_from_secs_f64(seconds).map_err(|error| errors::usage(py, format!("{name}: {error}")))
 }
 
 /// `"auto"`, seconds, or `None`.

@@ -94,30 +94,27 @@ impl Session {
     /// What may help where a command had no answer.
     pub(super) fn pause_hint(&self, exchange: &Exchange) -> Cow<'static, str> {
         let at_once = |at| exchange.sent_at.saturating_duration_since(at) < AT_ONCE;
-        let hint = match exchange.data {
-            _ if self.pauses.held.is_some() && !self.pauses.command_gap.is_zero() => {
-                return format!(
-                    "; it was still waiting for the end of Modem(command_gap={}); give a longer timeout",
-                    self.pauses.command_gap.as_secs_f64()
-                )
-                .into();
-            }
-            DataState::Invited => {
-                return format!(
-                    "; the data were still waiting for the end of Modem(prompt_delay={}); give a longer timeout",
-                    self.pauses.prompt_delay.as_secs_f64()
-                )
-                .into();
-            }
+        match exchange.data {
+            _ if self.pauses.held.is_some() && !self.pauses.command_gap.is_zero() => format!(
+                "; it was still waiting for the end of Modem(command_gap={}); give a longer timeout",
+                self.pauses.command_gap.as_secs_f64()
+            )
+            .into(),
+            DataState::Invited => format!(
+                "; the data were still waiting for the end of Modem(prompt_delay={}); give a longer timeout",
+                self.pauses.prompt_delay.as_secs_f64()
+            )
+            .into(),
             DataState::Sent if self.pauses.prompt_delay.is_zero() => {
                 "; if the module loses data that follow its prompt at once, Modem(prompt_delay=0.1) waits before them"
+                    .into()
             }
-            DataState::Sent | DataState::Ended => "",
+            DataState::Sent | DataState::Ended => "".into(),
             _ if self.pauses.command_gap.is_zero() && exchange.preceded_at.is_some_and(at_once) => {
                 "; if the module loses a command that follows an answer at once, Modem(command_gap=0.1) waits before it"
+                    .into()
             }
-            _ => "",
-        };
-        hint.into()
+            _ => "".into(),
+        }
     }
 }

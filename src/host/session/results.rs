@@ -138,18 +138,17 @@ impl Session {
         if let (Task::Publish { unfinished, .. }, true) = (&mut job.task, ok) {
             *unfinished = false;
         }
-        if ok && let Task::Open { client, host, port, .. } = &job.task {
+        let opened = ok && key.operation == Operation::Open;
+        if opened && let Task::Open { client, host, port, .. } = &job.task {
             let (client, host, port) = (*client, host.clone(), *port);
-            if key.operation == Operation::Open {
-                self.events.push_back(Event::Opened { client, host, port });
-            }
+            self.events.push_back(Event::Opened { client, host, port });
         }
         let overtaken = self
             .clients
             .get(key.client)
             .is_some_and(|known| known.state == ClientState::Closed);
         self.state_after(key, &result);
-        if ok && key.operation == Operation::Open && overtaken {
+        if opened && overtaken {
             // An end of it that has had no result may have come first.
             self.ask(key.client, Doubt::Outcome { ending: true }, now);
         }
