@@ -1,6 +1,6 @@
 //! How both ends of the line show bytes in their logs: one line each, on which nothing acts and in which no byte is missing.
 
-/// Text of a line. Control characters are shown by their bytes, `\\r` or `\\x1b`; all else is itself.
+/// Text of a line. Control characters are escaped, as `\\r` or `\\x1b`; everything else is shown as it is.
 #[must_use]
 pub fn text(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
@@ -16,7 +16,7 @@ pub fn text(text: &str) -> String {
     shown
 }
 
-/// A line that may be no UTF-8; what is none is shown by its bytes as well.
+/// A line, as [`text`]. Bytes that are not UTF-8 are escaped too.
 #[must_use]
 pub fn line(bytes: &[u8]) -> String {
     let mut shown = String::with_capacity(bytes.len());
@@ -27,7 +27,7 @@ pub fn line(bytes: &[u8]) -> String {
     shown
 }
 
-/// Data: what is printable in ASCII is itself, a backslash stands twice, and the rest is shown by its bytes.
+/// Data. Printable ASCII is shown as it is, a backslash is doubled, and every other byte is escaped.
 #[must_use]
 pub fn data(bytes: &[u8]) -> String {
     let mut shown = String::with_capacity(bytes.len());

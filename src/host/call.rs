@@ -66,8 +66,8 @@ pub enum Call {
         /// Whose.
         client: ClientIndex,
     },
-    /// Close what is open of a client that is left. Behind an opening under way it is done at once, and what that opens is
-    /// closed when it has ended.
+    /// Close whatever a client still has open. If an opening is under way, the call ends at once, and the connection is
+    /// closed when the opening has ended.
     CloseBehind {
         /// Whose.
         client: ClientIndex,
@@ -262,18 +262,18 @@ pub enum Event {
     Urc(String),
     /// The module has restarted, or switched itself off.
     Restarted,
-    /// A session that is kept has no connection, for that reason, and connects again after that time; `None`: once the program has
-    /// opened the modem again.
+    /// A kept session has lost its connection, for that reason. It connects again after that time; with `None`, once the program
+    /// has opened the modem again.
     Reconnecting(ClientIndex, Error, Option<Duration>),
-    /// A session that is kept has its connection back.
+    /// A kept session has its connection back.
     Reconnected(Reconnected),
-    /// A session that is kept stays without a connection, for that reason, after so many attempts.
+    /// A kept session has given up, for that reason, after this number of attempts.
     ReconnectFailed(ClientIndex, Error, u32),
     /// A session is kept no longer: the program has ended its connection.
     Unkept(ClientIndex),
 }
 
-/// What a session that is kept has come to.
+/// How a kept session got its connection back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reconnected {
     /// Whose it is.

@@ -205,8 +205,8 @@ fn not_connected(
     }
 }
 
-/// The result of a subscription of which so much was granted: 128 where the server has refused all, with its name; 0 where the
-/// module does not say enough.
+/// The result that stands for what was granted: 128 and its name where the server refused every topic, 0 where the module named too
+/// few.
 pub fn granted_result(asked: usize, granted: &[i64]) -> (i64, Option<&'static str>) {
     if granted.len() == asked {
         (SUBSCRIPTION_REFUSED, Some("refused by the server"))

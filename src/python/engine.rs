@@ -142,8 +142,8 @@ impl Engine {
         self.submit(py, Call::Close { client }, timeout)
     }
 
-    /// Closes what is open of a client. Behind an opening under way it is done at once, and what that opens is closed when it has
-    /// ended.
+    /// Closes whatever a client still has open. If an opening is under way, the call ends at once, and the connection is closed when
+    /// the opening has ended.
     #[pyo3(signature = (index, *, timeout=None))]
     fn close_behind(&self, py: Python<'_>, index: i64, timeout: Option<f64>) -> PyResult<Pending> {
         let client = client(py, index)?;

@@ -130,8 +130,8 @@ pub struct Register {
     pub range: (u32, u32),
 }
 
-/// V.250 sections 6.3.8 and 6.2.1 to 6.2.3: calls are answered after so many rings; CR ends a line, LF follows it in an answer, backspace deletes.
-/// Those three take no other value, as nothing here gives up the standard line end.
+/// V.250 sections 6.3.8 and 6.2.1 to 6.2.3. S0: the rings before a call is answered. S3, S4 and S5: the characters for the end of a line, for
+/// the line feed of an answer and for deleting; each takes its standard value alone, since nothing here uses another.
 const REGISTERS: &[Register] = &[
     Register {
         number: 0,

@@ -27,11 +27,11 @@ pub struct Remark {
 pub enum News {
     /// A connection or the module's state is lost.
     Lost(Error),
-    /// A session that is kept connects again after that time, or once the modem is open again.
+    /// A kept session will connect again after that time; with `None`, once the modem is open again.
     Reconnecting(ClientIndex, Error, Option<Duration>),
-    /// A session that is kept has its connection back, after so many attempts and so long.
+    /// A kept session has its connection back: the number of attempts, and how long it was without one.
     Reconnected(ClientIndex, u32, Duration),
-    /// A session that is kept stays without a connection, after so many attempts.
+    /// A kept session has given up: the reason, and the number of attempts.
     ReconnectFailed(ClientIndex, Error, u32),
     /// A line of the wire.
     Wire(Stamped<Entry>),

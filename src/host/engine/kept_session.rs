@@ -1,5 +1,4 @@
-//! A session that is kept, as the program sees it. It outlives the engine: when the port is gone, what is kept waits here for
-//! the next one.
+//! A kept session, as the program sees it. It outlives its engine: when the port is gone, it waits here for the next one.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

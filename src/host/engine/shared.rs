@@ -56,9 +56,9 @@ pub enum Notice {
     Overrun(ClientIndex),
     /// A client could not be opened for that reason, and is tried once more.
     Reopening(ClientIndex, OpenResult),
-    /// A session that is kept has its connection back, with the publishes of which nobody knows whether they have arrived.
+    /// A kept session has its connection back, with the publishes that may or may not have arrived.
     Reconnected(Reconnected, Vec<Arc<Pending>>),
-    /// A session that is kept stays without a connection.
+    /// A kept session has given up.
     ReconnectFailed(ClientIndex, Error),
 }
 

@@ -1,7 +1,7 @@
 //! Errands: calls that take other calls to carry out, each of which follows from what came of the one before. A file holds
 //! one subject: what is asked, how the answer is read, and when it is asked again.
 //!
-//! An errand does no I/O and reads no clock. [`Course::next`] is told what has come of its last move, and says the next.
+//! An errand does no I/O and reads no clock. `Course::next` is told how its last move ended, and returns the next one.
 
 mod capabilities;
 mod identity;

@@ -22,8 +22,8 @@ const SYNC_WAIT: Duration = Duration::from_millis(500);
 const SYNC_PATIENCE: u8 = 4;
 /// How many are sent, over 5 s: a module that starts is silent for some seconds.
 const SYNC_ATTEMPTS: u8 = 7;
-/// How long a module that refuses to say whether it is there is asked again, by a caller that has named no time of its own: some
-/// refuse everything for some seconds after their start.
+/// How long a module that refuses `AT` is asked again, for a caller without a timeout. Some modules refuse everything for some seconds
+/// after their start.
 const READY_PATIENCE: Duration = Duration::from_secs(10);
 /// The pause before it is asked again.
 const READY_PAUSE: Duration = Duration::from_millis(500);
