@@ -123,7 +123,7 @@ impl fmt::Display for Unmet {
 }
 
 impl Module {
-    /// Expects a command line from now on, and returns by what [`Module::answer`] knows it. A line goes to the first that it fits and that has
+    /// Expects a command line from now on, and returns its number for [`Module::answer_by`]. A line goes to the first that it fits and that has
     /// not been met as often as it says; one that fits none is answered as ever. Restarts do not end it.
     pub fn expect(&mut self, expectation: Expectation) -> usize {
         if self.script.entries.is_empty() {

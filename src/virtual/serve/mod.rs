@@ -312,7 +312,7 @@ impl VirtualModem {
         self.ask(move |module| module.expect(expectation))
     }
 
-    /// See [`Module::answer`].
+    /// See [`Module::answer_by`].
     pub fn answer(&self, expectation: usize, steps: Vec<Step>) {
         self.call(move |module| module.answer_by(expectation, steps));
     }
