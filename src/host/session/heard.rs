@@ -52,6 +52,11 @@ impl Heard {
         self.answered = true;
     }
 
+    /// Whether anything has come at all.
+    pub(super) fn anything(&self) -> bool {
+        self.bytes > 0
+    }
+
     /// The module is ready now.
     pub(super) fn ready(&mut self) {
         self.refusal = None;
@@ -63,7 +68,7 @@ impl Heard {
     }
 
     fn kind(&self) -> Kind {
-        if self.bytes == 0 {
+        if !self.anything() {
             return Kind::Nothing;
         }
         let others: Vec<_> = self

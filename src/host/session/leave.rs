@@ -259,10 +259,14 @@ impl Session {
         }
     }
 
+    /// Whether the port is known, or said, to lead to a module. One that is not gets no more than `AT` and one ESC while it is silent.
+    pub(super) fn leads_to_a_module(&self) -> bool {
+        self.model.is_some() || self.answered_at.is_some() || self.search != Search::Gentle
+    }
+
     /// The module is looked for, and so many questions were not answered: another program may have left it in a data phase.
     pub(super) fn search_further(&mut self, unanswered: u8) {
-        let known = self.model.is_some() || self.answered_at.is_some();
-        let fill = known || self.search != Search::Gentle;
+        let fill = self.leads_to_a_module();
         let ours = self.suspicion.as_ref().is_some_and(|suspicion| suspicion.lasting);
         // One that was set up is asleep rather.
         let rungs = if self.set_up { [3, 5, 6] } else { [1, 2, 3] };

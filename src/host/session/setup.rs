@@ -281,6 +281,7 @@ impl Session {
         let mut again = exchange.step.clone();
         if looking {
             let in_words = unanswered >= SYNC_PATIENCE - 1 && unanswered % 2 == 1;
+            let in_words = in_words && (self.leads_to_a_module() || self.heard.anything());
             again.line = CommandLine::plain(if in_words { SYNC_IN_WORDS } else { SYNC });
         }
         again.final_wait = match looking {
