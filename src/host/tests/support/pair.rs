@@ -42,8 +42,6 @@ pub(crate) struct Pair {
     pub(crate) half_of_the_data: bool,
     /// What befalls the module before it is given so many more pieces of what the host sends.
     pub(crate) befalls: Option<(usize, Befall)>,
-    /// Whether the lines of the wire are printed, for whoever looks at a failure.
-    pub(crate) trace: bool,
 }
 
 impl Pair {
@@ -64,7 +62,6 @@ impl Pair {
             states: BTreeMap::new(),
             half_of_the_data: false,
             befalls: None,
-            trace: false,
         };
         assert_eq!(pair.call(Call::SetUp), Ok(Reply::Done), "{model}");
         pair
@@ -167,11 +164,7 @@ impl Pair {
     }
 
     pub(crate) fn collect(&mut self) {
-        while let Some(entry) = self.host.poll_wire() {
-            if self.trace {
-                eprintln!("{} {:?}", if entry.sent { '>' } else { '<' }, entry.text);
-            }
-        }
+        while self.host.poll_wire().is_some() {}
         while let Some(event) = self.host.poll_event() {
             match event {
                 Event::Ended(ticket, result) => self.ended.push((ticket, result)),
