@@ -163,25 +163,19 @@ impl Run {
                 None
             }
             Act::Heal => {
-                self.pair.rig.module.heal(None);
-                self.pair.rig.type_in(b"");
-                self.pair.pump();
+                self.heal(None);
                 None
             }
             Act::Drop => {
                 // A module tells of an opening before it tells of its end.
-                self.pair.rig.module.heal(Some(Fault::ResultDelay));
-                self.pair.rig.type_in(b"");
-                self.pair.pump();
+                self.heal(Some(Fault::ResultDelay));
                 self.pair.rig.drop_clients();
                 self.pair.pump();
                 None
             }
             Act::AnotherHost => {
                 // What the one before has asked for is answered by then.
-                self.pair.rig.module.heal(Some(Fault::ResultDelay));
-                self.pair.rig.type_in(b"");
-                self.pair.pump();
+                self.heal(Some(Fault::ResultDelay));
                 self.pair.host = Upkeep::new(Session::new(None, 115_200));
                 self.pair.states.clear();
                 self.pair.ended.clear();
@@ -228,11 +222,15 @@ impl Run {
         states
     }
 
-    /// Has every trouble end, and whatever is due.
-    fn end(&mut self) {
-        self.pair.rig.module.heal(None);
+    fn heal(&mut self, fault: Option<Fault>) {
+        self.pair.rig.module.heal(fault);
         self.pair.rig.type_in(b"");
         self.pair.pump();
+    }
+
+    /// Has every trouble end, and whatever is due.
+    fn end(&mut self) {
+        self.heal(None);
         for _ in 0..60 {
             self.pair.elapse(Duration::from_secs(10));
         }
