@@ -80,7 +80,7 @@ def test_an_echo_alone_is_told_from_an_answer(line: Line) -> None:
 def test_noise_points_to_the_baud_rate(line: Line) -> None:
     modem = Modem(line.port, model="M95")
     opening = in_thread(lambda: modem.open(timeout=0.5))
-    until(lambda: line.port and modem._opening, "the opening")  # noqa: SLF001
+    until(lambda: line.port and modem._line.is_opening, "the opening")  # noqa: SLF001
     line.say(bytes([0xF8, 0x00, 0x80, 0xFE] * 5))
     with pytest.raises(ResponseTimeout, match=r"20 bytes of noise came: check the baud rate"):
         opening.result(5)
@@ -89,7 +89,7 @@ def test_noise_points_to_the_baud_rate(line: Line) -> None:
 def test_readable_lines_of_something_else_are_shown(line: Line) -> None:
     modem = Modem(line.port, model="M95")
     opening = in_thread(lambda: modem.open(timeout=0.5))
-    until(lambda: line.port and modem._opening, "the opening")  # noqa: SLF001
+    until(lambda: line.port and modem._line.is_opening, "the opening")  # noqa: SLF001
     line.say(b"$GPGGA,123519,4807.038,N\r\n$GPGSA,A,3\r\n")
     with pytest.raises(
         ResponseTimeout, match=r"something else came, such as \"\$GPGGA,123519,4807\.038,N\": check that"

@@ -248,7 +248,7 @@ INERT = (
 EVERY_ENTRY = """
 from modemqtt import _core
 connect()
-opening, engine = modem._opening, modem._engine
+opening, engine = modem._line._opening, modem._line.engine
 pending = engine.command("AT")
 objects = dict(Opening=opening, Engine=engine, Pending=pending, Journal=_core.Journal())
 objects.update(VirtualModem=module._core, Broker=broker._core)

@@ -103,6 +103,7 @@ IMMEDIATE = {
         "port",
         "rts",
         "stats",
+        "virtual",
         "wire",
     },
     "MqttClient": {

@@ -285,7 +285,7 @@ def test_a_device_is_set_to_what_was_asked_for_whatever_it_was_before(
 def test_opening_a_silent_port_can_be_cut_short_by_closing(silent: str) -> None:
     modem = Modem(silent)
     opening = in_thread(modem.open)
-    until(lambda: modem._opening is not None, "the opening")  # noqa: SLF001 - nothing public tells
+    until(lambda: modem._line.is_opening, "the opening")  # noqa: SLF001 - nothing public tells
     start = time.monotonic()
     modem.close()
     with pytest.raises(PortError, match="closed"):
@@ -308,7 +308,7 @@ def full() -> Iterator[socket.socket]:
 def test_opening_a_host_that_does_not_answer_is_cut_short_by_closing(full: socket.socket, scheme: str) -> None:
     modem = Modem(f"{scheme}://127.0.0.1:{full.getsockname()[1]}")
     opening = in_thread(modem.open)
-    until(lambda: modem._opening is not None, "the opening")  # noqa: SLF001 - nothing public tells
+    until(lambda: modem._line.is_opening, "the opening")  # noqa: SLF001 - nothing public tells
     modem.close()
     with pytest.raises(PortError, match="closed"):
         opening.result(1)
@@ -328,14 +328,15 @@ def test_a_close_before_the_modem_is_open_wins(
     virtual_modem: VirtualModem, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
     modem = Modem(virtual_modem.port)
-    step = getattr(modem, moment)
+    line = modem._line  # noqa: SLF001 - nothing public stands at that moment
+    step = getattr(line, moment)
 
-    def closed_first(*values: object) -> object:
+    def closed_first(*values: object, **named: object) -> object:
         in_thread(modem.close).result(1)
-        return step(*values)
+        return step(*values, **named)
 
     with monkeypatch.context() as patch:
-        patch.setattr(modem, moment, closed_first)
+        patch.setattr(line, moment, closed_first)
         with pytest.raises(PortError, match="was closed before it was open"):
             modem.open()
     assert not modem.is_open

@@ -236,7 +236,7 @@ import warnings
 warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12 warns of forking beside threads
 connect()
 mqtt.on_message = print
-lock = modem._lock
+lock = modem._line.lock
 held = threading.Event()
 
 def hold():

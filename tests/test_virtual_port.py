@@ -1,102 +1,118 @@
-"""The port of a virtual module: its lock ends with the last host, and a TCP host may come back at once."""
+"""A modem on a virtual module of its own process: ``Modem("virtual://M95")``."""
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
+import gc
 import os
-import socket
-import subprocess
-import sys
-import termios
-import threading
+from typing import TYPE_CHECKING
 
 import pytest
 
-from modemqtt.virtual import VirtualModem
-from support.waiting import until
+from modemqtt import Modem, PortError, UsageError, open_modems
 
-TIOCGEXCL = 0x80045440
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="other systems do not tell who has a device open")
-
-
-def is_locked(descriptor: int) -> bool:
-    return fcntl.ioctl(descriptor, TIOCGEXCL, bytes(4)) != bytes(4)
+MODELS = ("M95", "BC35-G", "BC28", "BC660K-GL", "EG800Q", "EG915Q", "EG916Q")
 
 
-def opened(port: str) -> int:
-    return os.open(port, os.O_RDWR | os.O_NOCTTY)
+@pytest.fixture
+def modem() -> Iterator[Modem]:
+    with Modem("virtual://M95") as modem:
+        yield modem
 
 
-def ended(port: str) -> bool:
-    """Whether nobody has locked the port. The superuser may open a locked one as well."""
-    with contextlib.suppress(OSError):
-        descriptor = opened(port)
-        try:
-            return not is_locked(descriptor)
-        finally:
-            os.close(descriptor)
-    return False
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("scheme", ["virtual://", "virtual:"])
+def test_a_virtual_port_has_a_module_of_that_model_and_a_broker(scheme: str, model: str) -> None:
+    with Modem(f"{scheme}{model}") as modem:
+        broker = modem.virtual.broker
+        assert (modem.port, modem.model, modem.virtual.model) == (f"{scheme}{model}", model, model)
+        with modem.mqtt().session(broker.host, broker.port, client_id="bench-7") as mqtt:
+            mqtt.publish("bench/t", b"21.5")
+            assert broker.wait("bench/t", timeout=5).payload == b"21.5"
 
 
-def test_exclusive_use_ends_with_the_last_of_several_descriptors_that_close_at_once() -> None:
-    with VirtualModem("M95") as module:
-        for _ in range(20):
-            descriptors = [opened(module.port) for _ in range(4)]
-            fcntl.ioctl(descriptors[0], termios.TIOCEXCL)
-            closers = [threading.Thread(target=os.close, args=(descriptor,)) for descriptor in descriptors]
-            for closer in closers:
-                closer.start()
-            for closer in closers:
-                closer.join()
-            until(lambda: ended(module.port), "the end of exclusive use")
+def test_the_module_can_be_had_before_it_is_opened() -> None:
+    modem = Modem("virtual://M95")
+    modem.virtual.inject("bare-error=1")
+    module = modem.virtual
+    with modem:
+        assert modem.virtual is module
 
 
-def test_exclusive_use_outlasts_another_program_that_ends() -> None:
-    with VirtualModem("M95") as module:
-        mine = opened(module.port)
-        for _ in range(20):
-            other = opened(module.port)
-            fcntl.ioctl(mine, termios.TIOCEXCL)
-            os.close(other)
-            module.set_signal(20, 0)
-            assert is_locked(mine)
-            fcntl.ioctl(mine, termios.TIOCNXCL)
-        fcntl.ioctl(mine, termios.TIOCEXCL)
-        os.close(mine)
-        until(lambda: ended(module.port), "the end of exclusive use")
+def test_the_module_runs_on_when_the_port_is_opened_again(modem: Modem) -> None:
+    module = modem.virtual
+    modem.reopen()
+    assert modem.virtual is module
+    assert modem.command("AT").final == "OK"
 
 
-def test_exclusive_use_ends_with_a_program_that_is_killed() -> None:
-    program = "import fcntl, os, sys, termios, time; d = os.open(sys.argv[1], os.O_RDWR); e = os.dup(d); "
-    program += "fcntl.ioctl(d, termios.TIOCEXCL); os.fork(); print('ready', flush=True); time.sleep(60)"
-    with VirtualModem("M95") as module:
-        with subprocess.Popen(  # noqa: S603 - our own
-            [sys.executable, "-c", program, module.port], stdout=subprocess.PIPE, start_new_session=True
-        ) as process:
-            assert process.stdout is not None
-            assert process.stdout.readline()
-            os.killpg(process.pid, 9)
-        until(lambda: ended(module.port), "the end of exclusive use")
+def test_the_module_ends_with_the_modem() -> None:
+    with Modem("virtual://M95") as modem:
+        path, server = modem.virtual.port, modem.virtual.broker
+    assert not os.path.exists(path)  # noqa: PTH110 - a device, not a path of ours
+    with pytest.raises(OSError, match="closed"):
+        server.publish("bench/t", b"1")
+    with modem:
+        assert modem.command("AT").final == "OK"
 
 
-def test_a_host_that_writes_closes_and_comes_back_at_once_is_never_turned_away() -> None:
-    with VirtualModem("M95", listen="127.0.0.1:0") as module:
-        host, port = module.port.removeprefix("socket://").split(":")
-        for number in range(100):
-            with socket.create_connection((host, int(port))) as connection:
-                connection.sendall(f"AT+TEST={number}\r".encode())
-        lines = [f"AT+TEST={number}" for number in range(100)]
-        until(lambda: module.commands == lines, "every line")
+def test_two_modems_of_one_name_have_a_module_each(modem: Modem) -> None:
+    with Modem("virtual://M95") as other:
+        assert modem.virtual.port != other.virtual.port
+        other.virtual.set_signal(7)
+        assert (modem.signal(), other.signal()) != (other.signal(), other.signal())
+        assert open_modems() == [modem, other] or open_modems() == [other, modem]
 
 
-def test_a_second_tcp_host_is_turned_away_while_the_first_is_there() -> None:
-    with VirtualModem("M95", listen="127.0.0.1:0") as module:
-        host, port = module.port.removeprefix("socket://").split(":")
-        with socket.create_connection((host, int(port))) as first:
-            first.sendall(b"ATE0\r")
-            with socket.create_connection((host, int(port)), timeout=10) as second:
-                assert second.recv(1) == b""
-            first.settimeout(10)
-            assert first.recv(5) == b"ATE0\r"
+def test_settings_stand_behind_the_model_as_in_a_url() -> None:
+    with Modem("virtual://BC28?seed=7&fault=boot-without-ok&fault=lost-ok=0.5") as modem:
+        assert set(modem.virtual.faults) == {"boot-without-ok", "lost-ok=0.5"}
+
+
+def test_the_edition_of_the_note_is_that_of_the_modem() -> None:
+    with Modem("virtual://BC28", revision="2019") as modem:
+        broker = modem.virtual.broker
+        with modem.mqtt().session(broker.host, broker.port, client_id="bench-7") as mqtt:
+            mqtt.publish("bench/t", bytes(range(256)))
+            assert broker.wait("bench/t", timeout=5).payload == bytes(range(256))
+
+
+@pytest.mark.parametrize(
+    ("port", "said"),
+    [
+        ("virtual://M96", '"M96" is not a model of the virtual module; the known ones are .*EG916Q'),
+        ("virtual://", '"" is not a model of the virtual module'),
+        ("virtual://M95?speed=1", "'speed' is not a setting of a virtual module; seed, timing,"),
+        ("virtual://M95?seed=soon", "seed must be a whole number, not 'soon'"),
+        ("virtual://M95?timing=fast", 'timing must be instant or field, not "fast"'),
+        ("virtual://M95?fault=none-such", '"none-such" is not a fault of the virtual module'),
+    ],
+)
+def test_a_wrong_virtual_port_is_a_usage_error(port: str, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        Modem(port).open()
+
+
+def test_another_port_is_not_a_virtual_module() -> None:
+    with pytest.raises(UsageError, match="/dev/null is not a virtual module"):
+        _ = Modem("/dev/null").virtual
+
+
+def test_a_forgotten_virtual_port_ends_its_module() -> None:
+    modem = Modem("virtual://M95").open()
+    path = modem.virtual.port
+    with pytest.warns(ResourceWarning, match="virtual://M95 was not closed"):
+        del modem
+    gc.collect()
+    assert not os.path.exists(path)  # noqa: PTH110 - a device, not a path of ours
+
+
+def test_a_client_keeps_the_modem_it_is_of() -> None:
+    mqtt = Modem("virtual://M95").open().mqtt()
+    assert [modem.port for modem in open_modems()] == ["virtual://M95"]
+    assert mqtt.state == "closed"
+    open_modems()[0].close()
+    with pytest.raises(PortError):
+        mqtt.open("127.0.0.1")

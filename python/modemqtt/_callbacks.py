@@ -1,4 +1,4 @@
-"""What a program may be called for by an MQTT client."""
+"""The callbacks that a program sets: those of a modem, and those of a client."""
 
 from __future__ import annotations
 
@@ -10,23 +10,19 @@ from modemqtt._strict import callback as checked
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from modemqtt._core import Engine
     from modemqtt._delivery import Delivery
-    from modemqtt._modem import Modem
+    from modemqtt._line import Line
     from modemqtt._reconnect import Reconnected
     from modemqtt._record import ClientRecord
     from modemqtt._values import Message
     from modemqtt.exceptions import ConnectionLost, PortError
 
 
-class Callbacks(Strict):
-    """The callbacks of a client. All are called in the one thread that its modem has for them."""
+class ClientCallbacks(Strict):
+    """The callbacks of an :class:`MqttClient`. All are called in the one thread that its modem has for them."""
 
-    def __init__(self, modem: Modem, record: ClientRecord) -> None:
-        """Not for programs."""
-        self._modem = modem
-        self._index = record.index
-        self._own = record
+    _line: Line
+    _own: ClientRecord
 
     @property
     def on_message(self) -> Callable[[Message], object] | None:
@@ -35,10 +31,11 @@ class Callbacks(Strict):
 
     @on_message.setter
     def on_message(self, callback: Callable[[Message], object] | None) -> None:
-        self._modem._check_process()  # noqa: SLF001 - our own
+        self._line.check_process()
         self._own.on_message = checked("on_message", callback)
-        self._watch()
-        self._modem._listen()  # noqa: SLF001 - our own
+        if self._line.engine is not None:
+            self._own.watch(self._line.engine)
+        self._line.listen()
 
     @property
     def on_connection_lost(self) -> Callable[[ConnectionLost], object] | None:
@@ -51,9 +48,9 @@ class Callbacks(Strict):
 
     @on_connection_lost.setter
     def on_connection_lost(self, callback: Callable[[ConnectionLost], object] | None) -> None:
-        self._modem._check_process()  # noqa: SLF001 - our own
+        self._line.check_process()
         self._own.on_connection_lost = checked("on_connection_lost", callback)
-        self._modem._listen()  # noqa: SLF001 - our own
+        self._line.listen()
 
     @property
     def on_delivery(self) -> Callable[[Delivery], object] | None:
@@ -62,9 +59,9 @@ class Callbacks(Strict):
 
     @on_delivery.setter
     def on_delivery(self, callback: Callable[[Delivery], object] | None) -> None:
-        self._modem._check_process()  # noqa: SLF001 - our own
+        self._line.check_process()
         self._own.on_delivery = checked("on_delivery", callback)
-        self._modem._listen()  # noqa: SLF001 - our own
+        self._line.listen()
 
     @property
     def on_reconnected(self) -> Callable[[Reconnected], object] | None:
@@ -73,9 +70,9 @@ class Callbacks(Strict):
 
     @on_reconnected.setter
     def on_reconnected(self, callback: Callable[[Reconnected], object] | None) -> None:
-        self._modem._check_process()  # noqa: SLF001 - our own
+        self._line.check_process()
         self._own.on_reconnected = checked("on_reconnected", callback)
-        self._modem._listen()  # noqa: SLF001 - our own
+        self._line.listen()
 
     @property
     def on_reconnect_failed(self) -> Callable[[Exception], object] | None:
@@ -84,67 +81,47 @@ class Callbacks(Strict):
 
     @on_reconnect_failed.setter
     def on_reconnect_failed(self, callback: Callable[[Exception], object] | None) -> None:
-        self._modem._check_process()  # noqa: SLF001 - our own
+        self._line.check_process()
         self._own.on_reconnect_failed = checked("on_reconnect_failed", callback)
-        self._modem._listen()  # noqa: SLF001 - our own
-
-    def _watch(self) -> None:
-        engine = self._modem._engine  # noqa: SLF001 - our own
-        if engine is not None:
-            self._own.watch(engine)
+        self._line.listen()
 
 
 class ModemCallbacks(Strict):
     """The callbacks of a :class:`Modem`."""
 
-    _engine: Engine | None
-
-    def __init__(self) -> None:
-        """Have none."""
-        self._on_urc: Callable[[str], object] | None = None
-        self._on_restart: Callable[[], object] | None = None
-        self._on_port_lost: Callable[[PortError], object] | None = None
-
-    def _check_process(self) -> None:
-        raise NotImplementedError
-
-    def _listen(self) -> None:
-        raise NotImplementedError
+    _line: Line
 
     @property
     def on_urc(self) -> Callable[[str], object] | None:
         """Called with each line that no one waited for."""
-        return self._on_urc
+        return self._line.listeners.on_urc
 
     @on_urc.setter
     def on_urc(self, callback: Callable[[str], object] | None) -> None:
-        self._check_process()
-        self._on_urc = checked("on_urc", callback)
-        if self._engine is not None:
-            self._engine.watch_urcs(callback is not None)
-        self._listen()
+        self._line.check_process()
+        self._line.listeners.on_urc = checked("on_urc", callback)
+        if self._line.engine is not None:
+            self._line.engine.watch_urcs(callback is not None)
+        self._line.listen()
 
     @property
     def on_restart(self) -> Callable[[], object] | None:
         """Called when the module has restarted or powered down by itself. Its connections and settings are gone."""
-        return self._on_restart
+        return self._line.listeners.on_restart
 
     @on_restart.setter
     def on_restart(self, callback: Callable[[], object] | None) -> None:
-        self._check_process()
-        self._on_restart = checked("on_restart", callback)
-        self._listen()
+        self._line.check_process()
+        self._line.listeners.on_restart = checked("on_restart", callback)
+        self._line.listen()
 
     @property
     def on_port_lost(self) -> Callable[[PortError], object] | None:
         """Called with the :class:`PortError` when the port is lost. Here is where to call :meth:`reopen`."""
-        return self._on_port_lost
+        return self._line.listeners.on_port_lost
 
     @on_port_lost.setter
     def on_port_lost(self, callback: Callable[[PortError], object] | None) -> None:
-        self._check_process()
-        self._on_port_lost = checked("on_port_lost", callback)
-        self._listen()
-
-    def _has_own_callbacks(self) -> bool:
-        return any(callback is not None for callback in (self._on_urc, self._on_restart, self._on_port_lost))
+        self._line.check_process()
+        self._line.listeners.on_port_lost = checked("on_port_lost", callback)
+        self._line.listen()

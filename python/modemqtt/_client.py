@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Literal
 
+from modemqtt._callbacks import ClientCallbacks
 from modemqtt._core import KeptSession
 from modemqtt._delivery import Delivery, raise_misuse
 from modemqtt._options import Configurable
@@ -17,8 +18,10 @@ if TYPE_CHECKING:
 
     from typing_extensions import Unpack
 
+    from modemqtt._line import Line
     from modemqtt._options import Options
     from modemqtt._reconnect import Reconnect
+    from modemqtt._record import ClientRecord
     from modemqtt._tls import UploadProgress
     from modemqtt._values import Message
 
@@ -26,7 +29,7 @@ if TYPE_CHECKING:
 _HURRY = 0.8
 
 
-class MqttClient(Configurable):
+class MqttClient(ClientCallbacks, Configurable):
     """One MQTT client of the module, from :meth:`Modem.mqtt`.
 
     Every method that talks to the module waits for the outcome, not only for the module's ``OK``, and takes
@@ -35,22 +38,29 @@ class MqttClient(Configurable):
     :class:`ModuleRestarted` and :class:`PortError`, besides what its own text names.
     """
 
+    def __init__(self, line: Line, record: ClientRecord, modem: object) -> None:
+        """Not for programs: it is :meth:`Modem.mqtt`."""
+        self._line = line
+        self._own = record
+        # A program that has a client needs no modem of its own, which would close the port as it goes.
+        self._modem = modem
+
     @property
     def index(self) -> int:
         """The client index."""
-        return self._index
+        return self._own.index
 
     @property
     def state(self) -> str:
         """``closed``, ``opening``, ``open``, ``connecting``, ``connected``, ``disconnecting`` or ``closing``."""
-        engine = self._modem._engine  # noqa: SLF001 - our own
-        return engine.client_state(self._index) if engine is not None and engine.is_open else "closed"
+        engine = self._line.engine
+        return engine.client_state(self.index) if engine is not None and engine.is_open else "closed"
 
     @property
     def server(self) -> tuple[str, int] | None:
         """Host and port of the network connection; ``None`` while there is none."""
-        engine = self._modem._engine  # noqa: SLF001 - our own
-        return engine.server(self._index) if engine is not None and engine.is_open else None
+        engine = self._line.engine
+        return engine.server(self.index) if engine is not None and engine.is_open else None
 
     def open(self, host: str, port: int = 1883, *, timeout: float | None = None) -> None:
         """Open the network connection to a server (``AT+QMTOPEN``).
@@ -169,7 +179,7 @@ class MqttClient(Configurable):
                 with arguments():
                     kept = KeptSession(
                         self._engine(),
-                        self._index,
+                        self.index,
                         host,
                         port,
                         client_id,
@@ -222,9 +232,9 @@ class MqttClient(Configurable):
         come = kept.wait_connected(deadline.left) if kept is not None else None
         if come is None:
             # No session connects again.
-            come = self._engine().wait_connected(self._index, deadline.left)
+            come = self._engine().wait_connected(self.index, deadline.left)
         if not come:
-            raise ResponseTimeout(f"client {self._index} is not connected within {timeout:g} s; it is {self.state}")
+            raise ResponseTimeout(f"client {self.index} is not connected within {timeout:g} s; it is {self.state}")
 
     def subscribe(
         self, topic: str | Iterable[tuple[str, int]], qos: int = 0, *, timeout: float | None = None
@@ -297,7 +307,7 @@ class MqttClient(Configurable):
         """
         data = payload_bytes(payload)
         pending = self._submit("publish", topic, data, qos, retain, form, timeout=timeout)
-        delivery = Delivery(pending, self._index)
+        delivery = Delivery(pending, self.index)
         if self._own.kept is not None:
             self._own.deliveries[pending.number] = delivery
         if wait:
@@ -325,10 +335,10 @@ class MqttClient(Configurable):
         engine = self._engine()
         seconds(timeout, otherwise=0.0)
         with arguments():
-            message = engine.next_message(self._index, timeout)
+            message = engine.next_message(self.index, timeout)
         self._own.tell_dropped(engine)
         if message is None:
-            raise ResponseTimeout(f"no message for client {self._index} within {timeout:g} s")
+            raise ResponseTimeout(f"no message for client {self.index} within {timeout:g} s")
         return message
 
     def messages(self, timeout: float | None = None) -> Iterator[Message]:
@@ -340,13 +350,13 @@ class MqttClient(Configurable):
         """
         engine = self._engine()
         seconds(timeout, otherwise=0.0)
-        while (message := engine.next_message(self._index, timeout)) is not None:
+        while (message := engine.next_message(self.index, timeout)) is not None:
             self._own.tell_dropped(engine)
             yield message
 
     def __repr__(self) -> str:
         """Index and state."""
-        return f"<MqttClient {self._index} {self.state}>"
+        return f"<MqttClient {self.index} {self.state}>"
 
     def _leave(self, timeout: float | None, kept: KeptSession | None, deadline: Deadline) -> None:
         """Disconnect and close as far as that is still possible; the caller's own exception matters more."""
@@ -355,7 +365,7 @@ class MqttClient(Configurable):
         with contextlib.suppress(ModemError):
             if self.state == "connected":
                 self.disconnect(timeout=deadline.at_most(timeout))
-        if self._modem.is_open:
+        if self._line.is_open:
             self._close_at_once("close_behind", deadline.at_most(timeout))
 
     def _close_at_once(self, method: str, timeout: float | None) -> None:

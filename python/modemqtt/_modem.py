@@ -3,27 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-import errno
-import threading
-import time
-import warnings
 import weakref
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
-from modemqtt import _journal
+from modemqtt._callbacks import ModemCallbacks
 from modemqtt._client import MqttClient
-from modemqtt._core import Engine, Opening
-from modemqtt._events import Events
+from modemqtt._line import Line
 from modemqtt._network import Network
-from modemqtt._opening import check, check_pause, forget, make_way, named
+from modemqtt._opening import check, check_pause
 from modemqtt._options import MOST_INDEX
-from modemqtt._process import every_modem, opened
-from modemqtt._record import ClientRecord
 from modemqtt._strict import Single
 from modemqtt._usage import Deadline, arguments, finished, payload_bytes, seconds
 from modemqtt._values import Response, Stats
 from modemqtt._wire import WireLog
-from modemqtt.exceptions import ModuleRestarted, PortError, ResponseTimeout, UsageError, UsageTypeError
+from modemqtt.exceptions import PortError, UsageError, UsageTypeError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,13 +25,11 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-# Seconds between attempts to open a port that is gone.
-_BETWEEN_ATTEMPTS = 0.1
-# The time that an attempt has at least: enough to find out what is wrong with a device.
-_LEAST = 0.1
+    from modemqtt._core import Engine
+    from modemqtt.virtual import VirtualBench
 
 
-class Modem(Events, Network, Single):
+class Modem(ModemCallbacks, Network, Single):
     """A module on a port.
 
     ``with Modem("/dev/ttyUSB2") as modem: …`` opens the port, turns the module's echo off, finds out which module it
@@ -46,7 +37,9 @@ class Modem(Events, Network, Single):
 
     Args:
         port: a serial device such as ``/dev/ttyUSB2``, ``socket://host:port``, or ``rfc2217://host:port`` for a serial
-            port of another machine that is set from here (ser2net with ``telnet(rfc2217)``).
+            port of another machine that is set from here (ser2net with ``telnet(rfc2217)``). ``virtual://M95`` is a
+            virtual module in this process with a broker of its own; settings follow as in
+            ``virtual://M95?timing=field&seed=7&fault=lost-ok``. See :attr:`virtual`.
         model: ``"M95"``, ``"BC35-G"``, ``"BC28"``, ``"BC660K-GL"``, ``"EG800Q"``, ``"EG915Q"`` or ``"EG916Q"``, and
             as an experiment ``"BG95"``, ``"BG96"`` or ``"BG77"``; ``"auto"`` asks the module (``AT+CGMM``, ``ATI``).
         revision: the edition of its application note that the module's firmware follows: ``"2019"`` for a BC35-G or
@@ -94,33 +87,23 @@ class Modem(Events, Network, Single):
         check(port, model, baudrate, flow_control, log, wake_after)
         check_pause("prompt_delay", prompt_delay)
         check_pause("command_gap", command_gap)
-        self._port = port
-        self._settings: dict[str, Any] = {
-            "model": None if model == "auto" else model,
-            "revision": revision,
-            "baudrate": baudrate,
-            "flow_control": flow_control,
-            "log": log,
-            "wake_after": wake_after,
-            "prompt_delay": prompt_delay,
-            "command_gap": command_gap,
-        }
-        # Whether a module has answered on the port, and how far the search for one goes.
-        self._found, self._search = False, "gentle"
-        self._engine: Engine | None = None
-        self._last_engine: Engine | None = None
-        self._opening: Opening | None = None
-        # So often close() was called: an open() under way that sees it change gives up.
-        self._closes = 0
-        self._lock = threading.RLock()
-        # Held while a module is waited for, which close() must be able to cut short.
-        self._open_lock = threading.Lock()
+        self._line = Line(
+            port,
+            {
+                "model": None if model == "auto" else model,
+                "revision": revision,
+                "baudrate": baudrate,
+                "flow_control": flow_control,
+                "log": log,
+                "wake_after": wake_after,
+                "prompt_delay": prompt_delay,
+                "command_gap": command_gap,
+            },
+        )
         self._clients: weakref.WeakValueDictionary[int, MqttClient] = weakref.WeakValueDictionary()
-        self._identity: tuple[str, ...] | None = None
-        # Whether the lines of the wire go to the log.
-        self._traced: bool | None = None
-        Events.__init__(self)
-        every_modem.add(self)
+        # What the module has said of itself, and the engine that it has said it to.
+        self._identity: tuple[Engine | None, tuple[str, ...]] = (None, ())
+        _every_modem.add(self)
 
     def open(self, *, timeout: float | None = None, recover: bool = False, take_over: bool | None = None) -> Self:
         """Open the port and bring the module to a known state. An open modem is left as it is.
@@ -146,8 +129,8 @@ class Modem(Events, Network, Single):
             UsageError: a setting is wrong, or the module is of no known model.
 
         """
-        self._search = "recover" if recover else "fill" if self._found else "gentle"
-        return self._open(self._closes, Deadline(timeout), take_over)
+        self._line.open(Deadline(timeout), recover=recover, take_over=take_over)
+        return self
 
     def reopen(self, *, timeout: float | None = None) -> Self:
         """Close what is left of the port and open it again, as after it was lost.
@@ -170,115 +153,15 @@ class Modem(Events, Network, Single):
             UsageError: a setting is wrong, or the module is of no known model.
 
         """
-        deadline = Deadline(timeout)
-        closes = self._close()
-        self._search = "fill" if self._found else "gentle"
-        while True:
-            try:
-                return self._open(closes, deadline, take_over=None)
-            except (PortError, ResponseTimeout, ModuleRestarted):
-                if not deadline.left or self._closes != closes:
-                    raise
-            time.sleep(min(_BETWEEN_ATTEMPTS, deadline.left))
-
-    def _open(self, closes: int, deadline: Deadline, take_over: bool | None) -> Self:  # noqa: FBT001 - open() names it
-        """Open the port unless close() is called first, which is known by its count no longer being `closes`."""
-        lock, held = self._open_lock, False
-        try:
-            left = deadline.left
-            held = lock.acquire(timeout=-1 if left is None else min(left, threading.TIMEOUT_MAX))
-            if not held:
-                raise PortError(f"{self._port}: another thread is still opening it", errno=errno.ETIMEDOUT)
-            if self.is_open:
-                return self
-            if self._opening is not None:
-                # One whose port was lost holds the port until its thread has ended.
-                self._opening.close()
-            make_way(self, take_over=take_over)
-            while True:
-                try:
-                    self._attempt(closes, deadline)
-                except PortError as error:
-                    if error.errno != errno.EBUSY or not deadline.left or self._closes != closes:
-                        raise named(error, self) from None
-                else:
-                    return self
-                time.sleep(min(_BETWEEN_ATTEMPTS, deadline.left))
-        finally:
-            if held:
-                lock.release()
-
-    def _attempt(self, closes: int, deadline: Deadline) -> None:
-        """Open the port once."""
-        with self._lock:
-            if self._closes != closes:
-                raise PortError(f"{self._port} was closed before it was open")
-            opening = self._opening = Opening(
-                self._port, search=self._search, after=self._last_engine, **self._settings
-            )
-        try:
-            opening.start()
-            left = deadline.left
-            engine = opening.wait(left if left is None else max(_LEAST, left))
-            _journal.attach(self._port, engine)
-            engine.trace(_journal.traced())
-            engine.set_up(timeout=deadline.left).wait()
-            self._opened(opening, engine)
-        except BaseException:
-            opening.close()
-            raise
-
-    def _opened(self, opening: Opening, engine: Engine) -> None:
-        with self._lock:
-            if opening.closed:
-                raise PortError(f"{self._port} was closed before it was open")
-            # One whose port was lost may be here still; its thread for callbacks ends by itself.
-            self._engine = self._last_engine = engine
-            self._last_dispatcher, self._dispatcher = self._dispatcher or self._last_dispatcher, None
-            self._found = True
-            self._identity = None
-            self._traced = None
-            engine.watch_urcs(self._on_urc is not None)
-            for record in self._records.values():
-                record.modem_opened(engine)
-            opened.add(self)
-            if self._has_callbacks():
-                self._listen()
+        self._line.reopen(Deadline(timeout))
+        return self
 
     def close(self) -> None:
         """Close the port. A closed modem is left as it is.
 
         Calls under way in other threads end with :class:`PortError`, :meth:`open` and :meth:`reopen` among them.
         """
-        # Only here: a session whose port is opened again by reopen() goes on.
-        self._end_keeping()
-        self._close()
-
-    def _close(self) -> int:
-        """Close the port; the count that an open() of later has to find."""
-        with self._lock:
-            self._closes += 1
-            closes = self._closes
-            opening, engine, dispatcher = self._opening, self._engine, self._dispatcher
-        # What an interrupt keeps from being done here is left to the next call: nothing is forgotten before it is done.
-        if opening is not None:
-            opening.close()
-        if engine is not None:
-            # A forked child closes nothing and knows of nothing.
-            with contextlib.suppress(UsageError):
-                self._tell_dropped(engine)
-        if dispatcher is not None:
-            dispatcher.join()
-        with self._lock:
-            # A callback may have opened it again meanwhile.
-            if self._opening is opening:
-                self._opening = self._engine = None
-                opened.discard(self)
-            if self._dispatcher is dispatcher is not None:
-                self._dispatcher, self._last_dispatcher = None, dispatcher
-            # One whose release an interrupt has cut short. An open() under way that holds it fails, for it was closed.
-            self._open_lock = threading.Lock()
-        return closes
+        self._line.close()
 
     def __enter__(self) -> Self:
         """Open."""
@@ -290,25 +173,29 @@ class Modem(Events, Network, Single):
         """Close."""
         self.close()
 
-    def __del__(self) -> None:
-        """Have the I/O thread close the port. That the program forgot to is a :class:`ResourceWarning`."""
-        engine = getattr(self, "_engine", None)
-        if engine is not None:
-            forgotten = engine.is_open
-            forget(self._port, engine)
-            if forgotten:
-                warnings.warn(f"{self._port} was not closed", ResourceWarning, stacklevel=2, source=self)
-
     def __repr__(self) -> str:
         """Port and model."""
-        engine = self._engine
-        known = engine.model if engine is not None and engine.is_open else None
-        return f"<Modem {self._port} {known[0] if known else 'closed'}>"
+        return repr(self._line)
 
     @property
     def wire(self) -> WireLog:
         """What went over the line."""
-        return WireLog(self)
+        return WireLog(self._line)
+
+    @property
+    def virtual(self) -> VirtualBench:
+        """The virtual module behind ``virtual://M95``; its broker is ``modem.virtual.broker``.
+
+        It starts when it is used first, here or by :meth:`open`, and ends with :meth:`close`.
+
+        Raises:
+            UsageError: the port is another one.
+
+        """
+        port = self._line.virtual
+        if port is None:
+            raise UsageError(f'{self.port} is not a virtual module; Modem("virtual://M95") makes one')
+        return port.bench
 
     @property
     def dtr(self) -> bool:
@@ -322,41 +209,40 @@ class Modem(Events, Network, Single):
             PortError: the modem is not open.
 
         """
-        return self._running().read_line("dtr")
+        return self._line.running().read_line("dtr")
 
     @dtr.setter
     def dtr(self, asserted: bool) -> None:
-        self._running().set_line("dtr", bool(asserted))
+        self._line.running().set_line("dtr", bool(asserted))
 
     @property
     def rts(self) -> bool:
         """The RTS line of the port, as :attr:`dtr`. With ``flow_control="rtscts"`` the system sets it."""
-        return self._running().read_line("rts")
+        return self._line.running().read_line("rts")
 
     @rts.setter
     def rts(self, asserted: bool) -> None:
-        self._running().set_line("rts", bool(asserted))
+        self._line.running().set_line("rts", bool(asserted))
 
     @property
     def cts(self) -> bool:
         """Whether the module asserts CTS; see :attr:`dtr` for what is raised."""
-        return self._running().read_line("cts")
+        return self._line.running().read_line("cts")
 
     @property
     def dsr(self) -> bool:
         """Whether the module asserts DSR; see :attr:`dtr` for what is raised."""
-        return self._running().read_line("dsr")
+        return self._line.running().read_line("dsr")
 
     @property
     def is_open(self) -> bool:
         """Whether the port is open."""
-        engine = self._engine
-        return engine is not None and engine.is_open
+        return self._line.is_open
 
     @property
     def port(self) -> str:
         """The port as it was given."""
-        return self._port
+        return self._line.port
 
     @property
     def model(self) -> str:
@@ -381,15 +267,18 @@ class Modem(Events, Network, Single):
     @property
     def identity(self) -> tuple[str, ...]:
         """The lines that answer ``ATI``, asked for once: maker, model and firmware."""
-        if self._identity is None:
-            self._identity = self.command("ATI").lines
-        return self._identity
+        asked, lines = self._identity
+        if asked is None or asked is not self._line.last_engine:
+            asked = self._line.running()
+            lines = self._line.errand("identity")
+            self._identity = asked, lines
+        return lines
 
     @property
     def stats(self) -> Stats:
         """Counters since the port was opened."""
-        dispatcher = self._dispatcher
-        return Stats(**self._running().statistics(), callback_errors=dispatcher.errors if dispatcher else 0)
+        dispatcher = self._line.dispatcher
+        return Stats(**self._line.running().statistics(), callback_errors=dispatcher.errors if dispatcher else 0)
 
     def command(
         self, line: str, *, data: bytes | bytearray | memoryview | str | None = None, timeout: float | None = None
@@ -419,7 +308,7 @@ class Modem(Events, Network, Single):
             raise UsageTypeError(f"data must be bytes or str, not {type(data).__name__}")
         given = None if data is None else payload_bytes(data)
         with arguments():
-            pending = self._running().command(line, data=given, timeout=timeout)
+            pending = self._line.running().command(line, data=given, timeout=timeout)
         lines = finished(pending)
         return Response(lines=lines, final="OK")
 
@@ -432,9 +321,8 @@ class Modem(Events, Network, Single):
         """
         if isinstance(index, bool) or not isinstance(index, int) or not 0 <= index <= MOST_INDEX:
             raise UsageError(f"client index must be 0 to {MOST_INDEX}, not {index!r}")
-        with self._lock:
-            record = self._records.setdefault(index, ClientRecord(index))
-            return self._clients.setdefault(index, MqttClient(self, record))
+        with self._line.lock:
+            return self._clients.setdefault(index, MqttClient(self._line, self._line.record(index), self))
 
     def urcs(self, timeout: float | None = None) -> Iterator[str]:
         """Yield each line that no one waited for, until none has come for `timeout` seconds.
@@ -448,10 +336,10 @@ class Modem(Events, Network, Single):
             PortError: the modem was closed or the port is lost.
 
         """
-        engine = self._running()
+        engine = self._line.running()
         seconds(timeout, otherwise=0.0)
         while (line := engine.next_urc(timeout)) is not None:
-            self._tell_dropped(engine)
+            self._line.listeners.tell_dropped(engine)
             yield line
 
     def restart(self, *, timeout: float | None = None) -> None:
@@ -468,28 +356,20 @@ class Modem(Events, Network, Single):
             PortError: it has taken its port with it, as one on USB may; :meth:`reopen` waits for that.
 
         """
-        self._errand("restart", timeout=seconds(timeout, otherwise=30.0))
+        self._line.errand("restart", timeout=seconds(timeout, otherwise=30.0))
 
     def _known(self) -> tuple[str, str]:
-        known = self._running().model
+        known = self._line.running().model
         if known is None:
-            raise PortError(f"{self._port}: the module was not set up")
+            raise PortError(f"{self._line.port}: the module was not set up")
         return known
 
-    def _running(self) -> Engine:
-        engine = self._engine
-        if engine is None:
-            raise PortError(f"{self._port} is not open; open() opens it")
-        if self._traced is not (wanted := _journal.traced()):
-            self._traced = wanted
-            engine.trace(wanted)
-        return engine
 
-    def _check_process(self) -> None:
-        """Raise in a forked child while the modem is that of its parent."""
-        if self._engine is not None:
-            self._engine.check_process()
+_every_modem: weakref.WeakSet[Modem] = weakref.WeakSet()
 
-    def _end_keeping(self) -> None:
-        for record in list(self._records.values()):
-            record.end_keeping()
+
+def open_modems() -> list[Modem]:
+    """Return the open modems of this process, by port."""
+    while True:
+        with contextlib.suppress(RuntimeError):  # another thread has added one meanwhile
+            return sorted((modem for modem in _every_modem if modem.is_open), key=lambda modem: modem.port)

@@ -3,9 +3,8 @@
 from modemqtt._client import MqttClient
 from modemqtt._core import __version__
 from modemqtt._delivery import Delivery
-from modemqtt._modem import Modem
+from modemqtt._modem import Modem, open_modems
 from modemqtt._options import Options
-from modemqtt._process import open_modems
 from modemqtt._reconnect import Reconnect, Reconnected
 from modemqtt._settings import Values
 from modemqtt._tls import Tls, UploadProgress

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from modemqtt._strict import Strict
-from modemqtt._usage import arguments, finished, seconds
+from modemqtt._usage import seconds
 
 if TYPE_CHECKING:
-    from modemqtt._core import Engine
+    from modemqtt._line import Line
 
 
 class Network(Strict):
     """The part of :class:`Modem` that asks for the module's identity and its network."""
 
-    def _running(self) -> Engine:
-        raise NotImplementedError
+    _line: Line
 
     @property
     def imei(self) -> str:
@@ -25,7 +24,7 @@ class Network(Strict):
             CommandError: the module refused it.
 
         """
-        return str(self._errand("imei"))
+        return str(self._line.errand("imei"))
 
     @property
     def imsi(self) -> str:
@@ -35,7 +34,7 @@ class Network(Strict):
             CommandError: the module refused it, as without a SIM card that is ready.
 
         """
-        return str(self._errand("imsi"))
+        return str(self._line.errand("imsi"))
 
     @property
     def iccid(self) -> str:
@@ -49,7 +48,7 @@ class Network(Strict):
             ProtocolError: the answer holds no such number.
 
         """
-        return str(self._errand("iccid"))
+        return str(self._line.errand("iccid"))
 
     def unlock(self, pin: str, *, timeout: float | None = None) -> None:
         """Give the SIM card its PIN (``AT+CPIN``). A card that asks for none is left alone.
@@ -66,14 +65,14 @@ class Network(Strict):
             CommandError: the card refused the PIN.
 
         """
-        self._errand("unlock", pin=pin, timeout=timeout)
+        self._line.errand("unlock", pin=pin, timeout=timeout)
 
     def signal(self, *, timeout: float | None = None) -> int | None:
         """Return the received signal strength in dBm; ``None`` when not known.
 
         From ``AT+CSQ`` (3GPP TS 27.007, 8.5).
         """
-        level: int | None = self._errand("signal", timeout=timeout)
+        level: int | None = self._line.errand("signal", timeout=timeout)
         return level
 
     def registration(self, *, timeout: float | None = None) -> int:
@@ -82,7 +81,7 @@ class Network(Strict):
         0 not registered, 1 home, 2 searching, 3 denied, 4 unknown, 5 roaming (3GPP TS 27.007, 7.2 and 10.1.22): from
         ``AT+CEREG?`` where the family has it, else ``AT+CREG?``.
         """
-        return int(self._errand("registration", timeout=timeout))
+        return int(self._line.errand("registration", timeout=timeout))
 
     def wait_registered(self, timeout: float | None = None) -> int:
         """Wait until the module is registered with a network: ask once a second, and when it tells of a change.
@@ -100,10 +99,4 @@ class Network(Strict):
             ResponseTimeout: not registered in time, or the module has not answered.
 
         """
-        return int(self._errand("wait_registered", timeout=seconds(timeout, otherwise=60.0)))
-
-    def _errand(self, name: str, *, pin: str | None = None, timeout: float | None = None) -> Any:
-        """Have the core carry out what takes more than one command."""
-        with arguments():
-            pending = self._running().errand(name, pin=pin, timeout=timeout)
-        return finished(pending)
+        return int(self._line.errand("wait_registered", timeout=seconds(timeout, otherwise=60.0)))

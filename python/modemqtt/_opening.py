@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import logging
 import os
 import sys
 from typing import TYPE_CHECKING
 
-from modemqtt._process import open_modems
+from modemqtt._registry import holding
 from modemqtt._usage import number, text
 from modemqtt.exceptions import PortError, UsageError, UsageTypeError
 
 if TYPE_CHECKING:
     from modemqtt._core import Engine
-    from modemqtt._modem import Modem
+    from modemqtt._registry import Held
 
 logger = logging.getLogger("modemqtt")
 
 _LONGEST_PAUSE = 60
 
-# The engines of modems that the program forgot, each with its port, until their threads have let go of it.
-_forgotten: list[tuple[str, Engine]] = []
+# The engines of modems that the program forgot, until their threads have let go of their ports.
+_forgotten: list[Engine] = []
 
 
 def check(  # noqa: PLR0917 - in the order of Modem()
@@ -59,46 +60,38 @@ def check_pause(name: str, value: object) -> None:
         raise UsageError(wrong)
 
 
-def forget(port: str, engine: Engine) -> None:
+def forget(engine: Engine) -> None:
     """Have the engine of a collected modem close its port, without waiting for that."""
     engine.close_later()
-    _forgotten.append((port, engine))
+    _forgotten.append(engine)
 
 
-def make_way(modem: Modem, *, take_over: bool | None) -> None:
+def make_way(line: Held, *, take_over: bool | None) -> None:
     """Free the port: of modems that are forgotten, and with `take_over` of any other of this process.
 
     ``None`` takes over under IPython, whose ``Out`` keeps the modem that a cell has shown.
     """
-    while _forgotten:
-        _, engine = _forgotten.pop()
+    for engine in tuple(_forgotten):
         engine.close()
+        with contextlib.suppress(ValueError):  # another thread has done the same
+            _forgotten.remove(engine)
     if take_over or (take_over is None and _in_ipython()):
-        for other in _others(modem):
+        for other in holding(line.device, besides=line):
             # Text: a record that is kept must not keep the modem.
             shown = repr(other)
-            logger.warning("%s: closing %s, another Modem of this process takes the port over", modem.port, shown)
+            logger.warning("%s: closing %s, another Modem of this process takes the port over", line.device, shown)
             other.close()
 
 
-def named(error: PortError, modem: Modem) -> PortError:
+def named(error: PortError, line: Held) -> PortError:
     """Have the error of a port that this process has open itself name the object."""
-    others = _others(modem) if error.errno == errno.EBUSY else []
+    others = holding(line.device, besides=line) if error.errno == errno.EBUSY else []
     if not others:
         return error
     message = (
-        f"{modem.port}: the port is in use by this process: {others[0]!r}; close() that one, or open(take_over=True)"
+        f"{line.device}: the port is in use by this process: {others[0]!r}; close() that one, or open(take_over=True)"
     )
     return PortError(message, errno=errno.EBUSY)
-
-
-def _others(modem: Modem) -> list[Modem]:
-    port = _canonical(modem.port)
-    return [other for other in open_modems() if other is not modem and _canonical(other.port) == port]
-
-
-def _canonical(port: str) -> str:
-    return port if "://" in port else os.path.realpath(port)
 
 
 def _in_ipython() -> bool:

@@ -9,20 +9,19 @@ from modemqtt._values import WireLine
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from modemqtt._modem import Modem
+    from modemqtt._line import Line
 
 
 class WireLog:
     """What went over the line: the last 1,000 lines, secrets masked."""
 
-    def __init__(self, modem: Modem) -> None:
+    def __init__(self, line: Line) -> None:
         """Not for programs: it is :attr:`Modem.wire`."""
-        self._modem = modem
+        self._line = line
 
     def tail(self, count: int = 20) -> list[WireLine]:
         """Return the last lines, oldest first."""
-        # After the end the lines of the last engine are wanted most.
-        engine = self._modem._last_engine  # noqa: SLF001 - the log is a view of its modem
+        engine = self._line.last_engine
         return [] if engine is None else [WireLine(*line) for line in engine.wire(count)]
 
     def __iter__(self) -> Iterator[WireLine]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from modemqtt import _core
 from modemqtt._broker import Broker, PublishedMessage
@@ -39,6 +39,7 @@ __all__ = [
     "Profile",
     "PublishedMessage",
     "Script",
+    "VirtualBench",
     "VirtualModem",
 ]
 
@@ -371,6 +372,23 @@ class VirtualModem:
     def __repr__(self) -> str:
         """Model and port."""
         return f"<VirtualModem {self.model} {self.port}>"
+
+
+class VirtualBench(VirtualModem):
+    """A virtual module with a broker of its own: :attr:`modemqtt.Modem.virtual` of ``Modem("virtual://M95")``."""
+
+    broker: Broker
+    """The broker, on a free port of 127.0.0.1."""
+
+    def __init__(self, model: str, **settings: Any) -> None:
+        """Start both; the settings are those of a :class:`VirtualModem`."""
+        super().__init__(model, **settings)
+        self.broker = Broker()
+
+    def close(self) -> None:
+        """End both."""
+        super().close()
+        self.broker.close()
 
 
 def _check(name: str, value: object, most: int) -> None:

@@ -53,6 +53,7 @@ pub(crate) fn publish_form(py: Python<'_>, name: &str) -> PyResult<DataPhase> {
 /// An errand by its name. What is no text is no PIN.
 pub(crate) fn errand(py: Python<'_>, name: &str, pin: Option<&Bound<'_, PyAny>>) -> PyResult<Errand> {
     Ok(match name {
+        "identity" => Errand::Identity,
         "imei" => Errand::Imei,
         "imsi" => Errand::Imsi,
         "iccid" => Errand::Iccid,

@@ -1,16 +1,25 @@
-//! The numbers of module, subscriber and SIM card.
+//! What a module says of itself, and the numbers of module, subscriber and SIM card.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use modemqtt_at::dialect::Dialect;
 
 use super::sim::{is_about_the_card, refusal};
-use super::{Course, Move, Turn, lines, unreadable};
+use super::{Course, Inquiry, Move, Turn, lines, unreadable};
 use crate::call::Reply;
 use crate::error::Error;
 
 /// The commands that tell the number of the card, besides the family's own.
 const ICCID_COMMANDS: [&str; 2] = ["CCID", "QCCID"];
+
+/// The lines that answer `ATI`.
+pub(super) fn lines_of_ati(timeout: Option<Duration>) -> Inquiry {
+    Inquiry {
+        line: |_| "ATI".to_owned(),
+        read: |lines, _| Reply::Response { lines: lines.to_vec() },
+        timeout,
+    }
+}
 
 /// A number of 14 to 17 digits at the end of a line.
 #[derive(Debug)]

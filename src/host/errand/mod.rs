@@ -21,6 +21,8 @@ pub use capabilities::Values;
 /// What may be asked of a module around MQTT.
 #[derive(Clone, Debug)]
 pub enum Errand {
+    /// What the module says of itself: maker, model and firmware.
+    Identity,
     /// The number of the module.
     Imei,
     /// The number of the subscriber.
@@ -45,6 +47,7 @@ impl Errand {
     /// What an error calls it.
     pub(crate) fn subject(&self) -> &'static str {
         match self {
+            Self::Identity => "ATI",
             Self::Imei => "the IMEI",
             Self::Imsi => "the IMSI",
             Self::Iccid => "the ICCID",
@@ -60,6 +63,7 @@ impl Errand {
     pub(crate) fn course(self, timeout: Option<Duration>, now: Instant) -> Box<dyn Course> {
         let limit = Limit::new(timeout, now);
         match self {
+            Self::Identity => Box::new(identity::lines_of_ati(timeout)),
             Self::Imei => Box::new(identity::Number::imei()),
             Self::Imsi => Box::new(identity::Number::imsi()),
             Self::Iccid => Box::new(identity::Iccid::default()),

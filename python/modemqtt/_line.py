@@ -1,0 +1,255 @@
+"""The serial line to a module: its port, the engine that drives it, and the thread that calls callbacks.
+
+:class:`Modem`, its clients and the wire log share it, and none of them knows of another.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import threading
+import time
+import warnings
+from typing import TYPE_CHECKING, Any
+
+from modemqtt import _journal, _registry
+from modemqtt._core import Engine, Opening
+from modemqtt._dispatcher import Dispatcher
+from modemqtt._listeners import Listeners
+from modemqtt._opening import forget, make_way, named
+from modemqtt._usage import Deadline, arguments, finished
+from modemqtt._virtual_port import VirtualPort
+from modemqtt.exceptions import ModuleRestarted, PortError, ResponseTimeout, UsageError
+
+if TYPE_CHECKING:
+    from modemqtt._record import ClientRecord
+
+# Seconds between attempts to open a port that is gone.
+_BETWEEN_ATTEMPTS = 0.1
+# The time that an attempt has at least: enough to find out what is wrong with a device.
+_LEAST = 0.1
+
+
+class Line:
+    """The life of a port: opened, lost, opened again, closed, from any thread."""
+
+    def __init__(self, port: str, settings: dict[str, Any]) -> None:
+        """Take the settings of an :class:`Opening`. Nothing is opened yet."""
+        self.port = port
+        self.listeners = Listeners(port)
+        self.virtual = VirtualPort.of(port, settings["revision"])
+        self.engine: Engine | None = None
+        # After the end its wire log is wanted most.
+        self.last_engine: Engine | None = None
+        self.dispatcher: Dispatcher | None = None
+        # The one before, which may be in a callback still.
+        self._last_dispatcher: Dispatcher | None = None
+        self._settings = settings
+        # Whether a module has answered on the port.
+        self._found = False
+        self._opening: Opening | None = None
+        # So often close() was called: an open() under way that sees it change gives up.
+        self._closes = 0
+        self.renew_locks()
+        # Whether the lines of the wire go to the log.
+        self._traced: bool | None = None
+        _registry.add(self)
+
+    def renew_locks(self) -> None:
+        """Replace the locks, as in a forked child."""
+        self.lock = threading.RLock()
+        # Held while a module is waited for, which close() must be able to cut short.
+        self._open_lock = threading.Lock()
+        if self.virtual is not None:
+            self.virtual.renew_lock()
+
+    @property
+    def device(self) -> str:
+        """What is opened: the port, or that of the virtual module."""
+        return self.port if self.virtual is None else self.virtual.device
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the port is open."""
+        engine = self.engine
+        return engine is not None and engine.is_open
+
+    @property
+    def is_opening(self) -> bool:
+        """Whether the port is being opened, or was."""
+        return self._opening is not None
+
+    @property
+    def known(self) -> tuple[str, str] | None:
+        """Model and dialect of the module on the open port, as far as they are known."""
+        engine = self.engine
+        return engine.model if engine is not None and engine.is_open else None
+
+    def __repr__(self) -> str:
+        """As the modem shows itself."""
+        known = self.known
+        return f"<Modem {self.port} {known[0] if known else 'closed'}>"
+
+    def running(self) -> Engine:
+        """Return the engine of a line that was opened.
+
+        Raises:
+            PortError: it was not.
+
+        """
+        engine = self.engine
+        if engine is None:
+            raise PortError(f"{self.port} is not open; open() opens it")
+        if self._traced is not (wanted := _journal.traced()):
+            self._traced = wanted
+            engine.trace(wanted)
+        return engine
+
+    def errand(self, name: str, *, pin: str | None = None, timeout: float | None = None) -> Any:
+        """Have the core carry out what takes more than one command."""
+        with arguments():
+            pending = self.running().errand(name, pin=pin, timeout=timeout)
+        return finished(pending)
+
+    def record(self, index: int) -> ClientRecord:
+        """Return what is kept of the client with that index."""
+        with self.lock:
+            return self.listeners.record(index)
+
+    def check_process(self) -> None:
+        """Raise in a forked child while the modem is that of its parent."""
+        if self.engine is not None:
+            self.engine.check_process()
+
+    def listen(self) -> None:
+        """Start the thread that calls callbacks, with the first of them."""
+        with self.lock:
+            if self.engine is not None and self.dispatcher is None and self.listeners.wanted():
+                name = self.port.rsplit("/", 1)[-1]
+                self.dispatcher = Dispatcher(self.engine, name, self.listeners.handle, after=self._last_dispatcher)
+                self._last_dispatcher = None
+
+    def open(self, deadline: Deadline, *, recover: bool, take_over: bool | None) -> None:
+        """Open the port unless it is open; see :meth:`Modem.open`."""
+        self._open(self._closes, deadline, self._search(recover=recover), take_over)
+
+    def reopen(self, deadline: Deadline) -> None:
+        """Close what is left of the port and open it again; see :meth:`Modem.reopen`."""
+        closes = self._close(for_good=False)
+        while True:
+            try:
+                return self._open(closes, deadline, self._search(recover=False), take_over=None)
+            except (PortError, ResponseTimeout, ModuleRestarted):
+                if not deadline.left or self._closes != closes:
+                    raise
+            time.sleep(min(_BETWEEN_ATTEMPTS, deadline.left))
+
+    def close(self) -> None:
+        """Close the port; see :meth:`Modem.close`."""
+        # Only here: a session whose port is opened again by reopen() goes on.
+        self.listeners.end_keeping()
+        self._close(for_good=True)
+
+    def finish(self) -> None:
+        """End the threads, before the interpreter ends."""
+        self.listeners.end_keeping()
+        engine = self.engine
+        if engine is not None:
+            engine.close()
+
+    def _search(self, *, recover: bool) -> str:
+        """How far the search for a module goes."""
+        return "recover" if recover else "fill" if self._found else "gentle"
+
+    def _open(self, closes: int, deadline: Deadline, search: str, take_over: bool | None) -> None:  # noqa: FBT001 - as open() has it
+        """Open the port unless close() is called first, which is known by its count no longer being `closes`."""
+        lock, held = self._open_lock, False
+        try:
+            left = deadline.left
+            held = lock.acquire(timeout=-1 if left is None else min(left, threading.TIMEOUT_MAX))
+            if not held:
+                raise PortError(f"{self.port}: another thread is still opening it", errno=errno.ETIMEDOUT)
+            if self.is_open:
+                return
+            if self._opening is not None:
+                # One whose port was lost holds the port until its thread has ended.
+                self._opening.close()
+            make_way(self, take_over=take_over)
+            while True:
+                try:
+                    self._attempt(closes, deadline, search)
+                except PortError as error:
+                    if error.errno != errno.EBUSY or not deadline.left or self._closes != closes:
+                        raise named(error, self) from None
+                else:
+                    return
+                time.sleep(min(_BETWEEN_ATTEMPTS, deadline.left))
+        finally:
+            if held:
+                lock.release()
+
+    def _attempt(self, closes: int, deadline: Deadline, search: str) -> None:
+        """Open the port once."""
+        with self.lock:
+            if self._closes != closes:
+                raise PortError(f"{self.port} was closed before it was open")
+            opening = self._opening = Opening(self.device, search=search, after=self.last_engine, **self._settings)
+        try:
+            opening.start()
+            left = deadline.left
+            engine = opening.wait(left if left is None else max(_LEAST, left))
+            _journal.attach(self.port, engine)
+            engine.trace(_journal.traced())
+            engine.set_up(timeout=deadline.left).wait()
+            self._opened(opening, engine)
+        except BaseException:
+            opening.close()
+            raise
+
+    def _opened(self, opening: Opening, engine: Engine) -> None:
+        with self.lock:
+            if opening.closed:
+                raise PortError(f"{self.port} was closed before it was open")
+            # One whose port was lost may be here still; its thread for callbacks ends by itself.
+            self.engine = self.last_engine = engine
+            self._last_dispatcher, self.dispatcher = self.dispatcher or self._last_dispatcher, None
+            self._found = True
+            self._traced = None
+            self.listeners.opened(engine)
+            self.listen()
+
+    def _close(self, *, for_good: bool) -> int:
+        """Close the port; the count that an open() of later has to find."""
+        with self.lock:
+            self._closes += 1
+            closes = self._closes
+            opening, engine, dispatcher = self._opening, self.engine, self.dispatcher
+        # What an interrupt keeps from being done here is left to the next call: nothing is forgotten before it is done.
+        if opening is not None:
+            opening.close()
+        if engine is not None:
+            # A forked child closes nothing and knows of nothing.
+            with contextlib.suppress(UsageError):
+                self.listeners.tell_dropped(engine)
+        if dispatcher is not None:
+            dispatcher.join()
+        with self.lock:
+            # A callback may have opened it again meanwhile.
+            if self._opening is opening:
+                self._opening = self.engine = None
+                if for_good and self.virtual is not None:
+                    self.virtual.close()
+            if self.dispatcher is dispatcher is not None:
+                self.dispatcher, self._last_dispatcher = None, dispatcher
+            # One whose release an interrupt has cut short. An open() under way that holds it fails, for it was closed.
+            self._open_lock = threading.Lock()
+        return closes
+
+    def __del__(self) -> None:
+        """Have the I/O thread close the port. That the program forgot to is a :class:`ResourceWarning`."""
+        engine = getattr(self, "engine", None)
+        if engine is not None:
+            forgotten = engine.is_open
+            forget(engine)
+            if forgotten:
+                warnings.warn(f"{self.port} was not closed", ResourceWarning, stacklevel=2, source=self)

@@ -1,0 +1,96 @@
+"""What a program is told without having asked: the callbacks of a modem and of its clients, and what calls them."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from modemqtt._journal import Pacer
+from modemqtt._record import ClientRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from modemqtt._core import Engine
+    from modemqtt.exceptions import PortError
+
+logger = logging.getLogger("modemqtt")
+
+
+class Listeners:
+    """The callbacks of one modem and its clients. It refers to neither."""
+
+    def __init__(self, port: str) -> None:
+        """Have none."""
+        self.port = port
+        self.on_urc: Callable[[str], object] | None = None
+        self.on_restart: Callable[[], object] | None = None
+        self.on_port_lost: Callable[[PortError], object] | None = None
+        self._records: dict[int, ClientRecord] = {}
+        # Events that were dropped and not told of, and when it may be told.
+        self._overflow = 0
+        self._overflow_pacer, self._pacer = Pacer(), Pacer()
+
+    def record(self, index: int) -> ClientRecord:
+        """Return what is kept of the client with that index."""
+        return self._records.setdefault(index, ClientRecord(index))
+
+    def wanted(self) -> bool:
+        """Whether there is anything to call."""
+        own = (self.on_urc, self.on_restart, self.on_port_lost)
+        return any(callback is not None for callback in own) or any(
+            record.has_callbacks() for record in list(self._records.values())
+        )
+
+    def opened(self, engine: Engine) -> None:
+        """Go on where the modem has been opened (again)."""
+        engine.watch_urcs(self.on_urc is not None)
+        for record in list(self._records.values()):
+            record.modem_opened(engine)
+
+    def end_keeping(self) -> None:
+        """Have no session connect again by itself."""
+        for record in list(self._records.values()):
+            record.end_keeping()
+
+    def tell_dropped(self, engine: Engine) -> None:
+        """Warn of what had to go, at the latest when the modem is closed."""
+        open_still = engine.is_open
+        if (self._pacer.ready() or not open_still) and (dropped := engine.take_dropped()):
+            self._pacer.passed()
+            logger.warning("%s: %d lines were dropped, no one took them", self.port, dropped)
+        self._tell_overflow(at_once=not open_still)
+        if not open_still:
+            for record in list(self._records.values()):
+                record.tell_dropped(engine)
+
+    def _tell_overflow(self, *, at_once: bool) -> None:
+        if self._overflow and (at_once or self._overflow_pacer.ready()):
+            count, self._overflow = self._overflow, 0
+            self._overflow_pacer.passed()
+            logger.warning("%s: %d events were dropped, the callbacks are too slow", self.port, count)
+
+    def handle(self, event: tuple[Any, ...]) -> None:
+        """Call the callback for an event."""
+        match event:
+            case ("message", message) if message.client in self._records:
+                self._records[message.client].message(message)
+            case ("lost" | "delivery" | "reconnected" | "reconnect failed", index, *_) if index in self._records:
+                self._records[index].handle(event)
+            case ("urc", line) if self.on_urc is not None:
+                self.on_urc(line)
+            case ("restarted",) if self.on_restart is not None:
+                self.on_restart()
+            case ("port lost", error) if self.on_port_lost is not None:
+                self.on_port_lost(error)
+            case ("overflow", count):
+                self._overflow += count
+                self._tell_overflow(at_once=False)
+            case ("overrun", index):
+                logger.warning("%s: the buffer of client %d was full; messages may have been lost", self.port, index)
+            case ("reopening", index, reason):
+                logger.info(
+                    "%s: client %d could not be opened (%s); cured, and tried once more", self.port, index, reason
+                )
+            case _:
+                pass

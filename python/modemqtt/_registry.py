@@ -1,0 +1,75 @@
+"""The serial lines of the process: an end before the interpreter's, and locks of their own in a forked child."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import weakref
+from typing import Protocol
+
+from modemqtt import _journal
+
+
+class Held(Protocol):
+    """What may have a port open: a :class:`modemqtt._line.Line`."""
+
+    @property
+    def device(self) -> str:
+        """What is opened."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the port is open."""
+
+    def close(self) -> None:
+        """Close the port."""
+
+    def finish(self) -> None:
+        """End the threads, before the interpreter ends."""
+
+    def renew_locks(self) -> None:
+        """Replace the locks, in a forked child."""
+
+
+_every: weakref.WeakSet[Held] = weakref.WeakSet()
+
+
+def add(line: Held) -> None:
+    """Have it end with the process."""
+    _every.add(line)
+
+
+def _lines() -> list[Held]:
+    while True:
+        with contextlib.suppress(RuntimeError):  # another thread has added one meanwhile
+            return list(_every)
+
+
+def holding(device: str, *, besides: Held) -> list[Held]:
+    """Return the other lines that have this device open."""
+    wanted = _canonical(device)
+    return [line for line in _lines() if line is not besides and line.is_open and _canonical(line.device) == wanted]
+
+
+def _canonical(device: str) -> str:
+    return device if "://" in device else os.path.realpath(device)
+
+
+@atexit.register
+def _finish() -> None:
+    """End the threads before the interpreter does."""
+    for line in _lines():
+        line.finish()
+    _journal.finish()
+
+
+def _renew_locks() -> None:
+    """Replace what another thread of the parent may have held: it is never released in the child."""
+    _journal.renew_lock()
+    for line in _lines():
+        line.renew_locks()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_locks)

@@ -1,0 +1,89 @@
+"""Ports that are virtual modules of this process: ``virtual://M95``."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+from modemqtt.exceptions import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from modemqtt.virtual import VirtualBench
+
+_SCHEMES = ("virtual://", "virtual:")
+
+# What may stand behind the model, as in a URL: virtual://M95?timing=field&fault=lost-ok
+_SETTINGS: dict[str, Callable[[str], object]] = {
+    "seed": int,
+    "timing": str,
+    "revision": str,
+    "as_seen": str,
+    "baudrate": int,
+    "fault": str,
+}
+
+
+class VirtualPort:
+    """The virtual module behind such a port. It runs from its first use on until the modem is closed."""
+
+    def __init__(self, model: str, settings: dict[str, Any]) -> None:
+        """Take the settings of a :class:`modemqtt.virtual.VirtualModem`. Nothing runs yet."""
+        self._model = model
+        self._settings = settings
+        self._lock = threading.Lock()
+        self._bench: VirtualBench | None = None
+
+    @classmethod
+    def of(cls, port: str, revision: str | None) -> VirtualPort | None:
+        """Return that of a port, or ``None`` where it is another kind of port.
+
+        Raises:
+            UsageError: a setting behind the model is not known, or has no such value.
+
+        """
+        scheme = next((scheme for scheme in _SCHEMES if port.startswith(scheme)), None)
+        if scheme is None:
+            return None
+        model, _, query = port.removeprefix(scheme).partition("?")
+        settings: dict[str, Any] = {} if revision is None else {"revision": revision}
+        for part in filter(None, query.split("&")):
+            name, _, value = part.partition("=")
+            if name not in _SETTINGS:
+                raise UsageError(f"{port}: {name!r} is not a setting of a virtual module; {', '.join(_SETTINGS)} are")
+            try:
+                read = _SETTINGS[name](value)
+            except ValueError:
+                raise UsageError(f"{port}: {name} must be a whole number, not {value!r}") from None
+            if name == "fault":
+                settings.setdefault("faults", []).append(read)
+            else:
+                settings[name] = read
+        return cls(model, settings)
+
+    @property
+    def bench(self) -> VirtualBench:
+        """The module. It is started if it does not run."""
+        from modemqtt.virtual import VirtualBench  # noqa: PLC0415 - few modems are virtual
+
+        with self._lock:
+            if self._bench is None:
+                self._bench = VirtualBench(self._model, **self._settings)
+            return self._bench
+
+    @property
+    def device(self) -> str:
+        """What is opened."""
+        return self.bench.port
+
+    def close(self) -> None:
+        """End the module. The next use starts another."""
+        with self._lock:
+            bench, self._bench = self._bench, None
+        if bench is not None:
+            bench.close()
+
+    def renew_lock(self) -> None:
+        """Replace the lock, as in a forked child."""
+        self._lock = threading.Lock()
