@@ -121,6 +121,12 @@ codes! {
 }
 
 impl StatCode {
+    /// Whether the notes advise to bring the PDP context up afresh before the connection is opened again.
+    #[must_use]
+    pub fn wants_fresh_context(self) -> bool {
+        self == Self::PING_FAILED
+    }
+
     /// What the notes advise to do, in the tables named above.
     #[must_use]
     pub fn advice(self) -> Option<&'static str> {

@@ -206,6 +206,8 @@ pub(crate) struct Client {
     pub(crate) debt: Debt,
     /// How and when the last connection was lost, until there is another.
     pub(crate) lost: Option<(StatCode, Instant)>,
+    /// Its last connection has ended for a reason whose remedy is a fresh PDP context, and no opening has brought one up yet.
+    pub(crate) wants_fresh_context: bool,
     /// Publishes that await their final result.
     pub(crate) in_flight: usize,
     last_id: u16,
@@ -228,6 +230,7 @@ impl Client {
             unread: 0,
             server: None,
             lost: None,
+            wants_fresh_context: false,
             debt: Debt::default(),
             in_flight: 0,
             last_id: 0,
@@ -313,6 +316,14 @@ impl Clients {
             .enumerate()
             .filter(|(at, _)| *at != usize::from(index.0));
         others.any(|(_, client)| client.settings.pdp_context == pdp_context && client.state != ClientState::Closed)
+    }
+
+    /// The PDP context that the next opening of a client is to bring up afresh. One that carries another client's connection is not
+    /// the trouble, and would take that one with it.
+    pub(crate) fn context_to_renew(&self, index: ClientIndex) -> Option<u8> {
+        let client = self.each.get(usize::from(index.0))?;
+        let context = client.settings.pdp_context;
+        (client.wants_fresh_context && !self.others_use(index, context)).then_some(context)
     }
 
     /// The module has started again: nothing is as it was, but files may outlast that, and the module is asked.

@@ -55,10 +55,11 @@ pub(crate) fn plan(
         }
         Call::Open { client, host, port } => {
             writer::client(dialect, client)?;
+            let renewed = clients.context_to_renew(client);
             let Some(state) = clients.get(client) else {
                 return Err(Error::Closed);
             };
-            planner.open(client, host, port, state.wanted)
+            planner.open(client, host, port, state.wanted, renewed)
         }
         Call::Connect {
             client,
@@ -140,13 +141,7 @@ pub(crate) fn reopen(dialect: &'static Dialect, again: &Again<'_>) -> Option<Res
     let client = again.client;
     let cure = match again.reason {
         OpenResult::OCCUPIED => planner.act(Command::Close, client, None, &[number(client)]),
-        OpenResult::PDP_FAILED => {
-            let command = dialect.deactivate?;
-            plain(&match command.values {
-                [] => command.line(),
-                _ => format!("AT+{}={}", command.name, again.pdp_context),
-            })
-        }
+        OpenResult::PDP_FAILED => planner.deactivate(again.pdp_context)?,
         _ => return None,
     };
     let steps = || {
@@ -222,9 +217,19 @@ pub(super) struct Planner {
 }
 
 impl Planner {
-    fn open(&self, client: ClientIndex, host: String, port: u16, wanted: Wanted) -> Result<(Task, Steps), Error> {
+    /// Opens, behind a PDP context that was given up where one is to be renewed: the opening brings it up again.
+    fn open(
+        &self,
+        client: ClientIndex,
+        host: String,
+        port: u16,
+        wanted: Wanted,
+        renewed: Option<u8>,
+    ) -> Result<(Task, Steps), Error> {
         let open = self.open_step(client, &host, port)?;
-        let mut steps = self.prepare(client, wanted, &PREPARED)?;
+        let deactivate = renewed.and_then(|context| self.deactivate(context)).transpose()?;
+        let mut steps: Steps = deactivate.into_iter().collect();
+        steps.extend(self.prepare(client, wanted, &PREPARED)?);
         // Settings may be left from another program, and waits follow the settings in force.
         if let Some(row) = self.dialect.setting(SettingKey::Timeout, Form::Read) {
             steps.push_back(self.read(row, client)?);
@@ -240,6 +245,15 @@ impl Planner {
             },
             steps,
         ))
+    }
+
+    /// The step that gives a PDP context up; `None` where the dialect has no command for it.
+    fn deactivate(&self, pdp_context: u8) -> Option<Result<Step, Error>> {
+        let command = self.dialect.deactivate?;
+        Some(plain(&match command.values {
+            [] => command.line(),
+            _ => format!("AT+{}={pdp_context}", command.name),
+        }))
     }
 
     fn open_step(&self, client: ClientIndex, host: &str, port: u16) -> Result<Step, Error> {

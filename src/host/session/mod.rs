@@ -240,8 +240,9 @@ impl Session {
             return self.events.push_back(Event::Ended(ticket, Ok(Reply::Done)));
         }
         // What is sent at once finds the settings as they are now.
-        let queued = self.exchange.is_some() || !self.queue.is_empty();
-        let later = queued && matches!(call, Call::Publish { .. } | Call::Configure { .. } | Call::Open { .. });
+        let at_once =
+            self.exchange.is_none() && self.leaving.is_none() && self.queue.is_empty() && self.waiting.is_empty();
+        let later = !at_once && matches!(call, Call::Publish { .. } | Call::Configure { .. } | Call::Open { .. });
         let kept = later.then(|| call.clone());
         let planned = match (call, self.dialect) {
             (Call::SetUp | Call::SetUpAnew, _) => Ok((Task::SetUp(Sync::default()), VecDeque::new())),
@@ -405,6 +406,7 @@ impl Session {
         {
             if state == ClientState::Connected {
                 known.lost = None;
+                known.wants_fresh_context = false;
             }
             known.state = state.clone();
             self.events.push_back(Event::Client(client, state));

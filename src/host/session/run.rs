@@ -115,6 +115,7 @@ impl Session {
         if let (Task::Open { host, port, .. }, Some(client)) = (&job.task, self.clients.get(key.client)) {
             client.server = Some(format!("{host}:{port}"));
             client.disconnected = false;
+            client.wants_fresh_context = false;
         }
         if let Some(client) = self.clients.get(key.client).filter(|client| !client.state.is_passing()) {
             client.before = client.state.clone();

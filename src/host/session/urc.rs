@@ -46,6 +46,7 @@ impl Session {
         if foreign {
             return expected;
         }
+        known.wants_fresh_context |= code.wants_fresh_context();
         if opening {
             known.before = ClientState::Closed;
         } else {

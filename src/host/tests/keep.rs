@@ -96,6 +96,35 @@ fn a_network_without_a_pdp_context_is_asked_less_often() {
 }
 
 #[test]
+fn after_a_pingreq_without_an_answer_the_pdp_context_is_brought_up_afresh_once() {
+    for model in ["M95", "BG95", "EG915Q"] {
+        let mut pair = entered(model, PLAN, Some(keep_alive()));
+        pair.rig.set_broker_silent(true);
+        while pair.told.is_empty() {
+            pair.elapse(SECOND);
+        }
+        assert!(
+            pair.others.contains(&"lost 0 2".to_owned()),
+            "{model} {:?}",
+            pair.others
+        );
+        pair.rig.set_broker_silent(false);
+        pair.rig.broker.refuse(Some(3)).unwrap();
+        pass(&mut pair, 10 * SECOND);
+        pair.rig.broker.refuse(None).unwrap();
+        assert!(back(&mut pair, 60 * SECOND).attempts > 1);
+        is_connected(&mut pair, model);
+        let sent = String::from_utf8_lossy(&pair.sent).into_owned();
+        let lines = sent.split('\r').map(|line| line.split('=').next().unwrap_or_default());
+        let told: Vec<_> = lines
+            .filter(|name| ["AT+QIDEACT", "AT+QMTOPEN"].contains(name))
+            .collect();
+        assert_eq!(told[..2], ["AT+QIDEACT", "AT+QMTOPEN"], "{model}");
+        assert!(told[2..].iter().all(|name| *name == "AT+QMTOPEN"), "{model} {told:?}");
+    }
+}
+
+#[test]
 fn the_normal_end_is_final() {
     let mut pair = entered("M95", PLAN, None);
     say(&mut pair, "+QMTSTAT: 0,5");

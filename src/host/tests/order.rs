@@ -93,6 +93,36 @@ fn a_payload_takes_the_form_that_is_in_force_when_it_is_sent() {
 }
 
 #[test]
+fn a_payload_takes_the_form_that_an_opening_under_way_has_set() {
+    let mut bench = Bench::set_up("BC660K-GL");
+    let options = Options {
+        send_hex: Some(true),
+        ..Options::default()
+    };
+    configure(&mut bench, options);
+    bench.answers(&[("AT+QMTCFG=\"dataformat\",0,1,0\r", OK)]);
+    bench.open();
+    bench.answers(&[
+        ("AT+QMTCFG=\"showrecvlen\",0,1\r", OK),
+        ("AT+QMTCFG=\"dataformat\",0,1,0\r", b"\r\nERROR\r\n"),
+        // Another program has it open, and set otherwise.
+        ("AT+QMTCFG=\"dataformat\",0\r", b"\r\n+QMTCFG: 0,0\r\n\r\nOK\r\n"),
+        ("AT+QMTCFG=\"timeout\",0\r", OK),
+        ("AT+QMTOPEN=0,\"h\",1883\r", OK),
+    ]);
+    bench.publish(b"12");
+    bench.feed(b"\r\n+QMTOPEN: 0,2\r\n");
+    bench.answers(&[
+        ("AT+QMTCLOSE=0\r", b"\r\nOK\r\n\r\n+QMTCLOSE: 0,0\r\n"),
+        ("AT+QMTCFG=\"dataformat\",0,1,0\r", OK),
+        ("AT+QMTOPEN=0,\"h\",1883\r", b"\r\nOK\r\n\r\n+QMTOPEN: 0,0\r\n"),
+    ]);
+    assert!(bench.sent().starts_with("AT+QMTPUB=0,1,1,0,\"t\",2"));
+    bench.feed(b"\r\n> ");
+    assert_eq!(bench.sent(), "3132");
+}
+
+#[test]
 fn settings_that_are_changed_one_behind_the_other_leave_each_other_in_force() {
     let mut bench = Bench::set_up("M95");
     let retries = Options {
