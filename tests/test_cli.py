@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-COMMANDS = ("demo", "virtual", "at", "info")
+COMMANDS = ("demo", "virtual", "pub", "sub", "at", "info")
 
 
 def environment(**more: str) -> dict[str, str]:
@@ -217,7 +217,7 @@ class TestAt:
     def test_needs_a_module_that_is_there(self, tmp_path: Path) -> None:
         assert "MODEMQTT_PORT" in refusal(run("at", "AT"), 2)
         missing = str(tmp_path / "missing")
-        assert missing in refusal(run("at", "--modem", missing, "AT"), 1)
+        assert missing in refusal(run("at", "--modem", missing, "AT"), 69)
 
     def test_refuses_what_no_module_should_see(self, virtual_modem: VirtualModem) -> None:
         assert "modemqtt at: " in refusal(run("at", "--modem", virtual_modem.port, "AT\x1a"), 2)

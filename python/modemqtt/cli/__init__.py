@@ -1,33 +1,48 @@
 """The command line: ``modemqtt <command>``.
 
-Each command is a module with `add`, which describes its arguments, and `run`, which carries it out. A further command
-is one more module and one more entry in `_COMMANDS`.
-
-Exit status: 0 done; 1 the module, the port or the broker failed; 2 the command line was wrong; 130 Ctrl-C.
+Each command is a module of its name with `parser`, which describes its arguments, and `run`, which carries it out; it
+is loaded when it is asked for. A further command is one more module and one more line of `COMMANDS`. How commands end
+is told in `_exit`.
 """
 
 from __future__ import annotations
 
-import os
+import signal
 import sys
 import traceback
-from typing import TYPE_CHECKING
+from importlib import import_module
+from typing import TYPE_CHECKING, NoReturn, Protocol, cast
 
 from modemqtt import __version__
-from modemqtt.cli import at, demo, info, virtual
-from modemqtt.cli._arguments import Parser
-from modemqtt.exceptions import ModemError, UsageError
+from modemqtt.cli import _output
+from modemqtt.cli._exit import Exit, Failure, sentence_of, status_of
+from modemqtt.exceptions import ModemError
 
 if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Sequence
 
-__all__ = ["main"]
+    from modemqtt.cli._arguments import Parser
 
-# In the order in which the help lists them.
-_COMMANDS = (demo, virtual, at, info)
+__all__ = ["COMMANDS", "main"]
 
-_FAILED, _USAGE, _INTERRUPTED = 1, 2, 130
+COMMANDS = {
+    "demo": "show one MQTT session and its AT commands",
+    "virtual": "run a virtual module until Ctrl-C",
+    "pub": "publish, as mosquitto_pub does, through a module",
+    "sub": "subscribe and print what comes, as mosquitto_sub does, through a module",
+    "at": "send command lines and print the answers",
+    "info": "print versions and models; with --modem what the module says of itself",
+}
+"""What there is, in the order in which the help lists it."""
+
+# These end with 1 where the command line is wrong, and with the code of a CONNACK, as the programs of mosquitto do.
+_AS_MOSQUITTO = {"pub", "sub"}
+
+
+class _Command(Protocol):
+    def parser(self) -> Parser: ...
+    def run(self, options: Namespace) -> int: ...
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -36,39 +51,60 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # What a module prints must not fail on a terminal that cannot show it.
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
-    options = _parser().parse_args(arguments)
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    if not words or words[0] not in COMMANDS:
+        return _without_command(words)
+    name, *words = words
+    command = cast("_Command", import_module(f"modemqtt.cli.{name}"))
+    parser = command.parser()
+    parser.usage_status = Exit.FAILED if name in _AS_MOSQUITTO else Exit.USAGE
+    options = parser.parse_args(words)
+    options.command = name
     try:
-        status: int = options.run(options)
-        sys.stdout.flush()
+        _end_politely()
+        status = command.run(options)
+        _output.finish()
     except KeyboardInterrupt:
-        return _INTERRUPTED
+        return Exit.INTERRUPTED
     except BrokenPipeError:
-        # Whoever read the output has left; Python must not try to flush the rest at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return _FAILED
-    except UsageError as error:
-        return _fail(options, error, _USAGE)
-    except (ModemError, OSError) as error:
-        return _fail(options, error, _FAILED)
+        _output.abandon()
+        return Exit.BROKEN_PIPE
+    except (Failure, ModemError, OSError) as error:
+        _output.settle()
+        if options.debug:
+            traceback.print_exception(error)
+        elif not options.quiet:
+            print(f"modemqtt {name}: {sentence_of(error)}", file=sys.stderr)
+        return status_of(error, usage=parser.usage_status, refusals=name in _AS_MOSQUITTO)
     return status
 
 
-def _parser() -> Parser:
+def _without_command(words: Sequence[str]) -> int:
+    from modemqtt.cli._arguments import Parser  # noqa: PLC0415 - argparse takes a while
+
+    listed = "\n".join(f"    {name:<12}{summary}" for name, summary in COMMANDS.items())
     parser = Parser(
-        prog="modemqtt",
+        "modemqtt",
         description="Drive the MQTT client of Quectel cellular modules over AT commands.",
-        epilog="MODEMQTT_PORT in the environment stands for --modem. `modemqtt <command> --help` has the details.",
+        more="MODEMQTT_PORT in the environment stands for --modem. `modemqtt <command> --help` has the details.",
     )
+    parser.usage = "modemqtt [--help] [--version] <command> ..."
     parser.add_argument("--version", action="version", version=f"modemqtt {__version__}")
-    commands = parser.add_subparsers(title="commands", metavar="<command>", dest="command", required=True)
-    for command in _COMMANDS:
-        command.add(commands)
-    return parser
+    parser.description = f"{parser.description}\n\ncommands:\n{listed}"
+    if words and words[0] == "-h":
+        parser.error("-h is the host of pub, sub and others; the help is --help alone")
+    if words and not words[0].startswith("-"):
+        parser.error(f"there is no command {words[0]!r}; the commands are {', '.join(COMMANDS)}")
+    parser.parse_args(words)
+    parser.error(f"a command is missing; the commands are {', '.join(COMMANDS)}")
 
 
-def _fail(options: Namespace, error: Exception, status: int) -> int:
-    if options.debug:
-        traceback.print_exception(error)
-    else:
-        print(f"modemqtt {options.command}: {error}", file=sys.stderr)
-    return status
+def _end_politely() -> None:
+    """Have SIGTERM and SIGHUP leave sessions and close ports, as Ctrl-C does."""
+
+    def end(number: int, _frame: object) -> NoReturn:
+        sys.exit(128 + number)
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, end)

@@ -5,64 +5,126 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import shutil
+import sys
+import textwrap
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from modemqtt import Modem
-from modemqtt.exceptions import UsageError
+from modemqtt.cli._exit import Exit
 
 if TYPE_CHECKING:
-    from argparse import Namespace
+    from collections.abc import Iterator, Sequence
 
-ENVIRONMENT = "MODEMQTT_PORT"
+PORT, BAUD, MODEL = "MODEMQTT_PORT", "MODEMQTT_BAUD", "MODEMQTT_MODEL"
 
-# What `add_subparsers` returns; argparse has no public name for it.
-Commands: TypeAlias = Any
+
+class _Help(argparse.RawDescriptionHelpFormatter):
+    """Keeps the lines of the description and of the examples as they are."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=30, width=_width())
+
+
+def _width() -> int:
+    return min(shutil.get_terminal_size().columns, 100)
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser whose help is ``--help`` alone and whose errors are one line.
+    """An argument parser as the programs of mosquitto have it.
 
-    ``-h`` is the host, as in ``mosquitto_pub``.
+    Its help is ``--help`` alone, since ``-h`` is the host. Its errors are one line. An option takes the word behind it
+    as it is, one that begins with ``-`` too.
     """
 
-    def __init__(self, **settings: Any) -> None:
-        """Take the settings of `argparse.ArgumentParser`."""
-        super().__init__(**settings, add_help=False, allow_abbrev=False)
+    usage_status: int = Exit.USAGE
+
+    def __init__(self, prog: str, *, description: str, examples: Sequence[str] = (), more: str = "") -> None:
+        """Take the name of the program, and what its help says besides its arguments."""
+        epilog = [textwrap.fill(more, _width())] if more else []
+        if examples:
+            epilog.append("\n".join(["examples:", *(f"  {example}" for example in examples)]))
+        super().__init__(
+            prog=prog,
+            description=textwrap.fill(description, _width()),
+            epilog="\n\n".join(epilog),
+            formatter_class=_Help,
+            add_help=False,
+            allow_abbrev=False,
+        )
+        self.examples = examples
         self.add_argument("--help", action="help", help="show this help and exit")
+        self.set_defaults(quiet=False)
+
+    def parse_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:  # type: ignore[override]
+        """Parse a command line, that of the process unless given."""
+        given = sys.argv[1:] if args is None else args
+        return super().parse_args(list(self._joined(given)), namespace)
+
+    def _joined(self, arguments: Sequence[str]) -> Iterator[str]:
+        """Join each option and its one value to one word, ``--message=-5``."""
+        words = iter(arguments)
+        for word in words:
+            if word == "--":
+                yield word
+                yield from words
+                return
+            action = self._option_string_actions.get(word)
+            if action is None or action.nargs is not None or (value := next(words, None)) is None:
+                yield word
+            else:
+                yield f"{max(action.option_strings, key=len)}={value}"
 
     def error(self, message: str) -> NoReturn:
-        """Print one line and exit with status 2."""
-        self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
+        """Print one line and exit."""
+        self.exit(self.usage_status, f"{self.prog}: {message}; see {self.prog} --help\n")
 
 
-def command(commands: Commands, name: str, summary: str, **settings: Any) -> Parser:
-    """Add the parser of one command."""
-    settings.setdefault("description", f"{summary[0].upper()}{summary[1:]}.")
-    parser: Parser = commands.add_parser(name, help=summary, **settings)
-    parser.add_argument("--debug", action="store_true", help="show the traceback of an error, with the last wire lines")
+def command(name: str, description: str, **settings: Any) -> Parser:
+    """Return the parser of one command."""
+    parser = Parser(f"modemqtt {name}", description=description, **settings)
+    parser.add_argument(
+        "-d", "--debug", action="store_true", help="show what goes over the line, and the traceback of an error"
+    )
     return parser
 
 
-def add_modem(parser: Parser) -> None:
+def add_modem(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
     """Add the arguments that name a module."""
     parser.add_argument(
         "--modem",
         metavar="URL",
-        default=os.environ.get(ENVIRONMENT) or None,
-        help=f"port of the module: /dev/ttyUSB2, socket://host:port, rfc2217://host:port; default: {ENVIRONMENT}",
+        default=os.environ.get(PORT) or None,
+        help=f"port of the module: /dev/ttyUSB2, socket://host:port, rfc2217://host:port; default: {PORT}",
     )
-    parser.add_argument("--model", help="M95, BC660K-GL or another, one of `modemqtt info`; default: ask the module")
     parser.add_argument(
-        "--baud", type=positive, default=115_200, metavar="N", help="bits per second; default: %(default)s"
+        "--model",
+        default=os.environ.get(MODEL) or None,
+        help=f"M95, BC660K-GL or another, one of `modemqtt info`; default: {MODEL}, or ask the module",
     )
+    parser.add_argument(
+        "-b",
+        "--baud",
+        type=positive,
+        # A text is checked as one that was given is.
+        default=os.environ.get(BAUD) or "115200",
+        metavar="N",
+        help=f"bits per second; default: {BAUD}, or 115200",
+    )
+    parser.add_argument("--log", metavar="FILE", help="append what goes over the line, secrets masked")
 
 
-def modem_of(options: Namespace) -> Modem:
-    """Return the module that was named, not open yet."""
-    if options.modem is None:
-        raise UsageError(f"no module is named; give --modem URL or set {ENVIRONMENT}")
-    return Modem(options.modem, model=options.model or "auto", baudrate=options.baud)
+def options_of(parser: argparse.ArgumentParser) -> list[argparse.Action]:
+    """Return what a parser takes, but for its help."""
+    return [action for action in parser._actions if not isinstance(action, argparse._HelpAction)]  # noqa: SLF001
+
+
+def whole(text: str) -> int:
+    """Return a whole number."""
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number") from None
 
 
 def positive(text: str) -> int:

@@ -4,52 +4,54 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from modemqtt._usage import printable
-from modemqtt.cli._arguments import Commands, add_modem, command, data, modem_of, seconds
+from modemqtt.cli._arguments import Parser, add_modem, command, data, seconds
+from modemqtt.cli._device import opened, tell
+from modemqtt.cli._output import printable, say
 from modemqtt.exceptions import UsageError
 
 if TYPE_CHECKING:
     from argparse import Namespace
 
 
-def add(commands: Commands) -> None:
+def parser() -> Parser:
     """Describe the arguments."""
-    parser = command(
-        commands,
+    described = command(
         "at",
-        "send command lines and print the answers",
-        description="Send command lines one after the other. Of each, the information responses and the final result "
+        "Send command lines one after the other. Of each, the information responses and the final result "
         "code are printed. The first that the module refuses ends it.",
-        epilog="""example: modemqtt at --modem /dev/ttyUSB2 AT+CSQ 'AT+QMTCFG="keepalive",0,60'""",
+        examples=("""modemqtt at --modem /dev/ttyUSB2 AT+CSQ 'AT+QMTCFG="keepalive",0,60'""",),
     )
-    add_modem(parser)
-    parser.add_argument(
+    add_modem(described)
+    described.add_argument(
         "--timeout",
         type=seconds,
         metavar="S",
         help="seconds to find the module, and for each line; default: 5 and by command",
     )
-    parser.add_argument(
+    described.add_argument(
         "--data",
         type=data,
         metavar="TEXT",
         help="bytes for the one line that asks for data, with the escapes of C such as \\r and \\x1a; "
         "@FILE for the bytes of a file",
     )
-    parser.add_argument(
+    described.add_argument(
         "--recover",
         action="store_true",
         help="where no module answers, end what a former program may have left: a data phase, PPP",
     )
-    parser.add_argument("--wait", type=seconds, metavar="S", help="then print URCs until none has come for S seconds")
-    parser.add_argument("lines", nargs="+", metavar="LINE", help="a command line, from AT on")
-    parser.set_defaults(run=run)
+    described.add_argument(
+        "--wait", type=seconds, metavar="S", help="then print URCs until none has come for S seconds"
+    )
+    described.add_argument("lines", nargs="+", metavar="LINE", help="a command line, from AT on")
+    return described
 
 
 def run(options: Namespace) -> int:
     """Send the command lines."""
     given: bytes | None = options.data
-    with modem_of(options).open(timeout=options.timeout, recover=options.recover) as modem:
+    tell(options)
+    with opened(options, timeout=options.timeout, recover=options.recover) as modem:
         for line in options.lines:
             try:
                 # Where there is but one line, the data can be no other's.
@@ -60,10 +62,10 @@ def run(options: Namespace) -> int:
                     raise
                 response = modem.command(line, data=given, timeout=options.timeout)
                 given = None
-            print(*map(printable, response.lines), response.final, sep="\n", flush=True)
+            say("\n".join([*map(printable, response.lines), response.final]))
         if given is not None and len(options.lines) > 1:
             raise UsageError("--data was given, and none of the lines has asked for data")
         if options.wait is not None:
             for urc in modem.urcs(options.wait):
-                print(printable(urc), flush=True)
+                say(printable(urc))
     return 0

@@ -9,7 +9,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from modemqtt import Modem
-from modemqtt.cli._arguments import Commands, add_modem, command, modem_of, tcp_port
+from modemqtt.cli._arguments import Parser, add_modem, command, tcp_port
+from modemqtt.cli._device import modem_of
 from modemqtt.exceptions import ModemError, UsageError
 from modemqtt.virtual import Broker, VirtualModem
 
@@ -26,21 +27,19 @@ _MESSAGES = ((b"21.5", 0), (b'{"t": 21.5}', 1), (b'\x00\x01\x7f\x80\xff",', 2))
 _PATIENCE = 30.0
 
 
-def add(commands: Commands) -> None:
+def parser() -> Parser:
     """Describe the arguments."""
-    parser = command(
-        commands,
+    described = command(
         "demo",
-        "show one MQTT session and its AT commands",
-        description="Connect, subscribe, publish with QoS 0, 1 and 2, receive and disconnect, with the AT commands of "
+        "Connect, subscribe, publish with QoS 0, 1 and 2, receive and disconnect, with the AT commands of "
         "each step. Without --modem nothing is needed: a virtual module and a small broker are started.",
     )
-    add_modem(parser)
-    parser.add_argument("-h", "--host", help="broker, as the module reaches it; required with --modem")
-    parser.add_argument("-p", "--port", type=tcp_port, help="TCP port of the broker; default: 1883")
-    parser.add_argument("-u", "--username", help="user name for the broker")
-    parser.add_argument("-P", "--password", help="password for the broker")
-    parser.set_defaults(run=run)
+    add_modem(described)
+    described.add_argument("-h", "--host", help="broker, as the module reaches it; required with --modem")
+    described.add_argument("-p", "--port", type=tcp_port, help="TCP port of the broker; default: 1883")
+    described.add_argument("-u", "--username", help="user name for the broker")
+    described.add_argument("-P", "--pw", "--password", dest="password", help="password for the broker")
+    return described
 
 
 def run(options: Namespace) -> int:

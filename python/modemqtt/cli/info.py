@@ -6,8 +6,9 @@ import platform
 from typing import TYPE_CHECKING
 
 from modemqtt import Modem, __version__, _core
-from modemqtt._usage import printable
-from modemqtt.cli._arguments import Commands, add_modem, command, modem_of
+from modemqtt.cli._arguments import Parser, add_modem, command
+from modemqtt.cli._device import opened, tell
+from modemqtt.cli._output import printable, say
 from modemqtt.exceptions import CommandError
 
 if TYPE_CHECKING:
@@ -25,11 +26,11 @@ _REGISTRATION = (
 )
 
 
-def add(commands: Commands) -> None:
+def parser() -> Parser:
     """Describe the arguments."""
-    parser = command(commands, "info", "print versions and models; with --modem what the module says of itself")
-    add_modem(parser)
-    parser.set_defaults(run=run)
+    described = command("info", "Print versions and models; with --modem what the module says of itself.")
+    add_modem(described)
+    return described
 
 
 def run(options: Namespace) -> int:
@@ -39,13 +40,14 @@ def run(options: Namespace) -> int:
     for model, dialect, experimental in _core.models():
         _print("model", f"{model}, dialect {dialect}{', experimental' if experimental else ''}")
     if options.modem is not None:
-        with modem_of(options) as modem:
+        tell(options)
+        with opened(options) as modem:
             _module(modem)
     return 0
 
 
 def _module(modem: Modem) -> None:
-    print()
+    say("")
     _print("port", modem.port)
     _print("model", f"{modem.model}, dialect {modem.dialect}")
     _print("identity", _said(lambda: ", ".join(modem.identity)))
@@ -72,4 +74,4 @@ def _said(ask: Callable[[], str]) -> str:
 
 
 def _print(name: str, value: str) -> None:
-    print(f"{name + ':':14}{printable(value)}", flush=True)
+    say(f"{name + ':':14}{printable(value)}")

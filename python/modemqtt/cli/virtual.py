@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from modemqtt.cli import _control
-from modemqtt.cli._arguments import Commands, command, positive, tcp_port
+from modemqtt.cli._arguments import Parser, command, positive, tcp_port
 from modemqtt.exceptions import ScriptError, UsageError
 from modemqtt.virtual import FAULT_TABLE, PROFILES, Broker, Script, VirtualModem
 
@@ -17,22 +17,20 @@ if TYPE_CHECKING:
     from argparse import Namespace
 
 
-def add(commands: Commands) -> None:
+def parser() -> Parser:
     """Describe the arguments."""
-    parser = command(
-        commands,
+    described = command(
         "virtual",
-        "run a virtual module until Ctrl-C",
-        description="Run a virtual module on a pseudo-terminal or a TCP port, with a small MQTT broker beside it, "
+        "Run a virtual module on a pseudo-terminal or a TCP port, with a small MQTT broker beside it, "
         "until Ctrl-C. The first lines of the output are `port: …` and, with a broker, `broker: host:port`. With "
         "several modules each has its own `port` and `model`, in order, and all have the same broker.",
     )
-    parser.add_argument(
+    described.add_argument(
         "--model",
         action="append",
         help="M95, BC660K-GL or another of `modemqtt info`; again for one more module; default: BC660K-GL",
     )
-    parser.add_argument(
+    described.add_argument(
         "--count",
         type=positive,
         default=1,
@@ -40,22 +38,26 @@ def add(commands: Commands) -> None:
         help="so many modules of each model; PATH and FILE of each then end in its number, -1, -2, …, before the "
         "suffix, a PORT counts up, and so does the seed; default: 1",
     )
-    parser.add_argument("--link", metavar="PATH", help="symbolic link to make to the pseudo-terminal until the end")
-    parser.add_argument("--listen", metavar="[tcp:]HOST:PORT", help="listen on TCP instead; port 0 takes a free one")
-    parser.add_argument("--baud", type=positive, metavar="N", help="pass bytes at N bits per second; default: at once")
-    parser.add_argument(
+    described.add_argument("--link", metavar="PATH", help="symbolic link to make to the pseudo-terminal until the end")
+    described.add_argument("--listen", metavar="[tcp:]HOST:PORT", help="listen on TCP instead; port 0 takes a free one")
+    described.add_argument(
+        "--baud", type=positive, metavar="N", help="pass bytes at N bits per second; default: at once"
+    )
+    described.add_argument(
         "--timing",
         choices=("instant", "field"),
         default="instant",
         help="how long start, registration, commands and results take: no time, or as on the air; default: %(default)s",
     )
-    parser.add_argument("--revision", metavar="YEAR", help="the edition of the note that the firmware follows: 2019")
-    parser.add_argument("--as-seen", metavar="NAME", help="a module that was seen, one of --list-profiles")
-    parser.add_argument(
+    described.add_argument("--revision", metavar="YEAR", help="the edition of the note that the firmware follows: 2019")
+    described.add_argument("--as-seen", metavar="NAME", help="a module that was seen, one of --list-profiles")
+    described.add_argument(
         "--list-profiles", action="store_true", help="print the modules that were seen, and where, and exit"
     )
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="what anything random depends on; default: 0")
-    parser.add_argument(
+    described.add_argument(
+        "--seed", type=int, default=0, metavar="N", help="what anything random depends on; default: 0"
+    )
+    described.add_argument(
         "--fault",
         nargs="+",
         action="extend",
@@ -63,29 +65,29 @@ def add(commands: Commands) -> None:
         metavar="NAME[=VALUE]",
         help="a deviation that some firmware shows, one of --list-faults",
     )
-    parser.add_argument(
+    described.add_argument(
         "--script",
         metavar="FILE",
         help="what is expected of the host and how it is answered; status 1 at the end if something did not come",
     )
-    parser.add_argument("--log", metavar="FILE", help="append the traffic of the line, secrets masked")
-    parser.add_argument(
+    described.add_argument("--log", metavar="FILE", help="append the traffic of the line, secrets masked")
+    described.add_argument(
         "--control",
         metavar="PATH",
         help="take orders while it runs, one a line, at a socket of this name, or from standard input with `-`: "
         "restart, power key, network off, signal 12, urc +CREG: 1, fault NAME, heal NAME; a leading number names one "
         "module",
     )
-    parser.add_argument(
+    described.add_argument(
         "--list-faults", action="store_true", help="print the faults and what their values mean, and exit"
     )
-    parser.add_argument(
+    described.add_argument(
         "--broker", choices=("embedded", "none"), default="embedded", help="run a broker as well; default: %(default)s"
     )
-    parser.add_argument(
+    described.add_argument(
         "--broker-port", type=tcp_port, metavar="N", help="TCP port of the broker on 127.0.0.1; default: a free one"
     )
-    parser.set_defaults(run=run)
+    return described
 
 
 def run(options: Namespace) -> int:

@@ -1,0 +1,90 @@
+"""The way to the module that the command line names."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from modemqtt import Modem
+from modemqtt.cli._arguments import PORT
+from modemqtt.cli._exit import Exit, Failure
+from modemqtt.exceptions import ResponseTimeout, UsageError
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+_LOG_FOLDER = "MODEMQTT_LOG_DIR"
+
+
+def modem_of(options: Namespace) -> Modem:
+    """Return the module that was named, not open yet.
+
+    Raises:
+        UsageError: none was named.
+
+    """
+    if options.modem is None:
+        raise UsageError(
+            f"no module is named; give --modem URL or set {PORT}; `modemqtt ports` lists those that are there"
+        )
+    return Modem(options.modem, model=options.model or "auto", baudrate=options.baud, log=_log_of(options))
+
+
+def opened(options: Namespace, *, timeout: float | None = None, recover: bool = False) -> Modem:
+    """Open the module that was named.
+
+    Raises:
+        Failure: no module answers.
+
+    """
+    modem = modem_of(options)
+    try:
+        return modem.open(timeout=timeout, recover=recover)
+    except ResponseTimeout as error:
+        if options.debug:
+            raise
+        raise Failure(str(error), Exit.NO_DEVICE) from error
+
+
+def _log_of(options: Namespace) -> str | None:
+    """Return the file that was named, or one of its own in the folder that the environment names."""
+    folder = os.environ.get(_LOG_FOLDER)
+    if options.log is not None or not folder:
+        given: str | None = options.log
+        return given
+    stamp = time.strftime("%Y%m%d-%H%M%S")
+    return str(Path(folder) / f"modemqtt-{options.command}-{stamp}-{os.getpid()}.log")
+
+
+class _Remarks(logging.Handler):
+    """Writes what the package warns of to standard error, as one who runs a command expects it."""
+
+    def __init__(self, command: str) -> None:
+        super().__init__(logging.NOTSET)
+        self._command = command
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one remark."""
+        if record.name == "modemqtt.wire":
+            # The port is the same throughout.
+            text = record.getMessage().partition(" ")[2]
+        else:
+            text = f"modemqtt {self._command}: {record.getMessage()}"
+        print(text, file=sys.stderr, flush=True)
+
+
+def tell(options: Namespace) -> None:
+    """Have warnings go to standard error, with ``-d`` the wire as well, and with ``--quiet`` nothing."""
+    logger = logging.getLogger("modemqtt")
+    logger.propagate = False
+    if options.quiet:
+        logger.addHandler(logging.NullHandler())
+    else:
+        logger.addHandler(_Remarks(options.command))
+    if options.debug:
+        logging.getLogger("modemqtt.wire").setLevel(logging.DEBUG)
+        logger.setLevel(logging.INFO)

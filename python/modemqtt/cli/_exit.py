@@ -1,0 +1,74 @@
+"""How a command ends: its exit status, and the sentence on standard error."""
+
+from __future__ import annotations
+
+import errno
+from enum import IntEnum
+
+from modemqtt.exceptions import ConnectError, ModemError, PortError, UsageError
+
+
+class Exit(IntEnum):
+    """The exit statuses. What ends ``pub`` and ``sub`` because a broker refused is the code of its CONNACK, 1 to 5."""
+
+    DONE = 0
+    FAILED = 1
+    """Anything that no other status names; of ``pub`` and ``sub`` a wrong command line as well, as with mosquitto."""
+    USAGE = 2
+    """The command line is wrong."""
+    TIMED_OUT = 27
+    """``sub -W``: the time is over."""
+    NO_DEVICE = 69
+    """There is no such port, it was lost, or no module answers on it."""
+    BUSY = 75
+    """Another program has the port."""
+    INTERRUPTED = 130
+    """Ctrl-C."""
+    BROKEN_PIPE = 141
+    """Whoever read the output has left."""
+
+
+_NO_DEVICE = {errno.ENOENT, errno.ENODEV, errno.ENXIO, errno.EIO, errno.ETIMEDOUT}
+
+
+class Failure(Exception):  # noqa: N818 - what ends a command
+    """Ends a command with this sentence and status."""
+
+    def __init__(self, sentence: str, status: int = Exit.FAILED) -> None:
+        """Take the sentence and the status."""
+        super().__init__(sentence)
+        self.status = status
+
+
+def status_of(error: Exception, *, usage: int, refusals: bool = False) -> int:
+    """Return the exit status for an error.
+
+    Args:
+        error: what ended the command.
+        usage: the command's status for a wrong command line.
+        refusals: whether the refusal of a broker has its code for a status.
+
+    """
+    if isinstance(error, Failure):
+        return error.status
+    if isinstance(error, UsageError):
+        return usage
+    if isinstance(error, PortError):
+        if error.errno == errno.EINVAL:
+            return usage
+        return Exit.BUSY if error.errno == errno.EBUSY else _of_port(error)
+    if refusals and isinstance(error, ConnectError) and error.return_code:
+        return error.return_code
+    return Exit.FAILED
+
+
+def _of_port(error: PortError) -> Exit:
+    return Exit.NO_DEVICE if error.errno in _NO_DEVICE else Exit.FAILED
+
+
+def sentence_of(error: Exception) -> str:
+    """Return what an error says, on one line."""
+    if isinstance(error, OSError) and not isinstance(error, ModemError):
+        where = f"{error.filename}: " if error.filename is not None else ""
+        return f"{where}{error.strerror or error}"
+    return " ".join(str(error).split("\n"))

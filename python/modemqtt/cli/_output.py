@@ -1,0 +1,57 @@
+"""Standard output: data and nothing else, a line at a time."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from modemqtt.cli._exit import Failure
+
+
+def write(data: bytes) -> None:
+    """Write to standard output and have it go out at once.
+
+    Raises:
+        BrokenPipeError: whoever read it has left.
+        Failure: it cannot be written, as on a full disk.
+
+    """
+    try:
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        abandon()
+        raise Failure(f"standard output cannot be written: {error.strerror}") from None
+
+
+def say(text: str) -> None:
+    """Write a line of text."""
+    write(text.encode(errors="backslashreplace") + b"\n")
+
+
+def finish() -> None:
+    """Write what Python still holds; raises as `write` does."""
+    sys.stdout.flush()
+    write(b"")
+
+
+def settle() -> None:
+    """Write what Python still holds, where that is possible."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        abandon()
+
+
+def abandon() -> None:
+    """Have what Python still holds go nowhere, so that it does not fail once more at the end."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
+
+
+def printable(text: str) -> str:
+    r"""Return text of a module with control characters as ``\x1b``, so that it moves no terminal."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

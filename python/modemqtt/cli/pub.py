@@ -1,0 +1,169 @@
+"""``modemqtt pub``: publish, with the flags of ``mosquitto_pub``."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+import sys
+import time
+from collections import deque
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from modemqtt.cli import _mosquitto, _refused
+from modemqtt.cli._arguments import Parser, command, positive, seconds
+from modemqtt.cli._exit import Exit, Failure, sentence_of, status_of
+from modemqtt.cli._progress import Bar
+from modemqtt.exceptions import ModemError
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Iterator
+
+    from modemqtt import Delivery, MqttClient
+
+# Publishes that wait in the module's queue at the same time.
+_AHEAD = 100
+
+
+def parser() -> Parser:
+    """Describe the arguments."""
+    described = command(
+        "pub",
+        "Publish a message, or one for each line of standard input, through the MQTT client of a module. Flags and "
+        "exit status are those of mosquitto_pub.",
+        examples=(
+            "modemqtt pub --modem /dev/ttyUSB2 -h broker.lab -t bench/7/temp -m 21.5 -q 1",
+            "modemqtt pub -h broker.lab -t bench/7/image -f image.bin",
+            "sensor | modemqtt pub -h broker.lab -t bench/7/log -l -q 1",
+            "modemqtt pub -h broker.lab -t bench/7/tick -m tick --repeat 3 --repeat-delay 0.5",
+            "modemqtt pub --modem virtual://M95 -t bench/7/temp -m 21.5 -d",
+        ),
+        more="Exit status: 0 the module has the message, with QoS 1 and 2 the broker as well; 1 it failed, or the "
+        "command line is wrong; 1 to 5 the broker refused with that code; 69 no device; 75 the device is busy; 130 "
+        "Ctrl-C.",
+    )
+    message = described.add_argument_group("message")
+    message.add_argument("-t", "--topic", help="topic")
+    message.add_argument("-m", "--message", metavar="TEXT", help="publish this")
+    message.add_argument("-f", "--file", metavar="FILE", help="publish what the file holds")
+    message.add_argument("-s", "--stdin-file", action="store_true", help="publish standard input as one message")
+    message.add_argument("-l", "--stdin-line", action="store_true", help="publish each line of standard input")
+    message.add_argument("-n", "--null-message", action="store_true", help="publish an empty message")
+    message.add_argument("-q", "--qos", type=_mosquitto.qos, default=0, metavar="N", help="0, 1 or 2; default: 0")
+    message.add_argument("-r", "--retain", action="store_true", help="have the broker keep it for later subscribers")
+    message.add_argument("--repeat", type=positive, default=1, metavar="N", help="publish it N times")
+    message.add_argument("--repeat-delay", type=seconds, default=0.0, metavar="S", help="wait S seconds in between")
+    _mosquitto.add(described)
+    _refused.add(described, _refused.PUB)
+    described.set_defaults(parser=described)
+    return described
+
+
+def run(options: Namespace) -> int:
+    """Publish."""
+    parser: Parser = options.parser
+    _mosquitto.check(parser, options)
+    if options.topic is None:
+        options.topic = _mosquitto.topic_of(options)
+    if options.topic is None:
+        parser.error("a topic is missing: -t TOPIC, or one in -L")
+    sources = (options.message, options.file, options.stdin_file, options.stdin_line, options.null_message)
+    given = sum(source not in {None, False} for source in sources)
+    if given != 1:
+        what = "a message is missing" if not given else "there can be only one message"
+        parser.error(f"{what}: one of -m TEXT, -f FILE, -l, -s and -n")
+    if options.stdin_line and (options.repeat > 1 or options.repeat_delay):
+        parser.error("--repeat and --repeat-delay go with one message, not with -l")
+    payloads = _lines() if options.stdin_line else _repeated(_payload(parser, options), options)
+    with _mosquitto.session(options, reconnect=False) as (_, mqtt):
+        _Publisher(mqtt, options).publish(payloads)
+    return 0
+
+
+def _payload(parser: Parser, options: Namespace) -> bytes:
+    """Return the one message. A file that cannot be read ends the program."""
+    if options.message is not None:
+        return os.fsencode(options.message)
+    if options.file is not None:
+        try:
+            return Path(options.file).read_bytes()
+        except OSError as error:
+            parser.error(f"-f: {options.file} cannot be read: {error.strerror}")
+    if options.stdin_file:
+        payload = sys.stdin.buffer.read()
+        if not payload:
+            parser.error("-s: standard input is empty; -n publishes an empty message")
+        return payload
+    return b""
+
+
+def _repeated(payload: bytes, options: Namespace) -> Iterator[bytes]:
+    began = time.monotonic()
+    for number in range(options.repeat):
+        # By the time of the first, so that they do not drift.
+        due = began + number * options.repeat_delay
+        while (left := due - time.monotonic()) > 0:
+            time.sleep(left)
+        yield payload
+
+
+def _lines() -> Iterator[bytes]:
+    for line in sys.stdin.buffer:
+        yield line.removesuffix(b"\n")
+
+
+class _Publisher:
+    """Publishes one after the other, some ahead of their results."""
+
+    def __init__(self, mqtt: MqttClient, options: Namespace) -> None:
+        self._mqtt = mqtt
+        self._options = options
+        self._under_way: deque[Delivery] = deque()
+        self._arrived = 0
+
+    def publish(self, payloads: Iterator[bytes]) -> None:
+        """Publish them all, and wait for their results."""
+        options = self._options
+        total, size = self._total()
+        done = 0
+        with Bar("bytes" if size else "messages", total, quiet=options.quiet) as bar:
+            try:
+                for payload in payloads:
+                    if len(self._under_way) >= _AHEAD:
+                        self._wait()
+                    delivery = self._mqtt.publish(options.topic, payload, options.qos, options.retain, wait=False)
+                    self._under_way.append(delivery)
+                    done += len(payload) + 1 if size else 1
+                    bar.at(done)
+                while self._under_way:
+                    self._wait()
+            except ModemError as error:
+                self._rest()
+                if options.debug or not self._several:
+                    raise
+                number = self._arrived
+                told = f"{sentence_of(error)}; {number} message{'' if number == 1 else 's'} arrived"
+                raise Failure(told, status_of(error, usage=Exit.FAILED)) from error
+
+    @property
+    def _several(self) -> bool:
+        return bool(self._options.stdin_line or self._options.repeat > 1)
+
+    def _total(self) -> tuple[int, bool]:
+        """Return how much there is, and whether that is bytes; 0 where it is not known."""
+        if not self._options.stdin_line:
+            return self._options.repeat, False
+        about = os.fstat(sys.stdin.fileno())
+        return (about.st_size, True) if stat.S_ISREG(about.st_mode) else (0, False)
+
+    def _wait(self) -> None:
+        self._under_way.popleft().wait()
+        self._arrived += 1
+
+    def _rest(self) -> None:
+        """Count those that arrive behind one that did not."""
+        while self._under_way:
+            with contextlib.suppress(ModemError):
+                self._wait()
