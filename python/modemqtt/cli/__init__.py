@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import signal
 import sys
-import traceback
 from importlib import import_module
 from typing import TYPE_CHECKING, NoReturn, Protocol, cast
 
@@ -72,6 +71,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (Failure, ModemError, OSError) as error:
         _output.settle()
         if options.debug:
+            import traceback  # noqa: PLC0415 - it takes a while
+
             traceback.print_exception(error)
         elif not options.quiet:
             print(f"modemqtt {name}: {sentence_of(error)}", file=sys.stderr)

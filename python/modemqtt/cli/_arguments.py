@@ -95,7 +95,8 @@ def add_modem(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> None
         "--modem",
         metavar="URL",
         default=os.environ.get(PORT) or None,
-        help=f"port of the module: /dev/ttyUSB2, socket://host:port, rfc2217://host:port; default: {PORT}",
+        help="port of the module: /dev/ttyUSB2, socket://host:port, rfc2217://host:port, virtual://M95; "
+        f"default: {PORT}",
     )
     parser.add_argument(
         "--model",

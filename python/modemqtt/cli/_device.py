@@ -50,6 +50,11 @@ def opened(options: Namespace, *, timeout: float | None = None, recover: bool = 
         raise Failure(str(error), Exit.NO_DEVICE) from error
 
 
+def is_virtual(options: Namespace) -> bool:
+    """Whether the port is a virtual module of this process, with a broker of its own."""
+    return str(options.modem).startswith(("virtual://", "virtual:"))
+
+
 def _log_of(options: Namespace) -> str | None:
     """Return the file that was named, or one of its own in the folder that the environment names."""
     folder = os.environ.get(_LOG_FOLDER)

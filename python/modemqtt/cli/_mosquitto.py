@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
-import secrets
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from modemqtt import Tls, Will
 from modemqtt.cli import _refused
 from modemqtt.cli._arguments import add_modem, tcp_port, whole
-from modemqtt.cli._device import opened, tell
+from modemqtt.cli._device import is_virtual, opened, tell
 from modemqtt.cli._exit import Failure
 from modemqtt.cli._progress import Uploads
 from modemqtt.exceptions import OpenError, UsageError
@@ -108,7 +107,7 @@ def session(options: Namespace, *, reconnect: bool, until: float | None = None) 
             "progress": stack.enter_context(Uploads(quiet=options.quiet)),
         }
         try:
-            _enter(stack, mqtt, _server(options), settings, _configuration(options))
+            _enter(stack, mqtt, _server(options, modem), settings, _configuration(options))
         except OpenError as error:
             if options.host is None:
                 raise Failure(f"{error}; -h names another broker") from error
@@ -168,7 +167,7 @@ def _check_id(parser: Parser, options: Namespace) -> None:
         parser.error("-c needs --id, by which the broker knows the session again")
     if options.id is None:
         prefix = options.id_prefix
-        options.id = f"modemqtt-{secrets.token_hex(4)}" if prefix is None else f"{prefix}-{os.getpid()}"
+        options.id = f"modemqtt-{os.urandom(4).hex()}" if prefix is None else f"{prefix}-{os.getpid()}"
 
 
 def _check_tls(parser: Parser, options: Namespace) -> None:
@@ -231,7 +230,10 @@ def _configuration(options: Namespace) -> Options:
     return configuration
 
 
-def _server(options: Namespace) -> tuple[str, int]:
+def _server(options: Namespace, modem: Modem) -> tuple[str, int]:
+    if options.host is None and options.port is None and is_virtual(options):
+        broker = modem.virtual.broker
+        return broker.host, broker.port
     return options.host or "localhost", options.port or (_SECURED if _secured(options) else _PLAIN)
 
 
