@@ -141,9 +141,8 @@ os.waitpid(child, 0)
 
 # Every entry of the core with arguments that it takes. A child is told a `UsageError`, or that nothing is open.
 ENTRIES: dict[type[Any], dict[str, tuple[Any, ...]]] = {
-    _core.Opening: {"start": (), "wait": (), "close": (), "closed": ()},
+    _core.Opening: {"start": (False, None), "wait": (), "close": (), "closed": ()},
     _core.Engine: {
-        "set_up": (),
         "command": ("AT",),
         "token": (None,),
         "configure": (0, {}),
@@ -161,7 +160,6 @@ ENTRIES: dict[type[Any], dict[str, tuple[Any, ...]]] = {
         "take_dropped": (0,),
         "listen": (),
         "wait_connected": (0, 5),
-        "report_to": ("port", None),
         "trace": (False,),
         "next_events": (),
         "close": (),
@@ -296,7 +294,7 @@ def test_no_entry_of_the_core_waits_in_a_forked_child_for_what_its_parent_held()
         for kind, entries in ENTRIES.items()
         for name, arguments in entries.items()
         # They take an object of Python's, whose class is looked at first.
-        if name not in ("token", "report_to", "take_over")
+        if name not in ("token", "take_over")
     ]
     rounds = max(1, FORKS // 20)
     program = QUIET + EVERY_ENTRY.replace("{entries!r}", repr(every * rounds)).replace("{inert!r}", repr(INERT))

@@ -9,12 +9,8 @@ import logging
 import os
 import threading
 import time
-from typing import TYPE_CHECKING
 
 from modemqtt._core import Journal
-
-if TYPE_CHECKING:
-    from modemqtt._core import Engine
 
 logger = logging.getLogger("modemqtt")
 wire_logger = logging.getLogger("modemqtt.wire")
@@ -78,15 +74,14 @@ _lock = threading.Lock()
 _writer: _Writer | None = None
 
 
-def attach(port: str, engine: Engine) -> None:
-    """Have the modem behind that engine write to the log; the first one starts the thread."""
+def journal() -> Journal:
+    """Return where the modems put down what they have to say; the first one starts the thread that writes it."""
     global _writer  # noqa: PLW0603 - one for the process
     with _lock:
         # A forked child has no thread of its parent's.
         if _writer is None or _writer.process != os.getpid():
             _writer = _Writer()
-        writer = _writer
-    engine.report_to(port, writer.journal)
+        return _writer.journal
 
 
 def traced() -> bool:

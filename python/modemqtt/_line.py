@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import threading
-import time
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -19,15 +18,10 @@ from modemqtt._listeners import Listeners
 from modemqtt._opening import forget, make_way, named
 from modemqtt._usage import Deadline, arguments, finished
 from modemqtt._virtual_port import VirtualPort
-from modemqtt.exceptions import ModuleRestarted, PortError, ResponseTimeout, UsageError
+from modemqtt.exceptions import PortError, UsageError
 
 if TYPE_CHECKING:
     from modemqtt._record import ClientRecord
-
-# Seconds between attempts to open a port that is gone.
-_BETWEEN_ATTEMPTS = 0.1
-# The time that an attempt has at least: enough to find out what is wrong with a device.
-_LEAST = 0.1
 
 
 class Line:
@@ -131,18 +125,11 @@ class Line:
 
     def open(self, deadline: Deadline, *, recover: bool, take_over: bool | None) -> None:
         """Open the port unless it is open; see :meth:`Modem.open`."""
-        self._open(self._closes, deadline, self._search(recover=recover), take_over)
+        self._open(self._closes, deadline, recover=recover, take_over=take_over)
 
     def reopen(self, deadline: Deadline) -> None:
         """Close what is left of the port and open it again; see :meth:`Modem.reopen`."""
-        closes = self._close(for_good=False)
-        while True:
-            try:
-                return self._open(closes, deadline, self._search(recover=False), take_over=None)
-            except (PortError, ResponseTimeout, ModuleRestarted):
-                if not deadline.left or self._closes != closes:
-                    raise
-            time.sleep(min(_BETWEEN_ATTEMPTS, deadline.left))
+        self._open(self._close(for_good=False), deadline, gone=True)
 
     def close(self) -> None:
         """Close the port; see :meth:`Modem.close`."""
@@ -157,11 +144,15 @@ class Line:
         if engine is not None:
             engine.close()
 
-    def _search(self, *, recover: bool) -> str:
-        """How far the search for a module goes."""
-        return "recover" if recover else "fill" if self._found else "gentle"
-
-    def _open(self, closes: int, deadline: Deadline, search: str, take_over: bool | None) -> None:  # noqa: FBT001 - as open() has it
+    def _open(
+        self,
+        closes: int,
+        deadline: Deadline,
+        *,
+        recover: bool = False,
+        gone: bool = False,
+        take_over: bool | None = None,
+    ) -> None:
         """Open the port unless close() is called first, which is known by its count no longer being `closes`."""
         lock, held = self._open_lock, False
         try:
@@ -175,36 +166,33 @@ class Line:
                 # One whose port was lost holds the port until its thread has ended.
                 self._opening.close()
             make_way(self, take_over=take_over)
-            while True:
-                try:
-                    self._attempt(closes, deadline, search)
-                except PortError as error:
-                    if error.errno != errno.EBUSY or not deadline.left or self._closes != closes:
-                        raise named(error, self) from None
-                else:
-                    return
-                time.sleep(min(_BETWEEN_ATTEMPTS, deadline.left))
+            opening = self._begin(closes, recover=recover)
+            try:
+                opening.start(gone, deadline.left)
+                self._opened(opening, opening.wait())
+            except BaseException as error:
+                opening.close()
+                if isinstance(error, PortError):
+                    raise named(error, self) from None
+                raise
         finally:
             if held:
                 lock.release()
 
-    def _attempt(self, closes: int, deadline: Deadline, search: str) -> None:
-        """Open the port once."""
+    def _begin(self, closes: int, *, recover: bool) -> Opening:
         with self.lock:
             if self._closes != closes:
                 raise PortError(f"{self.port} was closed before it was open")
-            opening = self._opening = Opening(self.device, search=search, after=self.last_engine, **self._settings)
-        try:
-            opening.start()
-            left = deadline.left
-            engine = opening.wait(left if left is None else max(_LEAST, left))
-            _journal.attach(self.port, engine)
-            engine.trace(_journal.traced())
-            engine.set_up(timeout=deadline.left).wait()
-            self._opened(opening, engine)
-        except BaseException:
-            opening.close()
-            raise
+            self._opening = Opening(
+                self.device,
+                search="recover" if recover else "fill" if self._found else "gentle",
+                name=self.port,
+                journal=_journal.journal(),
+                traced=_journal.traced(),
+                after=self.last_engine,
+                **self._settings,
+            )
+            return self._opening
 
     def _opened(self, opening: Opening, engine: Engine) -> None:
         with self.lock:

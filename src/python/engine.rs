@@ -14,7 +14,6 @@ use modemqtt_host::session::Ids;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
-use crate::journal::Journal;
 use crate::options::{client, errand, options, publish_form, quality, tcp_port, tencent};
 use crate::pending::{Pending, seconds};
 use crate::{civil, errors, events};
@@ -27,12 +26,6 @@ pub(crate) struct Engine {
 
 #[pymethods]
 impl Engine {
-    /// Finds the module, turns its echo off and asks for its model. `anew`: it has started again without a word.
-    #[pyo3(signature = (*, anew=false, timeout=None))]
-    fn set_up(&self, py: Python<'_>, anew: bool, timeout: Option<f64>) -> PyResult<Pending> {
-        self.submit(py, if anew { Call::SetUpAnew } else { Call::SetUp }, timeout)
-    }
-
     /// One command line, and what the module is given when it asks for data.
     #[pyo3(signature = (line, *, data=None, timeout=None))]
     fn command(&self, py: Python<'_>, line: String, data: Option<Vec<u8>>, timeout: Option<f64>) -> PyResult<Pending> {
@@ -254,13 +247,7 @@ impl Engine {
         events::next_events(py, self.shared(py)?, &self.engine)
     }
 
-    /// From now on what is worth a line in the program's log goes to that journal, under the name of the port.
-    fn report_to(&self, py: Python<'_>, port: &str, journal: &Journal) -> PyResult<()> {
-        self.shared(py)?.report_to(port, Arc::clone(&journal.journal));
-        Ok(())
-    }
-
-    /// Whether the lines of the wire go there too.
+    /// Whether the lines of the wire go to the program's log.
     fn trace(&self, py: Python<'_>, wanted: bool) -> PyResult<()> {
         self.shared(py)?.trace(wanted);
         Ok(())

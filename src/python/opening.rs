@@ -1,65 +1,33 @@
 //! A port that is being opened, which may take long where a name is looked up or a host does not answer.
 
 use std::path::PathBuf;
-use std::process;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use modemqtt_at::dialect;
-use modemqtt_host::engine::{self, EngineOptions};
+use modemqtt_host::engine::{EngineOptions, PortOpening, Reporting, Retry};
 use modemqtt_host::error::Error;
-use modemqtt_host::port::{FlowControl, PortError, PortOptions};
+use modemqtt_host::port::{FlowControl, PortOptions};
 use modemqtt_host::session::{Search, Wake, edition};
-use parking_lot::{Condvar, Mutex};
 use pyo3::prelude::*;
 
-use crate::engine::{Engine, close};
+use crate::engine::Engine;
+use crate::journal::Journal;
 use crate::pending::seconds;
 use crate::{civil, errors};
 
-/// A port from before it is opened until after it is closed. It is opened in a thread of its own, and once this is closed
-/// nothing of it stays open.
+/// A port from before it is opened until after it is closed. Once this is closed nothing of it stays open.
 #[pyclass(frozen, module = "modemqtt._core")]
 pub(crate) struct Opening {
-    port: String,
-    options: EngineOptions,
-    shared: Arc<Shared>,
-    /// The process that opens it: the thread does not exist in a forked child, and the lock may be held there for ever.
-    process: u32,
+    opening: PortOpening,
 }
-
-#[derive(Default)]
-struct Shared {
-    state: Mutex<State>,
-    changed: Condvar,
-}
-
-#[derive(Default)]
-struct State {
-    stage: Stage,
-    /// Nobody wants it any more.
-    closed: bool,
-}
-
-#[derive(Default)]
-enum Stage {
-    #[default]
-    New,
-    Opening,
-    Failed(PortError),
-    Open(Arc<engine::Engine>),
-}
-
-/// How long closing waits for a port that is being opened just now. A device is opened or refused within this time; a host that does
-/// not answer is left to its thread.
-const FAREWELL: Duration = Duration::from_millis(50);
 
 #[pymethods]
 impl Opening {
     /// Takes the settings. Nothing is opened before `start()`.
     #[expect(clippy::too_many_arguments, reason = "Python names them")]
     #[new]
-    #[pyo3(signature = (port, *, model, revision, baudrate, flow_control, log, wake_after, prompt_delay, command_gap, search="gentle", after=None))]
+    #[pyo3(signature = (port, *, model, revision, baudrate, flow_control, log, wake_after, prompt_delay, command_gap, search, name, journal, traced, after=None))]
     fn new(
         port: String,
         model: Option<&str>,
@@ -71,6 +39,9 @@ impl Opening {
         prompt_delay: f64,
         command_gap: f64,
         search: &str,
+        name: String,
+        journal: &Journal,
+        traced: bool,
         after: Option<PyRef<'_, Engine>>,
     ) -> PyResult<Self> {
         let py = wake_after.py();
@@ -83,108 +54,50 @@ impl Opening {
             _ => Search::Gentle,
         };
         options.ids = after.map(|engine| engine.ids(py)).unwrap_or_default();
+        let reporting = Reporting {
+            name,
+            journal: Arc::clone(&journal.journal),
+            traced,
+        };
         Ok(Self {
-            port,
-            options,
-            shared: Arc::default(),
-            process: process::id(),
+            opening: PortOpening::new(port, options, reporting),
         })
     }
 
-    /// Begins to open the port, unless it was closed before.
-    fn start(&self, py: Python<'_>) -> PyResult<()> {
-        self.same_process(py)?;
-        let mut state = self.shared.state.lock();
-        if state.closed || !matches!(state.stage, Stage::New) {
-            return Ok(());
-        }
-        let (port, options, shared) = (self.port.clone(), self.options.clone(), Arc::clone(&self.shared));
-        std::thread::Builder::new()
-            .name("modemqtt-open".to_owned())
-            .spawn(move || shared.put(engine::Engine::open(&port, &options)))?;
-        state.stage = Stage::Opening;
-        Ok(())
+    /// Begins to open the port and to set up the module, unless it was closed before. With a time a port that is held is tried
+    /// again; `gone`: so is one that is missing, and a module that does not answer.
+    fn start(&self, py: Python<'_>, gone: bool, timeout: Option<f64>) -> PyResult<()> {
+        let retry = if gone { Retry::Gone } else { Retry::Busy };
+        let timeout = seconds(py, timeout)?;
+        self.opening
+            .start(retry, timeout)
+            .map_err(|error| errors::raise(py, &error, None))
     }
 
-    /// Waits until the port is open. The module has not been spoken to before `set_up()`.
-    #[pyo3(signature = (timeout=None))]
-    fn wait(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<Engine> {
-        self.same_process(py)?;
-        let timeout = seconds(py, timeout)?;
-        let outcome = civil::wait(py, timeout, |at_most| {
-            let mut state = self.shared.state.lock();
-            if !state.closed && matches!(state.stage, Stage::Opening) {
-                self.shared.changed.wait_for(&mut state, at_most);
-            }
-            match &state.stage {
-                _ if state.closed => Some(Err(Error::Closed)),
-                Stage::New => Some(Err(Error::Closed)),
-                Stage::Opening => None,
-                Stage::Failed(error) => Some(Err(Error::Port(error.clone()))),
-                Stage::Open(engine) => Some(Ok(Arc::clone(engine))),
-            }
-        })?;
-        let late = || PortError::timed_out(&self.port, timeout.unwrap_or_default());
-        let outcome = outcome.unwrap_or_else(|| Err(late().into()));
-        outcome
-            .map(Engine::new)
-            .map_err(|error| errors::raise(py, &error, None))
+    /// Waits for the open modem.
+    fn wait(&self, py: Python<'_>) -> PyResult<Engine> {
+        match civil::wait(py, None, |at_most| self.opening.wait(at_most))? {
+            Some(Ok(engine)) => Ok(Engine::new(engine)),
+            Some(Err(failure)) => Err(errors::raise(py, &failure.error, failure.shared.as_deref())),
+            None => Err(errors::raise(py, &Error::Closed, None)),
+        }
     }
 
     /// Gives up, and closes what is open, also if `wait()` has returned it. A signal may end this, and another call takes it up. In a
     /// forked child there is nothing to close.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
-        if self.process != process::id() {
-            return Ok(());
-        }
-        self.shared.state.lock().closed = true;
-        self.shared.changed.notify_all();
-        civil::wait(py, Some(FAREWELL), |at_most| {
-            let mut state = self.shared.state.lock();
-            if matches!(state.stage, Stage::Opening) {
-                self.shared.changed.wait_for(&mut state, at_most);
-            }
-            (!matches!(state.stage, Stage::Opening)).then_some(())
-        })?;
-        let engine = match &self.shared.state.lock().stage {
-            Stage::Open(engine) => Arc::clone(engine),
-            _ => return Ok(()),
-        };
-        close(py, &engine)?;
-        self.shared.state.lock().stage = Stage::New;
-        Ok(())
+        self.opening.close_later();
+        let since = Instant::now();
+        civil::wait(py, None, |at_most| {
+            self.opening.wait_closed(since, at_most).then_some(())
+        })
+        .map(drop)
     }
 
     /// Whether it was closed.
     #[getter]
     fn closed(&self) -> bool {
-        self.process != process::id() || self.shared.state.lock().closed
-    }
-}
-
-impl Opening {
-    fn same_process(&self, py: Python<'_>) -> PyResult<()> {
-        if self.process == process::id() {
-            return Ok(());
-        }
-        let message = format!(
-            "{} was opened by process {}; a forked child opens a modem of its own",
-            self.port, self.process
-        );
-        Err(errors::usage(py, message))
-    }
-}
-
-impl Shared {
-    /// What opening has come to. What nobody wants any more is closed before anyone is told.
-    fn put(&self, outcome: Result<engine::Engine, PortError>) {
-        if let Ok(engine) = &outcome
-            && self.state.lock().closed
-        {
-            engine.close();
-        }
-        self.state.lock().stage = outcome.map_or_else(Stage::Failed, |engine| Stage::Open(Arc::new(engine)));
-        self.changed.notify_all();
+        self.opening.is_closed()
     }
 }
 

@@ -7,6 +7,7 @@ mod inbox;
 mod io_thread;
 mod journal;
 mod kept_session;
+mod opening;
 mod pending;
 mod room;
 mod shared;
@@ -29,6 +30,7 @@ pub use inbox::Inbox;
 use io_thread::{IoThread, Request};
 pub use journal::{Journal, News, Remark};
 pub use kept_session::{KeptSession, Wait};
+pub use opening::{Failure, PortOpening, Reporting, Retry};
 pub use pending::{Pending, Progress, PublishState, Stage};
 pub use room::{MOST_QUEUED, Room};
 pub use shared::{Messages, Modem, Notice, Shared, Stamped, Statistics};
@@ -75,16 +77,13 @@ impl Engine {
     /// Opens the port and starts the thread. The module has not been spoken to yet: submit [`Call::SetUp`] first.
     pub fn open(url: &str, options: &EngineOptions) -> Result<Self, PortError> {
         let port = Port::open(url, &options.port)?;
-        let other = |error: std::io::Error| PortError {
-            url: url.to_owned(),
-            kind: crate::port::PortErrorKind::Other,
-            reason: error.to_string(),
-        };
+        let other = |error: std::io::Error| PortError::other(url, error);
         let log = options.log.as_deref().map(|path| {
-            LogFile::open(path).map_err(|error| PortError {
-                url: path.display().to_string(),
-                kind: crate::port::PortErrorKind::Other,
-                reason: format!("the log cannot be written: {error}"),
+            LogFile::open(path).map_err(|error| {
+                PortError::other(
+                    &path.display().to_string(),
+                    format_args!("the log cannot be written: {error}"),
+                )
             })
         });
         let log = log.transpose()?;

@@ -105,6 +105,11 @@ impl PortError {
         Self::new(url, PortErrorKind::TimedOut, reason)
     }
 
+    /// The system refuses something else than the port.
+    pub(crate) fn other(url: &str, reason: impl fmt::Display) -> Self {
+        Self::new(url, PortErrorKind::Other, reason)
+    }
+
     fn new(url: &str, kind: PortErrorKind, reason: impl fmt::Display) -> Self {
         Self {
             url: url.to_owned(),
@@ -115,9 +120,8 @@ impl PortError {
 
     /// The thread that served the port has failed.
     pub(crate) fn broken(url: &str) -> Self {
-        Self::new(
+        Self::other(
             url,
-            PortErrorKind::Other,
             "the I/O thread has failed; this is a mistake of modemqtt, please report it",
         )
     }

@@ -1,0 +1,303 @@
+//! A port from before it is opened until after it is closed.
+//!
+//! Opening may take long: a name is looked up, another program holds the port, a module starts. So it has a thread of its own, which
+//! ends with it, and once this is closed nothing of it stays open.
+
+use std::process;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use modemqtt_os::Worker;
+use parking_lot::{Condvar, Mutex};
+
+use super::{Engine, EngineOptions, Journal, Shared};
+use crate::call::Call;
+use crate::error::Error;
+use crate::port::{PortError, PortErrorKind};
+
+/// The time between two attempts.
+const REST: Duration = Duration::from_millis(100);
+/// The time that a port has at least: enough to find out what is wrong with a device.
+const LEAST: Duration = Duration::from_millis(100);
+/// How long closing waits for a port that is being opened just now. A device is opened or refused within this time; a host that does
+/// not answer is left to its thread.
+const FAREWELL: Duration = Duration::from_millis(50);
+
+/// What is tried again while there is time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retry {
+    /// A port that another program holds.
+    Busy,
+    /// A port that is gone, and a module that does not answer yet.
+    Gone,
+}
+
+/// Where an engine reports, from before its module is spoken to.
+#[derive(Clone, Debug)]
+pub struct Reporting {
+    /// What the program calls the port.
+    pub name: String,
+    /// Where to.
+    pub journal: Arc<Journal>,
+    /// Whether the lines of the wire are wanted.
+    pub traced: bool,
+}
+
+/// A port that is being opened, is open, or was closed.
+#[derive(Debug)]
+pub struct PortOpening {
+    work: Arc<Work>,
+    /// The process that opens it: the thread does not exist in a forked child, and the lock may be held there for ever.
+    process: u32,
+}
+
+#[derive(Debug)]
+struct Work {
+    url: String,
+    options: EngineOptions,
+    reporting: Reporting,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    stage: Stage,
+    /// Nobody wants it any more.
+    closed: bool,
+    limit: Limit,
+}
+
+#[derive(Debug, Default)]
+enum Stage {
+    #[default]
+    New,
+    /// The port itself is awaited. What the last attempt has failed of.
+    Opening(Option<Failure>),
+    /// The module is spoken to.
+    SettingUp(Arc<Engine>),
+    Failed(Failure),
+    Open(Arc<Engine>),
+}
+
+/// For how long.
+#[derive(Clone, Copy, Debug, Default)]
+struct Limit {
+    allowed: Option<Duration>,
+    at: Option<Instant>,
+}
+
+/// Why there is no open modem.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    /// The reason.
+    pub error: Error,
+    /// What went over the line before.
+    pub shared: Option<Arc<Shared>>,
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self { error, shared: None }
+    }
+}
+
+impl PortOpening {
+    /// Takes the settings. Nothing is opened before `start`.
+    pub fn new(url: String, options: EngineOptions, reporting: Reporting) -> Self {
+        Self {
+            work: Arc::new(Work {
+                url,
+                options,
+                reporting,
+                state: Mutex::default(),
+                changed: Condvar::new(),
+            }),
+            process: process::id(),
+        }
+    }
+
+    /// Begins to open the port and to set up the module, unless it was closed before. Without a time one attempt is made, and the
+    /// module has the time of the set-up.
+    pub fn start(&self, retry: Retry, timeout: Option<Duration>) -> Result<(), Error> {
+        self.same_process()?;
+        let mut state = self.work.state.lock();
+        if state.closed || !matches!(state.stage, Stage::New) {
+            return Ok(());
+        }
+        state.limit = Limit {
+            allowed: timeout,
+            at: timeout.and_then(|timeout| Instant::now().checked_add(timeout)),
+        };
+        let (work, limit) = (Arc::clone(&self.work), state.limit);
+        Worker::spawn("modemqtt-open", move || work.run(retry, limit))
+            .map_err(|error| PortError::other(&self.work.url, error))?;
+        state.stage = Stage::Opening(None);
+        Ok(())
+    }
+
+    /// Waits for the end, for at most that long: the open modem, or why there is none.
+    pub fn wait(&self, at_most: Duration) -> Option<Result<Arc<Engine>, Failure>> {
+        if let Err(error) = self.same_process() {
+            return Some(Err(error.into()));
+        }
+        let mut state = self.work.state.lock();
+        if !state.closed && state.stage.is_under_way() {
+            self.work.changed.wait_for(&mut state, at_most);
+        }
+        let late = state.limit.at.is_some_and(|at| at + LEAST <= Instant::now());
+        match &state.stage {
+            _ if state.closed => Some(Err(Error::Closed.into())),
+            Stage::New => Some(Err(Error::Closed.into())),
+            Stage::Opening(last) if late => {
+                let timed_out = || PortError::timed_out(&self.work.url, state.limit.allowed.unwrap_or_default());
+                Some(Err(last.clone().unwrap_or_else(|| Error::Port(timed_out()).into())))
+            }
+            // The set-up keeps to the time by itself.
+            Stage::Opening(_) | Stage::SettingUp(_) => None,
+            Stage::Failed(failure) => Some(Err(failure.clone())),
+            Stage::Open(engine) => Some(Ok(Arc::clone(engine))),
+        }
+    }
+
+    /// Gives up, without waiting for what is open to be closed.
+    pub fn close_later(&self) {
+        if self.process != process::id() {
+            return;
+        }
+        let mut state = self.work.state.lock();
+        state.closed = true;
+        self.work.changed.notify_all();
+        if let Stage::SettingUp(engine) | Stage::Open(engine) = &state.stage {
+            engine.close_later();
+        }
+    }
+
+    /// Waits for at most that long until nothing of it is open; whether that is so. In a forked child there is nothing to close.
+    pub fn wait_closed(&self, since: Instant, at_most: Duration) -> bool {
+        if self.process != process::id() {
+            return true;
+        }
+        let mut state = self.work.state.lock();
+        if matches!(state.stage, Stage::Opening(_)) {
+            self.work.changed.wait_for(&mut state, at_most.min(FAREWELL));
+        }
+        let engine = match &state.stage {
+            // A host that does not answer is left to the thread, which closes what comes of it.
+            Stage::Opening(_) => return since.elapsed() >= FAREWELL,
+            Stage::SettingUp(engine) | Stage::Open(engine) => Arc::clone(engine),
+            Stage::New | Stage::Failed(_) => return true,
+        };
+        drop(state);
+        let closed = engine.wait_closed(at_most);
+        if closed {
+            self.work.state.lock().stage = Stage::New;
+        }
+        closed
+    }
+
+    /// Whether it was closed.
+    pub fn is_closed(&self) -> bool {
+        self.process != process::id() || self.work.state.lock().closed
+    }
+
+    fn same_process(&self) -> Result<(), Error> {
+        if self.process == process::id() {
+            return Ok(());
+        }
+        Err(Error::Usage(format!(
+            "{} was opened by process {}; a forked child opens a modem of its own",
+            self.work.url, self.process
+        )))
+    }
+}
+
+impl Stage {
+    fn is_under_way(&self) -> bool {
+        matches!(self, Self::Opening(_) | Self::SettingUp(_))
+    }
+}
+
+impl Limit {
+    fn left(self) -> Option<Duration> {
+        self.at.map(|at| at.saturating_duration_since(Instant::now()))
+    }
+}
+
+impl Work {
+    /// The thread. What nobody wants any more is closed before anyone is told.
+    fn run(&self, retry: Retry, limit: Limit) {
+        let outcome = loop {
+            let outcome = self.attempt(limit);
+            let Err(failure) = &outcome else { break outcome };
+            if !retry.is_worth_it(&failure.error) || limit.left().is_none_or(|left| left.is_zero()) {
+                break outcome;
+            }
+            let mut state = self.state.lock();
+            if state.closed {
+                break outcome;
+            }
+            state.stage = Stage::Opening(Some(failure.clone()));
+            self.changed.notify_all();
+            let rest = limit.left().unwrap_or_default().min(REST);
+            self.changed.wait_for(&mut state, rest);
+            if state.closed {
+                break Err(Error::Closed.into());
+            }
+        };
+        self.state.lock().stage = outcome.map_or_else(Stage::Failed, Stage::Open);
+        self.changed.notify_all();
+    }
+
+    fn attempt(&self, limit: Limit) -> Result<Arc<Engine>, Failure> {
+        let engine = Engine::open(&self.url, &self.options).map_err(Error::Port)?;
+        let engine = Arc::new(engine);
+        let shared = Arc::clone(engine.shared()?);
+        shared.report_to(&self.reporting.name, Arc::clone(&self.reporting.journal));
+        shared.trace(self.reporting.traced);
+        let mut state = self.state.lock();
+        let closed = state.closed;
+        if !closed {
+            state.stage = Stage::SettingUp(Arc::clone(&engine));
+        }
+        drop(state);
+        let outcome = if closed {
+            Err(Error::Closed)
+        } else {
+            set_up(&engine, &shared, limit)
+        };
+        match outcome {
+            Ok(()) => Ok(engine),
+            Err(error) => {
+                engine.close();
+                Err(Failure {
+                    error,
+                    shared: Some(shared),
+                })
+            }
+        }
+    }
+}
+
+fn set_up(engine: &Engine, shared: &Shared, limit: Limit) -> Result<(), Error> {
+    let pending = engine.submit(Call::SetUp, limit.left())?;
+    loop {
+        if pending.wait(|progress| progress.result.is_some(), Duration::from_secs(1)) || shared.end().is_some() {
+            let result = pending.progress().result;
+            return result.map_or_else(|| Err(shared.end().unwrap_or(Error::Closed)), |result| result.map(drop));
+        }
+    }
+}
+
+impl Retry {
+    fn is_worth_it(self, error: &Error) -> bool {
+        match (self, error) {
+            (_, Error::Port(error)) if error.kind == PortErrorKind::Busy => true,
+            (Self::Busy, _) => false,
+            (Self::Gone, error) => matches!(
+                error,
+                Error::Port(_) | Error::Timeout { .. } | Error::Restarted | Error::PoweredDown
+            ),
+        }
+    }
+}
