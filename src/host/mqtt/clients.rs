@@ -176,6 +176,15 @@ pub(crate) enum Debt {
     Paid,
 }
 
+/// What is held against the PDP context of a client.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Context {
+    #[default]
+    Sound,
+    /// A connection over it has ended for a reason whose remedy is a fresh one, and no opening has brought one up yet.
+    Suspect,
+}
+
 /// The message ids that a client has used, for the next session with the same module.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ids {
@@ -206,8 +215,7 @@ pub(crate) struct Client {
     pub(crate) debt: Debt,
     /// How and when the last connection was lost, until there is another.
     pub(crate) lost: Option<(StatCode, Instant)>,
-    /// Its last connection has ended for a reason whose remedy is a fresh PDP context, and no opening has brought one up yet.
-    pub(crate) wants_fresh_context: bool,
+    pub(crate) context: Context,
     /// Publishes that await their final result.
     pub(crate) in_flight: usize,
     last_id: u16,
@@ -230,7 +238,7 @@ impl Client {
             unread: 0,
             server: None,
             lost: None,
-            wants_fresh_context: false,
+            context: Context::default(),
             debt: Debt::default(),
             in_flight: 0,
             last_id: 0,
@@ -323,7 +331,7 @@ impl Clients {
     pub(crate) fn context_to_renew(&self, index: ClientIndex) -> Option<u8> {
         let client = self.each.get(usize::from(index.0))?;
         let context = client.settings.pdp_context;
-        (client.wants_fresh_context && !self.others_use(index, context)).then_some(context)
+        (client.context == Context::Suspect && !self.others_use(index, context)).then_some(context)
     }
 
     /// The module has started again: nothing is as it was, but files may outlast that, and the module is asked.

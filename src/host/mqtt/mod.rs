@@ -12,7 +12,7 @@ mod topics;
 mod verbatim;
 
 pub use clients::Ids;
-pub(crate) use clients::{Clients, Debt};
+pub(crate) use clients::{Clients, Context, Debt};
 pub(crate) use outcome::{Meaning, meaning};
 pub(crate) use plan::{Again, buffered, connections, drain, openings, outcome_wait, plan, read_back, reopen};
 pub(crate) use prepare::PREPARED;

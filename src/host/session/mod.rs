@@ -37,7 +37,7 @@ use crate::error::Error;
 use crate::framer::Framer;
 use crate::job::{INTERNAL, Job, Sync, Task};
 pub use crate::mqtt::Ids;
-use crate::mqtt::{Clients, plan};
+use crate::mqtt::{Clients, Context, plan};
 use crate::timers::{Timer, Timers};
 use crate::trace::Entry;
 use behind::Left;
@@ -406,7 +406,7 @@ impl Session {
         {
             if state == ClientState::Connected {
                 known.lost = None;
-                known.wants_fresh_context = false;
+                known.context = Context::Sound;
             }
             known.state = state.clone();
             self.events.push_back(Event::Client(client, state));

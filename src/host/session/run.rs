@@ -11,7 +11,7 @@ use super::{DataState, Exchange, Phase, SLOWEST_LINE, Session, TRANSPORT_ALLOWAN
 use crate::call::{ClientState, Event, Reply, Ticket};
 use crate::error::Error;
 use crate::job::{Goal, INTERNAL, Invitation, Job, OutcomeKey, Task};
-use crate::mqtt::{Debt, outcome_wait};
+use crate::mqtt::{Context, Debt, outcome_wait};
 use crate::timers::Timer;
 use crate::trace::Entry;
 
@@ -115,7 +115,7 @@ impl Session {
         if let (Task::Open { host, port, .. }, Some(client)) = (&job.task, self.clients.get(key.client)) {
             client.server = Some(format!("{host}:{port}"));
             client.disconnected = false;
-            client.wants_fresh_context = false;
+            client.context = Context::Sound;
         }
         if let Some(client) = self.clients.get(key.client).filter(|client| !client.state.is_passing()) {
             client.before = client.state.clone();

@@ -9,6 +9,7 @@ use super::{Session, TRANSPORT_ALLOWANCE};
 use crate::call::{ClientState, Event};
 use crate::error::Error;
 use crate::job::{Doubt, Goal, OutcomeKey};
+use crate::mqtt::Context;
 use crate::timers::Timer;
 
 /// How long after a failed PINGREQ the report of the loss may come.
@@ -46,7 +47,9 @@ impl Session {
         if foreign {
             return expected;
         }
-        known.wants_fresh_context |= code.wants_fresh_context();
+        if code.wants_fresh_context() {
+            known.context = Context::Suspect;
+        }
         if opening {
             known.before = ClientState::Closed;
         } else {
