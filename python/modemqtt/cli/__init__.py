@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, NoReturn, Protocol, cast
 
 from modemqtt import __version__
-from modemqtt.cli import _output
+from modemqtt.cli import _streams
 from modemqtt.cli._exit import Exit, Failure, sentence_of, status_of
 from modemqtt.exceptions import ModemError
 
@@ -31,6 +31,7 @@ COMMANDS = {
     "pub": "publish, as mosquitto_pub does, through a module",
     "sub": "subscribe and print what comes, as mosquitto_sub does, through a module",
     "at": "send command lines and print the answers",
+    "ports": "list the serial ports, and with --probe the modules on them",
     "info": "print versions and models; with --modem what the module says of itself",
 }
 """What there is, in the order in which the help lists it."""
@@ -62,14 +63,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         _end_politely()
         status = command.run(options)
-        _output.finish()
+        _streams.finish()
     except KeyboardInterrupt:
         return Exit.INTERRUPTED
     except BrokenPipeError:
-        _output.abandon()
+        _streams.abandon()
         return Exit.BROKEN_PIPE
     except (Failure, ModemError, OSError) as error:
-        _output.settle()
+        _streams.settle()
         if options.debug:
             import traceback  # noqa: PLC0415 - it takes a while
 

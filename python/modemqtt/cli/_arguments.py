@@ -107,12 +107,16 @@ def add_modem(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> None
         "-b",
         "--baud",
         type=positive,
-        # A text is checked as one that was given is.
-        default=os.environ.get(BAUD) or "115200",
+        default=default_baud(),
         metavar="N",
         help=f"bits per second; default: {BAUD}, or 115200",
     )
     parser.add_argument("--log", metavar="FILE", help="append what goes over the line, secrets masked")
+
+
+def default_baud() -> str:
+    """Return the rate without ``--baud``: a text, which is checked as one that was given is."""
+    return os.environ.get(BAUD) or "115200"
 
 
 def options_of(parser: argparse.ArgumentParser) -> list[argparse.Action]:

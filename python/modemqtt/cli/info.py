@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from modemqtt import Modem, __version__, _core
 from modemqtt.cli._arguments import Parser, add_modem, command
 from modemqtt.cli._device import opened, tell
-from modemqtt.cli._output import printable, say
+from modemqtt.cli._streams import printable, say
 from modemqtt.exceptions import CommandError
 
 if TYPE_CHECKING:

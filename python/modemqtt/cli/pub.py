@@ -11,7 +11,7 @@ from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from modemqtt.cli import _mosquitto, _refused
+from modemqtt.cli import _mosquitto, _refused, _streams
 from modemqtt.cli._arguments import Parser, command, positive, seconds
 from modemqtt.cli._exit import Exit, Failure, sentence_of, status_of
 from modemqtt.cli._progress import Bar
@@ -76,7 +76,7 @@ def run(options: Namespace) -> int:
         parser.error(f"{what}: one of -m TEXT, -f FILE, -l, -s and -n")
     if options.stdin_line and (options.repeat > 1 or options.repeat_delay):
         parser.error("--repeat and --repeat-delay go with one message, not with -l")
-    payloads = _lines() if options.stdin_line else _repeated(_payload(parser, options), options)
+    payloads = _streams.lines() if options.stdin_line else _repeated(_payload(parser, options), options)
     with _mosquitto.session(options, reconnect=False) as (_, mqtt):
         _Publisher(mqtt, options).publish(payloads)
     return 0
@@ -92,7 +92,7 @@ def _payload(parser: Parser, options: Namespace) -> bytes:
         except OSError as error:
             parser.error(f"-f: {options.file} cannot be read: {error.strerror}")
     if options.stdin_file:
-        payload = sys.stdin.buffer.read()
+        payload = _streams.everything()
         if not payload:
             parser.error("-s: standard input is empty; -n publishes an empty message")
         return payload
@@ -107,11 +107,6 @@ def _repeated(payload: bytes, options: Namespace) -> Iterator[bytes]:
         while (left := due - time.monotonic()) > 0:
             time.sleep(left)
         yield payload
-
-
-def _lines() -> Iterator[bytes]:
-    for line in sys.stdin.buffer:
-        yield line.removesuffix(b"\n")
 
 
 class _Publisher:

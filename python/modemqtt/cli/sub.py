@@ -10,7 +10,7 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING
 
-from modemqtt.cli import _format, _mosquitto, _output, _refused
+from modemqtt.cli import _format, _mosquitto, _refused, _streams
 from modemqtt.cli._arguments import Parser, command, positive
 from modemqtt.cli._exit import Exit
 from modemqtt.exceptions import ModemError, ResponseTimeout
@@ -163,12 +163,12 @@ class _Printer:
         if any(matches(message.topic) for matches in self._out) or random.random() >= self._share:  # noqa: S311 - a sample
             return False
         if not message.complete:
-            self._warn(f"the end of a message on {_output.printable(message.topic)} is in doubt; it may be cut short")
+            self._warn(f"the end of a message on {_streams.printable(message.topic)} is in doubt; it may be cut short")
         try:
-            _output.write(self._piece(message))
+            _streams.write(self._piece(message))
         except _format.NotJson:
-            self._warn(f"a message on {_output.printable(message.topic)} is no JSON, which %J asks for")
-            _output.write(b"\n")
+            self._warn(f"a message on {_streams.printable(message.topic)} is no JSON, which %J asks for")
+            _streams.write(b"\n")
         return True
 
     def _warn(self, text: str) -> None:

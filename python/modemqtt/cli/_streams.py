@@ -1,11 +1,15 @@
-"""Standard output: data and nothing else, a line at a time."""
+"""Standard input a line at a time, and standard output the same way: data and nothing else."""
 
 from __future__ import annotations
 
 import os
 import sys
+from typing import TYPE_CHECKING
 
 from modemqtt.cli._exit import Failure
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 def write(data: bytes) -> None:
@@ -16,6 +20,8 @@ def write(data: bytes) -> None:
         Failure: it cannot be written, as on a full disk.
 
     """
+    if sys.stdout is None:
+        raise Failure("standard output is closed")
     try:
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
@@ -33,15 +39,16 @@ def say(text: str) -> None:
 
 def finish() -> None:
     """Write what Python still holds; raises as `write` does."""
-    sys.stdout.flush()
-    write(b"")
+    if sys.stdout is not None:
+        sys.stdout.flush()
+        write(b"")
 
 
 def settle() -> None:
     """Write what Python still holds, where that is possible."""
     try:
-        sys.stdout.flush()
-    except OSError:
+        finish()
+    except (OSError, Failure):
         abandon()
 
 
@@ -50,6 +57,21 @@ def abandon() -> None:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
     os.close(nowhere)
+
+
+def lines() -> Iterator[bytes]:
+    """Yield the lines of standard input as they come, each without its LF."""
+    if sys.stdin is None:
+        raise Failure("standard input is closed")
+    for line in sys.stdin.buffer:
+        yield line.removesuffix(b"\n")
+
+
+def everything() -> bytes:
+    """Return all of standard input."""
+    if sys.stdin is None:
+        raise Failure("standard input is closed")
+    return sys.stdin.buffer.read()
 
 
 def printable(text: str) -> str:
