@@ -7,7 +7,7 @@ import subprocess
 import sys
 from typing import IO
 
-PATIENCE = 30.0
+PATIENCE = 15.0
 _OURS = "MODEMQTT_"
 
 

@@ -31,6 +31,7 @@ COMMANDS = {
     "pub": "publish, as mosquitto_pub does, through a module",
     "sub": "subscribe and print what comes, as mosquitto_sub does, through a module",
     "at": "send command lines and print the answers",
+    "term": "talk to a module by hand",
     "ports": "list the serial ports, and with --probe the modules on them",
     "info": "print versions and models; with --modem what the module says of itself",
 }

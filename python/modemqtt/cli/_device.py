@@ -55,6 +55,11 @@ def is_virtual(options: Namespace) -> bool:
     return str(options.modem).startswith(("virtual://", "virtual:"))
 
 
+def asks_for_data(error: UsageError) -> bool:
+    """Whether a command line was not sent because its data was missing."""
+    return "data; give it as command(" in str(error)
+
+
 def _log_of(options: Namespace) -> str | None:
     """Return the file that was named, or one of its own in the folder that the environment names."""
     folder = os.environ.get(_LOG_FOLDER)

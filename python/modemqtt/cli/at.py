@@ -7,7 +7,8 @@ import sys
 from typing import TYPE_CHECKING
 
 from modemqtt.cli._arguments import Parser, add_modem, command, data, seconds
-from modemqtt.cli._device import opened, tell
+from modemqtt.cli._device import asks_for_data, opened, tell
+from modemqtt.cli._exit import Exit, Failure
 from modemqtt.cli._streams import lines, printable, say
 from modemqtt.exceptions import UsageError
 
@@ -99,7 +100,9 @@ class _Sender:
         for line in lines:
             try:
                 response = self._modem.command(line, data=self._data if alone else None, timeout=self._timeout)
-            except UsageError:
+            except UsageError as error:
+                if self._data is None and asks_for_data(error):
+                    raise Failure(f"{line} asks for data; give it by --data", Exit.USAGE) from error
                 if self._data is None or alone:
                     raise
                 response = self._modem.command(line, data=self._data, timeout=self._timeout)

@@ -1,0 +1,255 @@
+"""``modemqtt term``: talk to a module by hand.
+
+The keys are read by a thread of their own, which keeps the line that is typed; the main thread sends the lines, so that
+Ctrl-C ends the wait for an answer. What comes unasked is shown by the callbacks.
+"""
+
+from __future__ import annotations
+
+import codecs
+import logging
+import os
+import queue
+import select
+import signal
+import sys
+import threading
+import time
+from argparse import ArgumentTypeError
+from typing import TYPE_CHECKING
+
+from modemqtt.cli._arguments import Parser, add_modem, command, data
+from modemqtt.cli._device import asks_for_data, opened
+from modemqtt.cli._editor import Editor, Key
+from modemqtt.cli._screen import Screen, raw
+from modemqtt.exceptions import ModemError, PortError, ResponseTimeout, UsageError
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+    from modemqtt import Message, Modem, MqttClient
+
+_HELP = (
+    "ctrl-t q or ctrl-d  leave",
+    "ctrl-t t            show the time of each line, or no longer",
+    "ctrl-t l, ctrl-l    clear the screen",
+    "ctrl-c              end the wait for an answer; drop the line that is typed",
+    "up, down            lines of before",
+    "> sent by you       * came unasked       ! refused       - said by modemqtt",
+)
+# As many clients as a module has at most.
+_CLIENTS = 6
+# Seconds between attempts to open a port that is gone, each of which takes as long at most.
+_AGAIN = 0.3
+_PATIENCE = 3.0
+
+
+def parser() -> Parser:
+    """Describe the arguments."""
+    described = command(
+        "term",
+        "Talk to a module: type a command line, see its answer. What comes unasked is shown apart, wherever it falls. "
+        "When the adapter is unplugged the port is opened again as soon as it is back. A line that asks for data is "
+        "followed by a line of data, with the escapes of C. ctrl-t q leaves, ctrl-t ? tells the other keys.",
+        examples=(
+            "modemqtt term --modem /dev/ttyUSB2",
+            "modemqtt term --modem /dev/ttyUSB2 -b 9600 --times --log wire.log",
+            "modemqtt term --modem virtual://M95",
+        ),
+    )
+    add_modem(described)
+    described.add_argument("-t", "--times", action="store_true", help="show the time of each line from the start")
+    described.add_argument(
+        "--recover",
+        action="store_true",
+        help="where no module answers, end what a former program may have left: a data phase, PPP",
+    )
+    described.set_defaults(parser=described)
+    return described
+
+
+def run(options: Namespace) -> int:
+    """Talk."""
+    if sys.stdin is None or sys.stdout is None or not (sys.stdin.isatty() and sys.stdout.isatty()):
+        options.parser.error("term needs a terminal for input and output; `modemqtt at` takes lines from a pipe")
+    with opened(options, recover=options.recover) as modem:
+        _Terminal(modem, times=options.times).run(options.baud)
+    return 0
+
+
+class _Terminal:
+    def __init__(self, modem: Modem, *, times: bool) -> None:
+        self._modem = modem
+        self._editor = Editor()
+        self._screen = Screen(self._editor, times=times)
+        # Lines to be sent; None to look what else there is to do.
+        self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._left = threading.Event()
+        self._lost = threading.Event()
+        # Whether the main thread waits for the module, and Ctrl-C is for it.
+        self._waits = False
+        # The line that waits for its data.
+        self._asking: str | None = None
+        self._clients: list[MqttClient] = []
+
+    def run(self, baudrate: int) -> None:
+        self._listen()
+        wake, waker = os.pipe()
+        keys = threading.Thread(target=self._read_keys, args=(wake,), name="modemqtt-keys", daemon=True)
+        with raw():
+            self._screen.show(
+                f"{self._modem.model} on {self._modem.port}, {baudrate} bit/s; ctrl-t q leaves, ctrl-t ? helps",
+                "remark",
+            )
+            keys.start()
+            try:
+                self._send_lines()
+            finally:
+                self._left.set()
+                os.close(waker)
+                keys.join()
+                os.close(wake)
+
+    def _listen(self) -> None:
+        """Show what comes unasked."""
+        modem, screen = self._modem, self._screen
+        for index in range(_CLIENTS):
+            client = modem.mqtt(index)
+            client.on_message = self._message
+            self._clients.append(client)
+        modem.on_port_lost = self._port_lost
+        modem.on_urc = lambda line: screen.show(line, "urc")
+        # What was lost, and that the module has restarted, is told in the log.
+        logger = logging.getLogger("modemqtt")
+        logger.propagate = False
+        logger.addHandler(_Remarks(screen))
+
+    def _message(self, message: Message) -> None:
+        doubt = "" if message.complete else ", its end in doubt"
+        text = message.payload.decode("utf-8", "backslashreplace")
+        about = f"message for client {message.client}, {len(message.payload)} bytes{doubt}: {message.topic} {text}"
+        self._screen.show(about, "urc", at=message.timestamp)
+
+    def _port_lost(self, error: PortError) -> None:
+        self._screen.show(f"{_sentence(error)}; waiting for it to come back", "error")
+        self._lost.set()
+        self._lines.put(None)
+
+    def _send_lines(self) -> None:
+        while not self._left.is_set():
+            line = self._lines.get()
+            if self._left.is_set():
+                return
+            try:
+                self._waits = True
+                if self._lost.is_set():
+                    self._reopen()
+                if line is not None:
+                    self._send(line)
+            except KeyboardInterrupt:
+                self._screen.show("not waited for any longer; the module may answer yet", "remark")
+            finally:
+                self._waits = False
+
+    def _reopen(self) -> None:
+        """Open the port again as soon as it is back."""
+        while not self._left.is_set():
+            try:
+                self._modem.reopen(timeout=_PATIENCE)
+            except (PortError, ResponseTimeout):
+                time.sleep(_AGAIN)
+            except ModemError as error:
+                self._screen.show(_sentence(error), "error")
+                time.sleep(_PATIENCE)
+            else:
+                self._lost.clear()
+                self._screen.show(f"{self._modem.model} is back on {self._modem.port}", "remark")
+                return
+
+    def _send(self, line: str) -> None:
+        """Send a line, or the data that the one before has asked for."""
+        asking, self._asking = self._asking, None
+        self._screen.prompt = ""
+        try:
+            response = self._modem.command(line) if asking is None else self._modem.command(asking, data=data(line))
+        except UsageError as error:
+            if asking is None and asks_for_data(error):
+                self._asking = line
+                self._screen.prompt = "data> "
+                self._screen.draw()
+            else:
+                self._screen.show(_sentence(error), "error")
+        except (ModemError, ArgumentTypeError) as error:
+            self._screen.show(_sentence(error), "error")
+        else:
+            for answer in (*response.lines, response.final):
+                self._screen.show(answer)
+
+    def _read_keys(self, wake: int) -> None:
+        """Take keys until the terminal is left, or gone."""
+        decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        keyboard = sys.stdin.fileno()
+        while not self._left.is_set():
+            ready, _, _ = select.select([keyboard, wake], [], [])
+            if wake in ready:
+                return
+            try:
+                typed = os.read(keyboard, 1024)
+            except OSError:
+                typed = b""
+            if not typed:
+                self._leave()
+                return
+            for character in decoder.decode(typed):
+                if (key := self._editor.key(character)) is not None:
+                    self._act(key)
+            self._screen.draw()
+
+    def _act(self, key: Key) -> None:
+        match key:
+            case Key.LINE:
+                self._take(self._editor.line)
+            case Key.INTERRUPT if self._waits:
+                signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+            case Key.LEAVE:
+                self._leave()
+            case Key.HELP:
+                for line in _HELP:
+                    self._screen.show(line, "remark")
+            case Key.TIMES:
+                self._screen.times = not self._screen.times
+            case Key.CLEAR:
+                self._screen.clear()
+
+    def _take(self, line: str) -> None:
+        if self._asking is not None:
+            self._editor.forget()
+            self._screen.show(f"<{len(line)} characters of data>", "sent")
+        elif line.strip():
+            self._screen.show(line, "sent")
+        else:
+            return
+        self._lines.put(line)
+
+    def _leave(self) -> None:
+        """End the main thread, whatever it waits for."""
+        self._left.set()
+        self._lines.put(None)
+        if self._waits:
+            self._modem.close()
+
+
+class _Remarks(logging.Handler):
+    """Shows what the package warns of."""
+
+    def __init__(self, screen: Screen) -> None:
+        super().__init__(logging.WARNING)
+        self._screen = screen
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Show one remark."""
+        self._screen.show(record.getMessage(), "remark", at=record.created)
+
+
+def _sentence(error: Exception) -> str:
+    return str(error).partition("\n")[0]
