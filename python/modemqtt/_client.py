@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Literal
 
 from modemqtt._callbacks import ClientCallbacks
@@ -10,6 +11,7 @@ from modemqtt._core import KeptSession
 from modemqtt._delivery import Delivery, raise_misuse
 from modemqtt._options import Configurable
 from modemqtt._reconnect import plan_of
+from modemqtt._tls import wait_told
 from modemqtt._usage import Deadline, arguments, finished, payload_bytes, seconds, topic_and_qos
 from modemqtt.exceptions import ModemError, PortError, ResponseTimeout
 
@@ -168,52 +170,38 @@ class MqttClient(ClientCallbacks, Configurable):
         with arguments():
             seconds(timeout, otherwise=0.0)
         plan = plan_of(reconnect)
-        if options:
-            self._configure(options, timeout, progress)
+        login = (host, port, client_id, username, password, dict(options))
+        engine = self._engine()
         # One session at a time is kept.
         self._own.end_keeping()
         kept: KeptSession | None = None
         hurried = False
         try:
-            if plan is not None:
-                with arguments():
-                    kept = KeptSession(
-                        self._engine(),
-                        self.index,
-                        host,
-                        port,
-                        client_id,
-                        username,
-                        password,
-                        dict(options),
-                        first=plan.first,
-                        most=plan.most,
-                        factor=plan.factor,
-                        attempts=plan.attempts,
-                        timeout=timeout,
-                    )
-                self._own.kept = kept
-            self._enter(host, port, timeout)
-            self.connect(client_id, username, password, timeout=timeout)
+            with arguments():
+                if plan is not None:
+                    kept = self._own.kept = KeptSession(engine, self.index, *login, **asdict(plan), timeout=timeout)
+                entering = engine.enter(self.index, *login, timeout=timeout)
+            wait_told(entering, progress)
             yield self
         except BaseException as error:
             # Ctrl-C, sys.exit() and a port that is gone are not kept waiting for a module that may be silent.
             hurried = not isinstance(error, Exception) or isinstance(error, PortError)
             raise
         finally:
-            self._leave(timeout, kept, Deadline(_HURRY if hurried else None))
+            if kept is not None:
+                kept.end()
+            self._leave(timeout, hurried=hurried)
             if self._own.kept is kept:
                 self._own.kept = None
 
-    def _enter(self, host: str, port: int, timeout: float | None) -> None:
-        opening = self._submit("open_network", host, port, timeout=None)
-        try:
-            finished(opening, timeout)
-        except ResponseTimeout:
-            if opening.done:
-                # It was the dialect's maximum, and the module may be late all the same.
-                self._close_at_once("close_network", timeout)
-            raise
+    def _leave(self, timeout: float | None, *, hurried: bool) -> None:
+        """Disconnect and close as far as that is still possible; the caller's own exception matters more."""
+        if not self._line.is_open:
+            return
+        # The core goes on behind the wait.
+        step = _HURRY if hurried and (timeout is None or timeout > _HURRY) else timeout
+        with contextlib.suppress(ModemError):
+            self._engine().leave(self.index, timeout=step).wait(_HURRY if hurried else timeout and 2 * timeout)
 
     def wait_connected(self, timeout: float | None = None) -> None:
         """Wait until the client is connected, as while a session connects again (``session(reconnect=True)``).
@@ -357,18 +345,3 @@ class MqttClient(ClientCallbacks, Configurable):
     def __repr__(self) -> str:
         """Index and state."""
         return f"<MqttClient {self.index} {self.state}>"
-
-    def _leave(self, timeout: float | None, kept: KeptSession | None, deadline: Deadline) -> None:
-        """Disconnect and close as far as that is still possible; the caller's own exception matters more."""
-        if kept is not None:
-            kept.end()
-        with contextlib.suppress(ModemError):
-            if self.state == "connected":
-                self.disconnect(timeout=deadline.at_most(timeout))
-        if self._line.is_open:
-            self._close_at_once("close_behind", deadline.at_most(timeout))
-
-    def _close_at_once(self, method: str, timeout: float | None) -> None:
-        """Close, and keep to it even when the time is too short to see it done."""
-        with contextlib.suppress(ModemError):
-            self._submit(method, timeout=None).wait(timeout)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from modemqtt._tls import Tls, wait_told
-from modemqtt._usage import Deadline, arguments, finished
+from modemqtt._usage import arguments, finished
 from modemqtt._values import Alibaba, OneNet, Will  # noqa: TC001 - typing.get_type_hints(Options) looks for them
-from modemqtt.exceptions import CommandError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -149,20 +148,6 @@ class Configurable:
             pending = self._engine().token(device, timeout=timeout)
         token: str = finished(pending)
         return token
-
-    def _configure(
-        self,
-        options: Options,
-        timeout: float | None,
-        progress: Callable[[UploadProgress], object] | None,
-    ) -> None:
-        """Configure; what another program has left open is closed first where the module wants that."""
-        deadline = Deadline(timeout)
-        try:
-            self.configure(timeout=timeout, progress=progress, **options)
-        except CommandError:
-            self._call("close_network", timeout=deadline.left)
-            self.configure(timeout=deadline.left, progress=progress, **options)
 
     def _engine(self) -> Engine:
         return self._line.running()

@@ -6,7 +6,7 @@ use modemqtt_at::codes::{OpenResult, StatCode};
 use modemqtt_at::dialect::{DataPhase, Dialect, Model};
 use modemqtt_at::{ClientIndex, MessageId, Qos};
 
-pub use crate::errand::{Errand, Values};
+pub use crate::errand::{Errand, Login, Values};
 use crate::error::Error;
 pub use crate::options::{Configuration, Options};
 
@@ -120,7 +120,8 @@ impl Call {
             | Self::CloseBehind { client }
             | Self::Subscribe { client, .. }
             | Self::Unsubscribe { client, .. }
-            | Self::Publish { client, .. } => Some(*client),
+            | Self::Publish { client, .. }
+            | Self::Errand(Errand::Enter(client, _) | Errand::Leave(client)) => Some(*client),
             _ => None,
         }
     }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use modemqtt_at::ClientIndex;
 use modemqtt_at::dialect;
-use modemqtt_host::call::{Call, Secret};
+use modemqtt_host::call::{Call, Errand, Secret};
 use modemqtt_host::engine::{self, Shared};
 use modemqtt_host::error::Error;
 use modemqtt_host::port::Line;
@@ -14,6 +14,7 @@ use modemqtt_host::session::Ids;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
+use crate::kept_session::login;
 use crate::options::{client, errand, options, publish_form, quality, tcp_port, tencent};
 use crate::pending::{Pending, seconds};
 use crate::{civil, errors, events};
@@ -64,6 +65,32 @@ impl Engine {
             },
             timeout,
         )
+    }
+
+    /// Configures, opens and connects a client.
+    #[expect(clippy::too_many_arguments, reason = "Python names them")]
+    #[pyo3(signature = (index, host, port, client_id, username, password, values, *, timeout=None))]
+    fn enter(
+        &self,
+        py: Python<'_>,
+        index: i64,
+        host: String,
+        port: i64,
+        client_id: String,
+        username: Option<String>,
+        password: Option<String>,
+        values: &Bound<'_, PyDict>,
+        timeout: Option<f64>,
+    ) -> PyResult<Pending> {
+        let login = login(py, self, host, port, client_id, username, password, values, timeout)?;
+        let errand = Errand::Enter(client(py, index)?, Box::new(login));
+        self.submit(py, Call::Errand(errand), None)
+    }
+
+    /// Disconnects and closes a client as far as there is something to end, each with that timeout.
+    #[pyo3(signature = (index, *, timeout=None))]
+    fn leave(&self, py: Python<'_>, index: i64, timeout: Option<f64>) -> PyResult<Pending> {
+        self.submit(py, Call::Errand(Errand::Leave(client(py, index)?)), timeout)
     }
 
     /// Runs an errand by its name; `pin` is that of `"unlock"`.
@@ -133,14 +160,6 @@ impl Engine {
     fn close_network(&self, py: Python<'_>, index: i64, timeout: Option<f64>) -> PyResult<Pending> {
         let client = client(py, index)?;
         self.submit(py, Call::Close { client }, timeout)
-    }
-
-    /// Closes whatever a client still has open. If an opening is under way, the call ends at once, and the connection is closed when
-    /// the opening has ended.
-    #[pyo3(signature = (index, *, timeout=None))]
-    fn close_behind(&self, py: Python<'_>, index: i64, timeout: Option<f64>) -> PyResult<Pending> {
-        let client = client(py, index)?;
-        self.submit(py, Call::CloseBehind { client }, timeout)
     }
 
     /// Subscribes to topics.

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use modemqtt_host::call::Secret;
+use modemqtt_host::call::{Login, Secret};
 use modemqtt_host::engine::{self, Wait};
-use modemqtt_host::keep::{Keep, Login, Plan};
+use modemqtt_host::keep::{Keep, Plan};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
@@ -43,16 +43,7 @@ impl KeptSession {
         attempts: Option<u64>,
         timeout: Option<f64>,
     ) -> PyResult<Self> {
-        let dialect = shared(py, engine.engine())?.modem().map(|modem| modem.dialect);
-        let login = Login {
-            host,
-            port: tcp_port(py, port)?,
-            client_id,
-            username,
-            password: password.map(Secret),
-            options: (!values.is_empty()).then(|| options(py, dialect, values)).transpose()?,
-            timeout: seconds(py, timeout)?,
-        };
+        let login = login(py, engine, host, port, client_id, username, password, values, timeout)?;
         let wait = |seconds| Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX);
         let plan = Plan {
             first: wait(first),
@@ -91,4 +82,36 @@ impl KeptSession {
             None => Ok(Some(false)),
         }
     }
+}
+
+impl Drop for KeptSession {
+    /// Nobody is left who could end it: an interrupt has come before it had a name.
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// What a session is opened with.
+#[expect(clippy::too_many_arguments, reason = "Python names them")]
+pub(crate) fn login(
+    py: Python<'_>,
+    engine: &Engine,
+    host: String,
+    port: i64,
+    client_id: String,
+    username: Option<String>,
+    password: Option<String>,
+    values: &Bound<'_, PyDict>,
+    timeout: Option<f64>,
+) -> PyResult<Login> {
+    let dialect = shared(py, engine.engine())?.modem().map(|modem| modem.dialect);
+    Ok(Login {
+        host,
+        port: tcp_port(py, port)?,
+        client_id,
+        username,
+        password: password.map(Secret),
+        options: (!values.is_empty()).then(|| options(py, dialect, values)).transpose()?,
+        timeout: seconds(py, timeout)?,
+    })
 }

@@ -5,6 +5,7 @@
 
 mod capabilities;
 mod identity;
+mod login;
 mod registration;
 mod restart;
 mod sim;
@@ -12,11 +13,13 @@ mod sim;
 use std::fmt;
 use std::time::{Duration, Instant};
 
+use modemqtt_at::ClientIndex;
 use modemqtt_at::dialect::Dialect;
 
 use crate::call::{Call, Reply, Secret};
 use crate::error::Error;
 pub use capabilities::Values;
+pub use login::Login;
 
 /// What may be asked of a module around MQTT.
 #[derive(Clone, Debug)]
@@ -41,6 +44,10 @@ pub enum Errand {
     Restart,
     /// The values that each option of a client takes.
     Capabilities,
+    /// A client configured, open and connected.
+    Enter(ClientIndex, Box<Login>),
+    /// A client disconnected and closed, whatever it is at.
+    Leave(ClientIndex),
 }
 
 impl Errand {
@@ -56,6 +63,8 @@ impl Errand {
             Self::Unlock(_) => "AT+CPIN",
             Self::Restart => "the restart",
             Self::Capabilities => "AT+QMTCFG",
+            Self::Enter(..) => "the session",
+            Self::Leave(_) => "the end of the session",
         }
     }
 
@@ -73,6 +82,8 @@ impl Errand {
             Self::Unlock(pin) => Box::new(sim::Unlock::new(pin, timeout)),
             Self::Restart => Box::new(restart::Restart::new(limit)),
             Self::Capabilities => Box::new(capabilities::capabilities(timeout)),
+            Self::Enter(client, login) => Box::new(login::Enter::new(client, *login)),
+            Self::Leave(client) => Box::new(login::Leave::new(client, timeout)),
         }
     }
 }
@@ -103,6 +114,8 @@ pub(crate) enum Turn {
 pub(crate) enum Move {
     /// It makes a call, which has so long.
     Make(Call, Option<Duration>),
+    /// The same while the client is connected. Otherwise it is as if the call had done what it should.
+    MakeIfConnected(ClientIndex, Call, Option<Duration>),
     /// It waits until then for [`Turn::Due`], or for something else before.
     WaitUntil(Instant),
     /// What has happened is nothing to it.

@@ -24,30 +24,11 @@ use modemqtt_at::ClientIndex;
 
 use super::subscriptions::{Subscriptions, Topics, levels};
 use super::waits::{is_final, is_of_port, weight};
-use crate::call::{Call, Event, Options, Reconnected, Reply, Secret, Ticket};
+use crate::call::{Call, Event, Login, Reconnected, Reply, Ticket};
 use crate::error::Error;
 
 /// No wait is longer, for a clock may not tell of any later time.
 const LONGEST: Duration = Duration::from_hours(24 * 365);
-
-/// What a session is opened with.
-#[derive(Clone, Debug)]
-pub struct Login {
-    /// Name or address of the server.
-    pub host: String,
-    /// Its TCP port.
-    pub port: u16,
-    /// Client identifier.
-    pub client_id: String,
-    /// User name.
-    pub username: Option<String>,
-    /// Password.
-    pub password: Option<Secret>,
-    /// What is configured before it is opened, if anything is.
-    pub options: Option<Options>,
-    /// The time of each step; `None` for the dialect's own.
-    pub timeout: Option<Duration>,
-}
 
 /// When a session connects again, and how often it tries.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -380,14 +361,8 @@ impl Keep {
             State::Closing => self.configure(true),
             State::Configuring { .. } => self.open(),
             State::Opening => {
-                let login = self.login.clone();
                 self.state = State::Connecting;
-                self.submit(Call::Connect {
-                    client: self.client,
-                    client_id: login.client_id,
-                    username: login.username,
-                    password: login.password,
-                });
+                self.submit(self.login.connect(self.client));
             }
             State::Connecting => self.subscribe(self.subscriptions.calls(), now),
             State::Subscribing { left } => {
@@ -402,23 +377,16 @@ impl Keep {
     }
 
     fn configure(&mut self, again: bool) {
-        let Some(options) = self.login.options.clone() else {
+        let Some(call) = self.login.configure(self.client) else {
             return self.open();
         };
         self.state = State::Configuring { again };
-        self.submit(Call::Configure {
-            client: self.client,
-            options,
-        });
+        self.submit(call);
     }
 
     fn open(&mut self) {
         self.state = State::Opening;
-        self.submit(Call::Open {
-            client: self.client,
-            host: self.login.host.clone(),
-            port: self.login.port,
-        });
+        self.submit(self.login.open(self.client));
     }
 
     /// The first of these calls has its answer; the rest follows.

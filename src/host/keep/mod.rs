@@ -8,5 +8,5 @@ mod subscriptions;
 mod upkeep;
 mod waits;
 
-pub use machine::{Keep, Login, Plan, State};
+pub use machine::{Keep, Plan, State};
 pub use upkeep::Upkeep;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use modemqtt_at::ClientIndex;
 
 use super::machine::{Action, Keep};
-use crate::call::{Call, ClientState, Event, Ticket};
+use crate::call::{Call, ClientState, Errand, Event, Ticket};
 use crate::error::Error;
 use crate::session::{Ids, Session};
 use crate::trace::Entry;
@@ -76,7 +76,10 @@ impl Upkeep {
         {
             if matches!(
                 call,
-                Call::Disconnect { .. } | Call::Close { .. } | Call::CloseBehind { .. }
+                Call::Disconnect { .. }
+                    | Call::Close { .. }
+                    | Call::CloseBehind { .. }
+                    | Call::Errand(Errand::Leave(_))
             ) {
                 self.release(client, now);
                 self.events.push_back(Event::Unkept(client));

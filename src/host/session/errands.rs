@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::Session;
-use crate::call::{Call, Event, Ticket};
+use crate::call::{Call, ClientState, Event, Reply, Ticket};
 use crate::errand::{Course, Errand, Move, Turn};
 use crate::error::Error;
 use crate::timers::Timer;
@@ -66,13 +66,17 @@ impl Session {
             }
         }
         while let Some((at, ticket)) = self.events.iter().enumerate().find_map(|(at, event)| match event {
-            Event::Started(ticket, _) | Event::Ended(ticket, _) => Some((at, maker(*ticket)?)),
+            Event::Started(ticket, _) | Event::Ended(ticket, _) | Event::Uploading(ticket, ..) => {
+                Some((at, maker(*ticket)?))
+            }
             _ => None,
         }) {
+            let goes_on = self.errands.under_way.get(&ticket).is_some_and(UnderWay::goes_on);
             match self.events.remove(at) {
                 Some(Event::Ended(_, result)) => self.advance(ticket, Turn::Ended(result), now),
-                Some(Event::Started(..)) if self.errands.under_way.get(&ticket).is_some_and(UnderWay::goes_on) => {
-                    self.events.insert(at, Event::Started(ticket, None));
+                Some(Event::Started(..)) if goes_on => self.events.insert(at, Event::Started(ticket, None)),
+                Some(Event::Uploading(_, name, sent, total)) if goes_on => {
+                    self.events.insert(at, Event::Uploading(ticket, name, sent, total));
                 }
                 _ => {}
             }
@@ -111,6 +115,14 @@ impl Session {
                 under_way.calls = true;
                 self.take(Ticket(ticket.0 | OF_AN_ERRAND), call, timeout, now);
             }
+            Move::MakeIfConnected(client, call, timeout) => {
+                let state = self.clients.get(client).map(|known| &known.state);
+                if state != Some(&ClientState::Connected) {
+                    return self.advance(ticket, Turn::Ended(Ok(Reply::Done)), now);
+                }
+                under_way.calls = true;
+                self.take(Ticket(ticket.0 | OF_AN_ERRAND), call, timeout, now);
+            }
             Move::WaitUntil(at) => return self.timers.set(Timer::Errand(ticket), at),
             Move::End(result) => {
                 self.errands.under_way.remove(&ticket);
@@ -144,7 +156,7 @@ impl Session {
     /// Ends every errand with that error, behind the calls that they had made.
     pub(super) fn abandon_errands(&mut self, error: &Error) {
         self.events.retain(
-            |event| !matches!(event, Event::Started(ticket, _) | Event::Ended(ticket, _) if maker(*ticket).is_some()),
+            |event| !matches!(event, Event::Started(ticket, _) | Event::Ended(ticket, _) | Event::Uploading(ticket, ..) if maker(*ticket).is_some()),
         );
         for (ticket, under_way) in std::mem::take(&mut self.errands.under_way) {
             self.timers.clear(Timer::Errand(ticket));

@@ -11,9 +11,10 @@ use std::time::Duration;
 
 use keeping::*;
 use modemqtt_at::Qos;
+use modemqtt_host::call::Login;
 use modemqtt_host::call::{Call, ClientState, Event, Reply};
 use modemqtt_host::error::Error;
-use modemqtt_host::keep::{Keep, Login, Plan, State, Upkeep};
+use modemqtt_host::keep::{Keep, Plan, State, Upkeep};
 use modemqtt_host::session::Session;
 use pair::rig::Rig;
 use pair::{Befall, CLIENT, Pair, publish};

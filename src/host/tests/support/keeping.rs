@@ -5,9 +5,10 @@
 use std::time::Duration;
 
 use modemqtt_at::Qos;
+use modemqtt_host::call::Login;
 use modemqtt_host::call::{Call, ClientState, Event, Options, Reconnected, Reply};
 use modemqtt_host::error::Error;
-use modemqtt_host::keep::{Keep, Login, Plan, State};
+use modemqtt_host::keep::{Keep, Plan, State};
 
 use crate::pair::{CLIENT, Pair, publish};
 

@@ -1,0 +1,152 @@
+//! A session of a client: the way in, and the way out of whatever there is of one.
+
+use std::time::{Duration, Instant};
+
+use modemqtt_at::ClientIndex;
+use modemqtt_at::dialect::Dialect;
+
+use super::{Course, Move, Turn};
+use crate::call::{Call, Options, Reply, Secret};
+use crate::error::Error;
+
+/// What a session is opened with.
+#[derive(Clone, Debug)]
+pub struct Login {
+    /// Name or address of the server.
+    pub host: String,
+    /// Its TCP port.
+    pub port: u16,
+    /// Client identifier.
+    pub client_id: String,
+    /// User name.
+    pub username: Option<String>,
+    /// Password.
+    pub password: Option<Secret>,
+    /// What is configured before it is opened, if anything is.
+    pub options: Option<Options>,
+    /// The time of each step; `None` for the dialect's own.
+    pub timeout: Option<Duration>,
+}
+
+impl Login {
+    /// Its options set.
+    pub(crate) fn configure(&self, client: ClientIndex) -> Option<Call> {
+        let options = self.options.clone()?;
+        Some(Call::Configure { client, options })
+    }
+
+    /// Its network connection.
+    pub(crate) fn open(&self, client: ClientIndex) -> Call {
+        Call::Open {
+            client,
+            host: self.host.clone(),
+            port: self.port,
+        }
+    }
+
+    /// Its MQTT CONNECT.
+    pub(crate) fn connect(&self, client: ClientIndex) -> Call {
+        Call::Connect {
+            client,
+            client_id: self.client_id.clone(),
+            username: self.username.clone(),
+            password: self.password.clone(),
+        }
+    }
+}
+
+/// Configures, opens and connects. What another program has left open is closed where the module would not be configured
+/// otherwise. It leaves what it has opened when it fails: [`Leave`] is the way out.
+#[derive(Debug)]
+pub(super) struct Enter {
+    client: ClientIndex,
+    login: Login,
+    at: Step,
+}
+
+/// What is under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    Begin,
+    Configure,
+    Close,
+    ConfigureAgain,
+    Open,
+    Connect,
+}
+
+impl Enter {
+    pub(super) fn new(client: ClientIndex, login: Login) -> Self {
+        Self {
+            client,
+            login,
+            at: Step::Begin,
+        }
+    }
+
+    fn make(&mut self, at: Step, call: Call) -> Move {
+        self.at = at;
+        Move::Make(call, self.login.timeout)
+    }
+
+    fn configure_or_open(&mut self, at: Step) -> Move {
+        match self.login.configure(self.client) {
+            Some(call) => self.make(at, call),
+            None => self.make(Step::Open, self.login.open(self.client)),
+        }
+    }
+}
+
+impl Course for Enter {
+    fn next(&mut self, turn: Turn, _: Option<&'static Dialect>, _: Instant) -> Move {
+        let client = self.client;
+        match (self.at, turn) {
+            (Step::Begin, Turn::Begin) => self.configure_or_open(Step::Configure),
+            (Step::Configure, Turn::Ended(Err(Error::Command { .. }))) => {
+                self.make(Step::Close, Call::Close { client })
+            }
+            (_, Turn::Ended(Err(error))) => Move::End(Err(error)),
+            (Step::Close, Turn::Ended(Ok(_))) => self.configure_or_open(Step::ConfigureAgain),
+            (Step::Configure | Step::ConfigureAgain, Turn::Ended(Ok(_))) => {
+                self.make(Step::Open, self.login.open(client))
+            }
+            (Step::Open, Turn::Ended(Ok(_))) => self.make(Step::Connect, self.login.connect(client)),
+            (Step::Connect, Turn::Ended(Ok(_))) => Move::End(Ok(Reply::Done)),
+            _ => Move::Stay,
+        }
+    }
+}
+
+/// Disconnects what is connected, then closes what is open. A close that has to wait for an opening keeps its place in the queue.
+#[derive(Debug)]
+pub(super) struct Leave {
+    client: ClientIndex,
+    timeout: Option<Duration>,
+    disconnected: bool,
+}
+
+impl Leave {
+    pub(super) fn new(client: ClientIndex, timeout: Option<Duration>) -> Self {
+        Self {
+            client,
+            timeout,
+            disconnected: false,
+        }
+    }
+}
+
+impl Course for Leave {
+    fn next(&mut self, turn: Turn, _: Option<&'static Dialect>, _: Instant) -> Move {
+        let client = self.client;
+        match turn {
+            Turn::Begin => Move::MakeIfConnected(client, Call::Disconnect { client }, self.timeout),
+            // However it has ended: the close is for all that is left.
+            Turn::Ended(_) if !self.disconnected => {
+                self.disconnected = true;
+                Move::Make(Call::CloseBehind { client }, None)
+            }
+            Turn::Ended(result) => Move::End(result),
+            _ => Move::Stay,
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! The way into a session and the way out of it, on a simulated line and clock.
+
+#![allow(clippy::unwrap_used, reason = "a test may unwrap, in its helpers too")]
+
+#[path = "support/pair.rs"]
+mod pair;
+
+use std::time::Duration;
+
+use modemqtt_at::dialect;
+use modemqtt_host::call::{Call, ClientState, Errand, Login, Options, Reply};
+use modemqtt_host::error::Error;
+use pair::{CLIENT, Pair};
+
+fn login(host: &str, options: Option<Options>) -> Login {
+    Login {
+        host: host.into(),
+        port: 1883,
+        client_id: "bench".into(),
+        username: None,
+        password: None,
+        options,
+        timeout: None,
+    }
+}
+
+fn enter(host: &str, options: Option<Options>) -> Call {
+    Call::Errand(Errand::Enter(CLIENT, Box::new(login(host, options))))
+}
+
+fn leave() -> Call {
+    Call::Errand(Errand::Leave(CLIENT))
+}
+
+fn keepalive() -> Options {
+    Options {
+        keep_alive: Some(60),
+        ..Options::default()
+    }
+}
+
+/// The commands that went out, by their names.
+fn commands(pair: &mut Pair) -> Vec<String> {
+    let sent = String::from_utf8(std::mem::take(&mut pair.sent)).unwrap();
+    let names = sent.split(['\r', '\n']).filter(|line| line.starts_with("AT+QMT"));
+    names
+        .map(|line| line.split(['=', '?']).next().unwrap_or_default().to_owned())
+        .collect()
+}
+
+fn each_model(test: impl Fn(&str, &mut Pair)) {
+    for (_, model) in dialect::models() {
+        let mut pair = Pair::new(model.name, 7);
+        pair.sent.clear();
+        test(model.name, &mut pair);
+    }
+}
+
+#[test]
+fn entering_configures_opens_and_connects_and_leaving_undoes_it() {
+    each_model(|model, pair| {
+        assert_eq!(
+            pair.call(enter("broker.test", Some(keepalive()))),
+            Ok(Reply::Done),
+            "{model}"
+        );
+        assert_eq!(pair.state, ClientState::Connected, "{model}");
+        let sent = commands(pair);
+        let place = |name: &str| sent.iter().position(|sent| sent == name).unwrap();
+        assert!(
+            place("AT+QMTCFG") < place("AT+QMTOPEN") && place("AT+QMTOPEN") < place("AT+QMTCONN"),
+            "{model}: {sent:?}"
+        );
+        assert_eq!(pair.call(leave()), Ok(Reply::Done), "{model}");
+        assert_eq!(pair.state, ClientState::Closed, "{model}");
+        assert_eq!(pair.rig.broker.clients(), [""; 0], "{model}");
+    });
+}
+
+#[test]
+fn what_is_open_already_is_closed_where_the_module_would_not_be_configured() {
+    // These take options only before a client is open, or while it is not connected.
+    for model in ["BC660K-GL", "EG800Q"] {
+        let mut pair = Pair::connected(model, 7);
+        pair.sent.clear();
+        assert_eq!(
+            pair.call(enter("broker.test", Some(keepalive()))),
+            Ok(Reply::Done),
+            "{model}"
+        );
+        assert_eq!(pair.state, ClientState::Connected, "{model}");
+        let sent = commands(&mut pair);
+        assert!(sent.contains(&"AT+QMTCLOSE".to_owned()), "{model}: {sent:?}");
+    }
+}
+
+#[test]
+fn leaving_a_client_that_is_closed_sends_nothing() {
+    each_model(|model, pair| {
+        assert_eq!(pair.call(leave()), Ok(Reply::Done), "{model}");
+        assert_eq!(commands(pair), [""; 0], "{model}");
+    });
+}
+
+#[test]
+fn an_opening_that_takes_too_long_is_closed_behind() {
+    each_model(|model, pair| {
+        pair.rig.set_network(false);
+        let mut login = login("broker.test", None);
+        login.timeout = Some(Duration::from_millis(200));
+        let entering = pair.submit_for(Call::Errand(Errand::Enter(CLIENT, Box::new(login))), None);
+        pair.elapse(Duration::from_millis(200));
+        let (ended, result) = pair.ended.remove(0);
+        assert_eq!(ended, entering, "{model}");
+        assert!(result.is_err(), "{model}");
+        assert_eq!(pair.call(leave()), Ok(Reply::Done), "{model}");
+        pair.elapse(Duration::from_mins(4));
+        assert_eq!(pair.state, ClientState::Closed, "{model}");
+    });
+}
+
+#[test]
+fn a_wrong_client_id_ends_the_way_in_with_what_was_wrong() {
+    each_model(|model, pair| {
+        let mut login = login("broker.test", None);
+        login.client_id = "a\rb".into();
+        let error = pair
+            .call(Call::Errand(Errand::Enter(CLIENT, Box::new(login))))
+            .unwrap_err();
+        assert!(matches!(error, Error::Usage(_)), "{model}: {error}");
+        assert_eq!(pair.call(leave()), Ok(Reply::Done), "{model}");
+        assert_eq!(pair.state, ClientState::Closed, "{model}");
+    });
+}
