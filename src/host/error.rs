@@ -41,6 +41,16 @@ pub enum Error {
         /// The name of the code in the family.
         name: Option<&'static str>,
     },
+    /// The module gave up a data phase in which it had to wait too long.
+    #[error("the module gave up waiting for the data of {command}: {report}{hint}")]
+    DataGivenUp {
+        /// The command line, secrets masked.
+        command: String,
+        /// What the module printed.
+        report: String,
+        /// What may help, behind a semicolon; empty where nothing is known.
+        hint: Cow<'static, str>,
+    },
     /// The module refused what needs a connection, and the client has none.
     #[error("{}", not_connected(*client, command, refusal, *name, *lost))]
     NotConnected {

@@ -47,6 +47,12 @@ fn build(py: Python<'_>, error: &Error, shared: Option<&Shared>) -> PyResult<PyE
             attributes.set_item("name", refusal.text().or(*name))?;
             "CommandError"
         }
+        Error::DataGivenUp { command, report, .. } => {
+            attributes.set_item("command", command)?;
+            attributes.set_item("code", py.None())?;
+            attributes.set_item("name", report)?;
+            "CommandError"
+        }
         Error::Operation {
             operation,
             result,

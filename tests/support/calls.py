@@ -181,6 +181,8 @@ def failure(error: ModemError) -> list[bytes]:
             words = str(error).rpartition(": ")[2]
             if code is None and words in _NO_CALL:
                 return [b"error", words.encode()]
+            if str(error).startswith("the module gave up waiting for the data"):
+                return [b"error", str(name).encode()]
             kind = b"CMS" if "+CMS ERROR" in str(error) else b"CME"
             return [b"error", kind, str(name).encode() if code is None else b"%d" % code]
         case ConnectionLost(code=code):

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::make::{ROW, integer, read, read_setting, secret, test, text};
 use super::rows::{
-    Arity, DataPhase, Dialect, FixedCommand, Flag, Gate, Joined, Kind, Model, Parameter, ReadBack, ReceiveLength,
-    ReceiveUrc, Refusal, Refusals, Row, Urc, Wait,
+    Arity, DataIdle, DataPhase, Dialect, FixedCommand, Flag, Gate, Joined, Kind, Model, Parameter, ReadBack,
+    ReceiveLength, ReceiveUrc, Refusal, Refusals, Row, Urc, Wait,
 };
 use crate::codes::{CmeCode, OpenResult};
 use crate::tls::{Credential, OtherOption, Tls, TlsForm, TlsKey, Upload, credential, number};
@@ -95,8 +95,11 @@ pub(super) static DIALECT: Dialect = Dialect {
     ],
     // 3.3.5: the command "is about to close its TCP/IP connection"; modules do.
     disconnect_closes: true,
-    // 3.3.8, note 5.
-    data_idle: Some(Duration::from_mins(1)),
+    // 3.3.8, note 5; the firmware of BC260Y, a sibling, prints the line.
+    data_idle: Some(DataIdle {
+        after: Duration::from_mins(1),
+        report: "Timeout",
+    }),
     // BC660K-GL&BC950K-GL AT Commands Manual, 2024-01-26.
     boot: &["RDY", "+CFUN: 1", "+CEREG: 2"],
     starting: &[],

@@ -20,7 +20,7 @@ pub use around::{Address, Around, Register, Stack};
 pub use data_commands::{Count, DataCommand, Uncounted};
 pub use everyday::{Cell, Effect, Everyday};
 pub use rows::{
-    Arity, Buffer, DataPhase, Dialect, FixedCommand, Flag, Gate, Joined, Kind, Model, Parameter, ReadBack,
+    Arity, Buffer, DataIdle, DataPhase, Dialect, FixedCommand, Flag, Gate, Joined, Kind, Model, Parameter, ReadBack,
     ReceiveLength, ReceiveUrc, Refusal, Refusals, Row, Urc, Wait,
 };
 

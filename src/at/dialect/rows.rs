@@ -56,8 +56,8 @@ pub struct Dialect {
     pub vendor_errors: &'static [(i64, &'static str)],
     /// Whether `QMTDISC` closes the network connection as well.
     pub disconnect_closes: bool,
-    /// How long the module stays in the data phase without a byte; `None`: for ever.
-    pub data_idle: Option<Duration>,
+    /// When the module gives a data phase up by itself; `None`: never.
+    pub data_idle: Option<DataIdle>,
     /// What the module prints when it has started.
     pub boot: &'static [&'static str],
     /// Lines in the middle of a start, by which it is known where its beginning was lost.
@@ -88,6 +88,15 @@ pub struct Dialect {
     pub data_commands: &'static [DataCommand],
     /// What else it has around MQTT.
     pub around: &'static Around,
+}
+
+/// How a module gives a data phase up in which nothing comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DataIdle {
+    /// After how long without a byte.
+    pub after: Duration,
+    /// The line that it prints before `OK`.
+    pub report: &'static str,
 }
 
 impl Dialect {

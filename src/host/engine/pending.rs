@@ -161,7 +161,11 @@ impl Pending {
             Some(Ok(_)) if self.message.is_some_and(|(_, qos)| qos == Qos::AtMostOnce) => PublishState::Sent,
             Some(Ok(_)) => PublishState::Acknowledged,
             Some(Err(
-                Error::Usage(_) | Error::Command { .. } | Error::NotConnected { .. } | Error::Operation { .. },
+                Error::Usage(_)
+                | Error::Command { .. }
+                | Error::DataGivenUp { .. }
+                | Error::NotConnected { .. }
+                | Error::Operation { .. },
             )) => PublishState::Failed,
             Some(Err(_)) if progress.stage >= Stage::Started => PublishState::Unknown,
             Some(Err(_)) => PublishState::Failed,

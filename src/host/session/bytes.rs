@@ -41,7 +41,7 @@ impl Session {
                     prompt: match exchange.data {
                         DataState::Due if exchange.invitation() == Some(Invitation::Connect) => Prompt::None,
                         DataState::Due => Prompt::Due,
-                        DataState::Impossible | DataState::NotDue => self.stray_prompt(),
+                        DataState::Impossible | DataState::NotDue | DataState::GivenUp { .. } => self.stray_prompt(),
                         DataState::Invited | DataState::Sent | DataState::Ended => Prompt::None,
                     },
                     flags: exchange.step.form == Form::Read && exchange.step.name == "+QMTRECV",

@@ -62,6 +62,8 @@ pub(super) enum DataState {
     Sent,
     /// The module took a length of 0 for none, and was sent Ctrl-Z.
     Ended,
+    /// The module has given the data phase up; whether any data were handed over.
+    GivenUp { written: bool },
 }
 
 /// An operation whose command was accepted and whose result has not come.
@@ -92,6 +94,7 @@ impl Exchange {
     /// The data phase that the module may be in. A line of the program's own that is not known may have opened one as well.
     pub(super) fn phase(&self) -> Option<Phase> {
         match &self.step.data {
+            _ if matches!(self.data, DataState::GivenUp { .. }) => None,
             Some(data) => Some(Phase::of(data)),
             None if self.is_unknown() => Some(Phase::of_unknown(&self.step.line.bytes, MOST_GUESSED)),
             None => None,
@@ -137,7 +140,7 @@ impl Exchange {
                 PUBLISHED_DAMAGED
             }
             (DataState::Due | DataState::Invited | DataState::Sent, _) => STORED_DAMAGED,
-            (DataState::Impossible | DataState::Ended, _) => "",
+            (DataState::Impossible | DataState::Ended | DataState::GivenUp { .. }, _) => "",
         }
     }
 

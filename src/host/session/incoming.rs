@@ -167,6 +167,7 @@ impl Session {
                 self.handle_failed_ping(client, now);
             }
             Incoming::Started => self.handle_restart(Sign::Start, now),
+            Incoming::Unsolicited(_) if self.gives_up_data(line) => self.data_given_up(text.clone(), now),
             Incoming::Unsolicited(_) => self.events.push_back(Event::Urc(text)),
         }
         if powered_down {
@@ -190,6 +191,9 @@ impl Session {
         };
         let Some(exchange) = self.exchange.take() else { return };
         self.timers.clear(Timer::Exchange);
+        if let DataState::GivenUp { written } = exchange.data {
+            return self.data_phase_is_over(&exchange, written, now);
+        }
         if !matches!(exchange.job.task, Task::Configure { .. }) {
             self.uploads.are_over();
         }

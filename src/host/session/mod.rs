@@ -10,6 +10,7 @@ mod behind;
 mod bytes;
 mod errands;
 mod exchange;
+mod given_up;
 mod heard;
 mod incoming;
 mod joined;

@@ -9,6 +9,9 @@ use crate::trace::Entry;
 
 /// What follows an answer within this time has followed at once.
 const AT_ONCE: Duration = Duration::from_millis(100);
+/// What a pause behind the prompt is good for.
+const LOSES_DATA: &str =
+    "; if the module loses data that follow its prompt at once, Modem(prompt_delay=0.1) waits before them";
 
 /// The pauses, and the command that waits for the end of one.
 #[derive(Debug, Default)]
@@ -91,6 +94,19 @@ impl Session {
         }
     }
 
+    /// What may help where the module did not wait for all of the data.
+    pub(super) fn data_hint(&self, exchange: &Exchange) -> Cow<'static, str> {
+        match exchange.data {
+            DataState::Invited => format!(
+                "; the data were still waiting for the end of Modem(prompt_delay={}); give a shorter one",
+                self.pauses.prompt_delay.as_secs_f64()
+            )
+            .into(),
+            DataState::Sent if self.pauses.prompt_delay.is_zero() => LOSES_DATA.into(),
+            _ => "".into(),
+        }
+    }
+
     /// What may help where a command had no answer.
     pub(super) fn pause_hint(&self, exchange: &Exchange) -> Cow<'static, str> {
         let at_once = |at| exchange.sent_at.saturating_duration_since(at) < AT_ONCE;
@@ -105,11 +121,8 @@ impl Session {
                 self.pauses.prompt_delay.as_secs_f64()
             )
             .into(),
-            DataState::Sent if self.pauses.prompt_delay.is_zero() => {
-                "; if the module loses data that follow its prompt at once, Modem(prompt_delay=0.1) waits before them"
-                    .into()
-            }
-            DataState::Sent | DataState::Ended => "".into(),
+            DataState::Sent if self.pauses.prompt_delay.is_zero() => LOSES_DATA.into(),
+            DataState::Sent | DataState::Ended | DataState::GivenUp { .. } => "".into(),
             _ if self.pauses.command_gap.is_zero() && exchange.preceded_at.is_some_and(at_once) => {
                 "; if the module loses a command that follows an answer at once, Modem(command_gap=0.1) waits before it"
                     .into()

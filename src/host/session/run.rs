@@ -195,6 +195,9 @@ impl Session {
             return self.handle_final(result, now);
         }
         let Some(exchange) = self.exchange.take() else { return };
+        if let DataState::GivenUp { written } = exchange.data {
+            return self.data_phase_is_over(&exchange, written, now);
+        }
         if exchange.has_sent_nothing() {
             return self.end_empty_data(exchange, now);
         }

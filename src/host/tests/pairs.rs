@@ -11,6 +11,7 @@ use std::time::Duration;
 use modemqtt_at::{Qos, dialect};
 use modemqtt_host::call::{Call, ClientState, Options, Reply};
 use modemqtt_host::error::Error;
+use modemqtt_host::session::Session;
 use modemqtt_virtual::Fault;
 use pair::{CLIENT, Pair, each_model, publish};
 
@@ -202,4 +203,50 @@ fn a_disconnect_leaves_the_client_closed_and_tells_of_no_loss() {
         assert!(pair.others.is_empty(), "{model}: {:?}", pair.others);
         assert_eq!(pair.state, ClientState::Closed, "{model}");
     });
+}
+
+#[test]
+fn what_comes_too_late_for_a_data_phase_that_the_module_gives_up_is_not_written() {
+    let edit_timeout = |seconds| Options {
+        edit_timeout: Some(Some(seconds)),
+        ..Options::default()
+    };
+    for (model, delay, options, shown) in [
+        (
+            "BC660K-GL",
+            70,
+            None,
+            "Timeout; the data were still waiting for the end of Modem(prompt_delay=70)",
+        ),
+        ("EG915Q", 3, Some(edit_timeout(2)), "ERROR"),
+    ] {
+        let mut session = Session::new(None, 115_200);
+        session.set_pauses(Duration::from_secs(delay), Duration::ZERO);
+        let mut pair = Pair::of(session, model, 4096);
+        if let Some(options) = options {
+            let call = Call::Configure {
+                client: CLIENT,
+                options,
+            };
+            assert_eq!(pair.call(call), Ok(Reply::Done), "{model}");
+        }
+        pair.log_in();
+        pair.sent.clear();
+        let begun = pair.now;
+        let error = pair.call(publish(b"12345", Qos::AtLeastOnce)).unwrap_err().to_string();
+        assert!(error.contains(shown), "{model}: {error}");
+        assert!(
+            pair.now - begun < Duration::from_secs(delay),
+            "{model}: {:?}",
+            pair.now - begun
+        );
+        pair.elapse(Duration::from_secs(100));
+        let sent = String::from_utf8_lossy(&pair.sent).into_owned();
+        let lines: Vec<_> = sent.split_terminator('\r').collect();
+        // A bare ERROR may have come for want of a connection.
+        let asked = &lines[1..];
+        assert!(lines[0].ends_with(",5"), "{model}: {sent:?}");
+        assert!(asked.is_empty() || asked == ["AT+QMTCONN?"], "{model}: {sent:?}");
+        assert!(pair.rig.broker.messages().is_empty(), "{model}");
+    }
 }

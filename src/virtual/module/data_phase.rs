@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use modemqtt_at::ClientIndex;
 use modemqtt_at::ascii::{CTRL_Z, ESC};
-use modemqtt_at::dialect::Refusal;
+use modemqtt_at::dialect::{DataIdle, Refusal};
 
 use super::files::Writing;
 use super::operations::Publication;
@@ -52,8 +52,8 @@ pub(super) enum End {
 /// How long the line may be silent, and what comes then.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Idle {
-    /// `Timeout` and `OK`: BC660K-GL note 3.3.8, note 5, says that the data phase ends; a sibling of the module prints this.
-    Cancel(Duration),
+    /// A report and `OK`, as the row has it.
+    Cancel(DataIdle),
     /// `ERROR`: EG800Q&EG91xQ note 3.3.1, `edit/timeout`.
     Fail(Duration),
     /// What has come is kept; some families report an error all the same (logs of M95 and EG800K).
@@ -63,7 +63,10 @@ pub(super) enum Idle {
 impl Data {
     /// When the module gives up waiting.
     pub(super) fn due(&self) -> Option<Instant> {
-        let (Idle::Cancel(after) | Idle::Fail(after) | Idle::Keep(after, _)) = self.idle?;
+        let after = match self.idle? {
+            Idle::Cancel(idle) => idle.after,
+            Idle::Fail(after) | Idle::Keep(after, _) => after,
+        };
         Some(self.last_byte + after)
     }
 
@@ -151,18 +154,20 @@ impl Module {
             return;
         };
         match (data.idle, data.purpose) {
-            (Some(Idle::Fail(_)), _) => return self.terminal.refuse(Refusal::Error),
+            (Some(Idle::Fail(_)), _) => self.terminal.refuse(Refusal::Error),
+            (Some(Idle::Cancel(idle)), _) => {
+                self.terminal.information(&[idle.report]);
+                self.terminal.ok();
+            }
             (Some(Idle::Keep(_, late)), Purpose::File(writing)) => {
                 self.store(writing, data.bytes);
-                return match late {
+                match late {
                     None => self.terminal.ok(),
                     Some(refusal) => self.terminal.refuse(refusal),
-                };
+                }
             }
-            _ => {}
+            (Some(Idle::Keep(..)) | None, _) => {}
         }
-        self.terminal.information(&["Timeout"]);
-        self.terminal.ok();
     }
 
     fn complete_data(&mut self, now: Instant) {

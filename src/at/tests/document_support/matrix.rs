@@ -88,7 +88,7 @@ fn values() -> Vec<Vec<String>> {
             yes(dialect.disconnect_closes).into()
         }),
         line("data phase may be idle for", |dialect| {
-            dialect.data_idle.map_or_else(|| "ever".into(), time)
+            dialect.data_idle.map_or_else(|| "ever".into(), |idle| time(idle.after))
         }),
         line("wrong parameter", |dialect| refusal(dialect.refusals.parameter)),
         line("wrong state", |dialect| refusal(dialect.refusals.state)),

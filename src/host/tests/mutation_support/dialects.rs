@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use modemqtt_at::codes::{CmeCode, OpenResult};
 use modemqtt_at::dialect::{
-    Buffer, DataPhase, Dialect, FixedCommand, ReadBack, ReceiveLength, ReceiveUrc, Refusal, Refusals,
+    Buffer, DataIdle, DataPhase, Dialect, FixedCommand, ReadBack, ReceiveLength, ReceiveUrc, Refusal, Refusals,
 };
 use modemqtt_at::{Form, SettingKey, Version};
 
@@ -90,10 +90,20 @@ impl Maker {
             },
         );
         let idle = match dialect.data_idle {
-            None => vec![Some(Duration::from_mins(1))],
+            None => vec![Some(DataIdle {
+                after: Duration::from_mins(1),
+                report: "Timeout",
+            })],
             Some(idle) => {
                 let second = Duration::from_secs(1);
-                vec![None, Some(idle.saturating_sub(second)), Some(idle + second)]
+                let other = |after| Some(DataIdle { after, ..idle });
+                let report = "TIMEOUT";
+                vec![
+                    None,
+                    other(idle.after.saturating_sub(second)),
+                    other(idle.after + second),
+                    Some(DataIdle { report, ..idle }),
+                ]
             }
         };
         for data_idle in idle {

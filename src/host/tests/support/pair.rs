@@ -46,8 +46,12 @@ pub(crate) struct Pair {
 
 impl Pair {
     pub(crate) fn new(model: &str, chunk: usize) -> Self {
+        Self::of(Session::new(None, 115_200), model, chunk)
+    }
+
+    pub(crate) fn of(session: Session, model: &str, chunk: usize) -> Self {
         let mut pair = Self {
-            host: Upkeep::new(Session::new(None, 115_200)),
+            host: Upkeep::new(session),
             rig: Rig::new(model),
             now: Instant::now(),
             sent: Vec::new(),

@@ -424,6 +424,7 @@ fn failure(error: &Error) -> String {
             Refusal::CmsText(text) => format!("error CMS \"{text}\""),
             Refusal::NoCall(words) => Words(vec![b"error".to_vec(), words.clone().into_bytes()]).to_string(),
         },
+        Error::DataGivenUp { report, .. } => Words(vec![b"error".to_vec(), report.clone().into_bytes()]).to_string(),
         Error::Timeout { .. } | Error::NotRegistered { .. } => "timeout".into(),
         Error::Registration { .. } => "registration".into(),
         Error::Restarted | Error::PoweredDown => "restarted".into(),

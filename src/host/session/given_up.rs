@@ -1,0 +1,59 @@
+//! A data phase that the module gives up by itself, because it has waited too long.
+
+use std::time::Instant;
+
+use super::{DataState, Exchange, Session, TRANSPORT_ALLOWANCE};
+use crate::error::Error;
+use crate::job::Task;
+use crate::timers::Timer;
+
+impl Session {
+    /// Whether a line says that the module gives up the data phase of the command in flight.
+    pub(super) fn gives_up_data(&self, line: &[u8]) -> bool {
+        let idle = self.dialect.and_then(|dialect| dialect.data_idle);
+        let waits = |exchange: &Exchange| {
+            matches!(
+                exchange.data,
+                DataState::Due | DataState::Invited | DataState::Sent | DataState::Ended
+            )
+        };
+        idle.is_some_and(|idle| idle.report.as_bytes() == line)
+            && self.pauses.held.is_none()
+            && self.exchange.as_ref().is_some_and(waits)
+    }
+
+    /// Tells the caller at once, and writes no more of the data. Nothing but the `OK` is missing now.
+    pub(super) fn data_given_up(&mut self, report: String, now: Instant) {
+        let Some(mut exchange) = self.exchange.take() else {
+            return;
+        };
+        let written = matches!(exchange.data, DataState::Sent | DataState::Ended);
+        let error = Error::DataGivenUp {
+            command: exchange.step.line.shown.clone(),
+            report,
+            hint: self.data_hint(&exchange),
+        };
+        if let Task::Publish { unfinished, .. } = &mut exchange.job.task {
+            // Nothing was sent to the server.
+            *unfinished = false;
+        }
+        self.end(&mut exchange.job, Err(error));
+        exchange.data = DataState::GivenUp { written };
+        self.exchange = Some(exchange);
+        self.upload = None;
+        self.discard_unsent();
+        self.timers.clear(Timer::Prompt);
+        self.timers.set(Timer::Exchange, now + TRANSPORT_ALLOWANCE);
+    }
+
+    /// The final result code behind that has come, or does not come. What was on its way meanwhile may have been taken for a
+    /// command line.
+    pub(super) fn data_phase_is_over(&mut self, exchange: &Exchange, written: bool, now: Instant) {
+        self.release(&exchange.job, true);
+        if written {
+            self.probe(now);
+        } else {
+            self.start_next(now);
+        }
+    }
+}
