@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from modemqtt.virtual import Broker, VirtualModem
+from modemqtt.virtual import VirtualModem
 from support import shell
 from support.shell import refusal, run
 
@@ -50,18 +50,17 @@ def test_a_dash_goes_with_no_other_line() -> None:
     assert "- stands for every line" in refusal(run("at", "--modem", "virtual://M95", "-", "AT"), 2)
 
 
-def test_data_goes_to_the_line_that_asks_for_it_from_a_file_too(module: VirtualModem, tmp_path: Path) -> None:
+def test_data_goes_to_the_line_that_asks_for_it_from_a_file_too(tmp_path: Path) -> None:
     file = tmp_path / "payload"
     file.write_bytes(b"\x00\xff\r\n")
-    with Broker() as broker:
-        opening = f'AT+QMTOPEN=0,"{broker.host}",{broker.port}'
-        at = ("at", "--modem", module.port, "--wait", "0.2")
-        assert run(*at, opening, 'AT+QMTCONN=0,"bench-7"').returncode == 0
-        for given in (r"\0\xff\r\n", f"@{file}"):
-            done = run(*at, "AT", 'AT+QMTPUB=0,0,0,0,"x"', "--data", given)
-            assert (done.returncode, done.stderr) == (0, b"")
-        assert [message.payload for message in broker.messages] == [b"\x00\xff\r\n"] * 2
-        assert run("at", "--modem", module.port, "AT+QMTCLOSE=0").returncode == 0
+    for given in (r"\0\xff\r\n", f"@{file}"):
+        done = run("at", "--modem", "virtual://EG915Q", "AT", 'AT+QFUPL="a.txt",4', "--data", given)
+        # The checksum is the exclusive or of its two halves.
+        assert (done.returncode, done.stderr, done.stdout) == (0, b"", b"OK\n+QFUPL: 4,df5\nOK\n")
+    alone = run("at", "--modem", "virtual://EG915Q", 'AT+QFUPL="a.txt",4')
+    assert 'AT+QFUPL="a.txt",4 asks for data; give it by --data' in refusal(alone, 2)
+    unasked = run("at", "--modem", "virtual://EG915Q", "AT", "AT", "--data", "x")
+    assert "none of the lines has asked for data" in refusal(unasked, 2)
 
 
 def test_the_log_has_the_lines_and_its_folder_comes_from_the_environment(module: VirtualModem, tmp_path: Path) -> None:

@@ -33,6 +33,7 @@ COMMANDS = {
     "at": "send command lines and print the answers",
     "term": "talk to a module by hand",
     "ports": "list the serial ports, and with --probe the modules on them",
+    "doctor": "find out why a module does not publish",
     "info": "print versions and models; with --modem what the module says of itself",
 }
 """What there is, in the order in which the help lists it."""

@@ -31,7 +31,7 @@ def modem_of(options: Namespace) -> Modem:
         raise UsageError(
             f"no module is named; give --modem URL or set {PORT}; `modemqtt ports` lists those that are there"
         )
-    return Modem(options.modem, model=options.model or "auto", baudrate=options.baud, log=_log_of(options))
+    return Modem(options.modem, model=options.model or "auto", baudrate=options.baud, log=log_of(options))
 
 
 def opened(options: Namespace, *, timeout: float | None = None, recover: bool = False) -> Modem:
@@ -60,7 +60,7 @@ def asks_for_data(error: UsageError) -> bool:
     return "data; give it as command(" in str(error)
 
 
-def _log_of(options: Namespace) -> str | None:
+def log_of(options: Namespace) -> str | None:
     """Return the file that was named, or one of its own in the folder that the environment names."""
     folder = os.environ.get(_LOG_FOLDER)
     if options.log is not None or not folder:

@@ -107,7 +107,7 @@ def session(options: Namespace, *, reconnect: bool, until: float | None = None) 
             "progress": stack.enter_context(Uploads(quiet=options.quiet)),
         }
         try:
-            _enter(stack, mqtt, _server(options, modem), settings, _configuration(options))
+            _enter(stack, mqtt, server_of(options, modem), settings, configuration(options))
         except OpenError as error:
             if options.host is None:
                 raise Failure(f"{error}; -h names another broker") from error
@@ -125,8 +125,8 @@ def _enter(
     """Enter the session. TLS that another program has set is turned off unless it is wanted."""
     host, port = server
     try:
-        wanted: Options = options if "tls" in options else {**options, "tls": None}
-        stack.enter_context(mqtt.session(host, port, **settings, **wanted))
+        secured: Options = options if "tls" in options else {**options, "tls": None}
+        stack.enter_context(mqtt.session(host, port, **settings, **secured))
     except UsageError:
         if "tls" in options:
             raise
@@ -206,31 +206,33 @@ def _secured(options: Namespace) -> bool:
     return options.cafile is not None or options.insecure or (options.url is not None and options.url.secured)
 
 
-def _configuration(options: Namespace) -> Options:
+def configuration(options: Namespace) -> Options:
+    """Return the options of the client that the command line asks for."""
     will: Will | None = None
     if options.will_topic is not None:
         payload = os.fsencode(options.will_payload or "")
         will = Will(options.will_topic, payload, qos=options.will_qos or 0, retain=options.will_retain)
-    configuration: Options = {
+    wanted: Options = {
         "keepalive": options.keepalive,
         "clean_session": not options.disable_clean_session,
         "will": will,
     }
     if options.protocol_version is not None:
-        configuration["version"] = _VERSIONS[options.protocol_version]
+        wanted["version"] = _VERSIONS[options.protocol_version]
     if _secured(options):
         versions = _VERSIONS_OF_TLS[options.tls_version or "tlsv1.2"]
-        configuration["tls"] = Tls(
+        wanted["tls"] = Tls(
             ca=options.cafile,
             cert=options.cert,
             key=options.key,
             verify="none" if options.cafile is None else None,
             versions=versions,
         )
-    return configuration
+    return wanted
 
 
-def _server(options: Namespace, modem: Modem) -> tuple[str, int]:
+def server_of(options: Namespace, modem: Modem) -> tuple[str, int]:
+    """Return host and port of the broker."""
     if options.host is None and options.port is None and is_virtual(options):
         broker = modem.virtual.broker
         return broker.host, broker.port
