@@ -207,6 +207,8 @@ _ANSWERS = {
     b"AT+CMEE?": b"\r\n+CMEE: 1\r\n",
     b"AT+CSQ": b"\r\n+CSQ: 20,0\r\n",
     b"AT+CREG?": b"\r\n+CREG: 0,1\r\n",
+    b"AT+CGREG?": b"\r\n+CGREG: 0,1\r\n",
+    b"AT+CFUN?": b"\r\n+CFUN: 1\r\n",
     b"AT+CPIN?": b"\r\n+CPIN: READY\r\n",
     b"AT+CGATT?": b"\r\n+CGATT: 1\r\n",
 }
