@@ -209,6 +209,7 @@ _ANSWERS = {
     b"AT+CREG?": b"\r\n+CREG: 0,1\r\n",
     b"AT+CGREG?": b"\r\n+CGREG: 0,1\r\n",
     b"AT+CFUN?": b"\r\n+CFUN: 1\r\n",
+    b"AT+CGPADDR": b"\r\n+CGPADDR: 1,10.0.0.7\r\n",
     b"AT+CPIN?": b"\r\n+CPIN: READY\r\n",
     b"AT+CGATT?": b"\r\n+CGATT: 1\r\n",
 }
