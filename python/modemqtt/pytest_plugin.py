@@ -97,8 +97,8 @@ def pytest_runtest_makereport(
     return (yield from running.around_report(item, call))
 
 
-def _scope(fixture_name: str, config: pytest.Config) -> settings.Scope:
-    """Return the scope of the fixtures that have a module behind them."""
+def _scope(fixture_name: str, config: pytest.Config) -> Any:
+    """Return the scope of the fixtures that have a module behind them, one of pytest's five."""
     assert fixture_name  # noqa: S101 - pytest's form
     return settings.of(config).scope
 

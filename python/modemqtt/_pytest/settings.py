@@ -7,7 +7,7 @@ import os
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar, get_args
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 import pytest
 
@@ -18,9 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 T = TypeVar("T")
-Scope: TypeAlias = Literal["function", "class", "module", "package", "session"]
 
-SCOPES: tuple[Scope, ...] = get_args(Scope)
+SCOPES = ("function", "class", "module", "package", "session")
 LOGS = ("failed", "all", "none")
 _NO = ("", "0", "no", "off", "false")
 
@@ -103,7 +102,7 @@ class Settings:
     baud: int | None
     broker: str | None
     broker_from: str
-    scope: Scope
+    scope: str
     log_dir: Path | None
     log: str
     require: bool
@@ -171,9 +170,9 @@ def read(config: pytest.Config) -> Settings:
         baud=_one(config, "baud", _baud, None),
         broker=brokers[-1] if brokers else None,
         broker_from=broker_from,
-        scope=_one(config, "scope", _scope, "function" if virtual else "session"),
+        scope=_one(config, "scope", _one_of(SCOPES), "function" if virtual else "session"),
         log_dir=_one(config, "log-dir", lambda text: config.invocation_params.dir / Path(text).expanduser(), None),
-        log=_one(config, "log", _log, "failed"),
+        log=_one(config, "log", _one_of(LOGS), "failed"),
         require=_one(config, "require", lambda text: text.lower() not in _NO, default=False),
         seed=_one(config, "seed", _seed, 0),
         factor=_one(config, "timeout-factor", _factor, 1.0),
@@ -211,17 +210,13 @@ def _one(config: pytest.Config, name: str, read_text: Callable[[str], T], defaul
         raise pytest.UsageError(f"{source} must be {error}, not {values[-1]!r}") from None
 
 
-def _scope(text: str) -> Scope:
-    for scope in SCOPES:
-        if text == scope:
-            return scope
-    raise ValueError(f"{', '.join(SCOPES[:-1])} or {SCOPES[-1]}")
+def _one_of(allowed: tuple[str, ...]) -> Callable[[str], str]:
+    def read_text(text: str) -> str:
+        if text not in allowed:
+            raise ValueError(f"{', '.join(allowed[:-1])} or {allowed[-1]}")
+        return text
 
-
-def _log(text: str) -> str:
-    if text not in LOGS:
-        raise ValueError(f"{', '.join(LOGS[:-1])} or {LOGS[-1]}")
-    return text
+    return read_text
 
 
 def _number(text: str, least: int, what: str) -> int:
