@@ -2,10 +2,11 @@
 
 use std::io::{self, PipeReader, PipeWriter, Read as _, Write as _};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::Kept;
+use crate::lock::Mutex;
 
 /// The end that wakes. It has no descriptor any more once the other end is gone.
 #[derive(Clone, Debug)]
@@ -63,7 +64,7 @@ impl Waker {
         if self.shared.pending.swap(true, Ordering::AcqRel) {
             return;
         }
-        let writer = self.shared.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let writer = self.shared.writer.lock();
         if let Some(Writer { pipe, .. }) = &*writer {
             // The pipe is empty, so the byte fits.
             let _ = (&*pipe).write(&[1]);
@@ -90,7 +91,7 @@ impl AsFd for Wake {
 
 impl Drop for Wake {
     fn drop(&mut self) {
-        let mut writer = self.shared.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut writer = self.shared.writer.lock();
         writer.take();
     }
 }
@@ -123,7 +124,7 @@ mod tests {
     fn a_waker_without_its_other_end_has_no_descriptor_and_does_no_harm() {
         let (waker, wake) = pair().unwrap();
         drop(wake);
-        assert!(waker.shared.writer.lock().unwrap().is_none());
+        assert!(waker.shared.writer.lock().is_none());
         waker.wake();
     }
 }

@@ -3,9 +3,11 @@
 //! A thread of ours is told to end by a message, never by the end of a descriptor: a forked child may have a copy of that.
 
 use std::io;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
+
+use crate::lock::{Condvar, Mutex};
 
 /// A thread. Dropping this neither ends it nor waits for it.
 #[derive(Debug)]
@@ -25,7 +27,7 @@ struct Farewell(Arc<Ended>);
 
 impl Drop for Farewell {
     fn drop(&mut self) {
-        *self.0.is_over.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        *self.0.is_over.lock() = true;
         self.0.changed.notify_all();
     }
 }
@@ -50,22 +52,15 @@ impl Worker {
         // A time beyond what the clock can tell is an hour, after which the caller looks again.
         let now = Instant::now();
         let deadline = now.checked_add(at_most).unwrap_or(now + Duration::from_hours(1));
-        let mut is_over = self.ended.is_over.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut is_over = self.ended.is_over.lock();
         while !*is_over {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
+            if self.ended.changed.wait_until(&mut is_over, deadline) && !*is_over {
                 return false;
             }
-            is_over = self
-                .ended
-                .changed
-                .wait_timeout(is_over, left)
-                .unwrap_or_else(PoisonError::into_inner)
-                .0;
         }
         drop(is_over);
         // Held until it is gone, so that whoever waits at the same time waits for that too.
-        let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut thread = self.thread.lock();
         if let Some(thread) = thread.take() {
             // A panic over there was printed when it happened.
             let _ = thread.join();

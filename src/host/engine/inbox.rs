@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crossbeam_channel::{Receiver, Sender};
-use parking_lot::Mutex;
+use modemqtt_os::Mutex;
 
 /// A queue that drops its oldest entry when it is full, and counts that.
 #[derive(Debug)]

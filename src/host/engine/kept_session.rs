@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use modemqtt_at::ClientIndex;
-use parking_lot::{Condvar, Mutex};
+use modemqtt_os::{Condvar, Mutex};
 
 use super::pending::Pending;
 use super::shared::Shared;
@@ -99,7 +99,7 @@ impl KeptSession {
             if let Some(error) = &known.failure {
                 return Some(Wait::GivenUp(error.clone()));
             }
-            if self.changed.wait_until(&mut known, deadline).timed_out() {
+            if self.changed.wait_until(&mut known, deadline) {
                 return None;
             }
         }

@@ -7,8 +7,7 @@ use std::process;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use modemqtt_os::Worker;
-use parking_lot::{Condvar, Mutex};
+use modemqtt_os::{Condvar, Mutex, Worker};
 
 use super::{Engine, EngineOptions, Journal, Shared};
 use crate::call::Call;

@@ -1,11 +1,10 @@
 //! A call under way, seen from the program.
 
-use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use modemqtt_at::{ClientIndex, MessageId, Qos};
-use parking_lot::{Condvar, Mutex};
+use modemqtt_os::{Condvar, Mutex};
 
 use crate::call::{Call, Reply, Ticket};
 use crate::error::Error;
@@ -16,7 +15,7 @@ pub struct Pending {
     ticket: Ticket,
     /// Of a publish.
     message: Option<(ClientIndex, Qos)>,
-    subject: Cow<'static, str>,
+    subject: &'static str,
     progress: Mutex<Progress>,
     changed: Condvar,
 }
@@ -99,7 +98,7 @@ impl Pending {
         Self {
             ticket,
             message,
-            subject: call.subject(),
+            subject: subject(call),
             progress: Mutex::default(),
             changed: Condvar::new(),
         }
@@ -126,8 +125,8 @@ impl Pending {
     }
 
     /// What an error calls it.
-    pub fn subject(&self) -> &str {
-        &self.subject
+    pub fn subject(&self) -> &'static str {
+        self.subject
     }
 
     /// How far it has come.
@@ -145,7 +144,7 @@ impl Pending {
         let deadline = Instant::now() + at_most;
         let mut progress = self.progress.lock();
         while !done(&progress) {
-            if self.changed.wait_until(&mut progress, deadline).timed_out() {
+            if self.changed.wait_until(&mut progress, deadline) {
                 return done(&progress);
             }
         }
@@ -171,5 +170,22 @@ impl Pending {
             Some(Err(_)) if progress.stage >= Stage::Started => PublishState::Unknown,
             Some(Err(_)) => PublishState::Failed,
         }
+    }
+}
+
+fn subject(call: &Call) -> &'static str {
+    match call {
+        Call::SetUp | Call::SetUpAnew => "the set-up",
+        Call::Command { .. } => "the command",
+        Call::Configure { .. } | Call::Configuration { .. } => "AT+QMTCFG",
+        Call::Open { .. } => "AT+QMTOPEN",
+        Call::Connect { .. } => "AT+QMTCONN",
+        Call::Disconnect { .. } => "AT+QMTDISC",
+        Call::Close { .. } | Call::CloseBehind { .. } => "AT+QMTCLOSE",
+        Call::Subscribe { .. } => "AT+QMTSUB",
+        Call::Unsubscribe { .. } => "AT+QMTUNS",
+        Call::Token(_) => "the token",
+        Call::Errand(errand) => errand.subject(),
+        Call::Publish { .. } => "the publish",
     }
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use modemqtt_at::ClientIndex;
-use parking_lot::{Condvar, Mutex};
+use modemqtt_os::{Condvar, Mutex};
 
 /// How many publishes of a client may wait in the queue.
 pub const MOST_QUEUED: usize = 1_000;
@@ -22,7 +22,7 @@ impl Room {
         let deadline = Instant::now() + at_most;
         let mut queued = self.queued.lock();
         while *queued.entry(client).or_default() >= MOST_QUEUED {
-            if self.changed.wait_until(&mut queued, deadline).timed_out() {
+            if self.changed.wait_until(&mut queued, deadline) {
                 return false;
             }
         }

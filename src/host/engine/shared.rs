@@ -8,8 +8,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use modemqtt_at::ClientIndex;
 use modemqtt_at::codes::{OpenResult, StatCode};
 use modemqtt_at::dialect::{Dialect, Model as ModelRow};
-use modemqtt_os::LogFile;
-use parking_lot::{Condvar, Mutex};
+use modemqtt_os::{Condvar, LogFile, Mutex};
 
 use super::inbox::Inbox;
 use super::journal::{Journal, News};
@@ -187,7 +186,7 @@ impl Shared {
             if let Some(end) = &known.end {
                 return Some(Err(end.clone()));
             }
-            if self.changed.wait_until(&mut known, deadline).timed_out() {
+            if self.changed.wait_until(&mut known, deadline) {
                 return None;
             }
         }

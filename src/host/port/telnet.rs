@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use parking_lot::Mutex;
+use modemqtt_os::Mutex;
 
 use super::{FlowControl, Line, PortOptions};
 

@@ -4,13 +4,14 @@ use std::time::{Duration, Instant};
 
 use modemqtt_at::ascii::{CR, CTRL_Z};
 use modemqtt_at::dialect::DataPhase;
+use modemqtt_at::{MessageId, Operation};
 
 use super::upload::Uploading;
 use super::{DataState, Exchange, Phase, SLOWEST_LINE, Session, TRANSPORT_ALLOWANCE, Waiting, wire_time};
 use crate::call::{ClientState, Event, Reply, Ticket};
 use crate::error::Error;
 use crate::job::{Goal, INTERNAL, Invitation, Job, OutcomeKey, Task};
-use crate::mqtt::{Effect, outcome_wait, rules};
+use crate::mqtt::{Context, Debt, outcome_wait};
 use crate::timers::Timer;
 use crate::trace::Entry;
 
@@ -92,17 +93,34 @@ impl Session {
     }
 
     fn operation_begins(&mut self, job: &Job, key: OutcomeKey) {
-        let rules = rules(key.operation);
-        let Some(client) = self.clients.get(key.client) else {
-            return;
-        };
-        rules.begins(client, &job.task);
-        if let Some(state) = rules.passing() {
-            if !client.state.is_passing() {
-                client.before = client.state.clone();
+        let state = match key.operation {
+            Operation::Open => ClientState::Opening,
+            Operation::Connect => ClientState::Connecting,
+            Operation::Disconnect => ClientState::Disconnecting,
+            Operation::Close => ClientState::Closing,
+            Operation::Publish => {
+                if let Some(client) = self.clients.get(key.client) {
+                    client.in_flight += 1;
+                }
+                return;
             }
-            self.set_state(key.client, state);
+            Operation::Subscribe | Operation::Unsubscribe | Operation::Token => return,
+        };
+        if key.operation == Operation::Connect
+            && let Some(client) = self.clients.get(key.client)
+        {
+            client.end_reported = false;
         }
+        debug_assert_eq!(job.task.client(), Some(key.client));
+        if let (Task::Open { host, port, .. }, Some(client)) = (&job.task, self.clients.get(key.client)) {
+            client.server = Some(format!("{host}:{port}"));
+            client.disconnected = false;
+            client.context = Context::Sound;
+        }
+        if let Some(client) = self.clients.get(key.client).filter(|client| !client.state.is_passing()) {
+            client.before = client.state.clone();
+        }
+        self.set_state(key.client, state);
     }
 
     /// Answers the prompt.
@@ -284,8 +302,16 @@ impl Session {
             return self.continue_or_release(waiting.job, now);
         }
         self.end(&mut waiting.job, Err(error));
-        if let Some(client) = self.clients.get(waiting.key.client) {
-            rules(waiting.key.operation).given_up(client, waiting.key);
+        if waiting.key.operation == Operation::Publish
+            && waiting.key.message_id == Some(MessageId(0))
+            && let Some(known) = self.clients.get(waiting.key.client)
+        {
+            // What has paid the last debt was this one's own, most likely.
+            known.debt = if known.debt == Debt::Paid {
+                Debt::None
+            } else {
+                Debt::Owed
+            };
         }
         self.doubt_outcome(&waiting.job.task, now);
         self.release(&waiting.job, true);
@@ -294,7 +320,7 @@ impl Session {
 
     /// Whether an operation that ends a connection has nothing left to end.
     fn has_ended(&mut self, key: OutcomeKey) -> bool {
-        rules(key.operation).effect() == Effect::Ends
+        matches!(key.operation, Operation::Close | Operation::Disconnect)
             && self
                 .clients
                 .get(key.client)

@@ -8,8 +8,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 use crossbeam_channel::Sender;
-use modemqtt_os::{Waker, Worker, waker};
-use parking_lot::{Condvar, Mutex};
+use modemqtt_os::{Condvar, Mutex, Waker, Worker, waker};
 
 use super::message::Message;
 use super::options::BrokerOptions;
@@ -79,7 +78,8 @@ impl Arrivals {
 
     fn wait_for_more(&self, seen: u64, patience: Duration) {
         let mut count = self.count.lock();
-        self.more.wait_while_for(&mut count, |count| *count == seen, patience);
+        let deadline = Instant::now() + patience;
+        while *count == seen && !self.more.wait_until(&mut count, deadline) {}
     }
 }
 
