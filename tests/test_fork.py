@@ -139,6 +139,8 @@ os.waitpid(child, 0)
     assert (outcome.returncode, outcome.output, outcome.errors) == (0, "[]\n", "")
 
 
+# Something to be called.
+WORK = "work"
 # Every entry of the core with arguments that it takes. A child is told a `UsageError`, or that nothing is open.
 ENTRIES: dict[type[Any], dict[str, tuple[Any, ...]]] = {
     _core.Opening: {"start": (False, None), "wait": (), "close": (), "closed": ()},
@@ -159,7 +161,9 @@ ENTRIES: dict[type[Any], dict[str, tuple[Any, ...]]] = {
         "next_message": (0, 5),
         "next_urc": (5,),
         "take_dropped": (0,),
-        "listen": (),
+        "listen": (WORK,),
+        "told": (),
+        "wait_told": (),
         "wait_connected": (0, 5),
         "trace": (False,),
         "next_events": (),
@@ -192,7 +196,8 @@ ENTRIES: dict[type[Any], dict[str, tuple[Any, ...]]] = {
         "message_id": (),
     },
     _core.KeptSession: {"take_over": (None,), "end": (), "wait_connected": (5,)},
-    _core.Journal: {"next": (), "take_dropped": (), "end": ()},
+    _core.Turn: {"take": (WORK,)},
+    _core.Journal: {"write": (WORK,), "next": (), "take_dropped": (), "end": ()},
     _core.VirtualModem: {
         "port": (),
         "model": (),
@@ -241,7 +246,8 @@ INERT = (
     {("Opening", "close"), ("Opening", "closed"), ("Engine", "close_later"), ("Engine", "is_open")}
     | {(kind, "close") for kind in ("Engine", "VirtualModem", "Broker")}
     | {("Pending", "take_back"), ("Pending", "subject"), ("Pending", "number"), ("KeptSession", "end")}
-    | {("Journal", name) for name in ("next", "take_dropped", "end")}
+    | {("Journal", name) for name in ("write", "next", "take_dropped", "end")}
+    | {("Engine", "told"), ("Engine", "wait_told"), ("Turn", "take")}
 )
 
 EVERY_ENTRY = """
@@ -249,7 +255,7 @@ from modemqtt import _core
 connect()
 opening, engine = modem._line._opening, modem._line.engine
 pending = engine.command("AT")
-objects = dict(Opening=opening, Engine=engine, Pending=pending, Journal=_core.Journal())
+objects = dict(Opening=opening, Engine=engine, Pending=pending, Journal=_core.Journal(), Turn=modem._line.turn)
 objects.update(VirtualModem=module._core, Broker=broker._core)
 session = mqtt.session(broker.host, broker.port, client_id="c", reconnect=True)
 session.__enter__()
@@ -271,7 +277,7 @@ for kind, name, arguments in entries:
         signal.alarm(5)
         try:
             found = getattr(objects[kind], name)
-            if callable(found): found(*arguments)
+            if callable(found): found(*[dict if each == "work" else each for each in arguments])
         except UsageError:
             os._exit(0)
         os._exit(0 if (kind, name) in inert else 1)

@@ -236,15 +236,13 @@ import warnings
 warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12 warns of forking beside threads
 connect()
 mqtt.on_message = print
-lock = modem._line.lock
 held = threading.Event()
 
 def hold():
-    with lock:
-        held.set()
-        time.sleep(60)
+    held.set()
+    time.sleep(60)
 
-threading.Thread(target=hold, daemon=True).start()
+threading.Thread(target=modem._line.turn.take, args=(hold,), daemon=True).start()
 held.wait()
 child = os.fork()
 if child == 0:

@@ -30,37 +30,54 @@ class Dispatcher:
         *,
         after: Dispatcher | None = None,
     ) -> None:
-        """Start the thread. `handle` is called in it with each event, once the thread of `after` has ended."""
+        """Take them. `handle` is called with each event, once `after` has handled all of its own."""
         self._engine = engine
         # A forgotten modem is not kept alive by the thread that calls its callbacks.
         self._handle = weakref.WeakMethod(handle)
         self.errors = 0
-        # Threads of the same modem that may be in the very callback that has opened it again.
-        self._earlier = () if after is None else after.threads
-        engine.listen()
+        # One of the same modem that may be in the very callback that has opened it again.
+        self._earlier = after
         self._thread = threading.Thread(target=self._run, name=f"modemqtt-{name}", daemon=True)
-        self._thread.start()
+
+    def start(self) -> None:
+        """Begin, unless it has begun."""
+        self._engine.listen(self._start)
+
+    def _start(self) -> None:
+        try:
+            self._thread.start()
+        except BaseException:
+            # No thread is to be had, so nobody is called, and nobody waits for that.
+            self._engine.told()
+            raise
 
     @property
     def threads(self) -> tuple[threading.Thread, ...]:
         """Its thread, behind those for which it waits."""
-        return (*self._earlier, self._thread)
+        earlier = self._earlier
+        return (*(() if earlier is None else earlier.threads), self._thread)
 
     def join(self) -> None:
         """Wait until every event was handled. From inside a callback this returns at once."""
-        if threading.current_thread() not in self.threads:
+        if threading.current_thread() in self.threads:
+            return
+        self._engine.wait_told()
+        if self._thread.ident is not None:
             self._thread.join()
 
     def _run(self) -> None:
-        # Callbacks are called one after the other.
-        for thread in self._earlier:
-            thread.join()
-        self._earlier = ()
-        while (events := self._engine.next_events()) is not None:
-            for event in events:
-                self._call(event)
-        if (error := self._engine.lost) is not None:
-            self._call(("port lost", error))
+        try:
+            # Callbacks are called one after the other.
+            if self._earlier is not None:
+                self._earlier.join()
+                self._earlier = None
+            while (events := self._engine.next_events()) is not None:
+                for event in events:
+                    self._call(event)
+            if (error := self._engine.lost) is not None:
+                self._call(("port lost", error))
+        finally:
+            self._engine.told()
 
     def _call(self, event: tuple[Any, ...]) -> None:
         try:

@@ -6,7 +6,6 @@ The I/O threads never call into Python, so they put it down and this thread take
 from __future__ import annotations
 
 import logging
-import os
 import threading
 import time
 
@@ -43,17 +42,19 @@ class _Writer:
     """The thread and what it writes."""
 
     def __init__(self) -> None:
-        self.process = os.getpid()
         self.journal = Journal()
         self._pacer = Pacer()
         self._dropped = 0
         self._thread = threading.Thread(target=self._run, name="modemqtt-log", daemon=True)
-        self._thread.start()
+
+    def start(self) -> None:
+        """Begin, unless it has begun."""
+        self.journal.write(self._thread.start)
 
     def finish(self) -> None:
         """Write what is left."""
         self.journal.end()
-        if threading.current_thread() is not self._thread:
+        if self._thread.ident is not None and threading.current_thread() is not self._thread:
             self._thread.join(_FAREWELL)
 
     def _run(self) -> None:
@@ -70,18 +71,14 @@ class _Writer:
                 self._pacer.passed()
 
 
-_lock = threading.Lock()
-_writer: _Writer | None = None
+_writer = _Writer()
 
 
 def journal() -> Journal:
     """Return where the modems put down what they have to say; the first one starts the thread that writes it."""
-    global _writer  # noqa: PLW0603 - one for the process
-    with _lock:
-        # A forked child has no thread of its parent's.
-        if _writer is None or _writer.process != os.getpid():
-            _writer = _Writer()
-        return _writer.journal
+    writer = _writer
+    writer.start()
+    return writer.journal
 
 
 def traced() -> bool:
@@ -92,12 +89,11 @@ def traced() -> bool:
 def finish() -> None:
     """End the thread before the interpreter does."""
     global _writer
-    writer, _writer = _writer, None
-    if writer is not None and writer.process == os.getpid():
-        writer.finish()
+    writer, _writer = _writer, _Writer()
+    writer.finish()
 
 
-def renew_lock() -> None:
-    """Replace the lock in a forked child: a thread of the parent may have held it."""
-    global _lock  # noqa: PLW0603 - one for the process
-    _lock = threading.Lock()
+def renew() -> None:
+    """Have a writer of its own in a forked child, which has no thread of its parent's."""
+    global _writer  # noqa: PLW0603 - one for the process
+    _writer = _Writer()

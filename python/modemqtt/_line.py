@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import threading
 import warnings
 from typing import TYPE_CHECKING, Any
 
 from modemqtt import _journal, _registry
-from modemqtt._core import Engine, Opening
+from modemqtt._core import Engine, Opening, Turn
 from modemqtt._dispatcher import Dispatcher
 from modemqtt._listeners import Listeners
 from modemqtt._opening import forget, make_way, named
@@ -44,18 +43,18 @@ class Line:
         self._opening: Opening | None = None
         # So often close() was called: an open() under way that sees it change gives up.
         self._closes = 0
-        self.renew_locks()
+        self.renew_turns()
         # Whether the lines of the wire go to the log.
         self._traced: bool | None = None
         _registry.add(self)
 
-    def renew_locks(self) -> None:
-        """Replace the locks, as in a forked child."""
-        self.lock = threading.RLock()
-        # Held while a module is waited for, which close() must be able to cut short.
-        self._open_lock = threading.Lock()
+    def renew_turns(self) -> None:
+        """Replace the turns, as in a forked child."""
+        self.turn = Turn()
+        # Taken while a module is waited for, which close() must be able to cut short.
+        self._open_turn = Turn()
         if self.virtual is not None:
-            self.virtual.renew_lock()
+            self.virtual.renew_turn()
 
     @property
     def device(self) -> str:
@@ -107,8 +106,7 @@ class Line:
 
     def record(self, index: int) -> ClientRecord:
         """Return what is kept of the client with that index."""
-        with self.lock:
-            return self.listeners.record(index)
+        return self.listeners.record(index)
 
     def check_process(self) -> None:
         """Raise in a forked child while the modem is that of its parent."""
@@ -117,11 +115,16 @@ class Line:
 
     def listen(self) -> None:
         """Start the thread that calls callbacks, with the first of them."""
-        with self.lock:
-            if self.engine is not None and self.dispatcher is None and self.listeners.wanted():
-                name = self.port.rsplit("/", 1)[-1]
-                self.dispatcher = Dispatcher(self.engine, name, self.listeners.handle, after=self._last_dispatcher)
-                self._last_dispatcher = None
+        self.turn.take(self._listen)
+
+    def _listen(self) -> None:
+        if self.engine is None or not self.listeners.wanted():
+            return
+        if self.dispatcher is None:
+            name = self.port.rsplit("/", 1)[-1]
+            self.dispatcher = Dispatcher(self.engine, name, self.listeners.handle, after=self._last_dispatcher)
+            self._last_dispatcher = None
+        self.dispatcher.start()
 
     def open(self, deadline: Deadline, *, recover: bool, take_over: bool | None) -> None:
         """Open the port unless it is open; see :meth:`Modem.open`."""
@@ -154,19 +157,15 @@ class Line:
         take_over: bool | None = None,
     ) -> None:
         """Open the port unless close() is called first, which is known by its count no longer being `closes`."""
-        lock, held = self._open_lock, False
-        try:
-            left = deadline.left
-            held = lock.acquire(timeout=-1 if left is None else min(left, threading.TIMEOUT_MAX))
-            if not held:
-                raise PortError(f"{self.port}: another thread is still opening it", errno=errno.ETIMEDOUT)
+
+        def open_it() -> None:
             if self.is_open:
                 return
             if self._opening is not None:
                 # One whose port was lost holds the port until its thread has ended.
                 self._opening.close()
             make_way(self, take_over=take_over)
-            opening = self._begin(closes, recover=recover)
+            opening = self.turn.take(lambda: self._begin(closes, recover=recover))
             try:
                 opening.start(gone, deadline.left)
                 self._opened(opening, opening.wait())
@@ -175,43 +174,41 @@ class Line:
                 if isinstance(error, PortError):
                     raise named(error, self) from None
                 raise
-        finally:
-            if held:
-                lock.release()
+
+        late = PortError(f"{self.port}: another thread is still opening it", errno=errno.ETIMEDOUT)
+        self._open_turn.take(open_it, timeout=deadline.left, late=late)
 
     def _begin(self, closes: int, *, recover: bool) -> Opening:
-        with self.lock:
-            if self._closes != closes:
-                raise PortError(f"{self.port} was closed before it was open")
-            self._opening = Opening(
-                self.device,
-                search="recover" if recover else "fill" if self._found else "gentle",
-                name=self.port,
-                journal=_journal.journal(),
-                traced=_journal.traced(),
-                after=self.last_engine,
-                **self._settings,
-            )
-            return self._opening
+        if self._closes != closes:
+            raise PortError(f"{self.port} was closed before it was open")
+        self._opening = Opening(
+            self.device,
+            search="recover" if recover else "fill" if self._found else "gentle",
+            name=self.port,
+            journal=_journal.journal(),
+            traced=_journal.traced(),
+            after=self.last_engine,
+            **self._settings,
+        )
+        return self._opening
 
     def _opened(self, opening: Opening, engine: Engine) -> None:
-        with self.lock:
-            if opening.closed:
-                raise PortError(f"{self.port} was closed before it was open")
-            # One whose port was lost may be here still; its thread for callbacks ends by itself.
-            self.engine = self.last_engine = engine
-            self._last_dispatcher, self.dispatcher = self.dispatcher or self._last_dispatcher, None
-            self._found = True
-            self._traced = None
-            self.listeners.opened(engine)
-            self.listen()
+        self.turn.take(lambda: self._adopt(opening, engine))
+
+    def _adopt(self, opening: Opening, engine: Engine) -> None:
+        if opening.closed:
+            raise PortError(f"{self.port} was closed before it was open")
+        # One whose port was lost may be here still; its thread for callbacks ends by itself.
+        self.engine = self.last_engine = engine
+        self._last_dispatcher, self.dispatcher = self.dispatcher or self._last_dispatcher, None
+        self._found = True
+        self._traced = None
+        self.listeners.opened(engine)
+        self._listen()
 
     def _close(self, *, for_good: bool) -> int:
         """Close the port; the count that an open() of later has to find."""
-        with self.lock:
-            self._closes += 1
-            closes = self._closes
-            opening, engine, dispatcher = self._opening, self.engine, self.dispatcher
+        closes, opening, engine, dispatcher = self.turn.take(self._closing)
         # What an interrupt keeps from being done here is left to the next call: nothing is forgotten before it is done.
         if opening is not None:
             opening.close()
@@ -221,17 +218,21 @@ class Line:
                 self.listeners.tell_dropped(engine)
         if dispatcher is not None:
             dispatcher.join()
-        with self.lock:
-            # A callback may have opened it again meanwhile.
-            if self._opening is opening:
-                self._opening = self.engine = None
-                if for_good and self.virtual is not None:
-                    self.virtual.close()
-            if self.dispatcher is dispatcher is not None:
-                self.dispatcher, self._last_dispatcher = None, dispatcher
-            # One whose release an interrupt has cut short. An open() under way that holds it fails, for it was closed.
-            self._open_lock = threading.Lock()
+        self.turn.take(lambda: self._closed(opening, dispatcher, for_good=for_good))
         return closes
+
+    def _closing(self) -> tuple[int, Opening | None, Engine | None, Dispatcher | None]:
+        self._closes += 1
+        return self._closes, self._opening, self.engine, self.dispatcher
+
+    def _closed(self, opening: Opening | None, dispatcher: Dispatcher | None, *, for_good: bool) -> None:
+        # A callback may have opened it again meanwhile.
+        if self._opening is opening:
+            if for_good and self.virtual is not None:
+                self.virtual.close()
+            self._opening = self.engine = None
+        if self.dispatcher is dispatcher is not None:
+            self.dispatcher, self._last_dispatcher = None, dispatcher
 
     def __del__(self) -> None:
         """Have the I/O thread close the port. That the program forgot to is a :class:`ResourceWarning`."""

@@ -321,8 +321,8 @@ class Modem(ModemCallbacks, Network, Single):
         """
         if isinstance(index, bool) or not isinstance(index, int) or not 0 <= index <= MOST_INDEX:
             raise UsageError(f"client index must be 0 to {MOST_INDEX}, not {index!r}")
-        with self._line.lock:
-            return self._clients.setdefault(index, MqttClient(self._line, self._line.record(index), self))
+        client = MqttClient(self._line, self._line.record(index), self)
+        return self._line.turn.take(lambda: self._clients.setdefault(index, client))
 
     def urcs(self, timeout: float | None = None) -> Iterator[str]:
         """Yield each line that no one waited for, until none has come for `timeout` seconds.

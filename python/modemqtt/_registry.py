@@ -1,4 +1,4 @@
-"""The serial lines of the process: an end before the interpreter's, and locks of their own in a forked child."""
+"""The serial lines of the process: an end before the interpreter's, and turns of their own in a forked child."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ class Held(Protocol):
     def finish(self) -> None:
         """End the threads, before the interpreter ends."""
 
-    def renew_locks(self) -> None:
-        """Replace the locks, in a forked child."""
+    def renew_turns(self) -> None:
+        """Replace the turns, in a forked child."""
 
 
 _every: weakref.WeakSet[Held] = weakref.WeakSet()
@@ -64,12 +64,12 @@ def _finish() -> None:
     _journal.finish()
 
 
-def _renew_locks() -> None:
+def _renew_turns() -> None:
     """Replace what another thread of the parent may have held: it is never released in the child."""
-    _journal.renew_lock()
+    _journal.renew()
     for line in _lines():
-        line.renew_locks()
+        line.renew_turns()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew_locks)
+    os.register_at_fork(after_in_child=_renew_turns)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING, Any
 
+from modemqtt._core import Turn
 from modemqtt.exceptions import UsageError
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class VirtualPort:
         """Take the settings of a :class:`modemqtt.virtual.VirtualModem`. Nothing runs yet."""
         self._model = model
         self._settings = settings
-        self._lock = threading.Lock()
+        self._turn = Turn()
         self._bench: VirtualBench | None = None
 
     @classmethod
@@ -67,10 +67,12 @@ class VirtualPort:
         """The module. It is started if it does not run."""
         from modemqtt.virtual import VirtualBench  # noqa: PLC0415 - few modems are virtual
 
-        with self._lock:
+        def running() -> VirtualBench:
             if self._bench is None:
                 self._bench = VirtualBench(self._model, **self._settings)
             return self._bench
+
+        return self._turn.take(running)
 
     @property
     def device(self) -> str:
@@ -79,11 +81,13 @@ class VirtualPort:
 
     def close(self) -> None:
         """End the module. The next use starts another."""
-        with self._lock:
-            bench, self._bench = self._bench, None
-        if bench is not None:
-            bench.close()
+        self._turn.take(self._close)
 
-    def renew_lock(self) -> None:
-        """Replace the lock, as in a forked child."""
-        self._lock = threading.Lock()
+    def _close(self) -> None:
+        if self._bench is not None:
+            self._bench.close()
+            self._bench = None
+
+    def renew_turn(self) -> None:
+        """Replace the turn, as in a forked child."""
+        self._turn = Turn()

@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use modemqtt_at::ClientIndex;
-use modemqtt_at::dialect;
 use modemqtt_host::call::{Call, Errand, Secret};
 use modemqtt_host::engine::{self, Shared};
 use modemqtt_host::error::Error;
@@ -17,12 +16,15 @@ use pyo3::types::{PyDict, PyList};
 use crate::kept_session::login;
 use crate::options::{client, errand, options, publish_form, quality, tcp_port, tencent};
 use crate::pending::{Pending, seconds};
+use crate::telling::Telling;
+use crate::turn::aside;
 use crate::{civil, errors, events};
 
 /// An open modem: the port, its thread, and what it has put down.
 #[pyclass(frozen, module = "modemqtt._core")]
 pub(crate) struct Engine {
     engine: Arc<engine::Engine>,
+    telling: Telling,
 }
 
 #[pymethods]
@@ -36,7 +38,7 @@ impl Engine {
     /// Gets a token from Tencent Cloud; `device` is a `modemqtt.Tencent`.
     #[pyo3(signature = (device, *, timeout=None))]
     fn token(&self, py: Python<'_>, device: &Bound<'_, PyAny>, timeout: Option<f64>) -> PyResult<Pending> {
-        self.submit(py, Call::token(tencent(device)?), timeout)
+        self.submit(py, Call::Token(tencent(device)?), timeout)
     }
 
     /// Changes options of a client.
@@ -134,21 +136,32 @@ impl Engine {
         password: Option<String>,
         timeout: Option<f64>,
     ) -> PyResult<Pending> {
-        let password = password.map(Secret);
-        let call = Call::connect(client(py, index)?, client_id, username, password);
+        let call = Call::Connect {
+            client: client(py, index)?,
+            client_id,
+            username,
+            password: password.map(Secret),
+        };
         self.submit(py, call, timeout)
     }
 
     /// Sends the MQTT DISCONNECT.
     #[pyo3(signature = (index, *, timeout=None))]
     fn disconnect(&self, py: Python<'_>, index: i64, timeout: Option<f64>) -> PyResult<Pending> {
-        self.submit(py, Call::disconnect(client(py, index)?), timeout)
+        self.submit(
+            py,
+            Call::Disconnect {
+                client: client(py, index)?,
+            },
+            timeout,
+        )
     }
 
     /// Closes the network connection of a client.
     #[pyo3(signature = (index, *, timeout=None))]
     fn close_network(&self, py: Python<'_>, index: i64, timeout: Option<f64>) -> PyResult<Pending> {
-        self.submit(py, Call::close(client(py, index)?), timeout)
+        let client = client(py, index)?;
+        self.submit(py, Call::Close { client }, timeout)
     }
 
     /// Subscribes to topics.
@@ -243,10 +256,31 @@ impl Engine {
         })
     }
 
-    /// From now on events are put down for `next_events()`.
-    fn listen(&self, py: Python<'_>) -> PyResult<()> {
-        self.shared(py)?.listen();
-        Ok(())
+    /// From now on events are put down for `next_events()`. Calls `run`, which is to start who takes them, in a thread that no interrupt
+    /// reaches: once, however often this is called.
+    fn listen(&self, run: &Bound<'_, PyAny>) -> PyResult<()> {
+        let shared = self.shared(run.py())?;
+        if !self.telling.begin() {
+            return Ok(());
+        }
+        shared.listen();
+        let thread = aside(run).inspect_err(|_| self.telling.end())?;
+        thread.wait(run.py())
+    }
+
+    /// Whoever takes the events has told of all of them.
+    fn told(&self) {
+        if self.engine.same_process().is_ok() {
+            self.telling.end();
+        }
+    }
+
+    /// Waits until all events were told of, minding signals. In a forked child nobody tells of any.
+    fn wait_told(&self, py: Python<'_>) -> PyResult<()> {
+        if self.engine.same_process().is_err() {
+            return Ok(());
+        }
+        civil::wait(py, None, |at_most| self.telling.wait(at_most).then_some(())).map(drop)
     }
 
     /// Waits for events and returns those that have come, as tuples of a name and its values; `None` when the modem is
@@ -374,7 +408,10 @@ impl Engine {
 
 impl Engine {
     pub(crate) fn new(engine: Arc<engine::Engine>) -> Self {
-        Self { engine }
+        Self {
+            engine,
+            telling: Telling::default(),
+        }
     }
 
     /// The message ids that were used; none in a forked child, which has connections of its own.
@@ -457,12 +494,4 @@ fn line(name: &str) -> Line {
         "cts" => Line::Cts,
         _ => Line::Dsr,
     }
-}
-
-/// Every model with its dialect.
-#[pyfunction]
-pub(crate) fn models() -> Vec<(&'static str, &'static str, bool)> {
-    dialect::models()
-        .map(|(dialect, model)| (model.name, dialect.name, dialect.experimental))
-        .collect()
 }

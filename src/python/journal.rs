@@ -2,11 +2,13 @@
 
 use std::process;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use modemqtt_host::engine::{self, News, Remark};
 use pyo3::prelude::*;
 
 use crate::errors;
+use crate::turn::aside;
 
 /// How many remarks are handed to Python at once.
 const BATCH: usize = 256;
@@ -14,7 +16,9 @@ const BATCH: usize = 256;
 /// What the modems of the process have to say to its log, for the thread that writes it there.
 #[pyclass(frozen, module = "modemqtt._core")]
 pub(crate) struct Journal {
-    pub(crate) journal: Arc<engine::Journal>,
+    pub(crate) remarks: Arc<engine::Journal>,
+    /// Whether there is someone who writes.
+    written: AtomicBool,
     /// The process whose modems it is for: in a forked child of it nobody may touch the locks.
     process: u32,
 }
@@ -24,9 +28,19 @@ impl Journal {
     #[new]
     fn new() -> Self {
         Self {
-            journal: Arc::default(),
+            remarks: Arc::default(),
+            written: AtomicBool::new(false),
             process: process::id(),
         }
+    }
+
+    /// Calls `run`, which is to start the thread that writes, in a thread that no interrupt reaches: once, however often this is called.
+    fn write(&self, run: &Bound<'_, PyAny>) -> PyResult<()> {
+        if self.here().is_some() && !self.written.swap(true, Ordering::AcqRel) {
+            let thread = aside(run).inspect_err(|_| self.written.store(false, Ordering::Release))?;
+            thread.wait(run.py())?;
+        }
+        Ok(())
     }
 
     /// Waits for remarks and returns those that have come: the port, what kind it is (`"info"`, `"warning"`, or a line of the
@@ -53,7 +67,7 @@ impl Journal {
 
 impl Journal {
     fn here(&self) -> Option<&engine::Journal> {
-        (self.process == process::id()).then_some(&*self.journal)
+        (self.process == process::id()).then_some(&*self.remarks)
     }
 }
 

@@ -11,7 +11,9 @@ mod options;
 mod pending;
 mod process;
 mod settings;
+mod telling;
 mod tls;
+mod turn;
 mod virtual_module;
 
 /// The Rust core of modemqtt.
@@ -20,17 +22,19 @@ mod _core {
     #[pymodule_export]
     use super::engine::Engine;
     #[pymodule_export]
-    use super::engine::models;
-    #[pymodule_export]
     use super::journal::Journal;
     #[pymodule_export]
     use super::kept_session::KeptSession;
     #[pymodule_export]
     use super::opening::Opening;
     #[pymodule_export]
+    use super::options::models;
+    #[pymodule_export]
     use super::pending::Pending;
     #[pymodule_export]
     use super::settings::option_table;
+    #[pymodule_export]
+    use super::turn::Turn;
     #[pymodule_export]
     use super::virtual_module::{Broker, VirtualModem, fault_table, parse_script, profile_table};
 

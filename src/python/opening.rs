@@ -56,7 +56,7 @@ impl Opening {
         options.ids = after.map(|engine| engine.ids(py)).unwrap_or_default();
         let reporting = Reporting {
             name,
-            journal: Arc::clone(&journal.journal),
+            journal: Arc::clone(&journal.remarks),
             traced,
         };
         Ok(Self {

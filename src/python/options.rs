@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use modemqtt_at::dialect::{DataPhase, Dialect};
+use modemqtt_at::dialect::{self, DataPhase, Dialect};
 use modemqtt_at::{ClientIndex, Qos, Version};
 use modemqtt_host::call::{Alibaba, Errand, OneNet, Options, Secret, Tencent, Will};
 use modemqtt_host::names;
@@ -251,4 +251,12 @@ fn will(py: Python<'_>, value: &Bound<'_, PyAny>) -> PyResult<Option<Will>> {
         qos: quality(py, field(value, "will: qos", "qos", "int")?)?,
         retain: field(value, "will: retain", "retain", "bool")?,
     }))
+}
+
+/// Every model with its dialect.
+#[pyfunction]
+pub(crate) fn models() -> Vec<(&'static str, &'static str, bool)> {
+    dialect::models()
+        .map(|(dialect, model)| (model.name, dialect.name, dialect.experimental))
+        .collect()
 }

@@ -89,7 +89,7 @@ impl Pending {
 
     /// What an error calls the call.
     #[getter]
-    fn subject(&self) -> &str {
+    fn subject(&self) -> &'static str {
         self.pending.subject()
     }
 
