@@ -18,6 +18,10 @@ BIN := $(VENV)/bin
 # PyO3 builds for this interpreter whichever of maturin and cargo asks, so neither undoes the other's work.
 export PYO3_PYTHON := $(CURDIR)/$(BIN)/python
 
+# What the environment says of a bench is not meant for the tests and the demonstration here.
+unexport MODEMQTT_PORT MODEMQTT_POWER_COMMAND MODEMQTT_MODEL MODEMQTT_BAUD MODEMQTT_BROKER MODEMQTT_SCOPE MODEMQTT_LOG_DIR \
+	MODEMQTT_LOG MODEMQTT_REQUIRE MODEMQTT_SEED MODEMQTT_TIMEOUT_FACTOR MODEMQTT_PASSWORD
+
 PYTHON_TREES := python tests release $(wildcard benches)
 # What the extension is built from. The Python files are used where they stand.
 RUST_SOURCES := $(shell find src -name '*.rs' -o -name Cargo.toml) Cargo.toml Cargo.lock pyproject.toml
@@ -32,9 +36,8 @@ BUILT := $(VENV)/.built
 .DEFAULT_GOAL := demo
 .NOTPARALLEL:
 
-# MODEMQTT_PORT would take the demo to a real module.
 demo: $(BUILT)
-	@MODEMQTT_PORT= $(BIN)/modemqtt demo
+	@$(BIN)/modemqtt demo
 
 test: $(BUILT) $(TOOLS)
 	@if cargo nextest --version >/dev/null 2>&1; \

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,9 +10,12 @@ import pytest
 from modemqtt import Modem, MqttClient
 from modemqtt.virtual import Broker, VirtualModem
 from support import mosquitto as real_broker
+from support.suites import Suite
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+pytest_plugins = ["pytester"]
 
 MODELS = ("M95", "BC660K-GL")
 
@@ -56,3 +60,11 @@ def mqtt(modem: Modem, broker: Broker) -> MqttClient:
     client.open(broker.host, broker.port)
     client.connect("bench-7")
     return client
+
+
+@pytest.fixture
+def suite(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Suite:
+    """An empty suite of a user, whose environment says nothing of modems."""
+    for name in [name for name in os.environ if name.startswith("MODEMQTT_")]:
+        monkeypatch.delenv(name)
+    return Suite(pytester)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-COMMANDS = ("demo", "virtual", "pub", "sub", "at", "term", "ports", "doctor", "info")
+COMMANDS = ("demo", "virtual", "pub", "sub", "at", "term", "ports", "doctor", "info", "completion")
 
 
 def environment(**more: str) -> dict[str, str]:

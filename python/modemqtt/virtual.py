@@ -30,18 +30,35 @@ if TYPE_CHECKING:
 __all__ = [
     "FAULTS",
     "FAULT_TABLE",
+    "MODELS",
     "PROFILES",
     "Broker",
     "Expectation",
     "Expected",
     "Fault",
     "FaultDescription",
+    "Model",
     "Profile",
     "PublishedMessage",
     "Script",
     "VirtualBench",
     "VirtualModem",
 ]
+
+
+class Model(NamedTuple):
+    """A model that the virtual module can be, and that :class:`modemqtt.Modem` drives."""
+
+    name: str
+    """Its name, such as ``"M95"``."""
+    dialect: str
+    """The dialect that it speaks, such as ``"m95"``: models of one dialect take the same commands."""
+    experimental: bool
+    """Whether its rows come from other sources than an application note."""
+
+
+MODELS: tuple[Model, ...] = tuple(Model(*row) for row in _core.models())
+"""The models."""
 
 
 class FaultDescription(NamedTuple):
@@ -216,6 +233,10 @@ class VirtualModem:
         """
         with arguments():
             return Expected(self._core, Expectation(pattern, times))
+
+    def expect_nothing(self) -> None:
+        """Forget every expectation, met or not: each command line is answered as ever."""
+        self._core.expect_nothing()
 
     def check(self) -> None:
         """Check that all has come that was expected. Leaving the context does not.

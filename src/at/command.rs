@@ -1,68 +1,73 @@
-//! The commands of the MQTT application notes and the forms in which they are given.
+//! The commands of the MQTT application notes, the operations that they start, and the forms in which they are given.
+//!
+//! A new command is a line of [`Command`]. If its result comes in a URC, it is a line of [`Operation`] and of [`Operation::of`] as well.
 
 use std::fmt;
 
-/// A command of the `AT+QMT…` group, without its prefix.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Command {
-    /// `QMTCFG`: options of one client.
-    Configure,
-    /// `QMTOPEN`: the network connection to the server.
-    Open,
-    /// `QMTCLOSE`: close the network connection.
-    Close,
-    /// `QMTCONN`: the MQTT CONNECT.
-    Connect,
-    /// `QMTDISC`: the MQTT DISCONNECT.
-    Disconnect,
-    /// `QMTSUB`: subscribe to topics.
-    Subscribe,
-    /// `QMTUNS`: unsubscribe from topics.
-    Unsubscribe,
-    /// `QMTPUB`: publish a message.
-    Publish,
-    /// `QMTPUBEX`: publish a message of exact length.
-    PublishExact,
-    /// `QMTRECV`: read messages out of the module's buffer.
-    Receive,
-    /// `QMTENAUTH`: get a token from Tencent Cloud.
-    Token,
+/// One line per variant: its documentation, the variant, its name. Whatever both ends do with a command that they know nothing
+/// more of than its rows, they do in a default arm: none of these enums is exhaustive.
+macro_rules! named {
+    (
+        $(#[$doc:meta])*
+        $type:ident
+        $(#[$of:meta])*
+        $function:ident
+        { $($(#[$each:meta])* $variant:ident $name:literal,)* }
+    ) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[non_exhaustive]
+        pub enum $type {
+            $($(#[$each])* $variant,)*
+        }
+
+        impl $type {
+            /// Every one, in the order of this table.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+
+            $(#[$of])*
+            #[must_use]
+            pub const fn $function(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $name,)*
+                }
+            }
+        }
+    };
+}
+
+named! {
+    /// A command of the `AT+QMT…` group, without its prefix.
+    Command
+    /// The name as it stands after `AT+` and before the colon of its answers.
+    name
+    {
+        /// `QMTCFG`: options of one client.
+        Configure "QMTCFG",
+        /// `QMTOPEN`: the network connection to the server.
+        Open "QMTOPEN",
+        /// `QMTCLOSE`: close the network connection.
+        Close "QMTCLOSE",
+        /// `QMTCONN`: the MQTT CONNECT.
+        Connect "QMTCONN",
+        /// `QMTDISC`: the MQTT DISCONNECT.
+        Disconnect "QMTDISC",
+        /// `QMTSUB`: subscribe to topics.
+        Subscribe "QMTSUB",
+        /// `QMTUNS`: unsubscribe from topics.
+        Unsubscribe "QMTUNS",
+        /// `QMTPUB`: publish a message.
+        Publish "QMTPUB",
+        /// `QMTPUBEX`: publish a message of exact length.
+        PublishExact "QMTPUBEX",
+        /// `QMTRECV`: read messages out of the module's buffer.
+        Receive "QMTRECV",
+        /// `QMTENAUTH`: get a token from Tencent Cloud.
+        Token "QMTENAUTH",
+    }
 }
 
 impl Command {
-    /// Every command, in the order of the notes.
-    pub const ALL: [Self; 11] = [
-        Self::Configure,
-        Self::Open,
-        Self::Close,
-        Self::Connect,
-        Self::Disconnect,
-        Self::Subscribe,
-        Self::Unsubscribe,
-        Self::Publish,
-        Self::PublishExact,
-        Self::Receive,
-        Self::Token,
-    ];
-
-    /// The name as it stands after `AT+` and before the colon of its answers.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Configure => "QMTCFG",
-            Self::Open => "QMTOPEN",
-            Self::Close => "QMTCLOSE",
-            Self::Connect => "QMTCONN",
-            Self::Disconnect => "QMTDISC",
-            Self::Subscribe => "QMTSUB",
-            Self::Unsubscribe => "QMTUNS",
-            Self::Publish => "QMTPUB",
-            Self::PublishExact => "QMTPUBEX",
-            Self::Receive => "QMTRECV",
-            Self::Token => "QMTENAUTH",
-        }
-    }
-
     /// A second spelling. The BC35-G&BC28 note has `QMTENAUTH` in its headings and `QMTTENAUTH` in its syntax (3.2.2).
     #[must_use]
     pub const fn other_name(self) -> Option<&'static str> {
@@ -75,7 +80,7 @@ impl Command {
     /// The command of that name; V.250 section 5.4.1 lets letters be of either case.
     #[must_use]
     pub fn from_name(name: &[u8]) -> Option<Self> {
-        Self::ALL.into_iter().find(|command| {
+        Self::ALL.iter().copied().find(|command| {
             [Some(command.name()), command.other_name()]
                 .into_iter()
                 .flatten()
@@ -87,6 +92,80 @@ impl Command {
 impl fmt::Display for Command {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "AT+{}", self.name())
+    }
+}
+
+named! {
+    /// What a result URC reports on. Together with the client index and the message id it names one operation.
+    Operation
+    /// The word for it in a sentence.
+    word
+    {
+        /// Opening the network connection.
+        Open "open",
+        /// Closing it.
+        Close "close",
+        /// The MQTT CONNECT.
+        Connect "connect",
+        /// The MQTT DISCONNECT.
+        Disconnect "disconnect",
+        /// A subscription.
+        Subscribe "subscribe",
+        /// The end of a subscription.
+        Unsubscribe "unsubscribe",
+        /// A publish.
+        Publish "publish",
+        /// A token of Tencent Cloud. It is about no client.
+        Token "token",
+    }
+}
+
+impl Operation {
+    /// The operation that a command starts; `QMTCFG` and `QMTRECV` start none.
+    #[must_use]
+    pub const fn of(command: Command) -> Option<Self> {
+        match command {
+            Command::Configure | Command::Receive => None,
+            Command::Open => Some(Self::Open),
+            Command::Close => Some(Self::Close),
+            Command::Connect => Some(Self::Connect),
+            Command::Disconnect => Some(Self::Disconnect),
+            Command::Subscribe => Some(Self::Subscribe),
+            Command::Unsubscribe => Some(Self::Unsubscribe),
+            Command::Publish | Command::PublishExact => Some(Self::Publish),
+            Command::Token => Some(Self::Token),
+        }
+    }
+
+    /// The command that starts it. Of the two that publish it is `QMTPUB`.
+    #[must_use]
+    pub fn command(self) -> Command {
+        let starts = |command: &Command| Self::of(*command) == Some(self);
+        Command::ALL.iter().copied().find(starts).unwrap_or(Command::Configure)
+    }
+
+    /// The operation of that word.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|operation| operation.word() == word)
+    }
+
+    /// Whether its result URC carries a client index.
+    #[must_use]
+    pub const fn has_client(self) -> bool {
+        !matches!(self, Self::Token)
+    }
+
+    /// Whether its result URC carries a message id after the client index.
+    #[must_use]
+    pub const fn has_message_id(self) -> bool {
+        matches!(self, Self::Subscribe | Self::Unsubscribe | Self::Publish)
+    }
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
     }
 }
 
@@ -111,95 +190,52 @@ impl fmt::Display for Form {
     }
 }
 
-/// The first parameter of `AT+QMTCFG`: which option is meant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum SettingKey {
-    /// `will`: the message that the server publishes when the client vanishes.
-    Will,
-    /// `willex`: the same, its payload handed over behind a prompt.
-    WillExact,
-    /// `timeout`: how long a packet may stay unacknowledged, how often it is sent again, and whether that is reported.
-    Timeout,
-    /// `session`: whether the server keeps subscriptions between connections.
-    Session,
-    /// `keepalive`: seconds between signs of life.
-    KeepAlive,
-    /// `version`: the MQTT version of the CONNECT packet.
-    Version,
-    /// `aliauth`: device credentials for Alibaba Cloud.
-    Alibaba,
-    /// `onenet`: device credentials for China Mobile `OneNET`.
-    OneNet,
-    /// `ssl`: whether the connection is secured, and by which context.
-    Tls,
-    /// `showrecvlen`: whether `+QMTRECV` carries the length of the payload.
-    ShowReceiveLength,
-    /// `echo_mode`: whether the data of a publish are echoed.
-    EchoData,
-    /// `dataformat`: text or hexadecimal digits, for sending and for receiving.
-    DataFormat,
-    /// `pdpcid`: the PDP context.
-    PdpContext,
-    /// `recv/mode`: whether messages come in URCs or are kept in the module's buffer, and whether with their length.
-    ReceiveMode,
-    /// `qmtping`: seconds between a PINGREQ without answer and the next.
-    PingInterval,
-    /// `send/mode`: text or hexadecimal digits, for sending.
-    SendMode,
-    /// `view/mode`: whether the data of a publish are echoed.
-    ViewMode,
-    /// `edit/timeout`: how long the data phase of a publish may be idle.
-    EditTimeout,
+named! {
+    /// The first parameter of `AT+QMTCFG`: which option is meant.
+    SettingKey
+    /// The key as the host sends it.
+    name
+    {
+        /// `will`: the message that the server publishes when the client vanishes.
+        Will "will",
+        /// `willex`: the same, its payload handed over behind a prompt.
+        WillExact "willex",
+        /// `timeout`: how long a packet may stay unacknowledged, how often it is sent again, and whether that is reported.
+        Timeout "timeout",
+        /// `session`: whether the server keeps subscriptions between connections.
+        Session "session",
+        /// `keepalive`: seconds between signs of life.
+        KeepAlive "keepalive",
+        /// `version`: the MQTT version of the CONNECT packet.
+        Version "version",
+        /// `aliauth`: device credentials for Alibaba Cloud.
+        Alibaba "aliauth",
+        /// `onenet`: device credentials for China Mobile `OneNET`.
+        OneNet "onenet",
+        /// `ssl`: whether the connection is secured, and by which context.
+        Tls "ssl",
+        /// `showrecvlen`: whether `+QMTRECV` carries the length of the payload.
+        ShowReceiveLength "showrecvlen",
+        /// `echo_mode`: whether the data of a publish are echoed.
+        EchoData "echo_mode",
+        /// `dataformat`: text or hexadecimal digits, for sending and for receiving.
+        DataFormat "dataformat",
+        /// `pdpcid`: the PDP context.
+        PdpContext "pdpcid",
+        /// `recv/mode`: whether messages come in URCs or are kept in the module's buffer, and whether with their length.
+        ReceiveMode "recv/mode",
+        /// `qmtping`: seconds between a PINGREQ without answer and the next.
+        PingInterval "qmtping",
+        /// `send/mode`: text or hexadecimal digits, for sending.
+        SendMode "send/mode",
+        /// `view/mode`: whether the data of a publish are echoed.
+        ViewMode "view/mode",
+        /// `edit/timeout`: how long the data phase of a publish may be idle.
+        EditTimeout "edit/timeout",
+    }
 }
 
 impl SettingKey {
-    /// Every key, in the order in which the host reads them.
-    pub const ALL: [Self; 18] = [
-        Self::Will,
-        Self::WillExact,
-        Self::Timeout,
-        Self::Session,
-        Self::KeepAlive,
-        Self::Version,
-        Self::Alibaba,
-        Self::OneNet,
-        Self::Tls,
-        Self::ShowReceiveLength,
-        Self::EchoData,
-        Self::DataFormat,
-        Self::PdpContext,
-        Self::ReceiveMode,
-        Self::PingInterval,
-        Self::SendMode,
-        Self::ViewMode,
-        Self::EditTimeout,
-    ];
-
-    /// The key as the host sends it.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Will => "will",
-            Self::WillExact => "willex",
-            Self::Timeout => "timeout",
-            Self::Session => "session",
-            Self::KeepAlive => "keepalive",
-            Self::Version => "version",
-            Self::Alibaba => "aliauth",
-            Self::OneNet => "onenet",
-            Self::Tls => "ssl",
-            Self::ShowReceiveLength => "showrecvlen",
-            Self::EchoData => "echo_mode",
-            Self::DataFormat => "dataformat",
-            Self::PdpContext => "pdpcid",
-            Self::ReceiveMode => "recv/mode",
-            Self::PingInterval => "qmtping",
-            Self::SendMode => "send/mode",
-            Self::ViewMode => "view/mode",
-            Self::EditTimeout => "edit/timeout",
-        }
-    }
-
     /// A second spelling: the BC660K-GL note has `echo_mode` in its test command and `echomode` in its syntax (3.3.1).
     #[must_use]
     pub const fn other_name(self) -> Option<&'static str> {

@@ -14,5 +14,5 @@ pub mod secrets;
 pub mod shown;
 pub mod tls;
 
-pub use command::{Command, Form, SettingKey};
-pub use mqtt::{ClientIndex, MessageId, Operation, Qos, Version};
+pub use command::{Command, Form, Operation, SettingKey};
+pub use mqtt::{ClientIndex, MessageId, Qos, Version};

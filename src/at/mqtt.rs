@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use crate::Command;
-
 /// Quality of service of a message or a subscription (MQTT 3.1.1 section 4.3).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(u8)]
@@ -77,77 +75,5 @@ pub struct MessageId(pub u16);
 impl fmt::Display for MessageId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.0)
-    }
-}
-
-/// What a result URC reports on. Together with the client index and the message id it names one operation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Operation {
-    /// Opening the network connection.
-    Open,
-    /// Closing it.
-    Close,
-    /// The MQTT CONNECT.
-    Connect,
-    /// The MQTT DISCONNECT.
-    Disconnect,
-    /// A subscription.
-    Subscribe,
-    /// The end of a subscription.
-    Unsubscribe,
-    /// A publish.
-    Publish,
-    /// A token of Tencent Cloud. It is about no client.
-    Token,
-}
-
-impl Operation {
-    /// The operation that a command starts; `QMTCFG` and `QMTRECV` start none.
-    #[must_use]
-    pub const fn of(command: Command) -> Option<Self> {
-        match command {
-            Command::Configure | Command::Receive => None,
-            Command::Open => Some(Self::Open),
-            Command::Close => Some(Self::Close),
-            Command::Connect => Some(Self::Connect),
-            Command::Disconnect => Some(Self::Disconnect),
-            Command::Subscribe => Some(Self::Subscribe),
-            Command::Unsubscribe => Some(Self::Unsubscribe),
-            Command::Publish | Command::PublishExact => Some(Self::Publish),
-            Command::Token => Some(Self::Token),
-        }
-    }
-
-    /// Whether its result URC carries a client index.
-    #[must_use]
-    pub const fn has_client(self) -> bool {
-        !matches!(self, Self::Token)
-    }
-
-    /// Whether its result URC carries a message id after the client index.
-    #[must_use]
-    pub const fn has_message_id(self) -> bool {
-        matches!(self, Self::Subscribe | Self::Unsubscribe | Self::Publish)
-    }
-
-    /// The word for it in a sentence.
-    #[must_use]
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Open => "open",
-            Self::Close => "close",
-            Self::Connect => "connect",
-            Self::Disconnect => "disconnect",
-            Self::Subscribe => "subscribe",
-            Self::Unsubscribe => "unsubscribe",
-            Self::Publish => "publish",
-            Self::Token => "token",
-        }
-    }
-}
-
-impl fmt::Display for Operation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.word())
     }
 }

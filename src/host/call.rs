@@ -1,14 +1,17 @@
 //! What a program may ask for, and what it is told.
 
+use std::borrow::Cow;
+use std::fmt;
 use std::time::{Duration, Instant};
 
 use modemqtt_at::codes::{OpenResult, StatCode};
 use modemqtt_at::dialect::{DataPhase, Dialect, Model};
-use modemqtt_at::{ClientIndex, MessageId, Qos};
+use modemqtt_at::{ClientIndex, Command, MessageId, Operation, Qos};
 
 pub use crate::errand::{Errand, Login, Values};
 use crate::error::Error;
 pub use crate::options::{Configuration, Options};
+use crate::writer::Argument;
 
 /// One request.
 #[derive(Clone, Debug)]
@@ -45,26 +48,14 @@ pub enum Call {
         /// Its TCP port.
         port: u16,
     },
-    /// Send the MQTT CONNECT.
-    Connect {
-        /// Whose.
+    /// Any other operation that is one command.
+    Operate {
+        /// Which.
+        operation: Operation,
+        /// Whose, if its result is that of a client.
         client: ClientIndex,
-        /// Client identifier.
-        client_id: String,
-        /// User name.
-        username: Option<String>,
-        /// Password.
-        password: Option<Secret>,
-    },
-    /// Send the MQTT DISCONNECT.
-    Disconnect {
-        /// Whose.
-        client: ClientIndex,
-    },
-    /// Close the network connection.
-    Close {
-        /// Whose.
-        client: ClientIndex,
+        /// The values behind the client index, in the order of its row; `None` for one that is left out.
+        values: Vec<Option<Value>>,
     },
     /// Close whatever a client still has open. If an opening is under way, the call ends at once, and the connection is
     /// closed when the opening has ended.
@@ -88,8 +79,6 @@ pub enum Call {
     },
     /// What takes other calls to carry out.
     Errand(Errand),
-    /// Get a token from Tencent Cloud.
-    Token(Tencent),
     /// Publish a message.
     Publish {
         /// Whose.
@@ -108,15 +97,62 @@ pub enum Call {
 }
 
 impl Call {
+    /// The MQTT CONNECT.
+    pub fn connect(client: ClientIndex, client_id: String, username: Option<String>, password: Option<Secret>) -> Self {
+        Self::Operate {
+            operation: Operation::Connect,
+            client,
+            values: vec![
+                Some(Value::Text(client_id)),
+                username.map(Value::Text),
+                password.map(|secret| Value::Text(secret.0)),
+            ],
+        }
+    }
+
+    /// The MQTT DISCONNECT.
+    pub fn disconnect(client: ClientIndex) -> Self {
+        Self::Operate {
+            operation: Operation::Disconnect,
+            client,
+            values: Vec::new(),
+        }
+    }
+
+    /// The end of the network connection.
+    pub fn close(client: ClientIndex) -> Self {
+        Self::Operate {
+            operation: Operation::Close,
+            client,
+            values: Vec::new(),
+        }
+    }
+
+    /// A token from Tencent Cloud.
+    pub fn token(device: Tencent) -> Self {
+        let texts = [
+            device.product_id,
+            device.device_name,
+            device.client_id,
+            device.device_secret.0,
+        ];
+        let mut values: Vec<_> = texts.map(|text| Some(Value::Text(text))).into();
+        values.push(device.expire.map(|expire| Value::Number(expire.into())));
+        values.push(device.url.map(Value::Text));
+        Self::Operate {
+            operation: Operation::Token,
+            client: ClientIndex(0),
+            values,
+        }
+    }
+
     /// The client that it is about.
     pub fn client(&self) -> Option<ClientIndex> {
         match self {
+            Self::Operate { operation, client, .. } => operation.has_client().then_some(*client),
             Self::Configure { client, .. }
             | Self::Configuration { client }
             | Self::Open { client, .. }
-            | Self::Connect { client, .. }
-            | Self::Disconnect { client }
-            | Self::Close { client }
             | Self::CloseBehind { client }
             | Self::Subscribe { client, .. }
             | Self::Unsubscribe { client, .. }
@@ -124,6 +160,23 @@ impl Call {
             | Self::Errand(Errand::Enter(client, _) | Errand::Leave(client)) => Some(*client),
             _ => None,
         }
+    }
+
+    /// What an error calls it.
+    pub fn subject(&self) -> Cow<'static, str> {
+        let command = match self {
+            Self::SetUp | Self::SetUpAnew => return "the set-up".into(),
+            Self::Command { .. } => return "the command".into(),
+            Self::Errand(errand) => return errand.subject().into(),
+            Self::Publish { .. } => return "the publish".into(),
+            Self::Configure { .. } | Self::Configuration { .. } => Command::Configure,
+            Self::Open { .. } => Command::Open,
+            Self::CloseBehind { .. } => Command::Close,
+            Self::Subscribe { .. } => Command::Subscribe,
+            Self::Unsubscribe { .. } => Command::Unsubscribe,
+            Self::Operate { operation, .. } => operation.command(),
+        };
+        command.to_string().into()
     }
 
     /// One command line that asks for no data.
@@ -135,12 +188,37 @@ impl Call {
     }
 }
 
+/// One value of a command.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Value {
+    /// A number.
+    Number(i64),
+    /// A text.
+    Text(String),
+}
+
+impl Value {
+    pub(crate) fn argument(&self) -> Argument<'_> {
+        match self {
+            Self::Number(number) => Argument::Number(*number),
+            Self::Text(text) => Argument::Text(text.as_bytes()),
+        }
+    }
+}
+
+/// Not what it holds: that may be a password.
+impl fmt::Debug for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
 /// A string that no trace and no error shows.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(pub String);
 
-impl std::fmt::Debug for Secret {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("***")
     }
 }

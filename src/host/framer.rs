@@ -9,7 +9,7 @@ use modemqtt_at::ascii::{CR, LF, PROMPT, QUOTE};
 use modemqtt_at::dialect::ReceiveUrc;
 
 use crate::reader;
-use crate::receive::{self, Layout, Parsed, RawMessage};
+use crate::receive::{self, Layout, Lines, Parsed, RawMessage};
 
 /// The longest line that is not a message. BC35-G/BC28 answers are at most 2,048 characters; no note says more.
 const LONGEST_LINE: usize = 8 * 1024;
@@ -63,7 +63,7 @@ pub enum Hold {
     /// A message without a length has reached a line end, and the next byte tells whether it was the message's own; or a
     /// line that is known stands there whole but for its LF, which some firmware leaves off.
     Settling,
-    /// A payload has begun and its end has not come.
+    /// A payload, or a topic that holds a line end, has begun and its end has not come.
     Payload,
 }
 
@@ -191,10 +191,12 @@ impl Framer {
             Some(Hold::Settling)
         } else if self.receiving.in_payload() {
             Some(Hold::Payload)
-        } else if self.lacks_line_feed() {
-            Some(Hold::Settling)
         } else {
-            None
+            match self.receiving.topic_lines() {
+                Some(Lines::Several) => Some(Hold::Payload),
+                Some(Lines::Closed) => Some(Hold::Settling),
+                _ => self.lacks_line_feed().then_some(Hold::Settling),
+            }
         }
     }
 
@@ -218,6 +220,12 @@ impl Framer {
         if std::mem::take(&mut self.lone_prompt) {
             self.consume_to(self.buffer.len());
             return Some(Frame::Prompt);
+        }
+        if self.receiving.topic_lines().is_some_and(|lines| lines != Lines::One) {
+            self.receiving = receive::Progress::Head;
+            if let Some(line) = self.line() {
+                return Some(line);
+            }
         }
         if self.hold() == Some(Hold::Settling) {
             let line = trim_end(&self.buffer[self.start..]).to_vec();

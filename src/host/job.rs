@@ -69,23 +69,6 @@ pub(crate) enum Task {
     Configure { client: ClientIndex },
     /// Options read back.
     Configuration { told: Box<Configuration> },
-    /// The network connection, in two tries where the index is occupied.
-    Open {
-        client: ClientIndex,
-        host: String,
-        port: u16,
-        reopened: bool,
-        /// The settings that the module would not take.
-        refused: Vec<SettingKey>,
-    },
-    /// MQTT CONNECT.
-    Connect { client: ClientIndex },
-    /// MQTT DISCONNECT.
-    Disconnect { client: ClientIndex },
-    /// Close the network connection; `behind` an opening that no one waits for any longer, once that has ended.
-    Close { client: ClientIndex, behind: bool },
-    /// A token of Tencent Cloud.
-    Token,
     /// Ask where a client stands.
     Ask {
         client: ClientIndex,
@@ -104,58 +87,71 @@ pub(crate) enum Task {
         /// Its message was printed, and its place may hold another by now.
         printed: bool,
     },
+    /// What has its result in a URC.
+    Operation(OutcomeKey, Own),
+}
+
+/// What only that operation has.
+#[derive(Debug)]
+pub(crate) enum Own {
+    /// Nothing.
+    Nothing,
+    /// An opening.
+    Open(Opening),
+    /// A close; `behind` an opening that no one waits for any longer, once that has ended.
+    Close { behind: bool },
     /// Subscriptions.
-    Subscribe {
-        client: ClientIndex,
-        message_id: MessageId,
-        subscribing: Subscribing,
-    },
-    /// The end of subscriptions.
-    Unsubscribe { client: ClientIndex, message_id: MessageId },
-    /// A publish.
-    Publish {
-        client: ClientIndex,
-        message_id: MessageId,
-        /// QoS 2, and no final result yet.
-        unfinished: bool,
-    },
+    Subscribe(Subscribing),
+    /// A publish; `unfinished` with QoS 2 and no final result yet.
+    Publish { unfinished: bool },
 }
 
 impl Task {
-    /// The client that it is about.
+    /// The operation that it is.
+    pub(crate) fn operation(&self) -> Option<Operation> {
+        match self {
+            Self::Operation(key, _) => Some(key.operation),
+            _ => None,
+        }
+    }
+
+    /// The client whose calls keep their order with it.
     pub(crate) fn client(&self) -> Option<ClientIndex> {
         match self {
-            Self::SetUp(_)
-            | Self::Probe(_)
-            | Self::Command { .. }
-            | Self::Configuration { .. }
-            | Self::Token
-            | Self::Ask { .. }
-            | Self::Unread
-            | Self::Drain { .. } => None,
-            Self::Configure { client, .. }
-            | Self::Open { client, .. }
-            | Self::Connect { client }
-            | Self::Disconnect { client }
-            | Self::Close { client, .. }
-            | Self::Subscribe { client, .. }
-            | Self::Unsubscribe { client, .. }
-            | Self::Publish { client, .. } => Some(*client),
+            Self::Configure { client } => Some(*client),
+            Self::Operation(key, _) if key.operation.has_client() => Some(key.client),
+            _ => None,
         }
     }
 
     pub(crate) fn message_id(&self) -> Option<MessageId> {
         match self {
-            Self::Subscribe { message_id, .. }
-            | Self::Unsubscribe { message_id, .. }
-            | Self::Publish { message_id, .. } => Some(*message_id),
+            Self::Operation(key, _) => key.message_id,
+            _ => None,
+        }
+    }
+
+    /// What it has of an opening.
+    pub(crate) fn opening(&mut self) -> Option<&mut Opening> {
+        match self {
+            Self::Operation(_, Own::Open(opening)) => Some(opening),
             _ => None,
         }
     }
 
     pub(crate) fn is_publish(&self) -> bool {
-        matches!(self, Self::Publish { .. })
+        self.operation() == Some(Operation::Publish)
     }
+}
+
+/// An opening, in two tries where there is a cure for what has made the first fail.
+#[derive(Debug)]
+pub(crate) struct Opening {
+    pub(crate) host: String,
+    pub(crate) port: u16,
+    pub(crate) reopened: bool,
+    /// The settings that the module would not take.
+    pub(crate) refused: Vec<SettingKey>,
 }
 
 /// How far subscriptions have come.

@@ -49,7 +49,12 @@ pub(crate) enum Progress {
     #[default]
     Head,
     /// In the topic.
-    Topic { head: Head, at: usize, scanned: usize },
+    Topic {
+        head: Head,
+        at: usize,
+        scanned: usize,
+        lines: Lines,
+    },
     /// Behind the topic, where a length may stand.
     Length {
         head: Head,
@@ -78,6 +83,25 @@ impl Progress {
     pub(crate) fn in_payload(&self) -> bool {
         matches!(self, Self::Counted { .. } | Self::Open { .. })
     }
+
+    /// How the lines of a topic stand, in one.
+    pub(crate) fn topic_lines(&self) -> Option<Lines> {
+        match self {
+            Self::Topic { lines, .. } => Some(*lines),
+            _ => None,
+        }
+    }
+}
+
+/// The lines of a topic in quotes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lines {
+    /// One so far.
+    One,
+    /// A line end stands in it, or the rest of its line was lost.
+    Several,
+    /// The same, and a quote before the line end: the line may have ended there, without a payload.
+    Closed,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -103,7 +127,12 @@ pub(crate) fn parse(bytes: &[u8], layout: &mut Layout, progress: &mut Progress) 
     loop {
         let step = match progress {
             Progress::Head => head(bytes),
-            Progress::Topic { head, at, scanned } => topic(bytes, *head, *at, scanned),
+            Progress::Topic {
+                head,
+                at,
+                scanned,
+                lines,
+            } => topic(bytes, *head, *at, scanned, lines),
             Progress::Length { head, topic, at } => length(bytes, layout, *head, *topic, *at),
             Progress::Counted {
                 head,
@@ -219,6 +248,7 @@ fn head(bytes: &[u8]) -> Step {
                 head: Head { client, message_id },
                 at: cursor.at,
                 scanned: cursor.at,
+                lines: Lines::One,
             }),
             _ => OTHER,
         },
@@ -227,8 +257,9 @@ fn head(bytes: &[u8]) -> Step {
     }
 }
 
-/// A quoted topic ends at a quote before a comma, an unquoted one at its comma; neither holds a line end.
-fn topic(bytes: &[u8], head: Head, at: usize, scanned: &mut usize) -> Step {
+/// A quoted topic ends at a quote before a comma, and a line end inside is its own. An unquoted one ends at its comma, and holds
+/// no line end: it could not be told from that of a line.
+fn topic(bytes: &[u8], head: Head, at: usize, scanned: &mut usize, lines: &mut Lines) -> Step {
     let Some(&first) = bytes.get(at) else { return Step::More };
     if first == b' ' && at > 2 * LONGEST_HEAD {
         return OTHER;
@@ -238,14 +269,27 @@ fn topic(bytes: &[u8], head: Head, at: usize, scanned: &mut usize) -> Step {
             head,
             at: at + 1,
             scanned: at + 1,
+            lines: Lines::One,
         });
     }
     let quoted = first == QUOTE;
     let mut from = (*scanned).max(at + usize::from(quoted));
-    while let Some(found) = memchr::memchr3(b',', QUOTE, CR, &bytes[from..]).map(|found| from + found) {
+    let next = |from: usize, lines: Lines| {
+        let rest = &bytes[from..];
+        let found = match (quoted, lines) {
+            (false, _) => memchr::memchr2(b',', CR, rest),
+            (true, Lines::One) => memchr::memchr2(QUOTE, CR, rest),
+            (true, _) => memchr::memchr3(QUOTE, b'+', b'#', rest),
+        };
+        found.map(|found| from + found)
+    };
+    while let Some(found) = next(from, *lines) {
         match bytes[found] {
-            CR => return OTHER,
-            QUOTE if quoted => match bytes.get(found + 1) {
+            CR if quoted => {
+                let closed = found > at + 1 && bytes[found - 1] == QUOTE;
+                *lines = if closed { Lines::Closed } else { Lines::Several };
+            }
+            QUOTE => match bytes.get(found + 1) {
                 None => {
                     *scanned = found;
                     return Step::More;
@@ -259,14 +303,16 @@ fn topic(bytes: &[u8], head: Head, at: usize, scanned: &mut usize) -> Step {
                 }
                 Some(_) => {}
             },
-            b',' if !quoted => {
+            b',' => {
                 return Step::Go(Progress::Length {
                     head,
                     topic: (at, found),
                     at: found + 1,
                 });
             }
-            _ => {}
+            // The end of a line without a payload, or a byte that no topic holds (MQTT 3.1.1 section 4.7.1): the rest of the line
+            // was lost.
+            _ => return OTHER,
         }
         from = found + 1;
     }

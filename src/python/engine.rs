@@ -38,7 +38,7 @@ impl Engine {
     /// Gets a token from Tencent Cloud; `device` is a `modemqtt.Tencent`.
     #[pyo3(signature = (device, *, timeout=None))]
     fn token(&self, py: Python<'_>, device: &Bound<'_, PyAny>, timeout: Option<f64>) -> PyResult<Pending> {
-        self.submit(py, Call::Token(tencent(device)?), timeout)
+        self.submit(py, Call::token(tencent(device)?), timeout)
     }
 
     /// Changes options of a client.
@@ -136,32 +136,21 @@ impl Engine {
         password: Option<String>,
         timeout: Option<f64>,
     ) -> PyResult<Pending> {
-        let call = Call::Connect {
-            client: client(py, index)?,
-            client_id,
-            username,
-            password: password.map(Secret),
-        };
+        let password = password.map(Secret);
+        let call = Call::connect(client(py, index)?, client_id, username, password);
         self.submit(py, call, timeout)
     }
 
     /// Sends the MQTT DISCONNECT.
     #[pyo3(signature = (index, *, timeout=None))]
     fn disconnect(&self, py: Python<'_>, index: i64, timeout: Option<f64>) -> PyResult<Pending> {
-        self.submit(
-            py,
-            Call::Disconnect {
-                client: client(py, index)?,
-            },
-            timeout,
-        )
+        self.submit(py, Call::disconnect(client(py, index)?), timeout)
     }
 
     /// Closes the network connection of a client.
     #[pyo3(signature = (index, *, timeout=None))]
     fn close_network(&self, py: Python<'_>, index: i64, timeout: Option<f64>) -> PyResult<Pending> {
-        let client = client(py, index)?;
-        self.submit(py, Call::Close { client }, timeout)
+        self.submit(py, Call::close(client(py, index)?), timeout)
     }
 
     /// Subscribes to topics.

@@ -18,6 +18,8 @@ pub(crate) fn raise(py: Python<'_>, error: &Error, shared: Option<&Shared>) -> P
 
 fn build(py: Python<'_>, error: &Error, shared: Option<&Shared>) -> PyResult<PyErr> {
     let attributes = PyDict::new(py);
+    let classes = py.import("modemqtt.exceptions")?;
+    let own;
     let class = match error {
         Error::Usage(_) => "UsageError",
         Error::Port(error) => {
@@ -66,7 +68,12 @@ fn build(py: Python<'_>, error: &Error, shared: Option<&Shared>) -> PyResult<PyE
             if *operation == Operation::Connect {
                 attributes.set_item("return_code", return_code.map(|code| code.0))?;
             }
-            class_of(*operation)
+            own = own_class(*operation);
+            if classes.hasattr(&*own)? {
+                &own
+            } else {
+                "OperationError"
+            }
         }
         Error::NotGranted { asked, granted, .. } => {
             let (result, name) = granted_result(*asked, granted);
@@ -88,7 +95,7 @@ fn build(py: Python<'_>, error: &Error, shared: Option<&Shared>) -> PyResult<PyE
         let lines = shared.wire(LINES);
         attributes.set_item("wire", PyTuple::new(py, lines.iter().map(shown))?)?;
     }
-    let class = py.import("modemqtt.exceptions")?.getattr(class)?;
+    let class = classes.getattr(class)?;
     let raised = PyErr::from_value(class.call((error.to_string(),), Some(&attributes))?);
     if let Error::Registration { cause: Some(cause), .. } = error {
         raised.set_cause(py, Some(build(py, cause, shared)?));
@@ -102,17 +109,10 @@ pub(crate) fn shown(line: &Stamped<Entry>) -> String {
     format!("{arrow} {}", line.value.text)
 }
 
-fn class_of(operation: Operation) -> &'static str {
-    match operation {
-        Operation::Open => "OpenError",
-        Operation::Close => "CloseError",
-        Operation::Connect => "ConnectError",
-        Operation::Disconnect => "DisconnectError",
-        Operation::Subscribe => "SubscribeError",
-        Operation::Unsubscribe => "UnsubscribeError",
-        Operation::Publish => "PublishError",
-        Operation::Token => "TokenError",
-    }
+/// The class of a failed operation that has one of its own: `OpenError` of an opening.
+fn own_class(operation: Operation) -> String {
+    let (initial, rest) = operation.word().split_at(1);
+    format!("{}{rest}Error", initial.to_uppercase())
 }
 
 /// A `UsageError`.

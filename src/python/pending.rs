@@ -89,7 +89,7 @@ impl Pending {
 
     /// What an error calls the call.
     #[getter]
-    fn subject(&self) -> &'static str {
+    fn subject(&self) -> &str {
         self.pending.subject()
     }
 

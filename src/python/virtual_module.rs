@@ -202,6 +202,13 @@ impl VirtualModem {
         py.detach(|| modem.expect(expected)).ok_or_else(|| closed(py))
     }
 
+    /// Expects nothing any more.
+    fn expect_nothing(&self, py: Python<'_>) -> PyResult<()> {
+        let modem = self.modem.get(py)?;
+        py.detach(|| modem.expect_nothing());
+        Ok(())
+    }
+
     /// Answers it so from now on.
     #[expect(clippy::needless_pass_by_value, reason = "extracted from Python as an owned list")]
     fn answer(&self, py: Python<'_>, number: usize, steps: Vec<PyStep>) -> PyResult<()> {

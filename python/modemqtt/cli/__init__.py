@@ -35,6 +35,7 @@ COMMANDS = {
     "ports": "list the serial ports, and with --probe the modules on them",
     "doctor": "find out why a module does not publish",
     "info": "print versions and models; with --modem what the module says of itself",
+    "completion": "print a script that completes commands and options in bash, zsh or fish",
 }
 """What there is, in the order in which the help lists it."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from modemqtt import _core
+from modemqtt.cli._models import models
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,11 +65,11 @@ def refuse(parser: argparse.ArgumentParser, flag: str, model: str | None, reason
 
 def _cannot(model: str | None) -> str:
     """Name the dialect of a model, or all of them where the model is not known."""
-    rows = _core.models()
-    for name, dialect, _ in rows:
+    known = models()
+    for name, about in known.items():
         if model is not None and name.casefold() == model.casefold():
-            return f"{name} (dialect {dialect}) cannot"
-    return f"no dialect can ({', '.join(dict.fromkeys(dialect for _, dialect, _ in rows))})"
+            return f"{name} (dialect {about.dialect}) cannot"
+    return f"no dialect can ({', '.join(dict.fromkeys(about.dialect for about in known.values()))})"
 
 
 class _Refuse(argparse.Action):

@@ -33,6 +33,7 @@ def parser() -> Parser:
         "demo",
         "Connect, subscribe, publish with QoS 0, 1 and 2, receive and disconnect, with the AT commands of "
         "each step. Without --modem nothing is needed: a virtual module and a small broker are started.",
+        examples=("modemqtt demo", "modemqtt demo --modem /dev/ttyUSB2 -h broker.lab"),
     )
     add_modem(described)
     described.add_argument("-h", "--host", help="broker, as the module reaches it; required with --modem")

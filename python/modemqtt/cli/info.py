@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import platform
 from typing import TYPE_CHECKING
 
-from modemqtt import Modem, __version__, _core
+from modemqtt import Modem, __version__
 from modemqtt.cli._arguments import Parser, add_modem, command
 from modemqtt.cli._device import opened, tell
+from modemqtt.cli._models import models
 from modemqtt.cli._streams import printable, say
-from modemqtt.exceptions import CommandError
+from modemqtt.exceptions import CommandError, ProtocolError
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 # <stat> of AT+CREG and AT+CEREG (3GPP TS 27.007, 7.2 and 10.1.22).
 _REGISTRATION = (
@@ -28,31 +30,52 @@ _REGISTRATION = (
 
 def parser() -> Parser:
     """Describe the arguments."""
-    described = command("info", "Print versions and models; with --modem what the module says of itself.")
+    described = command(
+        "info",
+        "Print versions and models; with --modem what the module says of itself, its card and its network.",
+        examples=("modemqtt info", "modemqtt info --modem /dev/ttyUSB2", "modemqtt info --modem /dev/ttyUSB2 --json"),
+    )
     add_modem(described)
+    described.add_argument("--json", action="store_true", help="print one object")
     return described
 
 
 def run(options: Namespace) -> int:
     """Print what is known."""
-    _print("modemqtt", __version__)
-    _print("Python", f"{platform.python_version()} on {platform.system()} {platform.machine()}")
-    for model, dialect, experimental in _core.models():
-        _print("model", f"{model}, dialect {dialect}{', experimental' if experimental else ''}")
+    known: dict[str, object] = {
+        "modemqtt": __version__,
+        "Python": f"{platform.python_version()} on {platform.system()} {platform.machine()}",
+    }
+    if options.json:
+        known["models"] = [{"model": name, **about._asdict()} for name, about in models().items()]
+    else:
+        for name, text in known.items():
+            _print(name, str(text))
+        for name, about in models().items():
+            _print("model", f"{name}, dialect {about.dialect}{', experimental' if about.experimental else ''}")
     if options.modem is not None:
         tell(options)
         with opened(options) as modem:
-            _module(modem)
+            if options.json:
+                known["module"] = dict(_said_of(modem))
+            else:
+                say("")
+                for name, text in _said_of(modem):
+                    _print(name, text)
+    if options.json:
+        say(json.dumps(known, indent=2))
     return 0
 
 
-def _module(modem: Modem) -> None:
-    say("")
-    _print("port", modem.port)
-    _print("model", f"{modem.model}, dialect {modem.dialect}")
-    _print("identity", _said(lambda: ", ".join(modem.identity)))
-    _print("signal", _said(lambda: _signal(modem)))
-    _print("registration", _said(lambda: _registration(modem)))
+def _said_of(modem: Modem) -> Iterator[tuple[str, str]]:
+    """Yield what the module says, each as soon as it is known."""
+    yield "port", modem.port
+    yield "model", f"{modem.model}, dialect {modem.dialect}"
+    yield "identity", _said(lambda: ", ".join(modem.identity))
+    yield "IMEI", _said(lambda: modem.imei)
+    yield "ICCID", _said(lambda: modem.iccid)
+    yield "signal", _said(lambda: _signal(modem))
+    yield "registration", _said(lambda: _registration(modem))
 
 
 def _signal(modem: Modem) -> str:
@@ -69,7 +92,7 @@ def _said(ask: Callable[[], str]) -> str:
     """Return the answer, or that the module refused to give it: one refusal does not end the list."""
     try:
         return ask()
-    except CommandError as error:
+    except (CommandError, ProtocolError) as error:
         return str(error)
 
 

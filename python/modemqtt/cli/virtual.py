@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import signal
 import sys
 from pathlib import Path
@@ -24,6 +25,11 @@ def parser() -> Parser:
         "Run a virtual module on a pseudo-terminal or a TCP port, with a small MQTT broker beside it, "
         "until Ctrl-C. The first lines of the output are `port: …` and, with a broker, `broker: host:port`. With "
         "several modules each has its own `port` and `model`, in order, and all have the same broker.",
+        examples=(
+            "modemqtt virtual --model M95 --link /tmp/module",
+            "modemqtt virtual --model M95 --timing field --fault lost-ok=0.01",
+            "modemqtt virtual --list-faults",
+        ),
     )
     described.add_argument(
         "--model",
@@ -81,6 +87,7 @@ def parser() -> Parser:
     described.add_argument(
         "--list-faults", action="store_true", help="print the faults and what their values mean, and exit"
     )
+    described.add_argument("--json", action="store_true", help="print a list of objects, with a --list")
     described.add_argument(
         "--broker", choices=("embedded", "none"), default="embedded", help="run a broker as well; default: %(default)s"
     )
@@ -92,6 +99,12 @@ def parser() -> Parser:
 
 def run(options: Namespace) -> int:
     """Run the virtual module."""
+    if options.json:
+        listed = PROFILES if options.list_profiles else FAULT_TABLE if options.list_faults else None
+        if listed is None:
+            raise UsageError("--json goes with --list-faults and --list-profiles")
+        print(json.dumps([row._asdict() for row in listed], indent=2))
+        return 0
     if options.list_profiles:
         for profile in PROFILES:
             print(f"{profile.name} ({', '.join(profile.models)})")

@@ -1,5 +1,6 @@
 //! A call under way, seen from the program.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
@@ -15,7 +16,7 @@ pub struct Pending {
     ticket: Ticket,
     /// Of a publish.
     message: Option<(ClientIndex, Qos)>,
-    subject: &'static str,
+    subject: Cow<'static, str>,
     progress: Mutex<Progress>,
     changed: Condvar,
 }
@@ -98,7 +99,7 @@ impl Pending {
         Self {
             ticket,
             message,
-            subject: subject(call),
+            subject: call.subject(),
             progress: Mutex::default(),
             changed: Condvar::new(),
         }
@@ -125,8 +126,8 @@ impl Pending {
     }
 
     /// What an error calls it.
-    pub fn subject(&self) -> &'static str {
-        self.subject
+    pub fn subject(&self) -> &str {
+        &self.subject
     }
 
     /// How far it has come.
@@ -170,22 +171,5 @@ impl Pending {
             Some(Err(_)) if progress.stage >= Stage::Started => PublishState::Unknown,
             Some(Err(_)) => PublishState::Failed,
         }
-    }
-}
-
-fn subject(call: &Call) -> &'static str {
-    match call {
-        Call::SetUp | Call::SetUpAnew => "the set-up",
-        Call::Command { .. } => "the command",
-        Call::Configure { .. } | Call::Configuration { .. } => "AT+QMTCFG",
-        Call::Open { .. } => "AT+QMTOPEN",
-        Call::Connect { .. } => "AT+QMTCONN",
-        Call::Disconnect { .. } => "AT+QMTDISC",
-        Call::Close { .. } | Call::CloseBehind { .. } => "AT+QMTCLOSE",
-        Call::Subscribe { .. } => "AT+QMTSUB",
-        Call::Unsubscribe { .. } => "AT+QMTUNS",
-        Call::Token(_) => "the token",
-        Call::Errand(errand) => errand.subject(),
-        Call::Publish { .. } => "the publish",
     }
 }

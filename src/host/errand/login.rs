@@ -46,12 +46,12 @@ impl Login {
 
     /// Its MQTT CONNECT.
     pub(crate) fn connect(&self, client: ClientIndex) -> Call {
-        Call::Connect {
+        Call::connect(
             client,
-            client_id: self.client_id.clone(),
-            username: self.username.clone(),
-            password: self.password.clone(),
-        }
+            self.client_id.clone(),
+            self.username.clone(),
+            self.password.clone(),
+        )
     }
 }
 
@@ -102,9 +102,7 @@ impl Course for Enter {
         let client = self.client;
         match (self.at, turn) {
             (Step::Begin, Turn::Begin) => self.configure_or_open(Step::Configure),
-            (Step::Configure, Turn::Ended(Err(Error::Command { .. }))) => {
-                self.make(Step::Close, Call::Close { client })
-            }
+            (Step::Configure, Turn::Ended(Err(Error::Command { .. }))) => self.make(Step::Close, Call::close(client)),
             (_, Turn::Ended(Err(error))) => Move::End(Err(error)),
             (Step::Close, Turn::Ended(Ok(_))) => self.configure_or_open(Step::ConfigureAgain),
             (Step::Configure | Step::ConfigureAgain, Turn::Ended(Ok(_))) => {
@@ -139,7 +137,7 @@ impl Course for Leave {
     fn next(&mut self, turn: Turn, _: Option<&'static Dialect>, _: Instant) -> Move {
         let client = self.client;
         match turn {
-            Turn::Begin => Move::MakeIfConnected(client, Call::Disconnect { client }, self.timeout),
+            Turn::Begin => Move::MakeIfConnected(client, Call::disconnect(client), self.timeout),
             // However it has ended: the close is for all that is left.
             Turn::Ended(_) if !self.disconnected => {
                 self.disconnected = true;

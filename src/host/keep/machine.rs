@@ -345,7 +345,7 @@ impl Keep {
             (State::Configuring { again: false }, Err(error)) if refused(error) => {
                 let client = self.client;
                 self.state = State::Closing;
-                self.submit(Call::Close { client });
+                self.submit(Call::close(client));
             }
             (State::Subscribing { left }, Err(Error::NotGranted { granted, .. })) => self.granted(left, granted, now),
             (_, Err(error)) => self.failed(error.clone()),

@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 use modemqtt_at::ClientIndex;
 
 use super::machine::{Action, Keep};
-use crate::call::{Call, ClientState, Errand, Event, Ticket};
+use crate::call::{Call, ClientState, Event, Ticket};
 use crate::error::Error;
+use crate::mqtt::ended_by;
 use crate::session::{Ids, Session};
 use crate::trace::Entry;
 
@@ -74,13 +75,7 @@ impl Upkeep {
         if let Some(client) = call.client()
             && let Some(keep) = self.keeps.iter_mut().find(|keep| keep.client() == client)
         {
-            if matches!(
-                call,
-                Call::Disconnect { .. }
-                    | Call::Close { .. }
-                    | Call::CloseBehind { .. }
-                    | Call::Errand(Errand::Leave(_))
-            ) {
+            if ended_by(&call).is_some() {
                 self.release(client, now);
                 self.events.push_back(Event::Unkept(client));
             } else {

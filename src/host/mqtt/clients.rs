@@ -185,6 +185,20 @@ pub(crate) enum Context {
     Suspect,
 }
 
+impl Debt {
+    /// A result without a message id has come. Whether it is taken for that of a publish that was given up.
+    pub(crate) fn pay(&mut self) -> bool {
+        let owed = *self == Self::Owed;
+        *self = if owed { Self::Paid } else { Self::None };
+        owed
+    }
+
+    /// A publish was given up. What has paid the last debt was this one's own, most likely.
+    pub(crate) fn grow(&mut self) {
+        *self = if *self == Self::Paid { Self::None } else { Self::Owed };
+    }
+}
+
 /// The message ids that a client has used, for the next session with the same module.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ids {

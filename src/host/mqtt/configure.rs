@@ -8,7 +8,7 @@ use modemqtt_at::{ClientIndex, Form, SettingKey};
 use super::clients::{Kept, Settings};
 use super::plan::{Planner, Steps};
 use super::topics::topic_name;
-use crate::call::Will;
+use crate::call::{Value, Will};
 use crate::error::Error;
 use crate::job::{Change, Data, Step, Task};
 use crate::options::{Definition, OPTIONS, Options, Shape};
@@ -155,22 +155,6 @@ impl Planner {
         let mut step = self.set(SettingKey::WillExact, client, &[&head[..], &[length]].concat())?;
         step.data = Some(Data::payload(DataPhase::Counted, payload.clone()));
         Ok(step)
-    }
-}
-
-/// One value of a key.
-#[derive(Clone)]
-enum Value {
-    Number(i64),
-    Text(String),
-}
-
-impl Value {
-    fn argument(&self) -> Argument<'_> {
-        match self {
-            Self::Number(number) => Argument::Number(*number),
-            Self::Text(text) => Argument::Text(text.as_bytes()),
-        }
     }
 }
 

@@ -1,19 +1,26 @@
 //! MQTT as the AT commands show it: the state of each client, the steps of each call, the meaning of each result.
 
 mod clients;
+mod close;
 mod configure;
-mod outcome;
+mod connect;
+mod disconnect;
+mod open;
 mod plan;
 mod prepare;
 mod publish;
+mod rules;
 mod subscribe;
 mod tls;
+mod token;
 mod topics;
+mod unsubscribe;
 mod verbatim;
 
 pub use clients::Ids;
-pub(crate) use clients::{Clients, Context, Debt};
-pub(crate) use outcome::{Meaning, meaning};
-pub(crate) use plan::{Again, buffered, connections, drain, openings, outcome_wait, plan, read_back, reopen};
+pub(crate) use clients::{Client, Clients, Context};
+pub(crate) use open::reopen;
+pub(crate) use plan::{drain, outcome_wait, plan, question, read_back};
 pub(crate) use prepare::PREPARED;
+pub(crate) use rules::{Effect, Loss, Meaning, Refused, ended_by, rules};
 pub(crate) use verbatim::declared_at_most;

@@ -3,18 +3,18 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use modemqtt_at::codes::OpenResult;
 use modemqtt_at::dialect::{self, Dialect, Row, Wait};
 use modemqtt_at::general::MAXIMUM_RESPONSE_TIME;
 use modemqtt_at::{ClientIndex, Command, Form, MessageId, Operation, Qos, SettingKey};
 
-use super::clients::{Clients, Settings, Wanted};
-use super::prepare::PREPARED;
+use super::clients::{Clients, Settings};
 use super::publish::Outgoing;
-use super::verbatim::{plain, verbatim};
-use crate::call::{Call, Tencent};
+use super::rules::rules;
+use super::verbatim::verbatim;
+use crate::call::{Call, Value};
 use crate::error::Error;
-use crate::job::{Goal, OutcomeKey, Step, Sync, Task};
+use crate::job::{Goal, OutcomeKey, Own, Step, Sync, Task};
+use crate::names::called;
 use crate::options::Configuration;
 use crate::writer::{self, Argument};
 
@@ -61,35 +61,35 @@ pub(crate) fn plan(
             };
             planner.open(client, host, port, state.wanted, renewed)
         }
-        Call::Connect {
+        Call::Operate {
+            operation,
             client,
-            client_id,
-            username,
-            password,
+            values,
         } => {
-            let mut arguments = vec![number(client), Argument::Text(client_id.as_bytes())];
-            if password.is_some() && username.is_none() {
-                return Err(Error::Usage(
-                    "a password needs a user name (MQTT 3.1.1 section 3.1.2.9)".into(),
-                ));
+            let plan = |message_id| {
+                let key = OutcomeKey {
+                    operation,
+                    client,
+                    message_id,
+                };
+                planner.operation(key, Own::Nothing, &values)
+            };
+            if operation.has_message_id() {
+                with_id(clients, client, dialect, id, |id| plan(Some(id)))
+            } else {
+                plan(None)
             }
-            arguments.extend(username.as_ref().map(|name| Argument::Text(name.as_bytes())));
-            arguments.extend(password.as_ref().map(|secret| Argument::Text(secret.0.as_bytes())));
-            let step = planner.act(Command::Connect, client, None, &arguments)?;
-            Ok((Task::Connect { client }, [step].into()))
         }
-        Call::Token(device) => planner.token(&device),
+        Call::CloseBehind { client } => {
+            let key = OutcomeKey {
+                operation: Operation::Close,
+                client,
+                message_id: None,
+            };
+            planner.operation(key, Own::Close { behind: true }, &[])
+        }
         // It makes calls of its own.
         Call::Errand(_) => Ok((Task::Command { lines: Vec::new() }, Steps::new())),
-        Call::Disconnect { client } => {
-            let step = planner.act(Command::Disconnect, client, None, &[number(client)])?;
-            Ok((Task::Disconnect { client }, [step].into()))
-        }
-        Call::Close { client } | Call::CloseBehind { client } => {
-            let behind = matches!(call, Call::CloseBehind { .. });
-            let step = planner.act(Command::Close, client, None, &[number(client)])?;
-            Ok((Task::Close { client, behind }, [step].into()))
-        }
         Call::Subscribe { client, topics } => with_id(clients, client, dialect, id, |id| {
             planner.subscribe(client, id, &topics)
         }),
@@ -123,71 +123,23 @@ pub(crate) fn plan(
     }
 }
 
-/// An opening that has failed, and is tried once more.
-pub(crate) struct Again<'a> {
-    pub(crate) client: ClientIndex,
-    pub(crate) host: &'a str,
-    pub(crate) port: u16,
-    pub(crate) reason: OpenResult,
-    pub(crate) pdp_context: u8,
-    /// What the module is to be set to, and the keys that it would not take while the client was open.
-    pub(crate) wanted: Wanted,
-    pub(crate) refused: &'a [SettingKey],
-}
-
-/// The steps that cure what made an opening fail, and open again; `None` where there is no cure.
-pub(crate) fn reopen(dialect: &'static Dialect, again: &Again<'_>) -> Option<Result<Steps, Error>> {
-    let planner = Planner { dialect };
-    let client = again.client;
-    let cure = match again.reason {
-        OpenResult::OCCUPIED => planner.act(Command::Close, client, None, &[number(client)]),
-        OpenResult::PDP_FAILED => planner.deactivate(again.pdp_context)?,
-        _ => return None,
-    };
-    let steps = || {
-        let mut steps = Steps::from([cure?]);
-        steps.extend(planner.prepare(client, again.wanted, again.refused)?);
-        steps.push_back(planner.open_step(client, again.host, again.port)?);
-        Ok(steps)
-    };
-    Some(steps())
-}
-
 /// The step that reads a setting back; `None` where the dialect cannot.
 pub(crate) fn read_back(dialect: &'static Dialect, key: SettingKey, client: ClientIndex) -> Option<Step> {
     let row = dialect.setting(key, Form::Read)?;
     Planner { dialect }.read(row, client).ok()
 }
 
-/// The step that asks which messages are in the module's buffer.
-pub(crate) fn buffered(dialect: &'static Dialect) -> Option<Step> {
-    let row = dialect.row(Command::Receive, Form::Read)?;
+/// The step that asks how a command stands with all clients; `None` where the dialect cannot.
+pub(crate) fn question(dialect: &'static Dialect, command: Command) -> Option<Step> {
+    let row = dialect.row(command, Form::Read)?;
     Planner { dialect }.step(row, &[], Goal::Lines).ok()
 }
 
-/// The step that asks which clients are connected.
-pub(crate) fn connections(dialect: &'static Dialect) -> Result<Step, Error> {
-    let row = dialect
-        .row(Command::Connect, Form::Read)
-        .ok_or_else(|| Error::Usage("no such question".into()))?;
-    Planner { dialect }.step(row, &[], Goal::Lines)
-}
-
-/// The step that asks which clients have a network connection.
-pub(crate) fn openings(dialect: &'static Dialect) -> Result<Step, Error> {
-    let row = dialect
-        .row(Command::Open, Form::Read)
-        .ok_or_else(|| Error::Usage("no such question".into()))?;
-    Planner { dialect }.step(row, &[], Goal::Lines)
-}
-
-/// The step that fetches one message out of the module's buffer.
-pub(crate) fn drain(dialect: &'static Dialect, client: ClientIndex, slot: u8) -> Result<Step, Error> {
-    let planner = Planner { dialect };
-    let row = dialect
-        .row(Command::Receive, Form::Set)
-        .ok_or_else(|| Error::Usage("no buffer".into()))?;
-    planner.step(row, &[number(client), Argument::Number(slot.into())], Goal::Lines)
+/// The step that fetches one message out of the module's buffer; `None` where the dialect has none.
+pub(crate) fn drain(dialect: &'static Dialect, client: ClientIndex, slot: u8) -> Option<Step> {
+    let row = dialect.row(Command::Receive, Form::Set)?;
+    let arguments = [number(client), Argument::Number(slot.into())];
+    Planner { dialect }.step(row, &arguments, Goal::Lines).ok()
 }
 
 fn with_id(
@@ -217,79 +169,41 @@ pub(super) struct Planner {
 }
 
 impl Planner {
-    /// Opens, behind a PDP context that was given up where one is to be renewed: the opening brings it up again.
-    fn open(
-        &self,
-        client: ClientIndex,
-        host: String,
-        port: u16,
-        wanted: Wanted,
-        renewed: Option<u8>,
-    ) -> Result<(Task, Steps), Error> {
-        let open = self.open_step(client, &host, port)?;
-        let deactivate = renewed.and_then(|context| self.deactivate(context)).transpose()?;
-        let mut steps: Steps = deactivate.into_iter().collect();
-        steps.extend(self.prepare(client, wanted, &PREPARED)?);
-        // Settings may be left from another program, and waits follow the settings in force.
-        if let Some(row) = self.dialect.setting(SettingKey::Timeout, Form::Read) {
-            steps.push_back(self.read(row, client)?);
+    /// An operation that is one command: its values behind the client index, as its row has them.
+    fn operation(&self, key: OutcomeKey, own: Own, values: &[Option<Value>]) -> Result<(Task, Steps), Error> {
+        rules(key.operation).check(values)?;
+        let row = self.action(key.operation.command())?;
+        let mut arguments = Vec::new();
+        if key.operation.has_client() {
+            writer::client(self.dialect, key.client)?;
+            arguments.push(number(key.client));
         }
-        steps.push_back(open);
-        Ok((
-            Task::Open {
-                client,
-                host,
-                port,
-                reopened: false,
-                refused: Vec::new(),
-            },
-            steps,
-        ))
+        arguments.extend(key.message_id.map(|id| Argument::Number(id.0.into())));
+        let given = values.iter().rposition(Option::is_some).map_or(0, |last| last + 1);
+        for value in &values[..given] {
+            let Some(value) = value else {
+                let name = |position| called(row, position).0;
+                return Err(Error::Usage(format!(
+                    "{} needs {} as well: it stands behind it",
+                    name(arguments.len() + 1),
+                    name(arguments.len())
+                )));
+            };
+            arguments.push(value.argument());
+        }
+        let step = self.step(row, &arguments, outcome(row, key.client, key.message_id))?;
+        Ok((Task::Operation(key, own), [step].into()))
     }
 
-    /// The step that gives a PDP context up; `None` where the dialect has no command for it.
-    fn deactivate(&self, pdp_context: u8) -> Option<Result<Step, Error>> {
-        let command = self.dialect.deactivate?;
-        Some(plain(&match command.values {
-            [] => command.line(),
-            _ => format!("AT+{}={pdp_context}", command.name),
-        }))
-    }
-
-    fn open_step(&self, client: ClientIndex, host: &str, port: u16) -> Result<Step, Error> {
-        let arguments = [
-            number(client),
-            Argument::Text(host.as_bytes()),
-            Argument::Number(port.into()),
-        ];
-        self.act(Command::Open, client, None, &arguments)
-    }
-
-    fn token(&self, device: &Tencent) -> Result<(Task, Steps), Error> {
-        let Some(row) = self.dialect.row(Command::Token, Form::Set) else {
-            let have = dialects(|dialect| dialect.row(Command::Token, Form::Set).is_some());
-            return Err(Error::Usage(format!(
-                "{} has no AT+QMTENAUTH; dialects that have it: {have}",
+    /// The row of a command that acts, or an error that names the dialects that have it.
+    fn action(&self, command: Command) -> Result<&'static Row, Error> {
+        self.dialect.row(command, Form::Set).ok_or_else(|| {
+            let have = dialects(|dialect| dialect.row(command, Form::Set).is_some());
+            Error::Usage(format!(
+                "{} has no {command}; dialects that have it: {have}",
                 self.dialect.name
-            )));
-        };
-        let names = [
-            &device.product_id,
-            &device.device_name,
-            &device.client_id,
-            &device.device_secret.0,
-        ];
-        let mut arguments: Vec<_> = names.iter().map(|name| Argument::Text(name.as_bytes())).collect();
-        arguments.extend(device.expire.map(|expire| Argument::Number(expire.into())));
-        match (&device.url, device.expire) {
-            (Some(url), Some(_)) => arguments.push(Argument::Text(url.as_bytes())),
-            (Some(_), None) => {
-                return Err(Error::Usage("url needs expire as well: it stands behind it".into()));
-            }
-            (None, _) => {}
-        }
-        let step = self.step(row, &arguments, outcome(row, ClientIndex(0), None))?;
-        Ok((Task::Token, [step].into()))
+            ))
+        })
     }
 
     pub(super) fn act(
@@ -300,9 +214,7 @@ impl Planner {
         arguments: &[Argument<'_>],
     ) -> Result<Step, Error> {
         writer::client(self.dialect, client)?;
-        let Some(row) = self.dialect.row(command, Form::Set) else {
-            return Err(Error::Usage(format!("{} has no {command}", self.dialect.name)));
-        };
+        let row = self.action(command)?;
         self.step(row, arguments, outcome(row, client, id))
     }
 
@@ -449,9 +361,7 @@ mod tests {
 
     #[test]
     fn a_client_index_beyond_the_dialect_is_refused() {
-        let close = |index| Call::Close {
-            client: ClientIndex(index),
-        };
+        let close = |index| Call::close(ClientIndex(index));
         assert!(call("M95", close(5)).is_ok());
         let error = call("BC660K-GL", close(5)).unwrap_err().to_string();
         assert!(error.contains("0 to 4"), "{error}");

@@ -1,15 +1,19 @@
-//! A publish in the safest form that the dialect has and the payload fits: exact length, then the prompt with Ctrl-Z,
+//! A publish, `AT+QMTPUB` or `AT+QMTPUBEX`, in the safest form that the dialect has and the payload fits: exact length, then the prompt with Ctrl-Z,
 //! then inside the command line.
 
 use modemqtt_at::ascii::{CTRL_Z, ESC, QUOTE, is_forbidden_in_string};
 use modemqtt_at::dialect::DataPhase;
-use modemqtt_at::{ClientIndex, MessageId, Qos};
+use modemqtt_at::{ClientIndex, MessageId, Operation, Qos};
 
+use super::clients::Client;
 use super::plan::{Planner, Steps, dialects, number, outcome};
+use super::rules::{Meaning, Rules, acknowledged};
 use super::topics::topic_name;
+use crate::call::Reply;
 use crate::error::Error;
-use crate::job::{Data, Task};
+use crate::job::{Data, OutcomeKey, Own, Task};
 use crate::names::models;
+use crate::reader::Outcome;
 use crate::writer::Argument;
 
 /// A message to be published.
@@ -23,6 +27,45 @@ pub(super) struct Outgoing {
     pub(super) form: Option<DataPhase>,
     /// Whether the payload is sent as hexadecimal digits.
     pub(super) hex: bool,
+}
+
+pub(super) struct Publish;
+
+impl Rules for Publish {
+    fn needs_connection(&self) -> bool {
+        true
+    }
+
+    fn overtakes_publishes(&self) -> bool {
+        false
+    }
+
+    fn begins(&self, client: &mut Client, _: &Task) {
+        client.in_flight += 1;
+    }
+
+    fn is_of_another(&self, client: &mut Client, outcome: &Outcome) -> bool {
+        outcome.message_id == Some(MessageId(0)) && client.debt.pay()
+    }
+
+    fn meaning(&self, outcome: &Outcome) -> Meaning {
+        acknowledged(outcome, Reply::Published)
+    }
+
+    fn told(&self, task: &mut Task, _: bool, result: Result<Reply, Error>) -> Option<Result<Reply, Error>> {
+        if result.is_ok()
+            && let Task::Operation(_, Own::Publish { unfinished }) = task
+        {
+            *unfinished = false;
+        }
+        Some(result)
+    }
+
+    fn given_up(&self, client: &mut Client, key: OutcomeKey) {
+        if key.message_id == Some(MessageId(0)) {
+            client.debt.grow();
+        }
+    }
 }
 
 /// From the safest to the least safe.
@@ -81,12 +124,13 @@ impl Planner {
         if matches!(phase, DataPhase::Counted | DataPhase::UntilCtrlZ) {
             step.data = Some(Data::payload(phase, bytes));
         }
-        let task = Task::Publish {
+        let key = OutcomeKey {
+            operation: Operation::Publish,
             client,
-            message_id,
-            unfinished: qos == Qos::ExactlyOnce,
+            message_id: Some(message_id),
         };
-        Ok((task, [step].into()))
+        let unfinished = qos == Qos::ExactlyOnce;
+        Ok((Task::Operation(key, Own::Publish { unfinished }), [step].into()))
     }
 
     /// The form that is wanted, or the first that the dialect has and that can carry the bytes.

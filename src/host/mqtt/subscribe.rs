@@ -1,16 +1,38 @@
-//! Subscriptions and their ends: as many commands as the command line needs, and what was granted.
-
-use std::collections::VecDeque;
+//! Subscriptions, `AT+QMTSUB`: as many commands as the command line needs, and what was granted.
 
 use modemqtt_at::codes::SUBSCRIPTION_REFUSED;
-use modemqtt_at::{ClientIndex, Command, MessageId, Qos};
+use modemqtt_at::{ClientIndex, Command, MessageId, Operation, Qos};
 
 use super::plan::{Planner, Steps, number};
-use super::topics::topic_filter;
+use super::rules::{Meaning, Rules, acknowledged};
+use super::topics::{in_commands, topic_filter};
 use crate::call::Reply;
 use crate::error::Error;
-use crate::job::{Step, Subscribing, Task};
+use crate::job::{OutcomeKey, Own, Subscribing, Task};
+use crate::reader::Outcome;
 use crate::writer::Argument;
+
+pub(super) struct Subscribe;
+
+impl Rules for Subscribe {
+    fn needs_connection(&self) -> bool {
+        true
+    }
+
+    fn meaning(&self, outcome: &Outcome) -> Meaning {
+        // How many topics were asked for, the task knows.
+        acknowledged(outcome, Reply::Granted(outcome.values.clone()))
+    }
+
+    fn told(&self, task: &mut Task, _: bool, result: Result<Reply, Error>) -> Option<Result<Reply, Error>> {
+        match (result, task) {
+            (Ok(Reply::Granted(granted)), Task::Operation(key, Own::Subscribe(subscribing))) => {
+                subscribing.granted(key.client, &granted)
+            }
+            (result, _) => Some(result),
+        }
+    }
+}
 
 impl Planner {
     pub(super) fn subscribe(
@@ -30,53 +52,17 @@ impl Planner {
         let asked = commands
             .iter()
             .map(|(topics, _)| topics.iter().map(|(_, qos)| *qos).collect());
-        let task = Task::Subscribe {
-            client,
-            message_id: id,
-            subscribing: Subscribing {
-                asked: asked.collect(),
-                granted: Vec::new(),
-            },
+        let subscribing = Subscribing {
+            asked: asked.collect(),
+            granted: Vec::new(),
         };
-        Ok((task, commands.into_iter().map(|(_, step)| step).collect()))
-    }
-
-    pub(super) fn unsubscribe(
-        &self,
-        client: ClientIndex,
-        id: MessageId,
-        topics: &[String],
-    ) -> Result<(Task, Steps), Error> {
-        let commands = in_commands(topics, &|topics| {
-            let mut arguments = vec![number(client), Argument::Number(id.0.into())];
-            for topic in topics {
-                topic_filter(topic)?;
-                arguments.push(Argument::Text(topic.as_bytes()));
-            }
-            self.act(Command::Unsubscribe, client, Some(id), &arguments)
-        })?;
-        let task = Task::Unsubscribe { client, message_id: id };
-        Ok((task, commands.into_iter().map(|(_, step)| step).collect()))
-    }
-}
-
-/// The topics with the command for them, or in halves where that finds no room in a command line.
-fn in_commands<'a, T>(
-    topics: &'a [T],
-    command: &impl Fn(&[T]) -> Result<Step, Error>,
-) -> Result<VecDeque<(&'a [T], Step)>, Error> {
-    if topics.is_empty() {
-        return Err(Error::Usage("at least one topic is needed".into()));
-    }
-    match command(topics) {
-        Ok(step) => Ok([(topics, step)].into()),
-        Err(error) if topics.len() == 1 => Err(error),
-        Err(_) => {
-            let (first, second) = topics.split_at(topics.len().div_ceil(2));
-            let mut commands = in_commands(first, command)?;
-            commands.extend(in_commands(second, command)?);
-            Ok(commands)
-        }
+        let key = OutcomeKey {
+            operation: Operation::Subscribe,
+            client,
+            message_id: Some(id),
+        };
+        let steps = commands.into_iter().map(|(_, step)| step).collect();
+        Ok((Task::Operation(key, Own::Subscribe(subscribing)), steps))
     }
 }
 

@@ -1,6 +1,9 @@
-//! Topic names and topic filters, as far as MQTT itself rules them.
+//! Topic names and topic filters, as far as MQTT itself rules them, and how many of them find room in a command.
+
+use std::collections::VecDeque;
 
 use crate::error::Error;
+use crate::job::Step;
 
 /// MQTT 3.1.1 section 4.7.1: a topic name holds no wildcard.
 pub(super) fn topic_name(topic: &str) -> Result<(), Error> {
@@ -27,6 +30,26 @@ pub(super) fn topic_filter(filter: &str) -> Result<(), Error> {
         "the topic filter {filter:?} has a wildcard that is not alone in its level, or a # that is not last \
          (MQTT 3.1.1 section 4.7.1)"
     )))
+}
+
+/// The topics with the command for them, or in halves where that finds no room in a command line.
+pub(super) fn in_commands<'a, T>(
+    topics: &'a [T],
+    command: &impl Fn(&[T]) -> Result<Step, Error>,
+) -> Result<VecDeque<(&'a [T], Step)>, Error> {
+    if topics.is_empty() {
+        return Err(Error::Usage("at least one topic is needed".into()));
+    }
+    match command(topics) {
+        Ok(step) => Ok([(topics, step)].into()),
+        Err(error) if topics.len() == 1 => Err(error),
+        Err(_) => {
+            let (first, second) = topics.split_at(topics.len().div_ceil(2));
+            let mut commands = in_commands(first, command)?;
+            commands.extend(in_commands(second, command)?);
+            Ok(commands)
+        }
+    }
 }
 
 #[cfg(test)]

@@ -2,11 +2,11 @@
 //! `AT+QMTOPEN`, which may take minutes: the close keeps its place in the queue until then, and what the program wants of
 //! the client afterwards waits behind it.
 
-use modemqtt_at::ClientIndex;
+use modemqtt_at::{ClientIndex, Operation};
 
 use super::Session;
 use crate::call::ClientState;
-use crate::job::{Job, Task};
+use crate::job::Job;
 
 /// What a client that is left leaves to be closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub(super) enum Left {
 impl Session {
     /// What is left to be closed of a client.
     pub(super) fn left_of(&mut self, client: ClientIndex) -> Left {
-        let opens = |job: &Job| matches!(job.task, Task::Open { client: opened, .. } if opened == client);
+        let opens = |job: &Job| job.task.operation() == Some(Operation::Open) && job.task.client() == Some(client);
         let under_way = self.queue.iter().any(opens)
             || self.waiting.iter().any(|waiting| opens(&waiting.job))
             || self.exchange.as_ref().is_some_and(|exchange| opens(&exchange.job))

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::{DataState, Exchange, Session, TRANSPORT_ALLOWANCE};
 use crate::error::Error;
-use crate::job::Task;
+use crate::job::{Own, Task};
 use crate::timers::Timer;
 
 impl Session {
@@ -33,7 +33,7 @@ impl Session {
             report,
             hint: self.data_hint(&exchange),
         };
-        if let Task::Publish { unfinished, .. } = &mut exchange.job.task {
+        if let Task::Operation(_, Own::Publish { unfinished }) = &mut exchange.job.task {
             // Nothing was sent to the server.
             *unfinished = false;
         }

@@ -11,7 +11,8 @@ use super::{DataState, Exchange, Session};
 use crate::call::{Event, Message, Reply};
 use crate::error::{Error, Refusal};
 use crate::framer::Frame;
-use crate::job::{Goal, INTERNAL, Invitation, Job, OutcomeKey, Task};
+use crate::job::{Goal, INTERNAL, Invitation, Job, OutcomeKey, Own, Task};
+use crate::mqtt::{Effect, Refused, rules};
 use crate::reader::{self, Incoming, Pending};
 use crate::receive::RawMessage;
 use crate::timers::Timer;
@@ -298,7 +299,7 @@ impl Session {
                     told.add(dialect, *key, read.join(";"));
                 }
             }
-            (Task::Open { client, .. }, Goal::Values(key)) => {
+            (Task::Operation(OutcomeKey { client, .. }, _), Goal::Values(key)) => {
                 let client = *client;
                 let known = self.clients.get(client).zip(self.dialect);
                 if let (Some((known, dialect)), Some(line)) = (known, lines.first()) {
@@ -340,7 +341,7 @@ impl Session {
         };
         // What prepares the opening is worth trying, no more: firmware without the setting is met with, and an index that
         // cannot be closed is closed already.
-        let preparing = matches!(exchange.job.task, Task::Open { .. }) && !exchange.job.steps.is_empty();
+        let preparing = exchange.job.task.opening().is_some() && !exchange.job.steps.is_empty();
         // A setting that this firmware cannot read is left out, unless that leaves none.
         let reading = matches!(&exchange.job.task, Task::Configuration { told }
             if !(told.printed.is_empty() && exchange.job.steps.is_empty()));
@@ -361,45 +362,42 @@ impl Session {
             refusal: refusal.clone(),
             name,
         };
-        if let Task::Publish { unfinished, .. } = &mut exchange.job.task {
+        if let Task::Operation(_, Own::Publish { unfinished }) = &mut exchange.job.task {
             // Nothing was sent to the server.
             *unfinished = false;
         }
         let seen = exchange.outcome_seen;
-        let result = match key {
-            // The state has followed the outcome already.
-            Some(_) if seen => Err(error),
-            Some(OutcomeKey {
-                operation: Operation::Close,
-                client,
-                ..
-            }) => return self.close_refused(exchange.job, client, refusal, error, now),
-            // A refused command has changed nothing.
-            Some(OutcomeKey {
-                operation: Operation::Open | Operation::Connect | Operation::Disconnect,
-                client,
-                ..
-            }) => {
-                self.as_before(client);
-                Err(error)
+        // Where it has been seen, the state has followed the outcome already.
+        let vague = self.may_mean_no_connection(refusal);
+        if let Some(key) = key.filter(|_| !seen)
+            && let Some(known) = self.clients.get(key.client)
+        {
+            let rules = rules(key.operation);
+            match rules.refused(known, vague) {
+                Refused::NothingToDo => return self.nothing_to_close(exchange.job, key.client, now),
+                Refused::Ask => return self.ask_whether_closed(exchange.job, key.client, error, vague, now),
+                // A refused command has changed nothing.
+                Refused::Failed if rules.effect() != Effect::None => self.as_before(key.client),
+                Refused::Failed => {}
             }
-            _ => Err(error),
-        };
+        }
         if matches!(exchange.job.task, Task::SetUp(_)) && exchange.job.ticket == INTERNAL {
             // As far as it goes; asking again and again would keep the calls waiting for ever.
             self.set_up = true;
         }
-        match (key, result) {
-            (Some(key), Err(error)) if !seen && !exchange.job.ended && self.may_lack_connection(key, refusal) => {
-                let asking = exchange.data == DataState::Due;
-                self.ask_why_refused(exchange.job, key.client, error, now);
-                if asking {
-                    self.doubt(now);
-                }
-                return self.start_next(now);
+        if let Some(key) = key
+            && !seen
+            && !exchange.job.ended
+            && self.may_lack_connection(key, refusal)
+        {
+            let asking = exchange.data == DataState::Due;
+            self.ask_why_refused(exchange.job, key.client, error, now);
+            if asking {
+                self.doubt(now);
             }
-            (_, result) => self.end(&mut exchange.job, result),
+            return self.start_next(now);
         }
+        self.end(&mut exchange.job, Err(error));
         self.release(&exchange.job, true);
         if exchange.uploaded() {
             return self.upload_failed(now);

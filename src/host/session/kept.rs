@@ -2,12 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use modemqtt_at::{ClientIndex, Form};
+use modemqtt_at::{ClientIndex, Command, Form};
 
 use super::{Exchange, Session};
 use crate::call::{ClientState, Event};
 use crate::job::{Job, Task};
-use crate::mqtt::{PREPARED, buffered, drain, read_back};
+use crate::mqtt::{PREPARED, drain, question, read_back};
 use crate::timers::Timer;
 
 /// How often a message is asked for that the module keeps.
@@ -27,15 +27,15 @@ impl Session {
     /// A setting that the module would not take while it prepares an opening is read instead, and tried again once the
     /// client is closed.
     pub(super) fn read_what_is_refused(&self, exchange: &mut Exchange) {
-        let Task::Open { client, refused, .. } = &mut exchange.job.task else {
+        let Some((client, opening)) = exchange.job.task.client().zip(exchange.job.task.opening()) else {
             return;
         };
         let Some(key) = exchange.step.setting.filter(|key| PREPARED.contains(key)) else {
             return;
         };
-        if exchange.step.form == Form::Set && !refused.contains(&key) {
-            refused.push(key);
-            let read = self.dialect.and_then(|dialect| read_back(dialect, key, *client));
+        if exchange.step.form == Form::Set && !opening.refused.contains(&key) {
+            opening.refused.push(key);
+            let read = self.dialect.and_then(|dialect| read_back(dialect, key, client));
             if let Some(read) = read {
                 exchange.job.steps.push_front(read);
             }
@@ -48,7 +48,7 @@ impl Session {
             return;
         };
         known.buffer_asked = true;
-        if let Some(step) = self.dialect.and_then(buffered) {
+        if let Some(step) = self.dialect.and_then(|dialect| question(dialect, Command::Receive)) {
             self.queue.push_back(Job::internal(Task::Unread, [step], now));
         }
     }
@@ -132,7 +132,7 @@ impl Session {
 
     /// Has a message fetched out of the module's buffer, which was tried that often.
     fn fetch(&mut self, client: ClientIndex, slot: u8, tries: u8, at: usize, now: Instant) {
-        if let Some(Ok(step)) = self.dialect.map(|dialect| drain(dialect, client, slot)) {
+        if let Some(step) = self.dialect.and_then(|dialect| drain(dialect, client, slot)) {
             let task = Task::Drain {
                 client,
                 slot,

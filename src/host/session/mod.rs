@@ -36,9 +36,9 @@ use modemqtt_at::{ClientIndex, MessageId};
 use crate::call::{Call, ClientState, Event, Reply, Ticket};
 use crate::error::Error;
 use crate::framer::Framer;
-use crate::job::{INTERNAL, Job, Sync, Task};
+use crate::job::{INTERNAL, Job, Own, Sync, Task};
 pub use crate::mqtt::Ids;
-use crate::mqtt::{Clients, Context, plan};
+use crate::mqtt::{Clients, Context, ended_by, plan};
 use crate::timers::{Timer, Timers};
 use crate::trace::Entry;
 use behind::Left;
@@ -230,7 +230,7 @@ impl Session {
         if let Some(error) = self.takes_for_itself(&call) {
             return self.events.push_back(Event::Ended(ticket, Err(error)));
         }
-        if let Call::Disconnect { client } | Call::Close { client } | Call::CloseBehind { client } = call {
+        if let Some(client) = ended_by(&call) {
             self.end_queued_publishes(client);
         }
         let left = match call {
@@ -443,7 +443,7 @@ impl Session {
         if let Some(id) = job.task.message_id()
             && id != MessageId(0)
         {
-            if started && matches!(job.task, Task::Publish { unfinished: true, .. }) {
+            if started && matches!(job.task, Task::Operation(_, Own::Publish { unfinished: true })) {
                 client.retire_id(id);
             } else {
                 client.release_id(id);

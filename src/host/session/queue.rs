@@ -3,14 +3,14 @@
 use std::collections::VecDeque;
 use std::time::Instant;
 
+use modemqtt_at::ClientIndex;
 use modemqtt_at::codes::StatCode;
-use modemqtt_at::{ClientIndex, Operation};
 
 use super::{Session, Waiting};
 use crate::call::Ticket;
 use crate::error::Error;
-use crate::job::{INTERNAL, Job, Task};
-use crate::mqtt::plan;
+use crate::job::{INTERNAL, Job, Own, Task};
+use crate::mqtt::{Effect, plan, rules};
 
 impl Session {
     /// The first job that may run. Jobs of one client keep their order, but that publishes which wait for room in the
@@ -97,32 +97,16 @@ impl Session {
     }
 }
 
-/// Whether what a job comes to depends on how an operation of its client ends. The end of a connection is wanted wherever the
-/// making of it stands, unless it is one that waits for an opening to end.
+/// Whether what a job comes to depends on how an operation of its client ends.
 fn builds_on(task: &Task, waiting: &Waiting) -> bool {
-    let needs_state = matches!(
-        task,
-        Task::Open { .. }
-            | Task::Connect { .. }
-            | Task::Subscribe { .. }
-            | Task::Unsubscribe { .. }
-            | Task::Publish { .. }
-    );
-    match waiting.key.operation {
-        Operation::Open => needs_state || matches!(task, Task::Close { behind: true, .. }),
-        Operation::Connect => needs_state,
-        Operation::Disconnect | Operation::Close => {
-            let behind = matches!(waiting.job.task, Task::Close { behind: true, .. });
-            needs_state || behind || matches!(task, Task::Disconnect { .. })
-        }
-        Operation::Subscribe | Operation::Unsubscribe | Operation::Publish | Operation::Token => false,
-    }
+    let effect = rules(waiting.key.operation).effect();
+    let behind = matches!(waiting.job.task, Task::Operation(_, Own::Close { behind: true }));
+    let waits = |operation| rules(operation).waits_for(task, effect);
+    effect != Effect::None && ((behind && effect == Effect::Ends) || task.operation().is_some_and(waits))
 }
 
 /// Whether a job need not wait for publishes that find no room in the window.
 fn overtakes(task: &Task) -> bool {
-    matches!(
-        task,
-        Task::Subscribe { .. } | Task::Unsubscribe { .. } | Task::Disconnect { .. } | Task::Close { .. }
-    )
+    task.operation()
+        .is_some_and(|operation| rules(operation).overtakes_publishes())
 }

@@ -2,14 +2,14 @@
 
 use std::time::Instant;
 
+use modemqtt_at::ClientIndex;
 use modemqtt_at::codes::{OpenResult, StatCode};
-use modemqtt_at::{ClientIndex, MessageId, Operation};
 
 use super::{DataState, Exchange, Session, TRANSPORT_ALLOWANCE};
 use crate::call::{ClientState, Event, Reply};
 use crate::error::Error;
-use crate::job::{Doubt, Goal, Job, OutcomeKey, Task};
-use crate::mqtt::{Again, Debt, Meaning, meaning, reopen};
+use crate::job::{Doubt, Goal, Job, Opening, OutcomeKey};
+use crate::mqtt::{Client, Effect, Meaning, reopen, rules};
 use crate::reader::Outcome;
 use crate::timers::Timer;
 
@@ -19,13 +19,13 @@ impl Session {
         let fits = |key: &OutcomeKey| {
             key.operation == outcome.operation && key.client == outcome.client && key.message_id == outcome.message_id
         };
-        if outcome.operation == Operation::Publish
-            && outcome.message_id == Some(MessageId(0))
-            && self.pays_debt(outcome.client)
+        let rules = rules(outcome.operation);
+        if let Some(client) = self.clients.get(outcome.client)
+            && rules.is_of_another(client, outcome)
         {
             return false;
         }
-        let meaning = meaning(outcome);
+        let meaning = rules.meaning(outcome);
         if let Some(at) = self.waiting.iter().position(|waiting| fits(&waiting.key)) {
             match meaning {
                 Meaning::Interim(times) => self.events.extend(retransmitting(&self.waiting[at].job, times)),
@@ -33,7 +33,7 @@ impl Session {
                     let waiting = self.waiting.remove(at);
                     self.timers.clear(Timer::Outcome(waiting.job.ticket));
                     if let Some(code) = waiting.lost {
-                        return self.connect_lost(waiting.job, waiting.key, code, result, now);
+                        return self.answered_after_loss(waiting.job, waiting.key, code, result, now);
                     }
                     let job = self.operation_ended(waiting.job, waiting.key, result, now);
                     self.continue_or_release(job, now);
@@ -74,9 +74,8 @@ impl Session {
         true
     }
 
-    /// A CONNECT whose connection has ended already: what the server has answered says more than that it ended. Whether the
-    /// result says anything.
-    fn connect_lost(
+    /// An operation whose connection has ended already has had its result. Whether that says more than that it ended.
+    fn answered_after_loss(
         &mut self,
         mut job: Job,
         key: OutcomeKey,
@@ -84,34 +83,16 @@ impl Session {
         result: Result<Reply, Error>,
         now: Instant,
     ) -> bool {
-        let refused = matches!(
-            result,
-            Err(Error::Operation {
-                return_code: Some(_),
-                result: 0,
-                ..
-            })
-        );
-        let error = match result {
-            Err(error) if refused => self.with_server(key, error),
-            _ => Error::ConnectionLost {
-                client: key.client,
-                code,
-            },
+        let client = key.client;
+        let says_more = rules(key.operation).says_more(&result);
+        let result = if says_more {
+            result.map_err(|error| self.with_server(key, error))
+        } else {
+            Err(Error::ConnectionLost { client, code })
         };
-        self.end(&mut job, Err(error));
+        self.end(&mut job, result);
         self.continue_or_release(job, now);
-        refused
-    }
-
-    /// Whether a result without a message id is taken for that of a publish that was given up.
-    fn pays_debt(&mut self, client: ClientIndex) -> bool {
-        let Some(known) = self.clients.get(client) else {
-            return false;
-        };
-        let owed = known.debt == Debt::Owed;
-        known.debt = if owed { Debt::Paid } else { Debt::None };
-        owed
+        says_more
     }
 
     /// Whatever still waits for an acknowledgement will not have it on this connection.
@@ -122,82 +103,63 @@ impl Session {
 
     /// Draws the consequences of a result; the job comes back with the steps that remain.
     fn operation_ended(&mut self, mut job: Job, key: OutcomeKey, result: Result<Reply, Error>, now: Instant) -> Job {
-        let result = match (result, &mut job.task) {
-            (Ok(Reply::Granted(granted)), Task::Subscribe { subscribing, .. }) => {
-                match subscribing.granted(key.client, &granted) {
-                    Some(result) => result,
-                    None => return job,
-                }
-            }
-            (result, _) => result.map_err(|error| self.with_server(key, error)),
-        };
-        if result.is_ok() && key.operation == Operation::Unsubscribe && !job.steps.is_empty() {
+        let (rules, client) = (rules(key.operation), key.client);
+        let more = !job.steps.is_empty();
+        let Some(result) = rules.told(&mut job.task, more, result) else {
             return job;
-        }
-        let ok = result.is_ok();
-        if let (Task::Publish { unfinished, .. }, true) = (&mut job.task, ok) {
-            *unfinished = false;
-        }
-        let opened = ok && key.operation == Operation::Open;
-        if opened && let Task::Open { client, host, port, .. } = &job.task {
-            let (client, host, port) = (*client, host.clone(), *port);
+        };
+        let result = result.map_err(|error| self.with_server(key, error));
+        let effect = result.as_ref().map_or(Effect::None, |_| rules.effect());
+        if effect == Effect::Opens
+            && let Some(Opening { host, port, .. }) = job.task.opening()
+        {
+            let (host, port) = (host.clone(), *port);
             self.events.push_back(Event::Opened { client, host, port });
         }
-        let overtaken = self
-            .clients
-            .get(key.client)
-            .is_some_and(|known| known.state == ClientState::Closed);
+        let closed = |known: &mut Client| known.state == ClientState::Closed;
+        let overtaken = self.clients.get(client).is_some_and(closed);
         self.state_after(key, &result);
-        if opened && overtaken {
+        match effect {
             // An end of it that has had no result may have come first.
-            self.ask(key.client, Doubt::Outcome { ending: true }, now);
+            Effect::Opens if overtaken => self.ask(client, Doubt::Outcome { ending: true }, now),
+            Effect::Connects => self.has_connected(client, now),
+            Effect::Ends => self.connection_over(client),
+            Effect::None | Effect::Opens => {}
         }
-        if ok
-            && key.operation == Operation::Connect
-            && self
-                .clients
-                .get(key.client)
-                .is_some_and(|known| known.settings.buffered)
-        {
-            self.ask_for_unread(key.client, now);
+        if let Some(known) = self.clients.get(client) {
+            rules.ended(known, result.is_ok());
         }
-        if ok && matches!(key.operation, Operation::Close | Operation::Disconnect) {
-            self.connection_over(key.client);
-        }
-        if let Some(client) = self.clients.get(key.client) {
-            // A refused CONNECT is followed by `+QMTSTAT: n,4`, a DISCONNECT by `+QMTSTAT: n,5`.
-            client.end_reported = matches!(key.operation, Operation::Disconnect | Operation::Connect)
-                && (ok == (key.operation == Operation::Disconnect));
-            match key.operation {
-                Operation::Disconnect => client.disconnected |= ok,
-                Operation::Connect => client.disconnected &= !ok,
-                _ => {}
-            }
-        }
-        if key.operation == Operation::Open
-            && let Err(Error::Operation { result, .. }) = &result
-            && self.reopen(&mut job, OpenResult(*result))
+        if let Err(Error::Operation { result: code, .. }) = &result
+            && rules.effect() == Effect::Opens
+            && self.reopen(&mut job, OpenResult(*code))
         {
             return job;
         }
         // The index is closed on the way to opening it again; how that ends shows in the opening.
-        if key.operation == Operation::Close && matches!(job.task, Task::Open { .. }) {
+        if job.task.operation() != Some(key.operation) {
             return job;
         }
-        if let Err(Error::Operation { result: code, .. }) = &result {
-            let open = key.operation == Operation::Open && OpenResult(*code) == OpenResult::OCCUPIED;
-            if open || matches!(key.operation, Operation::Close | Operation::Disconnect) {
-                // Something is open there, whoever opened it.
-                self.ask(key.client, Doubt::Outcome { ending: false }, now);
-            }
+        if let Err(Error::Operation { result: code, .. }) = &result
+            && rules.leaves_in_doubt(*code)
+        {
+            self.ask(client, Doubt::Outcome { ending: false }, now);
         }
         self.end(&mut job, result);
         job
     }
 
+    /// A client is connected to the server.
+    fn has_connected(&mut self, client: ClientIndex, now: Instant) {
+        let known = self.clients.get(client);
+        if known.is_some_and(|known| known.settings.buffered) {
+            self.ask_for_unread(client, now);
+        }
+    }
+
     /// Names the server that an opening or a CONNECT was about.
     fn with_server(&mut self, key: OutcomeKey, mut error: Error) -> Error {
-        if let (Operation::Open | Operation::Connect, Error::Operation { server, .. }) = (key.operation, &mut error)
+        if let (Effect::Opens | Effect::Connects, Error::Operation { server, .. }) =
+            (rules(key.operation).effect(), &mut error)
             && let Some(client) = self.clients.get(key.client)
         {
             server.clone_from(&client.server);
@@ -207,26 +169,15 @@ impl Session {
 
     /// Where a client stands after a result.
     fn state_after(&mut self, key: OutcomeKey, result: &Result<Reply, Error>) {
-        let closes = self.dialect.is_some_and(|dialect| dialect.disconnect_closes);
-        let Some(known) = self.clients.get(key.client) else {
+        let rules = rules(key.operation);
+        let Some((known, dialect)) = self.clients.get(key.client).zip(self.dialect) else {
             return;
         };
-        let occupied =
-            matches!(result, Err(Error::Operation { result, .. }) if OpenResult(*result) == OpenResult::OCCUPIED);
-        let state = match (key.operation, result) {
-            // Nothing was closed.
-            (Operation::Open, Err(_)) if occupied => known.before.clone(),
-            (Operation::Open, Err(_)) | (Operation::Close, Ok(_)) => ClientState::Closed,
-            // A connection that has ended meanwhile is closed, whatever comes of what was to be done on it.
-            (Operation::Close | Operation::Connect | Operation::Disconnect, _) if !known.state.is_passing() => return,
-            (Operation::Connect, Ok(_)) => ClientState::Connected,
-            (Operation::Disconnect, Ok(_)) if closes => ClientState::Closed,
-            (Operation::Open | Operation::Disconnect, Ok(_)) | (Operation::Connect, Err(_)) => ClientState::Open,
-            (Operation::Close | Operation::Disconnect, Err(_)) => known.before.clone(),
-            (Operation::Subscribe | Operation::Unsubscribe | Operation::Publish | Operation::Token, _) => return,
+        let Some(state) = rules.state_after(known, dialect, result) else {
+            return;
         };
         let ending = matches!(known.state, ClientState::Disconnecting | ClientState::Closing);
-        if ending && matches!(key.operation, Operation::Open | Operation::Connect) {
+        if ending && rules.effect() != Effect::Ends {
             // Its end has begun meanwhile, and how that goes shows in its own result.
             known.before = state;
             return;
@@ -234,50 +185,15 @@ impl Session {
         self.set_state(key.client, state);
     }
 
-    /// Gives an opening that has failed for that reason the steps of a second and last try, where there is a cure: an
-    /// occupied index is closed, a PDP context that the network took away is given up.
+    /// Whether an opening that has failed for that reason has been given a second try.
     pub(super) fn reopen(&mut self, job: &mut Job, reason: OpenResult) -> bool {
-        let (
-            Task::Open {
-                client,
-                host,
-                port,
-                reopened,
-                refused,
-            },
-            Some(dialect),
-            false,
-        ) = (&mut job.task, self.dialect, job.ended)
-        else {
-            return false;
-        };
-        if *reopened || !job.steps.is_empty() {
-            return false;
+        let again = self
+            .dialect
+            .is_some_and(|dialect| reopen(job, reason, dialect, &mut self.clients));
+        if again && let Some(client) = job.task.client() {
+            self.events.push_back(Event::Reopening(client, reason));
         }
-        let Some(known) = self.clients.get(*client) else {
-            return false;
-        };
-        let (context, wanted) = (known.settings.pdp_context, known.wanted);
-        // A context that carries another client's connection is not the trouble, and would take that one with it.
-        if reason == OpenResult::PDP_FAILED && self.clients.others_use(*client, context) {
-            return false;
-        }
-        let again = Again {
-            client: *client,
-            host,
-            port: *port,
-            reason,
-            pdp_context: context,
-            wanted,
-            refused,
-        };
-        let Some(Ok(steps)) = reopen(dialect, &again) else {
-            return false;
-        };
-        *reopened = true;
-        self.events.push_back(Event::Reopening(*client, reason));
-        job.steps = steps;
-        true
+        again
     }
 }
 

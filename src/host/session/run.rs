@@ -4,14 +4,13 @@ use std::time::{Duration, Instant};
 
 use modemqtt_at::ascii::{CR, CTRL_Z};
 use modemqtt_at::dialect::DataPhase;
-use modemqtt_at::{MessageId, Operation};
 
 use super::upload::Uploading;
 use super::{DataState, Exchange, Phase, SLOWEST_LINE, Session, TRANSPORT_ALLOWANCE, Waiting, wire_time};
 use crate::call::{ClientState, Event, Reply, Ticket};
 use crate::error::Error;
 use crate::job::{Goal, INTERNAL, Invitation, Job, OutcomeKey, Task};
-use crate::mqtt::{Context, Debt, outcome_wait};
+use crate::mqtt::{Effect, outcome_wait, rules};
 use crate::timers::Timer;
 use crate::trace::Entry;
 
@@ -93,34 +92,17 @@ impl Session {
     }
 
     fn operation_begins(&mut self, job: &Job, key: OutcomeKey) {
-        let state = match key.operation {
-            Operation::Open => ClientState::Opening,
-            Operation::Connect => ClientState::Connecting,
-            Operation::Disconnect => ClientState::Disconnecting,
-            Operation::Close => ClientState::Closing,
-            Operation::Publish => {
-                if let Some(client) = self.clients.get(key.client) {
-                    client.in_flight += 1;
-                }
-                return;
-            }
-            Operation::Subscribe | Operation::Unsubscribe | Operation::Token => return,
+        let rules = rules(key.operation);
+        let Some(client) = self.clients.get(key.client) else {
+            return;
         };
-        if key.operation == Operation::Connect
-            && let Some(client) = self.clients.get(key.client)
-        {
-            client.end_reported = false;
+        rules.begins(client, &job.task);
+        if let Some(state) = rules.passing() {
+            if !client.state.is_passing() {
+                client.before = client.state.clone();
+            }
+            self.set_state(key.client, state);
         }
-        debug_assert_eq!(job.task.client(), Some(key.client));
-        if let (Task::Open { host, port, .. }, Some(client)) = (&job.task, self.clients.get(key.client)) {
-            client.server = Some(format!("{host}:{port}"));
-            client.disconnected = false;
-            client.context = Context::Sound;
-        }
-        if let Some(client) = self.clients.get(key.client).filter(|client| !client.state.is_passing()) {
-            client.before = client.state.clone();
-        }
-        self.set_state(key.client, state);
     }
 
     /// Answers the prompt.
@@ -302,16 +284,8 @@ impl Session {
             return self.continue_or_release(waiting.job, now);
         }
         self.end(&mut waiting.job, Err(error));
-        if waiting.key.operation == Operation::Publish
-            && waiting.key.message_id == Some(MessageId(0))
-            && let Some(known) = self.clients.get(waiting.key.client)
-        {
-            // What has paid the last debt was this one's own, most likely.
-            known.debt = if known.debt == Debt::Paid {
-                Debt::None
-            } else {
-                Debt::Owed
-            };
+        if let Some(client) = self.clients.get(waiting.key.client) {
+            rules(waiting.key.operation).given_up(client, waiting.key);
         }
         self.doubt_outcome(&waiting.job.task, now);
         self.release(&waiting.job, true);
@@ -320,7 +294,7 @@ impl Session {
 
     /// Whether an operation that ends a connection has nothing left to end.
     fn has_ended(&mut self, key: OutcomeKey) -> bool {
-        matches!(key.operation, Operation::Close | Operation::Disconnect)
+        rules(key.operation).effect() == Effect::Ends
             && self
                 .clients
                 .get(key.client)

@@ -5,14 +5,14 @@ use std::time::Instant;
 
 use modemqtt_at::codes::StatCode;
 use modemqtt_at::dialect;
-use modemqtt_at::{ClientIndex, Operation};
+use modemqtt_at::{ClientIndex, Command};
 
 use super::setup::probe_step;
 use super::{Exchange, Session};
 use crate::call::{ClientState, Event, Reply};
 use crate::error::{Error, Refusal};
 use crate::job::{Doubt, Job, OutcomeKey, Step, Task};
-use crate::mqtt::{connections, openings};
+use crate::mqtt::{Effect, question, rules};
 use crate::reader::Outcome;
 
 /// What has become of a question.
@@ -45,17 +45,14 @@ impl Session {
     }
 
     /// Whether a refusal may mean that. Some families have one code for whatever is not allowed, and all have `ERROR`.
-    fn may_mean_no_connection(&self, refusal: &Refusal) -> bool {
+    pub(super) fn may_mean_no_connection(&self, refusal: &Refusal) -> bool {
         *refusal == Refusal::Error || self.says_no_connection(refusal)
     }
 
     /// What needs a connection was refused: if the module has none, its report of the loss was lost itself, or it has
     /// started again without a word. After a start it echoes again.
     pub(super) fn doubt_connection(&mut self, key: OutcomeKey, refusal: &Refusal, echoed: bool, now: Instant) {
-        let needs_connection = matches!(
-            key.operation,
-            Operation::Publish | Operation::Subscribe | Operation::Unsubscribe
-        );
+        let needs_connection = rules(key.operation).needs_connection();
         let connected = self
             .clients
             .get(key.client)
@@ -70,10 +67,8 @@ impl Session {
     /// Whether a refusal may be for want of a connection, of a client that is not known to have one. It may be one that
     /// another program has connected.
     pub(super) fn may_lack_connection(&mut self, key: OutcomeKey, refusal: &Refusal) -> bool {
-        let needs_connection = matches!(
-            key.operation,
-            Operation::Publish | Operation::Subscribe | Operation::Unsubscribe | Operation::Disconnect
-        );
+        let rules = rules(key.operation);
+        let needs_connection = rules.needs_connection() || rules.effect() == Effect::Ends;
         let known = self.clients.get(key.client);
         needs_connection
             && known.is_some_and(|known| known.state != ClientState::Connected)
@@ -109,10 +104,11 @@ impl Session {
     }
 
     fn question(&self, client: ClientIndex, doubt: Doubt) -> (Task, Vec<Step>) {
-        let connections = self.dialect.and_then(|dialect| connections(dialect).ok());
+        let about = |command| self.dialect.and_then(|dialect| question(dialect, command));
+        let connections = about(Command::Connect);
         let openings = match doubt {
             Doubt::Connection { .. } | Doubt::Refused { .. } | Doubt::Ping => None,
-            Doubt::Outcome { .. } | Doubt::Close { .. } => self.dialect.and_then(|dialect| openings(dialect).ok()),
+            Doubt::Outcome { .. } | Doubt::Close { .. } => about(Command::Open),
         };
         let task = Task::Ask {
             client,
@@ -122,27 +118,23 @@ impl Session {
         (task, connections.into_iter().chain(openings).collect())
     }
 
-    /// A client could not be closed. Where nothing was left to close, that is what was asked for; elsewhere the module is
-    /// asked, and the caller is told what it says.
-    pub(super) fn close_refused(
+    /// There was nothing left to close, which is what was asked for.
+    pub(super) fn nothing_to_close(&mut self, mut job: Job, client: ClientIndex, now: Instant) {
+        self.closed(client);
+        self.end(&mut job, Ok(Reply::Done));
+        self.release(&job, true);
+        self.start_next(now);
+    }
+
+    /// A client could not be closed: the module is asked, and the caller is told what it says.
+    pub(super) fn ask_whether_closed(
         &mut self,
         mut job: Job,
         client: ClientIndex,
-        refusal: &Refusal,
         error: Error,
+        vague: bool,
         now: Instant,
     ) {
-        let closed = self
-            .clients
-            .get(client)
-            .is_none_or(|known| known.before == ClientState::Closed);
-        let vague = self.may_mean_no_connection(refusal);
-        if vague && closed {
-            self.closed(client);
-            self.end(&mut job, Ok(Reply::Done));
-            self.release(&job, true);
-            return self.start_next(now);
-        }
         self.as_before(client);
         let doubt = Doubt::Close {
             error,
@@ -168,13 +160,12 @@ impl Session {
 
     /// An operation has ended, and the module has not said how: the state is what it was until the module tells.
     pub(super) fn doubt_outcome(&mut self, task: &Task, now: Instant) {
-        let (Task::Open { client, .. }
-        | Task::Connect { client }
-        | Task::Disconnect { client }
-        | Task::Close { client, .. }) = task
-        else {
+        let Task::Operation(OutcomeKey { operation, client, .. }, _) = task else {
             return;
         };
+        if rules(*operation).effect() == Effect::None {
+            return;
+        }
         let Some(known) = self.clients.get(*client).filter(|known| known.state.is_passing()) else {
             return;
         };
@@ -194,17 +185,10 @@ impl Session {
         } else {
             &known.state
         };
-        let contradicted = match (outcome.operation, state) {
-            (Operation::Open, state) => *state == ClientState::Closed,
-            (Operation::Connect, state) => matches!(state, ClientState::Closed | ClientState::Open),
-            (Operation::Disconnect, state) => *state == ClientState::Connected,
-            (Operation::Close, state) => matches!(state, ClientState::Open | ClientState::Connected),
-            _ => false,
-        };
-        if outcome.result == 0 && contradicted {
-            if outcome.operation == Operation::Close && known.state.is_passing() {
-                // What is under way now began on a connection that is closed.
-                known.before = ClientState::Closed;
+        let rules = rules(outcome.operation);
+        if outcome.result == 0 && rules.contradicts(state) {
+            if known.state.is_passing() {
+                rules.came_late(known);
             }
             self.ask(outcome.client, Doubt::Outcome { ending: true }, now);
             self.start_next(now);

@@ -2,14 +2,14 @@
 
 use std::time::{Duration, Instant};
 
+use modemqtt_at::ClientIndex;
 use modemqtt_at::codes::StatCode;
-use modemqtt_at::{ClientIndex, Operation};
 
 use super::{Session, TRANSPORT_ALLOWANCE};
 use crate::call::{ClientState, Event};
 use crate::error::Error;
 use crate::job::{Doubt, Goal, OutcomeKey};
-use crate::mqtt::Context;
+use crate::mqtt::{Context, Effect, Loss, rules};
 use crate::timers::Timer;
 
 /// How long after a failed PINGREQ the report of the loss may come.
@@ -55,11 +55,11 @@ impl Session {
         } else {
             self.set_state(client, ClientState::Closed);
         }
-        let refusing = code == StatCode::CONNACK_FAILED && self.await_return_code(client, code, now);
-        let connecting = self.end_operations(client, &error).connecting || refusing;
+        let outlasting = self.await_more(client, code, now);
+        let told = self.end_operations(client, &error).told || outlasting;
         self.hurry_end(client, now);
         let expected =
-            expected || farewell || connecting || matches!(state, ClientState::Disconnecting | ClientState::Closing);
+            expected || farewell || told || matches!(state, ClientState::Disconnecting | ClientState::Closing);
         if !expected {
             self.events.push_back(Event::Lost(client, code));
             if let Some(known) = self.clients.get(client) {
@@ -70,11 +70,10 @@ impl Session {
         true
     }
 
-    /// Waits a moment for the result of a CONNECT whose connection has ended: some firmware reports the end first, and then
-    /// the return code of the server. Whether one is due.
-    fn await_return_code(&mut self, client: ClientIndex, code: StatCode, now: Instant) -> bool {
-        let connecting = |key: &OutcomeKey| key.operation == Operation::Connect && key.client == client;
-        let Some(waiting) = self.waiting.iter_mut().find(|waiting| connecting(&waiting.key)) else {
+    /// Waits a moment for a result that may still come behind the end of its connection, and say more. Whether one is due.
+    fn await_more(&mut self, client: ClientIndex, code: StatCode, now: Instant) -> bool {
+        let outlasts = |key: &OutcomeKey| key.client == client && rules(key.operation).outlasts(code);
+        let Some(waiting) = self.waiting.iter_mut().find(|waiting| outlasts(&waiting.key)) else {
             return false;
         };
         waiting.lost = Some(code);
@@ -84,7 +83,7 @@ impl Session {
 
     /// The result of closing what is closed already is not waited for as long as it might take otherwise.
     fn hurry_end(&mut self, client: ClientIndex, now: Instant) {
-        let ends = |key: &OutcomeKey| matches!(key.operation, Operation::Close | Operation::Disconnect);
+        let ends = |key: &OutcomeKey| rules(key.operation).effect() == Effect::Ends;
         let waiting = self.waiting.iter().map(|waiting| (&waiting.key, waiting.job.ticket));
         for (_, ticket) in waiting.filter(|(key, _)| key.client == client && ends(key)) {
             self.timers.set(Timer::Outcome(ticket), now + TRANSPORT_ALLOWANCE);
@@ -145,8 +144,8 @@ impl Session {
 /// What has ended with a connection.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Ended {
-    /// A CONNECT.
-    connecting: bool,
+    /// What tells the program of the loss by its own end.
+    told: bool,
     /// Anything.
     any: bool,
 }
@@ -154,16 +153,11 @@ pub(super) struct Ended {
 impl Ended {
     fn note(&mut self, key: OutcomeKey) {
         self.any = true;
-        self.connecting |= key.operation == Operation::Connect;
+        self.told |= rules(key.operation).loss() == Loss::EndThatTells;
     }
 }
 
-/// Whether an operation ends with the connection of the client. What opens another or ends this one has its own result
-/// still to come, and a token is of no client.
+/// Whether an operation ends with the connection of the client.
 fn concerns(key: OutcomeKey, client: ClientIndex) -> bool {
-    let apart = matches!(
-        key.operation,
-        Operation::Open | Operation::Close | Operation::Disconnect | Operation::Token
-    );
-    key.client == client && !apart
+    key.client == client && rules(key.operation).loss() != Loss::Nothing
 }

@@ -11,12 +11,7 @@ use modemqtt_host::error::Error;
 const MODELS: [&str; 4] = ["M95", "BC28", "BC660K-GL", "EG915Q"];
 
 fn connect(bench: &mut Bench) -> modemqtt_host::call::Ticket {
-    bench.submit(Call::Connect {
-        client: CLIENT,
-        client_id: "b".into(),
-        username: None,
-        password: None,
-    })
+    bench.submit(Call::connect(CLIENT, "b".into(), None, None))
 }
 
 /// The client's network connection is open.

@@ -47,12 +47,7 @@ fn call() -> impl Strategy<Value = (Call, Vec<String>)> {
         (text(), proptest::option::of((text(), proptest::option::of(text())))).prop_map(move |(client_id, login)| {
             let (username, password) = login.map_or((None, None), |(user, password)| (Some(user), password));
             let strings = [Some(client_id.clone()), username.clone(), password.clone()];
-            let call = Call::Connect {
-                client,
-                client_id,
-                username,
-                password: password.map(Secret),
-            };
+            let call = Call::connect(client, client_id, username, password.map(Secret));
             (call, strings.into_iter().flatten().collect())
         }),
         vec(text(), 1..4).prop_map(move |topics| {
@@ -117,7 +112,7 @@ fn call() -> impl Strategy<Value = (Call, Vec<String>)> {
                 expire: Some(60),
                 url: Some(url),
             };
-            (Call::Token(device), strings)
+            (Call::token(device), strings)
         }),
     ]
 }

@@ -193,8 +193,8 @@ fn a_session_that_was_never_connected_does_not_outlive_its_port() {
 fn what_the_program_does_to_end_the_connection_ends_the_session() {
     let client = CLIENT;
     for call in [
-        Call::Disconnect { client },
-        Call::Close { client },
+        Call::disconnect(client),
+        Call::close(client),
         Call::CloseBehind { client },
     ] {
         for lost in [false, true] {

@@ -50,12 +50,7 @@ fn act() -> impl Strategy<Value = Act> {
 
 fn log_in(pair: &mut Pair) {
     if pair.open().is_ok() {
-        let call = Call::Connect {
-            client: CLIENT,
-            client_id: "bench".into(),
-            username: None,
-            password: None,
-        };
+        let call = Call::connect(CLIENT, "bench".into(), None, None);
         let _ = pair.call(call);
     }
 }
@@ -69,8 +64,8 @@ fn perform(pair: &mut Pair, act: &Act, number: usize) {
     match act {
         Act::Open => drop(pair.open()),
         Act::LogIn => log_in(pair),
-        Act::Disconnect => drop(pair.call(Call::Disconnect { client: CLIENT })),
-        Act::Close => drop(pair.call(Call::Close { client: CLIENT })),
+        Act::Disconnect => drop(pair.call(Call::disconnect(CLIENT))),
+        Act::Close => drop(pair.call(Call::close(CLIENT))),
         Act::Hex(send, receive) => {
             let options = Options {
                 send_hex: Some(*send),

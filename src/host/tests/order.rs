@@ -34,8 +34,8 @@ fn configure(bench: &mut Bench, options: Options) -> Ticket {
 #[test]
 fn the_end_of_a_connection_overtakes_the_publishes_that_wait_and_ends_them() {
     for (call, line) in [
-        (Call::Disconnect { client: CLIENT }, "AT+QMTDISC=0\r"),
-        (Call::Close { client: CLIENT }, "AT+QMTCLOSE=0\r"),
+        (Call::disconnect(CLIENT), "AT+QMTDISC=0\r"),
+        (Call::close(CLIENT), "AT+QMTCLOSE=0\r"),
     ] {
         let (mut bench, tickets) = full_window();
         bench.submit(call);

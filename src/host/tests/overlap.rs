@@ -134,14 +134,9 @@ impl Run {
                 host: "broker.lab".into(),
                 port: 1883,
             }),
-            Act::Connect => Some(Call::Connect {
-                client,
-                client_id: format!("bench-{}", client.0),
-                username: None,
-                password: None,
-            }),
-            Act::Disconnect => Some(Call::Disconnect { client }),
-            Act::Close => Some(Call::Close { client }),
+            Act::Connect => Some(Call::connect(client, format!("bench-{}", client.0), None, None)),
+            Act::Disconnect => Some(Call::disconnect(client)),
+            Act::Close => Some(Call::close(client)),
             Act::Subscribe => Some(Call::Subscribe {
                 client,
                 topics: vec![(format!("in/{}", client.0), Qos::AtLeastOnce)],

@@ -193,13 +193,9 @@ fn a_publish_whose_result_never_comes_ends_with_the_time_of_the_settings() {
 fn a_disconnect_leaves_the_client_closed_and_tells_of_no_loss() {
     each_model(|model, chunk| {
         let mut pair = Pair::connected(model, chunk);
-        assert_eq!(
-            pair.call(Call::Disconnect { client: CLIENT }),
-            Ok(Reply::Done),
-            "{model}"
-        );
+        assert_eq!(pair.call(Call::disconnect(CLIENT)), Ok(Reply::Done), "{model}");
         pair.elapse(Duration::from_secs(1));
-        assert_eq!(pair.call(Call::Close { client: CLIENT }), Ok(Reply::Done), "{model}");
+        assert_eq!(pair.call(Call::close(CLIENT)), Ok(Reply::Done), "{model}");
         assert!(pair.others.is_empty(), "{model}: {:?}", pair.others);
         assert_eq!(pair.state, ClientState::Closed, "{model}");
     });

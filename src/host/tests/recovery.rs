@@ -276,7 +276,7 @@ fn a_counted_data_phase_without_an_end_is_filled_up_and_one_with_ctrl_z_is_cance
 #[test]
 fn a_late_refusal_does_not_open_what_has_closed() {
     let mut bench = Bench::connected("M95");
-    let ticket = bench.submit(Call::Disconnect { client: CLIENT });
+    let ticket = bench.submit(Call::disconnect(CLIENT));
     bench.feed(b"\r\n+QMTDISC: 0,0\r\n\r\n+QMTSTAT: 0,5\r\n\r\nERROR\r\n");
     assert_eq!(bench.ended(ticket), Some(Ok(Reply::Done)));
     bench.collect();

@@ -26,7 +26,7 @@ fn lost(bench: &mut Bench) -> usize {
 }
 
 fn close(bench: &mut Bench) -> modemqtt_host::call::Ticket {
-    bench.submit(Call::Close { client: CLIENT })
+    bench.submit(Call::close(CLIENT))
 }
 
 #[test]
@@ -113,7 +113,7 @@ fn a_loss_ends_what_waits_on_a_client_that_another_program_has_connected() {
 #[test]
 fn the_result_of_a_disconnect_opens_no_client_that_is_closed() {
     let mut bench = Bench::connected("M95");
-    let disconnect = bench.submit(Call::Disconnect { client: CLIENT });
+    let disconnect = bench.submit(Call::disconnect(CLIENT));
     bench.sent();
     bench.feed(b"\r\nOK\r\n\r\n+QMTSTAT: 0,5\r\n\r\n+QMTDISC: 0,0\r\n");
     assert_eq!(bench.ended(disconnect), Some(Ok(Reply::Done)));
@@ -201,12 +201,7 @@ fn a_connect_without_a_result_is_what_the_module_says() {
         ("EG915Q", ClientState::Open),
     ] {
         let mut bench = Bench::connected(model);
-        let call = Call::Connect {
-            client: CLIENT,
-            client_id: "c".into(),
-            username: None,
-            password: None,
-        };
+        let call = Call::connect(CLIENT, "c".into(), None, None);
         let connect = bench.submit(call);
         assert!(bench.sent().starts_with("AT+QMTCONN=0,"));
         bench.feed(OK);

@@ -9,12 +9,7 @@ use modemqtt_host::call::{Call, Secret};
 #[test]
 fn neither_the_wire_log_nor_a_debug_print_shows_a_password() {
     let mut bench = Bench::set_up("M95");
-    let call = Call::Connect {
-        client: CLIENT,
-        client_id: "id".into(),
-        username: Some("u".into()),
-        password: Some(Secret("hunter2".into())),
-    };
+    let call = Call::connect(CLIENT, "id".into(), Some("u".into()), Some(Secret("hunter2".into())));
     assert!(!format!("{call:?}").contains("hunter2"));
     bench.submit(call);
     assert!(bench.sent().contains("hunter2"));

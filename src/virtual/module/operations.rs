@@ -100,7 +100,7 @@ impl Module {
         };
         let (client, id) = match operation {
             Operation::Token => (ClientIndex(0), 0),
-            Operation::Subscribe | Operation::Unsubscribe => (index, checked.number(1)),
+            _ if operation.has_message_id() => (index, checked.number(1)),
             _ => (index, 0),
         };
         self.with_result(operation, client, id, |module| match operation {
@@ -117,8 +117,11 @@ impl Module {
                 module.request_token(checked);
                 Ok(())
             }
-            // It has its own way, by the data phase.
-            Operation::Publish => Ok(()),
+            // Of any other, no more is known than its row.
+            _ => {
+                module.succeed(operation, checked.row.command, client, id);
+                Ok(())
+            }
         })
     }
 
@@ -157,6 +160,17 @@ impl Module {
             return Err(refusal);
         }
         Ok(Next::LateOk)
+    }
+
+    /// Reports that an operation has come off.
+    fn succeed(&mut self, operation: Operation, command: Command, client: ClientIndex, id: u16) {
+        let id_field = if operation.has_message_id() {
+            format!("{id},")
+        } else {
+            String::new()
+        };
+        let text = format!("+{}: {client},{id_field}0", command.name());
+        self.result(operation, client, id, true, &text);
     }
 
     /// Closes the connection, after a while where a fault says so.

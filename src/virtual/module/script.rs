@@ -24,6 +24,8 @@ const WAITING: usize = 256;
 #[derive(Debug, Default)]
 pub(super) struct Script {
     entries: Vec<Entry>,
+    /// How many before them are expected no more.
+    dropped: usize,
     came: History,
     /// How many had come when the first was expected.
     came_before: usize,
@@ -130,14 +132,21 @@ impl Module {
             self.script.came_before = self.script.came.count();
         }
         self.script.entries.push(Entry { expectation, seen: 0 });
-        self.script.entries.len() - 1
+        self.script.dropped + self.script.entries.len() - 1
     }
 
     /// Answers an expected line so from now on.
     pub fn answer_by(&mut self, expectation: usize, steps: Vec<Step>) {
-        if let Some(entry) = self.script.entries.get_mut(expectation) {
+        let place = expectation.checked_sub(self.script.dropped);
+        if let Some(entry) = place.and_then(|place| self.script.entries.get_mut(place)) {
             entry.expectation.steps = steps;
         }
+    }
+
+    /// Expects nothing any more: every command line is answered as ever.
+    pub fn expect_nothing(&mut self) {
+        self.script.dropped += self.script.entries.len();
+        self.script.entries.clear();
     }
 
     /// What was expected and has not come; `None` when all has.

@@ -312,6 +312,11 @@ impl VirtualModem {
         self.ask(move |module| module.expect(expectation))
     }
 
+    /// See [`Module::expect_nothing`].
+    pub fn expect_nothing(&self) {
+        self.call(Module::expect_nothing);
+    }
+
     /// See [`Module::answer_by`].
     pub fn answer(&self, expectation: usize, steps: Vec<Step>) {
         self.call(move |module| module.answer_by(expectation, steps));

@@ -97,6 +97,21 @@ fn a_script_outlives_a_restart_and_may_cause_one() {
 }
 
 #[test]
+fn a_module_that_expects_nothing_any_more_answers_as_ever_and_no_number_is_used_twice() {
+    let mut rig = scripted("M95", "> AT+CSQ\n! times any\n< A\n> AT+COPS?\n");
+    let first = 0;
+    assert_eq!(rig.answer("AT+CSQ\r"), "\\r\\nA\\r\\n");
+    rig.module.expect_nothing();
+    assert_eq!(unmet(&rig), "");
+    assert_eq!(rig.answer("AT+CSQ\r"), format!("\\r\\n+CSQ: 20,0\\r\\n{OK}"));
+    let [expectation] = parse("> AT+CSQ\n< B\n").unwrap().try_into().unwrap();
+    assert_eq!(rig.module.expect(expectation), 2);
+    rig.module.answer_by(first, Vec::new());
+    assert_eq!(rig.answer("AT+CSQ\r"), "\\r\\nB\\r\\n");
+    assert_eq!(unmet(&rig), "");
+}
+
+#[test]
 fn what_did_not_come_is_told_with_what_came_and_without_secrets() {
     let mut rig = scripted(
         "M95",

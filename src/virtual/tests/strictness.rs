@@ -137,7 +137,7 @@ fn a_command_in_the_wrong_state_of_its_client_is_refused() {
 fn a_form_that_a_command_lacks_is_an_error() {
     for dialect in dialect::ALL {
         let mut rig = Rig::new(dialect.models[0].name);
-        for command in Command::ALL {
+        for &command in Command::ALL {
             assert_eq!(rig.answer(format!("{command}\r")), refusal(Refusal::Error));
             for (form, suffix) in [(Form::Read, "?"), (Form::Test, "=?"), (Form::Set, "=0,0,0")] {
                 if !dialect
@@ -161,7 +161,7 @@ fn a_form_that_a_command_lacks_is_an_error() {
 fn a_key_that_the_dialect_lacks_is_refused() {
     for dialect in dialect::ALL {
         let mut rig = Rig::new(dialect.models[0].name);
-        for key in SettingKey::ALL {
+        for &key in SettingKey::ALL {
             if dialect.setting(key, Form::Set).is_none() {
                 for values in ["0", "0,1"] {
                     let answer = rig.answer(format!("AT+QMTCFG=\"{}\",{values}\r", key.name()));

@@ -54,7 +54,7 @@ impl Maker {
     fn identity(&mut self, row: &Row) {
         if let Some(key) = row.setting {
             let lacking = |key: &SettingKey| self.dialect.setting(*key, Form::Set).is_none();
-            let other = SettingKey::ALL.into_iter().find(lacking).unwrap_or(key);
+            let other = SettingKey::ALL.iter().copied().find(lacking).unwrap_or(key);
             let changed = Row {
                 setting: Some(other),
                 ..*row

@@ -90,12 +90,7 @@ impl Bench {
             }
         }
         assert_eq!(bench.ended(ticket), Some(Ok(Reply::Done)));
-        let call = Call::Connect {
-            client: CLIENT,
-            client_id: "b".into(),
-            username: None,
-            password: None,
-        };
+        let call = Call::connect(CLIENT, "b".into(), None, None);
         let ticket = bench.submit(call);
         assert_eq!(bench.sent(), "AT+QMTCONN=0,\"b\"\r");
         bench.feed(b"\r\nOK\r\n\r\n+QMTCONN: 0,0,0\r\n");

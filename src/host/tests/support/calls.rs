@@ -1,8 +1,8 @@
 //! The `*` lines of a transcript as calls of the host.
 
 use modemqtt_at::tls::Credential;
-use modemqtt_at::{ClientIndex, Qos, Version};
-use modemqtt_host::call::{Alibaba, Call, OneNet, Options, Secret, Tencent, Will};
+use modemqtt_at::{ClientIndex, Operation, Qos, Version};
+use modemqtt_host::call::{Alibaba, Call, OneNet, Options, Secret, Tencent, Value, Will};
 use modemqtt_host::credentials::{Pem, Tls, Verify};
 
 use crate::transcript::{Location, Words};
@@ -29,12 +29,12 @@ pub(crate) fn call(words: &Words, texts: &[String], client: ClientIndex, locatio
             host: text(2),
             port: text(3).parse().unwrap_or_else(|_| location.fail("no port")),
         },
-        "connect" => Call::Connect {
+        "connect" => Call::connect(
             client,
-            client_id: text(2),
-            username: texts.get(3).cloned(),
-            password: texts.get(4).cloned().map(Secret),
-        },
+            text(2),
+            texts.get(3).cloned(),
+            texts.get(4).cloned().map(Secret),
+        ),
         "subscribe" => Call::Subscribe {
             client,
             topics: (2..texts.len()).step_by(2).map(|at| (text(at), qos(at + 1))).collect(),
@@ -51,10 +51,10 @@ pub(crate) fn call(words: &Words, texts: &[String], client: ClientIndex, locatio
             payload: words.0[5].clone(),
             form: None,
         },
-        "disconnect" => Call::Disconnect { client },
-        "close" => Call::Close { client },
+        "disconnect" => Call::disconnect(client),
+        "close" => Call::close(client),
         "command" => Call::command(texts[1..].join(" ")),
-        "token" => Call::Token(Tencent {
+        "token" => Call::token(Tencent {
             product_id: text(1),
             device_name: text(2),
             client_id: text(3),
@@ -199,9 +199,15 @@ pub(crate) fn secrets(call: &Call) -> Vec<String> {
             })
             .collect();
     }
+    let long = |text: &String| text.len() >= 4;
+    if let Call::Operate { operation, values, .. } = call {
+        let at = if *operation == Operation::Token { 3 } else { 2 };
+        return match values.get(at) {
+            Some(Some(Value::Text(secret))) => Some(secret.clone()).filter(long).into_iter().collect(),
+            _ => Vec::new(),
+        };
+    }
     let secrets: Vec<&Secret> = match call {
-        Call::Connect { password, .. } => password.iter().collect(),
-        Call::Token(device) => vec![&device.device_secret],
         Call::Configure { options, .. } => {
             let alibaba = options.alibaba.iter().map(|device| &device.device_secret);
             alibaba
@@ -211,5 +217,5 @@ pub(crate) fn secrets(call: &Call) -> Vec<String> {
         _ => Vec::new(),
     };
     let texts = secrets.into_iter().map(|secret| secret.0.clone());
-    texts.filter(|text| text.len() >= 4).collect()
+    texts.filter(long).collect()
 }

@@ -79,12 +79,7 @@ impl Pair {
 
     pub(crate) fn log_in(&mut self) {
         self.open().expect("an open connection");
-        let call = Call::Connect {
-            client: CLIENT,
-            client_id: "bench".into(),
-            username: None,
-            password: None,
-        };
+        let call = Call::connect(CLIENT, "bench".into(), None, None);
         assert_eq!(self.call(call), Ok(Reply::Done));
     }
 

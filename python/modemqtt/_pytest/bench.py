@@ -1,0 +1,255 @@
+"""The modules of a run: which of them a test has, and what a test leaves behind."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import time
+import uuid
+import weakref
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+
+from modemqtt import Modem, ModuleRestarted, PortError, ResponseTimeout, UsageError, open_modems
+from modemqtt._pytest import brokers, settings, usb
+from modemqtt._pytest.failure import fail, told
+from modemqtt._pytest.place import BAUDRATE, OPEN, POWERED, Place, cycle_power
+from modemqtt._pytest.ports import Claim, Holder, Port, claim
+from modemqtt.virtual import Broker, VirtualModem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from modemqtt import WireLine
+    from modemqtt._pytest.brokers import BrokerAddress
+    from modemqtt._pytest.models import Wanted
+    from modemqtt.virtual import Fault
+
+# Seconds, before --modem-timeout-factor, for a port that another run has.
+_FOREIGN = 60.0
+_BETWEEN_LOOKS = 0.05
+_DEFAULT_MODEL = "BC660K-GL"
+
+
+@dataclass
+class Test:
+    """A test that runs, and what it had of the wire."""
+
+    modem: Modem | None = None
+    """The modem of its fixture."""
+    model: str = ""
+    mark: WireLine | None = None
+    """The modem's last line before the test."""
+    failed: bool = False
+    reported: bool = False
+    """Whether its wire is in a report already."""
+
+    def lines(self) -> tuple[list[WireLine], bool]:
+        """Return its part of the wire, and whether that is all of it."""
+        if self.modem is None:
+            return [], True
+        lines = list(self.modem.wire)
+        if self.mark is None:
+            return lines, True
+        for place in range(len(lines) - 1, -1, -1):
+            if lines[place] == self.mark:
+                return lines[place + 1 :], True
+        return lines, False
+
+
+class Bench:
+    """What a process has of modules, and the test that has them."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        """Have none yet."""
+        self.settings = settings.of(config)
+        # Of pytest-xdist.
+        worker: dict[str, str] = getattr(config, "workerinput", {})
+        self.run = worker.get("testrunuid") or uuid.uuid4().hex
+        self.worker = worker.get("workerid", "master")
+        self.place: Place | None = None
+        self._wanted: Wanted | None = None
+        self.broker: Broker | BrokerAddress | None = None
+        self.test = Test()
+        self._problems: list[str] = []
+        # Modems of fixtures that outlive a test, and of test modules.
+        self._kept: weakref.WeakSet[Modem] = weakref.WeakSet()
+        self._models: dict[Port, tuple[str, str]] = {}
+        self._patience = _FOREIGN * self.settings.factor
+
+    def take(self, wanted: Wanted | None) -> Place:
+        """Return a module that fits, after waiting for one where others have them all."""
+        self._wanted = wanted
+        self.place = self._virtual(wanted) if self.settings.virtual else self._on_a_port(wanted)
+        return self.place
+
+    def leave(self, place: Place) -> None:
+        """End it."""
+        if place.module is not None:
+            # With the module they would look as if they had been closed.
+            self._close(modem for modem in self.others() if modem.port == place.module.port)
+        self.place = None
+        if (unmet := place.unmet()) is not None:
+            self._problems.append(unmet)
+        place.close()
+
+    def open(self, place: Place) -> Modem:
+        """Return the open modem of a place, for the test that runs."""
+        modem = place.open()
+        self.test.modem, self.test.model = modem, place.model
+        # The opening belongs to a test where the modem is its own.
+        self.test.mark = None if self.settings.scope == "function" else _last(modem)
+        return modem
+
+    def _virtual(self, wanted: Wanted | None) -> Place:
+        model = wanted.name if wanted is not None else next(iter(self.settings.models), _DEFAULT_MODEL)
+        with told():
+            module = VirtualModem(model, seed=self.settings.seed, baudrate=self.settings.baud)
+        return Place(self.settings, module=module)
+
+    def _on_a_port(self, wanted: Wanted | None) -> Place:
+        began = time.monotonic()
+        while True:
+            busy: dict[str, Holder] = {}
+            for port in self.settings.ports:
+                if self._fits(port, wanted):
+                    device = _device(port)
+                    claimed = claim(device, self.run, self.worker)
+                    if isinstance(claimed, Holder):
+                        busy[device] = claimed
+                        continue
+                    place = self._open(port, device, claimed)
+                    if self._fits(port, wanted):
+                        return place
+                    place.close()
+            if not busy:
+                there = ", ".join(f"{model} on {port.text}" for port, (model, _) in self._models.items())
+                pytest.skip(f"needs {wanted}; there is {there or self.settings.model}")
+            self._wait(busy, began)
+
+    def _fits(self, port: Port, wanted: Wanted | None) -> bool:
+        """Whether the module on a port is the one that is wanted, or may be."""
+        if wanted is None:
+            return True
+        if port in self._models:
+            return wanted.fits(*self._models[port])
+        return wanted.may_be(self.settings.model)
+
+    def _wait(self, busy: dict[str, Holder], began: float) -> None:
+        """Wait a little for others to end. Those of this run end when their tests do; another run may never."""
+        foreign = all(holder.run != self.run for holder in busy.values())
+        if foreign and time.monotonic() - began >= self._patience:
+            # The next test need not find out again.
+            self._patience = 0
+            holders = ", ".join(f"{device} by {holder}" for device, holder in busy.items())
+            fail(f"another test run has the port: {holders}; wait for its end, or give this one another --modem-port")
+        time.sleep(_BETWEEN_LOOKS)
+
+    def _open(self, port: Port, device: str, claimed: Claim) -> Place:
+        factor = self.settings.factor
+        try:
+            with told(device):
+                modem = Modem(device, model=self.settings.model or "auto", baudrate=self.settings.baud or BAUDRATE)
+                try:
+                    modem.open(timeout=OPEN * factor, recover=True)
+                except (ModuleRestarted, PortError, ResponseTimeout) as error:
+                    held = isinstance(error, PortError) and error.errno in (errno.EBUSY, errno.EACCES)
+                    if held or not self.settings.power_command:
+                        raise
+                    cycle_power(self.settings, device)
+                    modem.open(timeout=POWERED * factor, recover=True)
+            self._models[port] = (modem.model, modem.dialect)
+        except BaseException:
+            claimed.release()
+            raise
+        return Place(self.settings, modem=modem, claim=claimed)
+
+    def begin(self, *, shares: bool, wanted: Wanted | None) -> None:
+        """Begin a test.
+
+        Args:
+            shares: whether it takes a module.
+            wanted: the model that it is to run on.
+
+        Fails where the modem that it shares with others has stopped working and does not come back.
+
+        """
+        self.test = Test()
+        self._problems.clear()
+        self._kept.update(open_modems())
+        if shares and self.place is not None and self.place.modem is not None and self._wanted == wanted:
+            self.place.recover()
+            self.test.modem, self.test.model = self.place.modem, self.place.model
+            self.test.mark = _last(self.place.modem)
+
+    def others(self) -> list[Modem]:
+        """Return the open modems that the test has beside that of the fixture."""
+        ours = None if self.place is None else self.place.modem
+        return [modem for modem in open_modems() if modem is not ours and modem not in self._kept]
+
+    @contextlib.contextmanager
+    def keeping(self) -> Iterator[None]:
+        """Keep what a fixture that outlives a test opens and sets meanwhile."""
+        before = open_modems()
+        with self.place.keeping() if self.place is not None else contextlib.nullcontext():
+            yield
+        self._kept.update(modem for modem in open_modems() if modem not in before)
+
+    def lacking(self, features: list[str]) -> str | None:
+        """Return which of these the module lacks, for people."""
+        if self.place is None:
+            fail("modem_feature: the test takes no fixture that gives a module, such as modem")
+        return next((f"{self.place.model} has no {each}" for each in features if not self.place.has(each)), None)
+
+    @contextlib.contextmanager
+    def faults(self, faults: list[str | Fault]) -> Iterator[None]:
+        """Have the virtual module these faults meanwhile."""
+        module = None if self.place is None else self.place.module
+        if module is None:
+            fail("modem_fault: the test takes no fixture that gives a module, such as modem")
+        with told():
+            for fault in faults:
+                module.inject(fault)
+        try:
+            yield
+        finally:
+            with contextlib.suppress(UsageError):  # the test has closed it
+                for fault in faults:
+                    module.heal(fault)
+
+    def end(self) -> list[str]:
+        """End a test, whose fixtures have ended; what is wrong with what it has left."""
+        self._close(self.others())
+        if self.place is not None:
+            if (unmet := self.place.unmet()) is not None:
+                self._problems.append(unmet)
+            lines, all_seen = self.test.lines()
+            self.place.settle(lines, all_seen=all_seen)
+        if isinstance(self.broker, Broker):
+            with contextlib.suppress(OSError):  # the test has closed it
+                brokers.heal(self.broker)
+        return list(self._problems)
+
+    def _close(self, modems: Iterable[Modem]) -> None:
+        """Close what the test has left open."""
+        for modem in modems:
+            self._problems.append(f"{modem!r} was left open; close() it, or use `with`")
+            modem.close()
+
+
+def _last(modem: Modem) -> WireLine | None:
+    """Return the last line of the wire."""
+    return next(iter(modem.wire.tail(1)), None)
+
+
+def _device(port: Port) -> str:
+    """Return what is to be opened."""
+    url = port.url or ""
+    if not url.startswith("usb:"):
+        return url
+    try:
+        return usb.find(url.removeprefix("usb:").removeprefix("//"))
+    except LookupError as error:
+        fail(str(error))

@@ -1,0 +1,167 @@
+"""The broker of a run: one of this process, one elsewhere, or a mosquitto that is started here."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import shutil
+import socket
+import subprocess
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+import pytest
+
+from modemqtt._pytest import settings
+from modemqtt._pytest.failure import fail
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from modemqtt.virtual import Broker
+
+MOSQUITTO = "mosquitto"
+
+_MQTT = 1883
+_FORMS = "HOST:PORT, mqtt://user:pw@HOST:PORT or mosquitto"
+_CONFIGURATION = """\
+listener {port} 127.0.0.1
+allow_anonymous true
+max_inflight_messages 0
+max_queued_messages 0
+set_tcp_nodelay true
+persistence false
+"""
+# Seconds for a broker to take a connection, and for mosquitto to start.
+_PATIENCE = 5.0
+# What means that there is no broker, whoever asks: another host may be reached by the module and not from here.
+_NOWHERE = (errno.ECONNREFUSED,)
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerAddress:
+    """A broker that is not of this process."""
+
+    host: str
+    """Name or address."""
+    port: int
+    """The TCP port."""
+    username: str | None = None
+    """Who connects."""
+    password: str | None = field(default=None, repr=False)
+    """The password. It shows in no output."""
+
+    def __str__(self) -> str:
+        """Host and port."""
+        return f"{self.host}:{self.port}"
+
+
+def parse(text: str, source: str) -> BrokerAddress | None:
+    """Read where the broker is; ``None`` for a mosquitto of our own.
+
+    Raises:
+        pytest.UsageError: the text names none; it does not repeat what may hold a password.
+
+    """
+    if text == MOSQUITTO:
+        return None
+    try:
+        url = urlsplit(text if "://" in text else f"//{text}")
+        host, port = url.hostname, url.port
+    except ValueError:
+        host = port = None
+    else:
+        if url.scheme not in ("", "mqtt") or url.path.strip("/") or url.query or url.fragment:
+            host = None
+        if port is None and url.scheme == "mqtt":
+            port = _MQTT
+    if not host or not port:
+        shown = text.rpartition("@")[2]
+        raise pytest.UsageError(f"{source} must be {_FORMS}, not {shown!r}")
+    user = None if url.username is None else unquote(url.username)
+    password = os.environ.get("MODEMQTT_PASSWORD") if url.password is None else unquote(url.password)
+    return BrokerAddress(host, port, user, password if user is not None else None)
+
+
+@contextlib.contextmanager
+def serve(config: pytest.Config, folder: pytest.TempPathFactory) -> Iterator[Broker | BrokerAddress]:
+    """Give the broker of a test, until its end."""
+    told = settings.of(config)
+    if told.broker is None:
+        if not told.virtual:
+            fail(
+                "modem_broker: a module on a port needs a broker that it can reach; give --modem-broker=HOST:PORT, "
+                "MODEMQTT_BROKER or modem_broker"
+            )
+        from modemqtt.virtual import Broker  # noqa: PLC0415 - loaded only where it is used
+
+        with Broker() as broker:
+            yield broker
+        return
+    address = parse(told.broker, told.broker_from)
+    if address is None:
+        with _mosquitto(folder.mktemp(MOSQUITTO), told.factor) as started:
+            yield started
+        return
+    _check(address, told)
+    yield address
+
+
+def _check(address: BrokerAddress, told: settings.Settings) -> None:
+    """Fail where no broker answers. A module on the air may reach what this machine does not, and be refused later."""
+    patience = _PATIENCE * told.factor
+    try:
+        socket.create_connection((address.host, address.port), timeout=patience).close()
+    except OSError as error:
+        if told.virtual or error.errno in _NOWHERE:
+            reason = f"no answer within {patience:g} s" if isinstance(error, TimeoutError) else error.strerror or error
+            fail(f"no broker answers at {address} ({told.broker_from}): {reason}; start it, or name another one")
+
+
+@contextlib.contextmanager
+def _mosquitto(folder: Path, factor: float) -> Iterator[BrokerAddress]:
+    # Distributions put it where only administrators look.
+    program = shutil.which(MOSQUITTO, path=os.environ.get("PATH", os.defpath) + os.pathsep + "/usr/sbin")
+    if program is None:
+        fail("--modem-broker mosquitto: there is no mosquitto on the PATH; install it")
+    # The port is free when it is chosen; that it is still free when mosquitto asks for it is likely, not certain.
+    for _ in range(5):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            address = BrokerAddress("127.0.0.1", probe.getsockname()[1])
+        configuration = folder / "mosquitto.conf"
+        configuration.write_text(_CONFIGURATION.format(port=address.port), encoding="utf-8")
+        with (folder / "mosquitto.log").open("wb") as log:
+            process = subprocess.Popen([program, "-c", str(configuration)], stdout=log, stderr=log)  # noqa: S603
+        try:
+            if _listens(process, address, _PATIENCE * factor):
+                yield address
+                return
+        finally:
+            process.kill()
+            process.wait()
+    fail(f"mosquitto does not start; its log is {folder / 'mosquitto.log'}")
+
+
+def _listens(process: subprocess.Popen[bytes], address: BrokerAddress, patience: float) -> bool:
+    deadline = time.monotonic() + patience
+    while process.poll() is None and time.monotonic() < deadline:
+        with contextlib.suppress(OSError), socket.create_connection((address.host, address.port), timeout=1):
+            return True
+        time.sleep(0.01)
+    return False
+
+
+def heal(broker: Broker) -> None:
+    """Have a broker that serves several tests behave again."""
+    broker.refuse(None)
+    broker.deny(None)
+    broker.cut(None)
+    broker.slow(0)
+    broker.silent(on=False)
+    broker.withhold_acks(on=False)
+    broker.start()

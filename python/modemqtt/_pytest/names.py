@@ -1,0 +1,18 @@
+"""The models by their names."""
+
+from __future__ import annotations
+
+
+def model_named(name: object) -> str:
+    """Return the name of a model as the package writes it.
+
+    Raises:
+        LookupError: there is none of that name; the text lists those there are.
+
+    """
+    from modemqtt.virtual import MODELS  # noqa: PLC0415 - loaded only where a model is named
+
+    for model in MODELS:
+        if isinstance(name, str) and model.name.lower() == name.lower():
+            return model.name
+    raise LookupError(f"{name!r} is no model; the known ones are {', '.join(model.name for model in MODELS)}")

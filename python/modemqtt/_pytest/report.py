@@ -1,0 +1,77 @@
+"""What is told of a test that failed: its wire, in the report, in JUnit's XML and in a file."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from modemqtt import Modem, WireLine
+    from modemqtt._pytest.bench import Bench
+
+# Lines of a section; the file has them all.
+_SHOWN = 100
+_LONGEST_NAME = 200
+
+
+def add(bench: Bench, item: pytest.Item, call: pytest.CallInfo[None]) -> None:
+    """Add the wire of a test to its report, once, in the phase in which it failed or at its end."""
+    if bench.settings.log == "none":
+        return
+    failed = call.excinfo is not None and not isinstance(call.excinfo.value, pytest.skip.Exception)
+    bench.test.failed |= failed
+    wanted = bench.test.failed or bench.settings.log == "all"
+    if not wanted or not (parts := _parts(bench)):
+        return
+    path = None if bench.settings.log_dir is None else _file(bench.settings.log_dir, item.nodeid)
+    if path is not None:
+        _write(path, parts)
+    # The section goes into the report of this phase and those behind it.
+    if bench.test.reported or not (failed or call.when == "call"):
+        return
+    bench.test.reported = True
+    for model, lines in parts:
+        # JUnit takes what begins with stdout, and no other section.
+        item.add_report_section(call.when, f"stdout: modem wire log ({model})", _text(lines, _SHOWN))
+    if path is not None:
+        item.user_properties.append(("modem_wire_log", str(path)))
+        item.add_report_section(call.when, "stdout: modem wire log file", f"[[ATTACHMENT|{path}]]\n")
+
+
+def _parts(bench: Bench) -> list[tuple[str, list[WireLine]]]:
+    """Return each modem's part of the wire, by its model."""
+    parts = []
+    if bench.test.modem is not None and (lines := bench.test.lines()[0]):
+        parts.append((_model(bench, bench.test.modem), lines))
+    others = [modem for modem in bench.others() if modem is not bench.test.modem]
+    parts += [(_model(bench, modem), lines) for modem in others if (lines := list(modem.wire))]
+    return parts
+
+
+def _model(bench: Bench, modem: Modem) -> str:
+    if modem is bench.test.modem:
+        return bench.test.model
+    return modem.model if modem.is_open else modem.port
+
+
+def _text(lines: list[WireLine], most: int | None = None) -> str:
+    shown = lines if most is None else lines[-most:]
+    earlier = len(lines) - len(shown)
+    told = [f"… {earlier} lines before"] if earlier else []
+    start = lines[0].timestamp
+    return "\n".join([*told, *(f"{line.timestamp - start:9.3f} {line}" for line in shown)]) + "\n"
+
+
+def _write(path: Path, parts: list[tuple[str, list[WireLine]]]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join(f"{model}\n{_text(lines)}" for model, lines in parts), encoding="utf-8")
+
+
+def _file(folder: Path, nodeid: str) -> Path:
+    """Return the file of a test, which no other test has."""
+    name = re.sub(r"[^\w.\[\]=,+-]+", "-", nodeid)[-_LONGEST_NAME:].strip("-")
+    return folder / f"{name}.log"

@@ -1,0 +1,150 @@
+"""What is done around each test, where anything of modemqtt is in use."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from modemqtt._pytest.failure import fail
+from modemqtt._pytest.models import wanted_of
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from modemqtt._pytest.bench import Bench
+
+# The logger on which modemqtt writes that a callback has raised, with the traceback.
+_LOGGER = logging.getLogger("modemqtt")
+_HERE = Path(__file__).parent
+# Those of sessions within this one, as pytester has them, come behind it.
+_watches: list[CallbackWatch] = []
+
+
+class CallbackWatch(logging.Handler):
+    """Keeps what the log has of callbacks that raised."""
+
+    def __init__(self) -> None:
+        """Keep nothing yet."""
+        super().__init__(logging.ERROR)
+        self.records: list[logging.LogRecord] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep a record that has an exception; no other of modemqtt's has one."""
+        if record.exc_info and _watches[-1] is self:
+            self.records.append(record)
+
+
+WATCH = pytest.StashKey[CallbackWatch]()
+_BENCH: pytest.StashKey[Bench] = pytest.StashKey()
+
+
+def start(config: pytest.Config) -> None:
+    """Watch callbacks from now on."""
+    watch = config.stash[WATCH] = CallbackWatch()
+    _watches.append(watch)
+    _LOGGER.addHandler(watch)
+
+
+def stop(config: pytest.Config) -> None:
+    """Watch them no more."""
+    watch = config.stash.get(WATCH, None)
+    if watch in _watches:
+        _watches.remove(watch)
+        _LOGGER.removeHandler(watch)
+
+
+def bench_of(config: pytest.Config) -> Bench:
+    """Return the bench, which is made with the first use."""
+    bench = config.stash.get(_BENCH, None)
+    if bench is None:
+        from modemqtt._pytest.bench import Bench as Made  # noqa: PLC0415 - loaded with the first use
+
+        bench = config.stash[_BENCH] = Made(config)
+    return bench
+
+
+def bench_in_use(config: pytest.Config) -> Bench | None:
+    """Return the bench where the program has used anything of modemqtt."""
+    if _BENCH in config.stash or "Modem" in vars(sys.modules["modemqtt"]):
+        return bench_of(config)
+    return None
+
+
+def begin(item: pytest.Item) -> None:
+    """Begin a test."""
+    bench = bench_in_use(item.config)
+    if bench is not None:
+        item.config.stash[WATCH].records.clear()
+        bench.begin(shares="_modem_place" in getattr(item, "fixturenames", ()), wanted=wanted_of(item))
+
+
+def around_fixture(fixturedef: pytest.FixtureDef[Any], config: pytest.Config) -> Generator[None, object, object]:
+    """Keep what a fixture that outlives a test opens and sets."""
+    bench = None if fixturedef.scope == "function" else bench_in_use(config)
+    if bench is None:
+        return (yield)
+    with bench.keeping():
+        return (yield)
+
+
+def around_call(item: pytest.Item) -> Generator[None, object, object]:
+    """Skip a test whose module lacks a feature, and have the module the faults that the test asks for."""
+    needed = [feature for marker in item.iter_markers("modem_feature") for feature in marker.args]
+    if needed and (lacking := bench_of(item.config).lacking(needed)) is not None:
+        pytest.skip(f"modem_feature: {lacking}")
+    faults = [fault for marker in item.iter_markers("modem_fault") for fault in marker.args]
+    if not faults:
+        return (yield)
+    with bench_of(item.config).faults(faults):
+        return (yield)
+
+
+def around_teardown(item: pytest.Item) -> Generator[None, None, None]:
+    """End a test, and fail it for what it has left behind."""
+    caplog = getattr(item, "funcargs", {}).get("caplog")
+    # What a test has looked at and cleared there is no surprise.
+    seen = None if caplog is None else [caplog.get_records(when) for when in ("setup", "call")]
+    try:
+        yield
+    except BaseException:
+        for problem in _left(item, seen):
+            item.add_report_section("teardown", "stdout: modemqtt", problem + "\n")
+        raise
+    if problems := _left(item, seen):
+        fail("\n".join(problems))
+
+
+def _left(item: pytest.Item, seen: list[list[logging.LogRecord]] | None) -> list[str]:
+    """Return what is wrong with what a test has left."""
+    bench = bench_in_use(item.config)
+    if bench is None:
+        return []
+    problems = bench.end()
+    records = item.config.stash[WATCH].records
+    for record in records:
+        if seen is None or any(record is each for phase in seen for each in phase):
+            error = record.exc_info[1] if record.exc_info else None
+            told = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+            problems.append(f"{record.getMessage()}: {told}")
+    records.clear()
+    return problems
+
+
+def around_report(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Add the wire to the report of a test that failed, and have a skip of ours stand at the test."""
+    bench = bench_in_use(item.config)
+    if bench is not None:
+        from modemqtt._pytest import report as wire_report  # noqa: PLC0415 - loaded with the first use
+
+        wire_report.add(bench, item, call)
+    report = yield
+    if report.skipped and isinstance(report.longrepr, tuple) and str(_HERE) in report.longrepr[0]:
+        path, line, _ = item.reportinfo()
+        report.longrepr = (str(path), (line or 0) + 1, report.longrepr[2])
+    return report

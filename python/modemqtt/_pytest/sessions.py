@@ -1,0 +1,101 @@
+"""MQTT sessions for a test, each with a client id of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from typing import TYPE_CHECKING
+
+from modemqtt import UsageError
+from modemqtt._pytest.failure import told
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from typing_extensions import Self, Unpack
+
+    from modemqtt import Modem, MqttClient, Options
+    from modemqtt._pytest.bench import Bench
+    from modemqtt._pytest.brokers import BrokerAddress
+    from modemqtt.virtual import Broker
+
+# Seconds, before --modem-timeout-factor, for each step of a connection.
+_CONNECT = 30.0
+_MOST = 6
+
+
+def short_hash(text: str, size: int = 4) -> str:
+    """Return a few hexadecimal digits that stand for a text."""
+    return hashlib.blake2b(text.encode(errors="replace"), digest_size=size).hexdigest()
+
+
+class Sessions:
+    """Connects clients of a module to the broker, and takes them off it at the end of the test."""
+
+    def __init__(self, bench: Bench, modem: Modem, broker: Broker | BrokerAddress, nodeid: str) -> None:
+        """Not for programs: it is the fixture ``modem_mqtt_factory``."""
+        self._bench = bench
+        self._modem = modem
+        self._broker = broker
+        self._nodeid = nodeid
+        self._count = 0
+        self._stack = contextlib.ExitStack()
+
+    def __call__(
+        self,
+        index: int | None = None,
+        *,
+        modem: Modem | None = None,
+        client_id: str | None = None,
+        **options: Unpack[Options],
+    ) -> MqttClient:
+        """Connect one more client.
+
+        Args:
+            index: the index of the client; ``None`` for the first that is closed.
+            modem: an open modem; ``None`` for the one of the fixture.
+            client_id: its client id; ``None`` for one that no other client has.
+            **options: those of :meth:`modemqtt.MqttClient.configure`.
+
+        Returns:
+            The client, connected.
+
+        """
+        __tracebackhide__ = True
+        on = self._modem if modem is None else modem
+        factor = self._bench.settings.factor
+        self._count += 1
+        own = f"modemqtt-{short_hash(f'{self._bench.run} {self._bench.worker} {self._nodeid} {self._count}', 5)}"
+        with told():
+            if on is self._modem and self._bench.place is not None:
+                self._bench.place.register()
+            client = on.mqtt(_free(on) if index is None else index)
+            return self._stack.enter_context(
+                client.session(
+                    self._broker.host,
+                    self._broker.port,
+                    client_id=own if client_id is None else client_id,
+                    username=getattr(self._broker, "username", None),
+                    password=getattr(self._broker, "password", None),
+                    timeout=_CONNECT * factor,
+                    **options,
+                )
+            )
+
+    def __enter__(self) -> Self:
+        """Have none yet."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Disconnect and close each."""
+        with told():
+            self._stack.close()
+
+
+def _free(modem: Modem) -> int:
+    for index in range(_MOST):
+        if modem.mqtt(index).state == "closed":
+            return index
+    raise UsageError(f"{modem!r} has no closed client left")

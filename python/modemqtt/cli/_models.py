@@ -1,0 +1,19 @@
+"""The models and dialects that there are."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from modemqtt import _core
+
+
+class Model(NamedTuple):
+    """A model."""
+
+    dialect: str
+    experimental: bool
+
+
+def models() -> dict[str, Model]:
+    """Return the models by their names."""
+    return {name: Model(dialect, experimental) for name, dialect, experimental in _core.models()}

@@ -1,0 +1,66 @@
+//! The end of the network connection, `AT+QMTCLOSE`.
+
+use modemqtt_at::codes::CloseResult;
+use modemqtt_at::dialect::Dialect;
+
+use super::clients::Client;
+use super::rules::{Effect, Loss, Meaning, Refused, Rules, ended};
+use crate::call::{ClientState, Reply};
+use crate::error::Error;
+use crate::job::{Own, Task};
+use crate::reader::Outcome;
+
+pub(super) struct Close;
+
+impl Rules for Close {
+    fn effect(&self) -> Effect {
+        Effect::Ends
+    }
+
+    fn passing(&self) -> Option<ClientState> {
+        Some(ClientState::Closing)
+    }
+
+    /// It is wanted wherever the making of the connection stands, unless it is behind an opening that no one waits for.
+    fn waits_for(&self, task: &Task, effect: Effect) -> bool {
+        effect == Effect::Opens && matches!(task, Task::Operation(_, Own::Close { behind: true }))
+    }
+
+    /// Where nothing was left to close, that is what was asked for; elsewhere only the module knows.
+    fn refused(&self, client: &Client, vague: bool) -> Refused {
+        if vague && client.before == ClientState::Closed {
+            Refused::NothingToDo
+        } else {
+            Refused::Ask
+        }
+    }
+
+    fn meaning(&self, outcome: &Outcome) -> Meaning {
+        ended(outcome, Reply::Done, CloseResult(outcome.result).name())
+    }
+
+    fn state_after(&self, client: &Client, _: &Dialect, result: &Result<Reply, Error>) -> Option<ClientState> {
+        match result {
+            Ok(_) => Some(ClientState::Closed),
+            // A connection that has ended meanwhile is closed.
+            Err(_) => client.state.is_passing().then(|| client.before.clone()),
+        }
+    }
+
+    fn leaves_in_doubt(&self, _: i64) -> bool {
+        true
+    }
+
+    fn contradicts(&self, state: &ClientState) -> bool {
+        matches!(state, ClientState::Open | ClientState::Connected)
+    }
+
+    fn came_late(&self, client: &mut Client) {
+        // What is under way now began on a connection that is closed.
+        client.before = ClientState::Closed;
+    }
+
+    fn loss(&self) -> Loss {
+        Loss::Nothing
+    }
+}

@@ -1,0 +1,169 @@
+//! The network connection, `AT+QMTOPEN`: the settings before it, and the second try where there is a cure.
+
+use modemqtt_at::codes::OpenResult;
+use modemqtt_at::dialect::Dialect;
+use modemqtt_at::{ClientIndex, Command, Form, Operation, SettingKey};
+
+use super::clients::{Client, Clients, Context, Wanted};
+use super::plan::{Planner, Steps, number};
+use super::prepare::PREPARED;
+use super::rules::{Effect, Loss, Meaning, Rules, ended};
+use super::verbatim::plain;
+use crate::call::{ClientState, Reply};
+use crate::error::Error;
+use crate::job::{Job, Opening, OutcomeKey, Own, Step, Task};
+use crate::reader::Outcome;
+use crate::writer::Argument;
+
+pub(super) struct Open;
+
+impl Rules for Open {
+    fn effect(&self) -> Effect {
+        Effect::Opens
+    }
+
+    fn passing(&self) -> Option<ClientState> {
+        Some(ClientState::Opening)
+    }
+
+    fn overtakes_publishes(&self) -> bool {
+        false
+    }
+
+    fn begins(&self, client: &mut Client, task: &Task) {
+        if let Task::Operation(_, Own::Open(opening)) = task {
+            client.server = Some(format!("{}:{}", opening.host, opening.port));
+            client.disconnected = false;
+            client.context = Context::Sound;
+        }
+    }
+
+    fn meaning(&self, outcome: &Outcome) -> Meaning {
+        ended(outcome, Reply::Done, OpenResult(outcome.result).name())
+    }
+
+    fn state_after(&self, client: &Client, _: &Dialect, result: &Result<Reply, Error>) -> Option<ClientState> {
+        Some(match result {
+            Ok(_) => ClientState::Open,
+            // Nothing was closed.
+            Err(Error::Operation { result, .. }) if OpenResult(*result) == OpenResult::OCCUPIED => {
+                client.before.clone()
+            }
+            Err(_) => ClientState::Closed,
+        })
+    }
+
+    fn leaves_in_doubt(&self, result: i64) -> bool {
+        // Something is open there, whoever opened it.
+        OpenResult(result) == OpenResult::OCCUPIED
+    }
+
+    fn contradicts(&self, state: &ClientState) -> bool {
+        *state == ClientState::Closed
+    }
+
+    fn loss(&self) -> Loss {
+        Loss::Nothing
+    }
+}
+
+/// Gives an opening that has failed for that reason the steps of a second and last try, where there is a cure: an occupied
+/// index is closed, a PDP context that the network took away is given up. Whether there is one.
+pub(crate) fn reopen(job: &mut Job, reason: OpenResult, dialect: &'static Dialect, clients: &mut Clients) -> bool {
+    let (Task::Operation(OutcomeKey { client, .. }, Own::Open(opening)), false) = (&mut job.task, job.ended) else {
+        return false;
+    };
+    if opening.reopened || !job.steps.is_empty() {
+        return false;
+    }
+    let Some(known) = clients.get(*client) else {
+        return false;
+    };
+    let (context, wanted) = (known.settings.pdp_context, known.wanted);
+    // A context that carries another client's connection is not the trouble, and would take that one with it.
+    if reason == OpenResult::PDP_FAILED && clients.others_use(*client, context) {
+        return false;
+    }
+    let planner = Planner { dialect };
+    let Some(Ok(steps)) = planner.open_again(*client, opening, reason, context, wanted) else {
+        return false;
+    };
+    opening.reopened = true;
+    job.steps = steps;
+    true
+}
+
+impl Planner {
+    /// Opens, behind a PDP context that was given up where one is to be renewed: the opening brings it up again.
+    pub(super) fn open(
+        &self,
+        client: ClientIndex,
+        host: String,
+        port: u16,
+        wanted: Wanted,
+        renewed: Option<u8>,
+    ) -> Result<(Task, Steps), Error> {
+        let open = self.open_step(client, &host, port)?;
+        let deactivate = renewed.and_then(|context| self.deactivate(context)).transpose()?;
+        let mut steps: Steps = deactivate.into_iter().collect();
+        steps.extend(self.prepare(client, wanted, &PREPARED)?);
+        // Settings may be left from another program, and waits follow the settings in force.
+        if let Some(row) = self.dialect.setting(SettingKey::Timeout, Form::Read) {
+            steps.push_back(self.read(row, client)?);
+        }
+        steps.push_back(open);
+        let opening = Opening {
+            host,
+            port,
+            reopened: false,
+            refused: Vec::new(),
+        };
+        let key = OutcomeKey {
+            operation: Operation::Open,
+            client,
+            message_id: None,
+        };
+        Ok((Task::Operation(key, Own::Open(opening)), steps))
+    }
+
+    /// The steps that cure what made an opening fail, and open again; `None` where there is no cure.
+    fn open_again(
+        &self,
+        client: ClientIndex,
+        opening: &Opening,
+        reason: OpenResult,
+        pdp_context: u8,
+        wanted: Wanted,
+    ) -> Option<Result<Steps, Error>> {
+        let cure = match reason {
+            OpenResult::OCCUPIED => self.act(Command::Close, client, None, &[number(client)]),
+            OpenResult::PDP_FAILED => self.deactivate(pdp_context)?,
+            _ => return None,
+        };
+        let steps = || {
+            let mut steps = Steps::from([cure?]);
+            steps.extend(self.prepare(client, wanted, &opening.refused)?);
+            steps.push_back(self.open_step(client, &opening.host, opening.port)?);
+            Ok(steps)
+        };
+        Some(steps())
+    }
+
+    /// The step that gives a PDP context up; `None` where the dialect has no command for it.
+    fn deactivate(&self, pdp_context: u8) -> Option<Result<Step, Error>> {
+        let command = self.dialect.deactivate?;
+        Some(plain(&match command.values {
+            [] => command.line(),
+            _ => format!("AT+{}={pdp_context}", command.name),
+        }))
+    }
+
+    fn open_step(&self, client: ClientIndex, host: &str, port: u16) -> Result<Step, Error> {
+        let arguments = [
+            number(client),
+            Argument::Text(host.as_bytes()),
+            Argument::Number(port.into()),
+        ];
+        self.act(Command::Open, client, None, &arguments)
+    }
+}
