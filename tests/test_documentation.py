@@ -18,6 +18,7 @@ DOCUMENTS = (
     "docs/design.md",
     "docs/dialects.md",
     "docs/reliability.md",
+    "docs/shell.md",
     "docs/virtual-module.md",
 )
 

@@ -94,7 +94,8 @@ def session(options: Namespace, *, reconnect: bool, until: float | None = None) 
     """
     tell(options)
     with contextlib.ExitStack() as stack:
-        modem = stack.enter_context(opened(options, timeout=_left(until)))
+        # At once or not at all: with a timeout a port that another program has would be waited for.
+        modem = stack.enter_context(opened(options))
         mqtt = modem.mqtt(options.client)
         left = _left(until)
         modem.wait_registered(_REGISTRATION if left is None else min(left, _REGISTRATION))
