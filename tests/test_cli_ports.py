@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from modemqtt.cli._serial import SerialPort, ports
+from modemqtt._serial import SerialPort, ports
 from modemqtt.cli.ports import block, probed, rules
 from modemqtt.virtual import VirtualModem
 from support.shell import run

@@ -364,31 +364,32 @@ def test_a_claim_ends_with_its_process(tmp_path: Path) -> None:
     until(lambda: isinstance(claim(device, "run", "master"), Claim), "the claim")
 
 
-def usb_port(folder: Path, name: str, serial: str, vendor: str = "0403", interface: str = "00") -> None:
+def usb_port(root: Path, name: str, serial: str, usb_id: str = "0403:6001", interface: str = "00") -> None:
     """Make what Linux shows of a terminal."""
-    device = folder / "bus" / serial
+    device = root / "bus" / serial
     port = device / interface / name
     port.mkdir(parents=True)
+    vendor, _, product = usb_id.partition(":")
     (device / "idVendor").write_text(f"{vendor}\n")
+    (device / "idProduct").write_text(f"{product}\n")
     (device / "serial").write_text(f"{serial}\n")
     (device / interface / "bInterfaceNumber").write_text(f"{interface}\n")
-    (folder / "class" / name).mkdir(parents=True)
-    (folder / "class" / name / "device").symlink_to(port)
+    terminal = root / "sys/class/tty" / name
+    terminal.mkdir(parents=True)
+    (terminal / "device").symlink_to(port)
 
 
 def test_a_port_is_found_by_the_serial_number_of_its_usb_device(tmp_path: Path) -> None:
-    tty_class = tmp_path / "class"
     usb_port(tmp_path, "ttyUSB0", "FT1")
     for number in range(4):
-        usb_port(tmp_path, f"ttyUSB{number + 1}", "Q1", "2c7c", f"0{number}")
+        usb_port(tmp_path, f"ttyUSB{number + 1}", "Q1", "2c7c:0125", f"0{number}")
         usb_port(tmp_path, f"ttyUSB{number + 5}", "FT4", interface=f"0{number}")
-    (tty_class / "ttyS0").mkdir()
-    assert usb.find("FT1", tty_class) == "/dev/ttyUSB0"
-    assert usb.find("Q1", tty_class) == "/dev/ttyUSB3"
+    assert usb.find("FT1", tmp_path) == "/dev/ttyUSB0"
+    assert usb.find("Q1", tmp_path) == "/dev/ttyUSB3"
     with pytest.raises(LookupError, match=r"^usb:FT4 has several ports; name one of /dev/ttyUSB5, .*, /dev/ttyUSB8$"):
-        usb.find("FT4", tty_class)
+        usb.find("FT4", tmp_path)
     with pytest.raises(LookupError, match=r"^usb:FT9: no port has .*; those that have one: FT1, FT4, Q1$"):
-        usb.find("FT9", tty_class)
+        usb.find("FT9", tmp_path)
 
 
 def test_a_serial_number_that_no_port_has_is_told_in_one_sentence(suite: Suite) -> None:

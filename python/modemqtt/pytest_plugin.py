@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from modemqtt._pytest import header, models, running, settings
+from modemqtt._pytest.names import short_hash
 from modemqtt._pytest.wire import ModemUrcs, ModemWire
 
 if TYPE_CHECKING:
@@ -190,8 +191,6 @@ def modem_mqtt(modem_mqtt_factory: Sessions) -> MqttClient:
 @pytest.fixture
 def modem_topic(request: pytest.FixtureRequest) -> str:
     """A topic, without a slash at its end, under which no other test publishes."""
-    from modemqtt._pytest.sessions import short_hash  # noqa: PLC0415 - loaded with the first use
-
     bench = running.bench_of(request.config)
     return f"modemqtt/{bench.run}/{bench.worker}/{short_hash(request.node.nodeid)}"
 

@@ -1,6 +1,8 @@
-"""The models by their names."""
+"""Names: those of models, and short ones for long texts."""
 
 from __future__ import annotations
+
+import hashlib
 
 
 def model_named(name: object) -> str:
@@ -16,3 +18,8 @@ def model_named(name: object) -> str:
         if isinstance(name, str) and model.name.lower() == name.lower():
             return model.name
     raise LookupError(f"{name!r} is no model; the known ones are {', '.join(model.name for model in MODELS)}")
+
+
+def short_hash(text: str, size: int = 4) -> str:
+    """Return a few hexadecimal digits that stand for a text."""
+    return hashlib.blake2b(text.encode(errors="replace"), digest_size=size).hexdigest()

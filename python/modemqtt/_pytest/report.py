@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+import time
 from typing import TYPE_CHECKING
 
 import pytest
+
+from modemqtt._pytest.names import short_hash
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -15,7 +18,7 @@ if TYPE_CHECKING:
 
 # Lines of a section; the file has them all.
 _SHOWN = 100
-_LONGEST_NAME = 200
+_LONGEST_NAME = 150
 
 
 def add(bench: Bench, item: pytest.Item, call: pytest.CallInfo[None]) -> None:
@@ -35,8 +38,11 @@ def add(bench: Bench, item: pytest.Item, call: pytest.CallInfo[None]) -> None:
         return
     bench.test.reported = True
     for model, lines in parts:
-        # JUnit takes what begins with stdout, and no other section.
-        item.add_report_section(call.when, f"stdout: modem wire log ({model})", _text(lines, _SHOWN))
+        # JUnit takes what begins with stdout, and no other section; it drops the title.
+        title = f"modem wire log ({model})"
+        began = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(lines[0].timestamp))
+        text = f"{title}, in seconds since {began}\n{_text(lines, _SHOWN)}"
+        item.add_report_section(call.when, f"stdout: {title}", text)
     if path is not None:
         item.user_properties.append(("modem_wire_log", str(path)))
         item.add_report_section(call.when, "stdout: modem wire log file", f"[[ATTACHMENT|{path}]]\n")
@@ -73,5 +79,5 @@ def _write(path: Path, parts: list[tuple[str, list[WireLine]]]) -> None:
 
 def _file(folder: Path, nodeid: str) -> Path:
     """Return the file of a test, which no other test has."""
-    name = re.sub(r"[^\w.\[\]=,+-]+", "-", nodeid)[-_LONGEST_NAME:].strip("-")
-    return folder / f"{name}.log"
+    readable = re.sub(r"[^\w.\[\]=,+-]+", "-", nodeid, flags=re.ASCII)[-_LONGEST_NAME:].strip("-")
+    return folder / f"{readable}-{short_hash(nodeid)}.log"

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 from typing import TYPE_CHECKING
 
 from modemqtt import UsageError
 from modemqtt._pytest.failure import told
+from modemqtt._pytest.names import short_hash
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -22,11 +22,6 @@ if TYPE_CHECKING:
 # Seconds, before --modem-timeout-factor, for each step of a connection.
 _CONNECT = 30.0
 _MOST = 6
-
-
-def short_hash(text: str, size: int = 4) -> str:
-    """Return a few hexadecimal digits that stand for a text."""
-    return hashlib.blake2b(text.encode(errors="replace"), digest_size=size).hexdigest()
 
 
 class Sessions:

@@ -9,8 +9,8 @@ import sys
 from typing import TYPE_CHECKING
 
 from modemqtt import Modem
+from modemqtt._serial import SerialPort, ports
 from modemqtt.cli._arguments import BAUD, Parser, command, default_baud, positive, seconds
-from modemqtt.cli._serial import SerialPort, ports
 from modemqtt.cli._streams import printable, say
 from modemqtt.exceptions import ModemError
 
