@@ -8,7 +8,8 @@
 #   make sdist    the source archive, in dist; the wheel is built from it
 #   make docs     docs/dialects.md from the rows, and the documentation of the Rust crates, in target/doc
 #   make fuzz     both fuzz targets for SECONDS seconds each, at the same time (60)
-#   make long     what takes longer than a test run should: 100,000 runs of each property of the session, an hour of fuzzing, the long soak
+#   make long     what takes longer than a test run should: 100,000 runs of each property of the session, a thousand forked children, a
+#                 hundred ends of each program, an interrupt at each instruction, an hour of fuzzing, the long soak, 100,000 interrupts
 #   make mutate   every value of every row changed: each change must fail a transcript
 
 PYTHON ?= python3
@@ -117,9 +118,12 @@ fuzz:
 long: $(BUILT) $(TOOLS)
 	MODEMQTT_CASES=100000 cargo test -p modemqtt-host --test data_phase --test memory --test overlap
 	MODEMQTT_FORKS=1000 $(BIN)/python -m pytest -q tests/test_fork.py
+	MODEMQTT_RUNS=100 $(BIN)/python -m pytest -q tests/test_exit.py tests/test_process.py
+	MODEMQTT_OPCODES=1 $(BIN)/python -m pytest -q tests/test_interrupted_anywhere.py
 	@$(MAKE) --no-print-directory fuzz SECONDS=3600
 	env -u CONDA_PREFIX VIRTUAL_ENV="$(CURDIR)/$(VENV)" $(BIN)/maturin develop --release --group build
 	$(BIN)/python benches/soak.py --messages 200000
+	$(BIN)/python benches/interrupts.py --rounds 100000
 	@rm -f $(BUILT)
 
 mutate:

@@ -20,6 +20,9 @@ use modemqtt_host::session::Session;
 const MOST_BUFFERED: usize = 128 * 1024 + 64 * 1024;
 /// Longer than all waits of a call together: opening, two tries of it, and a set-up before.
 const LONGEST_CALL: Duration = Duration::from_secs(3600);
+/// A module that answers for ever prints lines of this length, as many as no answer has.
+const LONG_LINE: usize = 7 * 1024;
+const LINES_WITHOUT_END: usize = 160;
 
 fuzz_target!(|bytes: &[u8]| {
     let Some((start, ops)) = Start::read(bytes) else { return };
@@ -38,6 +41,7 @@ struct Bench {
     ended: Vec<(Ticket, Result<Reply, Error>)>,
     tickets: u64,
     sent: Vec<u8>,
+    flooded: bool,
     /// The last lines of the wire, for whoever looks at a finding.
     wire: VecDeque<String>,
 }
@@ -51,6 +55,7 @@ impl Bench {
             ended: Vec::new(),
             tickets: 0,
             sent: Vec::new(),
+            flooded: false,
             wire: VecDeque::new(),
         };
         bench.submit(Call::SetUp, None);
@@ -83,6 +88,7 @@ impl Bench {
                 let sent = std::mem::take(&mut self.sent);
                 self.session.receive(&sent, self.now);
             }
+            Op::Flood => self.flood(),
         }
         self.take_output();
         assert!(
@@ -90,6 +96,18 @@ impl Bench {
             "{} bytes are kept",
             self.session.buffered()
         );
+    }
+
+    /// An answer without an end. Once is enough; more would only take time.
+    fn flood(&mut self) {
+        if std::mem::replace(&mut self.flooded, true) {
+            return;
+        }
+        let line = format!("\r\n+COPS: {}\r\n", "x".repeat(LONG_LINE));
+        for _ in 0..LINES_WITHOUT_END {
+            self.session.receive(line.as_bytes(), self.now);
+            self.take_output();
+        }
     }
 
     fn submit(&mut self, call: Call, timeout: Option<Duration>) -> Ticket {

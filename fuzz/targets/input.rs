@@ -24,6 +24,8 @@ pub const ANSWER: u8 = 0x60;
 pub const ECHO: u8 = 0x61;
 /// The end of a read.
 pub const CUT: u8 = 0x62;
+/// The other end does not come to an end.
+pub const FLOOD: u8 = 0x63;
 
 /// Times about which something happens.
 pub const TIMES: [Duration; 8] = [
@@ -77,6 +79,8 @@ pub enum Op<'a> {
     Answer,
     /// An echo.
     Echo,
+    /// More than there is room for.
+    Flood,
 }
 
 /// The steps in those bytes. One of them in a thousand bytes is enough; more would only take time.
@@ -93,6 +97,7 @@ pub fn ops(mut bytes: &[u8]) -> Vec<Op<'_>> {
             ESCAPE => ops.push(Op::Print(&bytes[..1])),
             ANSWER => ops.push(Op::Answer),
             ECHO => ops.push(Op::Echo),
+            FLOOD => ops.push(Op::Flood),
             CUT => {}
             op if (ELAPSE..ANSWER).contains(&op) => ops.push(Op::Elapse(TIMES[usize::from(op - ELAPSE) % TIMES.len()])),
             op if op >= HURRIED => ops.push(Op::HurriedCall(op - HURRIED)),

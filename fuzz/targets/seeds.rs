@@ -8,7 +8,7 @@ mod transcript;
 use std::path::Path;
 use std::{env, fs, io};
 
-use modemqtt_at::dialect;
+use modemqtt_at::dialect::{self, Dialect};
 use modemqtt_host::call::Call;
 use transcript::{Action, Transcript, World};
 
@@ -32,8 +32,23 @@ fn main() -> io::Result<()> {
             fs::write(folder.join("host").join(&name), printed(start, &transcript))?;
             fs::write(folder.join("virtual_module").join(&name), written(start, &transcript))?;
         }
+        for target in ["host", "virtual_module"] {
+            fs::write(
+                folder.join(target).join(format!("{}-without-end", dialect.name)),
+                endless(dialect),
+            )?;
+        }
     }
     Ok(())
+}
+
+/// A command whose answer has no end.
+fn endless(dialect: &Dialect) -> Vec<u8> {
+    let command = call(&["command".to_owned(), "AT+CSQ".to_owned()]).unwrap_or_default();
+    let mut bytes = vec![input::Start::byte(dialect, true)];
+    bytes.extend([input::ESCAPE, input::CALL + command, input::ESCAPE, input::FLOOD]);
+    elapse(&mut bytes, input::TIMES[4]);
+    bytes
 }
 
 fn printed(start: u8, transcript: &Transcript) -> Vec<u8> {
