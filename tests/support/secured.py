@@ -6,6 +6,7 @@ import contextlib
 import getpass
 import socket
 import ssl
+import subprocess
 import threading
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
@@ -55,6 +56,20 @@ def make(folder: Path) -> Credentials:
         cert=client.cert_chain_pems[0].bytes(),
         key=client.private_key_pem.bytes(),
     )
+
+
+def old_certificate(folder: Path) -> Path:
+    """Return a server's key and certificate of X.509 v1, which openssl still makes; its authority is ``old_ca.pem``."""
+    curve = "ec -pkeyopt ec_paramgen_curve:P-256 -nodes"
+    for command in (
+        f"req -x509 -newkey {curve} -subj /CN=old -keyout old_ca.key -out old_ca.pem",
+        f"req -new -newkey {curve} -subj /CN={HOST} -keyout old.key -out old.csr",
+        "x509 -req -in old.csr -CA old_ca.pem -CAkey old_ca.key -set_serial 7 -days 1 -out old.crt",
+    ):
+        subprocess.run(["openssl", *command.split()], check=True, capture_output=True, cwd=folder)  # noqa: S603, S607 - a test's own
+    path = folder / "old.pem"
+    path.write_bytes((folder / "old.key").read_bytes() + (folder / "old.crt").read_bytes())
+    return path
 
 
 def _written(path: Path, certificate: trustme.LeafCert) -> Path:

@@ -123,11 +123,17 @@ impl Log {
         let more = messages.saturating_sub(std::mem::replace(&mut self.lost_messages, messages));
         if more > 0 {
             let messages = if more == 1 { "message was" } else { "messages were" };
-            let time = self.time(now);
-            self.file.push(&format!(
-                "{time:.6} # {more} {messages} acknowledged and lost for want of room"
-            ));
+            self.note(
+                &format!("{more} {messages} acknowledged and lost for want of room"),
+                now,
+            );
         }
+    }
+
+    /// Notes what shows nowhere on the line.
+    pub(super) fn note(&self, text: &str, now: Instant) {
+        let text = shown::text(text);
+        self.file.push(&format!("{:.6} # {text}", self.time(now)));
     }
 
     /// Seconds since 1970.

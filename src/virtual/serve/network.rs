@@ -12,7 +12,7 @@ use modemqtt_os::Kept;
 use super::Mailbox;
 use super::port::is_temporary;
 use super::reactor::Message;
-use super::tls::{Progress, Secured};
+use super::tls::{Progress, Secured, Unsecured};
 use crate::module::{ConnectionId, Failure, Security};
 
 /// Bytes that may wait for a broker that reads slowly; beyond them its connection counts as broken.
@@ -55,6 +55,15 @@ pub(super) struct Made {
     secured: Option<Box<Secured>>,
 }
 
+/// A connection that was not made.
+#[derive(Debug)]
+pub(super) struct NotMade {
+    /// What the module is told.
+    pub(super) failure: Failure,
+    /// The whole of it, for the log.
+    pub(super) reason: String,
+}
+
 /// What a socket had to say.
 pub(super) enum Reading<'a> {
     Nothing,
@@ -64,7 +73,7 @@ pub(super) enum Reading<'a> {
     /// The same, in clear only now.
     Plain(Vec<u8>),
     /// The handshake failed.
-    Unsecured,
+    Unsecured(Unsecured),
     Closed,
 }
 
@@ -101,11 +110,7 @@ impl Network {
         let mailbox = self.mailbox.clone();
         let counted = Arc::clone(&self.connecting);
         let connecting = thread::Builder::new().name("modemqtt-connect".into()).spawn(move || {
-            let outcome = connect(&host, port, within).and_then(|stream| {
-                let secured = security.map(|security| Secured::new(&security, &host).ok_or(Failure::Handshake));
-                let secured = secured.transpose()?.map(Box::new);
-                Ok(Made { stream, secured })
-            });
+            let outcome = make(&host, port, within, security.as_deref());
             drop(counted);
             mailbox.send(Message::Connected(connection, outcome));
         });
@@ -175,7 +180,7 @@ impl Network {
         if let Some(at) = self.lingering.iter().position(|(id, _)| *id == connection) {
             let socket = &mut self.lingering[at].1;
             socket.flush();
-            if matches!(socket.read(buffer), Reading::Closed | Reading::Unsecured) {
+            if matches!(socket.read(buffer), Reading::Closed | Reading::Unsecured(_)) {
                 self.lingering.remove(at);
             }
         }
@@ -228,7 +233,7 @@ impl Socket {
         let count = match self.stream.read(buffer) {
             Ok(count) if count > 0 => count,
             Err(error) if is_temporary(&error) => return Reading::Nothing,
-            _ => return self.broken(),
+            _ => return self.broken(Unsecured::Ended),
         };
         let Some(secured) = &mut self.secured else {
             return Reading::Bytes(&buffer[..count]);
@@ -239,36 +244,62 @@ impl Socket {
         match (progress, &mut self.secured) {
             (Progress::Established, _) => Reading::Established,
             (Progress::Data, Some(secured)) => Reading::Plain(secured.take_plain()),
-            (Progress::Broken, _) => self.broken(),
+            (Progress::Broken(reason), _) => self.broken(reason),
             _ => Reading::Nothing,
         }
     }
 
     /// How the end of a connection shows.
-    fn broken<'a>(&self) -> Reading<'a> {
+    fn broken<'a>(&self, reason: Unsecured) -> Reading<'a> {
         match &self.secured {
-            Some(secured) if !secured.is_established() => Reading::Unsecured,
+            Some(secured) if !secured.is_established() => Reading::Unsecured(reason),
             _ => Reading::Closed,
         }
     }
 }
 
+fn make(host: &str, port: u16, within: Duration, security: Option<&Security>) -> Result<Made, NotMade> {
+    let stream = connect(host, port, within)?;
+    let secured = security.map(|security| Secured::new(security, host)).transpose();
+    let secured = secured.map_err(|reason| NotMade::unsecured(&reason))?.map(Box::new);
+    Ok(Made { stream, secured })
+}
+
 /// Tries every address of the host in turn.
-fn connect(host: &str, port: u16, within: Duration) -> Result<TcpStream, Failure> {
+fn connect(host: &str, port: u16, within: Duration) -> Result<TcpStream, NotMade> {
     let due = Instant::now() + within;
-    let addresses = (host, port).to_socket_addrs().map_err(|_| Failure::NameUnknown)?;
+    let addresses = (host, port).to_socket_addrs().map_err(|error| NotMade {
+        failure: Failure::NameUnknown,
+        reason: format!("{host} cannot be looked up: {error}"),
+    })?;
+    let mut reason = format!("{host}:{port} does not answer in time");
     for address in addresses {
         let left = due.saturating_duration_since(Instant::now());
         if left.is_zero() {
             break;
         }
-        if let Ok(stream) = TcpStream::connect_timeout(&address, left)
-            && stream.set_nonblocking(true).is_ok()
-        {
-            // Packets are small and each is waited for.
-            let _ = stream.set_nodelay(true);
-            return Ok(stream);
+        let made = TcpStream::connect_timeout(&address, left).and_then(|stream| {
+            stream.set_nonblocking(true)?;
+            Ok(stream)
+        });
+        match made {
+            Ok(stream) => {
+                // Packets are small and each is waited for.
+                let _ = stream.set_nodelay(true);
+                return Ok(stream);
+            }
+            Err(error) => reason = format!("{address} cannot be reached: {error}"),
         }
     }
-    Err(Failure::Unreachable)
+    let failure = Failure::Unreachable;
+    Err(NotMade { failure, reason })
+}
+
+impl NotMade {
+    pub(super) fn unsecured(reason: &Unsecured) -> Self {
+        Self {
+            failure: Failure::Handshake,
+            reason: format!("the TLS handshake failed: {reason}"),
+        }
+    }
 }

@@ -9,7 +9,7 @@ use modemqtt_os::Wake;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::log::Log;
-use super::network::{Made, Network, Reading};
+use super::network::{Made, Network, NotMade, Reading};
 use super::port::Port;
 use super::{Mailbox, Options};
 use crate::line::Line;
@@ -28,7 +28,7 @@ pub(super) enum Message {
     /// Do this, and tell by dropping the sender.
     Call(Job, Sender<()>),
     /// A connection was made, or not.
-    Connected(ConnectionId, Result<Made, Failure>),
+    Connected(ConnectionId, Result<Made, NotMade>),
     /// End.
     Close,
 }
@@ -186,7 +186,10 @@ impl Reactor {
                             }
                             Event::Connected
                         }
-                        Err(failure) => Event::Failed(failure),
+                        Err(not_made) => {
+                            self.tell_not_made(connection, &not_made);
+                            continue;
+                        }
                     };
                     self.tell(connection, event);
                 }
@@ -223,7 +226,7 @@ impl Reactor {
             Reading::Plain(bytes) => return self.tell(connection, Event::Data(&bytes)),
             Reading::Closed => Event::Closed,
             Reading::Established => return self.tell(connection, Event::Connected),
-            Reading::Unsecured => return self.tell(connection, Event::Failed(Failure::Handshake)),
+            Reading::Unsecured(reason) => return self.tell_not_made(connection, &NotMade::unsecured(&reason)),
         };
         self.module.tell(connection, event, Instant::now());
     }
@@ -233,6 +236,14 @@ impl Reactor {
         if !self.module.tell(connection, event, Instant::now()) {
             self.network.close(connection);
         }
+    }
+
+    /// The module has a number for it, the log has the reason.
+    fn tell_not_made(&mut self, connection: ConnectionId, not_made: &NotMade) {
+        if let Some(log) = &mut self.log {
+            log.note(&not_made.reason, Instant::now());
+        }
+        self.tell(connection, Event::Failed(not_made.failure));
     }
 
     /// Passes on everything that is due.

@@ -14,7 +14,8 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::version::TLS12;
 use rustls::{
-    CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
+    CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct, Error, OtherError, RootCertStore,
+    SignatureScheme,
 };
 
 use crate::module::Security;
@@ -31,6 +32,39 @@ pub(super) struct Secured {
     plain: Vec<u8>,
 }
 
+/// Why a connection cannot be secured, or no longer is.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Unsecured {
+    #[error("sslversion {0} allows no TLS 1.2; 3 and 4 do")]
+    Version(i64),
+    #[error("{0:?} can be no server's name")]
+    Name(String),
+    #[error("{0} cannot be read as PEM")]
+    Pem(&'static str),
+    #[error("the certificate of a certificate authority cannot be used: {0}")]
+    Authority(Error),
+    #[error("the client certificate cannot be used: {0}")]
+    Identity(Error),
+    #[error("the server's certificate cannot be used: {0}")]
+    Certificate(OtherError),
+    #[error("{0}")]
+    Tls(Error),
+    #[error("the server sends what is no TLS")]
+    Foreign,
+    #[error("the server has closed the connection")]
+    Ended,
+}
+
+impl From<Error> for Unsecured {
+    fn from(error: Error) -> Self {
+        match error {
+            // One of X.509 v1, among others, for which the library has no words.
+            Error::InvalidCertificate(CertificateError::Other(reason)) => Self::Certificate(reason),
+            error => Self::Tls(error),
+        }
+    }
+}
+
 /// What became of bytes that were read.
 pub(super) enum Progress {
     /// The handshake goes on, or there is nothing to say.
@@ -40,17 +74,16 @@ pub(super) enum Progress {
     /// There is something in clear.
     Data,
     /// The handshake failed, or the connection is broken.
-    Broken,
+    Broken(Unsecured),
 }
 
 impl Secured {
-    /// A connection that has not begun; `None` where it cannot: a credential is none, or nothing that is asked for is
-    /// possible.
-    pub(super) fn new(security: &Security, host: &str) -> Option<Self> {
-        let name = ServerName::try_from(host.to_owned()).ok()?;
+    /// A connection that has not begun. It cannot where a credential is none, or nothing that is asked for is possible.
+    pub(super) fn new(security: &Security, host: &str) -> Result<Self, Unsecured> {
+        let name = ServerName::try_from(host.to_owned()).map_err(|_| Unsecured::Name(host.to_owned()))?;
         let config = Arc::new(configuration(security)?);
-        Some(Self {
-            connection: ClientConnection::new(config, name).ok()?,
+        Ok(Self {
+            connection: ClientConnection::new(config, name)?,
             established: false,
             plain: Vec::new(),
         })
@@ -66,8 +99,11 @@ impl Secured {
         while !bytes.is_empty() {
             // Reading a slice does not fail; that nothing is taken means that the other end sends what is none of TLS.
             let taken = self.connection.read_tls(&mut bytes).unwrap_or(0);
-            if taken == 0 || self.connection.process_new_packets().is_err() {
-                return Progress::Broken;
+            if taken == 0 {
+                return Progress::Broken(Unsecured::Foreign);
+            }
+            if let Err(error) = self.connection.process_new_packets() {
+                return Progress::Broken(error.into());
             }
             // What has no end yet shows as an error that is none.
             let _ = self.connection.reader().read_to_end(&mut self.plain);
@@ -105,9 +141,9 @@ impl Secured {
     }
 }
 
-fn configuration(security: &Security) -> Option<ClientConfig> {
+fn configuration(security: &Security) -> Result<ClientConfig, Unsecured> {
     if !WITH_TLS12.contains(&security.version) {
-        return None;
+        return Err(Unsecured::Version(security.version));
     }
     let mut provider = ring::default_provider();
     if let Some(suite) = security.suite {
@@ -116,25 +152,30 @@ fn configuration(security: &Security) -> Option<ClientConfig> {
     let provider = Arc::new(provider);
     let verifier = Verifier::new(security, &provider)?;
     // Fails where no suite of the version is left.
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_protocol_versions(&[&TLS12])
-        .ok()?;
+    let config = ClientConfig::builder_with_provider(provider).with_protocol_versions(&[&TLS12])?;
     let config = config.dangerous().with_custom_certificate_verifier(Arc::new(verifier));
     let mut config = match &security.identity {
         None => config.with_no_client_auth(),
         Some((certificate, key)) => {
-            let key = PrivateKeyDer::from_pem_slice(key).ok()?;
-            config.with_client_auth_cert(certificates(certificate)?, key).ok()?
+            let key = PrivateKeyDer::from_pem_slice(key).map_err(|_| Unsecured::Pem("the client key"))?;
+            let certificates = certificates(certificate, "the client certificate")?;
+            let authenticated = config.with_client_auth_cert(certificates, key);
+            authenticated.map_err(Unsecured::Identity)?
         }
     };
     config.enable_sni = security.names_server;
-    Some(config)
+    Ok(config)
 }
 
 /// At least one.
-fn certificates(pem: &[u8]) -> Option<Vec<CertificateDer<'static>>> {
-    let certificates: Vec<_> = CertificateDer::pem_slice_iter(pem).collect::<Result<_, _>>().ok()?;
-    (!certificates.is_empty()).then_some(certificates)
+fn certificates(pem: &[u8], what: &'static str) -> Result<Vec<CertificateDer<'static>>, Unsecured> {
+    let certificates: Vec<_> = CertificateDer::pem_slice_iter(pem)
+        .collect::<Result<_, _>>()
+        .map_err(|_| Unsecured::Pem(what))?;
+    if certificates.is_empty() {
+        return Err(Unsecured::Pem(what));
+    }
+    Ok(certificates)
 }
 
 /// How much of the server's certificate a module looks at.
@@ -154,19 +195,19 @@ struct Authorities {
 }
 
 impl Verifier {
-    fn new(security: &Security, provider: &CryptoProvider) -> Option<Self> {
+    fn new(security: &Security, provider: &CryptoProvider) -> Result<Self, Unsecured> {
         let authorities = match &security.authorities {
             None => None,
             Some(pem) => {
-                let certificates = certificates(pem)?;
+                let certificates = certificates(pem, "the CA certificate")?;
                 let mut roots = RootCertStore::empty();
                 for certificate in &certificates {
-                    roots.add(certificate.clone()).ok()?;
+                    roots.add(certificate.clone()).map_err(Unsecured::Authority)?;
                 }
                 Some(Authorities { roots, certificates })
             }
         };
-        Some(Self {
+        Ok(Self {
             authorities,
             checks_times: security.checks_times,
             algorithms: provider.signature_verification_algorithms,
