@@ -1,4 +1,4 @@
-"""Arguments: what is meant by them, and wrong ones, told apart from mistakes of this package; and text to be shown."""
+"""Arguments: what is meant by them, and wrong ones, told apart from mistakes of this package."""
 
 from __future__ import annotations
 
@@ -123,10 +123,3 @@ def payload_bytes(payload: object) -> bytes:
         case int() | float():
             return str(payload).encode()
     raise UsageError(f"payload must be bytes, str, a number or None, not {type(payload).__name__}")
-
-
-def printable(text: str) -> str:
-    """Escape what would act on the terminal that shows it, or turn its text about."""
-    if text.isprintable():
-        return text
-    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)

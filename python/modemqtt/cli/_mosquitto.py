@@ -200,7 +200,7 @@ def _check_password(parser: Parser, options: Namespace) -> None:
         if options.pw is not None:
             parser.error("a password needs -u, the user name")
     elif options.pw is None:
-        options.pw = os.environ.get(_PASSWORD)
+        options.pw = os.environ.get(_PASSWORD) or None
 
 
 def _secured(options: Namespace) -> bool:

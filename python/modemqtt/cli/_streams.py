@@ -75,5 +75,5 @@ def everything() -> bytes:
 
 
 def printable(text: str) -> str:
-    r"""Return text of a module with control characters as ``\x1b``, so that it moves no terminal."""
+    """Escape what would act on the terminal that shows it, or turn its text about."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
