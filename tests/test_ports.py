@@ -323,7 +323,7 @@ def test_opening_a_host_that_does_not_answer_is_cut_short_by_closing(full: socke
     assert not modem.is_open
 
 
-@pytest.mark.parametrize("moment", ["_open", "_opened"])
+@pytest.mark.parametrize("moment", ["_open", "opened"])
 def test_a_close_before_the_modem_is_open_wins(
     virtual_modem: VirtualModem, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:

@@ -6,7 +6,7 @@ import contextlib
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Literal
 
-from modemqtt._callbacks import ClientCallbacks
+from modemqtt._base_client import time_to_leave
 from modemqtt._core import KeptSession
 from modemqtt._delivery import Delivery, raise_misuse
 from modemqtt._options import Configurable
@@ -20,18 +20,13 @@ if TYPE_CHECKING:
 
     from typing_extensions import Unpack
 
-    from modemqtt._line import Line
     from modemqtt._options import Options
     from modemqtt._reconnect import Reconnect
-    from modemqtt._record import ClientRecord
     from modemqtt._tls import UploadProgress
     from modemqtt._values import Message
 
-# Seconds that leaving a session takes at most when it is left in a hurry.
-_HURRY = 0.8
 
-
-class MqttClient(ClientCallbacks, Configurable):
+class MqttClient(Configurable):
     """One MQTT client of the module, from :meth:`Modem.mqtt`.
 
     Every method that talks to the module waits for the outcome, not only for the module's ``OK``, and takes
@@ -39,30 +34,6 @@ class MqttClient(ClientCallbacks, Configurable):
     (nothing was sent), :class:`CommandError` (the module refused), :class:`ResponseTimeout`, :class:`ConnectionLost`,
     :class:`ModuleRestarted` and :class:`PortError`, besides what its own text names.
     """
-
-    def __init__(self, line: Line, record: ClientRecord, modem: object) -> None:
-        """Not for programs: it is :meth:`Modem.mqtt`."""
-        self._line = line
-        self._own = record
-        # A program that has a client needs no modem of its own, which would close the port as it goes.
-        self._modem = modem
-
-    @property
-    def index(self) -> int:
-        """The client index."""
-        return self._own.index
-
-    @property
-    def state(self) -> str:
-        """``closed``, ``opening``, ``open``, ``connecting``, ``connected``, ``disconnecting`` or ``closing``."""
-        engine = self._line.engine
-        return engine.client_state(self.index) if engine is not None and engine.is_open else "closed"
-
-    @property
-    def server(self) -> tuple[str, int] | None:
-        """Host and port of the network connection; ``None`` while there is none."""
-        engine = self._line.engine
-        return engine.server(self.index) if engine is not None and engine.is_open else None
 
     def open(self, host: str, port: int = 1883, *, timeout: float | None = None) -> None:
         """Open the network connection to a server (``AT+QMTOPEN``).
@@ -198,10 +169,10 @@ class MqttClient(ClientCallbacks, Configurable):
         """Disconnect and close as far as that is still possible; the caller's own exception matters more."""
         if not self._line.is_open:
             return
+        step, patience = time_to_leave(timeout, hurried=hurried)
         # The core goes on behind the wait.
-        step = _HURRY if hurried and (timeout is None or timeout > _HURRY) else timeout
         with contextlib.suppress(ModemError):
-            self._engine().leave(self.index, timeout=step).wait(_HURRY if hurried else timeout and 2 * timeout)
+            self._submit("leave", timeout=step).wait(patience)
 
     def wait_connected(self, timeout: float | None = None) -> None:
         """Wait until the client is connected, as while a session connects again (``session(reconnect=True)``).
@@ -317,6 +288,8 @@ class MqttClient(ClientCallbacks, Configurable):
 
         Raises:
             ResponseTimeout: none has come in time.
+            ConnectionLost, ModuleRestarted: the connection is lost, no session connects again, and every message was
+                taken.
             PortError: the modem was closed, or the port is lost, and every message was taken.
 
         """
@@ -335,13 +308,12 @@ class MqttClient(ClientCallbacks, Configurable):
         Args:
             timeout: seconds to wait for each; ``None`` to wait for ever.
 
+        Raises:
+            ConnectionLost, ModuleRestarted, PortError: as :meth:`receive`.
+
         """
         engine = self._engine()
         seconds(timeout, otherwise=0.0)
         while (message := engine.next_message(self.index, timeout)) is not None:
             self._own.tell_dropped(engine)
             yield message
-
-    def __repr__(self) -> str:
-        """Index and state."""
-        return f"<MqttClient {self.index} {self.state}>"

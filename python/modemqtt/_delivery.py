@@ -45,13 +45,16 @@ class Delivery:
         """The message id, 1 to 65535; 0 with QoS 0, or while queued."""
         return self._pending.message_id
 
-    def wait(self, timeout: float | None = None) -> None:
+    def wait(self, timeout: float | None = None) -> Delivery:
         """Wait until it has arrived.
 
         An interrupt takes it back if it is still ``queued``; the log tells of one that goes on.
 
         Args:
             timeout: seconds; ``None`` for the dialect's maximum response time.
+
+        Returns:
+            The delivery itself.
 
         Raises:
             PublishError: the module gave up.
@@ -62,6 +65,7 @@ class Delivery:
         """
         seconds(timeout, otherwise=0.0)
         finished(self._pending, timeout)
+        return self
 
     def __repr__(self) -> str:
         """State and message id."""

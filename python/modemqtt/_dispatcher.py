@@ -6,7 +6,6 @@ that ends does not meet a thread of ours on its way in.
 
 from __future__ import annotations
 
-import logging
 import threading
 import weakref
 from typing import TYPE_CHECKING, Any
@@ -16,8 +15,6 @@ if TYPE_CHECKING:
 
     from modemqtt._core import Engine
 
-logger = logging.getLogger("modemqtt")
-
 
 class Dispatcher:
     """Takes events from an engine and calls what is registered for them, one after the other."""
@@ -26,7 +23,7 @@ class Dispatcher:
         self,
         engine: Engine,
         name: str,
-        handle: Callable[[tuple[Any, ...]], None],
+        handle: Callable[[tuple[Any, ...]], object],
         *,
         after: Dispatcher | None = None,
     ) -> None:
@@ -34,7 +31,6 @@ class Dispatcher:
         self._engine = engine
         # A forgotten modem is not kept alive by the thread that calls its callbacks.
         self._handle = weakref.WeakMethod(handle)
-        self.errors = 0
         # One of the same modem that may be in the very callback that has opened it again.
         self._earlier = after
         self._thread = threading.Thread(target=self._run, name=f"modemqtt-{name}", daemon=True)
@@ -80,10 +76,5 @@ class Dispatcher:
             self._engine.told()
 
     def _call(self, event: tuple[Any, ...]) -> None:
-        try:
-            if (handle := self._handle()) is not None:
-                handle(event)
-        # pytest.fail() and sys.exit() raise no Exception, and must not end the callbacks either.
-        except BaseException:
-            self.errors += 1
-            logger.exception("a callback for %r raised", event[0])
+        if (handle := self._handle()) is not None:
+            handle(event)

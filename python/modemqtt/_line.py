@@ -34,6 +34,10 @@ class Line:
         self.engine: Engine | None = None
         # After the end its wire log is wanted most.
         self.last_engine: Engine | None = None
+        # Whether callbacks are called in an event loop, which `modemqtt.aio` sees to.
+        self.in_loop = False
+        # Whether the port is being opened there.
+        self.opens_in_loop = False
         self.dispatcher: Dispatcher | None = None
         # The one before, which may be in a callback still.
         self._last_dispatcher: Dispatcher | None = None
@@ -42,7 +46,7 @@ class Line:
         self._found = False
         self._opening: Opening | None = None
         # So often close() was called: an open() under way that sees it change gives up.
-        self._closes = 0
+        self.closes = 0
         self.renew_turns()
         # Whether the lines of the wire go to the log.
         self._traced: bool | None = None
@@ -114,25 +118,32 @@ class Line:
             self.engine.check_process()
 
     def listen(self) -> None:
-        """Start the thread that calls callbacks, with the first of them."""
+        """Start the thread that calls callbacks, with the first of them. In an event loop they are called there."""
         self.turn.take(self._listen)
 
     def _listen(self) -> None:
         if self.engine is None or not self.listeners.wanted():
             return
+        if self.in_loop and self.dispatcher is None:
+            self.engine.notice()
+            return
         if self.dispatcher is None:
             name = self.port.rsplit("/", 1)[-1]
-            self.dispatcher = Dispatcher(self.engine, name, self.listeners.handle, after=self._last_dispatcher)
+            self.dispatcher = Dispatcher(self.engine, name, self.listeners.call, after=self._last_dispatcher)
             self._last_dispatcher = None
         self.dispatcher.start()
 
     def open(self, deadline: Deadline, *, recover: bool, take_over: bool | None) -> None:
         """Open the port unless it is open; see :meth:`Modem.open`."""
-        self._open(self._closes, deadline, recover=recover, take_over=take_over)
+        self._open(self.closes, deadline, recover=recover, take_over=take_over)
 
     def reopen(self, deadline: Deadline) -> None:
         """Close what is left of the port and open it again; see :meth:`Modem.reopen`."""
-        self._open(self._close(for_good=False), deadline, gone=True)
+        self._open(self.let_go(), deadline, gone=True)
+
+    def let_go(self) -> int:
+        """Close what is left of the port, which is to be opened again; the count that opening it has to find."""
+        return self._close(for_good=False)
 
     def close(self) -> None:
         """Close the port; see :meth:`Modem.close`."""
@@ -159,27 +170,38 @@ class Line:
         """Open the port unless close() is called first, which is known by its count no longer being `closes`."""
 
         def open_it() -> None:
-            if self.is_open:
+            opening = self.begin(closes, recover=recover, take_over=take_over)
+            if opening is None:
                 return
-            if self._opening is not None:
-                # One whose port was lost holds the port until its thread has ended.
-                self._opening.close()
-            make_way(self, take_over=take_over)
-            opening = self.turn.take(lambda: self._begin(closes, recover=recover))
             try:
                 opening.start(gone, deadline.left)
-                self._opened(opening, opening.wait())
-            except BaseException as error:
-                opening.close()
-                if isinstance(error, PortError):
-                    raise named(error, self) from None
-                raise
+                self.opened(opening, opening.wait())
+            except BaseException as error:  # noqa: BLE001 - it is raised again
+                raise self.not_opened(opening, error) from None
 
-        late = PortError(f"{self.port}: another thread is still opening it", errno=errno.ETIMEDOUT)
-        self._open_turn.take(open_it, timeout=deadline.left, late=late)
+        self._open_turn.take(open_it, timeout=deadline.left, late=self.still_opening())
+
+    def still_opening(self) -> PortError:
+        """Tell that another is at it, and not done in time."""
+        return PortError(f"{self.port}: another thread is still opening it", errno=errno.ETIMEDOUT)
+
+    def begin(self, closes: int, *, recover: bool = False, take_over: bool | None = None) -> Opening | None:
+        """Make what opens the port, unless it is open."""
+        if self.is_open:
+            return None
+        if self._opening is not None:
+            # One whose port was lost holds the port until its thread has ended.
+            self._opening.close()
+        make_way(self, take_over=take_over)
+        return self.turn.take(lambda: self._begin(closes, recover=recover))
+
+    def not_opened(self, opening: Opening, error: BaseException) -> BaseException:
+        """Leave nothing open, and return the error that says why."""
+        opening.close()
+        return named(error, self) if isinstance(error, PortError) else error
 
     def _begin(self, closes: int, *, recover: bool) -> Opening:
-        if self._closes != closes:
+        if self.closes != closes:
             raise PortError(f"{self.port} was closed before it was open")
         self._opening = Opening(
             self.device,
@@ -192,7 +214,8 @@ class Line:
         )
         return self._opening
 
-    def _opened(self, opening: Opening, engine: Engine) -> None:
+    def opened(self, opening: Opening, engine: Engine) -> None:
+        """Go on with the open modem."""
         self.turn.take(lambda: self._adopt(opening, engine))
 
     def _adopt(self, opening: Opening, engine: Engine) -> None:
@@ -222,8 +245,8 @@ class Line:
         return closes
 
     def _closing(self) -> tuple[int, Opening | None, Engine | None, Dispatcher | None]:
-        self._closes += 1
-        return self._closes, self._opening, self.engine, self.dispatcher
+        self.closes += 1
+        return self.closes, self._opening, self.engine, self.dispatcher
 
     def _closed(self, opening: Opening | None, dispatcher: Dispatcher | None, *, for_good: bool) -> None:
         # A callback may have opened it again meanwhile.

@@ -26,6 +26,8 @@ class Listeners:
         self.on_urc: Callable[[str], object] | None = None
         self.on_restart: Callable[[], object] | None = None
         self.on_port_lost: Callable[[PortError], object] | None = None
+        self.errors = 0
+        """How many callbacks have raised."""
         self._records: dict[int, ClientRecord] = {}
         # Events that were dropped and not told of, and when it may be told.
         self._overflow = 0
@@ -44,6 +46,7 @@ class Listeners:
 
     def opened(self, engine: Engine) -> None:
         """Go on where the modem has been opened (again)."""
+        self.errors = 0
         engine.watch_urcs(self.on_urc is not None)
         for record in list(self._records.values()):
             record.modem_opened(engine)
@@ -70,19 +73,19 @@ class Listeners:
             self._overflow_pacer.passed()
             logger.warning("%s: %d events were dropped, the callbacks are too slow", self.port, count)
 
-    def handle(self, event: tuple[Any, ...]) -> None:
-        """Call the callback for an event."""
+    def handle(self, event: tuple[Any, ...]) -> object:
+        """Call the callback for an event, and return what it returns."""
         match event:
             case ("message", message) if message.client in self._records:
-                self._records[message.client].message(message)
+                return self._records[message.client].message(message)
             case ("lost" | "delivery" | "reconnected" | "reconnect failed", index, *_) if index in self._records:
-                self._records[index].handle(event)
+                return self._records[index].handle(event)
             case ("urc", line) if self.on_urc is not None:
-                self.on_urc(line)
+                return self.on_urc(line)
             case ("restarted",) if self.on_restart is not None:
-                self.on_restart()
+                return self.on_restart()
             case ("port lost", error) if self.on_port_lost is not None:
-                self.on_port_lost(error)
+                return self.on_port_lost(error)
             case ("overflow", count):
                 self._overflow += count
                 self._tell_overflow(at_once=False)
@@ -94,3 +97,18 @@ class Listeners:
                 )
             case _:
                 pass
+        return None
+
+    def call(self, event: tuple[Any, ...]) -> object:
+        """Call the callback for an event. One that raises is logged and counted, and the next event is delivered."""
+        try:
+            return self.handle(event)
+        # pytest.fail() and sys.exit() raise no Exception, and must not end the callbacks either.
+        except BaseException as error:  # noqa: BLE001 - it is logged
+            self.failed(event[0], error)
+            return None
+
+    def failed(self, name: str, error: BaseException) -> None:
+        """Log and count the exception that a callback has raised."""
+        self.errors += 1
+        logger.error("a callback for %r raised", name, exc_info=error)

@@ -6,17 +6,11 @@ import contextlib
 import weakref
 from typing import TYPE_CHECKING, Literal
 
-from modemqtt._callbacks import ModemCallbacks
+from modemqtt._base_modem import BaseModem, checked_data, checked_index
 from modemqtt._client import MqttClient
-from modemqtt._line import Line
 from modemqtt._network import Network
-from modemqtt._opening import check, check_pause
-from modemqtt._options import MOST_INDEX
-from modemqtt._strict import Single
-from modemqtt._usage import Deadline, arguments, finished, payload_bytes, seconds
-from modemqtt._values import Response, Stats
-from modemqtt._wire import WireLog
-from modemqtt.exceptions import PortError, UsageError, UsageTypeError
+from modemqtt._usage import Deadline, arguments, finished, seconds
+from modemqtt._values import Response
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,10 +20,9 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from modemqtt._core import Engine
-    from modemqtt.virtual import VirtualBench
 
 
-class Modem(ModemCallbacks, Network, Single):
+class Modem(BaseModem, Network):
     """A module on a port.
 
     ``with Modem("/dev/ttyUSB2") as modem: …`` opens the port, turns the module's echo off, finds out which module it
@@ -84,21 +77,16 @@ class Modem(ModemCallbacks, Network, Single):
         command_gap: float = 0,
     ) -> None:
         """Take the settings. Nothing is opened yet."""
-        check(port, model, baudrate, flow_control, log, wake_after)
-        check_pause("prompt_delay", prompt_delay)
-        check_pause("command_gap", command_gap)
-        self._line = Line(
+        super().__init__(
             port,
-            {
-                "model": None if model == "auto" else model,
-                "revision": revision,
-                "baudrate": baudrate,
-                "flow_control": flow_control,
-                "log": log,
-                "wake_after": wake_after,
-                "prompt_delay": prompt_delay,
-                "command_gap": command_gap,
-            },
+            model=model,
+            revision=revision,
+            baudrate=baudrate,
+            flow_control=flow_control,
+            log=log,
+            wake_after=wake_after,
+            prompt_delay=prompt_delay,
+            command_gap=command_gap,
         )
         self._clients: weakref.WeakValueDictionary[int, MqttClient] = weakref.WeakValueDictionary()
         # What the module has said of itself, and the engine that it has said it to.
@@ -173,97 +161,6 @@ class Modem(ModemCallbacks, Network, Single):
         """Close."""
         self.close()
 
-    def __repr__(self) -> str:
-        """Port and model."""
-        return repr(self._line)
-
-    @property
-    def wire(self) -> WireLog:
-        """What went over the line."""
-        return WireLog(self._line)
-
-    @property
-    def virtual(self) -> VirtualBench:
-        """The virtual module behind ``virtual://M95``; its broker is ``modem.virtual.broker``.
-
-        It starts when it is used first, here or by :meth:`open`, and ends with :meth:`close`.
-
-        Raises:
-            UsageError: the port is another one.
-
-        """
-        port = self._line.virtual
-        if port is None:
-            raise UsageError(f'{self.port} is not a virtual module; Modem("virtual://M95") makes one')
-        return port.bench
-
-    @property
-    def dtr(self) -> bool:
-        """The DTR line of the port: ``True`` while asserted, as it is from :meth:`open` on. It may be set.
-
-        Modules sleep, wake, hang up or leave a data phase by it, as ``AT&D`` and ``AT+QSCLK`` say. Serial devices have
-        the four lines, and so has a port behind ``rfc2217://``.
-
-        Raises:
-            UsageError: the port has no such line, as a pseudo-terminal or a raw TCP port.
-            PortError: the modem is not open.
-
-        """
-        return self._line.running().read_line("dtr")
-
-    @dtr.setter
-    def dtr(self, asserted: bool) -> None:
-        self._line.running().set_line("dtr", bool(asserted))
-
-    @property
-    def rts(self) -> bool:
-        """The RTS line of the port, as :attr:`dtr`. With ``flow_control="rtscts"`` the system sets it."""
-        return self._line.running().read_line("rts")
-
-    @rts.setter
-    def rts(self, asserted: bool) -> None:
-        self._line.running().set_line("rts", bool(asserted))
-
-    @property
-    def cts(self) -> bool:
-        """Whether the module asserts CTS; see :attr:`dtr` for what is raised."""
-        return self._line.running().read_line("cts")
-
-    @property
-    def dsr(self) -> bool:
-        """Whether the module asserts DSR; see :attr:`dtr` for what is raised."""
-        return self._line.running().read_line("dsr")
-
-    @property
-    def is_open(self) -> bool:
-        """Whether the port is open."""
-        return self._line.is_open
-
-    @property
-    def port(self) -> str:
-        """The port as it was given."""
-        return self._line.port
-
-    @property
-    def model(self) -> str:
-        """The model, such as ``M95``.
-
-        Raises:
-            PortError: the modem is not open.
-
-        """
-        return self._known()[0]
-
-    @property
-    def dialect(self) -> str:
-        """The dialect that the model speaks, such as ``bc660k``.
-
-        Raises:
-            PortError: the modem is not open.
-
-        """
-        return self._known()[1]
-
     @property
     def identity(self) -> tuple[str, ...]:
         """The lines that answer ``ATI``, asked for once: maker, model and firmware."""
@@ -273,12 +170,6 @@ class Modem(ModemCallbacks, Network, Single):
             lines = self._line.errand("identity")
             self._identity = asked, lines
         return lines
-
-    @property
-    def stats(self) -> Stats:
-        """Counters since the port was opened."""
-        dispatcher = self._line.dispatcher
-        return Stats(**self._line.running().statistics(), callback_errors=dispatcher.errors if dispatcher else 0)
 
     def command(
         self, line: str, *, data: bytes | bytearray | memoryview | str | None = None, timeout: float | None = None
@@ -304,9 +195,7 @@ class Modem(ModemCallbacks, Network, Single):
             ResponseTimeout: no final result code in time.
 
         """
-        if data is not None and not isinstance(data, (bytes, bytearray, memoryview, str)):
-            raise UsageTypeError(f"data must be bytes or str, not {type(data).__name__}")
-        given = None if data is None else payload_bytes(data)
+        given = checked_data(data)
         with arguments():
             pending = self._line.running().command(line, data=given, timeout=timeout)
         lines = finished(pending)
@@ -319,8 +208,7 @@ class Modem(ModemCallbacks, Network, Single):
             index: 0 to 5 on M95, 0 to 4 on BC660K-GL; beyond it the first call is a :class:`UsageError`.
 
         """
-        if isinstance(index, bool) or not isinstance(index, int) or not 0 <= index <= MOST_INDEX:
-            raise UsageError(f"client index must be 0 to {MOST_INDEX}, not {index!r}")
+        checked_index(index)
         client = MqttClient(self._line, self._line.record(index), self)
         return self._line.turn.take(lambda: self._clients.setdefault(index, client))
 
@@ -357,12 +245,6 @@ class Modem(ModemCallbacks, Network, Single):
 
         """
         self._line.errand("restart", timeout=seconds(timeout, otherwise=30.0))
-
-    def _known(self) -> tuple[str, str]:
-        known = self._line.running().model
-        if known is None:
-            raise PortError(f"{self._line.port}: the module was not set up")
-        return known
 
 
 _every_modem: weakref.WeakSet[Modem] = weakref.WeakSet()

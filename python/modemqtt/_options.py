@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
+from modemqtt._base_client import BaseClient
 from modemqtt._tls import Tls, wait_told
 from modemqtt._usage import arguments, finished
 from modemqtt._values import Alibaba, OneNet, Will  # noqa: TC001 - typing.get_type_hints(Options) looks for them
@@ -13,9 +14,6 @@ if TYPE_CHECKING:
 
     from typing_extensions import Unpack
 
-    from modemqtt._core import Engine, Pending
-    from modemqtt._line import Line
-    from modemqtt._record import ClientRecord
     from modemqtt._settings import Values
     from modemqtt._tls import UploadProgress
     from modemqtt._values import Tencent
@@ -76,11 +74,8 @@ class Options(TypedDict, total=False):
     """1 to 180 seconds for the data of a publish, ``None`` for no limit (EG800Q/EG91xQ)."""
 
 
-class Configurable:
+class Configurable(BaseClient):
     """The part of :class:`MqttClient` that deals with options, and hands calls over to the core."""
-
-    _line: Line
-    _own: ClientRecord
 
     def configure(
         self,
@@ -148,16 +143,6 @@ class Configurable:
             pending = self._engine().token(device, timeout=timeout)
         token: str = finished(pending)
         return token
-
-    def _engine(self) -> Engine:
-        return self._line.running()
-
-    def _submit(self, method: str, *values: object, timeout: float | None) -> Pending:
-        """Hand a call over to the core, which checks it."""
-        submit = getattr(self._engine(), method)
-        with arguments():
-            pending: Pending = submit(self._own.index, *values, timeout=timeout)
-        return pending
 
     def _call(self, method: str, *values: object, timeout: float | None) -> Any:
         """Hand a call over and wait for its end."""

@@ -7,6 +7,7 @@ frees a modem that the program has forgotten, and what was set on a client outli
 from __future__ import annotations
 
 import logging
+from collections import deque
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
@@ -17,7 +18,7 @@ from modemqtt._reconnect import Reconnected
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from modemqtt._core import Engine, KeptSession
+    from modemqtt._core import Engine, KeptSession, Pending
     from modemqtt._values import Message
     from modemqtt.exceptions import ConnectionLost
 
@@ -38,6 +39,10 @@ class ClientRecord:
         # The session that connects again, and what was published in it by the number of its call.
         self.kept: KeptSession | None = None
         self.deliveries: WeakValueDictionary[int, Delivery] = WeakValueDictionary()
+        # How a delivery is made: those of an event loop are awaited.
+        self.delivery: Callable[[Pending, int], Delivery] = Delivery
+        # Messages that were taken from the core together, until they are handed out.
+        self.taken: deque[Message] = deque()
         self._pacer = Pacer()
 
     def has_callbacks(self) -> bool:
@@ -74,21 +79,21 @@ class ClientRecord:
             self._pacer.passed()
             logger.warning("client %d: %d messages were dropped, no one took them", self.index, dropped)
 
-    def message(self, message: Message) -> None:
-        """Call the callback."""
-        if self.on_message is not None:
-            self.on_message(message)
+    def message(self, message: Message) -> object:
+        """Call the callback, and return what it returns."""
+        return None if self.on_message is None else self.on_message(message)
 
-    def handle(self, event: tuple[Any, ...]) -> None:
-        """Call the callback for an event that is no message."""
+    def handle(self, event: tuple[Any, ...]) -> object:
+        """Call the callback for an event that is no message, and return what it returns."""
         match event:
             case ("lost", _, error) if self.on_connection_lost is not None:
-                self.on_connection_lost(error)
+                return self.on_connection_lost(error)
             case ("delivery", _, pending) if self.on_delivery is not None:
-                self.on_delivery(Delivery(pending, self.index))
+                return self.on_delivery(self.delivery(pending, self.index))
             case ("reconnected", _, attempts, seconds, granted, unknown) if self.on_reconnected is not None:
                 # Those that the program has are the very same objects.
-                lost = (self.deliveries.get(one.number) or Delivery(one, self.index) for one in unknown)
-                self.on_reconnected(Reconnected(self.index, attempts, seconds, tuple(granted), tuple(lost)))
+                lost = (self.deliveries.get(one.number) or self.delivery(one, self.index) for one in unknown)
+                return self.on_reconnected(Reconnected(self.index, attempts, seconds, tuple(granted), tuple(lost)))
             case ("reconnect failed", _, error) if self.on_reconnect_failed is not None:
-                self.on_reconnect_failed(error)
+                return self.on_reconnect_failed(error)
+        return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -115,9 +115,6 @@ class Expectation(Answering):
     def _answer(self, steps: tuple[Step, ...]) -> Expectation:
         return replace(self, _steps=steps)
 
-    def _row(self) -> tuple[str, int | None, tuple[Step, ...]]:
-        return self.pattern, self.times, (_OWN,) if self._steps is None else self._steps
-
 
 class Expected(Answering):
     """A command line that a virtual module expects already. Each method changes the answer at once."""
@@ -125,9 +122,9 @@ class Expected(Answering):
     def __init__(self, core: _core.VirtualModem, expectation: Expectation) -> None:
         """Not for programs: :meth:`VirtualModem.expect` makes it."""
         self._core = core
-        self._steps = expectation._steps  # noqa: SLF001 - of this file
+        _, _, self._steps = astuple(expectation)
         with arguments():
-            self._number = core.expect(expectation._row())  # noqa: SLF001 - the same
+            self._number = core.expect(_row(expectation))
 
     def _answer(self, steps: tuple[Step, ...]) -> Self:
         self._core.answer(self._number, steps)
@@ -186,7 +183,12 @@ def rows(script: Iterable[Expectation] | str | PathLike[str]) -> list[tuple[str,
     for expectation in expectations:
         if not isinstance(expectation, Expectation):
             raise UsageError(f"script: {expectation!r} is no Expectation")
-    return [expectation._row() for expectation in expectations]  # noqa: SLF001 - of this file
+    return [_row(expectation) for expectation in expectations]
+
+
+def _row(expectation: Expectation) -> tuple[str, int | None, tuple[Step, ...]]:
+    pattern, times, steps = astuple(expectation)
+    return pattern, times, (_OWN,) if steps is None else steps
 
 
 def urc_line(line: str) -> bytes:

@@ -1,10 +1,7 @@
 //! The engine, as Python sees it.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError};
-use modemqtt_at::ClientIndex;
 use modemqtt_host::call::{Call, Errand, Secret};
 use modemqtt_host::engine::{self, Shared};
 use modemqtt_host::error::Error;
@@ -13,12 +10,13 @@ use modemqtt_host::session::Ids;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
+use crate::bell::Bell;
 use crate::kept_session::login;
 use crate::options::{client, errand, options, publish_form, quality, tcp_port, tencent};
 use crate::pending::{Pending, seconds};
 use crate::telling::Telling;
 use crate::turn::aside;
-use crate::{civil, errors, events};
+use crate::{civil, errors, events, waiting};
 
 /// An open modem: the port, its thread, and what it has put down.
 #[pyclass(frozen, module = "modemqtt._core")]
@@ -208,12 +206,17 @@ impl Engine {
             retain,
             form: form.map(|name| publish_form(py, name)).transpose()?,
         };
-        let left = self.wait_for_room(py, client, timeout)?;
+        let left = waiting::for_room(py, self.shared(py)?, client, timeout)?;
         let room = self.shared(py)?.room();
         self.submit(py, call, left).inspect_err(|_| room.give_back(client))
     }
 
-    /// The next message of a client, or `None` when the time is up.
+    /// Whether a publish of that client finds room in the queue.
+    fn has_room(&self, py: Python<'_>, index: i64) -> PyResult<bool> {
+        Ok(self.shared(py)?.room().is_left(client(py, index)?))
+    }
+
+    /// The next message of a client, or `None` when the time is up. With none left it raises why no more come, if that is so.
     #[pyo3(signature = (index, timeout=None))]
     fn next_message<'py>(
         &self,
@@ -221,17 +224,58 @@ impl Engine {
         index: i64,
         timeout: Option<f64>,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
-        let inbox = self.shared(py)?.messages(client(py, index)?);
-        match self.next(py, inbox.receiver(), seconds(py, timeout)?)? {
+        let client = client(py, index)?;
+        let inbox = self.shared(py)?.messages(client);
+        let end = |shared: &Shared| shared.why_no_message(client);
+        match waiting::for_next(py, self.shared(py)?, inbox.receiver(), seconds(py, timeout)?, end)? {
             Some(stamped) => events::message(py, &events::message_class(py)?, &stamped).map(Some),
             None => Ok(None),
         }
     }
 
+    /// The messages of a client that have come, without waiting for any. With none left it raises why no more come, if that is so.
+    fn take_messages<'py>(&self, py: Python<'py>, index: i64) -> PyResult<Option<Bound<'py, PyList>>> {
+        let (shared, client) = (self.shared(py)?, client(py, index)?);
+        // What comes before the end is taken before it is told.
+        let end = shared.why_no_message(client);
+        match (events::take_messages(py, shared, client)?, end) {
+            (None, Some(error)) => Err(errors::raise(py, &error, Some(shared))),
+            (taken, _) => Ok(taken),
+        }
+    }
+
+    /// The next line that no one waited for, without waiting for one; `None` while there is none.
+    fn take_urc(&self, py: Python<'_>) -> PyResult<Option<String>> {
+        let shared = self.shared(py)?;
+        let end = shared.end();
+        match (shared.urcs().receiver().try_recv(), end) {
+            (Ok(stamped), _) => Ok(Some(stamped.value)),
+            (Err(_), Some(error)) => Err(errors::raise(py, &error, Some(shared))),
+            (Err(_), None) => Ok(None),
+        }
+    }
+
+    /// The events that have come, without waiting for any; empty when there are none.
+    fn take_events<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        events::take_events(py, self.shared(py)?, &self.engine)
+    }
+
+    /// Rings that bell from now on whenever there is something new.
+    fn attend(&self, py: Python<'_>, bell: &Bell) -> PyResult<()> {
+        self.shared(py)?.attend(bell.bell(py)?);
+        Ok(())
+    }
+
     /// The next line that no one waited for, or `None` when the time is up.
     #[pyo3(signature = (timeout=None))]
     fn next_urc(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<Option<String>> {
-        let next = self.next(py, self.shared(py)?.urcs().receiver(), seconds(py, timeout)?)?;
+        let next = waiting::for_next(
+            py,
+            self.shared(py)?,
+            self.shared(py)?.urcs().receiver(),
+            seconds(py, timeout)?,
+            Shared::end,
+        )?;
         Ok(next.map(|stamped| stamped.value))
     }
 
@@ -255,6 +299,12 @@ impl Engine {
         shared.listen();
         let thread = aside(run).inspect_err(|_| self.telling.end())?;
         thread.wait(run.py())
+    }
+
+    /// From now on events are put down for `take_events()`.
+    fn notice(&self, py: Python<'_>) -> PyResult<()> {
+        self.shared(py)?.listen();
+        Ok(())
     }
 
     /// Whoever takes the events has told of all of them.
@@ -379,19 +429,7 @@ impl Engine {
 
     /// Counters since the port was opened.
     fn statistics<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let statistics = self.shared(py)?.statistics();
-        let counters = PyDict::new(py);
-        counters.set_item("bytes_received", statistics.bytes_received)?;
-        counters.set_item("bytes_sent", statistics.bytes_sent)?;
-        counters.set_item("events_dropped", statistics.events_dropped)?;
-        counters.set_item("messages", statistics.messages)?;
-        counters.set_item("messages_dropped", statistics.messages_dropped)?;
-        counters.set_item("overruns", statistics.overruns)?;
-        counters.set_item("restarts", statistics.restarts)?;
-        counters.set_item("urcs", statistics.urcs)?;
-        counters.set_item("urcs_dropped", statistics.urcs_dropped)?;
-        counters.set_item("wakeups", statistics.wakeups)?;
-        Ok(counters)
+        events::counters(py, &self.shared(py)?.statistics())
     }
 }
 
@@ -416,33 +454,6 @@ impl Engine {
         shared(py, &self.engine)
     }
 
-    /// Takes a place in the queue of a client's publishes; what is left of the time then, in seconds.
-    fn wait_for_room(&self, py: Python<'_>, client: ClientIndex, timeout: Option<f64>) -> PyResult<Option<f64>> {
-        let shared = self.shared(py)?;
-        let (start, allowed) = (Instant::now(), seconds(py, timeout)?);
-        let found = civil::wait(py, allowed, |at_most| {
-            // Once the port is gone there is nothing to wait for: the call ends at once.
-            (shared.room().take(client, at_most) || shared.end().is_some()).then_some(())
-        })?;
-        match (found, allowed) {
-            (None, Some(waited)) => {
-                let error = Error::Timeout {
-                    command: "the publish".to_owned(),
-                    awaited: "room in the queue",
-                    waited,
-                    hint: format!(
-                        "; {} of client {client} wait already: publish less, or wait for some",
-                        engine::MOST_QUEUED
-                    )
-                    .into(),
-                };
-                Err(errors::raise(py, &error, Some(shared)))
-            }
-            (_, None) => Ok(None),
-            (_, Some(allowed)) => Ok(Some(allowed.saturating_sub(start.elapsed()).as_secs_f64())),
-        }
-    }
-
     fn submit(&self, py: Python<'_>, call: Call, timeout: Option<f64>) -> PyResult<Pending> {
         let timeout = seconds(py, timeout)?;
         let shared = self.shared(py)?;
@@ -450,17 +461,6 @@ impl Engine {
             .detach(|| self.engine.submit(call, timeout))
             .map_err(|error| errors::raise(py, &error, Some(shared)))?;
         Ok(Pending::new(pending, Arc::clone(&self.engine)))
-    }
-
-    fn next<T: Send>(&self, py: Python<'_>, receiver: &Receiver<T>, timeout: Option<Duration>) -> PyResult<Option<T>> {
-        let shared = self.shared(py)?;
-        let next = civil::wait(py, timeout, |at_most| match receiver.recv_timeout(at_most) {
-            Ok(value) => Some(Ok(value)),
-            Err(RecvTimeoutError::Disconnected) => Some(Err(shared.end().unwrap_or(Error::Closed))),
-            Err(RecvTimeoutError::Timeout) => None,
-        })?;
-        next.transpose()
-            .map_err(|error| errors::raise(py, &error, Some(shared)))
     }
 }
 

@@ -3,18 +3,43 @@
 
 use std::sync::Arc;
 
+use modemqtt_at::ClientIndex;
 use modemqtt_host::call::Message;
-use modemqtt_host::engine::{Engine, Notice, Shared, Stamped};
+use modemqtt_host::engine::{Engine, Notice, Shared, Stamped, Statistics};
 use modemqtt_host::error::Error;
 use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyList};
+use pyo3::types::{PyBytes, PyDict, PyList};
 
 use crate::errors;
 use crate::pending::Pending;
 
 /// How many events are handed to Python at once.
 const BATCH: usize = 256;
+
+/// The events that have come, without waiting for any.
+pub(crate) fn take_events<'py>(py: Python<'py>, shared: &Shared, engine: &Arc<Engine>) -> PyResult<Bound<'py, PyList>> {
+    batch(py, None, shared, engine)
+}
+
+/// The messages of a client that have come, without waiting for any.
+pub(crate) fn take_messages<'py>(
+    py: Python<'py>,
+    shared: &Shared,
+    client: ClientIndex,
+) -> PyResult<Option<Bound<'py, PyList>>> {
+    let inbox = shared.messages(client);
+    let mut messages = inbox.receiver().try_iter().take(BATCH).peekable();
+    if messages.peek().is_none() {
+        return Ok(None);
+    }
+    let class = message_class(py)?;
+    let taken = PyList::empty(py);
+    for stamped in messages {
+        taken.append(message(py, &class, &stamped)?)?;
+    }
+    Ok(Some(taken))
+}
 
 /// The events that have come; `None` when the modem is closed and all were taken.
 pub(crate) fn next_events<'py>(
@@ -26,18 +51,27 @@ pub(crate) fn next_events<'py>(
     let Ok(first) = py.detach(|| receiver.recv()) else {
         return Ok(None);
     };
+    batch(py, Some(first), shared, engine).map(Some)
+}
+
+fn batch<'py>(
+    py: Python<'py>,
+    first: Option<Notice>,
+    shared: &Shared,
+    engine: &Arc<Engine>,
+) -> PyResult<Bound<'py, PyList>> {
     let class = message_class(py)?;
     let events = PyList::empty(py);
     let lost = shared.notices().take_dropped();
     let overflow = (lost > 0).then_some(Notice::Overflow(lost));
     let notices = overflow
         .into_iter()
-        .chain([first])
-        .chain(receiver.try_iter().take(BATCH));
+        .chain(first)
+        .chain(shared.notices().receiver().try_iter().take(BATCH));
     for notice in notices {
         events.append(event(py, &class, notice, shared, engine)?)?;
     }
-    Ok(Some(events))
+    Ok(events)
 }
 
 fn event<'py>(
@@ -96,4 +130,20 @@ pub(crate) fn message<'py>(
         stamped.timestamp,
         message.complete,
     ))
+}
+
+/// Counters by their names.
+pub(crate) fn counters<'py>(py: Python<'py>, statistics: &Statistics) -> PyResult<Bound<'py, PyDict>> {
+    let counters = PyDict::new(py);
+    counters.set_item("bytes_received", statistics.bytes_received)?;
+    counters.set_item("bytes_sent", statistics.bytes_sent)?;
+    counters.set_item("events_dropped", statistics.events_dropped)?;
+    counters.set_item("messages", statistics.messages)?;
+    counters.set_item("messages_dropped", statistics.messages_dropped)?;
+    counters.set_item("overruns", statistics.overruns)?;
+    counters.set_item("restarts", statistics.restarts)?;
+    counters.set_item("urcs", statistics.urcs)?;
+    counters.set_item("urcs_dropped", statistics.urcs_dropped)?;
+    counters.set_item("wakeups", statistics.wakeups)?;
+    Ok(counters)
 }

@@ -1,5 +1,6 @@
 //! The Python bindings: they translate and nothing else. What a method does is said in `python/modemqtt`.
 
+mod bell;
 mod civil;
 mod engine;
 mod errors;
@@ -15,10 +16,13 @@ mod telling;
 mod tls;
 mod turn;
 mod virtual_module;
+mod waiting;
 
 /// The Rust core of modemqtt.
 #[pyo3::pymodule]
 mod _core {
+    #[pymodule_export]
+    use super::bell::Bell;
     #[pymodule_export]
     use super::engine::Engine;
     #[pymodule_export]

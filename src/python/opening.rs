@@ -11,6 +11,7 @@ use modemqtt_host::port::{FlowControl, PortOptions};
 use modemqtt_host::session::{Search, Wake, edition};
 use pyo3::prelude::*;
 
+use crate::bell::Bell;
 use crate::engine::Engine;
 use crate::journal::Journal;
 use crate::pending::seconds;
@@ -81,6 +82,21 @@ impl Opening {
             Some(Err(failure)) => Err(errors::raise(py, &failure.error, failure.shared.as_deref())),
             None => Err(errors::raise(py, &Error::Closed, None)),
         }
+    }
+
+    /// The open modem; `None` while it is being opened.
+    fn poll(&self, py: Python<'_>) -> PyResult<Option<Engine>> {
+        match self.opening.wait(Duration::ZERO) {
+            Some(Ok(engine)) => Ok(Some(Engine::new(engine))),
+            Some(Err(failure)) => Err(errors::raise(py, &failure.error, failure.shared.as_deref())),
+            None => Ok(None),
+        }
+    }
+
+    /// Rings that bell at the end.
+    fn attend(&self, py: Python<'_>, bell: &Bell) -> PyResult<()> {
+        self.opening.attend(bell.bell(py)?);
+        Ok(())
     }
 
     /// Gives up, and closes what is open, also if `wait()` has returned it. A signal may end this, and another call takes it up. In a

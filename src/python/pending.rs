@@ -10,6 +10,7 @@ use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyTuple};
 
+use crate::bell::Bell;
 use crate::engine::shared;
 use crate::{civil, errors, settings};
 
@@ -32,6 +33,27 @@ impl Pending {
     /// released in the child.
     fn here(&self, py: Python<'_>) -> PyResult<(&Shared, &engine::Pending)> {
         Ok((shared(py, &self.engine)?, &self.pending))
+    }
+
+    fn translated<'py>(
+        &self,
+        py: Python<'py>,
+        result: Option<Result<Reply, Error>>,
+        waited: Duration,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let (shared, pending) = self.here(py)?;
+        let late = || {
+            Err(Error::Timeout {
+                command: pending.subject().to_owned(),
+                awaited: "result",
+                waited,
+                hint: "".into(),
+            })
+        };
+        match result.unwrap_or_else(late) {
+            Ok(reply) => translate(py, reply),
+            Err(error) => Err(errors::raise(py, &error, Some(shared))),
+        }
     }
 
     fn until(
@@ -58,20 +80,40 @@ impl Pending {
     fn wait<'py>(&self, py: Python<'py>, timeout: Option<f64>) -> PyResult<Bound<'py, PyAny>> {
         let done = self.until(py, timeout, |progress| progress.result.is_some())?;
         let (shared, pending) = self.here(py)?;
-        let result = match pending.progress().result {
-            Some(result) => result,
-            None if done => Err(shared.end().unwrap_or(Error::Closed)),
-            None => Err(Error::Timeout {
-                command: pending.subject().to_owned(),
-                awaited: "result",
-                waited: seconds(py, timeout)?.unwrap_or_default(),
-                hint: "".into(),
-            }),
-        };
-        match result {
-            Ok(reply) => translate(py, reply),
-            Err(error) => Err(errors::raise(py, &error, Some(shared))),
-        }
+        let result = pending.progress().result;
+        let ended = || done.then(|| Err(shared.end().unwrap_or(Error::Closed)));
+        self.translated(py, result.or_else(ended), seconds(py, timeout)?.unwrap_or_default())
+    }
+
+    /// The result, or its exception; `ResponseTimeout` of so many seconds where there is none yet.
+    fn outcome<'py>(&self, py: Python<'py>, waited: f64) -> PyResult<Bound<'py, PyAny>> {
+        let (shared, pending) = self.here(py)?;
+        let waited = seconds(py, Some(waited))?.unwrap_or_default();
+        let result = pending.progress().result.or_else(|| shared.end().map(Err));
+        self.translated(py, result, waited)
+    }
+
+    /// Notes at that bell whenever the call has come further.
+    fn attend(&self, py: Python<'_>, bell: &Bell) -> PyResult<()> {
+        self.here(py)?.1.attend(bell.bell(py)?);
+        Ok(())
+    }
+
+    /// Takes the call back if nothing of it has been sent, without waiting to see.
+    fn take_back_later(&self) {
+        self.engine.take_back_later(&self.pending);
+    }
+
+    /// Whether the call was looked at, and either refused or queued.
+    #[getter]
+    fn taken(&self, py: Python<'_>) -> PyResult<bool> {
+        let progress = self.here(py)?.1.progress();
+        Ok(progress.stage >= engine::Stage::Taken || progress.result.is_some())
+    }
+
+    /// What has been told of a credential on its way and not been taken: its name, the bytes that were sent and all of them.
+    fn take_upload(&self, py: Python<'_>) -> PyResult<Option<(&'static str, usize, usize)>> {
+        Ok(self.here(py)?.1.take_upload())
     }
 
     /// The next word of a credential on its way: its name, the bytes that were sent and all of them; `None` at the end.

@@ -48,6 +48,8 @@ pub(super) struct IoThread {
     /// Calls that the session has taken, until what it has to say of them is told.
     taken: Vec<Arc<Pending>>,
     unsent: Vec<u8>,
+    /// The clients that have just ceased to be connected.
+    fallen: Vec<ClientIndex>,
 }
 
 impl IoThread {
@@ -70,6 +72,7 @@ impl IoThread {
             pending: HashMap::new(),
             taken: Vec::new(),
             unsent: Vec::new(),
+            fallen: Vec::new(),
         }
     }
 
@@ -102,6 +105,7 @@ impl IoThread {
                 progress.result.get_or_insert(Err(end.clone()));
             });
         }
+        self.shared.ring();
         self.shared.close_log();
     }
 
@@ -256,14 +260,20 @@ impl IoThread {
 
     /// Hands on what the session has to say.
     fn deliver(&mut self) {
+        let mut news = !self.taken.is_empty();
+        self.fallen.clear();
         while let Some(entry) = self.upkeep.poll_wire() {
             self.shared.logged(entry);
         }
         while let Some(event) = self.upkeep.poll_event() {
             self.handle(event);
+            news = true;
         }
         for pending in self.taken.drain(..) {
             pending.update(|progress| progress.reach(Stage::Taken));
+        }
+        if news {
+            self.shared.ring();
         }
     }
 
@@ -300,6 +310,9 @@ impl IoThread {
             Event::Opened { client, host, port } => self.shared.opened(client, host, port),
             Event::Client(client, state) => {
                 let connected = state == ClientState::Connected;
+                if !connected && self.shared.client_state(client) == ClientState::Connected {
+                    self.fallen.push(client);
+                }
                 // Whoever has waited for the connection finds the state so.
                 self.shared.client_changed(client, state);
                 if let Some(kept) = self.kept.get(&client) {
@@ -307,9 +320,17 @@ impl IoThread {
                 }
             }
             Event::Message(message) => self.shared.message(message),
-            Event::Lost(client, code) => self.shared.lost(client, code),
+            Event::Lost(client, code) => {
+                self.stays_lost(client, &Error::ConnectionLost { client, code });
+                self.shared.lost(client, code);
+            }
             Event::Urc(line) => self.shared.urc(Instant::now(), line),
-            Event::Restarted => self.shared.restarted(),
+            Event::Restarted => {
+                for client in std::mem::take(&mut self.fallen) {
+                    self.stays_lost(client, &Error::Restarted);
+                }
+                self.shared.restarted();
+            }
             Event::Reopening(client, reason) => self.shared.notify(Notice::Reopening(client, reason)),
             Event::Overrun(client) => self.shared.overrun(client),
             Event::Reconnecting(client, error, within) => {
@@ -326,6 +347,7 @@ impl IoThread {
                 if let Some(kept) = self.kept.get(&client) {
                     kept.has_failed(error.clone());
                 }
+                self.shared.stays_lost(client, error.clone());
                 self.shared
                     .report(News::ReconnectFailed(client, error.clone(), attempts));
                 self.shared.notify(Notice::ReconnectFailed(client, error));
@@ -335,6 +357,13 @@ impl IoThread {
                     kept.end();
                 }
             }
+        }
+    }
+
+    /// Whoever waits for messages is told, unless a session connects again.
+    fn stays_lost(&self, client: ClientIndex, error: &Error) {
+        if !self.kept.contains_key(&client) {
+            self.shared.stays_lost(client, error.clone());
         }
     }
 

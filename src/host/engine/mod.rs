@@ -3,6 +3,7 @@
 //! The thread blocks in `poll` on the port and on a wake-up descriptor, until the next deadline of the session. It
 //! never calls into the program: what it has to say goes to places from which the program takes it.
 
+mod bell;
 mod inbox;
 mod io_thread;
 mod journal;
@@ -26,6 +27,7 @@ use crate::error::Error;
 use crate::keep::Upkeep;
 use crate::port::{Line, Port, PortError, PortOptions};
 use crate::session::{Ids, Search, Session, Wake};
+pub use bell::Bell;
 pub use inbox::Inbox;
 use io_thread::{IoThread, Request};
 pub use journal::{Journal, News, Remark};
@@ -154,6 +156,13 @@ impl Engine {
         );
         let progress = pending.progress();
         progress.result.is_some() && progress.stage < Stage::Started
+    }
+
+    /// Takes a call back that has not been sent, without waiting to see how it stands.
+    pub fn take_back_later(&self, pending: &Pending) {
+        if self.same_process().is_ok() && self.requests.send(Request::TakeBack(pending.ticket())).is_ok() {
+            self.waker.wake();
+        }
     }
 
     /// Keeps a session from now on, in place of any other of its client; one that another engine has kept goes on. With the port

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use modemqtt_os::{Condvar, Mutex, Worker};
 
+use super::bell::{Bell, Bells};
 use super::{Engine, EngineOptions, Journal, Shared};
 use crate::call::Call;
 use crate::error::Error;
@@ -57,6 +58,7 @@ struct Work {
     reporting: Reporting,
     state: Mutex<State>,
     changed: Condvar,
+    bells: Bells,
 }
 
 #[derive(Debug, Default)]
@@ -111,6 +113,7 @@ impl PortOpening {
                 reporting,
                 state: Mutex::default(),
                 changed: Condvar::new(),
+                bells: Bells::default(),
             }),
             process: process::id(),
         }
@@ -159,6 +162,13 @@ impl PortOpening {
         }
     }
 
+    /// Rings that bell at the end.
+    pub fn attend(&self, bell: &Arc<Bell>) {
+        if self.same_process().is_ok() {
+            self.work.bells.add(bell);
+        }
+    }
+
     /// Gives up, without waiting for what is open to be closed.
     pub fn close_later(&self) {
         if self.process != process::id() {
@@ -167,6 +177,7 @@ impl PortOpening {
         let mut state = self.work.state.lock();
         state.closed = true;
         self.work.changed.notify_all();
+        self.work.bells.ring();
         if let Stage::SettingUp(engine) | Stage::Open(engine) = &state.stage {
             engine.close_later();
         }
@@ -246,6 +257,7 @@ impl Work {
         };
         self.state.lock().stage = outcome.map_or_else(Stage::Failed, Stage::Open);
         self.changed.notify_all();
+        self.bells.ring();
     }
 
     fn attempt(&self, limit: Limit) -> Result<Arc<Engine>, Failure> {

@@ -2,11 +2,13 @@
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use modemqtt_at::{ClientIndex, MessageId, Qos};
 use modemqtt_os::{Condvar, Mutex};
 
+use super::bell::{Bell, Bells};
 use crate::call::{Call, Reply, Ticket};
 use crate::error::Error;
 
@@ -19,6 +21,7 @@ pub struct Pending {
     subject: Cow<'static, str>,
     progress: Mutex<Progress>,
     changed: Condvar,
+    bells: Bells,
 }
 
 /// How far a call has come.
@@ -102,12 +105,24 @@ impl Pending {
             subject: call.subject(),
             progress: Mutex::default(),
             changed: Condvar::new(),
+            bells: Bells::default(),
         }
     }
 
     pub(super) fn update(&self, change: impl FnOnce(&mut Progress)) {
         change(&mut self.progress.lock());
         self.changed.notify_all();
+        self.bells.each(|bell| bell.note(self.ticket));
+    }
+
+    /// Notes at that bell from now on that it has come further. It rings at once if it has.
+    pub fn attend(&self, bell: &Arc<Bell>) {
+        self.bells.add(bell);
+        let progress = self.progress.lock();
+        if progress.stage > Stage::Submitted || progress.result.is_some() {
+            bell.note(self.ticket);
+            bell.ring();
+        }
     }
 
     /// What names the call.

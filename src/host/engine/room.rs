@@ -30,6 +30,14 @@ impl Room {
         true
     }
 
+    /// Whether there is a place.
+    pub fn is_left(&self, client: ClientIndex) -> bool {
+        self.queued
+            .lock()
+            .get(&client)
+            .is_none_or(|queued| *queued < MOST_QUEUED)
+    }
+
     /// The publish has left the queue, or never got there.
     pub fn give_back(&self, client: ClientIndex) {
         if let Some(queued) = self.queued.lock().get_mut(&client) {

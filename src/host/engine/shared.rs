@@ -10,6 +10,7 @@ use modemqtt_at::codes::{OpenResult, StatCode};
 use modemqtt_at::dialect::{Dialect, Model as ModelRow};
 use modemqtt_os::{Condvar, LogFile, Mutex};
 
+use super::bell::{Bell, Bells};
 use super::inbox::Inbox;
 use super::journal::{Journal, News};
 use super::room::Room;
@@ -105,6 +106,8 @@ struct Known {
     urcs_watched: bool,
     statistics: Statistics,
     wire: VecDeque<Stamped<Entry>>,
+    /// How a client that no session connects again has lost its connection.
+    lost: HashMap<ClientIndex, Error>,
     end: Option<Error>,
 }
 
@@ -122,6 +125,7 @@ pub struct Shared {
     urcs: Inbox<Stamped<String>>,
     notices: Inbox<Notice>,
     room: Room,
+    bells: Bells,
     journal: OnceLock<(Arc<str>, Arc<Journal>)>,
     /// Whether the journal wants the lines of the wire.
     traced: AtomicBool,
@@ -142,6 +146,7 @@ impl Shared {
             urcs: Inbox::new(KEPT),
             notices: Inbox::new(NOTICES),
             room: Room::default(),
+            bells: Bells::default(),
             journal: OnceLock::new(),
             traced: AtomicBool::new(false),
             listening: AtomicBool::new(false),
@@ -237,6 +242,26 @@ impl Shared {
         &self.notices
     }
 
+    /// Rings that bell from now on whenever there is something new.
+    pub fn attend(&self, bell: &Arc<Bell>) {
+        self.bells.add(bell);
+    }
+
+    pub(super) fn ring(&self) {
+        self.bells.ring();
+    }
+
+    /// Why no more messages come for a client, once those that have come were taken.
+    pub fn why_no_message(&self, client: ClientIndex) -> Option<Error> {
+        let known = self.known.lock();
+        known.end.clone().or_else(|| known.lost.get(&client).cloned())
+    }
+
+    /// Nothing connects the client again.
+    pub(super) fn stays_lost(&self, client: ClientIndex, error: Error) {
+        self.known.lock().lost.insert(client, error);
+    }
+
     /// Room for publishes in the queue.
     pub fn room(&self) -> &Room {
         &self.room
@@ -330,7 +355,15 @@ impl Shared {
     }
 
     pub(super) fn client_changed(&self, client: ClientIndex, state: ClientState) {
-        self.known.lock().states.insert(client, state);
+        let mut known = self.known.lock();
+        if matches!(
+            state,
+            ClientState::Opening | ClientState::Connecting | ClientState::Connected
+        ) {
+            known.lost.remove(&client);
+        }
+        known.states.insert(client, state);
+        drop(known);
         self.changed.notify_all();
     }
 

@@ -1,0 +1,183 @@
+"""What every modem has, whether its calls block or are awaited: its settings, and what is known without asking."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from modemqtt._callbacks import ModemCallbacks
+from modemqtt._line import Line
+from modemqtt._opening import check, check_pause
+from modemqtt._options import MOST_INDEX
+from modemqtt._strict import Single
+from modemqtt._usage import payload_bytes
+from modemqtt._values import Stats
+from modemqtt._wire import WireLog
+from modemqtt.exceptions import PortError, UsageError, UsageTypeError
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+    from modemqtt.virtual import VirtualBench
+
+
+class BaseModem(ModemCallbacks, Single):
+    """A module on a port: what :class:`modemqtt.Modem` and :class:`modemqtt.aio.AsyncModem` have in common."""
+
+    def __init__(
+        self,
+        port: str,
+        *,
+        model: str = "auto",
+        revision: str | None = None,
+        baudrate: int = 115200,
+        flow_control: Literal["none", "rtscts", "xonxoff"] = "none",
+        log: str | PathLike[str] | None = None,
+        wake_after: float | Literal["auto"] | None = "auto",
+        prompt_delay: float = 0,
+        command_gap: float = 0,
+    ) -> None:
+        """Take the settings. Nothing is opened yet."""
+        check(port, model, baudrate, flow_control, log, wake_after)
+        check_pause("prompt_delay", prompt_delay)
+        check_pause("command_gap", command_gap)
+        self._line = Line(
+            port,
+            {
+                "model": None if model == "auto" else model,
+                "revision": revision,
+                "baudrate": baudrate,
+                "flow_control": flow_control,
+                "log": log,
+                "wake_after": wake_after,
+                "prompt_delay": prompt_delay,
+                "command_gap": command_gap,
+            },
+        )
+
+    def __repr__(self) -> str:
+        """Port and model."""
+        return repr(self._line)
+
+    @property
+    def wire(self) -> WireLog:
+        """What went over the line."""
+        return WireLog(self._line)
+
+    @property
+    def virtual(self) -> VirtualBench:
+        """The virtual module behind ``virtual://M95``; its broker is ``modem.virtual.broker``.
+
+        It starts when it is used first, here or by :meth:`open`, and ends with :meth:`close`.
+
+        Raises:
+            UsageError: the port is another one.
+
+        """
+        port = self._line.virtual
+        if port is None:
+            raise UsageError(f'{self.port} is not a virtual module; Modem("virtual://M95") makes one')
+        return port.bench
+
+    @property
+    def dtr(self) -> bool:
+        """The DTR line of the port: ``True`` while asserted, as it is from :meth:`open` on. It may be set.
+
+        Modules sleep, wake, hang up or leave a data phase by it, as ``AT&D`` and ``AT+QSCLK`` say. Serial devices have
+        the four lines, and so has a port behind ``rfc2217://``.
+
+        Raises:
+            UsageError: the port has no such line, as a pseudo-terminal or a raw TCP port.
+            PortError: the modem is not open.
+
+        """
+        return self._line.running().read_line("dtr")
+
+    @dtr.setter
+    def dtr(self, asserted: bool) -> None:
+        self._line.running().set_line("dtr", bool(asserted))
+
+    @property
+    def rts(self) -> bool:
+        """The RTS line of the port, as :attr:`dtr`. With ``flow_control="rtscts"`` the system sets it."""
+        return self._line.running().read_line("rts")
+
+    @rts.setter
+    def rts(self, asserted: bool) -> None:
+        self._line.running().set_line("rts", bool(asserted))
+
+    @property
+    def cts(self) -> bool:
+        """Whether the module asserts CTS; see :attr:`dtr` for what is raised."""
+        return self._line.running().read_line("cts")
+
+    @property
+    def dsr(self) -> bool:
+        """Whether the module asserts DSR; see :attr:`dtr` for what is raised."""
+        return self._line.running().read_line("dsr")
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the port is open."""
+        return self._line.is_open
+
+    @property
+    def port(self) -> str:
+        """The port as it was given."""
+        return self._line.port
+
+    @property
+    def model(self) -> str:
+        """The model, such as ``M95``.
+
+        Raises:
+            PortError: the modem is not open.
+
+        """
+        return self._known()[0]
+
+    @property
+    def dialect(self) -> str:
+        """The dialect that the model speaks, such as ``bc660k``.
+
+        Raises:
+            PortError: the modem is not open.
+
+        """
+        return self._known()[1]
+
+    @property
+    def stats(self) -> Stats:
+        """Counters since the port was opened."""
+        return Stats(**self._line.running().statistics(), callback_errors=self._line.listeners.errors)
+
+    def _known(self) -> tuple[str, str]:
+        known = self._line.running().model
+        if known is None:
+            raise PortError(f"{self._line.port}: the module was not set up")
+        return known
+
+
+def checked_index(index: object) -> int:
+    """Check the index of a client.
+
+    Raises:
+        UsageError: it cannot be one.
+
+    """
+    if isinstance(index, bool) or not isinstance(index, int) or not 0 <= index <= MOST_INDEX:
+        raise UsageError(f"client index must be 0 to {MOST_INDEX}, not {index!r}")
+    return index
+
+
+def checked_data(data: object) -> bytes | None:
+    """Check what a module is to be given when it asks for data.
+
+    Raises:
+        UsageTypeError: it is neither bytes nor a text.
+
+    """
+    if data is None:
+        return None
+    if not isinstance(data, (bytes, bytearray, memoryview, str)):
+        raise UsageTypeError(f"data must be bytes or str, not {type(data).__name__}")
+    return payload_bytes(data)

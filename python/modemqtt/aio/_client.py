@@ -1,0 +1,280 @@
+"""One MQTT client of the module, awaited."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import logging
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Literal
+
+from modemqtt._base_client import BaseClient, time_to_leave
+from modemqtt._core import KeptSession
+from modemqtt._delivery import raise_misuse
+from modemqtt._reconnect import plan_of
+from modemqtt._tls import UploadProgress
+from modemqtt._usage import Deadline, arguments, payload_bytes, seconds, topic_and_qos
+from modemqtt.aio._delivery import AsyncDelivery
+from modemqtt.aio._hub import finished, hub_of
+from modemqtt.exceptions import ModemError, PortError, ResponseTimeout
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterable
+
+    from typing_extensions import Unpack
+
+    from modemqtt._core import Pending
+    from modemqtt._line import Line
+    from modemqtt._options import Options
+    from modemqtt._reconnect import Reconnect
+    from modemqtt._record import ClientRecord
+    from modemqtt._settings import Values
+    from modemqtt._values import Message, Tencent
+
+logger = logging.getLogger("modemqtt")
+
+
+class AsyncMqttClient(BaseClient):
+    """One MQTT client of the module, from :meth:`AsyncModem.mqtt`: a :class:`modemqtt.MqttClient` that is awaited.
+
+    What each call does, takes, returns and raises is said there. One whose wait is cancelled is taken back if nothing
+    of it was sent; otherwise it goes on in the module.
+    """
+
+    def __init__(self, line: Line, record: ClientRecord, modem: object) -> None:
+        """Not for programs: it is :meth:`AsyncModem.mqtt`."""
+        super().__init__(line, record, modem)
+        record.delivery = functools.partial(AsyncDelivery, line)
+
+    async def configure(
+        self,
+        *,
+        timeout: float | None = None,
+        progress: Callable[[UploadProgress], object] | None = None,
+        **options: Unpack[Options],
+    ) -> None:
+        """Change options; see :meth:`modemqtt.MqttClient.configure`. `progress` is called in the loop."""
+        await self._told(self._submit("configure", options, timeout=timeout), progress)
+
+    async def configuration(self, *, timeout: float | None = None) -> dict[str, Any]:
+        """Read every option that the dialect has; see :meth:`modemqtt.MqttClient.configuration`."""
+        told: dict[str, Any] = await self._call("configuration", timeout=timeout)
+        return told
+
+    async def capabilities(self, *, timeout: float | None = None) -> dict[str, tuple[Values, ...]]:
+        """Ask which values each option takes; see :meth:`modemqtt.MqttClient.capabilities`."""
+        with arguments():
+            pending = self._engine().errand("capabilities", timeout=timeout)
+        told: dict[str, tuple[Values, ...]] = await finished(self._line, pending)
+        return told
+
+    async def authenticate(self, device: Tencent, *, timeout: float | None = None) -> str:
+        """Get a token from Tencent Cloud; see :meth:`modemqtt.MqttClient.authenticate`."""
+        with arguments():
+            pending = self._engine().token(device, timeout=timeout)
+        token: str = await finished(self._line, pending)
+        return token
+
+    async def open(self, host: str, port: int = 1883, *, timeout: float | None = None) -> None:
+        """Open the network connection to a server; see :meth:`modemqtt.MqttClient.open`."""
+        await self._call("open_network", host, port, timeout=timeout)
+
+    async def connect(
+        self,
+        client_id: str,
+        username: str | None = None,
+        password: str | None = None,
+        *,
+        timeout: float | None = None,
+    ) -> None:
+        """Log in; see :meth:`modemqtt.MqttClient.connect`."""
+        await self._call("connect", client_id, username, password, timeout=timeout)
+
+    async def disconnect(self, *, timeout: float | None = None) -> None:
+        """Log off; see :meth:`modemqtt.MqttClient.disconnect`."""
+        await self._call("disconnect", timeout=timeout)
+
+    async def close(self, *, timeout: float | None = None) -> None:
+        """Close the network connection; see :meth:`modemqtt.MqttClient.close`."""
+        await self._call("close_network", timeout=timeout)
+
+    @contextlib.asynccontextmanager
+    async def session(
+        self,
+        host: str,
+        port: int = 1883,
+        *,
+        client_id: str,
+        username: str | None = None,
+        password: str | None = None,
+        timeout: float | None = None,
+        reconnect: bool | Reconnect = False,
+        progress: Callable[[UploadProgress], object] | None = None,
+        **options: Unpack[Options],
+    ) -> AsyncIterator[AsyncMqttClient]:
+        """Configure, open and connect; disconnect and close at the end. See :meth:`modemqtt.MqttClient.session`.
+
+        A task that is cancelled leaves the session within 1 s.
+        """
+        with arguments():
+            seconds(timeout, otherwise=0.0)
+        plan = plan_of(reconnect)
+        login = (host, port, client_id, username, password, dict(options))
+        engine = self._engine()
+        # One session at a time is kept.
+        self._own.end_keeping()
+        kept: KeptSession | None = None
+        hurried = False
+        try:
+            with arguments():
+                if plan is not None:
+                    kept = self._own.kept = KeptSession(engine, self.index, *login, **asdict(plan), timeout=timeout)
+                entering = engine.enter(self.index, *login, timeout=timeout)
+            await self._told(entering, progress)
+            yield self
+        except BaseException as error:
+            # A cancelled task and a port that is gone are not kept waiting for a module that may be silent.
+            hurried = not isinstance(error, Exception) or isinstance(error, PortError)
+            raise
+        finally:
+            if kept is not None:
+                kept.end()
+            await self._leave(timeout, hurried=hurried)
+            if self._own.kept is kept:
+                self._own.kept = None
+
+    async def _leave(self, timeout: float | None, *, hurried: bool) -> None:
+        """Disconnect and close as far as that is still possible; the caller's own exception matters more."""
+        if not self._line.is_open:
+            return
+        step, patience = time_to_leave(timeout, hurried=hurried)
+        # The core goes on behind the wait.
+        with contextlib.suppress(ModemError):
+            leaving = self._submit("leave", timeout=step)
+            await hub_of(self._line).until_call(leaving, lambda: leaving.done, patience)
+
+    async def wait_connected(self, timeout: float | None = None) -> None:
+        """Wait until the client is connected; see :meth:`modemqtt.MqttClient.wait_connected`."""
+        deadline = Deadline(timeout)
+        while True:
+            kept = self._own.kept
+            come = kept.wait_connected(0) if kept is not None else None
+            if come is None:
+                # No session connects again.
+                come = self._engine().wait_connected(self.index, 0)
+            if come:
+                return
+            if not await hub_of(self._line).until_rung(deadline.left):
+                raise ResponseTimeout(f"client {self.index} is not connected within {timeout:g} s; it is {self.state}")
+
+    async def subscribe(
+        self, topic: str | Iterable[tuple[str, int]], qos: int = 0, *, timeout: float | None = None
+    ) -> list[int]:
+        """Subscribe to a topic, or to several with a QoS each; see :meth:`modemqtt.MqttClient.subscribe`."""
+        with arguments():
+            topics = [(topic, qos)] if isinstance(topic, str) else [topic_and_qos(pair) for pair in topic]
+        granted: list[int] = await self._call("subscribe", topics, timeout=timeout)
+        return granted
+
+    async def unsubscribe(self, topic: str | Iterable[str], *, timeout: float | None = None) -> None:
+        """End a subscription, or several; see :meth:`modemqtt.MqttClient.unsubscribe`."""
+        with arguments():
+            topics = [topic] if isinstance(topic, str) else list(topic)
+        await self._call("unsubscribe", topics, timeout=timeout)
+
+    async def publish(
+        self,
+        topic: str,
+        payload: bytes | bytearray | memoryview | str | float | None = None,
+        qos: int = 0,
+        retain: bool = False,  # noqa: FBT001, FBT002 - as in paho-mqtt
+        *,
+        wait: bool = True,
+        form: Literal["counted", "prompt", "inline", "quoted"] | None = None,
+        timeout: float | None = None,
+    ) -> AsyncDelivery:
+        """Publish a message; see :meth:`modemqtt.MqttClient.publish`."""
+        deadline = Deadline(timeout)
+        data = payload_bytes(payload)
+        engine, hub = self._engine(), hub_of(self._line)
+        while not engine.has_room(self.index) and engine.is_open and await hub.until_rung(deadline.left):
+            pass
+        pending = self._submit("publish", topic, data, qos, retain, form, timeout=deadline.left)
+        delivery = AsyncDelivery(self._line, pending, self.index)
+        if self._own.kept is not None:
+            self._own.deliveries[pending.number] = delivery
+        if wait:
+            await finished(self._line, pending)
+            return delivery
+        await hub.until_call(pending, lambda: pending.taken)
+        if pending.done:
+            raise_misuse(pending)
+        return delivery
+
+    async def receive(self, timeout: float | None = None) -> Message:
+        """Return the next message. It is seen by :attr:`on_message` as well.
+
+        Args:
+            timeout: seconds; ``None`` to wait for ever.
+
+        Raises:
+            ResponseTimeout: none has come in time.
+            ConnectionLost, ModuleRestarted: the connection is lost, no session connects again, and every message was
+                taken.
+            PortError: the modem was closed, or the port is lost, and every message was taken.
+
+        """
+        message = await self._message(timeout)
+        if message is None:
+            raise ResponseTimeout(f"no message for client {self.index} within {timeout:g} s")
+        return message
+
+    async def messages(self, timeout: float | None = None) -> AsyncIterator[Message]:
+        """Yield each message, until none has come for `timeout` seconds.
+
+        Args:
+            timeout: seconds to wait for each; ``None`` to wait for ever.
+
+        Raises:
+            ConnectionLost, ModuleRestarted, PortError: as :meth:`receive`.
+
+        """
+        taken = self._own.taken
+        while (message := await self._message(timeout)) is not None:
+            yield message
+            # These have come together.
+            while taken:
+                yield taken.popleft()
+
+    async def _message(self, timeout: float | None) -> Message | None:
+        """Return the next message, or ``None`` when the time is up. What is not handed out stays for the next."""
+        seconds(timeout, otherwise=0.0)
+        deadline: Deadline | None = None
+        taken = self._own.taken
+        while True:
+            if taken:
+                return taken.popleft()
+            engine = self._engine()
+            with arguments():
+                come = engine.take_messages(self.index)
+            self._own.tell_dropped(engine)
+            if come is not None:
+                taken.extend(come)
+                continue
+            deadline = deadline or Deadline(timeout)
+            if not await hub_of(self._line).until_rung(deadline.left):
+                return None
+
+    async def _told(self, pending: Pending, progress: Callable[[UploadProgress], object] | None) -> None:
+        """Wait for the end of a call and tell how far its uploads are. A callback that raises is logged."""
+        while progress is not None and not pending.done:
+            await hub_of(self._line).until_rung()
+            while (upload := pending.take_upload()) is not None:
+                try:
+                    progress(UploadProgress(*upload))
+                except Exception:
+                    logger.exception("progress callback failed")
+        await finished(self._line, pending)
+
+    async def _call(self, method: str, *values: object, timeout: float | None) -> Any:
+        return await finished(self._line, self._submit(method, *values, timeout=timeout))

@@ -1,0 +1,37 @@
+"""A publish on its way, awaited."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from modemqtt._delivery import Delivery
+from modemqtt._usage import seconds
+from modemqtt.aio._hub import finished
+
+if TYPE_CHECKING:
+    from modemqtt._core import Pending
+    from modemqtt._line import Line
+
+
+class AsyncDelivery(Delivery):
+    """A publish on its way, from :meth:`AsyncMqttClient.publish`: a :class:`modemqtt.Delivery` that is awaited."""
+
+    __slots__ = ("_line",)
+
+    def __init__(self, line: Line, pending: Pending, client: int) -> None:
+        """Not for programs: :meth:`AsyncMqttClient.publish` makes them."""
+        super().__init__(pending, client)
+        self._line = line
+
+    async def wait(self, timeout: float | None = None) -> AsyncDelivery:  # type: ignore[override]
+        """Wait until it has arrived; see :meth:`modemqtt.Delivery.wait` for what is returned and raised.
+
+        Cancelling the wait takes the publish back if it is still ``queued``.
+
+        Args:
+            timeout: seconds; ``None`` for the dialect's maximum response time.
+
+        """
+        seconds(timeout, otherwise=0.0)
+        await finished(self._line, self._pending, timeout)
+        return self

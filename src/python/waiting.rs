@@ -1,0 +1,65 @@
+//! Waits for what an engine puts down, and for room in its queue.
+
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError};
+use modemqtt_at::ClientIndex;
+use modemqtt_host::engine::{self, Shared};
+use modemqtt_host::error::Error;
+use pyo3::prelude::*;
+
+use crate::pending::seconds;
+use crate::{civil, errors};
+
+/// Takes a place in the queue of a client's publishes; what is left of the time then, in seconds.
+pub(crate) fn for_room(
+    py: Python<'_>,
+    shared: &Shared,
+    client: ClientIndex,
+    timeout: Option<f64>,
+) -> PyResult<Option<f64>> {
+    let (start, allowed) = (Instant::now(), seconds(py, timeout)?);
+    let found = civil::wait(py, allowed, |at_most| {
+        // Once the port is gone there is nothing to wait for: the call ends at once.
+        (shared.room().take(client, at_most) || shared.end().is_some()).then_some(())
+    })?;
+    match (found, allowed) {
+        (None, Some(waited)) => {
+            let error = Error::Timeout {
+                command: "the publish".to_owned(),
+                awaited: "room in the queue",
+                waited,
+                hint: format!(
+                    "; {} of client {client} wait already: publish less, or wait for some",
+                    engine::MOST_QUEUED
+                )
+                .into(),
+            };
+            Err(errors::raise(py, &error, Some(shared)))
+        }
+        (_, None) => Ok(None),
+        (_, Some(allowed)) => Ok(Some(allowed.saturating_sub(start.elapsed()).as_secs_f64())),
+    }
+}
+
+/// Waits for what comes out there, or for the end that `end` tells of.
+pub(crate) fn for_next<T: Send>(
+    py: Python<'_>,
+    shared: &Shared,
+    receiver: &Receiver<T>,
+    timeout: Option<Duration>,
+    end: impl Fn(&Shared) -> Option<Error> + Send + Sync,
+) -> PyResult<Option<T>> {
+    let next = civil::wait(py, timeout, |at_most| {
+        // What comes before the end is taken before it is told.
+        let over = end(shared);
+        let patience = if over.is_some() { Duration::ZERO } else { at_most };
+        match receiver.recv_timeout(patience) {
+            Ok(value) => Some(Ok(value)),
+            Err(RecvTimeoutError::Disconnected) => Some(Err(shared.end().unwrap_or(Error::Closed))),
+            Err(RecvTimeoutError::Timeout) => over.map(Err),
+        }
+    })?;
+    next.transpose()
+        .map_err(|error| errors::raise(py, &error, Some(shared)))
+}
