@@ -72,3 +72,40 @@ def test_a_message_that_finds_no_room_is_acknowledged_and_told_in_the_log(tmp_pa
         )
         broker.publish("t", b"next", qos=1)
         assert mqtt.receive(timeout=10).payload == b"next"
+
+
+def test_no_piece_of_a_secret_that_is_typed_between_lines_of_the_module_shows(tmp_path: Path) -> None:
+    log = tmp_path / "module.log"
+    typed = 'AT+QMTCONN=0,"bench-7","lab","hunter2-and-more"'
+    with VirtualModem("M95", log=log) as module, serial.Serial(module.port, timeout=10) as port:
+        port.write(b"AT\r")
+        port.read_until(b"OK\r\n")
+        for number, piece in enumerate((typed[:36], typed[36:40], typed[40:], "\r")):
+            port.write(piece.encode())
+            assert port.read_until(piece.encode()).endswith(piece.encode())
+            module.urc(f"+CREG: {number}")
+            port.read_until(b"+CREG: %d\r\n" % number)
+        port.read_until(b"ERROR: 3\r\n")
+        # Answered: what the module prints is shown again.
+        port.write(b"ATI\r")
+        port.read_until(b"OK\r\n")
+    texts = [text for _, text in entries(log)]
+    assert '> AT+QMTCONN=0,"bench-7","lab","***"' in texts
+    assert [text for text in texts if any(piece in text for piece in ("hun", "ter2", "-and", "more"))] == []
+    assert texts.count("< ***") == 3
+    assert "< +CREG: 1" in texts
+    assert any(text.startswith("< Quectel") for text in texts)
+
+
+def test_no_piece_of_an_echo_that_the_line_has_damaged_shows(tmp_path: Path) -> None:
+    log = tmp_path / "module.log"
+    with VirtualModem("M95", log=log, seed=3) as module, serial.Serial(module.port, timeout=0.05) as port:
+        module.inject("line-flipped=0.03")
+        for _ in range(20):
+            port.write(b'AT+QMTCONN=0,"bench-7","lab","hunter2-and-more"\r')
+            port.read(1000)
+        module.heal()
+    texts = [text for _, text in entries(log)]
+    pieces = ("hunter", "unter2", "ter2-and", "nd-more")
+    assert [text for text in texts if any(piece in text for piece in pieces)] == []
+    assert "< ***" in texts

@@ -38,6 +38,10 @@ pub(super) struct Log {
     /// Of what the host has sent, and of what the module has printed, which may be its echo.
     keys: [Key; 2],
     secrets: VecDeque<String>,
+    /// The host's last command line.
+    last: Vec<u8>,
+    /// Whether a line of the host's held a secret and was not answered yet: what comes meanwhile may be pieces of its echo.
+    echoing: bool,
 }
 
 /// A line that has begun, or data.
@@ -90,6 +94,8 @@ impl Log {
             lost_messages: 0,
             keys: [Key::default(), Key::default()],
             secrets: VecDeque::new(),
+            last: Vec::new(),
+            echoing: false,
         })
     }
 
@@ -179,7 +185,12 @@ impl Log {
             self.keys = <[Key; 2]>::default();
             text.secret = false;
         }
-        for secret in secrets_in(&shown::line(text.line())) {
+        let secrets = secrets_in(&shown::line(text.line()));
+        if !text.data && !text.line().is_empty() {
+            self.last = text.line().to_vec();
+            self.echoing |= !secrets.is_empty();
+        }
+        for secret in secrets {
             self.secrets.extend(remembered(secret.as_bytes()));
             if self.secrets.len() > SECRETS {
                 self.secrets.pop_front();
@@ -189,8 +200,19 @@ impl Log {
     }
 
     fn write_module(&mut self) {
-        let text = std::mem::take(&mut self.module);
+        let mut text = std::mem::take(&mut self.module);
+        text.secret |= self.may_be_a_piece_of_an_echo(text.line());
+        if is_final(text.line()) {
+            self.echoing = false;
+        }
         self.write('<', &text);
+    }
+
+    /// Whether a line of the module's is neither the whole echo of a line with a secret nor a line that it prints of its own. A URC,
+    /// and what the line does to the bytes, can break an echo anywhere, while the host's line is being typed as well.
+    fn may_be_a_piece_of_an_echo(&self, line: &[u8]) -> bool {
+        let typed = || !self.host.data && !secrets_in(&shown::line(self.host.line())).is_empty();
+        line != self.last && (self.echoing || typed()) && !is_the_modules_own(line)
     }
 
     fn write(&mut self, arrow: char, text: &Text) {
@@ -225,6 +247,21 @@ impl Log {
         }
         self.file.push(&entry);
     }
+}
+
+/// A final result code.
+fn is_final(line: &[u8]) -> bool {
+    matches!(line, b"OK" | b"ERROR") || line.starts_with(b"+CME ERROR:") || line.starts_with(b"+CMS ERROR:")
+}
+
+/// A line that begins as those do that a module prints by itself or as an answer, or one of a known word.
+fn is_the_modules_own(line: &[u8]) -> bool {
+    let named = || {
+        let rest = line.strip_prefix(b"+")?;
+        let name = &rest[..rest.iter().position(|&byte| byte == b':')?];
+        Some(!name.is_empty() && name.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b' '))
+    };
+    is_final(line) || matches!(line, b">" | b"> " | b"CONNECT" | b"RDY") || named() == Some(true)
 }
 
 impl Drop for Log {
