@@ -107,5 +107,5 @@ def test_a_battery_and_a_cell_that_cannot_be_are_said_so(virtual_modem: VirtualM
         virtual_modem.set_cell(-1)
     with pytest.raises(UsageError, match="area must be 0 to 65535, not 65536"):
         virtual_modem.set_cell(1, 65_536)
-    with pytest.raises(UsageTypeError, match="cell must be an int, not '1'"):
+    with pytest.raises(UsageTypeError, match="cell must be a whole number, 0 to 268435455, not '1'"):
         virtual_modem.set_cell("1")  # type: ignore[arg-type]

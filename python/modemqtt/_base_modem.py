@@ -9,7 +9,7 @@ from modemqtt._line import Line
 from modemqtt._opening import check, check_pause
 from modemqtt._options import MOST_INDEX
 from modemqtt._strict import Single
-from modemqtt._usage import payload_bytes
+from modemqtt._usage import payload_bytes, whole
 from modemqtt._values import Stats
 from modemqtt._wire import WireLog
 from modemqtt.exceptions import PortError, UsageError, UsageTypeError
@@ -164,9 +164,7 @@ def checked_index(index: object) -> int:
         UsageError: it cannot be one.
 
     """
-    if isinstance(index, bool) or not isinstance(index, int) or not 0 <= index <= MOST_INDEX:
-        raise UsageError(f"client index must be 0 to {MOST_INDEX}, not {index!r}")
-    return index
+    return whole("client index", index, 0, MOST_INDEX)
 
 
 def checked_data(data: object) -> bytes | None:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from modemqtt import _core
-from modemqtt._usage import arguments, payload_bytes
-from modemqtt.exceptions import ResponseTimeout, UsageError
+from modemqtt._usage import arguments, payload_bytes, whole
+from modemqtt.exceptions import ResponseTimeout, UsageTypeError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from types import TracebackType
 
     from typing_extensions import Self
@@ -49,8 +49,9 @@ class Broker:
 
     def __init__(self, *, port: int = 0, users: Mapping[str, str] | None = None) -> None:
         """Start it."""
-        if not 0 <= port <= 65_535:  # noqa: PLR2004 - TCP's own limit
-            raise UsageError(f"port: {port} is no TCP port; 1 to 65535, or 0 for a free one, is allowed")
+        whole("port", port, 0, 65_535)
+        if users is not None and not isinstance(users, Mapping):
+            raise UsageTypeError(f"users must be a mapping of user names to passwords, not {type(users).__name__}")
         with arguments():
             self._core = _core.Broker(port=port, users=None if users is None else dict(users))
 
@@ -130,14 +131,16 @@ class Broker:
 
     def withhold_acks(self, on: bool = True) -> None:  # noqa: FBT001, FBT002 - the contract's signature
         """Send no acknowledgement while it is on: messages are passed on, and their senders hear nothing."""
-        self._core.withhold_acks(on)
+        with arguments():
+            self._core.withhold_acks(on)
 
     def silent(self, on: bool = True) -> None:  # noqa: FBT001, FBT002 - as `withhold_acks`
         """Send nothing at all while it is on: no acknowledgement, no answer to a ping, no message.
 
         Packets take effect all the same, but for a CONNECT: it has no answer, and the connection stays ignored.
         """
-        self._core.silent(on)
+        with arguments():
+            self._core.silent(on)
 
     def slow(self, seconds: float) -> None:
         """Delay everything that is sent from now on by 0 to 3600 seconds; 0 ends the delay."""
@@ -163,7 +166,8 @@ class Broker:
                 disk. `messages` stay.
 
         """
-        self._core.stop(forget)
+        with arguments():
+            self._core.stop(forget)
 
     def start(self) -> None:
         """Listen again after `stop`, on the same port. A broker that listens is left as it is.

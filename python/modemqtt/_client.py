@@ -214,7 +214,8 @@ class MqttClient(Configurable):
 
         """
         with arguments():
-            topics = [(topic, qos)] if isinstance(topic, str) else [topic_and_qos(pair) for pair in topic]
+            pairs = [(topic, qos)] if isinstance(topic, str) else topic
+            topics = [topic_and_qos(pair) for pair in pairs]
         granted: list[int] = self._call("subscribe", topics, timeout=timeout)
         return granted
 

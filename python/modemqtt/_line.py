@@ -203,15 +203,17 @@ class Line:
     def _begin(self, closes: int, *, recover: bool) -> Opening:
         if self.closes != closes:
             raise PortError(f"{self.port} was closed before it was open")
-        self._opening = Opening(
-            self.device,
-            search="recover" if recover else "fill" if self._found else "gentle",
-            name=self.port,
-            journal=_journal.journal(),
-            traced=_journal.traced(),
-            after=self.last_engine,
-            **self._settings,
-        )
+        device, journal = self.device, _journal.journal()
+        with arguments():
+            self._opening = Opening(
+                device,
+                search="recover" if recover else "fill" if self._found else "gentle",
+                name=self.port,
+                journal=journal,
+                traced=_journal.traced(),
+                after=self.last_engine,
+                **self._settings,
+            )
         return self._opening
 
     def opened(self, opening: Opening, engine: Engine) -> None:

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from modemqtt.exceptions import UsageError
+from modemqtt.exceptions import UsageError, UsageTypeError
 
 if TYPE_CHECKING:
     from modemqtt._delivery import Delivery
@@ -40,7 +40,9 @@ class Reconnect:
         """
         numbers = (("first", self.first), ("most", self.most), ("factor", self.factor))
         for name, value in numbers:
-            if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+            if isinstance(value, bool) or not isinstance(value, (int, float)):
+                raise UsageTypeError(f"{name} must be a number, not {value!r}")
+            if not math.isfinite(value):
                 raise UsageError(f"{name} must be a number, not {value!r}")
         if self.first <= 0:
             raise UsageError(f"first must be more than 0 s, not {self.first}")
@@ -49,8 +51,11 @@ class Reconnect:
         if self.factor < 1:
             raise UsageError(f"factor must be 1 or more, not {self.factor}")
         attempts = self.attempts
-        if attempts is not None and (isinstance(attempts, bool) or not isinstance(attempts, int) or attempts < 1):
-            raise UsageError(f"attempts must be 1 or more, or None, not {attempts!r}")
+        wrong = f"attempts must be 1 or more, or None, not {attempts!r}"
+        if attempts is not None and (isinstance(attempts, bool) or not isinstance(attempts, int)):
+            raise UsageTypeError(wrong)
+        if attempts is not None and attempts < 1:
+            raise UsageError(wrong)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,4 +82,4 @@ def plan_of(reconnect: object) -> Reconnect | None:
             return reconnect
         case bool():
             return Reconnect() if reconnect else None
-    raise UsageError(f"reconnect must be True, False or a Reconnect, not {reconnect!r}")
+    raise UsageTypeError(f"reconnect must be True, False or a Reconnect, not {reconnect!r}")

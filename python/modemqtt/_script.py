@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from modemqtt import _core
-from modemqtt._usage import arguments
-from modemqtt.exceptions import UsageError
+from modemqtt._usage import arguments, text, whole
+from modemqtt.exceptions import UsageError, UsageTypeError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -66,17 +66,17 @@ class Answering:
             UsageError: `count` is no such number.
 
         """
-        if count is not None and (isinstance(count, bool) or not 1 <= count <= _LONGEST_DATA):
-            raise UsageError(f"count must be 1 to {_LONGEST_DATA} bytes, or None, not {count}")
+        if count is not None:
+            whole("count", count, 1, _LONGEST_DATA)
         return self._more(("prompt", b"" if count is None else str(count).encode(), 0.0))
 
     def pause(self, seconds: float) -> Self:
         """Wait, 0 to 3600 seconds. The module goes on meanwhile, and takes further command lines."""
-        return self._more(_step(float(seconds)))
+        return self._more(_pause(seconds))
 
     def urc(self, line: str, *, after: float = 0.0) -> Self:
         """Print an unsolicited line, so many seconds later."""
-        return self._more(_step(float(after)), _line("urc", line))
+        return self._more(_pause(after), _line("urc", line))
 
     def passthrough(self) -> Self:
         """Let the module carry the command out and answer as ever. What is said further comes behind that."""
@@ -109,8 +109,9 @@ class Expectation(Answering):
 
     def __post_init__(self) -> None:
         """Check what can be checked here; the rest is checked where it is used."""
-        if self.times is not None and not 1 <= self.times < 2**32:
-            raise UsageError(f"times: {self.times} is no number of times, from 1, nor None")
+        text("pattern", self.pattern, '"AT+CSQ"')
+        if self.times is not None:
+            whole("times", self.times, 1, 2**32 - 1)
 
     def _answer(self, steps: tuple[Step, ...]) -> Expectation:
         return replace(self, _steps=steps)
@@ -159,8 +160,13 @@ class Script:
             UsageError: a line of it is no script.
 
         """
-        with Path(path).open("rb") as file:
-            script = file.read(_LONGEST + 1)
+        if not isinstance(path, (str, PathLike)):
+            raise UsageTypeError(f"path must be the path of a file, not {path!r}")
+        try:
+            with Path(path).open("rb") as file:
+                script = file.read(_LONGEST + 1)
+        except ValueError:  # no path has such a character
+            raise UsageError(f"path must be the path of a file, not {path!r}") from None
         if len(script) > _LONGEST:
             raise UsageError(f"{path}: a script must be at most {_LONGEST} bytes long; this has more")
         try:
@@ -206,17 +212,26 @@ def _step(part: str | bytes | float) -> Step:
             return "bytes", part, 0.0
         case int() | float() if not isinstance(part, bool) and 0 <= part <= 3600:  # noqa: PLR2004 - as documented
             return "pause", b"", float(part)
-    raise UsageError(f"answer: {part!r} is neither a line, nor bytes, nor a pause of 0 to 3600 seconds")
+    wrong = UsageError if isinstance(part, (int, float)) else UsageTypeError
+    raise wrong(f"answer: {part!r} is neither a line, nor bytes, nor a pause of 0 to 3600 seconds")
+
+
+def _pause(seconds: float) -> Step:
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
+        raise UsageTypeError(f"a pause must be 0 to 3600 seconds, not {seconds!r}")
+    return _step(seconds)
 
 
 def _is_final(line: str) -> bool:
     return line in _FINAL or line.startswith(_FINAL_WITH_CODE)
 
 
-def _line(kind: str, text: str) -> Step:
-    if "\r" in text or "\n" in text:
-        raise UsageError(f"answer: {text!r} holds a line end; what is to be printed exactly is given as bytes")
+def _line(kind: str, line: str) -> Step:
+    if not isinstance(line, str):
+        raise UsageTypeError(f"answer: a line must be a text, not {line!r}")
+    if "\r" in line or "\n" in line:
+        raise UsageError(f"answer: {line!r} holds a line end; what is to be printed exactly is given as bytes")
     try:
-        return kind, text.encode(), 0.0
+        return kind, line.encode(), 0.0
     except UnicodeEncodeError as error:
         raise UsageError(f"answer: the text cannot be encoded in UTF-8: {error.reason}") from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import re
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -28,12 +29,49 @@ def arguments() -> Iterator[None]:
     try:
         yield
     except (TypeError, OverflowError, UnicodeError) as error:
-        message = " ".join([str(error), *getattr(error, "__notes__", ())])
+        message = _told(error)
         kind = UsageTypeError if isinstance(error, TypeError) else UsageError
     else:
         return
     # Outside of the handler: a UnicodeError holds the text, which may be a password.
     raise kind(message)
+
+
+# How the core words a wrong type, and how an argument's name follows in a note.
+_WRONG_TYPE = re.compile(
+    r"'(?P<other>\w+)'(?: object)? is not an instance of '(?P<wanted>\w+)'"
+    r"|'(?P<whole>\w+)' object cannot be interpreted as an integer"
+    r"|must be real number, not (?P<number>\w+)"
+    r"|expected str, bytes or os\.PathLike object, not (?P<path>\w+)"
+)
+_KINDS = {"other": "", "whole": "a whole number", "number": "a number", "path": "the path of a file"}
+_NAMED = re.compile(r"while processing '(\w+)'")
+
+
+def _told(error: Exception) -> str:
+    """Say of an argument what it must be."""
+    said, notes = str(error), " ".join(getattr(error, "__notes__", ()))
+    named = _NAMED.search(notes)
+    name = named.group(1) if named else "an argument"
+    if isinstance(error, OverflowError):
+        return f"{name} must be a number in range: {said}"
+    if isinstance(error, UnicodeError):
+        return f"{name} must be a text that can be encoded in UTF-8"
+    found = _WRONG_TYPE.search(said)
+    if found is None:
+        return f"{said} {notes}".rstrip()
+    [(kind, given)] = [(kind, given) for kind, given in found.groupdict().items() if given and kind in _KINDS]
+    wanted = _KINDS[kind] or ("True or False" if found["wanted"] == "bool" else f"a {found['wanted']}")
+    return f"{name} must be {wanted}, not {given.removesuffix('Type')}"
+
+
+def whole(name: str, value: object, least: int, most: int) -> int:
+    """Check a whole number."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise UsageTypeError(f"{name} must be a whole number, {least} to {most}, not {value!r}")
+    if not least <= value <= most:
+        raise UsageError(f"{name} must be {least} to {most}, not {value}")
+    return value
 
 
 def finished(pending: Pending, timeout: float | None = None) -> Any:
@@ -103,7 +141,7 @@ def topic_and_qos(pair: object) -> tuple[str, int]:
     match pair:
         case (str() as topic, int() as qos):
             return topic, qos
-    raise UsageError(f'topic must be a str, or pairs of topic and QoS as in [("a/#", 1)], not {pair!r}')
+    raise UsageTypeError(f'topic must be a str, or pairs of topic and QoS as in [("a/#", 1)], not {pair!r}')
 
 
 def payload_bytes(payload: object) -> bytes:
@@ -122,4 +160,4 @@ def payload_bytes(payload: object) -> bytes:
             return bytes(payload)
         case int() | float():
             return str(payload).encode()
-    raise UsageError(f"payload must be bytes, str, a number or None, not {type(payload).__name__}")
+    raise UsageTypeError(f"payload must be bytes, str, a number or None, not {type(payload).__name__}")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
+from modemqtt._usage import whole
 from modemqtt._values import WireLine
 
 if TYPE_CHECKING:
@@ -20,7 +22,8 @@ class WireLog:
         self._line = line
 
     def tail(self, count: int = 20) -> list[WireLine]:
-        """Return the last lines, oldest first."""
+        """Return the last lines, oldest first; `count` of them, 0 or more."""
+        whole("count", count, 0, sys.maxsize)
         engine = self._line.last_engine
         return [] if engine is None else [WireLine(*line) for line in engine.wire(count)]
 

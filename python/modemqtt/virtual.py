@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from modemqtt import _core
 from modemqtt._broker import Broker, PublishedMessage
 from modemqtt._script import Expectation, Expected, Script, rows, urc_line
-from modemqtt._usage import arguments
+from modemqtt._usage import arguments, text, whole
 from modemqtt.exceptions import ScriptError, UsageError, UsageTypeError
 
 if TYPE_CHECKING:
@@ -104,6 +104,17 @@ class Fault:
     """Its name, one of :data:`FAULTS`."""
     value: float | None = None
     """What :data:`FAULT_TABLE` says; ``None`` for what holds without a value."""
+
+    def __post_init__(self) -> None:
+        """Check the types; the rest is checked where it is used.
+
+        Raises:
+            UsageTypeError: `name` is no text, or `value` no number.
+
+        """
+        text("name", self.name, '"lost-ok"')
+        if self.value is not None and not isinstance(self.value, (int, float)):
+            raise UsageTypeError(f"value must be a number or None, not {self.value!r}")
 
     def __str__(self) -> str:
         """As it is written."""
@@ -195,7 +206,8 @@ class VirtualModem:
             UsageError: the fault is not known, or does not take the value.
 
         """
-        self._core.inject(_written(fault))
+        with arguments():
+            self._core.inject(_written(fault))
 
     def heal(self, fault: str | Fault | None = None) -> None:
         """Switch a fault off, or all of them. One that is not on is left as it is.
@@ -207,7 +219,8 @@ class VirtualModem:
             UsageError: the fault is not known.
 
         """
-        self._core.heal(None if fault is None else _written(fault))
+        with arguments():
+            self._core.heal(None if fault is None else _written(fault))
 
     @property
     def faults(self) -> tuple[str, ...]:
@@ -258,8 +271,10 @@ class VirtualModem:
     def set_signal(self, rssi: int, ber: int = 99) -> None:
         """Set what ``AT+CSQ`` answers: 0 to 31 or 99, and 0 to 7 or 99 (3GPP TS 27.007, 8.5)."""
         known = 99
+        whole("rssi", rssi, 0, known)
+        whole("ber", ber, 0, known)
         if not (0 <= rssi <= 31 or rssi == known) or not (0 <= ber <= 7 or ber == known):  # noqa: PLR2004 - as documented
-            raise UsageError(f"signal {rssi},{ber} is none; rssi is 0 to 31 or 99, ber is 0 to 7 or 99")
+            raise UsageError(f"rssi must be 0 to 31 or 99, and ber 0 to 7 or 99, not {rssi} and {ber}")
         self._core.set_signal(rssi, ber)
 
     def set_battery(self, millivolts: int, charge: int = 100) -> None:
@@ -273,8 +288,8 @@ class VirtualModem:
             UsageError: a value is out of its range.
 
         """
-        _check("millivolts", millivolts, 0xFFFF)
-        _check("charge", charge, 100)
+        whole("millivolts", millivolts, 0, 0xFFFF)
+        whole("charge", charge, 0, 100)
         self._core.set_battery(millivolts, charge)
 
     def set_cell(self, cell: int, area: int = 0x1A2B) -> None:
@@ -290,8 +305,8 @@ class VirtualModem:
             UsageError: a value is out of its range.
 
         """
-        _check("cell", cell, 0xFFF_FFFF)
-        _check("area", area, 0xFFFF)
+        whole("cell", cell, 0, 0xFFF_FFFF)
+        whole("area", area, 0, 0xFFFF)
         self._core.set_cell(area, cell)
 
     def network(self, up: bool, *, told: bool = False) -> None:  # noqa: FBT001 - the contract's signature
@@ -303,7 +318,8 @@ class VirtualModem:
                 them any more, and they find out by the keep-alive, or by a client that takes over.
 
         """
-        self._core.network(up, told)
+        with arguments():
+            self._core.network(up, told)
 
     def set_registration(self, stat: int) -> None:
         """Have the network treat it so; unless it is registered it has no connections.
@@ -342,7 +358,8 @@ class VirtualModem:
             told: as for :meth:`network`.
 
         """
-        self._core.power_off(told)
+        with arguments():
+            self._core.power_off(told)
 
     def power_on(self) -> None:
         """Switch it on, after :meth:`power_off` or its own command; it prints its boot text.
@@ -410,13 +427,6 @@ class VirtualBench(VirtualModem):
         """End both."""
         super().close()
         self.broker.close()
-
-
-def _check(name: str, value: object, most: int) -> None:
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise UsageTypeError(f"{name} must be an int, not {value!r}")
-    if not 0 <= value <= most:
-        raise UsageError(f"{name} must be 0 to {most}, not {value}")
 
 
 def _written(fault: str | Fault) -> str:

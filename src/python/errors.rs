@@ -115,6 +115,17 @@ fn own_class(operation: Operation) -> String {
     format!("{}{rest}Error", initial.to_uppercase())
 }
 
+/// A `UsageTypeError`.
+pub(crate) fn usage_type(py: Python<'_>, message: impl Into<String>) -> PyErr {
+    let class = py
+        .import("modemqtt.exceptions")
+        .and_then(|classes| classes.getattr("UsageTypeError"));
+    match class.and_then(|class| class.call1((message.into(),))) {
+        Ok(error) => PyErr::from_value(error),
+        Err(failure) => failure,
+    }
+}
+
 /// A `UsageError`.
 pub(crate) fn usage(py: Python<'_>, message: impl Into<String>) -> PyErr {
     raise(py, &Error::Usage(message.into()), None)

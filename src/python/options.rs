@@ -8,7 +8,7 @@ use modemqtt_host::call::{Alibaba, Errand, OneNet, Options, Secret, Tencent, Wil
 use modemqtt_host::names;
 use modemqtt_host::options::{Definition, OPTIONS, Shape};
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyDict, PyInt};
+use pyo3::types::{PyBool, PyDict, PyInt, PyString};
 
 use crate::errors;
 use crate::tls::tls;
@@ -50,7 +50,13 @@ pub(crate) fn publish_form(py: Python<'_>, name: &str) -> PyResult<DataPhase> {
     }
 }
 
-/// An errand by its name. What is no text is no PIN.
+/// A PIN, which no error shows.
+fn secret_pin(py: Python<'_>, pin: Option<&Bound<'_, PyAny>>) -> PyResult<String> {
+    pin.and_then(|pin| pin.extract().ok())
+        .ok_or_else(|| errors::usage_type(py, "the PIN must be 4 to 8 digits in a str"))
+}
+
+/// An errand by its name.
 pub(crate) fn errand(py: Python<'_>, name: &str, pin: Option<&Bound<'_, PyAny>>) -> PyResult<Errand> {
     Ok(match name {
         "identity" => Errand::Identity,
@@ -60,7 +66,7 @@ pub(crate) fn errand(py: Python<'_>, name: &str, pin: Option<&Bound<'_, PyAny>>)
         "signal" => Errand::Signal,
         "registration" => Errand::Registration,
         "wait_registered" => Errand::WaitRegistered,
-        "unlock" => Errand::Unlock(Secret(pin.and_then(|pin| pin.extract().ok()).unwrap_or_default())),
+        "unlock" => Errand::Unlock(Secret(secret_pin(py, pin)?)),
         "restart" => Errand::Restart,
         "capabilities" => Errand::Capabilities,
         _ => return Err(errors::usage(py, format!("{name}: there is no such errand"))),
@@ -103,10 +109,10 @@ fn put(
         Shape::Byte(place) => *place(options) = Some(number(dialect, definition, value, u8::MAX)?),
         Shape::Short(place) => *place(options) = Some(number(dialect, definition, value, u16::MAX)?),
         Shape::Flag(place) => *place(options) = Some(flag(py, definition.name, value)?),
-        Shape::Word(place, words) => *place(options) = Some(choice(py, definition.name, value, words)?),
+        Shape::Word(place, words) => *place(options) = Some(choice(definition.name, value, words)?),
         Shape::Unless(place) if value.is_none() => *place(options) = Some(None),
         Shape::Unless(place) => *place(options) = Some(Some(number(dialect, definition, value, u8::MAX)?)),
-        Shape::Version(place) => *place(options) = Some(version(py, value)?),
+        Shape::Version(place) => *place(options) = Some(version(value)?),
         Shape::Will(place) => *place(options) = Some(will(py, value)?),
         Shape::Alibaba(place) => *place(options) = Some(alibaba(value)?),
         Shape::OneNet(place) => *place(options) = Some(onenet(value)?),
@@ -115,12 +121,12 @@ fn put(
     Ok(())
 }
 
-fn version(py: Python<'_>, value: &Bound<'_, PyAny>) -> PyResult<Version> {
+fn version(value: &Bound<'_, PyAny>) -> PyResult<Version> {
     match value.extract::<String>().as_deref() {
         Ok("3.1") => Ok(Version::V31),
         Ok("3.1.1") => Ok(Version::V311),
-        _ => Err(errors::usage(
-            py,
+        _ => Err(unless_text(
+            value,
             format!("version must be \"3.1\" or \"3.1.1\", not {}", value.repr()?),
         )),
     }
@@ -143,11 +149,8 @@ fn number<T: TryFrom<i64> + Into<i64>>(
     if let Some(number) = fitting.and_then(|number| T::try_from(number).ok()) {
         return Ok(number);
     }
-    let whole = if value.is_instance_of::<PyInt>() && !value.is_instance_of::<PyBool>() {
-        ""
-    } else {
-        "a whole number, "
-    };
+    let is_whole = value.is_instance_of::<PyInt>() && !value.is_instance_of::<PyBool>();
+    let whole = if is_whole { "" } else { "a whole number, " };
     let (unit, of) = limits.map_or(("", String::new()), |(_, models)| {
         (definition.unit, format!(" ({models})"))
     });
@@ -156,13 +159,17 @@ fn number<T: TryFrom<i64> + Into<i64>>(
         definition.name,
         value.repr()?
     );
-    Err(errors::usage(value.py(), message))
+    Err(if is_whole {
+        errors::usage(value.py(), message)
+    } else {
+        errors::usage_type(value.py(), message)
+    })
 }
 
 fn flag(py: Python<'_>, key: &str, value: &Bound<'_, PyAny>) -> PyResult<bool> {
     match value.extract::<bool>() {
         Ok(flag) => Ok(flag),
-        Err(_) => Err(errors::usage(
+        Err(_) => Err(errors::usage_type(
             py,
             format!("{key} must be True or False, not {}", value.repr()?),
         )),
@@ -170,14 +177,23 @@ fn flag(py: Python<'_>, key: &str, value: &Bound<'_, PyAny>) -> PyResult<bool> {
 }
 
 /// Whether it is the second of two words.
-fn choice(py: Python<'_>, key: &str, value: &Bound<'_, PyAny>, [first, second]: [&str; 2]) -> PyResult<bool> {
+fn choice(key: &str, value: &Bound<'_, PyAny>, [first, second]: [&str; 2]) -> PyResult<bool> {
     match value.extract::<String>() {
         Ok(word) if word == first => Ok(false),
         Ok(word) if word == second => Ok(true),
-        _ => Err(errors::usage(
-            py,
+        _ => Err(unless_text(
+            value,
             format!("{key} must be \"{first}\" or \"{second}\", not {}", value.repr()?),
         )),
+    }
+}
+
+/// The error of a value that is another text, or none.
+fn unless_text(value: &Bound<'_, PyAny>, message: String) -> PyErr {
+    if value.is_instance_of::<PyString>() {
+        errors::usage(value.py(), message)
+    } else {
+        errors::usage_type(value.py(), message)
     }
 }
 
@@ -220,7 +236,7 @@ where
     let given = value.getattr(attribute)?;
     match given.extract::<T>() {
         Ok(found) => Ok(found),
-        Err(_) => Err(errors::usage(
+        Err(_) => Err(errors::usage_type(
             py,
             format!("{name} must be {wanted}, not {}", given.get_type().name()?),
         )),
@@ -233,7 +249,7 @@ pub(crate) fn is_a(key: &str, class: &str, value: &Bound<'_, PyAny>) -> PyResult
     if value.is_instance(&py.import("modemqtt")?.getattr(class)?)? {
         return Ok(());
     }
-    Err(errors::usage(
+    Err(errors::usage_type(
         py,
         format!("{key} must be a modemqtt.{class}, not a {}", value.get_type().name()?),
     ))
