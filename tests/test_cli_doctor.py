@@ -51,6 +51,7 @@ def findings(
         model=model,
         baudrate=115_200,
         log=None,
+        recover=False,
         patience=0.3,
         registration=0.3,
         index=0,

@@ -281,6 +281,7 @@ def test_without_a_command_it_says_what_there_is(arguments: tuple[str, ...], tol
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
+        (("pub", "-t", "x\udcff", "-m", "x"), "b'x\\xff' is no UTF-8"),
         (("pub", "-m", "x"), "a topic is missing"),
         (("pub", "-t", "x"), "a message is missing: one of -m TEXT, -f FILE, -l, -s and -n"),
         (("pub", "-t", "x", "-m", "x", "-n"), "there can be only one message"),

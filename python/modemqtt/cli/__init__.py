@@ -79,7 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
             traceback.print_exception(error)
         elif not options.quiet:
-            print(f"modemqtt {name}: {sentence_of(error)}", file=sys.stderr)
+            _streams.remark(f"modemqtt {name}: {sentence_of(error)}")
         return status_of(error, usage=parser.usage_status, refusals=name in _AS_MOSQUITTO)
     return status
 

@@ -112,6 +112,11 @@ def add_modem(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> None
         help=f"bits per second; default: {BAUD}, or 115200",
     )
     parser.add_argument("--log", metavar="FILE", help="append what goes over the line, secrets masked")
+    parser.add_argument(
+        "--recover",
+        action="store_true",
+        help="where no module answers, end what a former program may have left: a data phase, PPP",
+    )
 
 
 def default_baud() -> str:
@@ -122,6 +127,15 @@ def default_baud() -> str:
 def options_of(parser: argparse.ArgumentParser) -> list[argparse.Action]:
     """Return what a parser takes, but for its help."""
     return [action for action in parser._actions if not isinstance(action, argparse._HelpAction)]  # noqa: SLF001
+
+
+def utf8(text: str) -> str:
+    """Return a text that MQTT can carry."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise argparse.ArgumentTypeError(f"{os.fsencode(text)!r} is no UTF-8, which texts in MQTT are") from None
+    return text
 
 
 def whole(text: str) -> int:

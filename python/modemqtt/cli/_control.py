@@ -7,12 +7,12 @@ import os
 import socket
 import socketserver
 import stat
-import sys
 import threading
 from pathlib import Path
 from string import hexdigits
 from typing import TYPE_CHECKING
 
+from modemqtt.cli._streams import remark
 from modemqtt.exceptions import ModemError, UsageError
 
 if TYPE_CHECKING:
@@ -161,11 +161,11 @@ def _read_input(modules: Sequence[VirtualModem]) -> None:
         *lines, waiting = (waiting + piece).split(b"\n")
         for line in lines:
             if answer := _answer(line, modules):
-                print(f"modemqtt virtual: {answer}", file=sys.stderr, flush=True)
+                remark(f"modemqtt virtual: {answer}")
         if len(waiting) > _LONGEST:
             waiting = b""
     if waiting and (answer := _answer(waiting, modules)):
-        print(f"modemqtt virtual: {answer}", file=sys.stderr, flush=True)
+        remark(f"modemqtt virtual: {answer}")
 
 
 def _answer(line: bytes, modules: Sequence[VirtualModem]) -> str | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 from modemqtt import Modem
 from modemqtt.cli._arguments import PORT
 from modemqtt.cli._exit import Exit, Failure
+from modemqtt.cli._streams import remark
 from modemqtt.exceptions import ResponseTimeout, UsageError
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def modem_of(options: Namespace) -> Modem:
     return Modem(options.modem, model=options.model or "auto", baudrate=options.baud, log=log_of(options))
 
 
-def opened(options: Namespace, *, timeout: float | None = None, recover: bool = False) -> Modem:
+def opened(options: Namespace, *, timeout: float | None = None) -> Modem:
     """Open the module that was named.
 
     Raises:
@@ -43,7 +43,7 @@ def opened(options: Namespace, *, timeout: float | None = None, recover: bool = 
     """
     modem = modem_of(options)
     try:
-        return modem.open(timeout=timeout, recover=recover)
+        return modem.open(timeout=timeout, recover=options.recover)
     except ResponseTimeout as error:
         if options.debug:
             raise
@@ -84,7 +84,7 @@ class _Remarks(logging.Handler):
             text = record.getMessage().partition(" ")[2]
         else:
             text = f"modemqtt {self._command}: {record.getMessage()}"
-        print(text, file=sys.stderr, flush=True)
+        remark(text)
 
 
 def tell(options: Namespace) -> None:

@@ -98,6 +98,8 @@ class Plan:
     model: str | None
     baudrate: int
     log: str | None
+    recover: bool
+    """Whether to go to any length where no module answers."""
     patience: float
     """Seconds for the module to be found."""
     registration: float
@@ -211,7 +213,7 @@ class _Patient:
         """Open the port and look for a module."""
         plan = self._plan
         modem = Modem(plan.port, model=plan.model or "auto", baudrate=rate, log=plan.log)
-        self._found = self._stack.enter_context(modem.open(timeout=patience))
+        self._found = self._stack.enter_context(modem.open(timeout=patience, recover=plan.recover))
 
     def _baud_rate(self) -> Finding:
         given = self._plan.baudrate
@@ -224,7 +226,7 @@ class _Patient:
                 self._attempt(rate, min(self._plan.patience, _ONE_RATE))
                 advice = f"-b {rate}, or AT+IPR={given} to change the module"
                 return Finding("baud rate", "trouble", f"the module answers at {rate} bit/s, not at {given}", advice)
-        advice = "look at power, RX and TX, and whether it is the AT port; --recover of `modemqtt at` ends a data phase"
+        advice = "look at power, RX and TX, and whether it is the AT port; --recover ends a data phase"
         told = f"no module answers at {given} bit/s, nor at any usual rate"
         raise _Over(Finding("baud rate", "trouble", told, advice), "no module answers")
 

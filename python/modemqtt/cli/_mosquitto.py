@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from modemqtt import Tls, Will
 from modemqtt.cli import _refused
-from modemqtt.cli._arguments import add_modem, tcp_port, whole
+from modemqtt.cli._arguments import add_modem, tcp_port, utf8, whole
 from modemqtt.cli._device import is_virtual, opened, tell
 from modemqtt.cli._exit import Failure
 from modemqtt.cli._progress import Uploads
@@ -46,15 +46,22 @@ def add(parser: Parser) -> None:
     module.add_argument("--client", type=_client, default=0, metavar="N", help="client index of the module; default: 0")
     broker = parser.add_argument_group("broker")
     broker.add_argument(
-        "-h", "--host", help="broker, as the module reaches it; default: localhost, of virtual:// the broker beside it"
+        "-h",
+        "--host",
+        type=utf8,
+        help="broker, as the module reaches it; default: localhost, with virtual:// the one beside it",
     )
     broker.add_argument("-p", "--port", type=tcp_port, metavar="N", help="TCP port; default: 1883, with TLS 8883")
     broker.add_argument("-L", "--url", type=_url, help="mqtt(s)://[user[:password]@]host[:port]/topic")
-    broker.add_argument("-u", "--username", metavar="NAME", help="user name")
-    broker.add_argument("-P", "--pw", metavar="PASSWORD", help=f"password, which `ps` shows: better {_PASSWORD}, or")
+    broker.add_argument("-u", "--username", type=utf8, metavar="NAME", help="user name")
+    broker.add_argument(
+        "-P", "--pw", type=utf8, metavar="PASSWORD", help=f"password; `ps` shows it, but not {_PASSWORD} and --pw-file"
+    )
     broker.add_argument("--pw-file", metavar="FILE", help="a file whose first line is the password")
-    broker.add_argument("-i", "--id", help="client id; default: modemqtt- and eight random digits")
-    broker.add_argument("-I", "--id-prefix", metavar="PREFIX", help="client id: PREFIX-, and the number of the process")
+    broker.add_argument("-i", "--id", type=utf8, help="client id; default: modemqtt- and eight random digits")
+    broker.add_argument(
+        "-I", "--id-prefix", type=utf8, metavar="PREFIX", help="client id: PREFIX-, and the number of the process"
+    )
     broker.add_argument(
         "-k", "--keepalive", type=whole, default=60, metavar="S", help="seconds, 0 for none; default: %(default)s"
     )
@@ -65,7 +72,7 @@ def add(parser: Parser) -> None:
         "-c", "--disable-clean-session", action="store_true", help="have the broker keep the session; needs --id"
     )
     will = parser.add_argument_group("will, which the broker publishes when the client vanishes")
-    will.add_argument("--will-topic", metavar="TOPIC", help="its topic")
+    will.add_argument("--will-topic", type=utf8, metavar="TOPIC", help="its topic")
     will.add_argument("--will-payload", metavar="TEXT", help="its payload; default: empty")
     will.add_argument("--will-qos", type=qos, metavar="N", help="its QoS; default: 0")
     will.add_argument("--will-retain", action="store_true", help="have the broker keep it")
@@ -251,7 +258,7 @@ class _Url(NamedTuple):
 
 def _url(text: str) -> _Url:
     """Take a URL apart as mosquitto does: nothing in it is escaped."""
-    scheme, mark, rest = text.partition("://")
+    scheme, mark, rest = utf8(text).partition("://")
     if not mark or scheme not in {"mqtt", "mqtts"}:
         raise argparse.ArgumentTypeError(
             f"{text!r} is no URL of the form mqtt(s)://[user[:password]@]host[:port]/topic"

@@ -50,11 +50,6 @@ def parser() -> Parser:
         "@FILE for the bytes of a file",
     )
     described.add_argument(
-        "--recover",
-        action="store_true",
-        help="where no module answers, end what a former program may have left: a data phase, PPP",
-    )
-    described.add_argument(
         "--wait", type=seconds, metavar="S", help="then print URCs until none has come for S seconds"
     )
     described.add_argument("lines", nargs="*", metavar="LINE", help="a command line, from AT on; - for standard input")
@@ -71,7 +66,7 @@ def run(options: Namespace) -> int:
         options.parser.error("- stands for every line, and no other goes with it")
     given = written if written and written != [_STANDARD_INPUT] else _standard_input()
     tell(options)
-    with opened(options, timeout=options.timeout, recover=options.recover) as modem:
+    with opened(options, timeout=options.timeout) as modem:
         _Sender(modem, options).send(given, alone=given is written and len(written) == 1)
         if options.wait is not None:
             for urc in modem.urcs(options.wait):

@@ -112,7 +112,7 @@ def _session(narrator: _Narrator, modem: Modem, server: tuple[str, int], options
     mqtt = modem.mqtt(0)
 
     def ready() -> str:
-        modem.open()
+        modem.open(recover=options.recover)
         return f"{modem.model}, dialect {modem.dialect}"
 
     narrator.step(f'modem = Modem("{modem.port}").open()', ready)

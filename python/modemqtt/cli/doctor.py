@@ -64,6 +64,7 @@ def run(options: Namespace) -> int:
         model=options.model,
         baudrate=options.baud,
         log=log_of(options),
+        recover=options.recover,
         patience=options.timeout,
         registration=options.wait,
         index=options.client,

@@ -5,13 +5,12 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-import sys
 from typing import TYPE_CHECKING
 
 from modemqtt import Modem
 from modemqtt._serial import SerialPort, ports
 from modemqtt.cli._arguments import BAUD, Parser, command, default_baud, positive, seconds
-from modemqtt.cli._streams import printable, say
+from modemqtt.cli._streams import printable, remark, say
 from modemqtt.exceptions import ModemError
 
 if TYPE_CHECKING:
@@ -74,7 +73,7 @@ def run(options: Namespace) -> int:
     for port in found:
         say("\n".join(block(port, *models.get(port.device, (None, None)))))
     if not found and not options.quiet:
-        print("modemqtt ports: there is no serial port; a module on USB shows in `lsusb` at least", file=sys.stderr)
+        remark("modemqtt ports: there is no serial port; a module on USB shows in `lsusb` at least")
     return 0
 
 
@@ -108,7 +107,7 @@ def probed(port: SerialPort, baudrate: int, timeout: float) -> tuple[str | None,
         with Modem(port.device, baudrate=baudrate).open(timeout=timeout) as modem:
             return f"{modem.model}, dialect {modem.dialect}", None
     except ModemError as error:
-        return None, str(error).partition("\n")[0]
+        return None, str(error).partition(";")[0]
 
 
 def rules(found: list[SerialPort]) -> Iterator[str]:

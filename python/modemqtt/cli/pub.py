@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from modemqtt.cli import _mosquitto, _refused, _streams
-from modemqtt.cli._arguments import Parser, command, positive, seconds
+from modemqtt.cli._arguments import Parser, command, positive, seconds, utf8
 from modemqtt.cli._exit import Exit, Failure, sentence_of, status_of
 from modemqtt.cli._progress import Bar
-from modemqtt.exceptions import ModemError
+from modemqtt.exceptions import CommandError, ConnectionLost, ModemError, ModuleRestarted
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 # Publishes that wait in the module's queue at the same time.
 _AHEAD = 100
+_ENDS = {"sent", "acknowledged", "failed", "unknown"}
 
 
 def parser() -> Parser:
@@ -45,7 +46,7 @@ def parser() -> Parser:
         "Ctrl-C.",
     )
     message = described.add_argument_group("message")
-    message.add_argument("-t", "--topic", help="topic")
+    message.add_argument("-t", "--topic", type=utf8, help="topic")
     message.add_argument("-m", "--message", metavar="TEXT", help="publish this")
     message.add_argument("-f", "--file", metavar="FILE", help="publish what the file holds")
     message.add_argument("-s", "--stdin-file", action="store_true", help="publish standard input as one message")
@@ -77,7 +78,7 @@ def run(options: Namespace) -> int:
     if options.stdin_line and (options.repeat > 1 or options.repeat_delay):
         parser.error("--repeat and --repeat-delay go with one message, not with -l")
     payloads = _streams.lines() if options.stdin_line else _repeated(_payload(parser, options), options)
-    with _mosquitto.session(options, reconnect=False) as (_, mqtt):
+    with _mosquitto.session(options, reconnect=options.stdin_line) as (_, mqtt):
         _Publisher(mqtt, options).publish(payloads)
     return 0
 
@@ -110,13 +111,18 @@ def _repeated(payload: bytes, options: Namespace) -> Iterator[bytes]:
 
 
 class _Publisher:
-    """Publishes one after the other, some ahead of their results."""
+    """Publishes one after the other, some ahead of their results.
+
+    With ``-l`` it goes on when a lost connection was made again: what was not sent is published then, and with QoS 1
+    what may not have arrived; with QoS 0 that is lost, and with QoS 2 nobody can tell, which ends it.
+    """
 
     def __init__(self, mqtt: MqttClient, options: Namespace) -> None:
         self._mqtt = mqtt
         self._options = options
-        self._under_way: deque[Delivery] = deque()
+        self._under_way: deque[tuple[Delivery, bytes]] = deque()
         self._arrived = 0
+        self._lost = 0
 
     def publish(self, payloads: Iterator[bytes]) -> None:
         """Publish them all, and wait for their results."""
@@ -126,10 +132,9 @@ class _Publisher:
         with Bar("bytes" if size else "messages", total, quiet=options.quiet) as bar:
             try:
                 for payload in payloads:
-                    if len(self._under_way) >= _AHEAD:
+                    while self._under_way and (len(self._under_way) >= _AHEAD or self._next_has_ended):
                         self._wait()
-                    delivery = self._mqtt.publish(options.topic, payload, options.qos, options.retain, wait=False)
-                    self._under_way.append(delivery)
+                    self._send(payload)
                     done += len(payload) + 1 if size else 1
                     bar.at(done)
                 while self._under_way:
@@ -138,13 +143,19 @@ class _Publisher:
                 self._rest()
                 if options.debug or not self._several:
                     raise
-                number = self._arrived
-                told = f"{sentence_of(error)}; {number} message{'' if number == 1 else 's'} arrived"
+                told = f"{sentence_of(error)}; {_messages(self._arrived)} arrived"
                 raise Failure(told, status_of(error, usage=Exit.FAILED)) from error
+        if self._lost and not options.quiet:
+            lost = _messages(self._lost)
+            _streams.remark(f"modemqtt pub: {lost} may have been lost with the connection, as QoS 0 allows")
 
     @property
     def _several(self) -> bool:
         return bool(self._options.stdin_line or self._options.repeat > 1)
+
+    @property
+    def _next_has_ended(self) -> bool:
+        return self._under_way[0][0].state in _ENDS
 
     def _total(self) -> tuple[int, bool]:
         """Return how much there is, and whether that is bytes; 0 where it is not known."""
@@ -153,12 +164,50 @@ class _Publisher:
         about = os.fstat(sys.stdin.fileno())
         return (about.st_size, True) if stat.S_ISREG(about.st_mode) else (0, False)
 
+    def _send(self, payload: bytes) -> None:
+        options = self._options
+        if options.stdin_line and self._mqtt.state != "connected":
+            # What is sent to a client without a connection is refused, and keeps the next one waiting.
+            self._mqtt.wait_connected()
+        delivery = self._mqtt.publish(options.topic, payload, options.qos, options.retain, wait=False)
+        self._under_way.append((delivery, payload))
+
     def _wait(self) -> None:
-        self._under_way.popleft().wait()
-        self._arrived += 1
+        """Wait for the next one; where the connection was lost, for all, and for the connection."""
+        again = [payload for payload in (self._result(),) if payload is not None]
+        if again:
+            while self._under_way:
+                if (payload := self._result()) is not None:
+                    again.append(payload)
+            for payload in again:
+                self._send(payload)
+
+    def _result(self) -> bytes | None:
+        """Wait for the next one, and return its payload if it has to be published once more."""
+        delivery, payload = self._under_way.popleft()
+        try:
+            delivery.wait()
+        except (ConnectionLost, ModuleRestarted, CommandError) as error:
+            # A refusal for want of a connection has come before the loss was known.
+            other = isinstance(error, CommandError) and self._mqtt.state == "connected"
+            if not self._options.stdin_line or other:
+                raise
+            if delivery.state == "failed" or self._options.qos == 1:
+                return payload
+            if self._options.qos:
+                raise
+            self._lost += 1
+        else:
+            self._arrived += 1
+        return None
 
     def _rest(self) -> None:
         """Count those that arrive behind one that did not."""
         while self._under_way:
             with contextlib.suppress(ModemError):
-                self._wait()
+                self._under_way.popleft()[0].wait()
+                self._arrived += 1
+
+
+def _messages(count: int) -> str:
+    return f"{count} message{'' if count == 1 else 's'}"

@@ -5,13 +5,12 @@ from __future__ import annotations
 import argparse
 import random
 import re
-import sys
 import time
 from functools import partial
 from typing import TYPE_CHECKING
 
 from modemqtt.cli import _format, _mosquitto, _refused, _streams
-from modemqtt.cli._arguments import Parser, command, positive
+from modemqtt.cli._arguments import Parser, command, positive, utf8
 from modemqtt.cli._exit import Exit
 from modemqtt.exceptions import ModemError, ResponseTimeout
 
@@ -44,13 +43,25 @@ def parser() -> Parser:
     )
     topics = described.add_argument_group("messages")
     topics.add_argument(
-        "-t", "--topic", action="append", default=[], metavar="FILTER", help="subscribe; may be repeated"
+        "-t", "--topic", action="append", type=utf8, default=[], metavar="FILTER", help="subscribe; again for more"
     )
     topics.add_argument(
-        "-T", "--filter-out", action="append", default=[], metavar="FILTER", help="do not print; may be repeated"
+        "-T",
+        "--filter-out",
+        action="append",
+        type=utf8,
+        default=[],
+        metavar="FILTER",
+        help="do not print these",
     )
     topics.add_argument(
-        "-U", "--unsubscribe", action="append", default=[], metavar="FILTER", help="unsubscribe; may be repeated"
+        "-U",
+        "--unsubscribe",
+        action="append",
+        type=utf8,
+        default=[],
+        metavar="FILTER",
+        help="unsubscribe, as from what a kept session has",
     )
     topics.add_argument("-q", "--qos", type=_mosquitto.qos, default=0, metavar="N", help="0, 1 or 2; default: 0")
     topics.add_argument("-C", dest="count", type=positive, metavar="N", help="end after N messages")
@@ -87,7 +98,7 @@ def run(options: Namespace) -> int:
         if until is None or time.monotonic() < until:
             raise
     if not options.quiet:
-        print("Timed out", file=sys.stderr)
+        _streams.remark("Timed out")
     return Exit.TIMED_OUT
 
 
@@ -127,7 +138,7 @@ class _Subscriber:
             granted = mqtt.subscribe([(topic, options.qos) for topic in options.topic], timeout=self._left())
             for topic, qos in zip(options.topic, granted, strict=True):
                 if qos == _REFUSED and not options.quiet:
-                    print(f"modemqtt sub: the broker refused the subscription to {topic}", file=sys.stderr)
+                    _streams.remark(f"modemqtt sub: the broker refused the subscription to {topic}")
         if options.unsubscribe:
             mqtt.unsubscribe(options.unsubscribe, timeout=self._left())
 
@@ -173,7 +184,7 @@ class _Printer:
 
     def _warn(self, text: str) -> None:
         if not self._quiet:
-            print(f"modemqtt sub: {text}", file=sys.stderr, flush=True)
+            _streams.remark(f"modemqtt sub: {text}")
 
 
 def _matcher(written: str) -> Callable[[str], bool]:

@@ -59,11 +59,6 @@ def parser() -> Parser:
     )
     add_modem(described)
     described.add_argument("-t", "--times", action="store_true", help="show the time of each line from the start")
-    described.add_argument(
-        "--recover",
-        action="store_true",
-        help="where no module answers, end what a former program may have left: a data phase, PPP",
-    )
     described.set_defaults(parser=described)
     return described
 
@@ -72,7 +67,7 @@ def run(options: Namespace) -> int:
     """Talk."""
     if sys.stdin is None or sys.stdout is None or not (sys.stdin.isatty() and sys.stdout.isatty()):
         options.parser.error("term needs a terminal for input and output; `modemqtt at` takes lines from a pipe")
-    with opened(options, recover=options.recover) as modem:
+    with opened(options) as modem:
         _Terminal(modem, times=options.times).run(options.baud)
     return 0
 

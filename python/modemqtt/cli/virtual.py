@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from modemqtt.cli import _control
 from modemqtt.cli._arguments import Parser, command, positive, tcp_port
+from modemqtt.cli._streams import remark
 from modemqtt.exceptions import ScriptError, UsageError
 from modemqtt.virtual import FAULT_TABLE, PROFILES, Broker, Script, VirtualModem
 
@@ -183,7 +184,7 @@ def _unmet(module: VirtualModem) -> bool:
     try:
         module.check()
     except ScriptError as error:
-        print(f"{module.port}: {error}", file=sys.stderr)
+        remark(f"{module.port}: {error}")
         return True
     return False
 
