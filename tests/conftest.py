@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from modemqtt import Modem, MqttClient
-from modemqtt.virtual import Broker, VirtualModem
+from modemqtt._pytest.models import Wanted
 from support import mosquitto as real_broker
 from support.suites import Suite
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from modemqtt import Modem, MqttClient
+    from modemqtt.virtual import Broker
 
 pytest_plugins = ["pytester"]
 
@@ -21,9 +23,8 @@ MODELS = ("M95", "BC660K-GL")
 
 
 @pytest.fixture
-def broker() -> Iterator[Broker]:
-    with Broker() as broker:
-        yield broker
+def broker(modem_broker: Broker) -> Broker:
+    return modem_broker
 
 
 @pytest.fixture(scope="session")
@@ -42,15 +43,9 @@ def model(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def virtual_modem(model: str) -> Iterator[VirtualModem]:
-    with VirtualModem(model) as module:
-        yield module
-
-
-@pytest.fixture
-def modem(virtual_modem: VirtualModem) -> Iterator[Modem]:
-    with Modem(virtual_modem.port) as modem:
-        yield modem
+def _modem_wanted(model: str) -> Wanted:
+    """`modem` and `virtual_modem` are those of the plugin, on the model of the test."""
+    return Wanted(model)
 
 
 @pytest.fixture

@@ -162,6 +162,10 @@ def test_a_wrong_value_is_told_with_its_source(suite: Suite, monkeypatch: pytest
         ),
         ('modem_feature(name="tls")', 'modem_feature takes names, as in modem_feature("tls")'),
         ('modem_fault("lost-o")', "modem_fault: 'lost-o' is no fault; `modemqtt virtual --list-faults` lists them"),
+        (
+            'parametrize("modem_model", ["M95"])',
+            'modem_model is told by the module; modem_models("M95", …) is the marker that chooses the models',
+        ),
         ("modem_hardware(3)", "modem_hardware takes no argument, not 3"),
     ],
 )

@@ -189,6 +189,7 @@ def test_a_progress_callback_that_raises_is_logged_and_stops_nothing(
     with caplog.at_level(logging.ERROR, "modemqtt"):
         mqtt.configure(tls=Tls(ca=credentials.ca), progress=callback)
     assert "progress callback failed" in caplog.text
+    caplog.clear()
 
 
 @pytest.mark.parametrize(("model", "expected"), [("M95", (1, 1, 2, 3)), ("EG915Q", (1, 2, 3, 4))])

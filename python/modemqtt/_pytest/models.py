@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -55,6 +56,10 @@ class Wanted:
 def multiply(metafunc: pytest.Metafunc) -> None:
     """Run a test that asks for a model once on each."""
     check(metafunc.definition.iter_markers())
+    for parametrize in metafunc.definition.iter_markers("parametrize"):
+        names = parametrize.args[0] if parametrize.args else parametrize.kwargs.get("argnames", ())
+        if "modem_model" in (re.split(r"\s*,\s*", names) if isinstance(names, str) else names):
+            fail('modem_model is told by the module; modem_models("M95", …) is the marker that chooses the models')
     if "_modem_wanted" not in metafunc.fixturenames:
         return
     marker = metafunc.definition.get_closest_marker("modem_models")
