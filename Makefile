@@ -62,7 +62,11 @@ check: $(BUILT) $(TOOLS)
 	$(BIN)/python -m pytest -q tests/test_layers.py
 	@$(MAKE) --no-print-directory fuzz
 
-bench: $(BUILT) $(TOOLS)
+# As users have it: with optimisation. The next test builds without.
+bench: $(TOOLS)
+	$(BIN)/python -m pip install --quiet --group bench
+	env -u CONDA_PREFIX VIRTUAL_ENV="$(CURDIR)/$(VENV)" $(BIN)/maturin develop --release --group build
+	@rm -f $(BUILT)
 	@set -e; found=; for bench in $(wildcard benches/bench_*.py); do \
 	found=yes; echo "$$bench"; $(BIN)/python "$$bench"; done; \
 	[ -n "$$found" ] || echo "There are no benchmarks in benches/ yet."
