@@ -80,12 +80,11 @@ class Parser(argparse.ArgumentParser):
         self.exit(self.usage_status, f"{self.prog}: {message}; see {self.prog} --help\n")
 
 
-def command(name: str, description: str, **settings: Any) -> Parser:
-    """Return the parser of one command."""
+def command(name: str, description: str, *, wire: bool = True, **settings: Any) -> Parser:
+    """Return the parser of one command; `wire` says whether it shows what goes over the line to those who debug."""
     parser = Parser(f"modemqtt {name}", description=description, **settings)
-    parser.add_argument(
-        "-d", "--debug", action="store_true", help="show what goes over the line, and the traceback of an error"
-    )
+    shown = "what goes over the line, and the traceback of an error" if wire else "the traceback of an error"
+    parser.add_argument("-d", "--debug", action="store_true", help=f"show {shown}")
     return parser
 
 

@@ -58,7 +58,9 @@ def add(parser: Parser) -> None:
         "-P", "--pw", type=utf8, metavar="PASSWORD", help=f"password; `ps` shows it, but not {_PASSWORD} and --pw-file"
     )
     broker.add_argument("--pw-file", metavar="FILE", help="a file whose first line is the password")
-    broker.add_argument("-i", "--id", type=utf8, help="client id; default: modemqtt- and eight random digits")
+    broker.add_argument(
+        "-i", "--id", type=utf8, help="client id; default: modemqtt- and eight random digits"
+    )
     broker.add_argument(
         "-I", "--id-prefix", type=utf8, metavar="PREFIX", help="client id: PREFIX-, and the number of the process"
     )
@@ -77,13 +79,13 @@ def add(parser: Parser) -> None:
     will.add_argument("--will-qos", type=qos, metavar="N", help="its QoS; default: 0")
     will.add_argument("--will-retain", action="store_true", help="have the broker keep it")
     tls = parser.add_argument_group("TLS")
-    tls.add_argument("--cafile", metavar="FILE", help="certificates that sign the broker's, PEM")
+    tls.add_argument("--cafile", metavar="FILE", help="certificates of the authorities that sign the broker's, PEM")
     tls.add_argument("--cert", metavar="FILE", help="certificate of the client, PEM; with --key")
     tls.add_argument("--key", metavar="FILE", help="its private key, PEM")
     tls.add_argument(
         "--insecure",
         action="store_true",
-        help="without --cafile check nothing; with it this changes nothing, since no module compares names",
+        help="encrypt without checking who the broker is; with --cafile no effect: modules compare no names",
     )
     tls.add_argument("--tls-version", metavar="VERSION", help="tlsv1, tlsv1.1 or tlsv1.2, the default")
     parser.add_argument("--quiet", action="store_true", help="say nothing on standard error")

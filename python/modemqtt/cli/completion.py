@@ -36,6 +36,7 @@ def parser() -> Parser:
     described = command(
         "completion",
         "Print a script that has a shell complete the commands, options and values of modemqtt.",
+        wire=False,
         examples=(
             'eval "$(modemqtt completion bash)"                     # in ~/.bashrc',
             'eval "$(modemqtt completion zsh)"                      # in ~/.zshrc, behind compinit',

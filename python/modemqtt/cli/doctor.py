@@ -23,9 +23,9 @@ def parser() -> Parser:
     """Describe the arguments."""
     described = command(
         "doctor",
-        "Look from the port to the broker and back, in the order in which a lab would: rights, holder, baud rate, "
-        "echo, model, SIM, signal, registration, attach, address, clock, a connection to the broker, a login, a "
-        "message that comes back. Of each it says ok, trouble or not checked, and of a trouble what to do next.",
+        "Check everything between the port and the broker, in the order in which a lab would: rights, holder, baud "
+        "rate, echo, model, SIM, signal, registration, attach, address, clock, a connection to the broker, a login, a "
+        "message that comes back. Each check says ok, trouble or not checked, and each trouble what to do next.",
         examples=(
             "modemqtt doctor --modem /dev/ttyUSB2",
             "modemqtt doctor --modem /dev/ttyUSB2 -h broker.lab -u bench",

@@ -26,8 +26,9 @@ def parser() -> Parser:
     """Describe the arguments."""
     described = command(
         "ports",
-        "List the serial ports of this machine: what is behind each, its vid:pid and serial number on USB, its link "
-        "whose name stays, and which program has it. Of Quectel's modules on USB the interfaces are named.",
+        "List the serial ports of this machine: what is behind each, its vid:pid and serial number on USB, its "
+        "permanent link, and the program that has it open. The interfaces of Quectel's USB modules are named.",
+        wire=False,
         examples=(
             "modemqtt ports",
             "modemqtt ports --probe",

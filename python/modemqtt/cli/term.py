@@ -48,9 +48,9 @@ def parser() -> Parser:
     """Describe the arguments."""
     described = command(
         "term",
-        "Talk to a module: type a command line, see its answer. What comes unasked is shown apart, wherever it falls. "
-        "When the adapter is unplugged the port is opened again as soon as it is back. A line that asks for data is "
-        "followed by a line of data, with the escapes of C. ctrl-t q leaves, ctrl-t ? tells the other keys.",
+        "Talk to a module: type a command line, see the answer. Unsolicited lines are shown apart, wherever they fall. "
+        "When an adapter is unplugged and comes back, its port is opened again. After a line that asks for data, type "
+        "the data, with the escapes of C. ctrl-t q leaves, ctrl-t ? lists the other keys.",
         examples=(
             "modemqtt term --modem /dev/ttyUSB2",
             "modemqtt term --modem /dev/ttyUSB2 -b 9600 --times --log wire.log",

@@ -26,6 +26,7 @@ def parser() -> Parser:
         "Run a virtual module on a pseudo-terminal or a TCP port, with a small MQTT broker beside it, "
         "until Ctrl-C. The first lines of the output are `port: …` and, with a broker, `broker: host:port`. With "
         "several modules each has its own `port` and `model`, in order, and all have the same broker.",
+        wire=False,
         examples=(
             "modemqtt virtual --model M95 --link /tmp/module",
             "modemqtt virtual --model M95 --timing field --fault lost-ok=0.01",
