@@ -20,9 +20,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
-from support import mosquitto
-
 from modemqtt.aio import AsyncModem
+from support import mosquitto
 
 ROUNDS = 5
 PAYLOAD = b"x" * 80
@@ -66,13 +65,13 @@ async def through_the_module(messages: int) -> float:
             await mqtt.connect("bench")
             await modem.command("AT+CSQ")
             start, count = time.perf_counter(), 0
-            async for message in mqtt.messages():
-                assert message.payload == PAYLOAD
+            async for _ in mqtt.messages():
                 count += 1
                 if count == messages - modem.stats.messages_dropped:
                     break
             took = time.perf_counter() - start
-            assert modem.stats.messages_dropped == 0, f"{modem.stats.messages_dropped} were dropped"
+            if modem.stats.messages_dropped:
+                sys.exit(f"{modem.stats.messages_dropped} messages were dropped")
             return messages / took
     finally:
         other.kill()
@@ -88,11 +87,10 @@ async def through_aiomqtt(messages: int, address: mosquitto.Address) -> float:
     async with aiomqtt.Client(address.host, address.port) as receiver:
         await receiver.subscribe(TOPIC)
         command = ["mosquitto_pub", "-h", address.host, "-p", str(address.port), "-t", TOPIC, "-l"]
-        sender = subprocess.Popen(command, stdin=subprocess.PIPE)  # noqa: S603 - comes with the broker
+        sender = subprocess.Popen(command, stdin=subprocess.PIPE)  # noqa: S603, ASYNC220 - it starts at once
         pouring = asyncio.get_running_loop().run_in_executor(None, sender.communicate, (PAYLOAD + b"\n") * messages)
         start, count = 0.0, 0
-        async for message in receiver.messages:
-            assert message.payload == PAYLOAD
+        async for _ in receiver.messages:
             start = start or time.perf_counter()
             count += 1
             if count == messages:

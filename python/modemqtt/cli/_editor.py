@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from enum import Enum, auto
+from enum import Enum
 
 _LONGEST_HISTORY = 500
 
@@ -10,15 +10,15 @@ _LONGEST_HISTORY = 500
 class Key(Enum):
     """What a key asks for beyond editing."""
 
-    LINE = auto()
+    LINE = 1
     """The line is done."""
-    INTERRUPT = auto()
+    INTERRUPT = 2
     """Ctrl-C."""
-    LEAVE = auto()
+    LEAVE = 3
     """Ctrl-T q, or Ctrl-D on an empty line."""
-    HELP = auto()
-    TIMES = auto()
-    CLEAR = auto()
+    HELP = 4
+    TIMES = 5
+    CLEAR = 6
 
 
 _COMMANDS = {"q": Key.LEAVE, "?": Key.HELP, "t": Key.TIMES, "l": Key.CLEAR}
@@ -28,12 +28,12 @@ _PREFIX = "\x14"
 class _State(Enum):
     """What the next character is."""
 
-    PLAIN = auto()
-    PREFIX = auto()
+    PLAIN = 1
+    PREFIX = 2
     """The one behind Ctrl-T."""
-    ESCAPE = auto()
+    ESCAPE = 3
     """The one behind ESC."""
-    SEQUENCE = auto()
+    SEQUENCE = 4
     """One of a control sequence, ESC [."""
 
 

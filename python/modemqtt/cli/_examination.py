@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 
     from modemqtt import MqttClient, Options
 
-Verdict = Literal["ok", "trouble", "not checked"]
-
 CHECKS = (
     "rights",
     "holder",
@@ -75,7 +73,7 @@ class Finding:
     """What a check has found."""
 
     check: str
-    verdict: Verdict
+    verdict: Literal["ok", "trouble", "not checked"]
     detail: str
     next: str | None = None
     """What to do about it."""
