@@ -266,8 +266,11 @@ def test_a_password_shows_nowhere(virtual_modem: VirtualModem, broker: Broker, t
         f'AT+QMTCONN =0,"bench-7","lab","{SECRET}"',
         f"AT+QMTCONN=0,bench-7,lab,{SECRET}",
         f'AT+QMTCFG="aliauth",0,"key","device","{SECRET}"',
+        f'AT+QCGDEFCONT="IP","apn","lab","{SECRET}"',
+        f'AT+CGAUTH=1,1,"lab","{SECRET}"',
+        f'AT+QHTTPCFG="auth","lab:{SECRET}"',
     ],
-    ids=["blank", "unquoted", "device secret"],
+    ids=["blank", "unquoted", "device secret", "access point", "context", "web server"],
 )
 def test_a_secret_in_a_command_line_of_ones_own_shows_nowhere(modem: Modem, line: str) -> None:
     shown = ""

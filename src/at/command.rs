@@ -193,7 +193,7 @@ impl fmt::Display for Form {
 named! {
     /// The first parameter of `AT+QMTCFG`: which option is meant.
     SettingKey
-    /// The key as the host sends it.
+    /// The key as most notes spell it.
     name
     {
         /// `will`: the message that the server publishes when the client vanishes.
@@ -232,16 +232,5 @@ named! {
         ViewMode "view/mode",
         /// `edit/timeout`: how long the data phase of a publish may be idle.
         EditTimeout "edit/timeout",
-    }
-}
-
-impl SettingKey {
-    /// A second spelling: the BC660K-GL note has `echo_mode` in its test command and `echomode` in its syntax (3.3.1).
-    #[must_use]
-    pub const fn other_name(self) -> Option<&'static str> {
-        match self {
-            Self::EchoData => Some("echomode"),
-            _ => None,
-        }
     }
 }

@@ -197,6 +197,8 @@ pub(crate) struct Sync {
 #[derive(Clone, Debug)]
 pub(crate) struct Step {
     pub(crate) line: CommandLine,
+    /// The same with the other spelling of its key, of which there may be two.
+    pub(crate) other: Option<CommandLine>,
     pub(crate) form: Form,
     /// The names whose lines answer it, with the prefix; none for a basic command.
     pub(crate) name: String,

@@ -52,6 +52,18 @@ pub enum Argument<'a> {
 
 /// Writes a row's command line.
 pub fn command(dialect: &Dialect, row: &Row, arguments: &[Argument<'_>]) -> Result<CommandLine, Error> {
+    spelled(dialect, row, row.setting.map(|key| dialect.spelling(key)), arguments)
+}
+
+/// The same with the other spelling of its key; `None` where there is but one.
+pub fn other_spelling(dialect: &Dialect, row: &Row, arguments: &[Argument<'_>]) -> Result<Option<CommandLine>, Error> {
+    let other = row.setting.filter(|key| dialect.spelling(*key) != key.name());
+    other
+        .map(|key| spelled(dialect, row, Some(key.name()), arguments))
+        .transpose()
+}
+
+fn spelled(dialect: &Dialect, row: &Row, key: Option<&str>, arguments: &[Argument<'_>]) -> Result<CommandLine, Error> {
     if !row.arity.allows(arguments.len()) {
         let names: Vec<_> = row.parameters.iter().map(|parameter| parameter.name).collect();
         return Err(Error::Usage(format!(
@@ -65,7 +77,7 @@ pub fn command(dialect: &Dialect, row: &Row, arguments: &[Argument<'_>]) -> Resu
     }
     let mut bytes = row.command.to_string().into_bytes();
     let mut shown = row.command.to_string();
-    let sign = match (row.form, row.setting) {
+    let sign = match (row.form, key) {
         (Form::Test, _) => "=?",
         (Form::Read, None) => "?",
         (Form::Set | Form::Read, _) => "=",
@@ -74,8 +86,8 @@ pub fn command(dialect: &Dialect, row: &Row, arguments: &[Argument<'_>]) -> Resu
     shown.push_str(sign);
     let mut secrets = Vec::new();
     let mut separator = "";
-    if let Some(key) = row.setting {
-        let key = format!("\"{}\"", key.name());
+    if let Some(key) = key {
+        let key = format!("\"{key}\"");
         bytes.extend_from_slice(key.as_bytes());
         shown.push_str(&key);
         separator = ",";

@@ -96,6 +96,7 @@ const EDITION_2018: Dialect = Dialect {
         OpenResult::NAME_NOT_RESOLVED,
         OpenResult::NETWORK_ERROR,
     ],
+    spellings: &[],
     // Chapter 4 lists the codes of 3GPP TS 27.005 as `+CME ERROR` too; the rest is BC35-G&BC28&BC95 R2.0 AT Commands
     // Manual V1.0, table 5.
     vendor_errors: &[

@@ -79,6 +79,8 @@ pub(super) static DIALECT: Dialect = Dialect {
         OpenResult::PDP_FAILED,
         OpenResult::NAME_NOT_RESOLVED,
     ],
+    // 3.3.1: its test form has echo_mode.
+    spellings: &[(SettingKey::EchoData, "echomode")],
     // BC660K-GL&BC950K-GL AT Commands Manual, 2024-01-26.
     vendor_errors: &[
         (301, "internal error base"),

@@ -121,6 +121,7 @@ pub(super) static DIALECT: Dialect = Dialect {
         OpenResult::NAME_NOT_RESOLVED,
         OpenResult::NETWORK_ERROR,
     ],
+    spellings: &[],
     vendor_errors: &[],
     // Doubtful: as the EG800Q&EG91xQ note has it.
     disconnect_closes: true,

@@ -92,7 +92,7 @@ pub(super) static DIALECT: Dialect = Dialect {
         slots: 5,
     }),
     // 3.3.1, send/mode: the note has no other limit for digits.
-    hex_payload: Some(1500),
+    hex_payload: None,
     // Every command: "If there is any error: ERROR".
     refusals: Refusals {
         parameter: Refusal::Error,
@@ -109,6 +109,7 @@ pub(super) static DIALECT: Dialect = Dialect {
         OpenResult::NAME_NOT_RESOLVED,
         OpenResult::NETWORK_ERROR,
     ],
+    spellings: &[],
     // EG800Q&EG91xQ Series AT Commands Manual V1.1, and the file errors of the family's file application notes.
     vendor_errors: &[
         (400, "invalid input value"),

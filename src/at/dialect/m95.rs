@@ -78,6 +78,14 @@ pub(super) static DIALECT: Dialect = Dialect {
         OpenResult::NAME_NOT_RESOLVED,
         OpenResult::NETWORK_ERROR,
     ],
+    // 3.2.1, in capitals throughout.
+    spellings: &[
+        (SettingKey::Will, "WILL"),
+        (SettingKey::Timeout, "TIMEOUT"),
+        (SettingKey::Session, "SESSION"),
+        (SettingKey::KeepAlive, "KEEPALIVE"),
+        (SettingKey::Tls, "SSL"),
+    ],
     vendor_errors: &[],
     // 3.2.5 is silent. 4.1.1 has code 5 for the server that closes after DISCONNECT, so the connection outlives it.
     disconnect_closes: false,

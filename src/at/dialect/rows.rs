@@ -45,13 +45,15 @@ pub struct Dialect {
     pub receive: ReceiveUrc,
     /// The buffer that can keep received messages until they are read.
     pub buffer: Option<Buffer>,
-    /// The longest payload of one publish while it is sent as hexadecimal digits, in bytes before encoding; `None` where
-    /// the dialect cannot.
+    /// The longest payload of one publish while it is sent as hexadecimal digits, in bytes before encoding, where that is
+    /// less than `payload`.
     pub hex_payload: Option<usize>,
     /// What is answered to a line that cannot be carried out.
     pub refusals: Refusals,
     /// The results that `+QMTOPEN` may carry.
     pub open_results: &'static [OpenResult],
+    /// Keys whose write form the note spells in another way than [`SettingKey::name`], which is tried where that is refused.
+    pub spellings: &'static [(SettingKey, &'static str)],
     /// Codes of `+CME ERROR` that the vendor adds, or names in another way.
     pub vendor_errors: &'static [(i64, &'static str)],
     /// Whether `QMTDISC` closes the network connection as well.
@@ -115,6 +117,21 @@ impl Dialect {
         self.rows
             .iter()
             .find(|row| row.setting == Some(key) && row.form == form)
+    }
+
+    /// How the note spells a key in its write form.
+    #[must_use]
+    pub fn spelling(&self, key: SettingKey) -> &'static str {
+        let own = self.spellings.iter().find(|(spelled, _)| *spelled == key);
+        own.map_or(key.name(), |(_, spelling)| spelling)
+    }
+
+    /// Whether a text is a key, in either spelling. Modules mind no case.
+    #[must_use]
+    pub fn is_key(&self, text: &[u8], key: SettingKey) -> bool {
+        [self.spelling(key), key.name()]
+            .iter()
+            .any(|name| name.as_bytes().eq_ignore_ascii_case(text))
     }
 
     /// The value of a setting after a start; empty where the dialect lacks the key.

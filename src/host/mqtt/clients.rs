@@ -176,6 +176,15 @@ pub(crate) enum Debt {
     Paid,
 }
 
+/// Which spelling the module takes of keys that have two.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Spelling {
+    #[default]
+    Untried,
+    OfTheNote,
+    Other,
+}
+
 /// What is held against the PDP context of a client.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Context {
@@ -320,6 +329,7 @@ impl Client {
 pub(crate) struct Clients {
     each: Vec<Client>,
     pub(crate) kept: Kept,
+    pub(crate) spelling: Spelling,
 }
 
 impl Clients {
@@ -327,6 +337,7 @@ impl Clients {
         Self {
             each: (0..=dialect.last_client).map(|_| Client::new(dialect)).collect(),
             kept: Kept::default(),
+            spelling: Spelling::default(),
         }
     }
 

@@ -18,7 +18,7 @@ mod unsubscribe;
 mod verbatim;
 
 pub use clients::Ids;
-pub(crate) use clients::{Client, Clients, Context};
+pub(crate) use clients::{Client, Clients, Context, Spelling};
 pub(crate) use open::reopen;
 pub(crate) use plan::{drain, outcome_wait, plan, question, read_back};
 pub(crate) use prepare::PREPARED;

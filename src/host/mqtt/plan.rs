@@ -247,6 +247,7 @@ impl Planner {
     pub(super) fn step(&self, row: &'static Row, arguments: &[Argument<'_>], goal: Goal) -> Result<Step, Error> {
         Ok(Step {
             line: writer::command(self.dialect, row, arguments)?,
+            other: writer::other_spelling(self.dialect, row, arguments)?,
             form: row.form,
             name: format!("+{}", row.command.name()),
             data: None,

@@ -88,11 +88,7 @@ impl Planner {
             hex,
         } = message;
         topic_name(&topic)?;
-        let most = if hex {
-            self.dialect.hex_payload.unwrap_or(0)
-        } else {
-            self.dialect.payload
-        };
+        let most = self.dialect.hex_payload.filter(|_| hex).unwrap_or(self.dialect.payload);
         if payload.len() > most {
             return Err(Error::Usage(format!(
                 "payload must be at most {most} bytes long{}, not {} ({})",

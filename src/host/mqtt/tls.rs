@@ -263,5 +263,6 @@ fn command(name: &str, values: &str, goal: Goal) -> Step {
         final_wait: MAXIMUM_RESPONSE_TIME,
         change: None,
         setting: None,
+        other: None,
     }
 }

@@ -5,7 +5,7 @@ use modemqtt_at::ascii::{CTRL_Z, ESC, QUOTE};
 use modemqtt_at::dialect::{Count, DataPhase, Dialect, Uncounted};
 use modemqtt_at::general::{MAXIMUM_RESPONSE_TIME, maximum_response_time};
 use modemqtt_at::tls::{TlsForm, TlsValue, Upload};
-use modemqtt_at::{ClientIndex, Command, Form, MessageId, SettingKey};
+use modemqtt_at::{ClientIndex, Command, Form, MessageId};
 
 use super::clients::Clients;
 use crate::error::Error;
@@ -80,6 +80,7 @@ pub(super) fn plain(line: &str) -> Result<Step, Error> {
         final_wait: wait,
         change: None,
         setting: None,
+        other: None,
     })
 }
 
@@ -248,7 +249,12 @@ fn of_the_note(part: &Part<'_>, command: Command, dialect: &Dialect) -> Option<R
     dialect.rows.iter().find_map(|row| {
         let fields = match row.setting {
             None => &part.fields[..],
-            Some(key) => part.fields.split_first().filter(|(first, _)| is_key(first, key))?.1,
+            Some(key) => {
+                part.fields
+                    .split_first()
+                    .filter(|(first, _)| dialect.is_key(first.trim_matches('"').as_bytes(), key))?
+                    .1
+            }
         };
         if row.command != command || row.form != Form::Set || fields.len() != row.parameters.len() {
             return None;
@@ -351,14 +357,6 @@ fn split(text: &str, separator: char) -> impl Iterator<Item = &str> {
         quoted ^= letter == char::from(QUOTE);
         letter == separator && !quoted
     })
-}
-
-fn is_key(field: &str, key: SettingKey) -> bool {
-    let field = field.trim_matches('"');
-    [Some(key.name()), key.other_name()]
-        .into_iter()
-        .flatten()
-        .any(|name| name.eq_ignore_ascii_case(field))
 }
 
 /// The names in a command line, joined by `;`: `AT+CSQ;+CREG?` has `+CSQ;+CREG`.

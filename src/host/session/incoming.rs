@@ -94,6 +94,9 @@ impl Session {
         if self.is_stray_prompt(line) {
             return self.handle_frame(Frame::Prompt, now);
         }
+        if self.gives_up_data(line) {
+            return self.data_given_up(String::from_utf8_lossy(line).into_owned(), now);
+        }
         let pending = match &self.exchange {
             Some(exchange) => Some(Pending {
                 name: &exchange.step.name,
@@ -168,7 +171,6 @@ impl Session {
                 self.handle_failed_ping(client, now);
             }
             Incoming::Started => self.handle_restart(Sign::Start, now),
-            Incoming::Unsolicited(_) if self.gives_up_data(line) => self.data_given_up(text.clone(), now),
             Incoming::Unsolicited(_) => self.events.push_back(Event::Urc(text)),
         }
         if powered_down {
@@ -279,6 +281,7 @@ impl Session {
 
     /// Takes from an accepted command what its job needs, and what it has changed.
     fn keep(&mut self, exchange: &mut Exchange) {
+        self.note_spelling(&exchange.step);
         let lines = std::mem::take(&mut exchange.lines);
         let client = exchange.job.task.client();
         if let (Some(change), Some(client)) = (exchange.step.change, client)
@@ -331,7 +334,10 @@ impl Session {
         }
     }
 
-    fn refused(&mut self, mut exchange: Exchange, refusal: &Refusal, now: Instant) {
+    fn refused(&mut self, exchange: Exchange, refusal: &Refusal, now: Instant) {
+        let Some(mut exchange) = self.respell(exchange, now) else {
+            return;
+        };
         if matches!(exchange.job.task, Task::Ask { .. }) {
             return self.standing_told(exchange, Question::Refused, now);
         }

@@ -22,6 +22,7 @@ mod queue;
 mod results;
 mod run;
 mod setup;
+mod spelling;
 mod standing;
 mod upload;
 mod urc;
@@ -57,8 +58,6 @@ const TRANSPORT_ALLOWANCE: Duration = Duration::from_secs(2);
 /// Bits per second of the slowest line that a payload is believed to come over; what the port was told need not be the
 /// rate behind a terminal server.
 const SLOWEST_LINE: u32 = 2400;
-/// How many secrets are remembered.
-const SECRETS: usize = 16;
 /// After how long a silence the module is woken before it is sent a command.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Wake {
@@ -284,17 +283,6 @@ impl Session {
             self.timers.set(Timer::Caller(ticket), at);
         }
         self.start_next(now);
-    }
-
-    fn remember_secrets(&mut self, job: &Job) {
-        for secret in job.steps.iter().flat_map(|step| &step.line.secrets) {
-            if !self.secrets.contains(secret) {
-                self.secrets.push_back(secret.clone());
-            }
-        }
-        while self.secrets.len() > SECRETS {
-            self.secrets.pop_front();
-        }
     }
 
     /// What is wrong with data that hold a byte of the flow control's own.

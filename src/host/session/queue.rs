@@ -12,6 +12,9 @@ use crate::error::Error;
 use crate::job::{INTERNAL, Job, Own, Task};
 use crate::mqtt::{Effect, plan, rules};
 
+/// How many secrets are remembered.
+const SECRETS: usize = 16;
+
 impl Session {
     /// The first job that may run. Jobs of one client keep their order, but that publishes which wait for room in the
     /// window hold up no subscription and no end of the connection; a full window of one client holds up no other.
@@ -70,6 +73,18 @@ impl Session {
             }
         }
         self.step(job, now);
+    }
+
+    /// Has what a job hands over be shown nowhere, should the module give it back.
+    pub(super) fn remember_secrets(&mut self, job: &Job) {
+        for secret in job.steps.iter().flat_map(|step| &step.line.secrets) {
+            if !self.secrets.contains(secret) {
+                self.secrets.push_back(secret.clone());
+            }
+        }
+        while self.secrets.len() > SECRETS {
+            self.secrets.pop_front();
+        }
     }
 
     /// Takes back a call that waits for its turn.

@@ -51,7 +51,8 @@ impl Session {
 
     pub(super) fn send_step(&mut self, mut job: Job, now: Instant) {
         // A job without steps has ended when it was submitted.
-        let Some(step) = job.steps.pop_front() else { return };
+        let Some(mut step) = job.steps.pop_front() else { return };
+        self.spell(&mut step);
         if let Goal::Outcome { key, .. } = &step.goal {
             self.operation_begins(&job, *key);
         }

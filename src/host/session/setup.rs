@@ -343,5 +343,6 @@ fn basic(line: &str, name: &str, form: Form, goal: Goal, final_wait: Duration) -
         final_wait,
         change: None,
         setting: None,
+        other: None,
     }
 }

@@ -58,7 +58,7 @@ fn a_restart_before_the_session_was_connected_has_it_configured_again() {
     pair.log_in();
     pair.sent.clear();
     assert_eq!(back(&mut pair, 5 * SECOND).attempts, 1);
-    assert!(lines(&mut pair)[0].starts_with("AT+QMTCFG=\"keepalive\""));
+    assert!(lines(&mut pair)[0].starts_with("AT+QMTCFG=\"KEEPALIVE\""));
     is_connected(&mut pair, "M95");
 }
 

@@ -136,8 +136,8 @@ fn settings_that_are_changed_one_behind_the_other_leave_each_other_in_force() {
     configure(&mut bench, retries);
     configure(&mut bench, packet_timeout);
     bench.answers(&[
-        ("AT+QMTCFG=\"timeout\",0,5,7,0\r", OK),
-        ("AT+QMTCFG=\"timeout\",0,9,7,0\r", OK),
+        ("AT+QMTCFG=\"TIMEOUT\",0,5,7,0\r", OK),
+        ("AT+QMTCFG=\"TIMEOUT\",0,9,7,0\r", OK),
     ]);
 }
 

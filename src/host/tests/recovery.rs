@@ -230,7 +230,7 @@ fn a_second_operation_of_a_kind_waits_for_the_result_of_the_first() {
         Some(Err(Error::Operation { result: 5, .. }))
     ));
     assert_eq!(bench.ended(second), None);
-    assert_eq!(bench.sent(), "AT+QMTCFG=\"timeout\",0\r");
+    assert_eq!(bench.sent(), "AT+QMTCFG=\"TIMEOUT\",0\r");
 }
 
 #[test]
@@ -364,7 +364,7 @@ fn an_occupied_index_whose_ok_is_lost_is_reopened_all_the_same() {
     let mut bench = Bench::set_up("M95");
     let open = bench.open();
     bench.answers(&[
-        ("AT+QMTCFG=\"timeout\",0\r", b"\r\n+QMTCFG: 5,3,0\r\n\r\nOK\r\n"),
+        ("AT+QMTCFG=\"TIMEOUT\",0\r", b"\r\n+QMTCFG: 5,3,0\r\n\r\nOK\r\n"),
         ("AT+QMTOPEN=0,\"h\",1883\r", b"\r\n+QMTOPEN: 0,2\r\n"),
     ]);
     bench.elapse(seconds(2.1));

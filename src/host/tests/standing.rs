@@ -34,7 +34,7 @@ fn an_opening_goes_on_where_the_occupied_index_is_closed_without_a_result() {
     let mut bench = Bench::set_up("M95");
     let open = bench.open();
     bench.answers(&[
-        ("AT+QMTCFG=\"timeout\",0\r", b"\r\n+QMTCFG: 5,3,0\r\n\r\nOK\r\n"),
+        ("AT+QMTCFG=\"TIMEOUT\",0\r", b"\r\n+QMTCFG: 5,3,0\r\n\r\nOK\r\n"),
         ("AT+QMTOPEN=0,\"h\",1883\r", b"\r\nOK\r\n\r\n+QMTOPEN: 0,2\r\n"),
         ("AT+QMTCLOSE=0\r", b"\r\nOK\r\n\r\n+QMTSTAT: 0,1\r\n"),
     ]);
@@ -77,7 +77,7 @@ fn an_opening_that_was_given_up_leaves_an_occupied_client_connected() {
         port: 1883,
     };
     let open = bench.submit_for(call, Some(seconds(0.1)));
-    bench.answers(&[("AT+QMTCFG=\"timeout\",0\r", b"\r\n+QMTCFG: 5,3,0\r\n\r\nOK\r\n")]);
+    bench.answers(&[("AT+QMTCFG=\"TIMEOUT\",0\r", b"\r\n+QMTCFG: 5,3,0\r\n\r\nOK\r\n")]);
     assert_eq!(bench.sent(), "AT+QMTOPEN=0,\"h\",1883\r");
     bench.feed(OK);
     bench.elapse(seconds(0.2));
@@ -93,7 +93,7 @@ fn an_opening_that_was_given_up_leaves_an_occupied_client_connected() {
 fn a_connection_that_is_lost_while_its_client_is_opened_again_is_told() {
     let mut bench = Bench::connected("M95");
     bench.open();
-    bench.answers(&[("AT+QMTCFG=\"timeout\",0\r", b"\r\n+QMTCFG: 5,3,0\r\n\r\nOK\r\n")]);
+    bench.answers(&[("AT+QMTCFG=\"TIMEOUT\",0\r", b"\r\n+QMTCFG: 5,3,0\r\n\r\nOK\r\n")]);
     bench.feed(b"\r\n+QMTSTAT: 0,1\r\n");
     bench.answers(&[("AT+QMTOPEN=0,\"h\",1883\r", b"\r\nOK\r\n\r\n+QMTOPEN: 0,0\r\n")]);
     assert_eq!((lost(&mut bench), state(&mut bench)), (1, ClientState::Open));

@@ -85,7 +85,7 @@ pub fn check(dialect: &Dialect, command: Command, form: Form, values: Vec<Value>
     let mut rows: Vec<&'static Row> = dialect.rows.iter().filter(|row| row.command == command).collect();
     let mut values = values;
     if form == Form::Set && rows.iter().any(|row| row.setting.is_some()) {
-        let key = setting(&rows, values.first()).ok_or(Refused::Parameter)?;
+        let key = setting(dialect, &rows, values.first()).ok_or(Refused::Parameter)?;
         values.remove(0);
         // What reads a setting has the look of setting it: only the number of parameters differs.
         rows.retain(|row| row.setting == Some(key));
@@ -111,16 +111,12 @@ pub fn check(dialect: &Dialect, command: Command, form: Form, values: Vec<Value>
     Ok(Checked { row, arguments })
 }
 
-/// Keys are accepted in either case, as modules do: the M95 note prints them in capitals (3.2.1). So is either spelling of one key.
-fn setting(rows: &[&Row], value: Option<&Value>) -> Option<SettingKey> {
+/// Keys are accepted in either case, as modules do, and in either spelling of the note.
+fn setting(dialect: &Dialect, rows: &[&Row], value: Option<&Value>) -> Option<SettingKey> {
     let Some(Value::Quoted(text)) = value else { return None };
-    rows.iter().filter_map(|row| row.setting).find(|key| {
-        let names = [Some(key.name()), key.other_name()];
-        names
-            .into_iter()
-            .flatten()
-            .any(|name| name.as_bytes().eq_ignore_ascii_case(text))
-    })
+    rows.iter()
+        .filter_map(|row| row.setting)
+        .find(|key| dialect.is_key(text, *key))
 }
 
 fn argument(kind: Kind, value: Value) -> Option<Argument> {

@@ -179,11 +179,7 @@ fn a_key_is_taken_in_either_case_and_in_both_spellings() {
         let key = row.setting.unwrap();
         let mut rig = Rig::new(dialect.models[0].name);
         let answer = rig.answer(line(row, &["0".into()]));
-        let other = [
-            Some(key.name().to_ascii_uppercase()),
-            key.other_name().map(str::to_string),
-        ];
-        for spelling in other.into_iter().flatten() {
+        for spelling in [&key.name().to_ascii_uppercase(), dialect.spelling(key)] {
             assert_eq!(rig.answer(format!("AT+QMTCFG=\"{spelling}\",0\r")), answer, "{row}");
         }
     }

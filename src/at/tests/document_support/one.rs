@@ -48,8 +48,8 @@ fn differences(usual: &Dialect, edition: &Dialect) -> String {
          is as above.\n\n",
         edition.note, edition.payload
     );
-    text.push_str(&table(&command_lines(&commands)));
-    text.push_str(&table(&key_lines(&keys)));
+    text.push_str(&table(&command_lines(edition, &commands)));
+    text.push_str(&table(&key_lines(edition, &keys)));
     text
 }
 
@@ -74,14 +74,14 @@ fn models(dialect: &Dialect) -> Vec<Vec<String>> {
 
 fn commands(dialect: &Dialect) -> Vec<Vec<String>> {
     let rows: Vec<_> = dialect.rows.iter().filter(|row| row.setting.is_none()).collect();
-    command_lines(&rows)
+    command_lines(dialect, &rows)
 }
 
-fn command_lines(rows: &[&Row]) -> Vec<Vec<String>> {
+fn command_lines(dialect: &Dialect, rows: &[&Row]) -> Vec<Vec<String>> {
     let head = heads(["form", "parameters", "payload", "carried out", "at most", "source"]);
     let lines = rows.iter().map(|row| {
         vec![
-            format!("`{}`", syntax(row)),
+            format!("`{}`", syntax(dialect, row)),
             ranges(row),
             data(row).into(),
             gate(row.gate).into(),
@@ -99,14 +99,14 @@ fn keys(dialect: &Dialect) -> Vec<Vec<String>> {
         .iter()
         .filter(|row| row.setting.is_some() && row.form == Form::Set)
         .collect();
-    key_lines(&rows)
+    key_lines(dialect, &rows)
 }
 
-fn key_lines(rows: &[&Row]) -> Vec<Vec<String>> {
+fn key_lines(dialect: &Dialect, rows: &[&Row]) -> Vec<Vec<String>> {
     let head = heads(["form", "parameters", "defaults", "payload", "set", "at most", "source"]);
     let lines = rows.iter().map(|row| {
         vec![
-            format!("`{}`", syntax(row)),
+            format!("`{}`", syntax(dialect, row)),
             format!("{}{}", ranges(row), flag(row)),
             if row.defaults.is_empty() {
                 "unset".into()

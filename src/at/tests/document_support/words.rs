@@ -6,12 +6,12 @@ use modemqtt_at::dialect::{Arity, DataPhase, Dialect, Gate, Kind, Parameter, Ref
 use modemqtt_at::{Command, Form};
 
 /// The form as a program types it.
-pub(super) fn syntax(row: &Row) -> String {
+pub(super) fn syntax(dialect: &Dialect, row: &Row) -> String {
     let mut text = row.command.to_string();
     match (row.form, row.setting) {
         (Form::Test, _) => text.push_str("=?"),
         (Form::Read, None) => text.push('?'),
-        (_, Some(key)) => text.push_str(&format!("=\"{}\",", key.name())),
+        (_, Some(key)) => text.push_str(&format!("=\"{}\",", dialect.spelling(key))),
         (Form::Set, None) => text.push('='),
     }
     let names: Vec<String> = row.parameters.iter().map(placeholder).collect();

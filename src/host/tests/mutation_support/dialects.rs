@@ -89,6 +89,17 @@ impl Maker {
                 ..dialect
             },
         );
+        for (at, (key, spelling)) in dialect.spellings.iter().enumerate() {
+            let less = without(dialect.spellings, at);
+            self.add(
+                &format!("spelling less {spelling}"),
+                key.name(),
+                Dialect {
+                    spellings: less,
+                    ..dialect
+                },
+            );
+        }
         let idle = match dialect.data_idle {
             None => vec![Some(DataIdle {
                 after: Duration::from_mins(1),

@@ -1,0 +1,45 @@
+//! The keys of `AT+QMTCFG` that a note spells in two ways: its write form first, and the other once where that is refused.
+
+use std::time::Instant;
+
+use modemqtt_at::dialect::Dialect;
+
+use super::{Exchange, Session};
+use crate::job::Step;
+use crate::mqtt::Spelling;
+
+impl Session {
+    /// Has a step go in the spelling that the module is known to take.
+    pub(super) fn spell(&self, step: &mut Step) {
+        if self.clients.spelling == Spelling::Other
+            && let Some(other) = step.other.take()
+        {
+            step.line = other;
+        }
+    }
+
+    /// Notes which spelling the module has taken.
+    pub(super) fn note_spelling(&mut self, step: &Step) {
+        let spelled = |dialect: &Dialect| step.setting.is_some_and(|key| dialect.spelling(key) != key.name());
+        if self.clients.spelling == Spelling::Untried && self.dialect.is_some_and(spelled) {
+            self.clients.spelling = if step.other.is_some() {
+                Spelling::OfTheNote
+            } else {
+                Spelling::Other
+            };
+        }
+    }
+
+    /// Sends a refused command once more in the other spelling, unless the module is known to take the one that it had. Gives the
+    /// exchange back where there is none.
+    pub(super) fn respell(&mut self, mut exchange: Exchange, now: Instant) -> Option<Exchange> {
+        let untried = self.clients.spelling == Spelling::Untried && !exchange.job.ended;
+        let Some(other) = exchange.step.other.take_if(|_| untried) else {
+            return Some(exchange);
+        };
+        exchange.step.line = other;
+        exchange.job.steps.push_front(exchange.step);
+        self.step(exchange.job, now);
+        None
+    }
+}
