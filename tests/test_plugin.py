@@ -186,6 +186,29 @@ def test_topics_and_client_ids_are_each_tests_own(suite: Suite) -> None:
     assert outcomes(suite.run()) == {"passed": 3}
 
 
+def test_what_goes_wrong_in_the_factory_is_the_tests_to_catch_and_in_the_fixture_one_sentence(suite: Suite) -> None:
+    suite.write("""
+        import pytest
+        from modemqtt import ConnectError, UsageError
+
+        def test_refused(modem_mqtt_factory, modem_broker):
+            modem_broker.refuse(5)
+            with pytest.raises(ConnectError): modem_mqtt_factory()
+        def test_too_many(modem_mqtt_factory):
+            for _ in range(5): modem_mqtt_factory()
+            with pytest.raises(UsageError): modem_mqtt_factory()
+            with pytest.raises(UsageError, match="client index must be 0 to 4, not 5"): modem_mqtt_factory(5)
+
+        @pytest.fixture
+        def refusing(modem_broker): modem_broker.refuse(4)
+        def test_fixture(refusing, modem_mqtt): pass
+    """)
+    result = suite.run()
+    assert outcomes(result) == {"passed": 2, "errors": 1}
+    result.stdout.fnmatch_lines(["connect to 127.0.0.1:* on client 0 failed: return code 4 *"])
+    result.stdout.no_re_match_line(r".*\.py:\d")
+
+
 def test_the_wire_of_a_test_is_its_own_part(suite: Suite) -> None:
     suite.write("""
         import pytest

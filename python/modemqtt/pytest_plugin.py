@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from modemqtt._pytest import header, models, running, settings
+from modemqtt._pytest.failure import told
 from modemqtt._pytest.names import short_hash
 from modemqtt._pytest.wire import ModemUrcs, ModemWire
 
@@ -185,7 +186,8 @@ def modem_mqtt_factory(
 @pytest.fixture
 def modem_mqtt(modem_mqtt_factory: Sessions) -> MqttClient:
     """A client that is connected to ``modem_broker``, with a client id of its own."""
-    return modem_mqtt_factory()
+    with told():
+        return modem_mqtt_factory()
 
 
 @pytest.fixture

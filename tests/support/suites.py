@@ -9,11 +9,16 @@ import sys
 import textwrap
 from typing import TYPE_CHECKING
 
+import modemqtt.virtual
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     import pytest
+
+# What a run within this process is the first to import is forgotten with it, while the core keeps its classes.
+EVERYTHING = (*modemqtt.__all__, *modemqtt.virtual.__all__)
 
 # What a project that is strict with itself asks of pytest.
 STRICT = ("--strict-markers", "--strict-config", "-W", "error", "-p", "no:cacheprovider", "-ra")

@@ -14,9 +14,9 @@ import pytest
 
 from modemqtt import Modem, ModuleRestarted, PortError, ResponseTimeout, UsageError, open_modems
 from modemqtt._pytest import brokers, settings, usb
+from modemqtt._pytest.claims import Claim, Holder, claim
 from modemqtt._pytest.failure import fail, told
 from modemqtt._pytest.place import BAUDRATE, OPEN, POWERED, Place, cycle_power
-from modemqtt._pytest.ports import Claim, Holder, Port, claim
 from modemqtt.virtual import Broker, VirtualModem
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from modemqtt import WireLine
     from modemqtt._pytest.brokers import BrokerAddress
     from modemqtt._pytest.models import Wanted
+    from modemqtt._pytest.ports import Port
     from modemqtt.virtual import Fault
 
 # Seconds, before --modem-timeout-factor, for a port that another run has.

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
@@ -28,8 +27,7 @@ MARKERS = (
 _HOW = "--modem-port=/dev/ttyUSB2, MODEMQTT_PORT or modem_port"
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(NamedTuple):
     """The model that a test is to run on."""
 
     name: str

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from modemqtt import WireLine
-    from modemqtt._pytest.ports import Claim
+    from modemqtt._pytest.claims import Claim
     from modemqtt._pytest.settings import Settings
 
 # Seconds, before --modem-timeout-factor: for a module to answer, for one whose power was taken to come back, for a step

@@ -1,20 +1,11 @@
-"""The ports of a run: what names them, and which process has one to itself."""
+"""The ports of a run, and what names them."""
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
-import os
 import re
-import stat
-import tempfile
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
-
-from modemqtt._pytest.failure import fail
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,8 +13,7 @@ if TYPE_CHECKING:
 _VIRTUAL = re.compile(r"virtual(?::(?://)?(?P<model>.*))?", re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
-class Port:
+class Port(NamedTuple):
     """A port as it was given."""
 
     text: str
@@ -59,65 +49,3 @@ def _parse(text: str, source: str) -> Port:
         example = "usb:0123456789 for a USB serial number" if text == "usb:" else "/dev/ttyUSB2 or virtual"
         raise pytest.UsageError(f"{source} must be a port such as {example}, not {text!r}")
     return Port(text, text)
-
-
-@dataclass(frozen=True, slots=True)
-class Holder:
-    """Who has a port."""
-
-    process: int
-    run: str
-    worker: str
-
-    def __str__(self) -> str:
-        """For people."""
-        return f"process {self.process}" + ("" if self.worker == "master" else f" ({self.worker})")
-
-
-class Claim:
-    """A port that this process has to itself: the lock of a file, which ends with the process at the latest."""
-
-    def __init__(self, descriptor: int) -> None:
-        """Not for others: :func:`claim` makes it."""
-        self._descriptor: int | None = descriptor
-
-    def release(self) -> None:
-        """Let others have the port. The file stays: another process may have it open already."""
-        descriptor, self._descriptor = self._descriptor, None
-        if descriptor is not None:
-            os.close(descriptor)
-
-
-def claim(port: str, run: str, worker: str) -> Claim | Holder:
-    """Take a port, or say who has it."""
-    name = re.sub(r"[^A-Za-z0-9.-]", "_", port if "://" in port else str(Path(port).resolve()))
-    path = _folder() / f"{name}.lock"
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        try:
-            return _holder(descriptor)
-        finally:
-            os.close(descriptor)
-    os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, f"{os.getpid()} {run} {worker}".encode(), 0)
-    return Claim(descriptor)
-
-
-def _holder(descriptor: int) -> Holder:
-    words = os.pread(descriptor, 200, 0).decode(errors="replace").split()
-    # It may be about to write.
-    process, run, worker = words if len(words) == 3 else ("0", "", "master")  # noqa: PLR2004 - as claim() writes it
-    return Holder(int(process) if process.isdigit() else 0, run, worker)
-
-
-def _folder() -> Path:
-    """Return the folder of the locks, which is this user's own."""
-    folder = Path(tempfile.gettempdir()) / f"modemqtt-{os.getuid()}"
-    with contextlib.suppress(FileExistsError):
-        folder.mkdir(mode=0o700)
-    found = folder.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
-        fail(f"{folder} must be a folder of this user's own, for the locks of ports; remove it")
-    return folder

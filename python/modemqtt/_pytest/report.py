@@ -43,7 +43,7 @@ def add(bench: Bench, item: pytest.Item, call: pytest.CallInfo[None]) -> None:
         began = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(lines[0].timestamp))
         text = f"{title}, in seconds since {began}\n{_text(lines, _SHOWN)}"
         item.add_report_section(call.when, f"stdout: {title}", text)
-    if path is not None:
+    if path is not None and ("modem_wire_log", str(path)) not in item.user_properties:
         item.user_properties.append(("modem_wire_log", str(path)))
         item.add_report_section(call.when, "stdout: modem wire log file", f"[[ATTACHMENT|{path}]]\n")
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self, Unpack
 
-    from modemqtt import Modem, MqttClient, Options
+    from modemqtt import Modem, MqttClient, Options, Reconnect
     from modemqtt._pytest.bench import Bench
     from modemqtt._pytest.brokers import BrokerAddress
     from modemqtt.virtual import Broker
@@ -42,6 +42,7 @@ class Sessions:
         *,
         modem: Modem | None = None,
         client_id: str | None = None,
+        reconnect: bool | Reconnect = False,
         **options: Unpack[Options],
     ) -> MqttClient:
         """Connect one more client.
@@ -50,32 +51,35 @@ class Sessions:
             index: the index of the client; ``None`` for the first that is closed.
             modem: an open modem; ``None`` for the one of the fixture.
             client_id: its client id; ``None`` for one that no other client has.
+            reconnect: as in :meth:`modemqtt.MqttClient.session`.
             **options: those of :meth:`modemqtt.MqttClient.configure`.
 
         Returns:
             The client, connected.
 
+        Raises:
+            ModemError: as :meth:`modemqtt.MqttClient.session`.
+
         """
-        __tracebackhide__ = True
         on = self._modem if modem is None else modem
         factor = self._bench.settings.factor
         self._count += 1
         own = f"modemqtt-{short_hash(f'{self._bench.run} {self._bench.worker} {self._nodeid} {self._count}', 5)}"
-        with told():
-            if on is self._modem and self._bench.place is not None:
-                self._bench.place.register()
-            client = on.mqtt(_free(on) if index is None else index)
-            return self._stack.enter_context(
-                client.session(
-                    self._broker.host,
-                    self._broker.port,
-                    client_id=own if client_id is None else client_id,
-                    username=getattr(self._broker, "username", None),
-                    password=getattr(self._broker, "password", None),
-                    timeout=_CONNECT * factor,
-                    **options,
-                )
+        if on is self._modem and self._bench.place is not None:
+            self._bench.place.register()
+        client = on.mqtt(_free(on) if index is None else index)
+        return self._stack.enter_context(
+            client.session(
+                self._broker.host,
+                self._broker.port,
+                client_id=own if client_id is None else client_id,
+                username=getattr(self._broker, "username", None),
+                password=getattr(self._broker, "password", None),
+                timeout=_CONNECT * factor,
+                reconnect=reconnect,
+                **options,
             )
+        )
 
     def __enter__(self) -> Self:
         """Have none yet."""

@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 import os
 import shlex
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeVar
 
 import pytest
 
@@ -24,8 +23,7 @@ LOGS = ("failed", "all", "none")
 _NO = ("", "0", "no", "off", "false")
 
 
-@dataclass(frozen=True, slots=True)
-class Option:
+class Option(NamedTuple):
     """One option: ``--modem-log-dir``, ``MODEMQTT_LOG_DIR`` and ``modem_log_dir``."""
 
     name: str
@@ -91,8 +89,7 @@ OPTIONS = (
 _BY_NAME = {option.name: option for option in OPTIONS}
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(NamedTuple):
     """What the options say."""
 
     ports: tuple[Port, ...]
