@@ -102,7 +102,7 @@ async def through_aiomqtt(messages: int, address: mosquitto.Address) -> float:
 
 def main() -> None:
     """Run both in turn."""
-    messages = int(sys.argv[1]) if len(sys.argv) > 1 else 5_000
+    messages = int(sys.argv[1]) if len(sys.argv) > 1 else 8_000
     program = mosquitto.find()
     if program is None:
         sys.exit("mosquitto is needed")

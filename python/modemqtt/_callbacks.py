@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
+from modemqtt._delivery import Delivery
 from modemqtt._strict import Strict
 from modemqtt._strict import callback as checked
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from modemqtt._delivery import Delivery
+    from modemqtt._core import Pending
     from modemqtt._line import Line
     from modemqtt._reconnect import Reconnected
     from modemqtt._record import ClientRecord
@@ -21,8 +22,13 @@ if TYPE_CHECKING:
 class ClientCallbacks(Strict):
     """The callbacks of an :class:`MqttClient`. All are called in the one thread that its modem has for them."""
 
+    _awaited: ClassVar[bool] = False
     _line: Line
     _own: ClientRecord
+
+    def _deliveries(self) -> Callable[[Pending, int], Delivery]:
+        """Return what makes the deliveries that callbacks are given."""
+        return Delivery
 
     @property
     def on_message(self) -> Callable[[Message], object] | None:
@@ -35,7 +41,7 @@ class ClientCallbacks(Strict):
         self._own.on_message = checked("on_message", callback)
         if self._line.engine is not None:
             self._own.watch(self._line.engine)
-        self._line.listen()
+        self._line.listen(in_loop=self._awaited)
 
     @property
     def on_connection_lost(self) -> Callable[[ConnectionLost], object] | None:
@@ -50,7 +56,7 @@ class ClientCallbacks(Strict):
     def on_connection_lost(self, callback: Callable[[ConnectionLost], object] | None) -> None:
         self._line.check_process()
         self._own.on_connection_lost = checked("on_connection_lost", callback)
-        self._line.listen()
+        self._line.listen(in_loop=self._awaited)
 
     @property
     def on_delivery(self) -> Callable[[Delivery], object] | None:
@@ -61,7 +67,8 @@ class ClientCallbacks(Strict):
     def on_delivery(self, callback: Callable[[Delivery], object] | None) -> None:
         self._line.check_process()
         self._own.on_delivery = checked("on_delivery", callback)
-        self._line.listen()
+        self._own.delivery = self._deliveries()
+        self._line.listen(in_loop=self._awaited)
 
     @property
     def on_reconnected(self) -> Callable[[Reconnected], object] | None:
@@ -72,7 +79,8 @@ class ClientCallbacks(Strict):
     def on_reconnected(self, callback: Callable[[Reconnected], object] | None) -> None:
         self._line.check_process()
         self._own.on_reconnected = checked("on_reconnected", callback)
-        self._line.listen()
+        self._own.delivery = self._deliveries()
+        self._line.listen(in_loop=self._awaited)
 
     @property
     def on_reconnect_failed(self) -> Callable[[Exception], object] | None:
@@ -83,12 +91,13 @@ class ClientCallbacks(Strict):
     def on_reconnect_failed(self, callback: Callable[[Exception], object] | None) -> None:
         self._line.check_process()
         self._own.on_reconnect_failed = checked("on_reconnect_failed", callback)
-        self._line.listen()
+        self._line.listen(in_loop=self._awaited)
 
 
 class ModemCallbacks(Strict):
     """The callbacks of a :class:`Modem`."""
 
+    _awaited: ClassVar[bool] = False
     _line: Line
 
     @property
@@ -102,7 +111,7 @@ class ModemCallbacks(Strict):
         self._line.listeners.on_urc = checked("on_urc", callback)
         if self._line.engine is not None:
             self._line.engine.watch_urcs(callback is not None)
-        self._line.listen()
+        self._line.listen(in_loop=self._awaited)
 
     @property
     def on_restart(self) -> Callable[[], object] | None:
@@ -113,7 +122,7 @@ class ModemCallbacks(Strict):
     def on_restart(self, callback: Callable[[], object] | None) -> None:
         self._line.check_process()
         self._line.listeners.on_restart = checked("on_restart", callback)
-        self._line.listen()
+        self._line.listen(in_loop=self._awaited)
 
     @property
     def on_port_lost(self) -> Callable[[PortError], object] | None:
@@ -124,4 +133,4 @@ class ModemCallbacks(Strict):
     def on_port_lost(self, callback: Callable[[PortError], object] | None) -> None:
         self._line.check_process()
         self._line.listeners.on_port_lost = checked("on_port_lost", callback)
-        self._line.listen()
+        self._line.listen(in_loop=self._awaited)

@@ -117,8 +117,9 @@ class Line:
         if self.engine is not None:
             self.engine.check_process()
 
-    def listen(self) -> None:
+    def listen(self, *, in_loop: bool) -> None:
         """Start the thread that calls callbacks, with the first of them. In an event loop they are called there."""
+        self.in_loop = in_loop
         self.turn.take(self._listen)
 
     def _listen(self) -> None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from modemqtt._pytest.models import Wanted
     from modemqtt._pytest.place import Place
     from modemqtt._pytest.sessions import Sessions
+    from modemqtt.aio import AsyncModem, AsyncMqttClient
     from modemqtt.virtual import Broker, VirtualModem
 
 __all__ = ["ModemUrcs", "ModemWire"]
@@ -188,6 +189,20 @@ def modem_mqtt(modem_mqtt_factory: Sessions) -> MqttClient:
     """A client that is connected to ``modem_broker``, with a client id of its own."""
     with told():
         return modem_mqtt_factory()
+
+
+@pytest.fixture
+def amodem(modem: Modem) -> AsyncModem:
+    """The open modem, awaited. It is bound to no event loop until it is used in one."""
+    from modemqtt.aio import AsyncModem as Awaited  # noqa: PLC0415 - loaded with the first use
+
+    return Awaited.of(modem)
+
+
+@pytest.fixture
+def amodem_mqtt(amodem: AsyncModem, modem_mqtt: MqttClient) -> AsyncMqttClient:
+    """The client of ``modem_mqtt``, awaited."""
+    return amodem.mqtt(modem_mqtt.index)
 
 
 @pytest.fixture

@@ -22,6 +22,8 @@ EVERYTHING = (*modemqtt.__all__, *modemqtt.virtual.__all__)
 
 # What a project that is strict with itself asks of pytest.
 STRICT = ("--strict-markers", "--strict-config", "-W", "error", "-p", "no:cacheprovider", "-ra")
+# What pytest-asyncio wants to be told, without a warning.
+LOOPS = ("-o", "asyncio_default_fixture_loop_scope=function")
 
 # A suite that knows nothing of what it runs on.
 SMALL = """
@@ -64,11 +66,11 @@ class Suite:
 
     def run(self, *arguments: str) -> pytest.RunResult:
         """Run it in this process."""
-        return self.pytester.runpytest_inprocess(*STRICT, *arguments)
+        return self.pytester.runpytest_inprocess(*STRICT, *LOOPS, *arguments)
 
     def run_apart(self, *arguments: str) -> pytest.RunResult:
         """Run it in a process of its own, as it must be where it has workers."""
-        return self.pytester.runpytest_subprocess(*STRICT, *arguments, timeout=50)
+        return self.pytester.runpytest_subprocess(*STRICT, *LOOPS, *arguments, timeout=50)
 
 
 class Bench:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import functools
 import logging
+import weakref
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Literal
 
 from modemqtt._base_client import BaseClient, time_to_leave
 from modemqtt._core import KeptSession
-from modemqtt._delivery import raise_misuse
+from modemqtt._delivery import Delivery, raise_misuse
 from modemqtt._reconnect import plan_of
 from modemqtt._tls import UploadProgress
 from modemqtt._usage import Deadline, arguments, payload_bytes, seconds, topic_and_qos
@@ -27,11 +28,16 @@ if TYPE_CHECKING:
     from modemqtt._line import Line
     from modemqtt._options import Options
     from modemqtt._reconnect import Reconnect
-    from modemqtt._record import ClientRecord
     from modemqtt._settings import Values
     from modemqtt._values import Message, Tencent
 
 logger = logging.getLogger("modemqtt")
+
+
+def _delivery(of: weakref.ref[Line], pending: Pending, client: int) -> Delivery:
+    """Make a delivery of a line, which its own callbacks do not keep."""
+    line = of()
+    return Delivery(pending, client) if line is None else AsyncDelivery(line, pending, client)
 
 
 class AsyncMqttClient(BaseClient):
@@ -41,10 +47,10 @@ class AsyncMqttClient(BaseClient):
     of it was sent; otherwise it goes on in the module.
     """
 
-    def __init__(self, line: Line, record: ClientRecord, modem: object) -> None:
-        """Not for programs: it is :meth:`AsyncModem.mqtt`."""
-        super().__init__(line, record, modem)
-        record.delivery = functools.partial(AsyncDelivery, line)
+    _awaited = True
+
+    def _deliveries(self) -> Callable[[Pending, int], Delivery]:
+        return functools.partial(_delivery, weakref.ref(self._line))
 
     async def configure(
         self,

@@ -36,6 +36,8 @@ class AsyncModem(BaseModem):
     belong to the loop in which the modem was used first, and once that is closed to the next.
     """
 
+    _awaited = True
+
     def __init__(self, port: str, **settings: Any) -> None:
         """Take the settings of a :class:`modemqtt.Modem`. Nothing is opened yet, and no loop is needed."""
         super().__init__(port, **settings)
@@ -45,7 +47,8 @@ class AsyncModem(BaseModem):
     def of(cls, modem: BaseModem) -> Self:
         """Return the same modem, awaited: for a program that has opened it where no loop runs, as a fixture does.
 
-        Both may be used. Callbacks are called in the loop, unless there were some before.
+        Both may be used. Callbacks are called in the loop where they are set on this one, unless a thread calls some
+        already.
         """
         awaited = cls.__new__(cls)
         awaited._line = modem._line  # noqa: SLF001 - the two share it
@@ -53,7 +56,6 @@ class AsyncModem(BaseModem):
         return awaited
 
     def _await(self) -> None:
-        self._line.in_loop = True
         self._clients: weakref.WeakValueDictionary[int, AsyncMqttClient] = weakref.WeakValueDictionary()
         self._identity: tuple[Engine | None, tuple[str, ...]] = (None, ())
 

@@ -58,9 +58,7 @@ def add(parser: Parser) -> None:
         "-P", "--pw", type=utf8, metavar="PASSWORD", help=f"password; `ps` shows it, but not {_PASSWORD} and --pw-file"
     )
     broker.add_argument("--pw-file", metavar="FILE", help="a file whose first line is the password")
-    broker.add_argument(
-        "-i", "--id", type=utf8, help="client id; default: modemqtt- and eight random digits"
-    )
+    broker.add_argument("-i", "--id", type=utf8, help="client id; default: modemqtt- and eight random digits")
     broker.add_argument(
         "-I", "--id-prefix", type=utf8, metavar="PREFIX", help="client id: PREFIX-, and the number of the process"
     )
