@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from modemqtt._callbacks import ModemCallbacks
 from modemqtt._line import Line
-from modemqtt._opening import check, check_pause
+from modemqtt._opening import check, check_pause, check_size
 from modemqtt._options import MOST_INDEX
 from modemqtt._strict import Single
 from modemqtt._usage import payload_bytes, whole
@@ -35,11 +35,15 @@ class BaseModem(ModemCallbacks, Single):
         wake_after: float | Literal["auto"] | None = "auto",
         prompt_delay: float = 0,
         command_gap: float = 0,
+        queue: int = 16 * 1024 * 1024,
+        wire_size: int = 64 * 1024,
     ) -> None:
         """Take the settings. Nothing is opened yet."""
         check(port, model, baudrate, flow_control, log, wake_after)
         check_pause("prompt_delay", prompt_delay)
         check_pause("command_gap", command_gap)
+        check_size("queue", queue)
+        check_size("wire_size", wire_size)
         self._line = Line(
             port,
             {
@@ -51,6 +55,8 @@ class BaseModem(ModemCallbacks, Single):
                 "wake_after": wake_after,
                 "prompt_delay": prompt_delay,
                 "command_gap": command_gap,
+                "queue": queue,
+                "wire_size": wire_size,
             },
         )
 

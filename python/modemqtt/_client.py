@@ -281,8 +281,8 @@ class MqttClient(Configurable):
     def receive(self, timeout: float | None = None) -> Message:
         """Return the next message. It is seen by :attr:`on_message` as well.
 
-        Up to 10,000 messages are kept until they are taken; beyond that the oldest goes, which :attr:`Modem.stats`
-        counts.
+        Messages are kept until they are taken, as long as there is room (``Modem(queue=…)``); beyond that the oldest
+        goes, which :attr:`Modem.stats` counts.
 
         Args:
             timeout: seconds; ``None`` to wait for ever.

@@ -57,6 +57,8 @@ class Opening:
         wake_after: float | str | None,
         prompt_delay: float,
         command_gap: float,
+        queue: int,
+        wire_size: int,
         search: str,
         name: str,
         journal: Journal,

@@ -50,6 +50,11 @@ class Modem(BaseModem, Network):
             once (the AT commands manual of BC660K-GL asks for 50 to 500 ms).
         command_gap: seconds, 0 to 60, between the last answer and the next command, for a module that loses commands
             sent at once.
+        queue: how many bytes of messages, lines and events may wait for the program, 65536 (64 KiB) or more. While
+            somebody takes from a full queue and no call waits for its answer, a port that can hold back is not read: a
+            pseudo-terminal, TCP, or a device with ``flow_control="rtscts"``. Otherwise the oldest goes; :attr:`stats`
+            counts it, and the log warns of it.
+        wire_size: how many bytes of :attr:`wire` are kept, 65536 (64 KiB, about 1,200 lines) or more.
 
     Callbacks (:attr:`on_urc`, :attr:`on_restart`, and those of :class:`MqttClient`) are called one after the other in
     one thread of the modem. They may call anything, :meth:`close` included. One that raises is logged with its
@@ -75,6 +80,8 @@ class Modem(BaseModem, Network):
         wake_after: float | Literal["auto"] | None = "auto",
         prompt_delay: float = 0,
         command_gap: float = 0,
+        queue: int = 16 * 1024 * 1024,
+        wire_size: int = 64 * 1024,
     ) -> None:
         """Take the settings. Nothing is opened yet."""
         super().__init__(
@@ -87,6 +94,8 @@ class Modem(BaseModem, Network):
             wake_after=wake_after,
             prompt_delay=prompt_delay,
             command_gap=command_gap,
+            queue=queue,
+            wire_size=wire_size,
         )
         self._clients: weakref.WeakValueDictionary[int, MqttClient] = weakref.WeakValueDictionary()
         # What the module has said of itself, and the engine that it has said it to.
@@ -215,7 +224,8 @@ class Modem(BaseModem, Network):
     def urcs(self, timeout: float | None = None) -> Iterator[str]:
         """Yield each line that no one waited for, until none has come for `timeout` seconds.
 
-        Up to 10,000 lines are kept until they are taken; beyond that the oldest goes, which :attr:`stats` counts.
+        Lines are kept until they are taken, as long as there is room (``Modem(queue=…)``); beyond that the oldest goes,
+        which :attr:`stats` counts.
 
         Args:
             timeout: seconds to wait for each; ``None`` to wait for ever.

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("modemqtt")
 
+_LEAST_SIZE, _MOST_SIZE = 64 * 1024, 2**40
 _LONGEST_PAUSE = 60
 
 # The engines of modems that the program forgot, until their threads have let go of their ports.
@@ -58,6 +59,23 @@ def check_pause(name: str, value: object) -> None:
         raise UsageTypeError(wrong)
     if not 0 <= value <= _LONGEST_PAUSE:
         raise UsageError(wrong)
+
+
+def check_size(name: str, value: object) -> None:
+    """Check how many bytes of something a modem keeps.
+
+    Raises:
+        UsageTypeError: it is no whole number.
+        UsageError: it is too small.
+
+    """
+    wrong = f"{name} must be {_LEAST_SIZE} bytes (64 KiB) or more, not {value!r}"
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise UsageTypeError(wrong)
+    if not _LEAST_SIZE <= value <= _MOST_SIZE:
+        raise UsageError(
+            wrong if value < _LEAST_SIZE else f"{name} must be {_MOST_SIZE} bytes (1 TiB) or less, not {value}"
+        )
 
 
 def forget(engine: Engine) -> None:

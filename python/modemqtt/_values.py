@@ -124,7 +124,7 @@ class Stats:
     messages: int
     """Messages received."""
     messages_dropped: int
-    """Messages that had to go because no one took them from ``receive()``: the oldest beyond 10,000 of a client."""
+    """Messages that had to go because no one took them from ``receive()``, and there was no room."""
     overruns: int
     """Times that the module's buffer was full (``receive="buffer"``): messages may have been lost."""
     restarts: int
@@ -132,9 +132,9 @@ class Stats:
     urcs: int
     """Lines that no one waited for."""
     urcs_dropped: int
-    """Those of them that had to go because no one took them from ``urcs()``: the oldest beyond 10,000."""
+    """Those of them that had to go because no one took them from ``urcs()``, and there was no room."""
     events_dropped: int
-    """Callbacks that were never called because others took too long: the oldest beyond 65,536."""
+    """Callbacks that were never called because others took too long, and there was no room."""
     wakeups: int
     """Times that the I/O thread has woken; an idle modem adds none."""
     callback_errors: int

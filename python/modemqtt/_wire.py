@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class WireLog:
-    """What went over the line: the last 1,000 lines, secrets masked."""
+    """What went over the line: the last lines that find room in ``Modem(wire_size=…)``, secrets masked."""
 
     def __init__(self, line: Line) -> None:
         """Not for programs: it is :attr:`Modem.wire`."""
@@ -29,7 +29,7 @@ class WireLog:
 
     def __iter__(self) -> Iterator[WireLine]:
         """Every line that is kept, oldest first."""
-        return iter(self.tail(1_000))
+        return iter(self.tail(sys.maxsize))
 
     def __str__(self) -> str:
         """Every line that is kept."""

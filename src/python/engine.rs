@@ -1,6 +1,7 @@
 //! The engine, as Python sees it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use modemqtt_host::call::{Call, Errand, Secret};
 use modemqtt_host::engine::{self, Shared};
@@ -227,7 +228,7 @@ impl Engine {
         let client = client(py, index)?;
         let inbox = self.shared(py)?.messages(client);
         let end = |shared: &Shared| shared.why_no_message(client);
-        match waiting::for_next(py, self.shared(py)?, inbox.receiver(), seconds(py, timeout)?, end)? {
+        match waiting::for_next(py, self.shared(py)?, &inbox, seconds(py, timeout)?, end)? {
             Some(stamped) => events::message(py, &events::message_class(py)?, &stamped).map(Some),
             None => Ok(None),
         }
@@ -248,7 +249,7 @@ impl Engine {
     fn take_urc(&self, py: Python<'_>) -> PyResult<Option<String>> {
         let shared = self.shared(py)?;
         let end = shared.end();
-        match (shared.urcs().receiver().try_recv(), end) {
+        match (shared.urcs().take(Duration::ZERO), end) {
             (Ok(stamped), _) => Ok(Some(stamped.value)),
             (Err(_), Some(error)) => Err(errors::raise(py, &error, Some(shared))),
             (Err(_), None) => Ok(None),
@@ -272,7 +273,7 @@ impl Engine {
         let next = waiting::for_next(
             py,
             self.shared(py)?,
-            self.shared(py)?.urcs().receiver(),
+            self.shared(py)?.urcs(),
             seconds(py, timeout)?,
             Shared::end,
         )?;

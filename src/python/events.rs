@@ -2,10 +2,11 @@
 //! for what they wait for and for nothing else.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use modemqtt_at::ClientIndex;
 use modemqtt_host::call::Message;
-use modemqtt_host::engine::{Engine, Notice, Shared, Stamped, Statistics};
+use modemqtt_host::engine::{Empty, Engine, Inbox, Notice, Shared, Stamped, Statistics, Weigh};
 use modemqtt_host::error::Error;
 use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
@@ -15,7 +16,7 @@ use crate::errors;
 use crate::pending::Pending;
 
 /// How many events are handed to Python at once.
-const BATCH: usize = 256;
+const BATCH: usize = 64;
 
 /// The events that have come, without waiting for any.
 pub(crate) fn take_events<'py>(py: Python<'py>, shared: &Shared, engine: &Arc<Engine>) -> PyResult<Bound<'py, PyList>> {
@@ -29,8 +30,8 @@ pub(crate) fn take_messages<'py>(
     client: ClientIndex,
 ) -> PyResult<Option<Bound<'py, PyList>>> {
     let inbox = shared.messages(client);
-    let mut messages = inbox.receiver().try_iter().take(BATCH).peekable();
-    if messages.peek().is_none() {
+    let messages = inbox.take_some(BATCH);
+    if messages.is_empty() {
         return Ok(None);
     }
     let class = message_class(py)?;
@@ -47,11 +48,21 @@ pub(crate) fn next_events<'py>(
     shared: &Shared,
     engine: &Arc<Engine>,
 ) -> PyResult<Option<Bound<'py, PyList>>> {
-    let receiver = shared.notices().receiver();
-    let Ok(first) = py.detach(|| receiver.recv()) else {
-        return Ok(None);
-    };
-    batch(py, Some(first), shared, engine).map(Some)
+    match py.detach(|| wait_for(shared.notices())) {
+        Some(first) => batch(py, Some(first), shared, engine).map(Some),
+        None => Ok(None),
+    }
+}
+
+/// What comes next, however long that takes; `None` at the end.
+pub(crate) fn wait_for<T: Weigh>(inbox: &Inbox<T>) -> Option<T> {
+    loop {
+        match inbox.take(Duration::from_hours(1)) {
+            Ok(entry) => return Some(entry),
+            Err(Empty::Over) => return None,
+            Err(Empty::Waiting) => {}
+        }
+    }
 }
 
 fn batch<'py>(
@@ -67,7 +78,7 @@ fn batch<'py>(
     let notices = overflow
         .into_iter()
         .chain(first)
-        .chain(shared.notices().receiver().try_iter().take(BATCH));
+        .chain(shared.notices().take_some(BATCH));
     for notice in notices {
         events.append(event(py, &class, notice, shared, engine)?)?;
     }

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use modemqtt_host::engine::{self, News, Remark};
 use pyo3::prelude::*;
 
-use crate::errors;
 use crate::turn::aside;
+use crate::{errors, events};
 
 /// How many remarks are handed to Python at once.
 const BATCH: usize = 256;
@@ -46,9 +46,9 @@ impl Journal {
     /// Waits for remarks and returns those that have come: the port, what kind it is (`"info"`, `"warning"`, or a line of the
     /// `"wire"`), and what is said; `None` at the end. It is for a thread of its own, which no signal reaches, so it wakes for remarks only.
     fn next(&self, py: Python<'_>) -> Option<Vec<(String, &'static str, String)>> {
-        let receiver = self.here()?.remarks().receiver();
-        let first = py.detach(|| receiver.recv()).ok()?;
-        let remarks = std::iter::once(first).chain(receiver.try_iter().take(BATCH));
+        let remarks = self.here()?.remarks();
+        let first = py.detach(|| events::wait_for(remarks))?;
+        let remarks = std::iter::once(first).chain(remarks.take_some(BATCH));
         Some(remarks.map(shown).collect())
     }
 

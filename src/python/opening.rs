@@ -28,7 +28,7 @@ impl Opening {
     /// Takes the settings. Nothing is opened before `start()`.
     #[expect(clippy::too_many_arguments, reason = "Python names them")]
     #[new]
-    #[pyo3(signature = (port, *, model, revision, baudrate, flow_control, log, wake_after, prompt_delay, command_gap, search, name, journal, traced, after=None))]
+    #[pyo3(signature = (port, *, model, revision, baudrate, flow_control, log, wake_after, prompt_delay, command_gap, queue, wire_size, search, name, journal, traced, after=None))]
     fn new(
         port: String,
         model: Option<&str>,
@@ -39,6 +39,8 @@ impl Opening {
         wake_after: &Bound<'_, PyAny>,
         prompt_delay: f64,
         command_gap: f64,
+        queue: usize,
+        wire_size: usize,
         search: &str,
         name: String,
         journal: &Journal,
@@ -49,6 +51,7 @@ impl Opening {
         let mut options = options(model, revision, baudrate, flow_control, log, wake_after)?;
         options.prompt_delay = pause(py, "prompt_delay", prompt_delay)?;
         options.command_gap = pause(py, "command_gap", command_gap)?;
+        (options.queue, options.wire_size) = (queue, wire_size);
         options.search = match search {
             "fill" => Search::Fill,
             "recover" => Search::Recover,
@@ -155,6 +158,8 @@ fn options(
         wake: wake(wake_after)?,
         search: Search::default(),
         ids: Vec::new(),
+        queue: 0,
+        wire_size: 0,
     })
 }
 

@@ -2,9 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError};
 use modemqtt_at::ClientIndex;
-use modemqtt_host::engine::{self, Shared};
+use modemqtt_host::engine::{self, Empty, Inbox, Shared, Weigh};
 use modemqtt_host::error::Error;
 use pyo3::prelude::*;
 
@@ -43,10 +42,10 @@ pub(crate) fn for_room(
 }
 
 /// Waits for what comes out there, or for the end that `end` tells of.
-pub(crate) fn for_next<T: Send>(
+pub(crate) fn for_next<T: Send + Weigh>(
     py: Python<'_>,
     shared: &Shared,
-    receiver: &Receiver<T>,
+    inbox: &Inbox<T>,
     timeout: Option<Duration>,
     end: impl Fn(&Shared) -> Option<Error> + Send + Sync,
 ) -> PyResult<Option<T>> {
@@ -54,10 +53,10 @@ pub(crate) fn for_next<T: Send>(
         // What comes before the end is taken before it is told.
         let over = end(shared);
         let patience = if over.is_some() { Duration::ZERO } else { at_most };
-        match receiver.recv_timeout(patience) {
+        match inbox.take(patience) {
             Ok(value) => Some(Ok(value)),
-            Err(RecvTimeoutError::Disconnected) => Some(Err(shared.end().unwrap_or(Error::Closed))),
-            Err(RecvTimeoutError::Timeout) => over.map(Err),
+            Err(Empty::Over) => Some(Err(shared.end().unwrap_or(Error::Closed))),
+            Err(Empty::Waiting) => over.map(Err),
         }
     })?;
     next.transpose()

@@ -1,58 +1,209 @@
 //! Where the thread puts things down until the program takes them.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender};
-use modemqtt_os::Mutex;
+use modemqtt_os::{Condvar, Mutex};
 
-/// A queue that drops its oldest entry when it is full, and counts that.
-#[derive(Debug)]
-pub struct Inbox<T> {
-    sender: Mutex<Option<Sender<T>>>,
-    receiver: Receiver<T>,
-    capacity: usize,
-    dropped: AtomicU64,
+use super::stock::Stock;
+
+/// How long after it has looked for something a listener is believed to come again.
+const ATTENTION: Duration = Duration::from_secs(1);
+/// More places than this are given back once a queue is empty.
+const PLACES: usize = 256;
+
+/// Something that takes up memory.
+pub trait Weigh {
+    /// How many bytes, about.
+    fn weight(&self) -> usize;
 }
 
-impl<T> Inbox<T> {
-    /// The channel itself grows with what is in it: a bounded one would hold memory for every entry it could ever have.
-    pub(super) fn new(capacity: usize) -> Self {
-        let (sender, receiver) = crossbeam_channel::unbounded();
+/// Why nothing comes out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Empty {
+    /// Nothing is there yet.
+    Waiting,
+    /// The port is closed, and everything was taken.
+    Over,
+}
+
+/// A queue, whose oldest entry may have to go for want of room.
+#[derive(Debug)]
+pub struct Inbox<T> {
+    state: Mutex<State<T>>,
+    filled: Condvar,
+    stock: Arc<Stock>,
+    /// Whether its entries are in another queue as well, so that none of them is lost with it.
+    copies: AtomicBool,
+    /// Entries that were lost, and those of them that were not asked for yet.
+    dropped: AtomicU64,
+    untold: AtomicU64,
+}
+
+#[derive(Debug)]
+struct State<T> {
+    entries: VecDeque<T>,
+    weight: usize,
+    /// How many listeners wait for an entry.
+    waiting: usize,
+    /// When one last looked for something.
+    looked_at: Option<Instant>,
+    over: bool,
+}
+
+impl<T: Weigh> Inbox<T> {
+    pub(super) fn new(stock: Arc<Stock>) -> Self {
+        let state = State {
+            entries: VecDeque::new(),
+            weight: 0,
+            waiting: 0,
+            looked_at: None,
+            over: false,
+        };
         Self {
-            sender: Mutex::new(Some(sender)),
-            receiver,
-            capacity,
+            state: Mutex::new(state),
+            filled: Condvar::new(),
+            stock,
+            copies: AtomicBool::new(false),
             dropped: AtomicU64::new(0),
+            untold: AtomicU64::new(0),
         }
     }
 
-    /// Where the entries come out. It ends when the port is closed and everything was taken.
-    pub fn receiver(&self) -> &Receiver<T> {
-        &self.receiver
+    /// Takes the oldest entry, waiting so long for one.
+    ///
+    /// # Errors
+    ///
+    /// There is none.
+    pub fn take(&self, at_most: Duration) -> Result<T, Empty> {
+        let deadline = Instant::now() + at_most;
+        let mut state = self.state.lock();
+        state.looked_at = Some(Instant::now());
+        loop {
+            if let Some(entry) = state.entries.pop_front() {
+                state.taken(entry.weight());
+                drop(state);
+                self.stock.release(entry.weight());
+                return Ok(entry);
+            }
+            if state.over {
+                return Err(Empty::Over);
+            }
+            if at_most.is_zero() {
+                return Err(Empty::Waiting);
+            }
+            state.waiting += 1;
+            let late = self.filled.wait_until(&mut state, deadline);
+            state.waiting -= 1;
+            state.looked_at = Some(Instant::now());
+            if late && state.entries.is_empty() && !state.over {
+                return Err(Empty::Waiting);
+            }
+        }
+    }
+
+    /// Takes the oldest entries, so many at most, without waiting for any.
+    pub fn take_some(&self, most: usize) -> Vec<T> {
+        let mut state = self.state.lock();
+        state.looked_at = Some(Instant::now());
+        let count = most.min(state.entries.len());
+        let some: Vec<_> = state.entries.drain(..count).collect();
+        let weight = some.iter().map(T::weight).sum();
+        if count > 0 {
+            state.taken(weight);
+        }
+        drop(state);
+        self.stock.release(weight);
+        some
     }
 
     /// How many entries were lost since this was asked last.
     pub fn take_dropped(&self) -> u64 {
-        self.dropped.swap(0, Ordering::AcqRel)
+        self.untold.swap(0, Ordering::AcqRel)
     }
 
-    /// Whether an old entry had to go.
-    pub(super) fn push(&self, entry: T) -> bool {
-        let sender = self.sender.lock();
-        let Some(sender) = &*sender else { return false };
-        let dropped = self.receiver.len() >= self.capacity && self.receiver.try_recv().is_ok();
-        // The receiver is ours: it cannot be gone.
-        let _ = sender.send(entry);
-        dropped
+    pub(super) fn push(&self, entry: T) {
+        let mut state = self.state.lock();
+        if state.over {
+            return;
+        }
+        let weight = entry.weight();
+        state.weight += weight;
+        state.entries.push_back(entry);
+        self.stock.add(weight);
+        drop(state);
+        self.filled.notify_one();
     }
 
-    /// The entry that had to go was in no other place: it is lost.
-    pub(super) fn count_dropped(&self) {
-        self.dropped.fetch_add(1, Ordering::AcqRel);
+    /// Its entries are in another queue as well, or are no longer.
+    pub(super) fn set_copies(&self, copies: bool) {
+        self.copies.store(copies, Ordering::Release);
+    }
+
+    pub(super) fn has_copies(&self) -> bool {
+        self.copies.load(Ordering::Acquire)
+    }
+
+    /// How many entries were lost.
+    pub(super) fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Acquire)
     }
 
     pub(super) fn end(&self) {
-        self.sender.lock().take();
+        self.state.lock().over = true;
+        self.filled.notify_all();
+    }
+}
+
+/// A queue of whatever kind, to those who look for room.
+pub(super) trait Queue {
+    /// How many bytes are in it.
+    fn weight(&self) -> usize;
+    /// Until when it is believed to be emptied.
+    fn attended_until(&self) -> Option<Instant>;
+    /// Lets the oldest entry go; whether there was one.
+    fn evict(&self) -> bool;
+}
+
+impl<T: Weigh> Queue for Inbox<T> {
+    fn weight(&self) -> usize {
+        self.state.lock().weight
+    }
+
+    fn attended_until(&self) -> Option<Instant> {
+        let state = self.state.lock();
+        let looked_at = if state.waiting > 0 {
+            Some(Instant::now())
+        } else {
+            state.looked_at
+        };
+        looked_at.map(|at| at + ATTENTION)
+    }
+
+    fn evict(&self) -> bool {
+        let mut state = self.state.lock();
+        let Some(entry) = state.entries.pop_front() else {
+            return false;
+        };
+        state.weight -= entry.weight();
+        drop(state);
+        if !self.has_copies() {
+            self.dropped.fetch_add(1, Ordering::AcqRel);
+            self.untold.fetch_add(1, Ordering::AcqRel);
+        }
+        self.stock.release(entry.weight());
+        true
+    }
+}
+
+impl<T> State<T> {
+    fn taken(&mut self, weight: usize) {
+        self.weight -= weight;
+        if self.entries.is_empty() && self.entries.capacity() > PLACES {
+            self.entries = VecDeque::new();
+        }
     }
 }
 
@@ -60,32 +211,56 @@ impl<T> Inbox<T> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_oldest_entry_goes_when_there_is_no_room() {
-        let inbox = Inbox::new(2);
-        let dropped: Vec<_> = (0..4).map(|number| inbox.push(number)).collect();
-        assert_eq!(dropped, [false, false, true, true]);
-        assert_eq!(inbox.receiver().try_iter().collect::<Vec<_>>(), [2, 3]);
+    impl Weigh for u8 {
+        fn weight(&self) -> usize {
+            usize::from(*self)
+        }
+    }
+
+    fn inbox() -> Inbox<u8> {
+        Inbox::new(Arc::new(Stock::new(100, None)))
     }
 
     #[test]
-    fn what_is_lost_is_told_once() {
-        let inbox = Inbox::new(1);
-        for number in 0..3 {
-            if inbox.push(number) {
-                inbox.count_dropped();
-            }
-        }
-        assert_eq!((inbox.take_dropped(), inbox.take_dropped()), (2, 0));
+    fn what_is_put_down_is_taken_in_order_and_weighs_nothing_then() {
+        let inbox = inbox();
+        (1..=4).for_each(|number| inbox.push(number));
+        assert_eq!((inbox.weight(), inbox.stock.left()), (10, 90));
+        assert_eq!(inbox.take(Duration::ZERO), Ok(1));
+        assert_eq!(inbox.take_some(2), [2, 3]);
+        assert_eq!((inbox.weight(), inbox.stock.left()), (4, 96));
+    }
+
+    #[test]
+    fn what_is_lost_is_told_once_and_what_is_elsewhere_is_not_lost() {
+        let inbox = inbox();
+        (1..=4).for_each(|number| inbox.push(number));
+        assert!(inbox.evict() && inbox.evict());
+        inbox.set_copies(true);
+        assert!(inbox.evict());
+        assert_eq!((inbox.take_dropped(), inbox.take_dropped(), inbox.dropped()), (2, 0, 2));
+        assert_eq!(inbox.take_some(9), [4]);
+        assert!(!inbox.evict());
     }
 
     #[test]
     fn after_the_end_what_is_left_is_taken_and_nothing_is_added() {
-        let inbox = Inbox::new(2);
+        let inbox = inbox();
+        assert_eq!(inbox.take(Duration::ZERO), Err(Empty::Waiting));
         inbox.push(1);
         inbox.end();
-        assert!(!inbox.push(2));
-        assert_eq!(inbox.receiver().recv(), Ok(1));
-        assert!(inbox.receiver().recv().is_err());
+        inbox.push(2);
+        assert_eq!(inbox.take(Duration::from_secs(9)), Ok(1));
+        assert_eq!(inbox.take(Duration::from_secs(9)), Err(Empty::Over));
+    }
+
+    #[test]
+    fn a_queue_is_attended_for_a_second_after_someone_has_looked() {
+        let inbox = inbox();
+        inbox.push(1);
+        assert_eq!(inbox.attended_until(), None);
+        let before = Instant::now();
+        assert_eq!(inbox.take(Duration::ZERO), Ok(1));
+        assert!(inbox.attended_until() >= Some(before + ATTENTION));
     }
 }

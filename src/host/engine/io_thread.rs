@@ -14,6 +14,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use super::journal::News;
 use super::kept_session::KeptSession;
 use super::pending::{Pending, Stage};
+use super::queues::{READ, Reading};
 use super::shared::{Modem, Notice, Shared};
 use crate::call::{Call, ClientState, Event, Ticket};
 use crate::error::Error;
@@ -48,6 +49,8 @@ pub(super) struct IoThread {
     /// Calls that the session has taken, until what it has to say of them is told.
     taken: Vec<Arc<Pending>>,
     unsent: Vec<u8>,
+    /// Whether the port is not read, so that the program can keep up.
+    held: bool,
     /// The clients that have just ceased to be connected.
     fallen: Vec<ClientIndex>,
 }
@@ -72,6 +75,7 @@ impl IoThread {
             pending: HashMap::new(),
             taken: Vec::new(),
             unsent: Vec::new(),
+            held: false,
             fallen: Vec::new(),
         }
     }
@@ -111,7 +115,7 @@ impl IoThread {
 
     /// Until the program closes the port, or the port fails.
     fn work(&mut self) -> Result<(), PortError> {
-        let mut buffer = vec![0; 16 * 1024];
+        let mut buffer = vec![0; READ];
         loop {
             self.take_requests();
             self.upkeep.handle_timeout(Instant::now());
@@ -120,12 +124,15 @@ impl IoThread {
             if self.shared.closing() {
                 return Ok(());
             }
-            let (readable, woken) = self.sleep()?;
+            let reading = self.reading();
+            let (readable, woken) = self.sleep(reading)?;
             if woken {
                 self.wake.clear();
             }
-            if readable {
-                match self.port.read(&mut buffer) {
+            if let Reading::UpTo(most) = reading
+                && readable
+            {
+                match self.port.read(&mut buffer[..most]) {
                     Ok(0) => return Err(PortError::lost(&self.url, None)),
                     Ok(count) => {
                         self.shared
@@ -224,12 +231,31 @@ impl IoThread {
         Ok(())
     }
 
-    /// Sleeps until there is something to do; whether the port can be read, and whether the program has woken us.
-    fn sleep(&mut self) -> Result<(bool, bool), PortError> {
-        if self.port.has_read_ahead() {
-            return Ok((true, false));
+    /// What may be read now. While a call waits for its answer everything is.
+    fn reading(&mut self) -> Reading {
+        let now = Instant::now();
+        let patient = self.port.waits() && self.pending.is_empty() && self.upkeep.unfinished() == 0;
+        let reading = self.shared.reading(patient, now);
+        let held = matches!(reading, Reading::HeldUntil(_));
+        if held != std::mem::replace(&mut self.held, held) {
+            if held {
+                self.upkeep.stop_reading();
+            } else {
+                self.upkeep.go_on_reading(now);
+            }
         }
-        let timeout = self.upkeep.next_timeout().map(|at| {
+        reading
+    }
+
+    /// Sleeps until there is something to do; whether the port can be read, and whether the program has woken us.
+    fn sleep(&mut self, reading: Reading) -> Result<(bool, bool), PortError> {
+        let held_until = match reading {
+            Reading::HeldUntil(until) => Some(until),
+            Reading::UpTo(_) if self.port.has_read_ahead() => return Ok((true, false)),
+            Reading::UpTo(_) => None,
+        };
+        let due = self.upkeep.next_timeout().into_iter().chain(held_until).min();
+        let timeout = due.map(|at| {
             // Rounded up: waking before the deadline would be waking for nothing.
             let rest = at.saturating_duration_since(Instant::now()) + Duration::from_micros(1);
             Timespec {
@@ -242,17 +268,19 @@ impl IoThread {
             wanted |= PollFlags::OUT;
         }
         let mut descriptors = [
-            PollFd::from_borrowed_fd(self.port.fd(), wanted),
             PollFd::new(&self.wake, PollFlags::IN),
+            PollFd::from_borrowed_fd(self.port.fd(), wanted),
         ];
-        match poll(&mut descriptors, timeout.as_ref()) {
+        // Of a port that is not read not even its end is to be known.
+        let watched = if held_until.is_some() { 1 } else { 2 };
+        match poll(&mut descriptors[..watched], timeout.as_ref()) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(PortError::lost(&self.url, Some(&error.into()))),
         }
         let readable = PollFlags::IN | PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL;
         let ready = (
-            descriptors[0].revents().intersects(readable),
-            !descriptors[1].revents().is_empty(),
+            descriptors[1].revents().intersects(readable),
+            !descriptors[0].revents().is_empty(),
         );
         self.shared.count(|statistics| statistics.wakeups += 1);
         Ok(ready)

@@ -5,13 +5,16 @@ use std::time::Duration;
 
 use modemqtt_at::ClientIndex;
 
-use super::inbox::Inbox;
+use super::inbox::{Inbox, Queue as _, Weigh};
 use super::shared::Stamped;
+use super::stock::Stock;
 use crate::error::Error;
 use crate::trace::Entry;
 
-/// How many remarks are kept until they are taken.
-const KEPT: usize = 65_536;
+/// How many bytes of remarks are kept until they are taken.
+const KEPT: usize = 4 * 1024 * 1024;
+/// What a remark weighs beside a line of the wire.
+const REMARK: usize = 256;
 
 /// One of them, with the port that it is about.
 #[derive(Clone, Debug)]
@@ -40,13 +43,25 @@ pub enum News {
 /// The remarks of all modems of a process.
 #[derive(Debug)]
 pub struct Journal {
+    stock: Arc<Stock>,
     remarks: Inbox<Remark>,
+}
+
+impl Weigh for Remark {
+    fn weight(&self) -> usize {
+        match &self.news {
+            News::Wire(line) => REMARK + line.value.text.len(),
+            _ => REMARK,
+        }
+    }
 }
 
 impl Default for Journal {
     fn default() -> Self {
+        let stock = Arc::new(Stock::new(KEPT, None));
         Self {
-            remarks: Inbox::new(KEPT),
+            remarks: Inbox::new(Arc::clone(&stock)),
+            stock,
         }
     }
 }
@@ -67,8 +82,7 @@ impl Journal {
             port: Arc::clone(port),
             news,
         };
-        if self.remarks.push(remark) {
-            self.remarks.count_dropped();
-        }
+        self.remarks.push(remark);
+        while self.stock.beyond() > 0 && self.remarks.evict() {}
     }
 }

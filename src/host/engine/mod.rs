@@ -10,8 +10,11 @@ mod journal;
 mod kept_session;
 mod opening;
 mod pending;
+mod queues;
+mod ring;
 mod room;
 mod shared;
+mod stock;
 
 use std::mem::ManuallyDrop;
 use std::sync::Arc;
@@ -28,7 +31,7 @@ use crate::keep::Upkeep;
 use crate::port::{Line, Port, PortError, PortOptions};
 use crate::session::{Ids, Search, Session, Wake};
 pub use bell::Bell;
-pub use inbox::Inbox;
+pub use inbox::{Empty, Inbox, Weigh};
 use io_thread::{IoThread, Request};
 pub use journal::{Journal, News, Remark};
 pub use kept_session::{KeptSession, Wait};
@@ -61,6 +64,10 @@ pub struct EngineOptions {
     pub search: Search,
     /// The message ids that a modem on the same port has used before.
     pub ids: Vec<Ids>,
+    /// How many bytes may wait for the program.
+    pub queue: usize,
+    /// How many bytes of the wire log are kept.
+    pub wire_size: usize,
 }
 
 /// An open modem.
@@ -92,7 +99,7 @@ impl Engine {
         let (waker, wake) = waker::pair().map_err(other)?;
         // The bound is on what callers submit without waiting; a caller beyond it waits for room.
         let (requests, receiver) = crossbeam_channel::bounded(64);
-        let shared = Arc::new(Shared::new(log));
+        let shared = Arc::new(Shared::new(log, options.queue, options.wire_size, waker.clone()));
         let mut session = Session::new(options.model, options.port.baud_rate);
         session.set_wake(options.wake);
         session.set_search(options.search);

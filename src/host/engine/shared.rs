@@ -1,6 +1,6 @@
 //! What the thread knows and has put down for the program. Everything here is bounded.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -8,11 +8,13 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use modemqtt_at::ClientIndex;
 use modemqtt_at::codes::{OpenResult, StatCode};
 use modemqtt_at::dialect::{Dialect, Model as ModelRow};
-use modemqtt_os::{Condvar, LogFile, Mutex};
+use modemqtt_os::{Condvar, LogFile, Mutex, Waker};
 
 use super::bell::{Bell, Bells};
 use super::inbox::Inbox;
 use super::journal::{Journal, News};
+use super::queues::{Queues, Reading};
+use super::ring::Ring;
 use super::room::Room;
 use crate::call::{ClientState, Message, Reconnected};
 use crate::engine::Pending;
@@ -20,13 +22,6 @@ use crate::error::Error;
 use crate::port::Lines;
 use crate::session::Ids;
 use crate::trace::Entry;
-
-/// How many messages of one client, and how many lines that no one waited for, are kept until they are taken.
-const KEPT: usize = 10_000;
-/// How many events wait for callbacks.
-const NOTICES: usize = 65_536;
-/// How many lines of the wire log are kept.
-const WIRE: usize = 1_000;
 
 /// Something with the time at which its last byte was read, in seconds since 1970.
 #[derive(Clone, Debug)]
@@ -102,10 +97,7 @@ struct Known {
     states: HashMap<ClientIndex, ClientState>,
     servers: HashMap<ClientIndex, (String, u16)>,
     ids: Vec<Ids>,
-    watched: HashSet<ClientIndex>,
-    urcs_watched: bool,
     statistics: Statistics,
-    wire: VecDeque<Stamped<Entry>>,
     /// How a client that no session connects again has lost its connection.
     lost: HashMap<ClientIndex, Error>,
     end: Option<Error>,
@@ -120,10 +112,9 @@ pub struct Shared {
     known: Mutex<Known>,
     /// The state of a client has changed, or all has ended.
     changed: Condvar,
-    inboxes: Mutex<HashMap<ClientIndex, Arc<Messages>>>,
+    queues: Queues,
+    wire: Mutex<Ring>,
     log: Mutex<Option<LogFile>>,
-    urcs: Inbox<Stamped<String>>,
-    notices: Inbox<Notice>,
     room: Room,
     bells: Bells,
     journal: OnceLock<(Arc<str>, Arc<Journal>)>,
@@ -137,14 +128,15 @@ pub struct Shared {
 }
 
 impl Shared {
-    pub(super) fn new(log: Option<LogFile>) -> Self {
+    /// `queue` bytes may wait for the program, and `wire_size` bytes of the wire log are kept.
+    pub(super) fn new(log: Option<LogFile>, queue: usize, wire_size: usize, waker: Waker) -> Self {
+        let now = Instant::now();
         Self {
             known: Mutex::default(),
             changed: Condvar::new(),
             log: Mutex::new(log),
-            inboxes: Mutex::default(),
-            urcs: Inbox::new(KEPT),
-            notices: Inbox::new(NOTICES),
+            queues: Queues::new(queue, waker),
+            wire: Mutex::new(Ring::new(wire_size, now)),
             room: Room::default(),
             bells: Bells::default(),
             journal: OnceLock::new(),
@@ -153,7 +145,7 @@ impl Shared {
             lines: Mutex::default(),
             closing: AtomicBool::new(false),
             left: AtomicBool::new(false),
-            origin: (Instant::now(), SystemTime::now()),
+            origin: (now, SystemTime::now()),
         }
     }
 
@@ -199,14 +191,21 @@ impl Shared {
 
     /// Counters since the port was opened.
     pub fn statistics(&self) -> Statistics {
-        self.known.lock().statistics
+        let mut statistics = self.known.lock().statistics;
+        statistics.messages_dropped = self.queues.messages_dropped();
+        statistics.urcs_dropped = self.queues.urcs.dropped();
+        statistics.events_dropped = self.queues.notices.dropped();
+        statistics
     }
 
     /// The last lines of the wire log, oldest first.
     pub fn wire(&self, at_most: usize) -> Vec<Stamped<Entry>> {
-        let known = self.known.lock();
-        let skip = known.wire.len().saturating_sub(at_most);
-        known.wire.iter().skip(skip).cloned().collect()
+        let lines = self.wire.lock().last(at_most);
+        let stamped = |entry: Entry| Stamped {
+            timestamp: self.timestamp(entry.at),
+            value: entry,
+        };
+        lines.into_iter().map(stamped).collect()
     }
 
     /// Whether the port is open.
@@ -221,25 +220,17 @@ impl Shared {
 
     /// The messages of a client.
     pub fn messages(&self, client: ClientIndex) -> Arc<Messages> {
-        let mut inboxes = self.inboxes.lock();
-        let inbox = inboxes.entry(client).or_insert_with(|| {
-            let inbox = Inbox::new(KEPT);
-            if self.end().is_some() {
-                inbox.end();
-            }
-            Arc::new(inbox)
-        });
-        Arc::clone(inbox)
+        self.queues.messages(client)
     }
 
     /// Lines that no one waited for.
     pub fn urcs(&self) -> &Inbox<Stamped<String>> {
-        &self.urcs
+        &self.queues.urcs
     }
 
     /// What callbacks may be called for; empty until someone listens.
     pub fn notices(&self) -> &Inbox<Notice> {
-        &self.notices
+        &self.queues.notices
     }
 
     /// Rings that bell from now on whenever there is something new.
@@ -291,17 +282,12 @@ impl Shared {
 
     /// Whether the messages of a client are taken from the notices: then none is lost that is dropped here.
     pub fn watch(&self, client: ClientIndex, watched: bool) {
-        let clients = &mut self.known.lock().watched;
-        if watched {
-            clients.insert(client)
-        } else {
-            clients.remove(&client)
-        };
+        self.queues.messages(client).set_copies(watched);
     }
 
     /// Whether the lines that no one waited for are taken from the notices.
     pub fn watch_urcs(&self, watched: bool) {
-        self.known.lock().urcs_watched = watched;
+        self.queues.urcs.set_copies(watched);
     }
 
     /// A time in seconds since 1970.
@@ -336,10 +322,14 @@ impl Shared {
     }
 
     pub(super) fn notify(&self, notice: Notice) {
-        if self.listening.load(Ordering::Acquire) && self.notices.push(notice) {
-            self.notices.count_dropped();
-            self.count(|statistics| statistics.events_dropped += 1);
+        if self.listening.load(Ordering::Acquire) {
+            self.queues.put_notice(notice);
         }
+    }
+
+    /// What may be read of the port now, which can wait for whoever takes or cannot.
+    pub(super) fn reading(&self, patient: bool, now: Instant) -> Reading {
+        self.queues.reading(patient, now)
     }
 
     pub(super) fn identified(&self, modem: Modem) {
@@ -376,18 +366,9 @@ impl Shared {
             timestamp: self.timestamp(message.at),
             value: Arc::new(message),
         };
-        let client = stamped.value.client;
-        let inbox = self.messages(client);
         // Counted before anyone can take it.
-        let watched = {
-            let mut known = self.known.lock();
-            known.statistics.messages += 1;
-            known.watched.contains(&client)
-        };
-        if inbox.push(stamped.clone()) && !watched {
-            inbox.count_dropped();
-            self.count(|statistics| statistics.messages_dropped += 1);
-        }
+        self.count(|statistics| statistics.messages += 1);
+        self.queues.put_message(&stamped);
         self.notify(Notice::Message(stamped));
     }
 
@@ -408,17 +389,11 @@ impl Shared {
     }
 
     pub(super) fn urc(&self, at: Instant, line: String) {
-        let dropped = self.urcs.push(Stamped {
+        self.count(|statistics| statistics.urcs += 1);
+        self.queues.put_urc(Stamped {
             timestamp: self.timestamp(at),
             value: line.clone(),
         });
-        let mut known = self.known.lock();
-        known.statistics.urcs += 1;
-        if dropped && !known.urcs_watched {
-            known.statistics.urcs_dropped += 1;
-            self.urcs.count_dropped();
-        }
-        drop(known);
         self.notify(Notice::Urc(line));
     }
 
@@ -427,18 +402,14 @@ impl Shared {
             timestamp: self.timestamp(entry.at),
             value: entry,
         };
-        if self.traced.load(Ordering::Acquire) {
-            self.report(News::Wire(stamped.clone()));
-        }
         if let Some(log) = &*self.log.lock() {
             let arrow = if stamped.value.sent { '>' } else { '<' };
             log.push(&format!("{:.6} {arrow} {}", stamped.timestamp, stamped.value.text));
         }
-        let mut known = self.known.lock();
-        if known.wire.len() == WIRE {
-            known.wire.pop_front();
+        self.wire.lock().push(&stamped.value);
+        if self.traced.load(Ordering::Acquire) {
+            self.report(News::Wire(stamped));
         }
-        known.wire.push_back(stamped);
     }
 
     /// Nothing more is logged. What is left is written, as far as a log that has stalled takes it at once.
@@ -455,10 +426,6 @@ impl Shared {
         known.states.clear();
         drop(known);
         self.changed.notify_all();
-        for inbox in self.inboxes.lock().values() {
-            inbox.end();
-        }
-        self.urcs.end();
-        self.notices.end();
+        self.queues.end();
     }
 }

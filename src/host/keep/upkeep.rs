@@ -98,6 +98,17 @@ impl Upkeep {
         self.settle(now);
     }
 
+    /// As [`Session::stop_reading`].
+    pub fn stop_reading(&mut self) {
+        self.session.stop_reading();
+    }
+
+    /// As [`Session::go_on_reading`].
+    pub fn go_on_reading(&mut self, now: Instant) {
+        self.session.go_on_reading(now);
+        self.settle(now);
+    }
+
     /// Does what is due.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.session.handle_timeout(now);

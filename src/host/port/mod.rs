@@ -207,6 +207,15 @@ impl Port {
         }
     }
 
+    /// Whether the other end waits while nothing is read, so that nothing is lost: a pseudo-terminal, a TCP connection, a line with RTS
+    /// and CTS.
+    pub fn waits(&self) -> bool {
+        match self {
+            Self::Serial(serial) => serial.waits(),
+            Self::Socket(_) | Self::Rfc2217(_) => true,
+        }
+    }
+
     /// Reads what is there; `WouldBlock` when nothing is, 0 when nothing will ever be again.
     pub fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {

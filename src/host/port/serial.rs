@@ -16,6 +16,7 @@ use super::{FlowControl, PortError, PortErrorKind, PortOptions, holder};
 pub struct Serial {
     _kept: Kept,
     port: TTYPort,
+    waits: bool,
 }
 
 impl Serial {
@@ -26,10 +27,12 @@ impl Serial {
         let device = rustix::fs::open(path, flags, Mode::empty()).map_err(|error| refused(path, error))?;
         let mut attributes = tcgetattr(&device).map_err(|error| refused(path, error))?;
         take(path, device.as_fd())?;
+        let waits = options.flow_control == FlowControl::Hardware || is_pseudo_terminal(&device);
         // SAFETY: the descriptor is open, and nobody else's from here on.
         let mut serial = Self {
             _kept: Kept::new(&device),
             port: unsafe { TTYPort::from_raw_fd(OwnedFd::into_raw_fd(device)) },
+            waits,
         };
         set(&mut attributes, options.flow_control);
         tcsetattr(serial.fd(), OptionalActions::Now, &attributes).map_err(|error| refused(path, error))?;
@@ -45,6 +48,18 @@ impl Serial {
         // SAFETY: the port owns the descriptor and closes it when it is dropped, and the borrow cannot outlive the port.
         unsafe { BorrowedFd::borrow_raw(self.port.as_raw_fd()) }
     }
+
+    /// Whether the other end waits while nothing is read.
+    pub(super) const fn waits(&self) -> bool {
+        self.waits
+    }
+}
+
+/// Whether the other end is a program, which the system lets wait. Linux has these numbers for them (Documentation/admin-guide/devices.txt).
+fn is_pseudo_terminal(device: &OwnedFd) -> bool {
+    let slaves = 136..=143;
+    cfg!(target_os = "linux")
+        && rustix::fs::fstat(device).is_ok_and(|status| slaves.contains(&rustix::fs::major(status.st_rdev)))
 }
 
 /// The lock belongs to every copy of the descriptor, and a child that was forked behind our back may have one.

@@ -33,6 +33,19 @@ impl Session {
         self.settle_errands(now);
     }
 
+    /// Nothing is read for a while: what stays away meanwhile is not missing.
+    pub fn stop_reading(&mut self) {
+        self.timers.clear(Timer::Quiet);
+    }
+
+    /// Reading goes on.
+    pub fn go_on_reading(&mut self, now: Instant) {
+        if let Some((last, _)) = &mut self.payload {
+            *last = now;
+        }
+        self.read_frames(now);
+    }
+
     fn read_frames(&mut self, now: Instant) {
         loop {
             let expect = match &self.exchange {

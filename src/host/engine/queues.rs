@@ -1,0 +1,261 @@
+//! What waits for the program: a queue for each listener, and one bound on the bytes in all of them.
+//!
+//! A port that can hold back is not read while the fullest queue has no room and someone takes from it: nothing is lost then. Of a
+//! queue from which nobody takes, and of any while a call waits for its answer, the oldest goes.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use modemqtt_at::ClientIndex;
+use modemqtt_os::{Mutex, Waker};
+
+use super::inbox::{Inbox, Queue, Weigh};
+use super::shared::{Messages, Notice, Stamped};
+use super::stock::Stock;
+use crate::call::Message;
+
+/// How many bytes are read at once.
+pub(super) const READ: usize = 16 * 1024;
+/// The least that is worth reading.
+const LEAST_READ: usize = 512;
+/// How many bytes in the queues a byte read becomes at most: lines of one character are put down twice.
+const GROWTH: usize = 64;
+/// What a message that was begun before the room was gone may weigh.
+const BEGUN: usize = 1024 * 1024;
+/// Of what a callback is given as well, this part of all the room is kept for those who take it elsewhere.
+const COPIES: usize = 16;
+/// What an entry weighs beside its text.
+const ENTRY: usize = 64;
+
+/// What may be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reading {
+    /// So many bytes.
+    UpTo(usize),
+    /// Nothing, until room is made or that time has come.
+    HeldUntil(Instant),
+}
+
+#[derive(Debug)]
+pub(super) struct Queues {
+    stock: Arc<Stock>,
+    messages: Mutex<HashMap<ClientIndex, Arc<Messages>>>,
+    pub(super) urcs: Inbox<Stamped<String>>,
+    pub(super) notices: Inbox<Notice>,
+    /// Whether the port can wait for whoever takes.
+    patient: AtomicBool,
+    over: AtomicBool,
+}
+
+impl Queues {
+    pub(super) fn new(limit: usize, waker: Waker) -> Self {
+        let stock = Arc::new(Stock::new(limit, Some(waker)));
+        Self {
+            messages: Mutex::default(),
+            urcs: Inbox::new(Arc::clone(&stock)),
+            notices: Inbox::new(Arc::clone(&stock)),
+            stock,
+            patient: AtomicBool::new(false),
+            over: AtomicBool::new(false),
+        }
+    }
+
+    pub(super) fn messages(&self, client: ClientIndex) -> Arc<Messages> {
+        let mut messages = self.messages.lock();
+        let inbox = messages.entry(client).or_insert_with(|| {
+            let inbox = Inbox::new(Arc::clone(&self.stock));
+            if self.over.load(Ordering::Acquire) {
+                inbox.end();
+            }
+            Arc::new(inbox)
+        });
+        Arc::clone(inbox)
+    }
+
+    /// Messages that were lost.
+    pub(super) fn messages_dropped(&self) -> u64 {
+        self.messages.lock().values().map(|inbox| inbox.dropped()).sum()
+    }
+
+    pub(super) fn put_message(&self, message: &Stamped<Arc<Message>>) {
+        self.put(&self.messages(message.value.client), message.clone());
+    }
+
+    pub(super) fn put_urc(&self, urc: Stamped<String>) {
+        self.put(&self.urcs, urc);
+    }
+
+    pub(super) fn put_notice(&self, notice: Notice) {
+        self.put(&self.notices, notice);
+    }
+
+    fn put<T: Weigh>(&self, inbox: &Inbox<T>, entry: T) {
+        if inbox.has_copies() {
+            let most = self.stock.limit() / COPIES;
+            while inbox.weight() + entry.weight() > most && inbox.evict() {}
+        }
+        inbox.push(entry);
+        if self.stock.beyond() > 0 {
+            self.make_room();
+        }
+    }
+
+    fn make_room(&self) {
+        let patient = self.patient.load(Ordering::Relaxed);
+        let messages: Vec<_> = self.messages.lock().values().cloned().collect();
+        while self.stock.beyond() > 0 {
+            let fullest = self.fullest(&messages);
+            let kept = patient && self.stock.beyond() < BEGUN && fullest.attended_until() > Some(Instant::now());
+            if kept || !fullest.evict() {
+                return;
+            }
+        }
+    }
+
+    fn fullest<'a>(&'a self, messages: &'a [Arc<Messages>]) -> &'a dyn Queue {
+        let others = messages.iter().map(|inbox| &**inbox as &dyn Queue);
+        let queues = others.chain([&self.urcs as &dyn Queue]);
+        queues.fold(&self.notices as &dyn Queue, |fullest, queue| {
+            if queue.weight() > fullest.weight() {
+                queue
+            } else {
+                fullest
+            }
+        })
+    }
+
+    /// What may be read of a port that can wait, or that cannot.
+    pub(super) fn reading(&self, patient: bool, now: Instant) -> Reading {
+        self.patient.store(patient, Ordering::Relaxed);
+        self.stock.go_on();
+        let room = self.stock.left() / GROWTH;
+        if !patient || room >= READ {
+            return Reading::UpTo(READ);
+        }
+        if room >= LEAST_READ {
+            return Reading::UpTo(room);
+        }
+        let messages: Vec<_> = self.messages.lock().values().cloned().collect();
+        match self.fullest(&messages).attended_until().filter(|until| *until > now) {
+            None => Reading::UpTo(READ),
+            Some(until) if self.stock.hold() => Reading::HeldUntil(until),
+            Some(_) => Reading::UpTo(LEAST_READ),
+        }
+    }
+
+    pub(super) fn end(&self) {
+        self.over.store(true, Ordering::Release);
+        for inbox in self.messages.lock().values() {
+            inbox.end();
+        }
+        self.urcs.end();
+        self.notices.end();
+    }
+}
+
+impl Weigh for Stamped<Arc<Message>> {
+    fn weight(&self) -> usize {
+        2 * ENTRY + self.value.topic.len() + self.value.payload.len()
+    }
+}
+
+impl Weigh for Stamped<String> {
+    fn weight(&self) -> usize {
+        ENTRY + self.value.len()
+    }
+}
+
+impl Weigh for Notice {
+    fn weight(&self) -> usize {
+        match self {
+            Self::Message(message) => message.weight(),
+            Self::Urc(line) => ENTRY + line.len(),
+            Self::Reconnected(_, publishes) => 4 * ENTRY * (1 + publishes.len()),
+            _ => 4 * ENTRY,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    const LIMIT: usize = 64 * 1024;
+
+    fn queues() -> Queues {
+        let (waker, _) = modemqtt_os::waker::pair().expect("two descriptors");
+        Queues::new(LIMIT, waker)
+    }
+
+    fn urc(number: usize) -> Stamped<String> {
+        Stamped {
+            timestamp: 0.0,
+            value: format!("{number:064}"),
+        }
+    }
+
+    fn taken(queues: &Queues) -> Vec<usize> {
+        let lines = queues.urcs.take_some(usize::MAX);
+        lines.iter().map(|line| line.value.parse().expect("a number")).collect()
+    }
+
+    /// How many lines find room.
+    const ROOM: usize = LIMIT / 128;
+
+    #[test]
+    fn the_oldest_of_the_fullest_queue_goes_where_nobody_takes() {
+        let queues = queues();
+        queues.put_notice(Notice::Restarted);
+        (0..ROOM + 5).for_each(|number| queues.put_urc(urc(number)));
+        assert_eq!(queues.reading(true, Instant::now()), Reading::UpTo(READ));
+        // The notice is in the way of two.
+        assert_eq!(queues.urcs.dropped(), 7);
+        assert_eq!(queues.notices.take_some(9).len(), 1);
+        assert_eq!(taken(&queues), (7..ROOM + 5).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_full_queue_that_someone_empties_stops_the_reading() {
+        let queues = queues();
+        let now = Instant::now();
+        (0..ROOM - 1).for_each(|number| queues.put_urc(urc(number)));
+        assert_eq!(
+            queues.urcs.take(Duration::ZERO).map(|line| line.value),
+            Ok(urc(0).value)
+        );
+        let Reading::HeldUntil(until) = queues.reading(true, now) else {
+            panic!("it is read");
+        };
+        assert!(until >= now + Duration::from_secs(1));
+        // What had been begun finds room all the same.
+        (ROOM - 1..ROOM + 5).for_each(|number| queues.put_urc(urc(number)));
+        // Nobody has taken anything for a second, or a call waits.
+        assert_eq!(queues.reading(true, until), Reading::UpTo(READ));
+        assert_eq!(queues.reading(false, now), Reading::UpTo(READ));
+        assert_eq!(taken(&queues), (1..ROOM + 5).collect::<Vec<_>>());
+        assert_eq!(queues.reading(true, now), Reading::UpTo(LIMIT / GROWTH));
+    }
+
+    #[test]
+    fn while_a_call_waits_the_oldest_goes_although_someone_takes() {
+        let queues = queues();
+        (0..ROOM).for_each(|number| queues.put_urc(urc(number)));
+        assert!(queues.urcs.take(Duration::ZERO).is_ok());
+        assert_eq!(queues.reading(false, Instant::now()), Reading::UpTo(READ));
+        (ROOM..ROOM + 5).for_each(|number| queues.put_urc(urc(number)));
+        assert_eq!(queues.urcs.dropped(), 4);
+    }
+
+    #[test]
+    fn what_a_callback_is_given_too_takes_up_a_part_and_is_not_lost_with_it() {
+        let queues = queues();
+        queues.urcs.set_copies(true);
+        (0..ROOM).for_each(|number| queues.put_urc(urc(number)));
+        assert_eq!(queues.urcs.dropped(), 0);
+        assert_eq!(taken(&queues), (ROOM - ROOM / COPIES..ROOM).collect::<Vec<_>>());
+    }
+}
