@@ -15,6 +15,8 @@ from support.suites import SMALL
 from test_plugin import outcomes
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from support.suites import Suite
 
 NAMES = (
@@ -49,8 +51,7 @@ def test_every_option_has_its_twins_and_is_described(suite: Suite) -> None:
     assert ini == [name.replace("-", "_") for name in NAMES]
     told = re.sub(r"\s+", " ", shown)
     for name in NAMES:
-        if name != "require":
-            assert f"(also MODEMQTT_{name.replace('-', '_').upper()}," in told
+        assert f"(also MODEMQTT_{name.replace('-', '_').upper()}," in told
 
 
 def test_the_command_line_precedes_the_environment_and_that_the_ini_file(
@@ -246,6 +247,19 @@ def test_without_a_mosquitto_the_run_says_so(suite: Suite, monkeypatch: pytest.M
     result = suite.run("--modem-broker=mosquitto")
     assert outcomes(result) == {"errors": 1}
     result.stdout.fnmatch_lines(["--modem-broker mosquitto: there is no mosquitto on the PATH; install it"])
+
+
+def test_a_mosquitto_that_does_not_start_is_told_with_its_last_words(
+    suite: Suite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "mosquitto"
+    program.write_text("#!/bin/sh\necho Error: no room; exit 1\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    suite.write("def test_it(modem_mqtt): pass")
+    result = suite.run("--modem-broker=mosquitto")
+    assert outcomes(result) == {"errors": 1}
+    result.stdout.fnmatch_lines(["--modem-broker mosquitto: it does not start: Error: no room"])
 
 
 def test_a_speed_is_that_of_the_line_and_a_seed_that_of_the_module(suite: Suite) -> None:

@@ -10,6 +10,8 @@
             print(mqtt.receive(timeout=5))
 
 `modemqtt.virtual` has the other end: a virtual module that needs no hardware.
+
+PYTEST_DONT_REWRITE: a program that has imported this and runs pytest is not to be warned of assertions here.
 """
 
 import sys

@@ -157,16 +157,14 @@ def modem_model(_modem_place: Place) -> str:
 
 
 @pytest.fixture(scope=_scope)
-def modem_broker(
-    pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Broker | BrokerAddress]:
+def modem_broker(pytestconfig: pytest.Config) -> Iterator[Broker | BrokerAddress]:
     """The broker that the module can reach, with ``host`` and ``port``.
 
     On virtual modules it is a ``modemqtt.virtual.Broker`` of this process, unless --modem-broker names another.
     """
     from modemqtt._pytest import brokers  # noqa: PLC0415 - loaded with the first use
 
-    with brokers.serve(pytestconfig, tmp_path_factory) as broker:
+    with brokers.serve(pytestconfig) as broker:
         bench = running.bench_of(pytestconfig)
         bench.broker = broker
         yield broker

@@ -8,8 +8,10 @@ import os
 import shutil
 import socket
 import subprocess
+import tempfile
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
@@ -20,7 +22,6 @@ from modemqtt._pytest.failure import fail
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from modemqtt.virtual import Broker
 
@@ -88,7 +89,7 @@ def parse(text: str, source: str) -> BrokerAddress | None:
 
 
 @contextlib.contextmanager
-def serve(config: pytest.Config, folder: pytest.TempPathFactory) -> Iterator[Broker | BrokerAddress]:
+def serve(config: pytest.Config) -> Iterator[Broker | BrokerAddress]:
     """Give the broker of a test, until its end."""
     told = settings.of(config)
     if told.broker is None:
@@ -104,7 +105,7 @@ def serve(config: pytest.Config, folder: pytest.TempPathFactory) -> Iterator[Bro
         return
     address = parse(told.broker, told.broker_from)
     if address is None:
-        with _mosquitto(folder.mktemp(MOSQUITTO), told.factor) as started:
+        with _mosquitto(told.factor) as started:
             yield started
         return
     _check(address, told)
@@ -123,28 +124,30 @@ def _check(address: BrokerAddress, told: settings.Settings) -> None:
 
 
 @contextlib.contextmanager
-def _mosquitto(folder: Path, factor: float) -> Iterator[BrokerAddress]:
+def _mosquitto(factor: float) -> Iterator[BrokerAddress]:
     # Distributions put it where only administrators look.
     program = shutil.which(MOSQUITTO, path=os.environ.get("PATH", os.defpath) + os.pathsep + "/usr/sbin")
     if program is None:
         fail("--modem-broker mosquitto: there is no mosquitto on the PATH; install it")
     # The port is free when it is chosen; that it is still free when mosquitto asks for it is likely, not certain.
-    for _ in range(5):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            address = BrokerAddress("127.0.0.1", probe.getsockname()[1])
-        configuration = folder / "mosquitto.conf"
-        configuration.write_text(_CONFIGURATION.format(port=address.port), encoding="utf-8")
-        with (folder / "mosquitto.log").open("wb") as log:
-            process = subprocess.Popen([program, "-c", str(configuration)], stdout=log, stderr=log)  # noqa: S603
-        try:
-            if _listens(process, address, _PATIENCE * factor):
-                yield address
-                return
-        finally:
-            process.kill()
-            process.wait()
-    fail(f"mosquitto does not start; its log is {folder / 'mosquitto.log'}")
+    with tempfile.TemporaryDirectory(prefix="modemqtt-") as name:
+        configuration, output = Path(name, "mosquitto.conf"), Path(name, "mosquitto.log")
+        for _ in range(5):
+            with socket.socket() as probe:
+                probe.bind(("127.0.0.1", 0))
+                address = BrokerAddress("127.0.0.1", probe.getsockname()[1])
+            configuration.write_text(_CONFIGURATION.format(port=address.port), encoding="utf-8")
+            with output.open("wb") as log:
+                process = subprocess.Popen([program, "-c", str(configuration)], stdout=log, stderr=log)  # noqa: S603
+            try:
+                if _listens(process, address, _PATIENCE * factor):
+                    yield address
+                    return
+            finally:
+                process.kill()
+                process.wait()
+        last = output.read_text(encoding="utf-8", errors="replace").strip().rpartition("\n")[2]
+    fail(f"--modem-broker mosquitto: it does not start: {last or 'it says nothing'}")
 
 
 def _listens(process: subprocess.Popen[bytes], address: BrokerAddress, patience: float) -> bool:

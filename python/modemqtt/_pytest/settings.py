@@ -126,7 +126,9 @@ def declare(parser: pytest.Parser) -> None:
     for option in OPTIONS:
         twins = f"(also {option.variable}, and {option.ini} in the ini file)"
         if not option.metavar:
-            group.addoption(option.flag, action="store_true", default=False, dest=option.ini, help=option.help)
+            group.addoption(
+                option.flag, action="store_true", default=False, dest=option.ini, help=f"{option.help} {twins}"
+            )
         elif option.several:
             group.addoption(
                 option.flag,
