@@ -81,8 +81,8 @@ class _Terminal:
         self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._left = threading.Event()
         self._lost = threading.Event()
-        # Whether the main thread waits for the module, and Ctrl-C is for it.
-        self._waits = False
+        # So many lines are not answered yet, and Ctrl-C is for them.
+        self._unanswered = 0
         # The line that waits for its data.
         self._asking: str | None = None
         self._clients: list[MqttClient] = []
@@ -132,19 +132,20 @@ class _Terminal:
 
     def _send_lines(self) -> None:
         while not self._left.is_set():
-            line = self._lines.get()
-            if self._left.is_set():
-                return
             try:
-                self._waits = True
+                line = self._lines.get()
                 if self._lost.is_set():
                     self._reopen()
-                if line is not None:
+                if line is not None and not self._left.is_set():
                     self._send(line)
+                    self._unanswered = max(self._unanswered - 1, 0)
             except KeyboardInterrupt:
+                while not self._lines.empty():
+                    self._lines.get()
+                if self._lost.is_set():
+                    # What was taken out has asked for the port to be opened again.
+                    self._lines.put(None)
                 self._screen.show("not waited for any longer; the module may answer yet", "remark")
-            finally:
-                self._waits = False
 
     def _reopen(self) -> None:
         """Open the port again as soon as it is back."""
@@ -175,7 +176,8 @@ class _Terminal:
             else:
                 self._screen.show(_sentence(error), "error")
         except (ModemError, ArgumentTypeError) as error:
-            self._screen.show(_sentence(error), "error")
+            if not self._left.is_set():
+                self._screen.show(_sentence(error), "error")
         else:
             for answer in (*response.lines, response.final):
                 self._screen.show(answer)
@@ -204,7 +206,8 @@ class _Terminal:
         match key:
             case Key.LINE:
                 self._take(self._editor.line)
-            case Key.INTERRUPT if self._waits:
+            case Key.INTERRUPT if self._unanswered:
+                self._unanswered = 0
                 signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
             case Key.LEAVE:
                 self._leave()
@@ -224,14 +227,14 @@ class _Terminal:
             self._screen.show(line, "sent")
         else:
             return
+        self._unanswered += 1
         self._lines.put(line)
 
     def _leave(self) -> None:
         """End the main thread, whatever it waits for."""
         self._left.set()
         self._lines.put(None)
-        if self._waits:
-            self._modem.close()
+        self._modem.close()
 
 
 class _Remarks(logging.Handler):
