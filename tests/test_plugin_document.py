@@ -93,5 +93,5 @@ def test_every_option_marker_and_fixture_is_described(suite: Suite) -> None:
         assert f"| `{re.split('[(:]', marker)[0]}" in DOCUMENT
     suite.write("")
     shown = suite.run("--fixtures", "-q").stdout.str()
-    for name in re.findall(r"^(\w+)(?: \[\w+ scope\])? -- .*pytest_plugin.py", shown, re.MULTILINE):
+    for name in re.findall(r"^(\w+)(?: \[\w+ scope\])? -- .*modemqtt/pytest_plugin.py", shown, re.MULTILINE):
         assert f"| `{name}` |" in DOCUMENT
