@@ -14,7 +14,7 @@ import pytest
 
 from modemqtt._pytest import usb
 from modemqtt._pytest.claims import Claim, Holder, claim
-from support.suites import OF_SMALL, SMALL, STRICT, bench
+from support.suites import LOOPS, OF_SMALL, SMALL, STRICT, bench
 from support.waiting import until
 from test_plugin import outcomes
 
@@ -316,7 +316,7 @@ def test_another_run_at_the_port_is_waited_for(suite: Suite, one: Bench) -> None
             print("here", flush=True)
             time.sleep(0.5)
     """)
-    command = [sys.executable, "-m", "pytest", *STRICT, *one.options, "-s"]
+    command = [sys.executable, "-m", "pytest", *STRICT, *LOOPS, *one.options, "-s"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=suite.pytester.path) as other:  # noqa: S603
         assert other.stdout is not None
         assert any("here" in line for line in other.stdout)
