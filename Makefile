@@ -10,6 +10,7 @@
 #   make fuzz     both fuzz targets for SECONDS seconds each, at the same time (60)
 #   make long     what takes longer than a test run should: 100,000 runs of each property of the session, a thousand forked children, a
 #                 hundred ends of each program, an interrupt at each instruction, an hour of fuzzing, the long soak, 100,000 interrupts
+#   make transcript FILE=…   plays one transcript on each end, and shows where it parts; with LOG=wire.log MODEL=M95 makes it of a log first
 #   make mutate   every value of every row changed: each change must fail a transcript
 
 PYTHON ?= python3
@@ -33,7 +34,7 @@ TOOLS := $(VENV)/.tools
 PACKAGERS := $(VENV)/.packagers
 BUILT := $(VENV)/.built
 
-.PHONY: demo test check bench wheel sdist docs fuzz mutate long clean
+.PHONY: demo test check bench wheel sdist docs fuzz mutate transcript long clean
 .DEFAULT_GOAL := demo
 .NOTPARALLEL:
 
@@ -129,6 +130,11 @@ long: $(BUILT) $(TOOLS)
 	$(BIN)/python benches/soak.py --messages 200000
 	$(BIN)/python benches/interrupts.py --rounds 100000
 	@rm -f $(BUILT)
+
+transcript: $(BUILT)
+	@[ -n "$(FILE)" ] || { echo "make transcript FILE=tests/transcripts/m95/report.at [LOG=wire.log MODEL=M95]" >&2; exit 2; }
+	@[ -z "$(LOG)" ] || PYTHONPATH=tests $(BIN)/python -m support.from_log "$(LOG)" --model "$(MODEL)" > "$(FILE)"
+	@PYTHONPATH=tests $(BIN)/python -m support.play "$(FILE)"
 
 mutate:
 	cargo test -p modemqtt-host --test mutation -- --ignored --nocapture

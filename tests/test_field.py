@@ -58,7 +58,7 @@ def _row(cells: list[str], columns: list[str]) -> list[str]:
         if not names:
             found.append(f"{dialect} has neither a transcript nor a reason")
         for name in names:
-            if not (transcript.FOLDER / dialect / f"{name}.at").is_file():
+            if transcript.find(dialect, name) is None:
                 found.append(f"there is no {dialect}/{name}.at")
             elif not expression.search(_conversation(dialect, name)):
                 found.append(f"{dialect}/{name}.at does not show it to the host")
@@ -68,7 +68,11 @@ def _row(cells: list[str], columns: list[str]) -> list[str]:
 @cache
 def _conversation(dialect: str, name: str) -> str:
     """All that is said, as the page's expressions see it; nothing where the host does not play it."""
-    played = transcript.load(transcript.FOLDER / dialect / f"{name}.at")
+    path = transcript.find(dialect, name)
+    assert path is not None
+    played = transcript.load(
+        path, next(one for one in transcript.models(path) if transcript.dialect_of(one) == dialect)
+    )
     if played.only == "virtual":
         return ""
     said = [

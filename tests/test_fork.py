@@ -223,7 +223,7 @@ ENTRIES: dict[type[Any], dict[str, tuple[Any, ...]]] = {
         "commands": (),
         "set_registration": (1,),
         "set_sim": ("ready",),
-        "set_signal": (20, 99),
+        "set_signal": (20, 99, (None, None, None)),
         "set_battery": (3860, 88),
         "set_cell": (1, 2),
         "inject": ("lost-ok=1",),

@@ -56,6 +56,33 @@ def test_both_logs_show_control_characters_alike_and_a_message_on_one_line(tmp_p
         assert not any(text == "< b" for text in texts)
 
 
+def test_both_logs_of_a_session_are_the_same_line_for_line(tmp_path: Path) -> None:
+    ours, theirs = tmp_path / "host.log", tmp_path / "module.log"
+    with Broker() as broker:
+        for model in ("M95", "EG915Q", "BC660K-GL"):
+            for log in (ours, theirs):
+                log.unlink(missing_ok=True)
+            with VirtualModem(model, log=theirs) as module, Modem(module.port, log=ours) as modem:
+                modem.command("AT")  # the mark from which on both are compared: echo is off
+                with modem.mqtt().session(
+                    broker.host, broker.port, client_id="lär\\m", username="u", password="p\\w\u00e9"
+                ) as mqtt:
+                    mqtt.subscribe("käse\\x00", qos=1)
+                    mqtt.publish("käse\\x00", b"a\\b\xc3\xa9", qos=1)
+                    assert mqtt.receive(timeout=10).payload == b"a\\b\xc3\xa9"
+                    mqtt.publish("käse\\x00", b"x" * 64, qos=0)
+                    assert mqtt.receive(timeout=10).payload == b"x" * 64
+                    mqtt.publish("käse\\x00", b"y" * 1000, qos=0)
+                    assert mqtt.receive(timeout=10).payload == b"y" * 1000
+                module.urc("+NOISE: \\x00 \u0085")
+                assert next(iter(modem.urcs(timeout=10))).startswith("+NOISE")
+            mine, other = ([text for _, text in entries(log)] for log in (ours, theirs))
+            start = len(mine) - 1 - mine[::-1].index("> AT")
+            assert mine[start:] == other[len(other) - len(mine[start:]) :], model
+            assert any(text.endswith("… <1000 bytes>") for text in mine), model
+            assert r"> a\\b\xc3\xa9\x1a <6 bytes>" in mine or model != "M95"
+
+
 def test_a_message_that_finds_no_room_is_acknowledged_and_told_in_the_log(tmp_path: Path) -> None:
     log = tmp_path / "module.log"
     with (

@@ -246,9 +246,21 @@ def test_what_a_virtual_module_is_not_is_refused() -> None:
     with VirtualModem("M95", faults=FAULTS) as module, pytest.raises(UsageError, match="gremlin"):
         module.inject("gremlin")
     with VirtualModem("M95") as module:
-        for signal in ((32, 0), (-1, 0), (20, 8), (20, -1)):
-            with pytest.raises(UsageError, match=r"rssi|ber"):
+        for signal, said in (
+            ((32, 0), "rssi must be 0 to 31 or 99, not 32"),
+            ((-1, 0), "rssi must be 0 to 99, not -1"),
+            ((20, 8), "ber must be 0 to 7 or 99, not 8"),
+            ((20, -1), "ber must be 0 to 99, not -1"),
+        ):
+            with pytest.raises(UsageError, match=said):
                 module.set_signal(*signal)
+        for level, said in (
+            ({"rsrp": -141}, "rsrp must be -140 to -44, not -141"),
+            ({"rsrq": -2}, "rsrq must be -20 to -3, not -2"),
+            ({"sinr": 31}, "sinr must be -20 to 30, not 31"),
+        ):
+            with pytest.raises(UsageError, match=said):
+                module.set_signal(20, **level)
     with pytest.raises(UsageError, match="link"):
         VirtualModem("M95", listen="127.0.0.1:0", link="ttyBench")
     with pytest.raises(UsageError, match="baud"):

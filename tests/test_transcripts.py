@@ -29,6 +29,17 @@ def test_the_package_plays_every_transcript(played: Transcript) -> None:
     Player(played).play()
 
 
+def test_no_transcript_is_a_copy_of_another() -> None:
+    seen: dict[str, Path] = {}
+    copies = []
+    for path in sorted(transcript.FOLDER.glob("*/*.at")):
+        lines = path.read_text(encoding="utf-8").splitlines()
+        told = "\n".join(line for line in lines if line and not line.startswith(("#", "@ model")))
+        if seen.setdefault(told, path) != path:
+            copies.append(f"{path} is {seen[told]}: name its models there")
+    assert copies == []
+
+
 # What follows shows that a transcript can fail.
 
 RIGHT = """\

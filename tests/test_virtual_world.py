@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 
@@ -109,3 +110,23 @@ def test_a_battery_and_a_cell_that_cannot_be_are_said_so(virtual_modem: VirtualM
         virtual_modem.set_cell(1, 65_536)
     with pytest.raises(UsageTypeError, match="cell must be a whole number, 0 to 268435455, not '1'"):
         virtual_modem.set_cell("1")  # type: ignore[arg-type]
+
+
+def test_a_host_is_asked_for_an_echo_for_real() -> None:
+    with VirtualModem("EG915Q") as module, Modem(module.port) as modem:
+        modem.command('AT+QPING=1,"localhost",4,2')
+        told = modem.urcs(timeout=10)
+        for _ in range(2):
+            assert re.fullmatch(r'\+QPING: 0,"127\.0\.0\.1",32,\d{1,4},64', next(told))
+        assert re.fullmatch(r"\+QPING: 0,2,2,0,\d+,\d+,\d+", next(told))
+        modem.command('AT+QPING=1,"nowhere.invalid"')
+        assert next(told) == "+QPING: 565"
+
+
+def test_the_signal_is_set_in_all_its_parts() -> None:
+    with VirtualModem("EG915Q") as module, Modem(module.port) as modem:
+        module.set_signal(8, 99, rsrp=-118, rsrq=-16, sinr=-2)
+        assert modem.command("AT+QCSQ").lines == ('+QCSQ: "LTE",-97,-118,-2,-16',)
+        assert modem.command("AT+CSQ").lines == ("+CSQ: 8,99",)
+        module.set_signal(8)
+        assert modem.command("AT+QCSQ").lines == ('+QCSQ: "LTE",-97,-108,13,-11',)

@@ -268,14 +268,40 @@ class VirtualModem:
         """Restart it, as a loss of power would: connections, settings and echo are gone, and no server is told."""
         self._core.restart()
 
-    def set_signal(self, rssi: int, ber: int = 99) -> None:
-        """Set what ``AT+CSQ`` answers: 0 to 31 or 99, and 0 to 7 or 99 (3GPP TS 27.007, 8.5)."""
-        known = 99
-        whole("rssi", rssi, 0, known)
-        whole("ber", ber, 0, known)
-        if not (0 <= rssi <= 31 or rssi == known) or not (0 <= ber <= 7 or ber == known):  # noqa: PLR2004 - as documented
-            raise UsageError(f"rssi must be 0 to 31 or 99, and ber 0 to 7 or 99, not {rssi} and {ber}")
-        self._core.set_signal(rssi, ber)
+    def set_signal(
+        self,
+        rssi: int,
+        ber: int = 99,
+        *,
+        rsrp: int | None = None,
+        rsrq: int | None = None,
+        sinr: int | None = None,
+    ) -> None:
+        """Set the signal of the serving cell: what ``AT+CSQ``, ``AT+QCSQ``, ``AT+QENG`` and their like answer.
+
+        Args:
+            rssi: strength in the steps of ``AT+CSQ``, 0 to 31, or 99 for not known (3GPP TS 27.007, 8.5).
+            ber: bit error rate in the classes of ``AT+CSQ``, 0 to 7, or 99 for not known.
+            rsrp: power of the reference signal, -140 to -44 dBm; None for what follows from ``rssi``.
+            rsrq: its quality, -20 to -3 dB; None for -11.
+            sinr: signal to interference and noise, -20 to 30 dB; None for 13.
+
+        Raises:
+            UsageError: a value is out of its range.
+
+        """
+        for name, value, most in (("rssi", rssi, 31), ("ber", ber, 7)):
+            whole(name, value, 0, 99)
+            if most < value < 99:  # noqa: PLR2004 - 3GPP TS 27.007: not known
+                raise UsageError(f"{name} must be 0 to {most} or 99, not {value}")
+        for name, level, (low, high) in (
+            ("rsrp", rsrp, (-140, -44)),
+            ("rsrq", rsrq, (-20, -3)),
+            ("sinr", sinr, (-20, 30)),
+        ):
+            if level is not None:
+                whole(name, level, low, high)
+        self._core.set_signal(rssi, ber, (rsrp, rsrq, sinr))
 
     def set_battery(self, millivolts: int, charge: int = 100) -> None:
         """Set what ``AT+CBC`` answers, as far as the family has it.

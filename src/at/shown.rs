@@ -1,4 +1,9 @@
 //! How both ends of the line show bytes in their logs: one line each, on which nothing acts and in which no byte is missing.
+//!
+//! In a log a backslash is doubled, so that every byte can be read back; a text that is shown elsewhere, as in an error, has it as it is.
+
+/// How much of data is shown.
+pub const DATA: usize = 64;
 
 /// Text of a line. Control characters are escaped, as `\\r` or `\\x1b`; everything else is shown as it is.
 #[must_use]
@@ -16,12 +21,18 @@ pub fn text(text: &str) -> String {
     shown
 }
 
-/// A line, as [`text`]. Bytes that are not UTF-8 are escaped too.
+/// A line of a log, as [`text`], with each backslash doubled. Bytes that are not UTF-8 are escaped too.
 #[must_use]
 pub fn line(bytes: &[u8]) -> String {
     let mut shown = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
-        shown.push_str(&text(chunk.valid()));
+        // Nothing else makes a backslash of what is valid and printable.
+        for (at, part) in chunk.valid().split('\\').enumerate() {
+            if at > 0 {
+                shown.push_str("\\\\");
+            }
+            shown.push_str(&text(part));
+        }
         shown.extend(chunk.invalid().escape_ascii().map(char::from));
     }
     shown
@@ -41,6 +52,15 @@ pub fn data(bytes: &[u8]) -> String {
     shown
 }
 
+/// Data of so many bytes, of which these are the first, between what stands round it: no more of them than [`DATA`], and their number.
+#[must_use]
+pub fn counted(before: &str, first: &[u8], count: usize, behind: &str) -> String {
+    let first = &first[..first.len().min(DATA)];
+    let more = if first.len() < count { "…" } else { "" };
+    let bytes = if count == 1 { "byte" } else { "bytes" };
+    format!("{before}{}{more}{behind} <{count} {bytes}>", data(first))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -48,7 +68,16 @@ mod tests {
     #[test]
     fn what_would_act_on_a_terminal_or_end_the_line_is_shown_by_its_bytes() {
         assert_eq!(text("a\u{0}\r\n\u{1b}\u{85}é\"\\"), "a\\x00\\r\\n\\x1b\\xc2\\x85é\"\\");
+        assert_eq!(line("\\xc3é\0".as_bytes()), "\\\\xc3é\\x00");
         assert_eq!(line(b"\xffa\0"), "\\xffa\\x00");
         assert_eq!(data(b"\\x\"\xc3\xa9\r"), "\\\\x\"\\xc3\\xa9\\r");
+    }
+
+    #[test]
+    fn data_is_shown_as_far_as_it_is_short_with_its_length() {
+        assert_eq!(counted("x,\"", b"a\x1a", 2, "\""), "x,\"a\\x1a\" <2 bytes>");
+        assert_eq!(counted("", b"\x1b", 1, ""), "\\x1b <1 byte>");
+        let long = counted("", &[b'a'; 70], 100, "");
+        assert_eq!(long, format!("{}… <100 bytes>", "a".repeat(DATA)));
     }
 }

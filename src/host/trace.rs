@@ -1,12 +1,8 @@
 //! The wire log: what went over the line, secrets masked.
 
-use std::fmt::Write;
 use std::time::Instant;
 
 use modemqtt_at::shown;
-
-/// How much of a payload is shown.
-const SHOWN: usize = 64;
 
 /// One line of the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,39 +11,37 @@ pub struct Entry {
     pub at: Instant,
     /// Whether the host sent it.
     pub sent: bool,
-    /// The text, without its line end; control characters escaped.
+    /// The text, without its line end, as [`modemqtt_at::shown`] writes it.
     pub text: String,
 }
 
 impl Entry {
-    /// What the host has sent.
-    pub(crate) fn sent(at: Instant, text: String) -> Self {
-        Self {
-            at,
-            sent: true,
-            text: escaped(text),
-        }
+    /// A line that the host has sent.
+    pub(crate) fn sent(at: Instant, line: &str) -> Self {
+        Self::new(at, true, shown::line(line.as_bytes()))
     }
 
-    /// What the module has printed.
-    pub(crate) fn received(at: Instant, text: String) -> Self {
-        Self {
-            at,
-            sent: false,
-            text: escaped(text),
-        }
+    /// Data that the host has sent, and a byte that ends it.
+    pub(crate) fn sent_data(at: Instant, bytes: &[u8], end: Option<u8>) -> Self {
+        let first = bytes.iter().copied().chain(end).take(shown::DATA);
+        let first: Vec<_> = first.collect();
+        let count = bytes.len() + usize::from(end.is_some());
+        Self::new(at, true, shown::counted("", &first, count, ""))
     }
 
-    /// A payload between what stands round it, shown as far as it is short, with its length.
-    pub(crate) fn payload(before: &str, bytes: &[u8], behind: &str) -> String {
-        let head = &bytes[..bytes.len().min(SHOWN)];
-        let more = if head.len() < bytes.len() { "…" } else { "" };
-        let mut text = String::with_capacity(before.len() + head.len() + 16);
-        text.push_str(before);
-        text.push_str(&shown::data(head));
-        // Writing to a string does not fail.
-        let _ = write!(text, "{more}{behind} <{} bytes>", bytes.len());
-        text
+    /// A line that the module has printed.
+    pub(crate) fn received(at: Instant, line: &[u8]) -> Self {
+        Self::new(at, false, shown::line(line))
+    }
+
+    /// A message, or the head of something longer: what stands before its payload, that, and what stands behind it.
+    pub(crate) fn received_data(at: Instant, before: &[u8], payload: &[u8], behind: &str) -> Self {
+        let text = shown::counted(&shown::line(before), payload, payload.len(), behind);
+        Self::new(at, false, text)
+    }
+
+    const fn new(at: Instant, sent: bool, text: String) -> Self {
+        Self { at, sent, text }
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::{Duration, UNIX_EPOCH};
 
 use modemqtt_virtual::broker::{self, BrokerError, BrokerOptions, QoS};
-use modemqtt_virtual::module::{NoSim, NoTiming, Parting, Registration};
+use modemqtt_virtual::module::{NoSim, NoTiming, Parting, Registration, Signal};
 use modemqtt_virtual::profile::{PROFILES, Profile};
 use modemqtt_virtual::script::{self, Expectation, ScriptError, Step};
 use modemqtt_virtual::{self as core, Fault, FaultError, Injection, Options, VirtualError};
@@ -157,10 +157,11 @@ impl VirtualModem {
         Ok(())
     }
 
-    /// What `AT+CSQ` answers.
-    fn set_signal(&self, py: Python<'_>, rssi: u8, ber: u8) -> PyResult<()> {
+    /// What `AT+CSQ` answers, and what goes with it.
+    fn set_signal(&self, py: Python<'_>, rssi: u8, ber: u8, levels: [Option<i16>; 3]) -> PyResult<()> {
+        let signal = Signal::of(rssi, ber).with_levels(levels);
         let modem = self.modem.get(py)?;
-        py.detach(|| modem.set_signal(rssi, ber));
+        py.detach(|| modem.set_signal(signal));
         Ok(())
     }
 

@@ -105,6 +105,8 @@ faults! {
     BootAppRdy "boot-app-rdy" Each, "`APP RDY` ends the boot text";
     BootWithoutOk "boot-without-ok" Each, "the boot text has no `OK`";
     SilentRestart "silent-restart" Each, "a restart has no boot text";
+    StringEscapes "string-escapes" Each, "`\\22` in a string is a quote, `\\5C` a backslash and so on (V.250 section 5.4.2.2)";
+    LfInLine "lf-in-line" Each, "an LF within a command line is a character of it";
     SettingsKept "settings-kept" Each, "a restart leaves the echo and the reports of the registration as they were set";
     Sleep "sleep" Seconds(10.0), "after that long without input or answer the module sleeps: all up to the next CR is lost, and it is awake 0.1 s later";
     Mute "mute" Nothing, "the module hears nothing and prints nothing";

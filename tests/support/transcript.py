@@ -8,9 +8,13 @@ from __future__ import annotations
 import itertools
 import re
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
+from modemqtt import _core
+
 FOLDER = Path(__file__).parent.parent / "transcripts"
+SHARED = FOLDER / "shared"
 
 _ESCAPES = {"r": b"\r", "n": b"\n", "t": b"\t", "0": b"\0", "s": b" ", "\\": b"\\"}
 
@@ -36,7 +40,7 @@ class Step:
 
 @dataclass
 class Transcript:
-    """One conversation, with the steps of the files that it comes after in front."""
+    """One conversation of one model, with the steps of the files that it comes after in front."""
 
     name: str
     model: str
@@ -56,29 +60,68 @@ class Transcript:
 
 def dialects() -> list[str]:
     """Return the dialects that have transcripts."""
-    return sorted(folder.name for folder in FOLDER.iterdir() if folder.is_dir())
+    return sorted(folder.name for folder in FOLDER.iterdir() if folder.is_dir() and folder != SHARED)
+
+
+@cache
+def dialect_of(model: str) -> str:
+    """Return the dialect of a model."""
+    found = [dialect for name, dialect, _ in _core.models() if name == model]
+    if not found:
+        raise UnreadableError(f"no model {model}")
+    return found[0]
+
+
+def subject(path: Path) -> str:
+    """Return what a file is about: two files that show it differently are told apart behind a dot."""
+    return path.name.split(".", maxsplit=1)[0]
+
+
+@cache
+def models(path: Path) -> tuple[str, ...]:
+    """Return the models that a file is about."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return tuple(model for line in lines if (match := re.match("@ models? (.*)", line)) for model in match[1].split())
 
 
 def load_all(dialect: str) -> list[Transcript]:
-    """Read every transcript of a dialect, by name."""
-    found = [load(path) for path in sorted((FOLDER / dialect).glob("*.at"))]
-    if not found:
+    """Read every transcript of a dialect, by name: those of its own folder, and those that it shares with others."""
+    own = list((FOLDER / dialect).glob("*.at"))
+    if not own:
         raise UnreadableError(f"{FOLDER / dialect}: no transcripts")
-    return found
+    found = [
+        load(path, model)
+        for path in [*own, *SHARED.glob("*.at")]
+        for model in models(path)
+        if dialect_of(model) == dialect
+    ]
+    return sorted(found, key=lambda one: (one.name, one.model))
 
 
-def load(path: Path) -> Transcript:
-    """Read one transcript."""
-    return parse(path, path.read_text(encoding="utf-8"))
+def find(dialect: str, name: str) -> Path | None:
+    """Return the file about a subject, in the folder of the dialect or among those that it shares."""
+    own = FOLDER / dialect / f"{name}.at"
+    shared = (path for path in _shared(name) if dialect in map(dialect_of, models(path)))
+    return own if own.is_file() else next(shared, None)
 
 
-def parse(path: Path, text: str) -> Transcript:
+@cache
+def _shared(name: str) -> list[Path]:
+    return [path for path in SHARED.glob(f"{name}.*") if subject(path) == name]
+
+
+def load(path: Path, model: str | None = None) -> Transcript:
+    """Read one transcript, as it is about that model of those that it names."""
+    return parse(path, path.read_text(encoding="utf-8"), model)
+
+
+def parse(path: Path, text: str, model: str | None = None) -> Transcript:
     """Read a transcript out of a string; `path` serves for messages and for finding what it comes after."""
     headers: dict[str, str] = {}
-    before: list[Step] = []
+    after: str | None = None
     own: list[Step] = []
     for number, line in enumerate(text.split("\n"), start=1):
-        place = f"{path.parent.name}/{path.name}:{number}"
+        place = f"{path.parent.name}/{path.name}:{number}" + (f" ({model})" if path.parent == SHARED else "")
         mark, body = line[:1], line[1:]
         if mark in ("", "#"):
             continue
@@ -87,10 +130,12 @@ def parse(path: Path, text: str) -> Transcript:
         body = body[1:]
         if mark == "@":
             key, _, value = body.strip().partition(" ")
-            if own or key not in ("model", "revision", "after", "only"):
+            if own or key not in ("model", "models", "revision", "after", "only"):
                 raise UnreadableError(f"{place}: no header, or not before the first step: {body!r}")
-            if key == "after":
-                before += load(path.with_name(value)).steps
+            if key in ("model", "models"):
+                model = model or value.split()[0]
+            elif key == "after":
+                after = value
             headers[key] = value
             continue
         step = _step(mark, body, place)
@@ -98,10 +143,18 @@ def parse(path: Path, text: str) -> Transcript:
             own[-1].data += step.data
         else:
             own.append(step)
-    if "model" not in headers:
+    if model is None:
         raise UnreadableError(f"{path}: no `@ model`")
-    name = f"{path.parent.name}/{path.stem}"
-    return Transcript(name, headers["model"], headers.get("revision"), headers.get("only"), before + own)
+    dialect = dialect_of(model) if path.parent == SHARED else path.parent.name
+    before = [] if after is None else _steps_of(path, dialect, after, model)
+    return Transcript(f"{dialect}/{subject(path)}", model, headers.get("revision"), headers.get("only"), before + own)
+
+
+def _steps_of(path: Path, dialect: str, after: str, model: str) -> list[Step]:
+    found = find(dialect, after.removesuffix(".at"))
+    if found is None:
+        raise UnreadableError(f"{path}: there is no {after} to come after")
+    return load(found, model).steps
 
 
 def _step(mark: str, body: str, place: str) -> Step:

@@ -8,7 +8,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// One conversation, with the steps of the files that it comes after in front.
+/// One conversation of one model, with the steps of the files that it comes after in front.
 #[derive(Debug, Clone)]
 pub struct Transcript {
     pub path: PathBuf,
@@ -113,6 +113,8 @@ impl fmt::Display for Words {
 pub struct Location {
     pub path: PathBuf,
     pub line: usize,
+    /// The model, where the file is about several.
+    pub of: Option<String>,
 }
 
 impl Location {
@@ -124,36 +126,134 @@ impl Location {
 
 impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.path.display(), self.line)
+        write!(f, "{}:{}", self.path.display(), self.line)?;
+        self.of.iter().try_for_each(|model| write!(f, " ({model})"))
     }
 }
 
-/// Every transcript of a dialect, by name.
+/// The folder of what several dialects do alike.
+const SHARED: &str = "shared";
+
+/// Every transcript of a dialect, by name: those of its own folder, and those that it shares with others.
 pub fn load_all(dialect: &str) -> Vec<Transcript> {
-    let folder = folder().join(dialect);
-    let entries = std::fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
-    let mut paths: Vec<PathBuf> = entries
-        .map(|entry| {
-            entry
-                .unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
-                .path()
-        })
-        .filter(|path| path.extension().is_some_and(|extension| extension == "at"))
-        .collect();
-    paths.sort();
-    assert!(!paths.is_empty(), "{}: no transcripts", folder.display());
-    paths.iter().map(|path| load(path)).collect()
+    let own = files(&folder().join(dialect));
+    assert!(!own.is_empty(), "{dialect}: no transcripts");
+    let all = own.into_iter().chain(files(&folder().join(SHARED)));
+    let mut found: Vec<_> = all.flat_map(|path| load_of(&path, dialect)).collect();
+    found.sort_by(|one, other| (&one.name, &one.model).cmp(&(&other.name, &other.model)));
+    for pair in found.windows(2) {
+        let twice = (&pair[0].name, &pair[0].model) == (&pair[1].name, &pair[1].model);
+        assert!(
+            !twice,
+            "{} and {} are one",
+            pair[0].path.display(),
+            pair[1].path.display()
+        );
+    }
+    found
 }
 
-/// One transcript.
-pub fn load(path: &Path) -> Transcript {
-    let text = std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    read(path, &text, &mut Vec::new())
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    let paths = entries.map(|entry| {
+        entry
+            .unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
+            .path()
+    });
+    paths
+        .filter(|path| path.extension().is_some_and(|extension| extension == "at"))
+        .collect()
+}
+
+/// What a file says of the models of a dialect, one transcript for each.
+fn load_of(path: &Path, dialect: &str) -> Vec<Transcript> {
+    let text = text(path);
+    let spoken = |model: &String| dialect_of(model) == dialect;
+    let models: Vec<_> = models(&text).into_iter().filter(spoken).collect();
+    let shared = path.parent().and_then(Path::file_name) == Some(SHARED.as_ref());
+    assert!(
+        shared || !models.is_empty(),
+        "{}: no model of {dialect}",
+        path.display()
+    );
+    let read = models
+        .iter()
+        .map(|model| read(path, &text, Some((dialect, model)), &mut Vec::new()));
+    read.collect()
+}
+
+/// Every transcript of one file, wherever it stands.
+pub fn load(path: &Path) -> Vec<Transcript> {
+    let dialects = modemqtt_at::dialect::ALL.iter();
+    let folder = path.parent().and_then(Path::file_name).unwrap_or_default();
+    let own = dialects.filter(|dialect| folder == SHARED || folder == dialect.name);
+    own.flat_map(|dialect| load_of(path, dialect.name)).collect()
+}
+
+/// Those of the file that `TRANSCRIPT` names, for `make transcript`.
+pub fn named() -> Vec<Transcript> {
+    let path = std::env::var("TRANSCRIPT").expect("TRANSCRIPT names a file; see `make transcript`");
+    load(Path::new(&path))
+}
+
+/// Tells `make transcript` how one has fared at an end; whether as written.
+pub fn tell(transcript: &Transcript, end: End, play: impl FnOnce() -> Result<(), String>) -> bool {
+    let told = if transcript.only.is_some_and(|only| only != end) {
+        Ok("not for this end")
+    } else {
+        play().map(|()| "as written")
+    };
+    let (good, told) = match &told {
+        Ok(told) => (true, *told),
+        Err(told) => (false, told.as_str()),
+    };
+    println!("transcript: {}: {told}\n", transcript.model);
+    good
 }
 
 /// A transcript out of a string; `path` serves for messages and for finding what it comes after.
 pub fn parse(path: &Path, text: &str) -> Transcript {
-    read(path, text, &mut Vec::new())
+    read(path, text, None, &mut Vec::new())
+}
+
+fn text(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// The models that a file is about.
+fn models(text: &str) -> Vec<String> {
+    let headers = text.lines().filter_map(|line| line.strip_prefix("@ "));
+    let named = headers.filter_map(|header| header.strip_prefix("models ").or(header.strip_prefix("model ")));
+    let models = named.flat_map(str::split_whitespace);
+    models.map(str::to_owned).collect()
+}
+
+/// The file that another comes after: in its folder, or among what several dialects share the one about the model.
+fn before(path: &Path, name: &str, dialect: Option<&str>, model: &str) -> PathBuf {
+    let own = match dialect {
+        Some(dialect) => folder().join(dialect).join(name),
+        None => path.with_file_name(name),
+    };
+    if own.exists() {
+        return own;
+    }
+    let spoken = |other: &String| dialect_of(other) == dialect_of(model);
+    let shared = files(&folder().join(SHARED));
+    let mut named = shared.into_iter().filter(|other| subject(other) == subject(&own));
+    named
+        .find(|other| models(&text(other)).iter().any(spoken))
+        .unwrap_or(own)
+}
+
+fn dialect_of(model: &str) -> &'static str {
+    let known = modemqtt_at::dialect::of_model(model);
+    known.unwrap_or_else(|| panic!("no model {model}")).0.name
+}
+
+/// What a file is about: two files that show it differently are told apart behind a dot.
+fn subject(path: &Path) -> String {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    name.split('.').next().unwrap_or_default().to_owned()
 }
 
 /// `tests/transcripts`, above whichever package runs the test.
@@ -165,14 +265,20 @@ fn folder() -> PathBuf {
         .unwrap_or_else(|| panic!("no tests/transcripts above {}", env!("CARGO_MANIFEST_DIR")))
 }
 
-fn read(path: &Path, text: &str, open: &mut Vec<PathBuf>) -> Transcript {
+/// Reads a file as it is about one dialect and one of its models.
+fn read(path: &Path, text: &str, about: Option<(&str, &str)>, open: &mut Vec<PathBuf>) -> Transcript {
     assert!(
         !open.iter().any(|other| other == path),
         "{}: comes after itself",
         path.display()
     );
     open.push(path.to_path_buf());
-    let mut model = None;
+    let models = models(text);
+    let model = match (about, models.as_slice()) {
+        (Some((_, model)), _) => model.to_owned(),
+        (None, [model]) => model.clone(),
+        (None, _) => panic!("{}: no `@ model`, or several", path.display()),
+    };
     let mut revision = None;
     let mut only = None;
     let mut steps = Vec::new();
@@ -182,6 +288,7 @@ fn read(path: &Path, text: &str, open: &mut Vec<PathBuf>) -> Transcript {
         let location = Location {
             path: path.to_path_buf(),
             line: index + 1,
+            of: (models.len() > 1).then(|| model.clone()),
         };
         let Some(mark) = line.chars().next() else { continue };
         let rest = &line[mark.len_utf8()..];
@@ -201,13 +308,13 @@ fn read(path: &Path, text: &str, open: &mut Vec<PathBuf>) -> Transcript {
                     location.fail("a header must stand before the first step");
                 }
                 match body.trim().split_once(' ') {
-                    Some(("model", name)) => model = Some(name.trim().to_string()),
+                    Some(("model" | "models", _)) => {}
                     Some(("revision", year)) => revision = Some(year.trim().to_string()),
                     Some(("after", name)) => {
-                        let other = path.with_file_name(name.trim());
+                        let other = before(path, name.trim(), about.map(|(dialect, _)| dialect), &model);
                         let text = std::fs::read_to_string(&other)
                             .unwrap_or_else(|error| location.fail(format!("{}: {error}", other.display())));
-                        steps.extend(read(&other, &text, open).steps);
+                        steps.extend(read(&other, &text, Some((dialect_of(&model), &model)), open).steps);
                     }
                     Some(("only", "host")) => only = Some(End::Host),
                     Some(("only", "virtual")) => only = Some(End::Virtual),
@@ -217,50 +324,58 @@ fn read(path: &Path, text: &str, open: &mut Vec<PathBuf>) -> Transcript {
             _ => {
                 let action = action(mark, body, &location);
                 own_steps += 1;
-                let previous = if own_steps > 1 { steps.last_mut() } else { None };
-                match (previous, action) {
-                    (
-                        Some(Step {
-                            action: Action::Host(bytes),
-                            lines,
-                            ..
-                        }),
-                        Action::Host(more),
-                    )
-                    | (
-                        Some(Step {
-                            action: Action::Module(bytes),
-                            lines,
-                            ..
-                        }),
-                        Action::Module(more),
-                    ) => {
-                        lines.push(bytes.len());
-                        bytes.extend(more);
-                    }
-                    (_, action) => steps.push(Step {
-                        location,
-                        action,
-                        lines: Vec::new(),
-                    }),
-                }
+                add(&mut steps, action, location, own_steps > 1);
             }
         }
     }
     open.pop();
-    let name = [path.parent().and_then(Path::file_name), path.file_stem()]
-        .into_iter()
-        .flatten()
-        .map(|part| part.to_string_lossy().into_owned())
-        .collect::<Vec<_>>()
-        .join("/");
+    let folder = match about {
+        Some((dialect, _)) => dialect.to_owned(),
+        None => path
+            .parent()
+            .and_then(Path::file_name)
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned(),
+    };
+    let subject = subject(path);
     Transcript {
         path: path.to_path_buf(),
-        name,
-        model: model.unwrap_or_else(|| panic!("{}: no `@ model`", path.display())),
+        name: format!("{folder}/{subject}"),
+        model,
         revision,
         only,
         steps,
+    }
+}
+
+/// Adds a step, or to the last one: consecutive bytes of one end are one step.
+fn add(steps: &mut Vec<Step>, action: Action, location: Location, follows: bool) {
+    match (steps.last_mut().filter(|_| follows), action) {
+        (
+            Some(Step {
+                action: Action::Host(bytes),
+                lines,
+                ..
+            }),
+            Action::Host(more),
+        )
+        | (
+            Some(Step {
+                action: Action::Module(bytes),
+                lines,
+                ..
+            }),
+            Action::Module(more),
+        ) => {
+            lines.push(bytes.len());
+            bytes.extend(more);
+        }
+        (_, action) => steps.push(Step {
+            location,
+            action,
+            lines: Vec::new(),
+        }),
     }
 }
 
@@ -362,49 +477,5 @@ fn world(words: &Words, location: &Location) -> World {
     }
 }
 
-mod tests {
-    use super::*;
-
-    fn sample(text: &str) -> Transcript {
-        parse(Path::new("m95/sample.at"), text)
-    }
-
-    #[test]
-    fn a_transcript_is_read_step_by_step() {
-        let transcript = sample(concat!(
-            "# our own\n@ model M95\n@ only virtual\n\n",
-            "> AT\n# between\n> +X\\r\n< \\r\\nOK\\r\\n\n* publish 0 1 0 \"a b\" \"\"\n= urc \"+X: \"a\",1\"\n",
-            "! broker publish 1 0 t/u \\x00\\xff\n! elapse 0.5\n< >\\s\n"
-        ));
-        assert_eq!(
-            (transcript.name.as_str(), transcript.model.as_str()),
-            ("m95/sample", "M95")
-        );
-        assert_eq!(transcript.only, Some(End::Virtual));
-        let words = |words: &[&[u8]]| Words(words.iter().map(|word| word.to_vec()).collect());
-        let actions: Vec<_> = transcript.steps.into_iter().map(|step| step.action).collect();
-        assert_eq!(
-            actions,
-            [
-                Action::Host(b"AT+X\r".to_vec()),
-                Action::Module(b"\r\nOK\r\n".to_vec()),
-                Action::Call(words(&[b"publish", b"0", b"1", b"0", b"a b", b""])),
-                Action::Report(words(&[b"urc", b"+X: \"a\",1"])),
-                Action::World(World::BrokerPublish {
-                    qos: 1,
-                    retain: false,
-                    topic: "t/u".into(),
-                    payload: vec![0, 0xff]
-                }),
-                Action::World(World::Elapse(Duration::from_millis(500))),
-                Action::Module(b"> ".to_vec()),
-            ]
-        );
-    }
-
-    #[test]
-    #[should_panic(expected = "m95/sample.at:3: unknown mark '?'")]
-    fn a_mistake_is_named_with_its_line() {
-        sample("# our own\n@ model M95\n? what\n");
-    }
-}
+#[path = "transcript_tests.rs"]
+mod tests;

@@ -61,7 +61,14 @@ def _network(module: VirtualModem, rest: str) -> None:
 
 
 def _signal(module: VirtualModem, rest: str) -> None:
-    module.set_signal(*_numbers("signal", rest, 2))
+    try:
+        first, levels = (numbers := [int(word) for word in rest.split()])[:2], numbers[2:]
+    except ValueError:
+        first, levels = [], []
+    if not first or len(levels) not in (0, 3):
+        raise UsageError(f"behind signal comes RSSI [BER [RSRP RSRQ SINR]], not {rest!r}")
+    rsrp, rsrq, sinr = levels or (None, None, None)
+    module.set_signal(*first, rsrp=rsrp, rsrq=rsrq, sinr=sinr)
 
 
 def _battery(module: VirtualModem, rest: str) -> None:

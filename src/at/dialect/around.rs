@@ -3,6 +3,7 @@
 //! Only what its AT commands manual, or V.250 and 3GPP TS 27.007, leave no doubt about; what is doubtful is left out.
 
 use super::FixedCommand;
+use super::echo::{self, Echo};
 use super::everyday::{self, Cell, Everyday};
 use super::rows::Refusal;
 use crate::codes::CmeCode;
@@ -45,6 +46,8 @@ pub struct Around {
     pub power_saving: bool,
     /// What nearly every program sends beside all this.
     pub everyday: &'static [Everyday],
+    /// The command that asks a host for an echo.
+    pub echo: Option<Echo>,
     /// The letters of V.250 that are taken without effect, with their highest number; those behind an ampersand with it.
     pub letters: &'static [(&'static str, u32)],
     /// The S-parameters of V.250.
@@ -91,6 +94,7 @@ const NONE: Around = Around {
     bands: &[],
     power_saving: false,
     everyday: &[],
+    echo: None,
     letters: &[],
     registers: &[],
     cell: Cell {
@@ -116,8 +120,8 @@ const LTE: Cell = Cell {
     identity: 383,
 };
 
-/// V.250 sections 6.2.8, 6.2.9 and 6.3.14, as far as a line without those circuits can follow them.
-const LETTERS: &[(&str, u32)] = &[("X", 4), ("&C", 1), ("&D", 2)];
+/// V.250 sections 6.2.8, 6.2.9, 6.3.14, and 6.3.6 of a call that there is not, as far as a line without those circuits can follow them.
+const LETTERS: &[(&str, u32)] = &[("X", 4), ("H", 0), ("&C", 1), ("&D", 2)];
 
 /// An S-parameter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -196,6 +200,7 @@ pub(super) static M95: Around = Around {
     ],
     stack: Some(Stack::Single),
     everyday: everyday::M95,
+    echo: Some(echo::M95),
     letters: LETTERS,
     registers: REGISTERS,
     ..NONE
@@ -214,6 +219,7 @@ pub(super) static BC35: Around = Around {
     bands: &[5, 8, 3, 28, 20, 1],
     power_saving: true,
     everyday: everyday::BC35,
+    echo: Some(echo::BC35),
     cell: NARROW_BAND,
     ..NONE
 };
@@ -232,6 +238,7 @@ pub(super) static BC660K: Around = Around {
     }),
     default_context: true,
     everyday: everyday::BC660K,
+    echo: Some(echo::BC660K),
     cell: NARROW_BAND,
     ..NONE
 };
@@ -253,6 +260,7 @@ pub(super) static EG91XQ: Around = Around {
     contexts: Some((1, 15)),
     stack: Some(Stack::Numbered(15)),
     everyday: everyday::EG91XQ,
+    echo: Some(echo::EG91XQ),
     letters: LETTERS,
     registers: REGISTERS,
     cell: LTE,
@@ -274,6 +282,7 @@ pub(super) static BG9X: Around = Around {
     contexts: Some((1, 15)),
     stack: Some(Stack::Numbered(15)),
     everyday: everyday::BG9X,
+    echo: Some(echo::BG9X),
     letters: LETTERS,
     registers: REGISTERS,
     cell: Cell { access: 8, ..LTE },

@@ -89,6 +89,8 @@ const POWER_SAVING: &[Parameter] = &[
 const DRX: &[Parameter] = &[integer("mode", 0, 3), integer("AcT", 4, 5), text("value", 4, 4)];
 
 const QUOTED_OPERATOR: &[&str] = &["(2,\"{operator}\",\"{operator}\",\"{plmn}\",{access}),,(0-4),(0-2)"];
+/// The time that the network has told, and whether it is summer time.
+const NETWORK_TIME: &[&str] = &["\"{network clock}\""];
 const BATTERY: &[&str] = &["0,{charge},{millivolts}"];
 const BATTERY_TEST: &[&str] = &["(0-2),(1-100),<voltage>"];
 
@@ -385,6 +387,41 @@ pub(super) static EG91XQ: &[Everyday] = &[
         ..EVERYDAY
     },
     setting("CTZU", &[integer("mode", 0, 3)], &["0"], &["(0,1,3)"], EG91XQ_MANUAL),
+    setting("CTZR", &[integer("reporting", 0, 2)], &["0"], &["(0-2)"], EG91XQ_MANUAL),
+    Everyday {
+        set: Some(&[integer("mode", 0, 2)]),
+        answer: NETWORK_TIME,
+        ..told("QLTS", NETWORK_TIME, EG91XQ_MANUAL)
+    },
+    // 3GPP TS 27.007 section 8.1: ready.
+    told("CPAS", &["0"], EG91XQ_MANUAL),
+    setting(
+        "QSIMDET",
+        &[integer("enable", 0, 1), integer("insert_level", 0, 1)],
+        &["0", "0"],
+        &["(0,1),(0,1)"],
+        EG91XQ_MANUAL,
+    ),
+    setting(
+        "CGEREP",
+        &[integer("mode", 0, 2), integer("bfr", 0, 1)],
+        &["0", "0"],
+        &["(0-2),(0,1)"],
+        EG91XQ_MANUAL,
+    ),
+    Everyday {
+        name: "QINDCFG",
+        set: Some(&[text("urc", 1, 16), integer("enable", 0, 1), integer("save", 0, 1)]),
+        effect: Effect::Keyed(&[
+            ("all", "1"),
+            ("csq", "0"),
+            ("smsfull", "0"),
+            ("smsincoming", "1"),
+            ("ring", "1"),
+        ]),
+        source: EG91XQ_MANUAL,
+        ..EVERYDAY
+    },
 ];
 
 /// Doubtful as the rest of the family.
@@ -437,5 +474,12 @@ pub(super) static BG9X: &[Everyday] = &[
             &["\"eMTC\",\"{plmn}\",\"LTE BAND {band}\",{channel}"],
             BG9X_PROGRAMS,
         )
+    },
+    setting("CTZU", &[integer("mode", 0, 3)], &["0"], &["(0,1,3)"], BG9X_PROGRAMS),
+    setting("CTZR", &[integer("reporting", 0, 2)], &["0"], &["(0-2)"], BG9X_PROGRAMS),
+    Everyday {
+        set: Some(&[integer("mode", 0, 2)]),
+        answer: NETWORK_TIME,
+        ..told("QLTS", NETWORK_TIME, BG9X_PROGRAMS)
     },
 ];

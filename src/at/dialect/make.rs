@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::echo::EchoKind;
 use super::everyday::{Effect, Everyday};
 use super::rows::{Arity, DataPhase, Flag, Gate, Kind, Parameter, Row, Wait};
 use crate::{Command, Form, SettingKey};
@@ -254,5 +255,27 @@ pub(super) const fn told(name: &'static str, lines: &'static [&'static str], sou
         test: Some(&[]),
         source,
         ..EVERYDAY
+    }
+}
+
+/// The same with other contexts.
+pub(super) const fn with_contexts(kind: EchoKind, contexts: (i64, i64)) -> EchoKind {
+    match kind {
+        EchoKind::Series {
+            finished,
+            unanswered,
+            unknown,
+            no_network,
+            busy,
+            ..
+        } => EchoKind::Series {
+            contexts: Some(contexts),
+            finished,
+            unanswered,
+            unknown,
+            no_network,
+            busy,
+        },
+        EchoKind::Once { .. } => kind,
     }
 }

@@ -9,6 +9,7 @@ mod bc35;
 mod bc660k;
 mod bg9x;
 mod data_commands;
+mod echo;
 mod eg91xq;
 mod everyday;
 mod file_system_tls;
@@ -18,6 +19,7 @@ mod rows;
 
 pub use around::{Address, Around, Register, Stack};
 pub use data_commands::{Count, DataCommand, Uncounted};
+pub use echo::{Echo, EchoKind};
 pub use everyday::{Cell, Effect, Everyday};
 pub use rows::{
     Arity, Buffer, DataIdle, DataPhase, Dialect, FixedCommand, Flag, Gate, Joined, Kind, Model, Parameter, ReadBack,

@@ -26,7 +26,7 @@ impl Session {
     /// Tells the caller at once, and writes no more of the data. Nothing but the `OK` is missing now.
     pub(super) fn data_given_up(&mut self, report: String, now: Instant) {
         self.answered_at = Some(now);
-        self.wire.push_back(Entry::received(now, report.clone()));
+        self.wire.push_back(Entry::received(now, report.as_bytes()));
         let Some(mut exchange) = self.exchange.take() else {
             return;
         };

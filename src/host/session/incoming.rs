@@ -29,7 +29,7 @@ impl Session {
             }
             Frame::Prompt => {
                 self.answered_at = Some(now);
-                self.wire.push_back(Entry::received(now, ">".into()));
+                self.wire.push_back(Entry::received(now, b">"));
                 if self
                     .exchange
                     .as_ref()
@@ -45,12 +45,12 @@ impl Session {
             Frame::Overlong(head) => {
                 let head_text = String::from_utf8_lossy(&head);
                 let text = self.without_secrets(&head_text);
-                let shown = if self.uploads.hold(&head_text) {
-                    text.clone()
+                let entry = if self.uploads.hold(&head_text) {
+                    Entry::received(now, text.as_bytes())
                 } else {
-                    Entry::payload("", &head, "")
+                    Entry::received_data(now, b"", &head, "")
                 };
-                self.wire.push_back(Entry::received(now, shown));
+                self.wire.push_back(entry);
                 self.events.push_back(Event::Urc(text));
             }
         }
@@ -70,8 +70,8 @@ impl Session {
         }
         let topic = String::from_utf8_lossy(&raw.topic);
         let closing = if raw.head.ends_with(b"\"") { "\"" } else { "" };
-        let shown = Entry::payload(&String::from_utf8_lossy(&raw.head), &raw.payload, closing);
-        self.wire.push_back(Entry::received(now, shown));
+        self.wire
+            .push_back(Entry::received_data(now, &raw.head, &raw.payload, closing));
         self.events.push_back(Event::Message(Message {
             client: ClientIndex(raw.client),
             message_id: MessageId(raw.message_id),
@@ -84,11 +84,11 @@ impl Session {
 
     fn handle_line(&mut self, line: &[u8], now: Instant) {
         if self.is_connect(line) {
-            self.wire.push_back(Entry::received(now, "CONNECT".into()));
+            self.wire.push_back(Entry::received(now, b"CONNECT"));
             return self.invited(now);
         }
         if self.is_stray_connect(line) {
-            self.wire.push_back(Entry::received(now, "CONNECT".into()));
+            self.wire.push_back(Entry::received(now, b"CONNECT"));
             return self.handle_stray_connect(now);
         }
         if self.is_stray_prompt(line) {
@@ -110,7 +110,8 @@ impl Session {
         };
         let incoming = reader::read(line, pending);
         // An echo out of step with its command may hold a password, and some settings are read back with theirs.
-        let mut text = self.without_secrets(&String::from_utf8_lossy(line));
+        let read = String::from_utf8_lossy(line);
+        let mut text = self.without_secrets(&read);
         if self.reads_secret() && matches!(incoming, Incoming::Information(_)) {
             "+QMTCFG: ***".clone_into(&mut text);
         }
@@ -121,7 +122,9 @@ impl Session {
         {
             "***".clone_into(&mut text);
         }
-        self.wire.push_back(Entry::received(now, text.clone()));
+        // Where nothing is masked, bytes that are not UTF-8 are shown too.
+        let shown = if text == read { line } else { text.as_bytes() };
+        self.wire.push_back(Entry::received(now, shown));
         if matches!(
             incoming,
             Incoming::Outcome(_) | Incoming::Stat(..) | Incoming::Buffered(..) | Incoming::Started

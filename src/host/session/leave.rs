@@ -175,7 +175,7 @@ impl Session {
         }
         if !again {
             self.transmit.push(ESC);
-            self.wire.push_back(Entry::sent(now, "<ESC>".into()));
+            self.wire.push_back(Entry::sent_data(now, &[ESC], None));
         }
         self.climb(Stage::Escaped, Some(then), ESCAPE_SILENCE + self.wire_time(1), now);
     }
@@ -202,7 +202,7 @@ impl Session {
             Stage::Filling(piece) if fillers > 0 => self.fill(piece, then, now),
             Stage::Guard => {
                 self.transmit.extend(b"+++");
-                self.wire.push_back(Entry::sent(now, "+++".into()));
+                self.wire.push_back(Entry::sent(now, "+++"));
                 self.climb(Stage::Attention, then, GUARD + self.wire_time(3), now);
             }
             Stage::Doubt | Stage::Escaped | Stage::Filling(_) | Stage::Attention => self.left(then, now),
@@ -222,7 +222,7 @@ impl Session {
             PIECE_SILENCE
         };
         self.transmit.extend(std::iter::repeat_n(CR, count));
-        self.wire.push_back(Entry::sent(now, format!("<{count} CR>")));
+        self.wire.push_back(Entry::sent_data(now, &vec![CR; count], None));
         self.climb(Stage::Filling(2 * most), then, silence + self.wire_time(count), now);
     }
 

@@ -63,7 +63,7 @@ impl Session {
         let gap = due.map_or(Duration::ZERO, |due| due.saturating_duration_since(now));
         let rest = gap.max(std::mem::take(&mut self.pauses.owed));
         if rest.is_zero() {
-            self.wire.push_back(Entry::sent(now, shown.to_owned()));
+            self.wire.push_back(Entry::sent(now, shown));
         } else {
             self.pauses.held = Some(shown.to_owned());
             self.timers.set(Timer::Gap, now + rest);
@@ -88,7 +88,7 @@ impl Session {
     /// The pause before a command is over: it is sent now.
     pub(super) fn command_pause_over(&mut self, now: Instant) {
         let Some(shown) = self.pauses.held.take() else { return };
-        self.wire.push_back(Entry::sent(now, shown));
+        self.wire.push_back(Entry::sent(now, &shown));
         if let Some(exchange) = &mut self.exchange {
             exchange.sent_at = now;
         }

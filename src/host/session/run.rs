@@ -121,12 +121,12 @@ impl Session {
         if until_ctrl_z {
             self.transmit.push(CTRL_Z);
         }
-        let end = if until_ctrl_z { "<Ctrl-Z>" } else { "" };
-        let shown = match data.upload {
-            Some(name) => format!("<{name}, {length} bytes>{end}"),
-            None => Entry::payload("", &data.bytes, end),
+        let end = until_ctrl_z.then_some(CTRL_Z);
+        let entry = match data.upload {
+            Some(name) => Entry::sent(now, &format!("<{name}, {length} bytes>")),
+            None => Entry::sent_data(now, &data.bytes, end),
         };
-        self.wire.push_back(Entry::sent(now, shown));
+        self.wire.push_back(entry);
         // A file is long, and what the port was told need not be the rate behind a terminal server.
         let rate = data.upload.map_or(self.baud_rate, |_| self.baud_rate.min(SLOWEST_LINE));
         let mut wait = exchange.step.final_wait + TRANSPORT_ALLOWANCE + wire_time(length, rate);
@@ -140,7 +140,7 @@ impl Session {
     fn end_empty_data(&mut self, mut exchange: Exchange, now: Instant) {
         exchange.data = DataState::Ended;
         self.transmit.push(CTRL_Z);
-        self.wire.push_back(Entry::sent(now, "<Ctrl-Z>".into()));
+        self.wire.push_back(Entry::sent_data(now, &[CTRL_Z], None));
         self.timers
             .set(Timer::Exchange, now + exchange.step.final_wait + TRANSPORT_ALLOWANCE);
         self.exchange = Some(exchange);

@@ -65,6 +65,22 @@ fn any_cuts_and_any_urcs_between_lines_change_nothing_else() {
     });
 }
 
+#[test]
+#[ignore = "`make transcript FILE=…` runs it"]
+fn the_transcript_that_was_named() {
+    std::panic::set_hook(Box::new(|_| {}));
+    let played = transcript::named().into_iter().map(|transcript| {
+        transcript::tell(&transcript, End::Host, || {
+            let played = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| play(&transcript, Cut::Whole)));
+            played.map(drop).map_err(|panic| match panic.downcast::<String>() {
+                Ok(text) => *text,
+                Err(_) => "it panicked".into(),
+            })
+        })
+    });
+    assert!(played.fold(true, std::ops::BitAnd::bitand));
+}
+
 fn for_each(play: impl Fn(&Transcript)) {
     let mut played = 0;
     let mut failed = Vec::new();

@@ -6,6 +6,8 @@ use modemqtt_at::ascii::QUOTE;
 #[derive(Clone, Debug)]
 pub struct Cursor<'a> {
     rest: &'a [u8],
+    /// Whether a backslash in a string stands before the number of a character.
+    escapes: bool,
 }
 
 /// What stands before the parameters.
@@ -81,7 +83,16 @@ pub struct Malformed;
 impl<'a> Cursor<'a> {
     /// At the start of a line, behind `AT`.
     pub const fn new(line: &'a [u8]) -> Self {
-        Self { rest: line }
+        Self {
+            rest: line,
+            escapes: false,
+        }
+    }
+
+    /// The same with the escapes of strings (V.250 section 5.4.2.2), or without.
+    #[must_use]
+    pub const fn with_escapes(self, escapes: bool) -> Self {
+        Self { escapes, ..self }
     }
 
     /// The next command; `None` at the end of the line.
@@ -198,7 +209,7 @@ impl<'a> Cursor<'a> {
                     return Err(Malformed);
                 }
                 self.advance(1);
-                Ok(Value::Quoted(text))
+                Ok(Value::Quoted(if self.escapes { unescaped(&text) } else { text }))
             }
             Some(_) => {
                 let word = self.run(|byte| !matches!(byte, b',' | b';' | QUOTE)).trim_ascii_end();
@@ -253,6 +264,19 @@ fn decimal(digits: &[u8]) -> Option<i64> {
         return None;
     }
     std::str::from_utf8(digits).ok()?.parse().ok()
+}
+
+/// A string with each backslash and the two hexadecimal digits behind it as the character that they name.
+fn unescaped(text: &[u8]) -> Vec<u8> {
+    let mut characters = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((first, tail)) = rest.split_first() {
+        let named = tail.get(..2).filter(|_| *first == b'\\');
+        let named = named.and_then(|digits| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok());
+        characters.push(named.unwrap_or(*first));
+        rest = if named.is_some() { &tail[2..] } else { tail };
+    }
+    characters
 }
 
 #[cfg(test)]

@@ -48,6 +48,20 @@ impl LineReader {
         }
     }
 
+    /// Takes an LF as a character of the line that has begun; whether one has.
+    pub fn push_lf(&mut self) -> bool {
+        let fits = self.state == State::Body && self.body.len() + PREFIX < self.limit;
+        if fits {
+            self.body.push(LF);
+        }
+        fits
+    }
+
+    /// Whether a line has begun.
+    pub fn is_in_line(&self) -> bool {
+        self.state == State::Body
+    }
+
     /// Takes one character; the line that it completes.
     pub fn push(&mut self, byte: u8) -> Option<Entered> {
         match (self.state, byte) {

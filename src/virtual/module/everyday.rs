@@ -15,9 +15,6 @@ use crate::command_line::Value;
 /// The operator of the test network 001/01.
 const OPERATOR: &str = "Test Network";
 const PLMN: &str = "00101";
-/// In dB.
-const RSRQ: i64 = -11;
-const SINR: i64 = 13;
 const SERIAL: &str = "D1Q26AA0000017";
 /// 2026-01-01, in seconds since 1970: the clock of a module that no one has told the time.
 const UNTOLD: i64 = 1_767_225_600;
@@ -84,12 +81,16 @@ impl Clock {
 
     /// `yy/MM/dd,hh:mm:ss+zz`
     fn text(&self) -> String {
+        self.full_text()[2..].into()
+    }
+
+    /// The same with all digits of the year.
+    fn full_text(&self) -> String {
         let seconds = self.seconds();
         let (year, month, day) = civil(seconds.div_euclid(DAY));
         let second = seconds.rem_euclid(DAY);
         format!(
-            "{:02}/{month:02}/{day:02},{:02}:{:02}:{:02}+00",
-            year % 100,
+            "{year:04}/{month:02}/{day:02},{:02}:{:02}:{:02}+00",
             second / 3600,
             second / 60 % 60,
             second % 60
@@ -156,7 +157,10 @@ impl Module {
                 return DONE;
             }
         }
-        self.general.kept.values.insert(row.name, given);
+        // What is left out at the end is as after a start.
+        let rest = row.defaults.iter().skip(given.len()).map(ToString::to_string);
+        let values = given.into_iter().chain(rest).collect();
+        self.general.kept.values.insert(row.name, values);
         Ok(Some(self.say(row, row.answer)))
     }
 
@@ -239,7 +243,7 @@ impl Module {
         let cell = self.dialect.around.cell;
         let defaults = || row.defaults.iter().map(ToString::to_string).collect();
         let values = || kept.values.get(row.name).cloned().unwrap_or_else(defaults);
-        let rssi = self.decibels();
+        let signal = self.signal();
         let Surroundings { battery, place } = self.lasting.surroundings;
         match word {
             "all" => listed(row, &values()),
@@ -260,14 +264,14 @@ impl Module {
             // Two bytes in GSM (3GPP TS 23.003 section 4.3.1).
             "ci" => format!("{:04x}", place.cell & 0xFFFF),
             "cell number" => place.cell.to_string(),
-            "rssi" => rssi.to_string(),
-            // A carrier of 12 equal subcarriers has 10.8 dB less in each.
-            "rsrp" => (rssi - 11).to_string(),
-            "rsrq" => RSRQ.to_string(),
-            "sinr" => SINR.to_string(),
+            "rssi" => signal.decibels().to_string(),
+            "rsrp" => signal.rsrp().to_string(),
+            "rsrq" => signal.rsrq().to_string(),
+            "sinr" => signal.sinr().to_string(),
             "charge" => battery.charge.to_string(),
             "millivolts" => battery.millivolts.to_string(),
             "clock" => self.lasting.clock.text(),
+            "network clock" => self.lasting.clock.full_text() + ",0",
             "context" => u8::from(self.has_network() && !kept.given_up).to_string(),
             "granted drx" => self.granted_drx(),
             "connected" => u8::from(self.has_connection()).to_string(),

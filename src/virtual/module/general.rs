@@ -178,6 +178,7 @@ impl Module {
             Self::registration,
             Self::context,
             Self::power,
+            Self::ping,
         ] {
             if let Some(lines) = ask(self, &name, &asked)? {
                 if !lines.is_empty() {

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use modemqtt_at::{ClientIndex, Command};
 
+use super::terminal::Payload;
 use super::{Kind, Module, hex};
 use crate::broker::wire::TopicName;
 use crate::command_line::Checked;
@@ -53,8 +54,8 @@ impl Module {
             }
             return;
         }
-        let line = self.message_line(index, &message);
-        if !self.terminal.message(&line) {
+        let (line, payload) = self.message_line(index, &message);
+        if !self.terminal.message(&line, payload) {
             self.lost_messages += 1;
         }
     }
@@ -81,13 +82,13 @@ impl Module {
         let slot = checked.arguments.get(1).map(|_| checked.number(1));
         let taken = self.client_mut(index).store_mut().map(|store| store.take(slot));
         for message in taken.unwrap_or_default() {
-            let line = self.message_line(index, &message);
-            self.terminal.information(&[line]);
+            let (line, payload) = self.message_line(index, &message);
+            self.terminal.message_read(&line, payload);
         }
     }
 
     /// `+QMTRECV: <client>,<msgID>,<topic>[,<payload_len>],<payload>`, as the dialect lays it out.
-    fn message_line(&mut self, index: ClientIndex, message: &Message) -> Vec<u8> {
+    fn message_line(&mut self, index: ClientIndex, message: &Message) -> (Vec<u8>, Payload) {
         let Message { id, topic, payload } = message;
         let form = self.dialect.receive;
         let topic_quoted = form.topic_quoted && !self.faults.strikes(Fault::UrcTopicUnquoted);
@@ -117,6 +118,10 @@ impl Module {
         let name = Command::Receive.name();
         let topic: &str = topic;
         let head = format!("+{name}: {index},{id},{around_topic}{topic}{around_topic},{length}{before}");
-        [head.as_bytes(), &shown, after.as_bytes()].concat()
+        let place = Payload {
+            length: shown.len(),
+            behind: after.len(),
+        };
+        ([head.as_bytes(), &shown, after.as_bytes()].concat(), place)
     }
 }

@@ -3,6 +3,7 @@
 //! Every piece passes here, and nothing else asks about these faults.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use modemqtt_at::Operation;
@@ -10,7 +11,7 @@ use modemqtt_at::codes::CmeCode;
 use modemqtt_at::dialect::Refusal;
 
 use super::Module;
-use super::terminal::{HELD, Kind, Piece, Place};
+use super::terminal::{HELD, Kind, Payload, Piece, Place};
 use crate::fault::Fault;
 
 /// How long the result of `AT+QMTSUB` waits for a message that is to come before it.
@@ -28,6 +29,8 @@ pub struct Print {
     pub bytes: Vec<u8>,
     /// Whether no command has asked for it.
     pub unsolicited: bool,
+    /// Where the payload stands that it has.
+    pub payload: Option<Range<usize>>,
 }
 
 /// What is to be printed, in order, and what faults keep back.
@@ -74,18 +77,29 @@ impl Output {
         !self.stashed.is_empty() || !self.delayed.is_empty()
     }
 
-    fn push(&mut self, Piece { kind, bytes, .. }: Piece) {
+    fn push(
+        &mut self,
+        Piece {
+            kind, bytes, payload, ..
+        }: Piece,
+    ) {
         if bytes.is_empty() {
             return;
         }
         let echo = kind == Kind::Echo;
         self.ended = bytes.ends_with(b"\r\n") && !echo;
-        match self.pieces.back_mut().filter(|_| echo && self.echoes) {
-            Some(last) => last.bytes.extend(bytes),
-            None => self.pieces.push_back(Print {
+        if let Some(last) = self.pieces.back_mut().filter(|_| echo && self.echoes) {
+            last.bytes.extend(bytes);
+        } else {
+            let payload = payload.and_then(|Payload { length, behind }| {
+                let end = bytes.len().checked_sub(behind)?;
+                Some(end.checked_sub(length)?..end)
+            });
+            self.pieces.push_back(Print {
                 bytes,
                 unsolicited: kind.is_unsolicited(),
-            }),
+                payload,
+            });
         }
         self.echoes = echo;
     }
@@ -184,7 +198,7 @@ impl Module {
     /// Prints the boot text.
     pub(super) fn boot(&mut self) {
         if self.faults.strikes(Fault::SilentRestart) {
-            return;
+            return self.pace.forget_card();
         }
         if self.faults.strikes(Fault::BootRomLines) {
             self.terminal.verbatim(ROM);
@@ -278,11 +292,7 @@ impl Module {
 
     fn put_ok(&mut self) {
         let bytes = self.terminal.result_code("OK", "0");
-        self.misprint_ok(Piece {
-            kind: Kind::Ok,
-            bytes,
-            ok: None,
-        });
+        self.misprint_ok(Piece::of(Kind::Ok, bytes));
     }
 
     fn prompt(&mut self, strict: Vec<u8>) -> Vec<u8> {
@@ -321,11 +331,7 @@ impl Module {
 
     fn put_urc(&mut self, text: &str) {
         let bytes = self.terminal.extended(text);
-        self.put(Piece {
-            kind: Kind::Urc,
-            bytes,
-            ok: None,
-        });
+        self.put(Piece::of(Kind::Urc, bytes));
     }
 
     /// Prints, with what comes between the lines.

@@ -1,7 +1,7 @@
 //! The module itself, from the antenna to the serial line, without either: bytes in, bytes and actions out, the clock an argument.
 //!
 //! `terminal` prints, `misprint` does what faults make of that, `sleep` what they make of what comes in, `settings` are those of `QMTCFG`, `clients` keep the connections, `operations` carry out the commands of the
-//! dialect's rows, `general`, `world`, `surroundings`, `context` and `power` the others, `data_phase` takes payloads (`hex`: as digits), `messages` go to the host, `script` does what a test wants done once, and `token` is
+//! dialect's rows, `reading` answers their questions, `general`, `world`, `signal`, `surroundings`, `context`, `ping` and `power` the others, `data_phase` takes payloads (`hex`: as digits), `messages` go to the host, `script` does what a test wants done once, and `token` is
 //! that of Tencent Cloud; `files` and `tls` hold credentials. Nothing asks which dialect it is: every difference is a field of the dialect or of a row.
 
 mod clients;
@@ -18,9 +18,12 @@ mod mqtt;
 mod operations;
 mod pace;
 mod parting;
+mod ping;
 mod power;
+mod reading;
 mod script;
 mod settings;
+mod signal;
 mod sleep;
 mod surroundings;
 mod terminal;
@@ -48,8 +51,11 @@ pub use misprint::Print;
 use pace::Pace;
 pub use pace::{NoTiming, Timing};
 pub use parting::Parting;
+use ping::Series;
+pub use ping::{EchoId, Echoed, Ipv4};
 use script::Script;
 pub use script::Unmet;
+pub use signal::Signal;
 use sleep::Sleep;
 use terminal::{Kind, Terminal};
 use tls::Contexts;
@@ -84,6 +90,17 @@ pub enum Action {
         connection: ConnectionId,
         /// The bytes.
         bytes: Vec<u8>,
+    },
+    /// Ask a host for an echo; [`Module::tell_echo`] takes the answer.
+    Echo {
+        /// Its name.
+        echo: EchoId,
+        /// The host's name or address.
+        host: String,
+        /// The bytes of the echo.
+        bytes: usize,
+        /// How long it is waited for.
+        within: Duration,
     },
     /// Close a connection once everything is written. No event answers.
     Close {
@@ -143,6 +160,8 @@ pub struct Module {
     pace: Pace,
     sleep: Sleep,
     script: Script,
+    /// Echoes under way.
+    series: Option<Series>,
     /// The commands whose `OK` waits for their result.
     late_oks: Vec<LateOk>,
     actions: VecDeque<Action>,
@@ -192,6 +211,7 @@ impl Module {
             pace: Pace::new(Timing::Instant, 0),
             sleep: Sleep::default(),
             script: Script::default(),
+            series: None,
             late_oks: Vec::new(),
             actions: VecDeque::new(),
             connections: 0,
@@ -255,6 +275,7 @@ impl Module {
         self.tick_pace(now);
         self.expire_data(now);
         self.tick_clients(now);
+        self.tick_echo(now);
         self.play_script(now);
         self.settle(now);
     }
@@ -267,6 +288,7 @@ impl Module {
             .chain(self.output.next_timeout().filter(|_| self.may_report()))
             .chain(self.script_due())
             .chain(self.pace_due())
+            .chain(self.echo_due())
             .min()
     }
 
@@ -341,8 +363,10 @@ impl Module {
             if byte == CR {
                 self.line_end.ended();
             }
+            let kept = byte == LF && self.reader.is_in_line() && self.faults.strikes(Fault::LfInLine);
+            let kept = kept && self.reader.push_lf();
             // LF is no part of a command line, so it is not echoed either: an echo ends in CR alone.
-            if byte != LF {
+            if byte != LF || kept {
                 self.terminal.echo(byte);
             }
             match self.reader.push(byte) {
@@ -357,7 +381,8 @@ impl Module {
 
     /// Carries out a line: one final result code for all of its commands (V.250 section 5.2.3), none of them after the first that fails.
     fn execute(&mut self, line: &[u8], now: Instant) {
-        let mut cursor = Cursor::new(line);
+        let escapes = line.contains(&b'\\') && self.faults.strikes(Fault::StringEscapes);
+        let mut cursor = Cursor::new(line).with_escapes(escapes);
         loop {
             match self.execute_next(&mut cursor, now) {
                 Ok(Some(Next::Command)) => {}

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use modemqtt_at::codes::{CloseResult, ConnectionState, OpenResult};
+use modemqtt_at::codes::{CloseResult, OpenResult};
 use modemqtt_at::dialect::{DataPhase, Gate, Refusal, Row, Wait};
 use modemqtt_at::{ClientIndex, Command, Form, Operation, SettingKey, Version};
 
@@ -41,49 +41,6 @@ impl Module {
             Form::Set => return self.act(checked, now),
         }
         Ok(Next::Command)
-    }
-
-    fn read(&mut self, checked: &Checked) {
-        let lines: Vec<String> = match (checked.row.command, checked.row.setting) {
-            (_, Some(key)) => {
-                let line = self.client(ClientIndex(checked.number(0))).settings.read(key);
-                line.into_iter().collect()
-            }
-            (Command::Open, None) => self.indices().filter_map(|index| self.open_line(index)).collect(),
-            (Command::Connect, None) => self.indices().filter_map(|index| self.state_line(index)).collect(),
-            (Command::Receive, None) => self.store_lines(),
-            (Command::Token, None) => self.token_line().into_iter().collect(),
-            _ => Vec::new(),
-        };
-        self.inform(&lines);
-    }
-
-    /// Each line is a response of its own (BC660K-GL note 3.1.2).
-    fn inform(&mut self, lines: &[impl AsRef<[u8]>]) {
-        for line in lines {
-            self.terminal.information(&[line]);
-        }
-    }
-
-    fn open_line(&self, index: ClientIndex) -> Option<String> {
-        match &self.client(index).link {
-            Link::Open { server, .. } => Some(format!("+QMTOPEN: {index},\"{}\",{}", server.host, server.port)),
-            _ => None,
-        }
-    }
-
-    fn state_line(&self, index: ClientIndex) -> Option<String> {
-        let phase = self.client(index).session()?.phase();
-        if let Some(code) = self.faults.code(Fault::StateCode) {
-            return Some(format!("+QMTCONN: {index},{code}"));
-        }
-        let state = match phase {
-            Phase::Initial => ConnectionState::INITIALISING,
-            Phase::Connecting => ConnectionState::CONNECTING,
-            Phase::Connected => ConnectionState::CONNECTED,
-            Phase::Over => ConnectionState::DISCONNECTING,
-        };
-        Some(format!("+QMTCONN: {index},{}", state.0))
     }
 
     fn act(&mut self, checked: &Checked, now: Instant) -> Result<Next, Refusal> {

@@ -1,6 +1,7 @@
 //! How long things take: nothing, or as long as with a module on the air.
 //!
-//! On the air a start takes 2 to 5 s, the registration 2 to 6 s more, a command 5 to 20 ms and a result 50 to 400 ms. While a command is
+//! On the air a start takes 2 to 5 s, the SIM card 0.3 to 1.5 s more, the registration 2 to 6 s, a command 5 to 20 ms and a result 50 to
+//! 400 ms. While a command is
 //! carried out the module reads no further; what comes meanwhile waits. A result holds back what is reported behind it, so that nothing
 //! changes places.
 
@@ -14,6 +15,7 @@ use crate::random::Random;
 
 /// In milliseconds.
 const START: (u64, u64) = (2000, 5000);
+const CARD: (u64, u64) = (300, 1500);
 const REGISTRATION: (u64, u64) = (2000, 6000);
 const COMMAND: (u64, u64) = (5, 20);
 const RESULT: (u64, u64) = (50, 400);
@@ -57,6 +59,8 @@ pub(super) struct Pace {
     now: Option<Instant>,
     /// When the boot text comes; until then nothing is heard.
     starting: Option<Instant>,
+    /// When the SIM card has been read, behind the boot text, and what is printed then.
+    reading_card: Option<(Instant, Vec<&'static str>)>,
     /// When a network is found.
     searching: Option<Instant>,
     /// The command line that is carried out, and when it is answered.
@@ -74,6 +78,7 @@ impl Pace {
             random: Random::new(seed, STREAM),
             now: None,
             starting: None,
+            reading_card: None,
             searching: None,
             command: None,
             waiting: VecDeque::new(),
@@ -98,6 +103,17 @@ impl Pace {
         self.starting.is_some()
     }
 
+    pub(super) const fn is_reading_card(&self) -> bool {
+        self.reading_card.is_some()
+    }
+
+    /// Nothing is printed of the card when it has been read.
+    pub(super) fn forget_card(&mut self) {
+        if let Some((_, rest)) = &mut self.reading_card {
+            rest.clear();
+        }
+    }
+
     pub(super) const fn is_searching(&self) -> bool {
         self.searching.is_some()
     }
@@ -110,6 +126,11 @@ impl Pace {
     fn draw(&mut self, (least, most): (u64, u64)) -> Option<Duration> {
         let drawn = || Duration::from_micros(least * 1000 + self.random.below((most - least) * 1000));
         (self.timing == Timing::Field).then(drawn)
+    }
+
+    /// How long an answer from the network takes on the air; `None`: no time of its own.
+    pub(super) fn latency(&mut self) -> Option<Duration> {
+        self.draw(RESULT)
     }
 
     /// Keeps a result back, and whatever is reported behind it; the piece, where nothing holds it.
@@ -183,6 +204,7 @@ impl Module {
     pub(super) fn pace_due(&self) -> Option<Instant> {
         let Pace {
             starting,
+            reading_card,
             searching,
             command,
             results,
@@ -190,7 +212,11 @@ impl Module {
         } = &self.pace;
         let result = results.front().map(|(due, _)| *due).filter(|_| self.may_report());
         let command = command.as_ref().map(|(due, _)| *due);
-        [*starting, *searching, command, result].into_iter().flatten().min()
+        let card = reading_card.as_ref().map(|(due, _)| *due);
+        [*starting, card, *searching, command, result]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// Does what has taken its time.
@@ -198,10 +224,21 @@ impl Module {
         self.pace.look(now);
         let is_due = |due: &mut Instant| *due <= now;
         if let Some(started) = self.pace.starting.take_if(is_due) {
+            let rest = self.rest_of_boot();
+            if !rest.is_empty() {
+                self.pace.reading_card = self.pace.draw(CARD).map(|takes| (started + takes, rest));
+            }
             self.boot();
             self.pace.look(started);
             self.search();
             self.pace.look(now);
+        }
+        if let Some((_, rest)) = self.pace.reading_card.take_if(|(due, _)| *due <= now)
+            && self.reports_here()
+        {
+            for line in rest.into_iter().filter(|_| self.has_sim_ready()).collect::<Vec<_>>() {
+                self.terminal.urc(Kind::Urc, line);
+            }
         }
         if self.pace.searching.is_some_and(|due| due <= now) {
             self.change(Self::stop_searching);

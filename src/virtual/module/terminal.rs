@@ -40,6 +40,36 @@ pub(super) struct Piece {
     pub(super) bytes: Vec<u8>,
     /// Where the `OK` of its command stands, if that was held back for it.
     pub(super) ok: Option<Place>,
+    /// The payload that it has.
+    pub(super) payload: Option<Payload>,
+}
+
+/// Where the payload of a message stands, counted from the end, since faults change what stands before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Payload {
+    pub(super) length: usize,
+    /// How many bytes come behind it.
+    pub(super) behind: usize,
+}
+
+impl Payload {
+    const fn before(self, more: usize) -> Self {
+        Self {
+            behind: self.behind + more,
+            ..self
+        }
+    }
+}
+
+impl Piece {
+    pub(super) const fn of(kind: Kind, bytes: Vec<u8>) -> Self {
+        Self {
+            kind,
+            bytes,
+            ok: None,
+            payload: None,
+        }
+    }
 }
 
 /// On which side of a result.
@@ -157,6 +187,14 @@ impl Terminal {
         self.push(Kind::Information, bytes);
     }
 
+    /// A message that the host has asked for.
+    pub(super) fn message_read(&mut self, line: &[u8], payload: Payload) {
+        self.information(&[line]);
+        if let Some(piece) = self.output.back_mut() {
+            piece.payload = Some(payload.before(b"\r\n".len()));
+        }
+    }
+
     /// Exactly these bytes: what a boot ROM prints, or a script.
     pub(super) fn verbatim(&mut self, text: &[u8]) {
         self.push(Kind::Information, text.to_vec());
@@ -197,6 +235,7 @@ impl Terminal {
             kind: Kind::Result(operation),
             bytes,
             ok,
+            payload: None,
         });
     }
 
@@ -208,11 +247,17 @@ impl Terminal {
     }
 
     /// Queues a received message; `false` when too much waits already, so that it is lost.
-    pub(super) fn message(&mut self, text: &[u8]) -> bool {
+    pub(super) fn message(&mut self, text: &[u8], payload: Payload) -> bool {
         let fits = self.held + text.len() <= HELD;
         if fits {
             let bytes = self.extended(text);
-            self.queue(Kind::Message, bytes);
+            let end = if self.verbose { "\r\n".len() } else { "\r".len() };
+            self.enqueue(Piece {
+                kind: Kind::Message,
+                bytes,
+                ok: None,
+                payload: Some(payload.before(end)),
+            });
         }
         fits
     }
@@ -238,7 +283,7 @@ impl Terminal {
     }
 
     fn queue(&mut self, kind: Kind, bytes: Vec<u8>) {
-        self.enqueue(Piece { kind, bytes, ok: None });
+        self.enqueue(Piece::of(kind, bytes));
     }
 
     fn enqueue(&mut self, piece: Piece) {
@@ -247,7 +292,7 @@ impl Terminal {
     }
 
     fn push(&mut self, kind: Kind, bytes: Vec<u8>) {
-        self.output.push_back(Piece { kind, bytes, ok: None });
+        self.output.push_back(Piece::of(kind, bytes));
     }
 
     /// `+CME ERROR` with a number.
@@ -366,11 +411,12 @@ mod tests {
     #[test]
     fn messages_that_find_no_room_are_lost_but_results_are_not() {
         let mut terminal = terminal("M95");
-        let kept = (0..100).filter(|_| terminal.message(&[b'x'; 996])).count();
+        let payload = Payload { length: 900, behind: 0 };
+        let kept = (0..100).filter(|_| terminal.message(&[b'x'; 996], payload)).count();
         assert_eq!(kept, 65);
         terminal.urc(Kind::Stat, "+QMTSTAT: 0,1");
         terminal.flush_urcs();
         assert_eq!(printed_by(&mut terminal).len(), 65_000 + 17);
-        assert!(terminal.message(&[b'x'; 996]));
+        assert!(terminal.message(&[b'x'; 996], payload));
     }
 }

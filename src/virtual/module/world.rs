@@ -9,6 +9,7 @@ use modemqtt_at::dialect::Refusal;
 
 use super::everyday::Clock;
 use super::general::{Answer, Asked, DONE, General, list};
+use super::signal::Signal;
 use super::surroundings::Surroundings;
 use super::terminal::{Kind, Profile};
 use super::{Module, Parting};
@@ -20,8 +21,12 @@ const IMSI: &str = "001010123456789";
 pub(super) const ICCID: &str = "89001010000000000017";
 /// Of the card.
 const PIN: &[u8] = b"1234";
-/// What boot text has of a card that is ready.
+/// What boot text has of a card that is ready, and of one that is not: what Quectel has programs on its GSM modules
+/// compare them with has all four.
 const SIM_READY: &str = "+CPIN: READY";
+const SIM_LOCKED: &str = "+CPIN: SIM PIN";
+const SIM_ABSENT: &str = "+CPIN: NOT INSERTED";
+const SIM_NOT_READY: &str = "+CPIN: NOT READY";
 
 /// `<stat>` of a registration (3GPP TS 27.007 sections 7.2 and 10.1.22).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,21 +93,12 @@ impl FromStr for Sim {
     }
 }
 
-/// Signal quality as `+CSQ` has it (3GPP TS 27.007 section 8.5).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Signal {
-    rssi: u8,
-    ber: u8,
-}
-
-const NO_SIGNAL: Signal = Signal { rssi: 99, ber: 99 };
-
 /// What outlasts a restart.
 #[derive(Clone, Debug)]
 pub(super) struct Lasting {
     registration: Registration,
     sim: Sim,
-    signal: Signal,
+    pub(super) signal: Signal,
     pub(super) surroundings: Surroundings,
     pub(super) powered: bool,
     /// What `AT&W` has kept.
@@ -122,7 +118,7 @@ impl Default for Lasting {
         Self {
             registration: Registration::HOME,
             sim: Sim::Ready,
-            signal: Signal { rssi: 20, ber: 0 },
+            signal: Signal::ORDINARY,
             surroundings: Surroundings::default(),
             powered: true,
             profile: None,
@@ -240,26 +236,37 @@ impl Module {
         self.settle(now);
     }
 
-    /// Sets what `AT+CSQ` answers.
-    pub const fn set_signal(&mut self, rssi: u8, ber: u8) {
-        self.lasting.signal = Signal { rssi, ber };
-    }
-
     /// Whether connections can be had.
     pub(super) fn has_network(&self) -> bool {
         self.registration_by("").is_registered()
     }
 
-    /// The boot text, as far as the SIM card lets it come.
+    /// The boot text, as far as the SIM card lets it come: where it has a line of the card, that tells what becomes of it, and is the last
+    /// unless the card can be used.
     pub(super) fn boot_lines(&self) -> Vec<&'static str> {
         let lines = self.dialect.boot.iter().copied();
-        if self.lasting.sim == Sim::Ready {
+        if self.has_sim_ready() {
             return lines.collect();
         }
-        let locked = (self.lasting.sim == Sim::Pin).then_some("+CPIN: SIM PIN");
-        let reports = self.dialect.boot.contains(&SIM_READY);
-        let before = lines.take_while(|line| *line != SIM_READY);
-        before.chain(locked.filter(|_| reports)).collect()
+        let card = match self.lasting.sim {
+            Sim::Pin => SIM_LOCKED,
+            Sim::Absent => SIM_ABSENT,
+            Sim::Ready | Sim::Failure | Sim::Busy => SIM_NOT_READY,
+        };
+        let card = self.dialect.boot.contains(&SIM_READY).then_some(card);
+        lines.take_while(|line| *line != SIM_READY).chain(card).collect()
+    }
+
+    /// What comes behind it when a card that takes its time can be used.
+    pub(super) fn rest_of_boot(&self) -> Vec<&'static str> {
+        let lines = self.dialect.boot.iter().copied();
+        let rest = lines.skip_while(|line| *line != SIM_READY);
+        rest.filter(|_| self.lasting.sim == Sim::Ready).collect()
+    }
+
+    /// Whether the card can be used, and has been read.
+    pub(super) fn has_sim_ready(&self) -> bool {
+        self.lasting.sim == Sim::Ready && !self.pace.is_reading_card()
     }
 
     /// What is reported unasked of the first registration that the family knows.
@@ -273,7 +280,7 @@ impl Module {
         match (name, asked) {
             // With the blank in every family.
             ("CPIN", Asked::Read) => match self.lasting.sim {
-                Sim::Pin => Ok(Some(vec!["+CPIN: SIM PIN".into()])),
+                Sim::Pin => Ok(Some(vec![SIM_LOCKED.into()])),
                 _ => self.with_sim(SIM_READY),
             },
             ("CPIN" | "CIMI", Asked::Test) => DONE,
@@ -281,11 +288,11 @@ impl Module {
             ("CIMI", Asked::Execute) => self.with_sim(IMSI),
             (_, Asked::Execute) if around.iccid == Some(name) => self.with_sim(&self.line(name, ICCID)),
             ("CSQ", Asked::Execute) => {
-                let Signal { rssi, ber } = self.signal();
+                let Signal { rssi, ber, .. } = self.signal();
                 self.answer(name, format_args!("{rssi},{ber}"))
             }
             ("CSQ", Asked::Test) => self.answer(name, "(0-31,99),(0-7,99)"),
-            ("CESQ", Asked::Execute) if around.extended_signal => self.answer(name, self.extended_signal()),
+            ("CESQ", Asked::Execute) if around.extended_signal => self.answer(name, self.signal().extended()),
             ("CESQ", Asked::Test) if around.extended_signal => {
                 self.answer(name, "(0-63,99),(0-7,99),(0-96,255),(0-127,255),(0-34,255),(0-97,255)")
             }
@@ -370,8 +377,9 @@ impl Module {
         self.change(|module| module.lasting.sim = sim);
         let line = match sim {
             Sim::Ready => SIM_READY,
-            Sim::Pin => "+CPIN: SIM PIN",
-            Sim::Absent | Sim::Failure | Sim::Busy => return,
+            Sim::Pin => SIM_LOCKED,
+            // AT+QSIMDET in the AT commands manuals of the LTE families: so a card that is taken out is told.
+            Sim::Absent | Sim::Failure | Sim::Busy => SIM_NOT_READY,
         };
         if self.lasting.powered && self.dialect.boot.contains(&SIM_READY) {
             self.terminal.urc(Kind::Urc, line);
@@ -397,6 +405,7 @@ impl Module {
     /// What takes a SIM card to answer.
     fn with_sim(&self, line: &str) -> Answer {
         Err(Refusal::Cme(match self.lasting.sim {
+            Sim::Ready if self.pace.is_reading_card() => CmeCode::SIM_BUSY,
             Sim::Ready => return Ok(Some(vec![line.into()])),
             Sim::Pin => CmeCode::SIM_PIN,
             Sim::Absent => CmeCode::SIM_ABSENT,
@@ -420,33 +429,9 @@ impl Module {
         self.clients.iter().any(|client| client.connection().is_some())
     }
 
-    /// The signal's strength in dBm: -113, and 2 more for each step (3GPP TS 27.007 section 8.5).
-    pub(super) fn decibels(&self) -> i64 {
-        2 * i64::from(self.lasting.signal.rssi.min(31)) - 113
-    }
-
     /// Whether the radio is on, and has what it needs.
-    fn is_on_air(&self) -> bool {
+    pub(super) fn is_on_air(&self) -> bool {
         self.general.function == General::default().function
-    }
-
-    fn signal(&self) -> Signal {
-        if self.is_on_air() {
-            self.lasting.signal
-        } else {
-            NO_SIGNAL
-        }
-    }
-
-    /// `<rxlev>` to `<rsrp>`. A carrier of 12 equal subcarriers has 10.8 dB less in each, which is `<rsrq>` as well.
-    fn extended_signal(&self) -> String {
-        let rssi = i64::from(self.signal().rssi);
-        if rssi == i64::from(NO_SIGNAL.rssi) {
-            return "99,99,255,255,255,255".into();
-        }
-        // -113 dBm + 2 dB for each step, and -141 dBm + 1 dB for each.
-        let rsrp = (2 * rssi - 113 - 11) + 141;
-        format!("99,99,255,255,17,{rsrp}")
     }
 
     /// The registration as a command reports it. Detached, the packet domain has none.

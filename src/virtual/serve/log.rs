@@ -4,8 +4,8 @@
 //! the line do to the bytes comes behind it, in both directions.
 
 use std::collections::VecDeque;
-use std::fmt::Write as _;
 use std::io;
+use std::ops::Range;
 use std::path::Path;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -14,11 +14,10 @@ use modemqtt_at::secrets::{masked, remembered, secrets_in};
 use modemqtt_at::shown;
 use modemqtt_os::LogFile;
 
-/// How much of a line is shown, and of data.
+use crate::module::Print;
+
+/// How much of a line is shown.
 const LINE: usize = 8192;
-const DATA: usize = 64;
-/// What a message begins with.
-const MESSAGE: &[u8] = b"+QMTRECV:";
 /// Secrets that are looked for in what does not look like a secret.
 const SECRETS: usize = 32;
 
@@ -149,7 +148,8 @@ impl Log {
     }
 
     /// Takes what the module has printed.
-    pub(super) fn printed(&mut self, bytes: &[u8], now: Instant) {
+    pub(super) fn printed(&mut self, print: &Print, now: Instant) {
+        let bytes = &print.bytes;
         if self.host.data {
             self.write_host();
         }
@@ -157,25 +157,34 @@ impl Log {
         if bytes.starts_with(b"\r\n") {
             self.write_module();
         }
-        // A message is one line, whatever its payload holds.
-        let message = bytes.trim_ascii_start().starts_with(MESSAGE);
-        if message {
+        if let Some(payload) = &print.payload {
             self.write_module();
+            return self.write_message(bytes, payload, now);
         }
         for byte in bytes {
             self.module.secret |= self.keys[1].holds(*byte);
             self.module.push(*byte, now);
-            if matches!(*byte, CR | LF) && !message {
+            if matches!(*byte, CR | LF) {
                 self.write_module();
             }
-        }
-        if message {
-            self.write_module();
         }
         // A prompt has no line end.
         if self.module.bytes.starts_with(b">") {
             self.write_module();
         }
+    }
+
+    /// A message is one line, whatever its payload holds.
+    fn write_message(&mut self, bytes: &[u8], payload: &Range<usize>, now: Instant) {
+        let (before, behind) = (&bytes[..payload.start], &bytes[payload.end..]);
+        let text = shown::counted(
+            &shown::line(before.trim_ascii_start()),
+            &bytes[payload.clone()],
+            payload.len(),
+            &shown::line(behind.trim_ascii_end()),
+        );
+        let text = self.without_secrets(&text);
+        self.file.push(&format!("{:.6} < {text}", self.time(now)));
     }
 
     fn write_host(&mut self) {
@@ -185,7 +194,7 @@ impl Log {
             self.keys = <[Key; 2]>::default();
             text.secret = false;
         }
-        let secrets = secrets_in(&shown::line(text.line()));
+        let secrets = secrets_in(&String::from_utf8_lossy(text.line()));
         if !text.data && !text.line().is_empty() {
             self.last = text.line().to_vec();
             self.echoing |= !secrets.is_empty();
@@ -220,32 +229,29 @@ impl Log {
         let Some(began) = text.began.filter(|_| !line.is_empty()) else {
             return;
         };
-        let mut entry = String::new();
-        // Writing to a string does not fail.
-        let _ = write!(entry, "{:.6} {arrow} ", self.time(began));
-        if text.secret {
-            entry.push_str("***");
+        let entry = if text.secret {
+            "***".into()
+        } else if text.data {
+            self.without_secrets(&shown::counted("", line, text.count, ""))
         } else {
-            let holds_data = text.data || line.starts_with(MESSAGE);
-            let shown = if holds_data {
-                shown::data(line)
-            } else {
-                shown::line(line)
-            };
-            let mut line = masked(&shown);
-            for secret in &self.secrets {
-                line = line.replace(secret, "***");
-                line = line.replace(&shown::data(secret.as_bytes()), "***");
+            self.without_secrets(&shown::line(line))
+        };
+        let cut = match (text.count > text.bytes.len(), text.data, text.secret) {
+            (_, true, true) => format!(" <{} bytes>", text.count),
+            (true, false, _) => format!("… <{} bytes>", text.count),
+            _ => String::new(),
+        };
+        self.file.push(&format!("{:.6} {arrow} {entry}{cut}", self.time(began)));
+    }
+
+    fn without_secrets(&self, shown: &str) -> String {
+        let mut line = masked(shown);
+        for secret in &self.secrets {
+            for secret in [shown::line(secret.as_bytes()), shown::data(secret.as_bytes())] {
+                line = line.replace(&secret, "***");
             }
-            entry.push_str(&line);
         }
-        if text.count > text.bytes.len() && !text.secret {
-            entry.push('…');
-        }
-        if text.data || text.count > text.bytes.len() {
-            let _ = write!(entry, " <{} bytes>", text.count);
-        }
-        self.file.push(&entry);
+        line
     }
 }
 
@@ -275,12 +281,12 @@ impl Text {
     fn push(&mut self, byte: u8, now: Instant) {
         self.began.get_or_insert(now);
         self.count += 1;
-        if self.bytes.len() < if self.data { DATA } else { LINE } {
+        if self.bytes.len() < if self.data { shown::DATA } else { LINE } {
             self.bytes.push(byte);
         }
     }
 
-    /// Without its line ends; data has none.
+    /// Without its line ends, and a prompt without its blank; data has none.
     fn line(&self) -> &[u8] {
         let mut line = self.bytes.as_slice();
         while let [CR | LF, rest @ ..] | [rest @ .., CR | LF] = line
@@ -288,6 +294,6 @@ impl Text {
         {
             line = rest;
         }
-        line
+        if !self.data && line == b"> " { b">" } else { line }
     }
 }

@@ -20,7 +20,7 @@ use modemqtt_at::dialect::{self, Model};
 use modemqtt_os::{Waker, Worker, waker};
 
 use crate::fault::{Fault, Injection};
-use crate::module::{Module, Parting, Registration, Sim, Timing, Unmet};
+use crate::module::{Module, Parting, Registration, Signal, Sim, Timing, Unmet};
 use crate::profile::{self, Profile};
 use crate::script::{Expectation, Step};
 use log::Log;
@@ -276,9 +276,9 @@ impl VirtualModem {
         self.call(move |module| module.set_network(up, parting, Instant::now()));
     }
 
-    /// Sets what `AT+CSQ` answers (3GPP TS 27.007 section 8.5).
-    pub fn set_signal(&self, rssi: u8, ber: u8) {
-        self.call(move |module| module.set_signal(rssi, ber));
+    /// See [`Module::set_signal`].
+    pub fn set_signal(&self, signal: Signal) {
+        self.call(move |module| module.set_signal(signal));
     }
 
     /// See [`Module::set_battery`].

@@ -2,18 +2,18 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{Read as _, Write as _};
-use std::net::{Shutdown, TcpStream, ToSocketAddrs as _};
+use std::net::{IpAddr, Ipv4Addr, Shutdown, TcpStream, ToSocketAddrs as _};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use modemqtt_os::Kept;
+use modemqtt_os::{Kept, echo};
 
 use super::Mailbox;
 use super::port::is_temporary;
 use super::reactor::Message;
 use super::tls::{Progress, Secured, Unsecured};
-use crate::module::{ConnectionId, Failure, Security};
+use crate::module::{ConnectionId, EchoId, Echoed, Failure, Ipv4, Security};
 
 /// Bytes that may wait for a broker that reads slowly; beyond them its connection counts as broken.
 const OUTPUT: usize = 1024 * 1024;
@@ -104,17 +104,32 @@ impl Network {
         within: Duration,
         security: Option<Box<Security>>,
     ) -> bool {
+        self.spawn("modemqtt-connect", move || {
+            let outcome = make(&host, port, within, security.as_deref());
+            Message::Connected(connection, outcome)
+        })
+    }
+
+    /// Asks a host for an echo, on a thread of its own as well.
+    pub(super) fn echo(&self, echo: EchoId, host: String, bytes: usize, within: Duration) -> bool {
+        self.spawn("modemqtt-echo", move || {
+            Message::Echoed(echo, ask(&host, bytes, within))
+        })
+    }
+
+    /// Has a thread do what cannot be interrupted, and tells what came of it; `false` when there are too many of them.
+    fn spawn(&self, name: &str, work: impl FnOnce() -> Message + Send + 'static) -> bool {
         if Arc::strong_count(&self.connecting) > CONNECTING {
             return false;
         }
         let mailbox = self.mailbox.clone();
         let counted = Arc::clone(&self.connecting);
-        let connecting = thread::Builder::new().name("modemqtt-connect".into()).spawn(move || {
-            let outcome = make(&host, port, within, security.as_deref());
+        let thread = thread::Builder::new().name(name.into()).spawn(move || {
+            let message = work();
             drop(counted);
-            mailbox.send(Message::Connected(connection, outcome));
+            mailbox.send(message);
         });
-        connecting.is_ok()
+        thread.is_ok()
     }
 
     /// Whether it is open: one that is to be secured is so after the handshake, which is begun.
@@ -302,4 +317,20 @@ impl NotMade {
             reason: format!("the TLS handshake failed: {reason}"),
         }
     }
+}
+
+/// Asks the host's first address of version 4: the modules ask no others.
+fn ask(host: &str, bytes: usize, within: Duration) -> Result<Echoed, Failure> {
+    let mut found = (host, 0).to_socket_addrs().map_err(|_| Failure::NameUnknown)?;
+    let address: Option<Ipv4Addr> = found.find_map(|address| match address.ip() {
+        IpAddr::V4(address) => Some(address),
+        IpAddr::V6(_) => None,
+    });
+    let address = address.ok_or(Failure::NameUnknown)?;
+    let echo::Echoed { took, ttl } = echo::echo(address, bytes, within).ok_or(Failure::Unreachable)?;
+    Ok(Echoed {
+        address: Ipv4(address.octets()),
+        took,
+        ttl,
+    })
 }

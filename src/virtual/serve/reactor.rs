@@ -13,7 +13,7 @@ use super::network::{Made, Network, NotMade, Reading};
 use super::port::Port;
 use super::{Mailbox, Options};
 use crate::line::Line;
-use crate::module::{Action, ConnectionId, Event, Failure, Module, Parting, Print, Timing};
+use crate::module::{Action, ConnectionId, EchoId, Echoed, Event, Failure, Module, Parting, Print, Timing};
 
 /// Bytes on their way to a host that reads slowly, or does not read at all; beyond them lines are lost.
 const TO_HOST: usize = 1024 * 1024;
@@ -29,6 +29,8 @@ pub(super) enum Message {
     Call(Job, Sender<()>),
     /// A connection was made, or not.
     Connected(ConnectionId, Result<Made, NotMade>),
+    /// A host has answered, or not.
+    Echoed(EchoId, Result<Echoed, Failure>),
     /// End.
     Close,
 }
@@ -193,6 +195,7 @@ impl Reactor {
                     };
                     self.tell(connection, event);
                 }
+                Message::Echoed(echo, outcome) => self.module.tell_echo(echo, outcome, Instant::now()),
                 Message::Close => return false,
             }
         }
@@ -277,12 +280,13 @@ impl Reactor {
     /// Without a host bytes go nowhere, as on a real line. A host that reads slowly loses whole lines, unsolicited ones first.
     fn print(&mut self, now: Instant) {
         let has_host = self.port.has_host();
-        while let Some(Print { bytes, unsolicited }) = self.module.next_print() {
-            let spared = if unsolicited { ANSWERS } else { 0 };
+        while let Some(print) = self.module.next_print() {
+            let Print { bytes, unsolicited, .. } = &print;
+            let spared = if *unsolicited { ANSWERS } else { 0 };
             if has_host && bytes.len() + spared <= self.to_host.room() {
-                self.to_host.push(&bytes, now);
+                self.to_host.push(bytes, now);
                 if let Some(log) = &mut self.log {
-                    log.printed(&bytes, now);
+                    log.printed(&print, now);
                 }
             }
         }
@@ -298,6 +302,17 @@ impl Reactor {
                 security,
             } => (!self.network.connect(connection, host, port, within, security))
                 .then_some((connection, Event::Failed(Failure::Unreachable))),
+            Action::Echo {
+                echo,
+                host,
+                bytes,
+                within,
+            } => {
+                if !self.network.echo(echo, host, bytes, within) {
+                    self.module.tell_echo(echo, Err(Failure::Unreachable), now);
+                }
+                None
+            }
             Action::Send { connection, bytes } => {
                 (!self.network.send(connection, &bytes)).then_some((connection, Event::Closed))
             }

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use modemqtt_at::dialect::{self, Everyday, Kind};
+use modemqtt_virtual::module::Signal;
 use rig::Rig;
 
 const OK: &str = "\\r\\nOK\\r\\n";
@@ -24,6 +25,7 @@ fn legal(row: &Everyday) -> Option<String> {
         .map(|parameter| match (row.name, parameter.kind) {
             ("CCLK", _) => "\"26/02/03,04:05:06+00\"".into(),
             ("QENG", Kind::Text { .. }) => "\"servingcell\"".into(),
+            ("QINDCFG", Kind::Text { .. }) => "\"all\"".into(),
             ("QCFG", Kind::Text { .. }) => "\"dsevent\"".into(),
             ("NCONFIG", Kind::Text { .. }) if parameter.name == "function" => "AUTOCONNECT".into(),
             (_, Kind::Text { least, .. }) => format!("\"{}\"", "0".repeat(least.max(2))),
@@ -150,7 +152,7 @@ fn every_answer_comes_from_one_state() {
     assert!(rig.answer("AT+COPS=1,2,\"99999\"\r").contains("+CME ERROR: 30"));
     assert!(rig.answer("AT+COPS=1,2,\"00101\",7\r").contains("+CREG: 1"));
     assert_eq!(rig.answer("AT+COPS?\r"), line("+COPS: 1,2,\"00101\",7"));
-    rig.module.set_signal(10, 0);
+    rig.module.set_signal(Signal::of(10, 0));
     assert_eq!(rig.answer("AT+QCSQ\r"), line("+QCSQ: \"LTE\",-93,-104,13,-11"));
     rig.set_sim("absent");
     assert!(rig.answer("AT+QSIMSTAT?\r").contains("+QSIMSTAT: 0,0"));
@@ -265,4 +267,60 @@ fn m95_tells_of_its_cell_once_that_is_switched_on() {
     );
     rig.answer("AT+COPS=2\r");
     assert!(!rig.answer("AT+QENG?\r").contains("001,01"));
+}
+
+#[test]
+fn the_signal_that_was_set_shows_in_every_answer() {
+    let weak = Signal {
+        rsrp: Some(-131),
+        rsrq: Some(-19),
+        sinr: Some(-4),
+        ..Signal::of(2, 7)
+    };
+    for (model, command, expected) in [
+        ("EG916Q", "AT+QCSQ", "+QCSQ: \\\"LTE\\\",-109,-131,-4,-19\\r"),
+        ("EG916Q", "AT+QENG=\"servingcell\"", ",-131,-19,-109,-4,-\\r"),
+        ("BC660K-GL", "AT+QENG=0", ",-131,-19,-109,-4,20,"),
+        ("BC660K-GL", "AT+CESQ", "+CESQ: 99,99,255,255,1,10\\r"),
+        ("BC28", "AT+NUESTATS", "Signal power:-1310\\r"),
+        ("BC28", "AT+NUESTATS", "RSRQ:-190\\r"),
+        ("BC28", "AT+NUESTATS", "SNR:-40\\r"),
+        ("M95", "AT+CSQ", "+CSQ: 2,7\\r"),
+    ] {
+        let mut rig = Rig::new(model);
+        rig.module.set_signal(weak);
+        let answer = rig.answer(format!("{command}\r"));
+        assert!(answer.contains(expected), "{model}: {answer}");
+    }
+}
+
+#[test]
+fn what_is_left_out_at_the_end_of_a_setting_is_as_after_a_start() {
+    for (model, set, read, expected) in [
+        ("M95", "AT+QENG=0", "AT+QENG?", "+QENG: 0,0\\r"),
+        ("EG916Q", "AT+IFC=2", "AT+IFC?", "+IFC: 2,0\\r"),
+        ("EG916Q", "AT+QSIMDET=1", "AT+QSIMDET?", "+QSIMDET: 1,0\\r"),
+        (
+            "BC660K-GL",
+            "AT+QNBIOTEVENT=1",
+            "AT+QNBIOTEVENT?",
+            "+QNBIOTEVENT: 1,1\\r",
+        ),
+        ("BC660K-GL", "AT+CPSMS=0", "AT+CPSMS?", "+CPSMS: 0\\r"),
+    ] {
+        let mut rig = Rig::new(model);
+        assert_eq!(rig.answer(format!("{set}\r")), OK, "{model}: {set}");
+        assert!(rig.answer(format!("{read}\r")).contains(expected), "{model}: {read}");
+    }
+}
+
+#[test]
+fn the_time_of_the_network_has_all_digits_of_the_year() {
+    for model in ["EG916Q", "BG95"] {
+        let mut rig = Rig::new(model);
+        rig.answer("AT+CCLK=\"26/02/03,04:05:06+00\"\r");
+        let told = "+QLTS: \\\"2026/02/03,04:05:06+00,0\\\"\\r";
+        assert!(rig.answer("AT+QLTS\r").contains(told), "{model}");
+        assert!(rig.answer("AT+QLTS=2\r").contains(told), "{model}");
+    }
 }

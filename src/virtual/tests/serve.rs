@@ -11,7 +11,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use modemqtt_virtual::broker::{Broker, BrokerOptions};
-use modemqtt_virtual::module::Parting;
+use modemqtt_virtual::module::{Parting, Signal};
 use modemqtt_virtual::{Fault, Injection, Options, VirtualError, VirtualModem};
 use serve_support::*;
 
@@ -95,7 +95,7 @@ fn a_host_that_does_not_read_blocks_nobody() {
     for _ in 0..200 {
         host.send(&line);
     }
-    modem.set_signal(7, 3);
+    modem.set_signal(Signal::of(7, 3));
     drop(host);
     modem.close();
 }
@@ -105,7 +105,7 @@ fn the_world_is_set_from_outside() {
     let modem = start("BC660K-GL");
     let mut host = Host::on_pty(&modem);
     host.ask("ATE0\r", "ATE0\r\r\nOK\r\n");
-    modem.set_signal(11, 2);
+    modem.set_signal(Signal::of(11, 2));
     host.ask("AT+CSQ\r", "\r\n+CSQ: 11,2\r\n\r\nOK\r\n");
     modem.network(false, Parting::Told);
     host.ask("AT+CEREG?\r", "\r\n+CEREG: 0,2\r\n\r\nOK\r\n");

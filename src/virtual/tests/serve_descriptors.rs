@@ -11,6 +11,7 @@ use std::thread;
 use std::time::Duration;
 
 use modemqtt_virtual::VirtualModem;
+use modemqtt_virtual::module::Signal;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serve_support::*;
 
@@ -18,7 +19,7 @@ use serve_support::*;
 fn a_module_without_a_descriptor_for_its_host_rests_and_takes_it_later() {
     let modem = VirtualModem::start(over_tcp("M95")).unwrap();
     let address = modem.port().strip_prefix("socket://").unwrap().to_string();
-    modem.set_signal(20, 0); // the thread has its name by then
+    modem.set_signal(Signal::of(20, 0)); // the thread has its name by then
     let mut status = status();
     let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
     let current = Some(64);

@@ -8,6 +8,7 @@ use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 
 use modemqtt_virtual::VirtualModem;
+use modemqtt_virtual::module::Signal;
 use serve_support::*;
 
 const OK: &str = "\r\nOK\r\n";
@@ -59,7 +60,7 @@ fn what_is_printed_while_no_host_is_there_goes_nowhere() {
     for count in [1, 30, 1500] {
         drop(host);
         broker.publish(count);
-        modem.set_signal(20, 0); // what it has printed is written
+        modem.set_signal(Signal::of(20, 0)); // what it has printed is written
         host = Host::on_pty(&modem);
         host.ask_alone("AT+CSQ\r", "\r\n+CSQ: 20,0\r\n\r\nOK\r\n");
         broker.publish(1);
@@ -75,9 +76,9 @@ fn what_one_host_has_not_read_is_not_given_to_the_next() {
     let mut broker = Broker::connect(&mut host);
     for count in [1, 30, 1500] {
         broker.publish(count);
-        modem.set_signal(20, 0);
+        modem.set_signal(Signal::of(20, 0));
         drop(host);
-        modem.set_signal(20, 0); // it has seen the host leave
+        modem.set_signal(Signal::of(20, 0)); // it has seen the host leave
         host = Host::on_pty(&modem);
         host.ask_alone("AT+CSQ\r", "\r\n+CSQ: 20,0\r\n\r\nOK\r\n");
     }
@@ -93,7 +94,7 @@ fn a_host_that_writes_at_once_loses_nothing() {
         // What it wrote before it left still counts, and its answer is nobody's.
         Host::on_pty(&modem).send("AT+CSQ\r");
     }
-    modem.set_signal(20, 0);
+    modem.set_signal(Signal::of(20, 0));
     Host::on_pty(&modem).ask("AT\r", "AT\r\r\nOK\r\n");
 }
 
@@ -114,9 +115,9 @@ fn another_host_that_looks_in_takes_nothing_from_the_first() {
     let mut host = Host::on_pty(&modem);
     let mut broker = Broker::connect(&mut host);
     broker.publish(0);
-    modem.set_signal(20, 0);
+    modem.set_signal(Signal::of(20, 0));
     drop(Host::on_pty(&modem));
-    modem.set_signal(20, 0);
+    modem.set_signal(Signal::of(20, 0));
     host.expect("\r\n+QMTRECV: 0,9,\"t\",!\r\n");
     broker.publish(0);
     host.expect("\r\n+QMTRECV: 0,9,\"t\",!\r\n");
@@ -137,7 +138,7 @@ fn a_slow_host_loses_whole_messages_and_no_answer() {
         };
         let mut broker = Broker::connect(&mut host);
         broker.publish(12_000);
-        modem.set_signal(7, 3);
+        modem.set_signal(Signal::of(7, 3));
         host.send("AT+CSQ\r");
         assert!(host.until(|read| read.ends_with(b"+CSQ: 7,3\r\n\r\nOK\r\n")));
         let read = String::from_utf8(host.read).unwrap();
@@ -167,6 +168,6 @@ fn the_lock_of_a_host_ends_with_it_and_not_with_another() {
             assert!(std::fs::File::open(modem.port()).is_err());
         }
         drop(host);
-        modem.set_signal(20, 0);
+        modem.set_signal(Signal::of(20, 0));
     }
 }

@@ -8,6 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use modemqtt_virtual::broker::{Broker, BrokerOptions};
+use modemqtt_virtual::module::Signal;
 use modemqtt_virtual::{Options, VirtualModem};
 
 #[test]
@@ -38,7 +39,7 @@ fn an_idle_module_never_wakes() {
     let before = sleeps();
     thread::sleep(Duration::from_millis(500));
     assert_eq!(sleeps(), before);
-    modem.set_signal(1, 1);
+    modem.set_signal(Signal::of(1, 1));
     thread::sleep(Duration::from_millis(100));
     assert!(sleeps() > before, "the count does not count");
 }

@@ -68,7 +68,10 @@ fn a_start_takes_2_to_5_s_and_hears_nothing_and_the_registration_2_to_6_s_more()
         rig.type_in(b"AT+CREG=1;+CEREG=2;+CREG?\r");
         let (_, answer) = next(&mut rig);
         assert!(answer.contains("+CREG: 1,2\\r"), "{answer}");
-        let (took, told) = next(&mut rig);
+        let (took, card) = next(&mut rig);
+        assert!(card.starts_with("\\r\\n+CPIN: READY"), "{card}");
+        let (more, told) = next(&mut rig);
+        let took = took + more;
         assert!((1900..=6000).contains(&took), "{took} ms");
         assert_eq!(
             told,
@@ -163,4 +166,55 @@ fn settings_kept() {
     rig.restart();
     rig.take();
     assert_eq!(rig.answer("AT+CEREG?\r"), "\\r\\n+CEREG: 1,1\\r\\n".to_owned() + OK);
+}
+
+#[test]
+fn a_card_is_read_behind_the_boot_text_and_is_busy_until_then() {
+    for (model, rest) in [
+        ("M95", &["+CPIN: READY", "Call Ready"][..]),
+        (
+            "EG916Q",
+            &["+CPIN: READY", "+QUSIM: 1", "+QIND: SMS DONE", "+QIND: PB DONE"],
+        ),
+        ("BG95", &["+CPIN: READY", "+QIND: SMS DONE"]),
+    ] {
+        let mut rig = field(model, 4);
+        rig.restart();
+        let (_, text) = next(&mut rig);
+        assert!(text.ends_with("\\r\\n+CPIN: NOT READY\\r\\n"), "{text}");
+        rig.type_in(b"AT+CPIN?\r");
+        assert!(rig.after(25).contains("+CME ERROR: 14"));
+        let (took, told) = next(&mut rig);
+        assert!((250..=1500).contains(&took), "{took} ms");
+        let expected: Vec<_> = rest.iter().map(|line| format!("\\r\\n{line}\\r\\n")).collect();
+        assert_eq!(told, expected.concat());
+        rig.type_in(b"AT+CPIN?\r");
+        assert!(rig.after(25).contains("+CPIN: READY"));
+    }
+}
+
+#[test]
+fn a_card_that_cannot_be_used_is_never_ready() {
+    for (state, told) in [
+        ("absent", "NOT INSERTED"),
+        ("failure", "NOT READY"),
+        ("busy", "NOT READY"),
+        ("pin", "SIM PIN"),
+    ] {
+        let mut rig = field("M95", 4);
+        rig.set_sim(state);
+        rig.take();
+        rig.restart();
+        let (_, text) = next(&mut rig);
+        assert!(text.ends_with(&format!("\\r\\n+CPIN: {told}\\r\\n")), "{state}: {text}");
+        assert_eq!(rig.after(10_000), "", "{state}");
+    }
+}
+
+#[test]
+fn a_restart_without_a_word_tells_nothing_of_the_card_either() {
+    let mut rig = field("M95", 4);
+    rig.inject("silent-restart");
+    rig.restart();
+    assert_eq!(rig.after(10_000), "");
 }

@@ -85,6 +85,16 @@ fn stands_in_the_usual_edition(dialect: &Dialect, row: &Row) -> bool {
 }
 
 #[test]
+#[ignore = "`make transcript FILE=…` runs it"]
+fn the_transcript_that_was_named() {
+    let named = transcript::named();
+    let played = named
+        .iter()
+        .map(|transcript| transcript::tell(transcript, End::Virtual, || play(transcript, None)));
+    assert!(played.fold(true, std::ops::BitAnd::bitand));
+}
+
+#[test]
 fn our_own_transcripts_are_played() {
     for (name, text) in OWN {
         let transcript = transcript::parse(Path::new(name), text);

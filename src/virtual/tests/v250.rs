@@ -128,3 +128,27 @@ fn a_backslash_in_a_string_is_a_character_like_any_other() {
     let read = rig.answer("AT+CGDCONT?\r");
     assert!(read.contains("lab\\\\22") || read.contains("LAB\\\\22"), "{read}");
 }
+
+#[test]
+fn string_escapes() {
+    let mut rig = Rig::new("EG800Q");
+    rig.inject("string-escapes=1");
+    for (set, read) in [("a\\22b\\5cc\\zz", "a\\\"b\\\\c\\\\zz"), ("a\\22b", "a\\\\22b")] {
+        rig.answer(format!("AT+CGDCONT=1,\"IP\",\"{set}\"\r"));
+        let answer = rig.answer("AT+CGDCONT?\r");
+        assert!(answer.contains(read), "{answer}");
+    }
+}
+
+#[test]
+fn lf_in_line() {
+    let mut rig = Rig::connected("BC660K-GL", &["lf-in-line"]);
+    assert!(
+        rig.answer("AT+QMTPUB=0,0,0,0,\"t\",3,\"a\nb\"\r")
+            .contains("+QMTPUB: 0,0,0")
+    );
+    assert_eq!(rig.broker.messages()[0].payload, "a\nb");
+    // Between two lines it is nothing still.
+    assert!(rig.answer("AT+CSQ\r\nAT+CSQ\r\n").ends_with(OK));
+    assert!(rig.answer("AT+C\nSQ\r").contains("ERROR"));
+}

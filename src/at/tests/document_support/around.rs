@@ -1,6 +1,6 @@
 //! The commands around MQTT, one line for each.
 
-use modemqtt_at::dialect::{Dialect, Everyday, FixedCommand, Parameter, Stack};
+use modemqtt_at::dialect::{Dialect, Echo, EchoKind, Everyday, FixedCommand, Parameter, Stack};
 
 /// What every family has.
 const EVERYWHERE: &[&str] = &[
@@ -42,7 +42,8 @@ pub(super) fn all() -> String {
 /// What it has of them in one family.
 pub(super) fn one(dialect: &Dialect) -> String {
     let lines: Vec<_> = commands(dialect).iter().map(|line| format!("`{line}`")).collect();
-    let rows: Vec<_> = dialect.around.everyday.iter().map(everyday).collect();
+    let rows = dialect.around.everyday.iter().map(everyday);
+    let rows: Vec<_> = rows.chain(dialect.around.echo.as_ref().map(echo)).collect();
     format!(
         "### Commands around MQTT\n\nThe virtual module has, besides those of every family: {}.\n\n{}{}\n\n",
         lines.join(", "),
@@ -68,6 +69,18 @@ fn everyday(row: &Everyday) -> String {
         text + &"]".repeat(parameters.len() - row.least) + "`"
     }));
     format!("| {} | {} |", forms.join(", "), row.source)
+}
+
+fn echo(row: &Echo) -> String {
+    let form = match row.kind {
+        EchoKind::Series { contexts, .. } => {
+            let context = if contexts.is_some() { "<context>," } else { "" };
+            let bytes = if row.sizes.is_some() { "[,<bytes>]" } else { "" };
+            format!("{context}<host>[,<seconds>[,<echoes>{bytes}]]")
+        }
+        EchoKind::Once { .. } => "<address>[,<bytes>[,<milliseconds>]]".into(),
+    };
+    format!("| `AT+{}={form}` | {} |", row.name, row.source)
 }
 
 /// The commands of a family beside those of its note.

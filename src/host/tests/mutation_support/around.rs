@@ -1,7 +1,7 @@
 //! The mutants of what a dialect has around MQTT.
 
 use modemqtt_at::codes::CmeCode;
-use modemqtt_at::dialect::{Address, Around, Cell, Dialect, FixedCommand, Refusal, Stack};
+use modemqtt_at::dialect::{Address, Around, Cell, Dialect, Echo, EchoKind, FixedCommand, Refusal, Stack};
 
 use super::{Mutant, with, without};
 
@@ -19,6 +19,7 @@ pub(super) fn of(dialect: &'static Dialect) -> Vec<Mutant> {
     maker.power();
     maker.contexts();
     maker.lists();
+    maker.echo();
     maker.mutants
 }
 
@@ -205,5 +206,87 @@ impl Maker {
         }
         let urc_ports = [around.urc_ports, &["com1"]].concat().leak();
         self.add("a port more", "urcport", Around { urc_ports, ..around });
+    }
+
+    fn echo(&mut self) {
+        let around = *self.dialect.around;
+        let Some(echo) = around.echo else { return };
+        let quoted = !echo.quoted;
+        let sizes = match echo.sizes {
+            None => vec![Some((1, 1500))],
+            Some((low, high)) => vec![
+                None,
+                Some((low - 1, high)),
+                Some((low, high + 1)),
+                Some((low + 1, high)),
+            ],
+        };
+        let bytes = echo.bytes + 1;
+        let mut changed: Vec<_> = sizes.into_iter().map(|sizes| Echo { sizes, ..echo }).collect();
+        changed.push(Echo { quoted, ..echo });
+        if matches!(echo.kind, EchoKind::Series { .. }) {
+            changed.push(Echo { bytes, ..echo });
+        }
+        changed.extend(kinds(echo.kind).into_iter().map(|kind| Echo { kind, ..echo }));
+        for echo in changed {
+            let echo = Some(echo);
+            self.add("echo", "PING", Around { echo, ..around });
+        }
+        self.add("no echo", "PING", Around { echo: None, ..around });
+    }
+}
+
+/// The same with one value changed.
+fn kinds(kind: EchoKind) -> Vec<EchoKind> {
+    match kind {
+        EchoKind::Series {
+            contexts,
+            finished,
+            unanswered,
+            unknown,
+            no_network,
+            busy,
+        } => {
+            let of = |contexts, [finished, unanswered, unknown, no_network]: [u16; 4]| EchoKind::Series {
+                contexts,
+                finished,
+                unanswered,
+                unknown,
+                no_network,
+                busy,
+            };
+            let codes = [finished, unanswered, unknown, no_network];
+            let ranges = match contexts {
+                None => vec![Some((1, 15))],
+                Some((low, high)) => vec![
+                    None,
+                    Some((low, high + 1)),
+                    Some((low + 1, high)),
+                    Some((low, high - 1)),
+                ],
+            };
+            let changed_codes = (0..codes.len()).map(|at| {
+                let mut changed = codes;
+                changed[at] += 1;
+                of(contexts, changed)
+            });
+            let changed_ranges = ranges.into_iter().map(|range| of(range, codes));
+            changed_codes.chain(changed_ranges).collect()
+        }
+        EchoKind::Once {
+            failed,
+            unanswered,
+            unsent,
+        } => [
+            ("NPING", unanswered, unsent),
+            (failed, unanswered + 1, unsent),
+            (failed, unanswered, unsent + 1),
+        ]
+        .map(|(failed, unanswered, unsent)| EchoKind::Once {
+            failed,
+            unanswered,
+            unsent,
+        })
+        .into(),
     }
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use modemqtt_at::dialect::{self, Dialect};
 use modemqtt_virtual::broker::state::{self, Disposition, State};
 use modemqtt_virtual::broker::{BrokerOptions, QoS};
-use modemqtt_virtual::module::{Action, ConnectionId, Event, Failure, Module, Parting, Registration};
+use modemqtt_virtual::module::{Action, ConnectionId, Echoed, Event, Failure, Ipv4, Module, Parting, Registration};
 use modemqtt_virtual::{Fault, Injection};
 
 pub struct Rig {
@@ -218,6 +218,21 @@ impl Rig {
                     Event::Connected
                 };
                 self.module.tell(connection, event, self.now);
+            }
+            // Every host that has a name answers alike.
+            Action::Echo { echo, host, .. } => {
+                let outcome = if self.unknown_names.contains(&host) {
+                    Err(Failure::NameUnknown)
+                } else if self.broker_down {
+                    Err(Failure::Unreachable)
+                } else {
+                    Ok(Echoed {
+                        address: Ipv4([192, 0, 2, 7]),
+                        took: Duration::from_millis(48),
+                        ttl: 55,
+                    })
+                };
+                self.module.tell_echo(echo, outcome, self.now);
             }
             Action::Send { connection, bytes } => {
                 self.sent.extend(&bytes);

@@ -1,0 +1,117 @@
+//! The command with which a module asks a host for an echo (RFC 792).
+
+use super::make::with_contexts;
+
+/// Such a command. Its `OK` comes at once, and a line for each echo behind it.
+#[derive(Clone, Copy, Debug)]
+pub struct Echo {
+    /// Its name, without `+`.
+    pub name: &'static str,
+    /// How it is asked, and what it reports.
+    pub kind: EchoKind,
+    /// Whether the address stands in quotes in its reports.
+    pub quoted: bool,
+    /// Bytes of an echo where the command does not say.
+    pub bytes: usize,
+    /// The smallest and the largest number of bytes that the command may ask for.
+    pub sizes: Option<(i64, i64)>,
+    /// How long an echo is waited for where the command does not say: seconds of [`EchoKind::Series`], milliseconds of
+    /// [`EchoKind::Once`].
+    pub patience: u32,
+    /// Document and section, or where it was seen.
+    pub source: &'static str,
+}
+
+/// How the command is asked, and what it reports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EchoKind {
+    /// `[<context>,]"<host>"[,<seconds>[,<echoes>[,<bytes>]]]`: a line for each echo, and one that sums up.
+    Series {
+        /// The lowest and the highest context; `None` where none is named.
+        contexts: Option<(i64, i64)>,
+        /// What the line that sums up begins with.
+        finished: u16,
+        /// No echo came in time.
+        unanswered: u16,
+        /// The host's name has no address.
+        unknown: u16,
+        /// There is no network.
+        no_network: u16,
+        /// A series is under way already.
+        busy: u16,
+    },
+    /// `<address>[,<bytes>[,<milliseconds>]]`: one line.
+    Once {
+        /// What reports that no echo came.
+        failed: &'static str,
+        /// No echo came in time.
+        unanswered: u16,
+        /// There is no network.
+        unsent: u16,
+    },
+}
+
+/// The numbers of the TCP/IP Application Notes, chapter "Summary of Error Codes".
+const NUMBERED: EchoKind = EchoKind::Series {
+    contexts: Some((1, 15)),
+    finished: 0,
+    unanswered: 569,
+    unknown: 565,
+    no_network: 561,
+    busy: 568,
+};
+
+const SERIES: Echo = Echo {
+    name: "QPING",
+    kind: NUMBERED,
+    quoted: true,
+    bytes: 32,
+    sizes: None,
+    patience: 4,
+    source: "BG96 TCP/IP Application Note, AT+QPING; programs for EG915U and EC20, of the same command set",
+};
+
+pub(super) const EG91XQ: Echo = SERIES;
+
+pub(super) const BG9X: Echo = Echo {
+    kind: with_contexts(NUMBERED, (1, 16)),
+    source: "BG95&BG77&BG600L Series TCP/IP Application Note, AT+QPING",
+    ..SERIES
+};
+
+/// With the size of an echo at the end, as a program for the family sends it; its range is that of BC26.
+pub(super) const BC660K: Echo = Echo {
+    kind: with_contexts(NUMBERED, (0, 10)),
+    sizes: Some((8, 1460)),
+    source: "programs for BC660K-GL; BC26 AT Commands Manual, 4.1",
+    ..SERIES
+};
+
+pub(super) const M95: Echo = Echo {
+    kind: EchoKind::Series {
+        contexts: None,
+        finished: 2,
+        unanswered: 1,
+        unknown: 4,
+        no_network: 5,
+        busy: 3,
+    },
+    quoted: false,
+    patience: 1,
+    source: "M35 AT Commands Manual, AT+QPING, of the same command set",
+    ..SERIES
+};
+
+pub(super) const BC35: Echo = Echo {
+    name: "NPING",
+    kind: EchoKind::Once {
+        failed: "NPINGERR",
+        unanswered: 1,
+        unsent: 2,
+    },
+    quoted: false,
+    bytes: 12,
+    sizes: Some((12, 1500)),
+    patience: 10_000,
+    source: "BC95 AT Commands Manual, 4.16; programs for BC28",
+};

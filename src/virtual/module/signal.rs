@@ -1,0 +1,106 @@
+//! The signal of the cell that serves the module.
+
+use super::Module;
+
+/// In steps of `+CSQ`: not known, or not detectable (3GPP TS 27.007 section 8.5).
+pub(super) const UNKNOWN: u8 = 99;
+const HIGHEST: u8 = 31;
+/// A carrier of 12 equal subcarriers has 10.8 dB less in each.
+const OF_A_SUBCARRIER: i16 = 11;
+/// In dB, where nobody says otherwise.
+const RSRQ: i16 = -11;
+const SINR: i16 = 13;
+
+/// What the module measures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Signal {
+    /// `<rssi>` of `+CSQ`: 0 to 31, or 99 (3GPP TS 27.007 section 8.5).
+    pub rssi: u8,
+    /// `<ber>` of `+CSQ`: 0 to 7, or 99.
+    pub ber: u8,
+    /// In dBm; `None` for what follows from `rssi`.
+    pub rsrp: Option<i16>,
+    /// In dB; `None` for an ordinary one.
+    pub rsrq: Option<i16>,
+    /// In dB; `None` for an ordinary one.
+    pub sinr: Option<i16>,
+}
+
+impl Signal {
+    /// One of which nothing but `<rssi>` and `<ber>` is told.
+    #[must_use]
+    pub const fn of(rssi: u8, ber: u8) -> Self {
+        Self {
+            rssi,
+            ber,
+            ..Self::NONE
+        }
+    }
+
+    /// The same with RSRP, RSRQ and SINR.
+    #[must_use]
+    pub const fn with_levels(self, levels: [Option<i16>; 3]) -> Self {
+        Self {
+            rsrp: levels[0],
+            rsrq: levels[1],
+            sinr: levels[2],
+            ..self
+        }
+    }
+
+    /// That of a module in an ordinary place.
+    pub(super) const ORDINARY: Self = Self::of(20, 0);
+    /// That of a module whose radio is off.
+    pub(super) const NONE: Self = Self {
+        rssi: UNKNOWN,
+        ber: UNKNOWN,
+        rsrp: None,
+        rsrq: None,
+        sinr: None,
+    };
+
+    /// In dBm: -113, and 2 more for each step (3GPP TS 27.007 section 8.5). One that is not known is as weak as any.
+    pub(super) fn decibels(self) -> i16 {
+        let step = if self.rssi > HIGHEST { 0 } else { self.rssi };
+        2 * i16::from(step) - 113
+    }
+
+    pub(super) fn rsrp(self) -> i16 {
+        self.rsrp.unwrap_or(self.decibels() - OF_A_SUBCARRIER)
+    }
+
+    pub(super) fn rsrq(self) -> i16 {
+        self.rsrq.unwrap_or(RSRQ)
+    }
+
+    pub(super) fn sinr(self) -> i16 {
+        self.sinr.unwrap_or(SINR)
+    }
+
+    /// `<rxlev>` to `<rsrp>` of `+CESQ`: RSRQ from -20 dB on in steps of half a dB, RSRP from -141 dBm on in steps of one (3GPP TS 27.007
+    /// section 8.69).
+    pub(super) fn extended(self) -> String {
+        if self.rssi == UNKNOWN {
+            return "99,99,255,255,255,255".into();
+        }
+        let quality = (2 * self.rsrq() + 39).clamp(0, 34);
+        let power = (self.rsrp() + 141).clamp(0, 97);
+        format!("99,99,255,255,{quality},{power}")
+    }
+}
+
+impl Module {
+    /// Sets what the module measures from now on.
+    pub const fn set_signal(&mut self, signal: Signal) {
+        self.lasting.signal = signal;
+    }
+
+    /// What it measures, as long as its radio is on.
+    pub(super) fn signal(&self) -> Signal {
+        if self.is_on_air() {
+            self.lasting.signal
+        } else {
+            Signal::NONE
+        }
+    }
+}

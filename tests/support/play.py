@@ -1,0 +1,74 @@
+"""Plays one transcript on each end, and shows where it parts from what that does.
+
+make transcript FILE=tests/transcripts/m95/report.at
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from support import transcript
+from support.player import LONGEST_PAUSE, Player
+
+ROOT = Path(__file__).resolve().parents[2]
+_TEST = "the_transcript_that_was_named"
+_ENDS = {"host": "modemqtt-host", "virtual module": "modemqtt-virtual"}
+_MARK = "transcript: "
+
+
+def _rust(package: str, path: Path) -> list[str]:
+    """Play it on an end alone; each line says how one model fared."""
+    done = subprocess.run(  # noqa: S603 - a program of ours
+        ["cargo", "test", "--quiet", "-p", package, "--test", "transcripts", _TEST, "--", "--ignored", "--nocapture"],  # noqa: S607 - as `make` finds it
+        cwd=ROOT,
+        env=os.environ | {"TRANSCRIPT": str(path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    told = done.stdout.split(_MARK)[1:]
+    if done.returncode and not told:
+        return [done.stderr.strip() or done.stdout.strip()]
+    return [one.split("\n\n", maxsplit=1)[0].rstrip() for one in told]
+
+
+def _python(path: Path) -> list[str]:
+    """Play it on the package."""
+    told = []
+    for model in transcript.models(path):
+        try:
+            played = transcript.load(path, model)
+            if played.only == "virtual":
+                told.append(f"{model}: not for this end")
+            elif played.longest_pause > LONGEST_PAUSE:
+                told.append(f"{model}: seconds would have to pass; the host's clock alone has them pass at once")
+            else:
+                Player(played).play()
+                told.append(f"{model}: as written")
+        except (AssertionError, transcript.UnreadableError) as error:
+            told.append(f"{model}: {error}")
+    return told
+
+
+def main(names: list[str]) -> int:
+    """Play one file; the status is 1 if an end does otherwise."""
+    if len(names) != 1:
+        sys.stderr.write("one file: make transcript FILE=tests/transcripts/m95/report.at\n")
+        return 2
+    path = Path(names[0]).resolve()
+    if not path.is_file():
+        sys.stderr.write(f"{names[0]} is no file\n")
+        return 2
+    told = {end: _rust(package, path) for end, package in _ENDS.items()} | {"Python": _python(path)}
+    for end, lines in told.items():
+        for line in lines:
+            sys.stdout.write(f"{end}: {line}\n")
+    good = ("as written", "not for this end", "pass at once")
+    return 0 if all(line.endswith(good) for lines in told.values() for line in lines) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
