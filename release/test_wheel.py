@@ -80,8 +80,11 @@ def test_the_metadata_are_complete() -> None:
     assert given["Requires-Python"] == ">=3.10"
     assert given["Author"]
     assert len(given["Keywords"].split(",")) >= 5  # noqa: PLR2004
-    assert given.get_all("Requires-Dist") is None
-    assert b"modemqtt=modemqtt.cli:main" in contents()["entry_points.txt"].replace(b" ", b"")
+    # Nothing is needed but for an extra.
+    assert [needed for needed in given.get_all("Requires-Dist") or [] if "extra ==" not in needed] == []
+    entry_points = contents()["entry_points.txt"].replace(b" ", b"")
+    assert b"[console_scripts]\nmodemqtt=modemqtt.cli:main" in entry_points
+    assert b"[pytest11]\nmodemqtt=modemqtt.pytest_plugin" in entry_points
 
 
 def test_there_is_a_classifier_for_each_python_that_was_tried() -> None:
