@@ -146,6 +146,12 @@ impl<T: Weigh> Inbox<T> {
         self.copies.load(Ordering::Acquire)
     }
 
+    /// Whether anyone has ever looked for an entry.
+    pub(super) fn is_known(&self) -> bool {
+        let state = self.state.lock();
+        state.waiting > 0 || state.looked_at.is_some()
+    }
+
     /// How many entries were lost.
     pub(super) fn dropped(&self) -> u64 {
         self.dropped.load(Ordering::Acquire)

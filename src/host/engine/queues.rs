@@ -24,8 +24,10 @@ const LEAST_READ: usize = 512;
 const GROWTH: usize = 64;
 /// What a message that was begun before the room was gone may weigh.
 const BEGUN: usize = 1024 * 1024;
-/// Of what a callback is given as well, this part of all the room is kept for those who take it elsewhere.
-const COPIES: usize = 16;
+/// What a callback is given as well, and lines for which nobody has ever asked, take up this part of the room at most.
+const PART: usize = 16;
+/// Lines for which nobody has ever asked have so much room at least.
+const UNASKED: usize = 64 * 1024;
 /// What an entry weighs beside its text.
 const ENTRY: usize = 64;
 
@@ -84,6 +86,10 @@ impl Queues {
     }
 
     pub(super) fn put_urc(&self, urc: Stamped<String>) {
+        if !self.urcs.is_known() {
+            let most = (self.stock.limit() / PART).max(UNASKED);
+            while self.urcs.weight() + urc.weight() > most && self.urcs.evict() {}
+        }
         self.put(&self.urcs, urc);
     }
 
@@ -93,7 +99,7 @@ impl Queues {
 
     fn put<T: Weigh>(&self, inbox: &Inbox<T>, entry: T) {
         if inbox.has_copies() {
-            let most = self.stock.limit() / COPIES;
+            let most = self.stock.limit() / PART;
             while inbox.weight() + entry.weight() > most && inbox.evict() {}
         }
         inbox.push(entry);
@@ -251,11 +257,22 @@ mod tests {
     }
 
     #[test]
+    fn lines_for_which_nobody_has_ever_asked_take_up_a_part() {
+        let (waker, _) = modemqtt_os::waker::pair().expect("two descriptors");
+        let queues = Queues::new(2 * PART * LIMIT, waker);
+        (0..3 * ROOM).for_each(|number| queues.put_urc(urc(number)));
+        assert_eq!(queues.urcs.dropped(), ROOM as u64);
+        assert_eq!(queues.urcs.take_some(9).len(), 9);
+        (0..3 * ROOM).for_each(|number| queues.put_urc(urc(number)));
+        assert_eq!(queues.urcs.dropped(), ROOM as u64);
+    }
+
+    #[test]
     fn what_a_callback_is_given_too_takes_up_a_part_and_is_not_lost_with_it() {
         let queues = queues();
         queues.urcs.set_copies(true);
         (0..ROOM).for_each(|number| queues.put_urc(urc(number)));
         assert_eq!(queues.urcs.dropped(), 0);
-        assert_eq!(taken(&queues), (ROOM - ROOM / COPIES..ROOM).collect::<Vec<_>>());
+        assert_eq!(taken(&queues), (ROOM - ROOM / PART..ROOM).collect::<Vec<_>>());
     }
 }
