@@ -351,6 +351,18 @@ def test_a_port_is_claimed_by_whatever_name_it_has(tmp_path: Path) -> None:
     second.release()
 
 
+def test_a_folder_of_locks_that_is_not_ones_own_is_told_in_one_sentence(
+    suite: Suite, one: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    suite.write("def test_it(modem): pass")
+    (tmp_path / f"modemqtt-{os.getuid()}").write_text("")
+    result = suite.run(*one.options)
+    assert outcomes(result) == {"errors": 1}
+    result.stdout.fnmatch_lines(["*/modemqtt-* must be a folder of this user's own, for the locks of ports; remove it"])
+    result.stdout.no_re_match_line(r".*\.py:\d")
+
+
 def test_a_claim_ends_with_its_process(tmp_path: Path) -> None:
     device = str(tmp_path / "device")
     program = f"from modemqtt._pytest.claims import claim; c = claim({device!r}, 'x', 'y'); print('ready', flush=True)"

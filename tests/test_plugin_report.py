@@ -131,6 +131,13 @@ def test_a_file_has_what_came_at_the_end_of_the_test_too(suite: Suite) -> None:
         assert "> AT+QMTDISC=0" in file.read_text()
 
 
+def test_a_folder_that_cannot_be_made_is_told_in_the_report(suite: Suite) -> None:
+    suite.write("def test_it(modem): assert 0")
+    result = suite.run("--modem-log-dir=test_suite.py")
+    assert outcomes(result) == {"failed": 1}
+    result.stdout.fnmatch_lines(["*/test_suite.py/test_suite.py-test_it-*.log could not be written: *"])
+
+
 def test_a_long_wire_is_cut_at_its_beginning(suite: Suite) -> None:
     suite.write("""
         def test_it(modem):

@@ -117,7 +117,8 @@ class Bench:
             for port in self.settings.ports:
                 if self._fits(port, wanted):
                     device = _device(port)
-                    claimed = claim(device, self.run, self.worker)
+                    with told(device):
+                        claimed = claim(device, self.run, self.worker)
                     if isinstance(claimed, Holder):
                         busy[device] = claimed
                         continue

@@ -30,9 +30,7 @@ def add(bench: Bench, item: pytest.Item, call: pytest.CallInfo[None]) -> None:
     wanted = bench.test.failed or bench.settings.log == "all"
     if not wanted or not (parts := _parts(bench)):
         return
-    path = None if bench.settings.log_dir is None else _file(bench.settings.log_dir, item.nodeid)
-    if path is not None:
-        _write(path, parts)
+    note = _keep(bench.settings.log_dir, item, parts)
     # The section goes into the report of this phase and those behind it.
     if bench.test.reported or not (failed or call.when == "call"):
         return
@@ -43,9 +41,22 @@ def add(bench: Bench, item: pytest.Item, call: pytest.CallInfo[None]) -> None:
         began = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(lines[0].timestamp))
         text = f"{title}, in seconds since {began}\n{_text(lines, _SHOWN)}"
         item.add_report_section(call.when, f"stdout: {title}", text)
-    if path is not None and ("modem_wire_log", str(path)) not in item.user_properties:
+    if note is not None:
+        item.add_report_section(call.when, "stdout: modem wire log file", note)
+
+
+def _keep(folder: Path | None, item: pytest.Item, parts: list[tuple[str, list[WireLine]]]) -> str | None:
+    """Write the file of a test, and return what the report says of it."""
+    if folder is None:
+        return None
+    path = _file(folder, item.nodeid)
+    try:
+        _write(path, parts)
+    except OSError as error:
+        return f"{path} could not be written: {error.strerror or error}\n"
+    if ("modem_wire_log", str(path)) not in item.user_properties:
         item.user_properties.append(("modem_wire_log", str(path)))
-        item.add_report_section(call.when, "stdout: modem wire log file", f"[[ATTACHMENT|{path}]]\n")
+    return f"[[ATTACHMENT|{path}]]\n"
 
 
 def _parts(bench: Bench) -> list[tuple[str, list[WireLine]]]:
