@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import os
 import pickle
 import sys
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from modemqtt import CommandError, Modem, PortError, ProtocolError, UsageError, UsageTypeError
+from modemqtt import CommandError, Modem, MqttClient, PortError, ProtocolError, Reconnected, UsageError, UsageTypeError
 from modemqtt.cli import main
 from modemqtt.virtual import Broker, Script, VirtualModem
 from support.waiting import until
@@ -126,11 +127,23 @@ def test_a_timeout_of_the_wrong_type_is_both_kinds_of_error(
         call(modem, wrong)
 
 
-def test_a_modem_is_neither_copied_nor_pickled(modem: Modem) -> None:
-    for attempt in (copy.copy, copy.deepcopy, pickle.dumps):
-        with pytest.raises(UsageTypeError, match="a Modem cannot be copied"):
-            attempt(modem)
+def test_what_has_something_open_is_neither_copied_nor_pickled(
+    modem: Modem, virtual_modem: VirtualModem, broker: Broker
+) -> None:
+    for single in (modem, modem.mqtt(), virtual_modem, broker, virtual_modem.expect("AT+X", times=None)):
+        for attempt in (copy.copy, copy.deepcopy, pickle.dumps):
+            with pytest.raises(UsageTypeError, match=f"an? {type(single).__name__} cannot be copied"):
+                attempt(single)
     assert modem.command("AT").final == "OK"
+
+
+def test_a_copy_of_a_delivery_is_itself(mqtt: MqttClient) -> None:
+    delivery = mqtt.publish("bench/t", b"1")
+    assert copy.copy(delivery) is copy.deepcopy(delivery) is delivery
+    event = Reconnected(0, 1, 0.5, (), (delivery,))
+    assert dataclasses.asdict(event)["unknown"] == (delivery,)
+    with pytest.raises(UsageTypeError, match="a Delivery cannot be copied"):
+        pickle.dumps(delivery)
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux lists the descriptors of a process")
@@ -159,7 +172,7 @@ def test_control_sequences_of_a_module_reach_no_terminal(
             modem.command("AT+REFUSED")
     shown = capsys.readouterr().out + str(raised.value) + str(modem.wire)
     assert "owned" in shown
-    assert not {"\x1b", "\x07", "\x9b"} & set(shown)
+    assert not {"\x1b", "\x07", "\x9b", "\u202e"} & set(shown)
 
 
 def test_an_answer_without_an_end_is_given_up_and_the_line_is_free(modem: Modem, virtual_modem: VirtualModem) -> None:

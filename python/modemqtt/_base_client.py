@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from modemqtt._callbacks import ClientCallbacks
+from modemqtt._strict import Single
 from modemqtt._usage import arguments
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 HURRY = 0.8
 
 
-class BaseClient(ClientCallbacks):
+class BaseClient(ClientCallbacks, Single):
     """What :class:`modemqtt.MqttClient` and :class:`modemqtt.aio.AsyncMqttClient` have in common."""
 
     def __init__(self, line: Line, record: ClientRecord, modem: object) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from modemqtt import _core
+from modemqtt._strict import Single
 from modemqtt._usage import arguments, payload_bytes, whole
 from modemqtt.exceptions import ResponseTimeout, UsageTypeError
 
@@ -34,7 +35,7 @@ class PublishedMessage:
     """When it came, in seconds since 1970. It makes no message differ from another."""
 
 
-class Broker:
+class Broker(Single):
     """A small MQTT 3.1 and 3.1.1 broker in this process, on 127.0.0.1.
 
     Args:

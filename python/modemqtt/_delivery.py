@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+from modemqtt._strict import Single
 from modemqtt._usage import finished, seconds
 from modemqtt.exceptions import ModemError, UsageError
 
 if TYPE_CHECKING:
+    from typing_extensions import Self
+
     from modemqtt._core import Pending
 
 
-class Delivery:
+class Delivery(Single):
     """A publish on its way, from :meth:`modemqtt.MqttClient.publish`."""
 
     __slots__ = ("__weakref__", "_pending", "client")
@@ -23,6 +26,14 @@ class Delivery:
         """Not for programs: :meth:`modemqtt.MqttClient.publish` makes them."""
         self._pending = pending
         self.client = client
+
+    def __copy__(self) -> Self:
+        """Return itself: there is one publish."""
+        return self
+
+    def __deepcopy__(self, _: object) -> Self:
+        """Return itself, as in ``dataclasses.asdict()`` of a :class:`modemqtt.Reconnected`."""
+        return self
 
     @property
     def state(self) -> Literal["queued", "accepted", "retransmitting", "sent", "acknowledged", "failed", "unknown"]:

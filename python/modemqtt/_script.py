@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from modemqtt import _core
+from modemqtt._strict import Single
 from modemqtt._usage import arguments, text, whole
 from modemqtt.exceptions import UsageError, UsageTypeError
 
@@ -117,7 +118,7 @@ class Expectation(Answering):
         return replace(self, _steps=steps)
 
 
-class Expected(Answering):
+class Expected(Single, Answering):
     """A command line that a virtual module expects already. Each method changes the answer at once."""
 
     def __init__(self, core: _core.VirtualModem, expectation: Expectation) -> None:

@@ -29,17 +29,18 @@ class Strict:
 class Single:
     """Has no copies."""
 
+    __slots__ = ()
+
     def __reduce_ex__(self, protocol: object) -> NoReturn:
-        """Refuse: a copy would close the port of the original.
+        """Refuse: a copy would close what the original has open.
 
         Raises:
             UsageTypeError: always.
 
         """
         name = type(self).__name__
-        raise UsageTypeError(
-            f"a {name} cannot be copied or pickled; open the port by one of its own where it is needed"
-        )
+        article = "an" if name[0] in "AEIOU" else "a"
+        raise UsageTypeError(f"{article} {name} cannot be copied or pickled; make another one where it is needed")
 
 
 def callback(name: str, value: Any) -> Any:

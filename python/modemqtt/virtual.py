@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from modemqtt import _core
 from modemqtt._broker import Broker, PublishedMessage
 from modemqtt._script import Expectation, Expected, Script, rows, urc_line
+from modemqtt._strict import Single
 from modemqtt._usage import arguments, text, whole
 from modemqtt.exceptions import ScriptError, UsageError, UsageTypeError
 
@@ -124,7 +125,7 @@ class Fault:
         return f"{self.name}={digits.removesuffix('.0')}"
 
 
-class VirtualModem:
+class VirtualModem(Single):
     """A module that exists in software: it speaks its dialect on a port and really connects to MQTT brokers.
 
     Args:

@@ -5,12 +5,12 @@
 /// How much of data is shown.
 pub const DATA: usize = 64;
 
-/// Text of a line. Control characters are escaped, as `\\r` or `\\x1b`; everything else is shown as it is.
+/// Text of a line. What acts on the terminal or on the text beside it is escaped, as `\\r` or `\\x1b`; everything else is shown as it is.
 #[must_use]
 pub fn text(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for character in text.chars() {
-        if character.is_control() {
+        if character.is_control() || acts_on_text(character) {
             let mut bytes = [0; 4];
             let bytes = character.encode_utf8(&mut bytes).as_bytes();
             shown.extend(bytes.escape_ascii().map(char::from));
@@ -19,6 +19,23 @@ pub fn text(text: &str) -> String {
         }
     }
     shown
+}
+
+/// Whether a character that is no control character ends a line, turns the text behind it about, or is not to be seen: U+2028 and
+/// U+2029, those of the bidirectional algorithm, those without a width, and tags.
+fn acts_on_text(character: char) -> bool {
+    matches!(
+        character,
+        '\u{ad}'
+            | '\u{61c}'
+            | '\u{180e}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{feff}'
+            | '\u{fff9}'..='\u{fffb}'
+            | '\u{e0000}'..='\u{e007f}'
+    )
 }
 
 /// A line of a log, as [`text`], with each backslash doubled. Bytes that are not UTF-8 are escaped too.
@@ -68,6 +85,7 @@ mod tests {
     #[test]
     fn what_would_act_on_a_terminal_or_end_the_line_is_shown_by_its_bytes() {
         assert_eq!(text("a\u{0}\r\n\u{1b}\u{85}é\"\\"), "a\\x00\\r\\n\\x1b\\xc2\\x85é\"\\");
+        assert_eq!(text("a\u{202e}b\u{2028}"), "a\\xe2\\x80\\xaeb\\xe2\\x80\\xa8");
         assert_eq!(line("\\xc3é\0".as_bytes()), "\\\\xc3é\\x00");
         assert_eq!(line(b"\xffa\0"), "\\xffa\\x00");
         assert_eq!(data(b"\\x\"\xc3\xa9\r"), "\\\\x\"\\xc3\\xa9\\r");

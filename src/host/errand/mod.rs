@@ -189,13 +189,12 @@ fn numbers<const COUNT: usize>(lines: &[String], name: &str) -> Option<[i64; COU
         let values = line.strip_prefix(name)?.strip_prefix(':')?;
         let mut fields = values.split(',');
         let mut found = [0; COUNT];
-        for (at, number) in found.iter_mut().enumerate() {
-            let field = fields.next()?.trim_start();
-            let end = field.find(|one: char| !one.is_ascii_digit()).unwrap_or(field.len());
-            if at + 1 < COUNT && end < field.len() {
+        for number in &mut found {
+            let field = fields.next()?.trim();
+            if !field.bytes().all(|byte| byte.is_ascii_digit()) {
                 return None;
             }
-            *number = field[..end].parse().ok()?;
+            *number = field.parse().ok()?;
         }
         Some(found)
     })
@@ -225,6 +224,9 @@ mod tests {
             "+CREG: a,1",
             "+CREG: 1x,1",
             "+CREG: 1,",
+            "+CREG: 1,1.5",
+            "+CREG: 1,0x1",
+            "+CREG: 1,-1",
             "+CREG: ,1",
         ] {
             assert_eq!(numbers::<2>(&[odd.to_owned()], "+CREG"), None, "{odd}");

@@ -1,5 +1,6 @@
 //! Signal and registration (3GPP TS 27.007 sections 7.2, 8.5, 10.1.20 and 10.1.22).
 
+use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
 use modemqtt_at::dialect::Dialect;
@@ -17,8 +18,10 @@ const EPS: &str = "CEREG";
 const LEAST: Duration = Duration::from_millis(300);
 /// Between two rounds of questions, unless the module tells of a change before.
 const BETWEEN: Duration = Duration::from_secs(1);
-/// `<rssi>` that is not known (3GPP TS 27.007 section 8.5).
-const NO_SIGNAL: i64 = 99;
+/// `<rssi>` where the signal is known (3GPP TS 27.007 section 8.5).
+const SIGNAL: RangeInclusive<i64> = 0..=31;
+/// `<stat>` (3GPP TS 27.007 section 7.2).
+const STAT: RangeInclusive<i64> = 0..=11;
 
 /// The strength of the signal in dBm.
 pub(super) fn signal(timeout: Option<Duration>) -> Inquiry {
@@ -26,7 +29,11 @@ pub(super) fn signal(timeout: Option<Duration>) -> Inquiry {
         line: |_| "AT+CSQ".into(),
         read: |lines, _| {
             let level = numbers(lines, "+CSQ").map(|[level]: [i64; 1]| level);
-            Reply::Number(level.filter(|level| *level < NO_SIGNAL).map(|level| 2 * level - 113))
+            Reply::Number(
+                level
+                    .filter(|level| SIGNAL.contains(level))
+                    .map(|level| 2 * level - 113),
+            )
         },
         timeout,
     }
@@ -56,7 +63,8 @@ fn registrations(dialect: Option<&'static Dialect>) -> &'static [&'static str] {
 }
 
 fn told(lines: &[String], name: &str) -> i64 {
-    numbers(lines, &format!("+{name}")).map_or(UNKNOWN, |[_, stat]: [i64; 2]| stat)
+    let stat = numbers(lines, &format!("+{name}")).map(|[_, stat]: [i64; 2]| stat);
+    stat.filter(|stat| STAT.contains(stat)).unwrap_or(UNKNOWN)
 }
 
 fn is_registered(stat: i64) -> bool {
