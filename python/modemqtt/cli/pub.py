@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     from modemqtt import Delivery, MqttClient
 
-# Publishes that wait in the module's queue at the same time.
-_AHEAD = 100
+# Publishes under way at the same time: enough for the window of each dialect, and few to be refused after a loss.
+_AHEAD = 16
 _ENDS = {"sent", "acknowledged", "failed", "unknown"}
 
 
