@@ -160,8 +160,10 @@ impl Maker {
                 Some((low, high + 1)),
             ],
         };
+        let everyday = around.everyday.iter().any(|row| row.name == "CGDCONT");
+        let rule = everyday.then_some("the everyday row of the command comes first");
         for contexts in ranges {
-            self.add("contexts", "CGDCONT", Around { contexts, ..around });
+            self.add_unless("contexts", "CGDCONT", Around { contexts, ..around }, rule);
         }
         let default_context = !around.default_context;
         self.add(

@@ -88,6 +88,7 @@ pub(super) fn data(dialect: &Dialect, row: &Row, data: Option<DataPhase>) -> Rul
     match data {
         Some(_) if row.setting.is_some() => Some("a will has one form of data phase, whichever the row names"),
         Some(DataPhase::Quoted) => None,
+        Some(DataPhase::UntilCtrlZ) if in_line => None,
         _ if in_line => Some("a payload with its length in the line has come already, whichever phase the row names"),
         None | Some(DataPhase::Inline) if other_form => Some(
             "the module ends data with Ctrl-Z unless the row says otherwise, and the host prefers the form with the length",
