@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from modemqtt import Modem, MqttClient, UsageError, Will
+from modemqtt import Modem, MqttClient, UsageError, UsageTypeError, Will
 from modemqtt.virtual import FAULTS, Broker, VirtualModem
 
 if TYPE_CHECKING:
@@ -228,6 +228,13 @@ def test_an_option_that_the_dialect_lacks_names_those_that_have_it(modem: Modem,
 def test_a_password_that_cannot_be_sent_is_not_shown(modem: Modem) -> None:
     message = refused(modem, lambda: modem.mqtt().connect("c", "u", 'correct"horse'))
     assert "horse" not in message
+
+
+def test_a_value_of_the_wrong_type_is_named_but_not_shown(modem: Modem) -> None:
+    with pytest.raises(UsageTypeError, match=r"^client_id must be a str, not int$"):
+        modem.mqtt().connect(4711)  # type: ignore[arg-type]
+    with pytest.raises(UsageTypeError, match=r"^password must be a str, not bytes$"):
+        modem.mqtt().connect("c", "u", b"correct horse")  # type: ignore[arg-type]
 
 
 @pytest.mark.timeout(5)

@@ -72,7 +72,7 @@ class MqttClient(Configurable):
             ConnectError: the server refused; ``return_code`` says why.
 
         """
-        self._call("connect", client_id, username, password, timeout=timeout)
+        self._call("operate", "connect", client_id, username, password, timeout=timeout)
 
     def disconnect(self, *, timeout: float | None = None) -> None:
         """Log off (``AT+QMTDISC``, the MQTT DISCONNECT).
@@ -83,7 +83,7 @@ class MqttClient(Configurable):
             DisconnectError: the module reported failure.
 
         """
-        self._call("disconnect", timeout=timeout)
+        self._call("operate", "disconnect", timeout=timeout)
 
     def close(self, *, timeout: float | None = None) -> None:
         """Close the network connection (``AT+QMTCLOSE``). One that is closed already is no error.
@@ -92,7 +92,7 @@ class MqttClient(Configurable):
             CloseError: the module reported failure.
 
         """
-        self._call("close_network", timeout=timeout)
+        self._call("operate", "close", timeout=timeout)
 
     @contextlib.contextmanager
     def session(

@@ -20,7 +20,7 @@ const NAMES: &[(&str, &str)] = &[
 ];
 
 /// What a program calls the parameter of a row at a position, and the unit of its values.
-pub(crate) fn called(row: &Row, position: usize) -> (&'static str, &'static str) {
+pub fn called(row: &Row, position: usize) -> (&'static str, &'static str) {
     let option = OPTIONS.iter().find(|entry| {
         // Behind the client index.
         row.setting == Some(entry.key) && entry.number().is_some_and(|number| number + 1 == position)

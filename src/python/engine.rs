@@ -3,17 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use modemqtt_host::call::{Call, Errand, Secret};
+use modemqtt_host::call::{Call, Errand};
 use modemqtt_host::engine::{self, Shared};
 use modemqtt_host::error::Error;
 use modemqtt_host::port::Line;
 use modemqtt_host::session::Ids;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList};
+use pyo3::types::{PyDict, PyList, PyTuple};
 
 use crate::bell::Bell;
 use crate::kept_session::login;
-use crate::options::{client, errand, options, publish_form, quality, tcp_port, tencent};
+use crate::options::{client, errand, operands, operation, options, publish_form, quality, tcp_port, tencent};
 use crate::pending::{Pending, seconds};
 use crate::telling::Telling;
 use crate::turn::aside;
@@ -124,32 +124,25 @@ impl Engine {
         self.submit(py, call, timeout)
     }
 
-    /// Sends the MQTT CONNECT.
-    #[pyo3(signature = (index, client_id, username, password, *, timeout=None))]
-    fn connect(
+    /// Has the module carry out what is one command: an operation by its word, with the values of its row, `None` for one that
+    /// is left out.
+    #[pyo3(signature = (index, word, *values, timeout=None))]
+    fn operate(
         &self,
         py: Python<'_>,
         index: i64,
-        client_id: String,
-        username: Option<String>,
-        password: Option<String>,
+        word: &str,
+        values: &Bound<'_, PyTuple>,
         timeout: Option<f64>,
     ) -> PyResult<Pending> {
-        let password = password.map(Secret);
-        let call = Call::connect(client(py, index)?, client_id, username, password);
+        let dialect = self.shared(py)?.modem().map(|modem| modem.dialect);
+        let operation = operation(py, word)?;
+        let call = Call::Operate {
+            operation,
+            client: client(py, index)?,
+            values: operands(dialect, operation, values)?,
+        };
         self.submit(py, call, timeout)
-    }
-
-    /// Sends the MQTT DISCONNECT.
-    #[pyo3(signature = (index, *, timeout=None))]
-    fn disconnect(&self, py: Python<'_>, index: i64, timeout: Option<f64>) -> PyResult<Pending> {
-        self.submit(py, Call::disconnect(client(py, index)?), timeout)
-    }
-
-    /// Closes the network connection of a client.
-    #[pyo3(signature = (index, *, timeout=None))]
-    fn close_network(&self, py: Python<'_>, index: i64, timeout: Option<f64>) -> PyResult<Pending> {
-        self.submit(py, Call::close(client(py, index)?), timeout)
     }
 
     /// Subscribes to topics.

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use modemqtt_at::dialect::{self, DataPhase, Dialect};
-use modemqtt_at::{ClientIndex, Qos, Version};
-use modemqtt_host::call::{Alibaba, Errand, OneNet, Options, Secret, Tencent, Will};
+use modemqtt_at::dialect::{self, DataPhase, Dialect, Kind};
+use modemqtt_at::{ClientIndex, Form, Operation, Qos, Version};
+use modemqtt_host::call::{Alibaba, Errand, OneNet, Options, Secret, Tencent, Value, Will};
 use modemqtt_host::names;
 use modemqtt_host::options::{Definition, OPTIONS, Shape};
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyDict, PyInt, PyString};
+use pyo3::types::{PyBool, PyDict, PyInt, PyString, PyTuple};
 
 use crate::errors;
 use crate::tls::tls;
@@ -34,6 +35,45 @@ pub(crate) fn tcp_port(py: Python<'_>, number: i64) -> PyResult<u16> {
         .ok()
         .filter(|port| *port != 0)
         .ok_or_else(|| errors::usage(py, format!("port must be 1 to 65535, not {number}")))
+}
+
+/// An operation by its word.
+pub(crate) fn operation(py: Python<'_>, word: &str) -> PyResult<Operation> {
+    Operation::from_word(word).ok_or_else(|| errors::usage(py, format!("{word}: there is no such operation")))
+}
+
+/// The values of an operation, each of the type that the row wants. An error does not show the value: it may be a password.
+pub(crate) fn operands(
+    dialect: Option<&Dialect>,
+    operation: Operation,
+    given: &Bound<'_, PyTuple>,
+) -> PyResult<Vec<Option<Value>>> {
+    let row = dialect.and_then(|dialect| dialect.row(operation.command(), Form::Set));
+    let before = usize::from(operation.has_client()) + usize::from(operation.has_message_id());
+    let each = given.iter().enumerate().map(|(at, value)| {
+        if value.is_none() {
+            return Ok(None);
+        }
+        let parameter = row.and_then(|row| Some((row, row.parameter(before + at)?)));
+        let number = match parameter {
+            Some((_, parameter)) => matches!(parameter.kind, Kind::Integer { .. } | Kind::Port { .. }),
+            None => value.is_instance_of::<PyInt>(),
+        };
+        let (read, wanted) = if number {
+            (value.extract().map(Value::Number), "an int")
+        } else {
+            (value.extract().map(Value::Text), "a str")
+        };
+        read.map(Some).map_err(|error| match parameter {
+            Some((row, _)) if error.is_instance_of::<PyTypeError>(value.py()) => {
+                let (name, _) = names::called(row, before + at);
+                let given = value.get_type().name().map(|name| name.to_string()).unwrap_or_default();
+                PyTypeError::new_err(format!("{name} must be {wanted}, not {given}"))
+            }
+            _ => error,
+        })
+    });
+    each.collect()
 }
 
 /// A form of publish.

@@ -94,15 +94,15 @@ class AsyncMqttClient(BaseClient):
         timeout: float | None = None,
     ) -> None:
         """Log in; see :meth:`modemqtt.MqttClient.connect`."""
-        await self._call("connect", client_id, username, password, timeout=timeout)
+        await self._call("operate", "connect", client_id, username, password, timeout=timeout)
 
     async def disconnect(self, *, timeout: float | None = None) -> None:
         """Log off; see :meth:`modemqtt.MqttClient.disconnect`."""
-        await self._call("disconnect", timeout=timeout)
+        await self._call("operate", "disconnect", timeout=timeout)
 
     async def close(self, *, timeout: float | None = None) -> None:
         """Close the network connection; see :meth:`modemqtt.MqttClient.close`."""
-        await self._call("close_network", timeout=timeout)
+        await self._call("operate", "close", timeout=timeout)
 
     @contextlib.asynccontextmanager
     async def session(
