@@ -1,8 +1,13 @@
-"""The callbacks that a program sets: those of a modem, and those of a client."""
+"""The callbacks that a program sets: those of a modem, and those of a client.
+
+A callback is one function here, whose parameters are what it is called with.
+"""
+
+# ruff: noqa: D401 - to programs they are attributes, and are described as such
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, Generic, ParamSpec, overload
 
 from modemqtt._delivery import Delivery
 from modemqtt._strict import Strict
@@ -11,126 +16,134 @@ from modemqtt._strict import callback as checked
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from typing_extensions import Self
+
     from modemqtt._core import Pending
     from modemqtt._line import Line
+    from modemqtt._listeners import Listeners
     from modemqtt._reconnect import Reconnected
     from modemqtt._record import ClientRecord
     from modemqtt._values import Message
     from modemqtt.exceptions import ConnectionLost, PortError
 
+P = ParamSpec("P")
 
-class ClientCallbacks(Strict):
-    """The callbacks of an :class:`MqttClient`. All are called in the one thread that its modem has for them."""
+# The events whose callbacks are given deliveries.
+_WITH_DELIVERIES = ("delivery", "reconnected")
+
+
+class Callback(Generic[P]):
+    """An attribute that is ``None`` or what is called for an event."""
+
+    def __init__(self, event: str, described: Callable[..., object]) -> None:
+        """Be for the event that the core names so; `described` has the parameters and the text."""
+        self._event = event
+        self._name = described.__name__
+        self.__doc__ = described.__doc__
+
+    @overload
+    def __get__(self, owner: None, kind: type) -> Self: ...
+    @overload
+    def __get__(self, owner: Called, kind: type) -> Callable[P, object] | None: ...
+
+    def __get__(self, owner: Called | None, kind: type) -> Callback[P] | Callable[P, object] | None:
+        """Return what is called."""
+        return self if owner is None else owner._kept().callbacks.get(self._event)  # noqa: SLF001 - our own
+
+    def __set__(self, owner: Called, callback: Callable[P, object] | None) -> None:
+        """Have it called from now on, in the one thread that a modem has for callbacks."""
+        checked(self._name, callback)
+        owner._call_for(self._event, callback)  # noqa: SLF001 - our own
+
+
+def called_for(event: str) -> Callable[[Callable[Concatenate[Any, P], object]], Callback[P]]:
+    """Make a function the callback for an event."""
+    return lambda described: Callback(event, described)
+
+
+def callbacks_of(kind: type) -> tuple[str, ...]:
+    """Return the names of the callbacks of a class."""
+    return tuple(name for name in dir(kind) if isinstance(getattr(kind, name), Callback))
+
+
+class Called(Strict):
+    """What has callbacks."""
 
     _awaited: ClassVar[bool] = False
     _line: Line
+
+    def _kept(self) -> ClientRecord | Listeners:
+        """Return what keeps them."""
+        raise NotImplementedError
+
+    def _call_for(self, event: str, callback: Callable[..., object] | None) -> None:
+        self._line.check_process()
+        kept = self._kept()
+        if callback is None:
+            kept.callbacks.pop(event, None)
+        else:
+            kept.callbacks[event] = callback
+        if self._line.engine is not None:
+            kept.watch(self._line.engine)
+        self._line.listen(in_loop=self._awaited)
+
+
+class ClientCallbacks(Called):
+    """The callbacks of an :class:`MqttClient`. All are called in the one thread that its modem has for them."""
+
     _own: ClientRecord
+
+    def _kept(self) -> ClientRecord:
+        return self._own
 
     def _deliveries(self) -> Callable[[Pending, int], Delivery]:
         """Return what makes the deliveries that callbacks are given."""
         return Delivery
 
-    @property
-    def on_message(self) -> Callable[[Message], object] | None:
+    def _call_for(self, event: str, callback: Callable[..., object] | None) -> None:
+        if event in _WITH_DELIVERIES:
+            self._own.delivery = self._deliveries()
+        super()._call_for(event, callback)
+
+    @called_for("message")
+    def on_message(self, message: Message, /) -> object:
         """Called with each message."""
-        return self._own.on_message
 
-    @on_message.setter
-    def on_message(self, callback: Callable[[Message], object] | None) -> None:
-        self._line.check_process()
-        self._own.on_message = checked("on_message", callback)
-        if self._line.engine is not None:
-            self._own.watch(self._line.engine)
-        self._line.listen(in_loop=self._awaited)
-
-    @property
-    def on_connection_lost(self) -> Callable[[ConnectionLost], object] | None:
+    @called_for("lost")
+    def on_connection_lost(self, error: ConnectionLost, /) -> object:
         """Called with a :class:`ConnectionLost` when the connection ends without :meth:`disconnect`.
 
         A restart of the module and the loss of its port are told by :attr:`Modem.on_restart` and
         :attr:`Modem.on_port_lost`.
         """
-        return self._own.on_connection_lost
 
-    @on_connection_lost.setter
-    def on_connection_lost(self, callback: Callable[[ConnectionLost], object] | None) -> None:
-        self._line.check_process()
-        self._own.on_connection_lost = checked("on_connection_lost", callback)
-        self._line.listen(in_loop=self._awaited)
-
-    @property
-    def on_delivery(self) -> Callable[[Delivery], object] | None:
+    @called_for("delivery")
+    def on_delivery(self, delivery: Delivery, /) -> object:
         """Called with each :class:`Delivery` that has come to its end, whichever it is."""
-        return self._own.on_delivery
 
-    @on_delivery.setter
-    def on_delivery(self, callback: Callable[[Delivery], object] | None) -> None:
-        self._line.check_process()
-        self._own.on_delivery = checked("on_delivery", callback)
-        self._own.delivery = self._deliveries()
-        self._line.listen(in_loop=self._awaited)
-
-    @property
-    def on_reconnected(self) -> Callable[[Reconnected], object] | None:
+    @called_for("reconnected")
+    def on_reconnected(self, reconnected: Reconnected, /) -> object:
         """Called with a :class:`Reconnected` when a session has its connection back (``session(reconnect=…)``)."""
-        return self._own.on_reconnected
 
-    @on_reconnected.setter
-    def on_reconnected(self, callback: Callable[[Reconnected], object] | None) -> None:
-        self._line.check_process()
-        self._own.on_reconnected = checked("on_reconnected", callback)
-        self._own.delivery = self._deliveries()
-        self._line.listen(in_loop=self._awaited)
-
-    @property
-    def on_reconnect_failed(self) -> Callable[[Exception], object] | None:
+    @called_for("reconnect failed")
+    def on_reconnect_failed(self, error: Exception, /) -> object:
         """Called with the last error when a session gives up connecting again: it stays without a connection."""
-        return self._own.on_reconnect_failed
-
-    @on_reconnect_failed.setter
-    def on_reconnect_failed(self, callback: Callable[[Exception], object] | None) -> None:
-        self._line.check_process()
-        self._own.on_reconnect_failed = checked("on_reconnect_failed", callback)
-        self._line.listen(in_loop=self._awaited)
 
 
-class ModemCallbacks(Strict):
+class ModemCallbacks(Called):
     """The callbacks of a :class:`Modem`."""
 
-    _awaited: ClassVar[bool] = False
-    _line: Line
+    def _kept(self) -> Listeners:
+        return self._line.listeners
 
-    @property
-    def on_urc(self) -> Callable[[str], object] | None:
+    @called_for("urc")
+    def on_urc(self, line: str, /) -> object:
         """Called with each line that no one waited for."""
-        return self._line.listeners.on_urc
 
-    @on_urc.setter
-    def on_urc(self, callback: Callable[[str], object] | None) -> None:
-        self._line.check_process()
-        self._line.listeners.on_urc = checked("on_urc", callback)
-        if self._line.engine is not None:
-            self._line.engine.watch_urcs(callback is not None)
-        self._line.listen(in_loop=self._awaited)
-
-    @property
-    def on_restart(self) -> Callable[[], object] | None:
+    @called_for("restarted")
+    def on_restart(self) -> object:
         """Called when the module has restarted or powered down by itself. Its connections and settings are gone."""
-        return self._line.listeners.on_restart
 
-    @on_restart.setter
-    def on_restart(self, callback: Callable[[], object] | None) -> None:
-        self._line.check_process()
-        self._line.listeners.on_restart = checked("on_restart", callback)
-        self._line.listen(in_loop=self._awaited)
-
-    @property
-    def on_port_lost(self) -> Callable[[PortError], object] | None:
+    @called_for("port lost")
+    def on_port_lost(self, error: PortError, /) -> object:
         """Called with the :class:`PortError` when the port is lost. Here is where to call :meth:`reopen`."""
-        return self._line.listeners.on_port_lost
-
-    @on_port_lost.setter
-    def on_port_lost(self, callback: Callable[[PortError], object] | None) -> None:
-        self._line.check_process()
-        self._line.listeners.on_port_lost = checked("on_port_lost", callback)
-        self._line.listen(in_loop=self._awaited)

@@ -71,7 +71,7 @@ class Dispatcher:
                 for event in events:
                     self._call(event)
             if (error := self._engine.lost) is not None:
-                self._call(("port lost", error))
+                self._call(("port lost", None, error))
         finally:
             self._engine.told()
 

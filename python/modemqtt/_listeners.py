@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from modemqtt._core import Engine
-    from modemqtt.exceptions import PortError
 
 logger = logging.getLogger("modemqtt")
 
@@ -23,9 +22,8 @@ class Listeners:
     def __init__(self, port: str) -> None:
         """Have none."""
         self.port = port
-        self.on_urc: Callable[[str], object] | None = None
-        self.on_restart: Callable[[], object] | None = None
-        self.on_port_lost: Callable[[PortError], object] | None = None
+        # What is called, by the event that the core names so.
+        self.callbacks: dict[str, Callable[..., object]] = {}
         self.errors = 0
         """How many callbacks have raised."""
         self._records: dict[int, ClientRecord] = {}
@@ -39,15 +37,16 @@ class Listeners:
 
     def wanted(self) -> bool:
         """Whether there is anything to call."""
-        own = (self.on_urc, self.on_restart, self.on_port_lost)
-        return any(callback is not None for callback in own) or any(
-            record.has_callbacks() for record in list(self._records.values())
-        )
+        return bool(self.callbacks) or any(record.callbacks for record in list(self._records.values()))
+
+    def watch(self, engine: Engine) -> None:
+        """Lines that a callback sees are not lost when ``urcs()`` is never called."""
+        engine.watch_urcs("urc" in self.callbacks)
 
     def opened(self, engine: Engine) -> None:
         """Go on where the modem has been opened (again)."""
         self.errors = 0
-        engine.watch_urcs(self.on_urc is not None)
+        self.watch(engine)
         for record in list(self._records.values()):
             record.modem_opened(engine)
 
@@ -75,18 +74,19 @@ class Listeners:
 
     def handle(self, event: tuple[Any, ...]) -> object:
         """Call the callback for an event, and return what it returns."""
+        name, index, *values = event
+        if index is None:
+            if (callback := self.callbacks.get(name)) is not None:
+                return callback(*values)
+        elif (record := self._records.get(index)) is not None and (callback := record.callbacks.get(name)) is not None:
+            return callback(*record.values(name, values))
+        self._note(event)
+        return None
+
+    def _note(self, event: tuple[Any, ...]) -> None:
+        """Log what no callback is for."""
         match event:
-            case ("message", message) if message.client in self._records:
-                return self._records[message.client].message(message)
-            case ("lost" | "delivery" | "reconnected" | "reconnect failed", index, *_) if index in self._records:
-                return self._records[index].handle(event)
-            case ("urc", line) if self.on_urc is not None:
-                return self.on_urc(line)
-            case ("restarted",) if self.on_restart is not None:
-                return self.on_restart()
-            case ("port lost", error) if self.on_port_lost is not None:
-                return self.on_port_lost(error)
-            case ("overflow", count):
+            case ("overflow", None, count):
                 self._overflow += count
                 self._tell_overflow(at_once=False)
             case ("overrun", index):
@@ -97,7 +97,6 @@ class Listeners:
                 )
             case _:
                 pass
-        return None
 
     def call(self, event: tuple[Any, ...]) -> object:
         """Call the callback for an event. One that raises is logged and counted, and the next event is delivered."""

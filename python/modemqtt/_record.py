@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from modemqtt._core import Engine, KeptSession, Pending
     from modemqtt._values import Message
-    from modemqtt.exceptions import ConnectionLost
 
 logger = logging.getLogger("modemqtt")
 
@@ -31,11 +30,8 @@ class ClientRecord:
     def __init__(self, index: int) -> None:
         """Have none."""
         self.index = index
-        self.on_message: Callable[[Message], object] | None = None
-        self.on_connection_lost: Callable[[ConnectionLost], object] | None = None
-        self.on_delivery: Callable[[Delivery], object] | None = None
-        self.on_reconnected: Callable[[Reconnected], object] | None = None
-        self.on_reconnect_failed: Callable[[Exception], object] | None = None
+        # What is called, by the event that the core names so.
+        self.callbacks: dict[str, Callable[..., object]] = {}
         # The session that connects again, and what was published in it by the number of its call.
         self.kept: KeptSession | None = None
         self.deliveries: WeakValueDictionary[int, Delivery] = WeakValueDictionary()
@@ -45,20 +41,9 @@ class ClientRecord:
         self.taken: deque[Message] = deque()
         self._pacer = Pacer()
 
-    def has_callbacks(self) -> bool:
-        """Whether there is anything to call."""
-        callbacks = (
-            self.on_message,
-            self.on_connection_lost,
-            self.on_delivery,
-            self.on_reconnected,
-            self.on_reconnect_failed,
-        )
-        return any(callback is not None for callback in callbacks)
-
     def watch(self, engine: Engine) -> None:
         """Messages that a callback sees are not lost when ``receive()`` is never called."""
-        engine.watch(self.index, self.on_message is not None)
+        engine.watch(self.index, "message" in self.callbacks)
 
     def modem_opened(self, engine: Engine) -> None:
         """Go on where the modem has been opened (again)."""
@@ -79,21 +64,14 @@ class ClientRecord:
             self._pacer.passed()
             logger.warning("client %d: %d messages were dropped, no one took them", self.index, dropped)
 
-    def message(self, message: Message) -> object:
-        """Call the callback, and return what it returns."""
-        return None if self.on_message is None else self.on_message(message)
-
-    def handle(self, event: tuple[Any, ...]) -> object:
-        """Call the callback for an event that is no message, and return what it returns."""
-        match event:
-            case ("lost", _, error) if self.on_connection_lost is not None:
-                return self.on_connection_lost(error)
-            case ("delivery", _, pending) if self.on_delivery is not None:
-                return self.on_delivery(self.delivery(pending, self.index))
-            case ("reconnected", _, attempts, seconds, granted, unknown) if self.on_reconnected is not None:
+    def values(self, name: str, values: list[Any]) -> list[Any]:
+        """Return what a callback is called with, from what the core tells of an event."""
+        match name, values:
+            case "delivery", [pending]:
+                return [self.delivery(pending, self.index)]
+            case "reconnected", [attempts, seconds, granted, unknown]:
                 # Those that the program has are the very same objects.
                 lost = (self.deliveries.get(one.number) or self.delivery(one, self.index) for one in unknown)
-                return self.on_reconnected(Reconnected(self.index, attempts, seconds, tuple(granted), tuple(lost)))
-            case ("reconnect failed", _, error) if self.on_reconnect_failed is not None:
-                return self.on_reconnect_failed(error)
-        return None
+                return [Reconnected(self.index, attempts, seconds, tuple(granted), tuple(lost))]
+            case _:
+                return values

@@ -43,7 +43,7 @@ class Single:
         raise UsageTypeError(f"{article} {name} cannot be copied or pickled; make another one where it is needed")
 
 
-def callback(name: str, value: Any) -> Any:
+def callback(name: str, value: object) -> None:
     """Check what is to be called.
 
     Raises:
@@ -52,4 +52,3 @@ def callback(name: str, value: Any) -> Any:
     """
     if value is not None and not callable(value):
         raise UsageTypeError(f"{name} must be a callable or None, not {value!r}")
-    return value

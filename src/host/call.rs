@@ -1,15 +1,13 @@
-//! What a program may ask for, and what it is told.
+//! What a program may ask for, and how that ends.
 
 use std::borrow::Cow;
 use std::fmt;
-use std::time::{Duration, Instant};
 
-use modemqtt_at::codes::{OpenResult, StatCode};
-use modemqtt_at::dialect::{DataPhase, Dialect, Model};
-use modemqtt_at::{ClientIndex, Command, MessageId, Operation, Qos};
+use modemqtt_at::dialect::DataPhase;
+use modemqtt_at::{ClientIndex, Command, Operation, Qos};
 
 pub use crate::errand::{Errand, Login, Values};
-use crate::error::Error;
+pub use crate::event::{ClientState, Event, Message, Reconnected};
 pub use crate::options::{Configuration, Options};
 use crate::writer::Argument;
 
@@ -301,128 +299,4 @@ pub enum Reply {
     Granted(Vec<i64>),
     /// The module has sent the message and, above QoS 0, has its acknowledgement.
     Published,
-}
-
-/// What the session has to say.
-#[derive(Debug)]
-pub enum Event {
-    /// The call has left the queue; it can no longer be taken back.
-    Started(Ticket, Option<MessageId>),
-    /// The module has taken a publish (`OK`).
-    Accepted(Ticket),
-    /// The module has sent a publish again, so many times.
-    Retransmitting(Ticket, i64),
-    /// So many bytes of a credential, by its name, of so many are on their way.
-    Uploading(Ticket, &'static str, usize, usize),
-    /// The call has ended.
-    Ended(Ticket, Result<Reply, Error>),
-    /// The module is known.
-    Identified(&'static Dialect, &'static Model),
-    /// The module's buffer for that client was full: messages may be lost.
-    Overrun(ClientIndex),
-    /// A client could not be opened for that reason, which is being cured before it is tried once more.
-    Reopening(ClientIndex, OpenResult),
-    /// The network connection of a client leads to that server.
-    Opened {
-        /// Whose.
-        client: ClientIndex,
-        /// Name or address, as the module was given it.
-        host: String,
-        /// TCP port.
-        port: u16,
-    },
-    /// A client has changed its state.
-    Client(ClientIndex, ClientState),
-    /// A message has come.
-    Message(Message),
-    /// A client has lost its connection.
-    Lost(ClientIndex, StatCode),
-    /// A line that no one waited for.
-    Urc(String),
-    /// The module has restarted, or switched itself off.
-    Restarted,
-    /// A kept session has lost its connection, for that reason. It connects again after that time; with `None`, once the program
-    /// has opened the modem again.
-    Reconnecting(ClientIndex, Error, Option<Duration>),
-    /// A kept session has its connection back.
-    Reconnected(Reconnected),
-    /// A kept session has given up, for that reason, after this number of attempts.
-    ReconnectFailed(ClientIndex, Error, u32),
-    /// A session is kept no longer: the program has ended its connection.
-    Unkept(ClientIndex),
-}
-
-/// How a kept session got its connection back.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reconnected {
-    /// Whose it is.
-    pub client: ClientIndex,
-    /// How many attempts it took.
-    pub attempts: u32,
-    /// How long it was without a connection.
-    pub away: Duration,
-    /// Each topic filter that was subscribed to again with the QoS that was granted; 128: refused by the server.
-    pub granted: Vec<(String, i64)>,
-    /// The publishes that were under way, in order, of which nobody knows whether they have arrived.
-    pub unknown: Vec<Ticket>,
-}
-
-/// A received message.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Message {
-    /// Whose.
-    pub client: ClientIndex,
-    /// 0 with QoS 0.
-    pub message_id: MessageId,
-    /// Topic name.
-    pub topic: String,
-    /// Payload, bit for bit.
-    pub payload: Vec<u8>,
-    /// Whether the layout left no doubt where the payload ends.
-    pub complete: bool,
-    /// When its last byte was read.
-    pub at: Instant,
-}
-
-/// Where a client stands.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum ClientState {
-    /// No network connection.
-    #[default]
-    Closed,
-    /// `QMTOPEN` is under way.
-    Opening,
-    /// The network connection is open.
-    Open,
-    /// `QMTCONN` is under way.
-    Connecting,
-    /// Connected to the server.
-    Connected,
-    /// `QMTDISC` is under way.
-    Disconnecting,
-    /// `QMTCLOSE` is under way.
-    Closing,
-}
-
-impl ClientState {
-    /// Whether an operation under way is about to change it.
-    pub(crate) const fn is_passing(&self) -> bool {
-        matches!(
-            self,
-            Self::Opening | Self::Connecting | Self::Disconnecting | Self::Closing
-        )
-    }
-
-    /// The word for it.
-    pub const fn word(&self) -> &'static str {
-        match self {
-            Self::Closed => "closed",
-            Self::Opening => "opening",
-            Self::Open => "open",
-            Self::Connecting => "connecting",
-            Self::Connected => "connected",
-            Self::Disconnecting => "disconnecting",
-            Self::Closing => "closing",
-        }
-    }
 }

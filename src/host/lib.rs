@@ -9,6 +9,7 @@ pub mod credentials;
 pub mod engine;
 pub mod errand;
 pub mod error;
+pub mod event;
 pub mod framer;
 mod job;
 pub mod keep;

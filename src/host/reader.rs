@@ -3,7 +3,7 @@
 //! A line is compared by whole tokens: `OK` is the line `OK`. A prefix that serves both as an answer and as a
 //! notice is told apart by the pending command, never guessed from its fields.
 
-use modemqtt_at::codes::{CmeCode, CmsCode, StatCode};
+use modemqtt_at::codes::{CmeCode, CmsCode};
 use modemqtt_at::{ClientIndex, Command, Form, MessageId, Operation, general};
 
 use crate::call::Secret;
@@ -16,12 +16,8 @@ pub enum Incoming {
     Final(Result<(), Refusal>),
     /// The outcome of an operation (`+QMTOPEN: 0,0`), interim or final.
     Outcome(Outcome),
-    /// `+QMTSTAT`: the module has closed the connection of a client.
-    Stat(ClientIndex, StatCode),
-    /// `+QMTPING: <client>,1`: the server has not answered, and the module may have closed the connection.
-    PingFailed(ClientIndex),
-    /// `+QMTRECV: <client>,<slot>`: a message waits in the module's buffer.
-    Buffered(ClientIndex, u8),
+    /// What the module reports of a client by itself (`+QMTSTAT: 0,1`).
+    Report(Report),
     /// Belongs to the answer of the command in flight.
     Information(String),
     /// The whole answer of the command in flight, which no final result code follows.
@@ -47,6 +43,17 @@ pub struct Outcome {
     pub values: Vec<i64>,
     /// The token, which is the one result that is text.
     pub token: Option<Secret>,
+}
+
+/// A URC of a client that is the result of no operation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// Its name, without `+`.
+    pub name: String,
+    /// Whose.
+    pub client: ClientIndex,
+    /// What follows.
+    pub values: Vec<i64>,
 }
 
 /// What the reader must know of the command in flight.
@@ -192,23 +199,13 @@ fn urc(line: &str) -> Option<Incoming> {
         return token(line.split_once(':')?.1).map(Incoming::Outcome);
     }
     let fields = integers(line.split_once(':')?.1)?;
-    if name == "QMTRECV" {
-        let &[client, slot] = fields.as_slice() else {
-            return None;
-        };
-        return Some(Incoming::Buffered(client_index(client)?, u8::try_from(slot).ok()?));
-    }
-    if name == "QMTSTAT" {
-        let &[client, code] = fields.as_slice() else {
-            return None;
-        };
-        return Some(Incoming::Stat(client_index(client)?, StatCode(code)));
-    }
-    if name == "QMTPING" {
-        return match fields.as_slice() {
-            &[client, 1] => client_index(client).map(Incoming::PingFailed),
-            _ => None,
-        };
+    if operation.is_none() && name.starts_with("QMT") {
+        let (client, values) = fields.split_first()?;
+        return Some(Incoming::Report(Report {
+            name: name.to_owned(),
+            client: client_index(*client)?,
+            values: values.to_vec(),
+        }));
     }
     // `AT+QMTPUBEX` is answered as `+QMTPUBEX` by some firmware and as `+QMTPUB` by other: both are a publish.
     let operation = operation?;
@@ -360,7 +357,11 @@ mod tests {
         );
         assert_eq!(
             read(b"+QMTSTAT: 0,77", None),
-            Incoming::Stat(ClientIndex(0), StatCode(77))
+            Incoming::Report(Report {
+                name: "QMTSTAT".into(),
+                client: ClientIndex(0),
+                values: vec![77],
+            })
         );
     }
 

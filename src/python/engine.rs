@@ -316,7 +316,7 @@ impl Engine {
         civil::wait(py, None, |at_most| self.telling.wait(at_most).then_some(())).map(drop)
     }
 
-    /// Waits for events and returns those that have come, as tuples of a name and its values; `None` when the modem is
+    /// Waits for events and returns those that have come, as tuples of a name, a client index or `None`, and values; `None` when the modem is
     /// closed and all were taken. It is for a thread of its own, which no signal reaches, so it wakes for events only.
     fn next_events<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyList>>> {
         events::next_events(py, self.shared(py)?, &self.engine)

@@ -7,10 +7,10 @@ use std::time::Duration;
 use modemqtt_at::ClientIndex;
 use modemqtt_host::call::Message;
 use modemqtt_host::engine::{Empty, Engine, Inbox, Notice, Shared, Stamped, Statistics, Weigh};
-use modemqtt_host::error::Error;
+use modemqtt_host::event::{Fact, Told};
 use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyList};
+use pyo3::types::{PyBytes, PyDict, PyList, PyTuple};
 
 use crate::errors;
 use crate::pending::Pending;
@@ -93,20 +93,15 @@ fn event<'py>(
     engine: &Arc<Engine>,
 ) -> PyResult<Bound<'py, PyAny>> {
     match notice {
-        Notice::Message(stamped) => ("message", message(py, class, &stamped)?).into_bound_py_any(py),
-        Notice::Lost(client, code) => {
-            let error = Error::ConnectionLost { client, code };
-            ("lost", client.0, errors::raise(py, &error, Some(shared))).into_bound_py_any(py)
+        Notice::Message(stamped) => {
+            ("message", stamped.value.client.0, message(py, class, &stamped)?).into_bound_py_any(py)
         }
-        Notice::Urc(line) => ("urc", line).into_bound_py_any(py),
-        Notice::Restarted => ("restarted",).into_bound_py_any(py),
+        Notice::Urc(line) => ("urc", py.None(), line).into_bound_py_any(py),
         Notice::Delivery(pending) => {
             let client = pending.client().map(|client| client.0);
             ("delivery", client, Pending::new(pending, Arc::clone(engine))).into_bound_py_any(py)
         }
-        Notice::Overflow(lost) => ("overflow", lost).into_bound_py_any(py),
-        Notice::Overrun(client) => ("overrun", client.0).into_bound_py_any(py),
-        Notice::Reopening(client, reason) => ("reopening", client.0, reason.name()).into_bound_py_any(py),
+        Notice::Overflow(lost) => ("overflow", py.None(), lost).into_bound_py_any(py),
         Notice::Reconnected(told, unknown) => {
             let unknown: Vec<_> = unknown
                 .into_iter()
@@ -115,8 +110,18 @@ fn event<'py>(
             let (client, away) = (told.client.0, told.away.as_secs_f64());
             ("reconnected", client, told.attempts, away, told.granted, unknown).into_bound_py_any(py)
         }
-        Notice::ReconnectFailed(client, error) => {
-            ("reconnect failed", client.0, errors::raise(py, &error, Some(shared))).into_bound_py_any(py)
+        Notice::Told(Told { name, client, facts }) => {
+            let mut values = vec![
+                name.into_bound_py_any(py)?,
+                client.map(|client| client.0).into_bound_py_any(py)?,
+            ];
+            for fact in facts {
+                values.push(match fact {
+                    Fact::Text(text) => text.into_bound_py_any(py)?,
+                    Fact::Error(error) => errors::raise(py, &error, Some(shared)).into_bound_py_any(py)?,
+                });
+            }
+            Ok(PyTuple::new(py, values)?.into_any())
         }
     }
 }

@@ -68,7 +68,7 @@ pub(crate) fn operands(
             Some((row, _)) if error.is_instance_of::<PyTypeError>(value.py()) => {
                 let (name, _) = names::called(row, before + at);
                 let given = value.get_type().name().map(|name| name.to_string()).unwrap_or_default();
-                PyTypeError::new_err(format!("{name} must be {wanted}, not {given}"))
+                errors::usage_type(value.py(), format!("{name} must be {wanted}, not {given}"))
             }
             _ => error,
         })

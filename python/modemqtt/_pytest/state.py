@@ -6,6 +6,7 @@ import contextlib
 import re
 from typing import TYPE_CHECKING, Any
 
+from modemqtt._callbacks import ClientCallbacks, ModemCallbacks, callbacks_of
 from modemqtt.exceptions import ModemError, UsageError
 
 if TYPE_CHECKING:
@@ -14,8 +15,7 @@ if TYPE_CHECKING:
     from modemqtt import Modem, MqttClient, WireLine
     from modemqtt.virtual import VirtualModem
 
-_OF_A_MODEM = ("on_urc", "on_restart", "on_port_lost")
-_OF_A_CLIENT = ("on_message", "on_connection_lost", "on_delivery", "on_reconnected", "on_reconnect_failed")
+_OF_A_MODEM, _OF_A_CLIENT = callbacks_of(ModemCallbacks), callbacks_of(ClientCallbacks)
 _MOST_CLIENTS = 6
 _CONFIGURED = re.compile(r'AT\+QMTCFG="[^"]+",(\d+),', re.IGNORECASE)
 # Of AT+CREG: at home (3GPP TS 27.007, 7.2), as virtual modules are at their start.

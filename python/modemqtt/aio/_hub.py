@@ -143,7 +143,7 @@ class Hub:
         elif not engine.is_open and self._reported is not engine:
             self._reported = engine
             if (error := engine.lost) is not None:
-                self._call(line, ("port lost", error))
+                self._call(line, ("port lost", None, error))
 
     def _call(self, line: Line, event: tuple[Any, ...]) -> None:
         result = line.listeners.call(event)

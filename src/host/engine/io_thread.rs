@@ -16,7 +16,7 @@ use super::kept_session::KeptSession;
 use super::pending::{Pending, Stage};
 use super::queues::{READ, Reading};
 use super::shared::{Modem, Notice, Shared};
-use crate::call::{Call, ClientState, Event, Ticket};
+use crate::call::{Call, ClientState, Event, Reply, Ticket};
 use crate::error::Error;
 use crate::keep::Upkeep;
 use crate::port::{Port, PortError};
@@ -306,6 +306,7 @@ impl IoThread {
     }
 
     fn handle(&mut self, event: Event) {
+        let told = event.told();
         match event {
             Event::Started(ticket, id) => {
                 self.leaves_queue(ticket);
@@ -316,24 +317,36 @@ impl IoThread {
             }
             Event::Accepted(ticket) => self.update(ticket, |progress| progress.reach(Stage::Accepted)),
             Event::Retransmitting(ticket, times) => self.update(ticket, |progress| progress.retransmissions = times),
-            Event::Ended(ticket, result) => {
-                self.leaves_queue(ticket);
-                let Some(pending) = self.pending.remove(&ticket) else {
-                    return;
-                };
-                pending.update(|progress| progress.result = Some(result));
-                if let Some(kept) = pending.client().and_then(|client| self.kept.get(&client))
-                    && self.upkeep.remembers(ticket)
-                {
-                    kept.remember(Arc::clone(&pending));
-                }
-                if pending.is_publish() {
-                    self.shared.notify(Notice::Delivery(pending));
-                }
-            }
             Event::Uploading(ticket, name, sent, total) => {
                 self.update(ticket, |progress| progress.uploads.push_back((name, sent, total)));
             }
+            Event::Ended(ticket, result) => self.ended(ticket, result),
+            event => self.put_down(event),
+        }
+        if let Some(told) = told {
+            self.shared.notify(Notice::Told(told));
+        }
+    }
+
+    fn ended(&mut self, ticket: Ticket, result: Result<Reply, Error>) {
+        self.leaves_queue(ticket);
+        let Some(pending) = self.pending.remove(&ticket) else {
+            return;
+        };
+        pending.update(|progress| progress.result = Some(result));
+        if let Some(kept) = pending.client().and_then(|client| self.kept.get(&client))
+            && self.upkeep.remembers(ticket)
+        {
+            kept.remember(Arc::clone(&pending));
+        }
+        if pending.is_publish() {
+            self.shared.notify(Notice::Delivery(pending));
+        }
+    }
+
+    /// Puts down what is no step of a call.
+    fn put_down(&mut self, event: Event) {
+        match event {
             Event::Identified(dialect, model) => self.shared.identified(Modem { dialect, model }),
             Event::Opened { client, host, port } => self.shared.opened(client, host, port),
             Event::Client(client, state) => {
@@ -348,19 +361,20 @@ impl IoThread {
                 }
             }
             Event::Message(message) => self.shared.message(message),
-            Event::Lost(client, code) => {
-                self.stays_lost(client, &Error::ConnectionLost { client, code });
-                self.shared.lost(client, code);
-            }
             Event::Urc(line) => self.shared.urc(Instant::now(), line),
+            Event::Lost(client, code) => {
+                let error = Error::ConnectionLost { client, code };
+                self.stays_lost(client, &error);
+                self.shared.report(News::Lost(error));
+            }
             Event::Restarted => {
                 for client in std::mem::take(&mut self.fallen) {
                     self.stays_lost(client, &Error::Restarted);
                 }
-                self.shared.restarted();
+                self.shared.count(|statistics| statistics.restarts += 1);
+                self.shared.report(News::Lost(Error::Restarted));
             }
-            Event::Reopening(client, reason) => self.shared.notify(Notice::Reopening(client, reason)),
-            Event::Overrun(client) => self.shared.overrun(client),
+            Event::Overrun(_) => self.shared.count(|statistics| statistics.overruns += 1),
             Event::Reconnecting(client, error, within) => {
                 self.shared.report(News::Reconnecting(client, error, within));
             }
@@ -376,15 +390,14 @@ impl IoThread {
                     kept.has_failed(error.clone());
                 }
                 self.shared.stays_lost(client, error.clone());
-                self.shared
-                    .report(News::ReconnectFailed(client, error.clone(), attempts));
-                self.shared.notify(Notice::ReconnectFailed(client, error));
+                self.shared.report(News::ReconnectFailed(client, error, attempts));
             }
             Event::Unkept(client) => {
                 if let Some(kept) = self.kept.remove(&client) {
                     kept.end();
                 }
             }
+            _ => {}
         }
     }
 

@@ -6,7 +6,6 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use modemqtt_at::ClientIndex;
-use modemqtt_at::codes::{OpenResult, StatCode};
 use modemqtt_at::dialect::{Dialect, Model as ModelRow};
 use modemqtt_os::{Condvar, LogFile, Mutex, Waker};
 
@@ -19,6 +18,7 @@ use super::room::Room;
 use crate::call::{ClientState, Message, Reconnected};
 use crate::engine::Pending;
 use crate::error::Error;
+use crate::event::Told;
 use crate::port::Lines;
 use crate::session::Ids;
 use crate::trace::Entry;
@@ -37,24 +37,16 @@ pub struct Stamped<T> {
 pub enum Notice {
     /// A message has come.
     Message(Stamped<Arc<Message>>),
-    /// A client has lost its connection.
-    Lost(ClientIndex, StatCode),
     /// A line that no one waited for.
     Urc(String),
-    /// The module has restarted.
-    Restarted,
+    /// Anything else that needs nothing of the engine.
+    Told(Told),
     /// A publish has come to its end.
     Delivery(Arc<Pending>),
     /// So many notices were dropped, because the callbacks were too slow.
     Overflow(u64),
-    /// The module's buffer for a client was full: messages may be lost.
-    Overrun(ClientIndex),
-    /// A client could not be opened for that reason, and is tried once more.
-    Reopening(ClientIndex, OpenResult),
     /// A kept session has its connection back, with the publishes that may or may not have arrived.
     Reconnected(Reconnected, Vec<Arc<Pending>>),
-    /// A kept session has given up.
-    ReconnectFailed(ClientIndex, Error),
 }
 
 /// What is known of the module.
@@ -370,22 +362,6 @@ impl Shared {
         self.count(|statistics| statistics.messages += 1);
         self.queues.put_message(&stamped);
         self.notify(Notice::Message(stamped));
-    }
-
-    pub(super) fn lost(&self, client: ClientIndex, code: StatCode) {
-        self.report(News::Lost(Error::ConnectionLost { client, code }));
-        self.notify(Notice::Lost(client, code));
-    }
-
-    pub(super) fn restarted(&self) {
-        self.count(|statistics| statistics.restarts += 1);
-        self.report(News::Lost(Error::Restarted));
-        self.notify(Notice::Restarted);
-    }
-
-    pub(super) fn overrun(&self, client: ClientIndex) {
-        self.count(|statistics| statistics.overruns += 1);
-        self.notify(Notice::Overrun(client));
     }
 
     pub(super) fn urc(&self, at: Instant, line: String) {

@@ -125,10 +125,7 @@ impl Session {
         // Where nothing is masked, bytes that are not UTF-8 are shown too.
         let shown = if text == read { line } else { text.as_bytes() };
         self.wire.push_back(Entry::received(now, shown));
-        if matches!(
-            incoming,
-            Incoming::Outcome(_) | Incoming::Stat(..) | Incoming::Buffered(..) | Incoming::Started
-        ) {
+        if matches!(incoming, Incoming::Outcome(_) | Incoming::Report(_) | Incoming::Started) {
             self.reported_at = Some(now);
         }
         let mut ends = self.dialect.into_iter().flat_map(|dialect| dialect.around.powered_down);
@@ -163,16 +160,7 @@ impl Session {
                     }
                 }
             }
-            Incoming::Stat(client, code) => {
-                if !self.handle_stat(client, code, now) {
-                    self.events.push_back(Event::Urc(text));
-                }
-            }
-            Incoming::Buffered(client, slot) => self.handle_buffered(client, slot, &text, now),
-            Incoming::PingFailed(client) => {
-                self.events.push_back(Event::Urc(text));
-                self.handle_failed_ping(client, now);
-            }
+            Incoming::Report(report) => self.handle_report(&report, text, now),
             Incoming::Started => self.handle_restart(Sign::Start, now),
             Incoming::Unsolicited(_) => self.events.push_back(Event::Urc(text)),
         }

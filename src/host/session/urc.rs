@@ -10,6 +10,7 @@ use crate::call::{ClientState, Event};
 use crate::error::Error;
 use crate::job::{Doubt, Goal, OutcomeKey};
 use crate::mqtt::{Context, Effect, Loss, rules};
+use crate::reader::Report;
 use crate::timers::Timer;
 
 /// How long after a failed PINGREQ the report of the loss may come.
@@ -18,6 +19,28 @@ const PING_REPORT: Duration = Duration::from_secs(1);
 const RETURN_CODE: Duration = Duration::from_millis(300);
 
 impl Session {
+    /// Whatever the module reports of a client by itself. What is not known here is a line that no one waited for.
+    pub(super) fn handle_report(&mut self, report: &Report, text: String, now: Instant) {
+        let client = report.client;
+        match (report.name.as_str(), report.values.as_slice()) {
+            ("QMTSTAT", [code]) => {
+                if self.handle_stat(client, StatCode(*code), now) {
+                    return;
+                }
+            }
+            ("QMTRECV", [slot]) if let Ok(slot) = u8::try_from(*slot) => {
+                return self.handle_buffered(client, slot, &text, now);
+            }
+            // The server has not answered, and the module may have closed the connection.
+            ("QMTPING", [1]) => {
+                self.events.push_back(Event::Urc(text));
+                return self.handle_failed_ping(client, now);
+            }
+            _ => {}
+        }
+        self.events.push_back(Event::Urc(text));
+    }
+
     /// The module has closed the connection of a client. Whether anyone did not know that yet.
     pub(super) fn handle_stat(&mut self, client: ClientIndex, code: StatCode, now: Instant) -> bool {
         let Some(known) = self.clients.get(client) else {
