@@ -189,6 +189,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::event::Event;
 
     const LIMIT: usize = 64 * 1024;
 
@@ -215,7 +216,8 @@ mod tests {
     #[test]
     fn the_oldest_of_the_fullest_queue_goes_where_nobody_takes() {
         let queues = queues();
-        queues.put_notice(Notice::Restarted);
+        let restarted = Event::Restarted.told().expect("a restart is told");
+        queues.put_notice(Notice::Told(restarted));
         (0..ROOM + 5).for_each(|number| queues.put_urc(urc(number)));
         assert_eq!(queues.reading(true, Instant::now()), Reading::UpTo(READ));
         // The notice is in the way of two.
