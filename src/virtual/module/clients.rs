@@ -434,6 +434,17 @@ impl Module {
         self.terminal.result(operation, text, late.map(LateOk::place));
     }
 
+    /// Reports that an operation has come off.
+    pub(super) fn succeed(&mut self, operation: Operation, command: Command, client: ClientIndex, id: u16) {
+        let id_field = if operation.has_message_id() {
+            format!("{id},")
+        } else {
+            String::new()
+        };
+        let text = format!("+{}: {client},{id_field}0", command.name());
+        self.result(operation, client, id, true, &text);
+    }
+
     /// The name that results of an operation bear: that of the command that starts it.
     fn result_name(&mut self, operation: Operation) -> &'static str {
         let mut rows = self.dialect.rows.iter().filter(|row| row.form == Form::Set);

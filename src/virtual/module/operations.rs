@@ -119,17 +119,6 @@ impl Module {
         Ok(Next::LateOk)
     }
 
-    /// Reports that an operation has come off.
-    fn succeed(&mut self, operation: Operation, command: Command, client: ClientIndex, id: u16) {
-        let id_field = if operation.has_message_id() {
-            format!("{id},")
-        } else {
-            String::new()
-        };
-        let text = format!("+{}: {client},{id_field}0", command.name());
-        self.result(operation, client, id, true, &text);
-    }
-
     /// Closes the connection, after a while where a fault says so.
     fn start_close(&mut self, index: ClientIndex, now: Instant) {
         match self.faults.duration(Fault::SlowClose) {
