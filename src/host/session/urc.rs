@@ -22,23 +22,22 @@ impl Session {
     /// Whatever the module reports of a client by itself. What is not known here is a line that no one waited for.
     pub(super) fn handle_report(&mut self, report: &Report, text: String, now: Instant) {
         let client = report.client;
-        match (report.name.as_str(), report.values.as_slice()) {
-            ("QMTSTAT", [code]) => {
-                if self.handle_stat(client, StatCode(*code), now) {
-                    return;
-                }
-            }
-            ("QMTRECV", [slot]) if let Ok(slot) = u8::try_from(*slot) => {
-                return self.handle_buffered(client, slot, &text, now);
-            }
-            // The server has not answered, and the module may have closed the connection.
-            ("QMTPING", [1]) => {
-                self.events.push_back(Event::Urc(text));
-                return self.handle_failed_ping(client, now);
-            }
-            _ => {}
+        let values = (report.name.as_str(), report.values.as_slice());
+        let taken = match values {
+            ("QMTSTAT", [code]) => self.handle_stat(client, StatCode(*code), now),
+            ("QMTRECV", [slot]) => u8::try_from(*slot).is_ok_and(|slot| {
+                self.handle_buffered(client, slot, &text, now);
+                true
+            }),
+            _ => false,
+        };
+        if !taken {
+            self.events.push_back(Event::Urc(text));
         }
-        self.events.push_back(Event::Urc(text));
+        if values == ("QMTPING", &[1]) {
+            // The server has not answered, and the module may have closed the connection.
+            self.handle_failed_ping(client, now);
+        }
     }
 
     /// The module has closed the connection of a client. Whether anyone did not know that yet.
