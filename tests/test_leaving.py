@@ -178,7 +178,7 @@ def test_a_session_whose_opening_takes_too_long_leaves_nothing_open(modem: Modem
     with servers.absent() as server:
         start = time.monotonic()
         with (
-            pytest.raises(ResponseTimeout, match=r"no result for AT\+QMTOPEN=\S+ within 0\.2\d\d s"),
+            pytest.raises(ResponseTimeout, match=r"no result for AT\+QMTOPEN=\S+ within 0\.\d+ s"),
             mqtt.session("127.0.0.1", server.port, client_id="bench-7", timeout=0.2),
         ):
             pytest.fail("the server takes no connection")

@@ -20,10 +20,11 @@ AWAITED = """
         assert (await amodem.command("AT")).final == "OK"
 
     async def test_two(amodem_mqtt, modem_topic):
-        told = []
-        amodem_mqtt.on_delivery = told.append
+        import asyncio
+        told = asyncio.Queue()
+        amodem_mqtt.on_delivery = told.put_nowait
         await amodem_mqtt.publish(modem_topic, b"1", qos=1)
-        assert [delivery.state for delivery in told] == ["acknowledged"]
+        assert (await asyncio.wait_for(told.get(), 5)).state == "acknowledged"
 
     def test_three(modem_mqtt, modem_topic):
         import threading
