@@ -101,6 +101,8 @@ const BC660K_MANUAL: &str = "BC660K-GL&BC950K-GL AT Commands Manual, 2024-01-26"
 const BC660K_CAPTURE: &str = "seen in a capture of a BC660K-GL, revision BC660KGLAAR01A05";
 const EG91XQ_MANUAL: &str = "EG800Q&EG91xQ Series AT Commands Manual V1.1, 2024-11-03";
 const BG9X_PROGRAMS: &str = "programs for BG95 and BG96";
+const SISTER: &str =
+    "in doubt: as sister families have it, EC25 and EC21 among them; not checked in this family's manual";
 
 pub(super) static M95: &[Everyday] = &[
     operator(
@@ -386,28 +388,28 @@ pub(super) static EG91XQ: &[Everyday] = &[
         source: EG91XQ_MANUAL,
         ..EVERYDAY
     },
-    setting("CTZU", &[integer("mode", 0, 3)], &["0"], &["(0,1,3)"], EG91XQ_MANUAL),
-    setting("CTZR", &[integer("reporting", 0, 2)], &["0"], &["(0-2)"], EG91XQ_MANUAL),
+    setting("CTZU", &[integer("mode", 0, 3)], &["0"], &["(0,1,3)"], SISTER),
+    setting("CTZR", &[integer("reporting", 0, 2)], &["0"], &["(0-2)"], SISTER),
     Everyday {
         set: Some(&[integer("mode", 0, 2)]),
         answer: NETWORK_TIME,
-        ..told("QLTS", NETWORK_TIME, EG91XQ_MANUAL)
+        ..told("QLTS", NETWORK_TIME, SISTER)
     },
     // 3GPP TS 27.007 section 8.1: ready.
-    told("CPAS", &["0"], EG91XQ_MANUAL),
+    told("CPAS", &["0"], SISTER),
     setting(
         "QSIMDET",
         &[integer("enable", 0, 1), integer("insert_level", 0, 1)],
         &["0", "0"],
         &["(0,1),(0,1)"],
-        EG91XQ_MANUAL,
+        SISTER,
     ),
     setting(
         "CGEREP",
         &[integer("mode", 0, 2), integer("bfr", 0, 1)],
         &["0", "0"],
         &["(0-2),(0,1)"],
-        EG91XQ_MANUAL,
+        SISTER,
     ),
     Everyday {
         name: "QINDCFG",
@@ -419,7 +421,7 @@ pub(super) static EG91XQ: &[Everyday] = &[
             ("smsincoming", "1"),
             ("ring", "1"),
         ]),
-        source: EG91XQ_MANUAL,
+        source: SISTER,
         ..EVERYDAY
     },
 ];
@@ -475,11 +477,11 @@ pub(super) static BG9X: &[Everyday] = &[
             BG9X_PROGRAMS,
         )
     },
-    setting("CTZU", &[integer("mode", 0, 3)], &["0"], &["(0,1,3)"], BG9X_PROGRAMS),
-    setting("CTZR", &[integer("reporting", 0, 2)], &["0"], &["(0-2)"], BG9X_PROGRAMS),
+    setting("CTZU", &[integer("mode", 0, 3)], &["0"], &["(0,1,3)"], SISTER),
+    setting("CTZR", &[integer("reporting", 0, 2)], &["0"], &["(0-2)"], SISTER),
     Everyday {
         set: Some(&[integer("mode", 0, 2)]),
         answer: NETWORK_TIME,
-        ..told("QLTS", NETWORK_TIME, BG9X_PROGRAMS)
+        ..told("QLTS", NETWORK_TIME, SISTER)
     },
 ];
