@@ -94,12 +94,10 @@ fn commands(dialect: &Dialect) -> Vec<String> {
     }
     lines.extend(around.iccid.map(|name| format!("AT+{name}")));
     lines.extend(around.extended_signal.then(|| "AT+CESQ".into()));
-    lines.extend(
-        around
-            .letters
-            .iter()
-            .map(|(letter, most)| format!("AT{letter}(0-{most})")),
-    );
+    lines.extend(around.letters.iter().map(|(letter, most)| match most {
+        0 => format!("AT{letter}0"),
+        most => format!("AT{letter}(0-{most})"),
+    }));
     lines.extend(around.stores_profile.then(|| "AT&W".into()));
     if let Some((low, high)) = around.contexts {
         lines.extend([
