@@ -150,7 +150,7 @@ def test_the_log_has_both_directions_in_order_and_no_secret(tmp_path: Path, brok
     asked = texts.index("> AT+CSQ")
     assert texts[asked + 1 : asked + 3] == ["< +CSQ: 20,0", "< OK"]
     published = next(at for at, text in enumerate(texts) if text.startswith("> AT+QMTPUB="))
-    assert texts[published + 1] == "< > "
+    assert texts[published + 1] == "< >"
     assert texts[published + 2].startswith("> " + "x" * 64 + "… <10")
     assert texts.count('> AT+QMTCONN=0,"bench","user","***"') == 2
     # The second host has its echo at first.
