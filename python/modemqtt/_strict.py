@@ -43,7 +43,7 @@ class Single:
         raise UsageTypeError(f"{article} {name} cannot be copied or pickled; make another one where it is needed")
 
 
-def callback(name: str, value: object) -> None:
+def callback(name: str, value: Any) -> None:
     """Check what is to be called.
 
     Raises:
