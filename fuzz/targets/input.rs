@@ -128,12 +128,7 @@ pub fn calls() -> Vec<Call> {
     };
     vec![
         open(client),
-        Call::Connect {
-            client,
-            client_id: "bench-7".into(),
-            username: None,
-            password: None,
-        },
+        Call::connect(client, "bench-7".into(), None, None),
         Call::Subscribe {
             client,
             topics: vec![("bench/temp".into(), Qos::AtLeastOnce)],
@@ -145,8 +140,8 @@ pub fn calls() -> Vec<Call> {
         publish(Qos::AtMostOnce, b"21.5"),
         publish(Qos::AtLeastOnce, b"\r\nOK\r\n+QMTPUB: 0,1,0\r\n> "),
         publish(Qos::ExactlyOnce, b""),
-        Call::Disconnect { client },
-        Call::Close { client },
+        Call::disconnect(client),
+        Call::close(client),
         Call::CloseBehind { client },
         configure(Options {
             show_length: Some(true),

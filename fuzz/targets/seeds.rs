@@ -108,12 +108,10 @@ fn call(words: &[String]) -> Option<u8> {
     let like = |call: &Call| match (call, words[0].as_str()) {
         (Call::Publish { qos, .. }, "publish") => words.get(2).is_some_and(|word| *word == qos.number().to_string()),
         (Call::Command { line, .. }, "command") => words.get(1).is_some_and(|word| line.starts_with(word.as_str())),
+        (Call::Operate { operation, .. }, word) => operation.word() == word,
         (Call::Open { .. }, "open")
-        | (Call::Connect { .. }, "connect")
         | (Call::Subscribe { .. }, "subscribe")
         | (Call::Unsubscribe { .. }, "unsubscribe")
-        | (Call::Disconnect { .. }, "disconnect")
-        | (Call::Close { .. }, "close")
         | (Call::Configuration { .. }, "configuration")
         | (Call::Configure { .. }, "configure") => true,
         _ => false,
