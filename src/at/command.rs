@@ -190,47 +190,58 @@ impl fmt::Display for Form {
     }
 }
 
-named! {
-    /// The first parameter of `AT+QMTCFG`: which option is meant.
-    SettingKey
-    /// The key as most notes spell it.
-    name
-    {
-        /// `will`: the message that the server publishes when the client vanishes.
-        Will "will",
-        /// `willex`: the same, its payload handed over behind a prompt.
-        WillExact "willex",
-        /// `timeout`: how long a packet may stay unacknowledged, how often it is sent again, and whether that is reported.
-        Timeout "timeout",
-        /// `session`: whether the server keeps subscriptions between connections.
-        Session "session",
-        /// `keepalive`: seconds between signs of life.
-        KeepAlive "keepalive",
-        /// `version`: the MQTT version of the CONNECT packet.
-        Version "version",
-        /// `aliauth`: device credentials for Alibaba Cloud.
-        Alibaba "aliauth",
-        /// `onenet`: device credentials for China Mobile `OneNET`.
-        OneNet "onenet",
-        /// `ssl`: whether the connection is secured, and by which context.
-        Tls "ssl",
-        /// `showrecvlen`: whether `+QMTRECV` carries the length of the payload.
-        ShowReceiveLength "showrecvlen",
-        /// `echo_mode`: whether the data of a publish are echoed.
-        EchoData "echo_mode",
-        /// `dataformat`: text or hexadecimal digits, for sending and for receiving.
-        DataFormat "dataformat",
-        /// `pdpcid`: the PDP context.
-        PdpContext "pdpcid",
-        /// `recv/mode`: whether messages come in URCs or are kept in the module's buffer, and whether with their length.
-        ReceiveMode "recv/mode",
-        /// `qmtping`: seconds between a PINGREQ without answer and the next.
-        PingInterval "qmtping",
-        /// `send/mode`: text or hexadecimal digits, for sending.
-        SendMode "send/mode",
-        /// `view/mode`: whether the data of a publish are echoed.
-        ViewMode "view/mode",
-        /// `edit/timeout`: how long the data phase of a publish may be idle.
-        EditTimeout "edit/timeout",
+/// The first parameter of `AT+QMTCFG`: which option is meant, by its name as most notes spell it. What has consequences
+/// beyond its row is named here; a row may have any other, as `SettingKey::new("mode")`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SettingKey(&'static str);
+
+impl SettingKey {
+    /// The key of that name.
+    #[must_use]
+    pub const fn new(name: &'static str) -> Self {
+        Self(name)
     }
+
+    /// The key as most notes spell it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        self.0
+    }
+
+    /// `will`: the message that the server publishes when the client vanishes.
+    pub const WILL: Self = Self("will");
+    /// `willex`: the same, its payload handed over behind a prompt.
+    pub const WILL_EXACT: Self = Self("willex");
+    /// `timeout`: how long a packet may stay unacknowledged, how often it is sent again, and whether that is reported.
+    pub const TIMEOUT: Self = Self("timeout");
+    /// `session`: whether the server keeps subscriptions between connections.
+    pub const SESSION: Self = Self("session");
+    /// `keepalive`: seconds between signs of life.
+    pub const KEEP_ALIVE: Self = Self("keepalive");
+    /// `version`: the MQTT version of the CONNECT packet.
+    pub const VERSION: Self = Self("version");
+    /// `aliauth`: device credentials for Alibaba Cloud.
+    pub const ALIBABA: Self = Self("aliauth");
+    /// `onenet`: device credentials for China Mobile `OneNET`.
+    pub const ONE_NET: Self = Self("onenet");
+    /// `ssl`: whether the connection is secured, and by which context.
+    pub const TLS: Self = Self("ssl");
+    /// `showrecvlen`: whether `+QMTRECV` carries the length of the payload.
+    pub const SHOW_RECEIVE_LENGTH: Self = Self("showrecvlen");
+    /// `echo_mode`: whether the data of a publish are echoed.
+    pub const ECHO_DATA: Self = Self("echo_mode");
+    /// `dataformat`: text or hexadecimal digits, for sending and for receiving.
+    pub const DATA_FORMAT: Self = Self("dataformat");
+    /// `pdpcid`: the PDP context.
+    pub const PDP_CONTEXT: Self = Self("pdpcid");
+    /// `recv/mode`: whether messages come in URCs or are kept in the module's buffer, and whether with their length.
+    pub const RECEIVE_MODE: Self = Self("recv/mode");
+    /// `qmtping`: seconds between a PINGREQ without answer and the next.
+    pub const PING_INTERVAL: Self = Self("qmtping");
+    /// `send/mode`: text or hexadecimal digits, for sending.
+    pub const SEND_MODE: Self = Self("send/mode");
+    /// `view/mode`: whether the data of a publish are echoed.
+    pub const VIEW_MODE: Self = Self("view/mode");
+    /// `edit/timeout`: how long the data phase of a publish may be idle.
+    pub const EDIT_TIMEOUT: Self = Self("edit/timeout");
 }

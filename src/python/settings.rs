@@ -13,7 +13,7 @@ pub(crate) fn configuration(py: Python<'_>, mut told: Box<Configuration>) -> PyR
     for printed in &told.printed {
         if !printed.legible {
             found.set_item(printed.key.name(), &printed.text)?;
-        } else if printed.key == SettingKey::WillExact {
+        } else if printed.key == SettingKey::WILL_EXACT {
             let head = told.will_head.as_ref();
             let head = head.map(|head| (&head.topic, head.qos.number(), head.retain, head.length));
             found.set_item(printed.key.name(), head)?;

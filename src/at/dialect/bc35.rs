@@ -198,34 +198,34 @@ const ROWS: [Row; 32] = [
         "3.2.1",
     ),
     Row {
-        setting: Some(SettingKey::Version),
+        setting: Some(SettingKey::VERSION),
         parameters: &[CLIENT, integer("vsn", 3, 4)],
         arity: Arity::Exact(2),
         defaults: &[4],
         source: "3.2.1",
         ..ROW
     },
-    read_setting(SettingKey::Version, &[CLIENT], "3.2.1"),
+    read_setting(SettingKey::VERSION, &[CLIENT], "3.2.1"),
     Row {
-        setting: Some(SettingKey::KeepAlive),
+        setting: Some(SettingKey::KEEP_ALIVE),
         parameters: &[CLIENT, integer("keep-alive time", 0, 3600)],
         arity: Arity::Exact(2),
         defaults: &[120],
         source: "3.2.1",
         ..ROW
     },
-    read_setting(SettingKey::KeepAlive, &[CLIENT], "3.2.1"),
+    read_setting(SettingKey::KEEP_ALIVE, &[CLIENT], "3.2.1"),
     Row {
-        setting: Some(SettingKey::Session),
+        setting: Some(SettingKey::SESSION),
         parameters: &[CLIENT, integer("clean_session", 0, 1)],
         arity: Arity::Exact(2),
         defaults: &[1],
         source: "3.2.1",
         ..ROW
     },
-    read_setting(SettingKey::Session, &[CLIENT], "3.2.1"),
+    read_setting(SettingKey::SESSION, &[CLIENT], "3.2.1"),
     Row {
-        setting: Some(SettingKey::Timeout),
+        setting: Some(SettingKey::TIMEOUT),
         parameters: &[
             CLIENT,
             integer("pkt_timeout", 1, 60),
@@ -238,11 +238,11 @@ const ROWS: [Row; 32] = [
         source: "3.2.1",
         ..ROW
     },
-    read_setting(SettingKey::Timeout, &[CLIENT], "3.2.1"),
+    read_setting(SettingKey::TIMEOUT, &[CLIENT], "3.2.1"),
     Row {
         // Note 1: all of them with flag 1, none with flag 0.
         flag: Flag::Whole,
-        setting: Some(SettingKey::Will),
+        setting: Some(SettingKey::WILL),
         parameters: &[
             CLIENT,
             integer("will_fg", 0, 1),
@@ -256,9 +256,9 @@ const ROWS: [Row; 32] = [
         source: "3.2.1",
         ..ROW
     },
-    read_setting(SettingKey::Will, &[CLIENT], "3.2.1"),
+    read_setting(SettingKey::WILL, &[CLIENT], "3.2.1"),
     Row {
-        setting: Some(SettingKey::Alibaba),
+        setting: Some(SettingKey::ALIBABA),
         parameters: &[
             CLIENT,
             text("product_key", 1, MQTT_STRING),
@@ -269,7 +269,7 @@ const ROWS: [Row; 32] = [
         source: "3.2.1",
         ..ROW
     },
-    read_setting(SettingKey::Alibaba, &[CLIENT], "3.2.1"),
+    read_setting(SettingKey::ALIBABA, &[CLIENT], "3.2.1"),
     test(
         Command::Token,
         &["+QMTTENAUTH: \"<product_id>\",\"<device_name>\",\"<client_id>\",\"<device_secret>\"[,<expire>[,\"<url>\"]]"],
@@ -403,7 +403,7 @@ const ROWS_2019: [Row; ROWS.len() + 1] = revised(
     &[
         Row {
             flag: Flag::Whole,
-            setting: Some(SettingKey::Will),
+            setting: Some(SettingKey::WILL),
             parameters: &[
                 CLIENT,
                 integer("will_fg", 0, 1),

@@ -55,7 +55,7 @@ pub(super) static DIALECT: Dialect = Dialect {
     // 5.2; 6.1 shows both in quotes.
     receive: ReceiveUrc {
         length: ReceiveLength::Switchable {
-            key: SettingKey::ShowReceiveLength,
+            key: SettingKey::SHOW_RECEIVE_LENGTH,
             value: 0,
         },
         topic_quoted: true,
@@ -80,7 +80,7 @@ pub(super) static DIALECT: Dialect = Dialect {
         OpenResult::NAME_NOT_RESOLVED,
     ],
     // 3.3.1: its test form has echo_mode.
-    spellings: &[(SettingKey::EchoData, "echomode")],
+    spellings: &[(SettingKey::ECHO_DATA, "echomode")],
     // BC660K-GL&BC950K-GL AT Commands Manual, 2024-01-26.
     vendor_errors: &[
         (301, "internal error base"),
@@ -186,7 +186,7 @@ const ROWS: &[Row] = &[
         "3.3.1",
     ),
     Row {
-        setting: Some(SettingKey::Will),
+        setting: Some(SettingKey::WILL),
         parameters: &[
             CLIENT,
             integer("will_fg", 0, 1),
@@ -204,9 +204,9 @@ const ROWS: &[Row] = &[
         source: "3.3.1",
         ..ROW
     },
-    read_setting(SettingKey::Will, &[CLIENT], "3.3.1"),
+    read_setting(SettingKey::WILL, &[CLIENT], "3.3.1"),
     Row {
-        setting: Some(SettingKey::Timeout),
+        setting: Some(SettingKey::TIMEOUT),
         parameters: &[
             CLIENT,
             integer("pkt_timeout", 1, 60),
@@ -219,9 +219,9 @@ const ROWS: &[Row] = &[
         source: "3.3.1",
         ..ROW
     },
-    read_setting(SettingKey::Timeout, &[CLIENT], "3.3.1"),
+    read_setting(SettingKey::TIMEOUT, &[CLIENT], "3.3.1"),
     Row {
-        setting: Some(SettingKey::Session),
+        setting: Some(SettingKey::SESSION),
         parameters: &[CLIENT, integer("clean_session", 0, 1)],
         arity: Arity::Exact(2),
         // The underline of the default is lost in the text; 1 is what the other families have.
@@ -231,9 +231,9 @@ const ROWS: &[Row] = &[
         source: "3.3.1",
         ..ROW
     },
-    read_setting(SettingKey::Session, &[CLIENT], "3.3.1"),
+    read_setting(SettingKey::SESSION, &[CLIENT], "3.3.1"),
     Row {
-        setting: Some(SettingKey::KeepAlive),
+        setting: Some(SettingKey::KEEP_ALIVE),
         parameters: &[CLIENT, integer("keep_alive_time", 0, 3600)],
         arity: Arity::Exact(2),
         defaults: &[120],
@@ -242,9 +242,9 @@ const ROWS: &[Row] = &[
         source: "3.3.1",
         ..ROW
     },
-    read_setting(SettingKey::KeepAlive, &[CLIENT], "3.3.1"),
+    read_setting(SettingKey::KEEP_ALIVE, &[CLIENT], "3.3.1"),
     Row {
-        setting: Some(SettingKey::Version),
+        setting: Some(SettingKey::VERSION),
         parameters: &[CLIENT, integer("version_num", 0, 1)],
         arity: Arity::Exact(2),
         defaults: &[1],
@@ -253,19 +253,19 @@ const ROWS: &[Row] = &[
         source: "3.3.1",
         ..ROW
     },
-    read_setting(SettingKey::Version, &[CLIENT], "3.3.1"),
+    read_setting(SettingKey::VERSION, &[CLIENT], "3.3.1"),
     Row {
-        setting: Some(SettingKey::ShowReceiveLength),
+        setting: Some(SettingKey::SHOW_RECEIVE_LENGTH),
         parameters: &[CLIENT, integer("show_flag", 0, 1)],
         arity: Arity::Exact(2),
         defaults: &[0],
         source: "3.3.1",
         ..ROW
     },
-    read_setting(SettingKey::ShowReceiveLength, &[CLIENT], "3.3.1"),
+    read_setting(SettingKey::SHOW_RECEIVE_LENGTH, &[CLIENT], "3.3.1"),
     Row {
         // Note 6 for the gate.
-        setting: Some(SettingKey::Alibaba),
+        setting: Some(SettingKey::ALIBABA),
         parameters: &[
             CLIENT,
             text("product_key", 1, 64),
@@ -277,30 +277,30 @@ const ROWS: &[Row] = &[
         source: "3.3.1",
         ..ROW
     },
-    read_setting(SettingKey::Alibaba, &[CLIENT], "3.3.1"),
+    read_setting(SettingKey::ALIBABA, &[CLIENT], "3.3.1"),
     Row {
         // The underline of the default is lost in the text; a sibling of the module starts with 1.
-        setting: Some(SettingKey::EchoData),
+        setting: Some(SettingKey::ECHO_DATA),
         parameters: &[CLIENT, integer("echo_mode", 0, 1)],
         arity: Arity::Exact(2),
         defaults: &[0],
         source: "3.3.1",
         ..ROW
     },
-    read_setting(SettingKey::EchoData, &[CLIENT], "3.3.1"),
+    read_setting(SettingKey::ECHO_DATA, &[CLIENT], "3.3.1"),
     Row {
-        setting: Some(SettingKey::DataFormat),
+        setting: Some(SettingKey::DATA_FORMAT),
         parameters: &[CLIENT, integer("send_format", 0, 1), integer("recv_format", 0, 1)],
         arity: Arity::Exact(3),
         defaults: &[0, 0],
         source: "3.3.1",
         ..ROW
     },
-    read_setting(SettingKey::DataFormat, &[CLIENT], "3.3.1"),
+    read_setting(SettingKey::DATA_FORMAT, &[CLIENT], "3.3.1"),
     Row {
         // Note 6 for the gate. "Currently only 0 is supported" of the context and connect ids.
         only: &[(2, 0), (3, 0)],
-        setting: Some(SettingKey::Tls),
+        setting: Some(SettingKey::TLS),
         parameters: &[
             CLIENT,
             integer("SSL_enable", 0, 1),
@@ -313,7 +313,7 @@ const ROWS: &[Row] = &[
         source: "3.3.1",
         ..ROW
     },
-    read_setting(SettingKey::Tls, &[CLIENT], "3.3.1"),
+    read_setting(SettingKey::TLS, &[CLIENT], "3.3.1"),
     test(Command::Open, &["+QMTOPEN: (0-4),<host_name>,(1-65535)"], "3.3.2"),
     read(Command::Open, "3.3.2"),
     Row {

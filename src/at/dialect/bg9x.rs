@@ -94,7 +94,7 @@ pub(super) static DIALECT: Dialect = Dialect {
     // Logs: both in quotes, those inside the payload not escaped.
     receive: ReceiveUrc {
         length: ReceiveLength::Switchable {
-            key: SettingKey::ReceiveMode,
+            key: SettingKey::RECEIVE_MODE,
             value: 1,
         },
         topic_quoted: true,
@@ -102,7 +102,7 @@ pub(super) static DIALECT: Dialect = Dialect {
     },
     // Doubtful: how many.
     buffer: Some(Buffer {
-        key: SettingKey::ReceiveMode,
+        key: SettingKey::RECEIVE_MODE,
         slots: 5,
     }),
     hex_payload: None,
@@ -175,7 +175,7 @@ const ROWS: &[Row] = &[
         CFG,
     ),
     Row {
-        setting: Some(SettingKey::Version),
+        setting: Some(SettingKey::VERSION),
         parameters: &[CLIENT, integer("vsn", 3, 4)],
         arity: Arity::Exact(2),
         defaults: &[4],
@@ -183,10 +183,10 @@ const ROWS: &[Row] = &[
         source: CFG,
         ..ROW
     },
-    read_setting(SettingKey::Version, &[CLIENT], CFG),
+    read_setting(SettingKey::VERSION, &[CLIENT], CFG),
     Row {
         // Doubtful: the upper end.
-        setting: Some(SettingKey::PdpContext),
+        setting: Some(SettingKey::PDP_CONTEXT),
         parameters: &[CLIENT, integer("cid", 1, 16)],
         arity: Arity::Exact(2),
         defaults: &[1],
@@ -194,10 +194,10 @@ const ROWS: &[Row] = &[
         source: CFG,
         ..ROW
     },
-    read_setting(SettingKey::PdpContext, &[CLIENT], CFG),
+    read_setting(SettingKey::PDP_CONTEXT, &[CLIENT], CFG),
     Row {
         flag: Flag::Complete,
-        setting: Some(SettingKey::Tls),
+        setting: Some(SettingKey::TLS),
         parameters: &[CLIENT, integer("SSL_enable", 0, 1), integer("SSL_ctx_idx", 0, 5)],
         arity: Arity::OneOf(&[2, 3]),
         defaults: &[0],
@@ -205,9 +205,9 @@ const ROWS: &[Row] = &[
         source: CFG,
         ..ROW
     },
-    read_setting(SettingKey::Tls, &[CLIENT], CFG),
+    read_setting(SettingKey::TLS, &[CLIENT], CFG),
     Row {
-        setting: Some(SettingKey::KeepAlive),
+        setting: Some(SettingKey::KEEP_ALIVE),
         parameters: &[CLIENT, integer("keep_alive_time", 0, 3600)],
         arity: Arity::Exact(2),
         defaults: &[120],
@@ -215,9 +215,9 @@ const ROWS: &[Row] = &[
         source: CFG,
         ..ROW
     },
-    read_setting(SettingKey::KeepAlive, &[CLIENT], CFG),
+    read_setting(SettingKey::KEEP_ALIVE, &[CLIENT], CFG),
     Row {
-        setting: Some(SettingKey::Session),
+        setting: Some(SettingKey::SESSION),
         parameters: &[CLIENT, integer("clean_session", 0, 1)],
         arity: Arity::Exact(2),
         defaults: &[1],
@@ -225,10 +225,10 @@ const ROWS: &[Row] = &[
         source: CFG,
         ..ROW
     },
-    read_setting(SettingKey::Session, &[CLIENT], CFG),
+    read_setting(SettingKey::SESSION, &[CLIENT], CFG),
     Row {
         // The only family whose retries begin at 1.
-        setting: Some(SettingKey::Timeout),
+        setting: Some(SettingKey::TIMEOUT),
         parameters: &[
             CLIENT,
             integer("pkt_timeout", 1, 60),
@@ -242,10 +242,10 @@ const ROWS: &[Row] = &[
         source: CFG,
         ..ROW
     },
-    read_setting(SettingKey::Timeout, &[CLIENT], CFG),
+    read_setting(SettingKey::TIMEOUT, &[CLIENT], CFG),
     Row {
         flag: Flag::Whole,
-        setting: Some(SettingKey::Will),
+        setting: Some(SettingKey::WILL),
         parameters: &[
             CLIENT,
             integer("will_fg", 0, 1),
@@ -261,9 +261,9 @@ const ROWS: &[Row] = &[
         source: CFG,
         ..ROW
     },
-    read_setting(SettingKey::Will, &[CLIENT], CFG),
+    read_setting(SettingKey::WILL, &[CLIENT], CFG),
     Row {
-        setting: Some(SettingKey::ReceiveMode),
+        setting: Some(SettingKey::RECEIVE_MODE),
         parameters: &[CLIENT, integer("msg_recv_mode", 0, 1), integer("msg_len_enable", 0, 1)],
         arity: Arity::OneOf(&[2, 3]),
         defaults: &[0, 0],
@@ -271,9 +271,9 @@ const ROWS: &[Row] = &[
         source: CFG,
         ..ROW
     },
-    read_setting(SettingKey::ReceiveMode, &[CLIENT], CFG),
+    read_setting(SettingKey::RECEIVE_MODE, &[CLIENT], CFG),
     Row {
-        setting: Some(SettingKey::Alibaba),
+        setting: Some(SettingKey::ALIBABA),
         parameters: &[
             CLIENT,
             text("product_key", 1, MQTT_STRING),
@@ -285,7 +285,7 @@ const ROWS: &[Row] = &[
         source: CFG,
         ..ROW
     },
-    read_setting(SettingKey::Alibaba, &[CLIENT], CFG),
+    read_setting(SettingKey::ALIBABA, &[CLIENT], CFG),
     test(Command::Open, &["+QMTOPEN: (0-5),<host_name>,(1-65535)"], OPEN),
     read(Command::Open, OPEN),
     Row {

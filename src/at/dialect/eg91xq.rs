@@ -80,7 +80,7 @@ pub(super) static DIALECT: Dialect = Dialect {
     // 4.2; 5.1 shows both in quotes.
     receive: ReceiveUrc {
         length: ReceiveLength::Switchable {
-            key: SettingKey::ReceiveMode,
+            key: SettingKey::RECEIVE_MODE,
             value: 1,
         },
         topic_quoted: true,
@@ -88,7 +88,7 @@ pub(super) static DIALECT: Dialect = Dialect {
     },
     // 3.3.9, <store_status>.
     buffer: Some(Buffer {
-        key: SettingKey::ReceiveMode,
+        key: SettingKey::RECEIVE_MODE,
         slots: 5,
     }),
     // 3.3.1, send/mode: the note has no other limit for digits.
@@ -188,7 +188,7 @@ const ROWS: &[Row] = &[
         "3.3.1",
     ),
     Row {
-        setting: Some(SettingKey::Version),
+        setting: Some(SettingKey::VERSION),
         parameters: &[CLIENT, integer("vsn", 3, 4)],
         arity: Arity::Exact(2),
         defaults: &[4],
@@ -196,9 +196,9 @@ const ROWS: &[Row] = &[
         source: "3.3.1",
         ..ROW
     },
-    read_setting(SettingKey::Version, &[CLIENT], "3.3.1"),
+    read_setting(SettingKey::VERSION, &[CLIENT], "3.3.1"),
     Row {
-        setting: Some(SettingKey::PdpContext),
+        setting: Some(SettingKey::PDP_CONTEXT),
         parameters: &[CLIENT, integer("cid", 1, 15)],
         arity: Arity::Exact(2),
         defaults: &[1],
@@ -206,11 +206,11 @@ const ROWS: &[Row] = &[
         source: "3.3.1",
         ..ROW
     },
-    read_setting(SettingKey::PdpContext, &[CLIENT], "3.3.1"),
+    read_setting(SettingKey::PDP_CONTEXT, &[CLIENT], "3.3.1"),
     Row {
         // Note 2: the context must be given with 1.
         flag: Flag::Complete,
-        setting: Some(SettingKey::Tls),
+        setting: Some(SettingKey::TLS),
         parameters: &[CLIENT, integer("SSL_enable", 0, 1), integer("SSL_ctx_idx", 0, 5)],
         arity: Arity::OneOf(&[2, 3]),
         defaults: &[0],
@@ -218,10 +218,10 @@ const ROWS: &[Row] = &[
         source: "3.3.1",
         ..ROW
     },
-    read_setting(SettingKey::Tls, &[CLIENT], "3.3.1"),
+    read_setting(SettingKey::TLS, &[CLIENT], "3.3.1"),
     Row {
         // The note has 1 to 3600 and speaks of zero all the same; modules take 0.
-        setting: Some(SettingKey::KeepAlive),
+        setting: Some(SettingKey::KEEP_ALIVE),
         parameters: &[CLIENT, integer("keep_alive_time", 0, 3600)],
         arity: Arity::Exact(2),
         defaults: &[120],
@@ -229,9 +229,9 @@ const ROWS: &[Row] = &[
         source: "3.3.1",
         ..ROW
     },
-    read_setting(SettingKey::KeepAlive, &[CLIENT], "3.3.1"),
+    read_setting(SettingKey::KEEP_ALIVE, &[CLIENT], "3.3.1"),
     Row {
-        setting: Some(SettingKey::Session),
+        setting: Some(SettingKey::SESSION),
         parameters: &[CLIENT, integer("clean_session", 0, 1)],
         arity: Arity::Exact(2),
         defaults: &[1],
@@ -239,9 +239,9 @@ const ROWS: &[Row] = &[
         source: "3.3.1",
         ..ROW
     },
-    read_setting(SettingKey::Session, &[CLIENT], "3.3.1"),
+    read_setting(SettingKey::SESSION, &[CLIENT], "3.3.1"),
     Row {
-        setting: Some(SettingKey::Timeout),
+        setting: Some(SettingKey::TIMEOUT),
         parameters: &[
             CLIENT,
             integer("pkt_timeout", 1, 60),
@@ -254,11 +254,11 @@ const ROWS: &[Row] = &[
         source: "3.3.1",
         ..ROW
     },
-    read_setting(SettingKey::Timeout, &[CLIENT], "3.3.1"),
+    read_setting(SettingKey::TIMEOUT, &[CLIENT], "3.3.1"),
     Row {
         // Note 1: all of them with flag 1, none with flag 0.
         flag: Flag::Whole,
-        setting: Some(SettingKey::Will),
+        setting: Some(SettingKey::WILL),
         parameters: &[
             CLIENT,
             integer("will_fg", 0, 1),
@@ -273,11 +273,11 @@ const ROWS: &[Row] = &[
         source: "3.3.1",
         ..ROW
     },
-    read_setting(SettingKey::Will, &[CLIENT], "3.3.1"),
+    read_setting(SettingKey::WILL, &[CLIENT], "3.3.1"),
     Row {
         // The note has 1 to 256 for the length; modules take 0. Note 1 holds here too.
         flag: Flag::Whole,
-        setting: Some(SettingKey::WillExact),
+        setting: Some(SettingKey::WILL_EXACT),
         parameters: &[
             CLIENT,
             integer("will_fg", 0, 1),
@@ -293,9 +293,9 @@ const ROWS: &[Row] = &[
         source: "3.3.1",
         ..ROW
     },
-    read_setting(SettingKey::WillExact, &[CLIENT], "3.3.1"),
+    read_setting(SettingKey::WILL_EXACT, &[CLIENT], "3.3.1"),
     Row {
-        setting: Some(SettingKey::ReceiveMode),
+        setting: Some(SettingKey::RECEIVE_MODE),
         parameters: &[CLIENT, integer("msg_recv_mode", 0, 1), integer("msg_len_enable", 0, 1)],
         arity: Arity::OneOf(&[2, 3]),
         defaults: &[0, 0],
@@ -303,9 +303,9 @@ const ROWS: &[Row] = &[
         source: "3.3.1",
         ..ROW
     },
-    read_setting(SettingKey::ReceiveMode, &[CLIENT], "3.3.1"),
+    read_setting(SettingKey::RECEIVE_MODE, &[CLIENT], "3.3.1"),
     Row {
-        setting: Some(SettingKey::PingInterval),
+        setting: Some(SettingKey::PING_INTERVAL),
         parameters: &[CLIENT, integer("qmtping_interval", 5, 60)],
         arity: Arity::Exact(2),
         defaults: &[5],
@@ -313,9 +313,9 @@ const ROWS: &[Row] = &[
         source: "3.3.1",
         ..ROW
     },
-    read_setting(SettingKey::PingInterval, &[CLIENT], "3.3.1"),
+    read_setting(SettingKey::PING_INTERVAL, &[CLIENT], "3.3.1"),
     Row {
-        setting: Some(SettingKey::SendMode),
+        setting: Some(SettingKey::SEND_MODE),
         parameters: &[CLIENT, integer("send_mode", 0, 1)],
         arity: Arity::Exact(2),
         defaults: &[0],
@@ -323,9 +323,9 @@ const ROWS: &[Row] = &[
         source: "3.3.1",
         ..ROW
     },
-    read_setting(SettingKey::SendMode, &[CLIENT], "3.3.1"),
+    read_setting(SettingKey::SEND_MODE, &[CLIENT], "3.3.1"),
     Row {
-        setting: Some(SettingKey::Alibaba),
+        setting: Some(SettingKey::ALIBABA),
         parameters: &[
             CLIENT,
             text("product_key", 1, MQTT_STRING),
@@ -337,9 +337,9 @@ const ROWS: &[Row] = &[
         source: "3.3.1",
         ..ROW
     },
-    read_setting(SettingKey::Alibaba, &[CLIENT], "3.3.1"),
+    read_setting(SettingKey::ALIBABA, &[CLIENT], "3.3.1"),
     Row {
-        setting: Some(SettingKey::OneNet),
+        setting: Some(SettingKey::ONE_NET),
         parameters: &[
             CLIENT,
             text("product_id", 1, MQTT_STRING),
@@ -350,9 +350,9 @@ const ROWS: &[Row] = &[
         source: "3.3.1",
         ..ROW
     },
-    read_setting(SettingKey::OneNet, &[CLIENT], "3.3.1"),
+    read_setting(SettingKey::ONE_NET, &[CLIENT], "3.3.1"),
     Row {
-        setting: Some(SettingKey::DataFormat),
+        setting: Some(SettingKey::DATA_FORMAT),
         parameters: &[CLIENT, integer("send_mode", 0, 1), integer("recv_mode", 0, 1)],
         arity: Arity::Exact(3),
         defaults: &[0, 0],
@@ -360,9 +360,9 @@ const ROWS: &[Row] = &[
         source: "3.3.1",
         ..ROW
     },
-    read_setting(SettingKey::DataFormat, &[CLIENT], "3.3.1"),
+    read_setting(SettingKey::DATA_FORMAT, &[CLIENT], "3.3.1"),
     Row {
-        setting: Some(SettingKey::ViewMode),
+        setting: Some(SettingKey::VIEW_MODE),
         parameters: &[CLIENT, integer("view_mode", 0, 1)],
         arity: Arity::Exact(2),
         defaults: &[0],
@@ -370,9 +370,9 @@ const ROWS: &[Row] = &[
         source: "3.3.1",
         ..ROW
     },
-    read_setting(SettingKey::ViewMode, &[CLIENT], "3.3.1"),
+    read_setting(SettingKey::VIEW_MODE, &[CLIENT], "3.3.1"),
     Row {
-        setting: Some(SettingKey::EditTimeout),
+        setting: Some(SettingKey::EDIT_TIMEOUT),
         parameters: &[CLIENT, integer("enable_timeout", 0, 1), integer("edit_timeout", 1, 180)],
         arity: Arity::OneOf(&[2, 3]),
         defaults: &[0],
@@ -380,7 +380,7 @@ const ROWS: &[Row] = &[
         source: "3.3.1",
         ..ROW
     },
-    read_setting(SettingKey::EditTimeout, &[CLIENT], "3.3.1"),
+    read_setting(SettingKey::EDIT_TIMEOUT, &[CLIENT], "3.3.1"),
     test(Command::Open, &["+QMTOPEN: (0-5),\"hostname\",(1-65535)"], "3.3.2"),
     read(Command::Open, "3.3.2"),
     Row {

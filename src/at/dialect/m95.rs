@@ -80,11 +80,11 @@ pub(super) static DIALECT: Dialect = Dialect {
     ],
     // 3.2.1, in capitals throughout.
     spellings: &[
-        (SettingKey::Will, "WILL"),
-        (SettingKey::Timeout, "TIMEOUT"),
-        (SettingKey::Session, "SESSION"),
-        (SettingKey::KeepAlive, "KEEPALIVE"),
-        (SettingKey::Tls, "SSL"),
+        (SettingKey::WILL, "WILL"),
+        (SettingKey::TIMEOUT, "TIMEOUT"),
+        (SettingKey::SESSION, "SESSION"),
+        (SettingKey::KEEP_ALIVE, "KEEPALIVE"),
+        (SettingKey::TLS, "SSL"),
     ],
     vendor_errors: &[],
     // 3.2.5 is silent. 4.1.1 has code 5 for the server that closes after DISCONNECT, so the connection outlives it.
@@ -178,7 +178,7 @@ const ROWS: &[Row] = &[
         "3.2.1",
     ),
     Row {
-        setting: Some(SettingKey::Will),
+        setting: Some(SettingKey::WILL),
         parameters: &[
             CLIENT,
             integer("will_fg", 0, 1),
@@ -194,9 +194,9 @@ const ROWS: &[Row] = &[
         source: "3.2.1",
         ..ROW
     },
-    read_setting(SettingKey::Will, &[CLIENT], "3.2.1"),
+    read_setting(SettingKey::WILL, &[CLIENT], "3.2.1"),
     Row {
-        setting: Some(SettingKey::Timeout),
+        setting: Some(SettingKey::TIMEOUT),
         parameters: &[
             CLIENT,
             integer("pkt_timeout", 1, 60),
@@ -209,9 +209,9 @@ const ROWS: &[Row] = &[
         source: "3.2.1",
         ..ROW
     },
-    read_setting(SettingKey::Timeout, &[CLIENT], "3.2.1"),
+    read_setting(SettingKey::TIMEOUT, &[CLIENT], "3.2.1"),
     Row {
-        setting: Some(SettingKey::Session),
+        setting: Some(SettingKey::SESSION),
         parameters: &[CLIENT, integer("clean_session", 0, 1)],
         arity: Arity::Exact(2),
         // The default is not given; 1 is what every other family has.
@@ -219,27 +219,27 @@ const ROWS: &[Row] = &[
         source: "3.2.1",
         ..ROW
     },
-    read_setting(SettingKey::Session, &[CLIENT], "3.2.1"),
+    read_setting(SettingKey::SESSION, &[CLIENT], "3.2.1"),
     Row {
-        setting: Some(SettingKey::KeepAlive),
+        setting: Some(SettingKey::KEEP_ALIVE),
         parameters: &[CLIENT, integer("keep-alive time", 0, 3600)],
         arity: Arity::Exact(2),
         defaults: &[120],
         source: "3.2.1",
         ..ROW
     },
-    read_setting(SettingKey::KeepAlive, &[CLIENT], "3.2.1"),
+    read_setting(SettingKey::KEEP_ALIVE, &[CLIENT], "3.2.1"),
     Row {
         // Note 3: the context must be given with 1.
         flag: Flag::Complete,
-        setting: Some(SettingKey::Tls),
+        setting: Some(SettingKey::TLS),
         parameters: &[CLIENT, integer("sslenable", 0, 1), integer("ctxindex", 0, 5)],
         arity: Arity::OneOf(&[2, 3]),
         defaults: &[0],
         source: "3.2.1",
         ..ROW
     },
-    read_setting(SettingKey::Tls, &[CLIENT], "3.2.1"),
+    read_setting(SettingKey::TLS, &[CLIENT], "3.2.1"),
     test(Command::Open, &["+QMTOPEN: (0-5),\"<host_name>\",(1-65535)"], "3.2.2"),
     read(Command::Open, "3.2.2"),
     Row {

@@ -114,11 +114,18 @@ pub(super) const fn revised<const OLD: usize, const NEW: usize>(old: &[Row; OLD]
 
 /// Whether two rows are the same form of the same command, whatever its parameters.
 const fn is_same_form(one: &Row, other: &Row) -> bool {
-    const fn setting(row: &Row) -> u8 {
+    const fn setting(row: &Row) -> &[u8] {
         match row.setting {
-            Some(key) => key as u8,
-            None => u8::MAX,
+            Some(key) => key.name().as_bytes(),
+            None => &[],
         }
+    }
+    const fn same(one: &[u8], other: &[u8]) -> bool {
+        let mut at = 0;
+        while at < one.len() && at < other.len() && one[at] == other[at] {
+            at += 1;
+        }
+        at == one.len() && at == other.len()
     }
     const fn data(row: &Row) -> u8 {
         match row.data {
@@ -131,7 +138,7 @@ const fn is_same_form(one: &Row, other: &Row) -> bool {
     }
     one.command as u8 == other.command as u8
         && one.form as u8 == other.form as u8
-        && setting(one) == setting(other)
+        && same(setting(one), setting(other))
         && data(one) == data(other)
 }
 

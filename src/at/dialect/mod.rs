@@ -77,6 +77,21 @@ pub fn models() -> impl Iterator<Item = (&'static Dialect, &'static Model)> {
         .flat_map(|dialect| dialect.models.iter().map(|model| (*dialect, model)))
 }
 
+/// Every key of `AT+QMTCFG` that a dialect has, once.
+pub fn setting_keys() -> Vec<crate::SettingKey> {
+    let mut keys = Vec::new();
+    for key in ALL
+        .iter()
+        .flat_map(|dialect| dialect.rows)
+        .filter_map(|row| row.setting)
+    {
+        if !keys.contains(&key) {
+            keys.push(key);
+        }
+    }
+    keys
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -165,9 +180,9 @@ mod tests {
     fn the_defaults_are_those_of_the_notes() {
         let (m95, _) = of_model("m95").unwrap();
         let (bc660k, _) = of_model("BC660K-GL").unwrap();
-        assert_eq!(m95.defaults(SettingKey::Timeout), [5, 3, 0]);
-        assert_eq!(bc660k.defaults(SettingKey::Timeout), [30, 0, 0]);
-        assert_eq!(m95.defaults(SettingKey::Version), [0i64; 0]);
-        assert_eq!(bc660k.defaults(SettingKey::Version), [1]);
+        assert_eq!(m95.defaults(SettingKey::TIMEOUT), [5, 3, 0]);
+        assert_eq!(bc660k.defaults(SettingKey::TIMEOUT), [30, 0, 0]);
+        assert_eq!(m95.defaults(SettingKey::VERSION), [0i64; 0]);
+        assert_eq!(bc660k.defaults(SettingKey::VERSION), [1]);
     }
 }

@@ -62,7 +62,7 @@ pub(crate) struct Settings {
 
 impl Settings {
     fn defaults(dialect: &Dialect) -> Self {
-        let timeout = dialect.defaults(SettingKey::Timeout);
+        let timeout = dialect.defaults(SettingKey::TIMEOUT);
         let number = |at: usize| timeout.get(at).and_then(|value| u8::try_from(*value).ok());
         Self {
             packet_timeout: number(0).unwrap_or(60),
@@ -75,7 +75,7 @@ impl Settings {
             send_hex: false,
             receive_hex: false,
             pdp_context: dialect
-                .defaults(SettingKey::PdpContext)
+                .defaults(SettingKey::PDP_CONTEXT)
                 .first()
                 .and_then(|value| u8::try_from(*value).ok())
                 .unwrap_or(1),
@@ -434,9 +434,9 @@ mod tests {
         let (bc660k, _) = dialect::of_model("BC660K-GL").unwrap();
         let mut settings = Settings::defaults(bc660k);
         assert_eq!(settings.delivery(), Duration::from_secs(30));
-        settings.read_back(bc660k, SettingKey::Timeout, "5, 3,1");
+        settings.read_back(bc660k, SettingKey::TIMEOUT, "5, 3,1");
         assert_eq!(settings.delivery(), Duration::from_secs(20));
-        settings.read_back(bc660k, SettingKey::Timeout, "garbage");
+        settings.read_back(bc660k, SettingKey::TIMEOUT, "garbage");
         assert_eq!(settings.delivery(), Duration::from_secs(20));
     }
 }

@@ -118,7 +118,7 @@ impl Planner {
             pdp_context: options.pdp_context.unwrap_or(now.pdp_context),
         };
         if options.edit_timeout == Some(Some(0)) {
-            self.row(SettingKey::EditTimeout)?;
+            self.row(SettingKey::EDIT_TIMEOUT)?;
             return Err(Error::Usage(
                 "edit_timeout must be 1 s or more, or None for no limit, not 0".into(),
             ));
@@ -144,15 +144,15 @@ impl Planner {
         let quotable = !payload
             .iter()
             .any(|byte| *byte == QUOTE || is_forbidden_in_string(*byte));
-        if quotable || self.dialect.setting(SettingKey::WillExact, Form::Set).is_none() {
+        if quotable || self.dialect.setting(SettingKey::WILL_EXACT, Form::Set).is_none() {
             return self.set(
-                SettingKey::Will,
+                SettingKey::WILL,
                 client,
                 &[&head[..], &[Argument::Text(payload)]].concat(),
             );
         }
         let length = Argument::Number(i64::try_from(payload.len()).unwrap_or(i64::MAX));
-        let mut step = self.set(SettingKey::WillExact, client, &[&head[..], &[length]].concat())?;
+        let mut step = self.set(SettingKey::WILL_EXACT, client, &[&head[..], &[length]].concat())?;
         step.data = Some(Data::payload(DataPhase::Counted, payload.clone()));
         Ok(step)
     }
@@ -199,20 +199,20 @@ fn with_those_in_force(options: &Options, settings: Settings) -> Options {
 /// What the host minds of a setting once it is accepted.
 fn change(key: SettingKey, settings: Settings) -> Option<Change> {
     match key {
-        SettingKey::Timeout => Some(Change::Timeout {
+        SettingKey::TIMEOUT => Some(Change::Timeout {
             packet_timeout: settings.packet_timeout,
             retries: settings.retries,
             notice: settings.timeout_notice,
         }),
-        SettingKey::PdpContext => Some(Change::PdpContext(settings.pdp_context)),
-        SettingKey::ShowReceiveLength => Some(Change::Length(settings.length_shown)),
-        SettingKey::ReceiveMode => Some(Change::ReceiveMode {
+        SettingKey::PDP_CONTEXT => Some(Change::PdpContext(settings.pdp_context)),
+        SettingKey::SHOW_RECEIVE_LENGTH => Some(Change::Length(settings.length_shown)),
+        SettingKey::RECEIVE_MODE => Some(Change::ReceiveMode {
             buffered: settings.buffered,
             length: settings.length_shown,
         }),
         // Set after `dataformat`: the last one rules.
-        SettingKey::SendMode => Some(Change::SendMode(settings.send_hex)),
-        SettingKey::DataFormat => Some(Change::Format {
+        SettingKey::SEND_MODE => Some(Change::SendMode(settings.send_hex)),
+        SettingKey::DATA_FORMAT => Some(Change::Format {
             send_hex: settings.send_hex,
             receive_hex: settings.receive_hex,
         }),

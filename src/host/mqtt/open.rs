@@ -108,7 +108,7 @@ impl Planner {
         let mut steps: Steps = deactivate.into_iter().collect();
         steps.extend(self.prepare(client, wanted, &PREPARED)?);
         // Settings may be left from another program, and waits follow the settings in force.
-        if let Some(row) = self.dialect.setting(SettingKey::Timeout, Form::Read) {
+        if let Some(row) = self.dialect.setting(SettingKey::TIMEOUT, Form::Read) {
             steps.push_back(self.read(row, client)?);
         }
         steps.push_back(open);

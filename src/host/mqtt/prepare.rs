@@ -12,10 +12,10 @@ use crate::writer::Argument;
 
 /// Their keys, in the order in which they are set: of `dataformat` and `send/mode` the last one rules.
 pub(crate) const PREPARED: [SettingKey; 4] = [
-    SettingKey::ReceiveMode,
-    SettingKey::ShowReceiveLength,
-    SettingKey::DataFormat,
-    SettingKey::SendMode,
+    SettingKey::RECEIVE_MODE,
+    SettingKey::SHOW_RECEIVE_LENGTH,
+    SettingKey::DATA_FORMAT,
+    SettingKey::SEND_MODE,
 ];
 
 impl Planner {
@@ -40,14 +40,14 @@ impl Planner {
         // Only with a length can a payload hold every byte.
         let length = wanted.length_shown.unwrap_or(true);
         match key {
-            SettingKey::ReceiveMode => {
-                let shows = matches!(self.dialect.receive.length, ReceiveLength::Switchable { key, .. } if key == SettingKey::ReceiveMode);
+            SettingKey::RECEIVE_MODE => {
+                let shows = matches!(self.dialect.receive.length, ReceiveLength::Switchable { key, .. } if key == SettingKey::RECEIVE_MODE);
                 let length = length && shows;
                 let buffered = wanted.buffered;
                 (vec![buffered, length], Change::ReceiveMode { buffered, length })
             }
-            SettingKey::ShowReceiveLength => (vec![length], Change::Length(length)),
-            SettingKey::SendMode => (vec![wanted.send_hex], Change::SendMode(wanted.send_hex)),
+            SettingKey::SHOW_RECEIVE_LENGTH => (vec![length], Change::Length(length)),
+            SettingKey::SEND_MODE => (vec![wanted.send_hex], Change::SendMode(wanted.send_hex)),
             _ => {
                 let (send_hex, receive_hex) = (wanted.send_hex, wanted.receive_hex);
                 (vec![send_hex, receive_hex], Change::Format { send_hex, receive_hex })

@@ -61,8 +61,8 @@ impl Planner {
         }
         self.options(tls, wanted, steps)?;
         let values = [1, context.into(), 0].map(Argument::Number);
-        let count = self.row(SettingKey::Tls)?.parameters.len() - 1;
-        steps.push_back(self.set(SettingKey::Tls, client, &values[..count.min(values.len())])?);
+        let count = self.row(SettingKey::TLS)?.parameters.len() - 1;
+        steps.push_back(self.set(SettingKey::TLS, client, &values[..count.min(values.len())])?);
         Ok(())
     }
 

@@ -44,7 +44,7 @@ pub struct WillHead {
 impl Configuration {
     /// Takes in what the module has printed of one key.
     pub(crate) fn add(&mut self, dialect: &Dialect, key: SettingKey, text: String) {
-        let legible = if key == SettingKey::WillExact {
+        let legible = if key == SettingKey::WILL_EXACT {
             self.read_will_head(&text).is_some()
         } else {
             read(dialect, key, &text, &mut self.options)
@@ -245,7 +245,7 @@ mod tests {
             ("1,0,0,a,gone", a_will("a", b"gone", Qos::AtMostOnce, false)),
             ("1,0,0,\"a,b\",\"\"", a_will("a,b", b"", Qos::AtMostOnce, false)),
         ] {
-            assert_eq!(read_of(SettingKey::Will, text), (options, true), "{text}");
+            assert_eq!(read_of(SettingKey::WILL, text), (options, true), "{text}");
         }
         for text in [
             "",
@@ -255,7 +255,7 @@ mod tests {
             "1,0,0,\"a\"",
             "2,0,0,\"a\",\"b\"",
         ] {
-            assert_eq!(read_of(SettingKey::Will, text), (Options::default(), false), "{text}");
+            assert_eq!(read_of(SettingKey::WILL, text), (Options::default(), false), "{text}");
         }
     }
 
@@ -263,7 +263,7 @@ mod tests {
     fn a_will_of_which_only_the_length_is_told_is_read_as_that() {
         let (dialect, _) = dialect::of_model("EG915Q").unwrap();
         let mut told = Configuration::default();
-        told.add(dialect, SettingKey::WillExact, "1,0,0,\"a\",12".into());
+        told.add(dialect, SettingKey::WILL_EXACT, "1,0,0,\"a\",12".into());
         let head = WillHead {
             topic: "a".into(),
             length: 12,
@@ -286,14 +286,14 @@ mod tests {
                 tls_context: Some(context),
                 ..Options::default()
             };
-            assert_eq!(read_of(SettingKey::Tls, text), (options, true), "{text}");
+            assert_eq!(read_of(SettingKey::TLS, text), (options, true), "{text}");
         }
-        assert_eq!(read_of(SettingKey::EditTimeout, "1,30").0.edit_timeout, Some(Some(30)));
+        assert_eq!(read_of(SettingKey::EDIT_TIMEOUT, "1,30").0.edit_timeout, Some(Some(30)));
     }
 
     #[test]
     fn credentials_are_read_whatever_they_hold_and_none_are_no_credentials() {
-        let (options, legible) = read_of(SettingKey::Alibaba, "\"k\",\"n,1\",\"s\"");
+        let (options, legible) = read_of(SettingKey::ALIBABA, "\"k\",\"n,1\",\"s\"");
         let device = options.alibaba.unwrap();
         assert!(legible);
         assert_eq!(
@@ -301,27 +301,27 @@ mod tests {
             ("k", "n,1", "s")
         );
         for none in ["", "\"\",\"\",\"\""] {
-            assert_eq!(read_of(SettingKey::Alibaba, none), (Options::default(), true));
+            assert_eq!(read_of(SettingKey::ALIBABA, none), (Options::default(), true));
         }
-        assert_eq!(read_of(SettingKey::OneNet, "\"k\""), (Options::default(), false));
+        assert_eq!(read_of(SettingKey::ONE_NET, "\"k\""), (Options::default(), false));
     }
 
     #[test]
     fn what_has_another_form_than_the_note_gives_is_illegible_and_what_is_legible_beside_it_is_kept() {
-        assert_eq!(read_of(SettingKey::Version, "4").0.version, Some(Version::V311));
+        assert_eq!(read_of(SettingKey::VERSION, "4").0.version, Some(Version::V311));
         for (key, text) in [
-            (SettingKey::Version, "9"),
-            (SettingKey::KeepAlive, "soon"),
-            (SettingKey::KeepAlive, "70000"),
-            (SettingKey::KeepAlive, "+5"),
-            (SettingKey::KeepAlive, ""),
-            (SettingKey::Session, "2"),
-            (SettingKey::DataFormat, "2"),
-            (SettingKey::Tls, "on"),
+            (SettingKey::VERSION, "9"),
+            (SettingKey::KEEP_ALIVE, "soon"),
+            (SettingKey::KEEP_ALIVE, "70000"),
+            (SettingKey::KEEP_ALIVE, "+5"),
+            (SettingKey::KEEP_ALIVE, ""),
+            (SettingKey::SESSION, "2"),
+            (SettingKey::DATA_FORMAT, "2"),
+            (SettingKey::TLS, "on"),
         ] {
             assert_eq!(read_of(key, text), (Options::default(), false), "{key:?} {text}");
         }
-        let (options, legible) = read_of(SettingKey::Timeout, "5, 3");
+        let (options, legible) = read_of(SettingKey::TIMEOUT, "5, 3");
         assert_eq!(
             (options.packet_timeout, options.retries, legible),
             (Some(5), Some(3), false)

@@ -444,7 +444,7 @@ impl Session {
     /// Whether the command in flight reads a secret back.
     fn reads_secret(&self) -> bool {
         let goal = self.exchange.as_ref().map(|exchange| &exchange.step.goal);
-        matches!(goal, Some(Goal::Values(SettingKey::Alibaba | SettingKey::OneNet)))
+        matches!(goal, Some(Goal::Values(SettingKey::ALIBABA | SettingKey::ONE_NET)))
     }
 }
 

@@ -69,7 +69,7 @@ fn publishes_overlap_up_to_the_window_and_the_others_wait_for_room() {
             pair.elapse(Duration::from_secs(1));
         }
         assert_eq!(pair.ended.len(), 8, "{model}");
-        if dialect.defaults(modemqtt_at::SettingKey::Timeout)[1] > 0 {
+        if dialect.defaults(modemqtt_at::SettingKey::TIMEOUT)[1] > 0 {
             assert!(
                 pair.ended.iter().all(|(_, result)| result == &Ok(Reply::Published)),
                 "{model}: {:?}",
@@ -180,7 +180,7 @@ fn a_publish_whose_result_never_comes_ends_with_the_time_of_the_settings() {
         );
         let waited = pair.now - start;
         let (dialect, _) = dialect::of_model(model).unwrap();
-        let timeout = dialect.defaults(modemqtt_at::SettingKey::Timeout);
+        let timeout = dialect.defaults(modemqtt_at::SettingKey::TIMEOUT);
         let least = Duration::from_secs(u64::try_from(timeout[0] * (timeout[1] + 1)).unwrap());
         assert!(
             waited >= least && waited < least + Duration::from_secs(3),

@@ -63,7 +63,7 @@ fn give(dialect: &Dialect, definition: &Definition, draw: &Draw, options: &mut O
             *place(options) = Some(dialect.versions[known].0);
         }
         Shape::Will(place) => {
-            let exact = draw.exact && dialect.setting(SettingKey::WillExact, Form::Set).is_some();
+            let exact = draw.exact && dialect.setting(SettingKey::WILL_EXACT, Form::Set).is_some();
             let payload = if exact { format!("\"{third}\r\n") } else { third };
             *place(options) = Some((draw.number % 5 != 0).then(|| Will {
                 topic: first,
@@ -128,7 +128,7 @@ fn configure(pair: &mut Pair, dialect: &Dialect, draws: &[Draw], mut expected: C
     }
     for definition in given {
         match options.will.clone().flatten() {
-            Some(will) if definition.key == SettingKey::Will && will.payload.contains(&b'"') => {
+            Some(will) if definition.key == SettingKey::WILL && will.payload.contains(&b'"') => {
                 expected.will_head = Some(WillHead {
                     topic: will.topic,
                     length: will.payload.len(),

@@ -104,7 +104,7 @@ fn a_lost_ok_of_a_command_ends_it_after_seven_seconds_and_the_line_is_free_withi
 fn a_lost_result_leaves_a_publish_unknown_after_the_time_of_the_settings_and_holds_up_nothing_else() {
     for model in MODELS {
         let (dialect, _) = dialect::of_model(model).unwrap();
-        let [packet_timeout, retries, ..] = dialect.defaults(modemqtt_at::SettingKey::Timeout) else {
+        let [packet_timeout, retries, ..] = dialect.defaults(modemqtt_at::SettingKey::TIMEOUT) else {
             panic!("{model}: no defaults");
         };
         let allowed = Duration::from_secs(u64::try_from(packet_timeout * (retries + 1)).unwrap()).as_secs_f64() + 2.2;

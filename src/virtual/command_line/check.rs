@@ -164,7 +164,7 @@ mod tests {
         let read = checked("M95", Command::Configure, &[quoted("KeepAlive"), Value::Integer(0)]).unwrap();
         assert_eq!(
             (read.row.form, read.row.setting),
-            (Form::Read, Some(SettingKey::KeepAlive))
+            (Form::Read, Some(SettingKey::KEEP_ALIVE))
         );
         let values = [quoted("KEEPALIVE"), Value::Integer(0), Value::Integer(60)];
         let set = checked("M95", Command::Configure, &values).unwrap();

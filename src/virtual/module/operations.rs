@@ -153,7 +153,7 @@ impl Module {
 
     fn configure(&mut self, checked: &Checked, index: ClientIndex, now: Instant) -> Result<Next, Refusal> {
         let given = checked.arguments.len();
-        let refused = checked.row.setting == Some(SettingKey::Timeout)
+        let refused = checked.row.setting == Some(SettingKey::TIMEOUT)
             && given < checked.row.parameters.len()
             && self.faults.strikes(Fault::TimeoutThreeValues);
         if refused || !settings::agrees(checked) {

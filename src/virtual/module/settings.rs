@@ -44,9 +44,9 @@ impl Settings {
         Self {
             dialect,
             values,
-            will: SettingKey::Will,
+            will: SettingKey::WILL,
             will_message: Vec::new(),
-            sending: SettingKey::DataFormat,
+            sending: SettingKey::DATA_FORMAT,
             has_version: false,
             data_echo: None,
         }
@@ -72,13 +72,13 @@ impl Settings {
             current.extend(missing.map(|(_, value)| Argument::Integer(*value)));
         }
         match key {
-            SettingKey::Will | SettingKey::WillExact => {
+            SettingKey::WILL | SettingKey::WILL_EXACT => {
                 self.will = key;
                 self.will_message = payload;
             }
-            SettingKey::DataFormat | SettingKey::SendMode => self.sending = key,
-            SettingKey::Version => self.has_version = true,
-            SettingKey::EchoData | SettingKey::ViewMode => self.data_echo = Some(checked.integer(1) == 1),
+            SettingKey::DATA_FORMAT | SettingKey::SEND_MODE => self.sending = key,
+            SettingKey::VERSION => self.has_version = true,
+            SettingKey::ECHO_DATA | SettingKey::VIEW_MODE => self.data_echo = Some(checked.integer(1) == 1),
             _ => {}
         }
     }
@@ -106,26 +106,26 @@ impl Settings {
 
     pub(super) fn patience(&self) -> Patience {
         Patience {
-            timeout: Duration::from_secs(self.number(SettingKey::Timeout, 0)),
-            retries: self.number(SettingKey::Timeout, 1),
+            timeout: Duration::from_secs(self.number(SettingKey::TIMEOUT, 0)),
+            retries: self.number(SettingKey::TIMEOUT, 1),
         }
     }
 
     pub(super) fn timeout_notice(&self) -> bool {
-        self.flag(SettingKey::Timeout, 2)
+        self.flag(SettingKey::TIMEOUT, 2)
     }
 
     pub(super) fn clean_session(&self) -> bool {
-        self.flag(SettingKey::Session, 0)
+        self.flag(SettingKey::SESSION, 0)
     }
 
     pub(super) fn keep_alive(&self) -> u16 {
-        self.number(SettingKey::KeepAlive, 0)
+        self.number(SettingKey::KEEP_ALIVE, 0)
     }
 
     /// How long a PINGREQ may stay unanswered: `qmtping`, or as long as any packet.
     pub(super) fn ping_timeout(&self) -> Duration {
-        match self.number(SettingKey::PingInterval, 0) {
+        match self.number(SettingKey::PING_INTERVAL, 0) {
             0 => self.patience().timeout,
             seconds => Duration::from_secs(seconds),
         }
@@ -136,14 +136,14 @@ impl Settings {
     }
 
     pub(super) fn version(&self) -> Version {
-        let code: i64 = self.number(SettingKey::Version, 0);
+        let code: i64 = self.number(SettingKey::VERSION, 0);
         let found = self.dialect.versions.iter().find(|(_, other)| *other == code);
         found.map_or(self.dialect.default_version, |(version, _)| *version)
     }
 
     /// The TLS context, while the connection is to be secured.
     pub(super) fn tls(&self) -> Option<u8> {
-        self.flag(SettingKey::Tls, 0).then(|| self.number(SettingKey::Tls, 1))
+        self.flag(SettingKey::TLS, 0).then(|| self.number(SettingKey::TLS, 1))
     }
 
     /// Whether `+QMTRECV` carries the length of the payload.
@@ -165,7 +165,7 @@ impl Settings {
     }
 
     pub(super) fn receives_hex(&self) -> bool {
-        self.flag(SettingKey::DataFormat, 1)
+        self.flag(SettingKey::DATA_FORMAT, 1)
     }
 
     /// The most bytes that one publish carries.
@@ -183,8 +183,8 @@ impl Settings {
     pub(super) fn edit_timeout(&self) -> Option<Duration> {
         /// Of the range; the note has no default.
         const LONGEST: u64 = 180;
-        let enabled = self.flag(SettingKey::EditTimeout, 0);
-        let given = Some(self.number(SettingKey::EditTimeout, 1)).filter(|seconds| *seconds > 0);
+        let enabled = self.flag(SettingKey::EDIT_TIMEOUT, 0);
+        let given = Some(self.number(SettingKey::EDIT_TIMEOUT, 1)).filter(|seconds| *seconds > 0);
         enabled.then(|| Duration::from_secs(given.unwrap_or(LONGEST)))
     }
 
@@ -213,7 +213,7 @@ impl Settings {
     /// User name and password out of the device's credentials for a cloud. A stand-in: the clouds ask for signatures, which a module
     /// computes and a broker of ours could not check.
     pub(super) fn device(&self) -> Option<(String, String)> {
-        match (self.of(SettingKey::Alibaba), self.of(SettingKey::OneNet)) {
+        match (self.of(SettingKey::ALIBABA), self.of(SettingKey::ONE_NET)) {
             ([Argument::Text(product), Argument::Text(device), Argument::Text(secret)], _) => {
                 Some((format!("{device}&{product}"), secret.clone()))
             }
@@ -253,7 +253,7 @@ pub(super) fn agrees(checked: &Checked) -> bool {
         Some(Argument::Integer(number)) => number == value,
         _ => true,
     };
-    let is_will = matches!(row.setting, Some(SettingKey::Will | SettingKey::WillExact));
+    let is_will = matches!(row.setting, Some(SettingKey::WILL | SettingKey::WILL_EXACT));
     let topic = !(is_will && TopicName::is_invalid(checked.text(4)));
     complete && topic && row.only.iter().all(works)
 }

@@ -161,7 +161,7 @@ fn a_form_that_a_command_lacks_is_an_error() {
 fn a_key_that_the_dialect_lacks_is_refused() {
     for dialect in dialect::ALL {
         let mut rig = Rig::new(dialect.models[0].name);
-        for &key in SettingKey::ALL {
+        for key in dialect::setting_keys() {
             if dialect.setting(key, Form::Set).is_none() {
                 for values in ["0", "0,1"] {
                     let answer = rig.answer(format!("AT+QMTCFG=\"{}\",{values}\r", key.name()));
@@ -246,7 +246,7 @@ fn of_some_values_in_range_only_one_works() {
 
 #[test]
 fn a_topic_to_publish_to_has_no_wildcards() {
-    let with_topic = |row: &Row| row.form == Form::Set && (row.data.is_some() || row.setting == Some(SettingKey::Will));
+    let with_topic = |row: &Row| row.form == Form::Set && (row.data.is_some() || row.setting == Some(SettingKey::WILL));
     for (dialect, row) in rows().filter(|(_, row)| with_topic(row)) {
         let topic = row
             .parameters

@@ -4,7 +4,7 @@ use modemqtt_at::codes::{
     CloseResult, CmeCode, ConnectionState, OpenResult, PacketResult, ReturnCode, StatCode, TokenResult,
 };
 use modemqtt_at::dialect::{self, Dialect, ReadBack, ReceiveLength};
-use modemqtt_at::{Command, Form, SettingKey};
+use modemqtt_at::{Command, Form};
 
 use super::words::{forms, gate, numbers, refusal, time, wait, yes};
 use super::{around, table};
@@ -148,9 +148,9 @@ fn waits() -> Vec<Vec<String>> {
 }
 
 fn keys() -> Vec<Vec<String>> {
-    let lines = SettingKey::ALL.iter().map(|key| {
+    let lines = dialect::setting_keys().into_iter().map(|key| {
         line(&format!("`{}`", key.name()), |dialect| {
-            match dialect.setting(*key, Form::Set) {
+            match dialect.setting(key, Form::Set) {
                 None => "–".into(),
                 Some(row) if row.defaults.is_empty() => format!("unset, {}", gate(row.gate)),
                 Some(row) => format!("{}, {}", numbers(row.defaults), gate(row.gate)),

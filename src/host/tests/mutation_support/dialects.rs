@@ -75,7 +75,7 @@ impl Maker {
         for hex_payload in [hex.map(|most| most - 1), hex.map(|most| most + 1), hex.xor(Some(100))] {
             if hex_payload != hex {
                 let mutated = Dialect { hex_payload, ..dialect };
-                let formats = [SettingKey::DataFormat, SettingKey::SendMode];
+                let formats = [SettingKey::DATA_FORMAT, SettingKey::SEND_MODE];
                 let none = formats.iter().all(|key| dialect.setting(*key, Form::Set).is_none());
                 let rule = none.then_some("no key of the dialect turns digits on");
                 self.add_unless(&format!("hex payload {hex_payload:?}"), "bench/long", mutated, rule);
@@ -136,14 +136,14 @@ impl Maker {
         let receive = dialect.receive;
         let lengths = match receive.length {
             ReceiveLength::Never => vec![ReceiveLength::Switchable {
-                key: SettingKey::Session,
+                key: SettingKey::SESSION,
                 value: 0,
             }],
             ReceiveLength::Switchable { key, value } => vec![
                 ReceiveLength::Never,
                 ReceiveLength::Switchable { key, value: 1 - value },
                 ReceiveLength::Switchable {
-                    key: SettingKey::Session,
+                    key: SettingKey::SESSION,
                     value: 0,
                 },
             ],
@@ -164,7 +164,7 @@ impl Maker {
             self.add(&format!("{receive:?}"), "QMTRECV", Dialect { receive, ..dialect });
         }
         if let Some(Buffer { key, slots }) = dialect.buffer {
-            let key_of_another = SettingKey::Session;
+            let key_of_another = SettingKey::SESSION;
             for buffer in [
                 None,
                 Some(Buffer { key, slots: slots - 1 }),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use modemqtt_at::dialect::{Arity, DataPhase, Dialect, Flag, Gate, Kind, Parameter, Row, Wait};
+use modemqtt_at::dialect::{self, Arity, DataPhase, Dialect, Flag, Gate, Kind, Parameter, Row, Wait};
 use modemqtt_at::{Command, Form, SettingKey};
 
 use super::{Mutant, rules, with, without};
@@ -54,7 +54,7 @@ impl Maker {
     fn identity(&mut self, row: &Row) {
         if let Some(key) = row.setting {
             let lacking = |key: &SettingKey| self.dialect.setting(*key, Form::Set).is_none();
-            let other = SettingKey::ALL.iter().copied().find(lacking).unwrap_or(key);
+            let other = dialect::setting_keys().into_iter().find(lacking).unwrap_or(key);
             let changed = Row {
                 setting: Some(other),
                 ..*row

@@ -116,7 +116,7 @@ pub(super) fn wait(dialect: &Dialect, row: &Row, _wait: Wait) -> Rule {
             || matches!(row.data, Some(DataPhase::Inline | DataPhase::Quoted)));
     let unused = row.form == Form::Test
         || (row.form == Form::Read && row.setting.is_none())
-        || row.setting == Some(SettingKey::SendMode) && row.form == Form::Set
+        || row.setting == Some(SettingKey::SEND_MODE) && row.form == Form::Set
         || other_publish;
     unused.then_some(UNUSED_WAIT)
 }
