@@ -4,8 +4,9 @@
 
 Half of the messages go up: several threads publish them with QoS 1 and 2 on two clients of the module. The other half
 come down: a third client has subscribed to all of them. Meanwhile faults are switched on and off, connections are cut,
-acknowledgements withheld, the network taken away and the module restarted, all by the seed. What MQTT promises is
-checked: whatever was acknowledged is at the broker, and whatever the broker has passed on has been received.
+acknowledgements withheld, the network taken away and the module restarted, children are forked in the middle of it and
+commands answered without end, all by the seed, with a log on a pipe that nobody reads. What MQTT promises is checked:
+whatever was acknowledged is at the broker, and whatever the broker has passed on has been received. No child may hang.
 
 """
 
@@ -15,15 +16,18 @@ import argparse
 import contextlib
 import itertools
 import logging
+import os
 import random
+import signal
 import sys
 import threading
 import time
+import warnings
 from collections import Counter, deque
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from modemqtt import Modem, ModemError, Reconnect
+from modemqtt import Modem, ModemError, Reconnect, UsageError
 from modemqtt.virtual import Broker, VirtualModem
 
 if TYPE_CHECKING:
@@ -66,16 +70,27 @@ FAULTS = (
     "line-chunk=3",
     "latency=0.002",
 )
-CHAOS = {"fault": 40, "faults": 20, "cut": 8, "silence": 5, "no network": 4, "restart": 2}
+CHAOS = {
+    "fault": 40,
+    "faults": 20,
+    "cut": 8,
+    "silence": 5,
+    "no network": 4,
+    "restart": 2,
+    "child": 8,
+    "endless answer": 1,
+}
+# More than the host keeps of an answer.
+ENDLESS = ("+COPS: " + "x" * 93,) * 12_000
 PAYLOAD = 24
 
 
 class Soak:
     """One run."""
 
-    def __init__(self, module: VirtualModem, broker: Broker, up: int, seed: int) -> None:
+    def __init__(self, modem: Modem, module: VirtualModem, broker: Broker, up: int, seed: int) -> None:
         """Begin with nothing sent."""
-        self.module, self.broker, self.up = module, broker, up
+        self.modem, self.module, self.broker, self.up = modem, module, broker, up
         self.random = random.Random(seed)  # noqa: S311 - to be repeated, not to be secret
         # A byte a message: what has become of it.
         self.acknowledged, self.arrived, self.received = bytearray(up), bytearray(up), bytearray(up)
@@ -87,9 +102,9 @@ class Soak:
         self.end = threading.Event()
         self.all_tried = False
 
-    def connect(self, modem: Modem, stack: contextlib.ExitStack) -> list[MqttClient]:
+    def connect(self, stack: contextlib.ExitStack) -> list[MqttClient]:
         """Connect three clients, the last of which receives."""
-        clients = [modem.mqtt(index) for index in range(3)]
+        clients = [self.modem.mqtt(index) for index in range(3)]
         for index, mqtt in enumerate(clients):
             mqtt.on_connection_lost = self.lost
             mqtt.on_reconnected = self.reconnected
@@ -186,11 +201,34 @@ class Soak:
                 self.module.network(up=False)
                 self.end.wait(pause)
                 self.module.network(up=True)
+            elif what == "child":
+                self.fork()
+            elif what == "endless answer":
+                self.module.expect("AT+COPS=?").respond(*ENDLESS)
+                with contextlib.suppress(ModemError):
+                    self.modem.command("AT+COPS=?", timeout=pause)
             else:
                 for fault in self.random.sample(FAULTS, 1 if what == "fault" else 5):
                     self.module.inject(fault)
                 self.end.wait(pause)
                 self.module.heal()
+
+    def fork(self) -> None:
+        """Fork a child, which finds that the modem is its parent's, and ends."""
+        with warnings.catch_warnings():
+            # It is what this is about.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            child = os.fork()
+        if child == 0:
+            signal.alarm(10)
+            try:
+                self.modem.command("AT")
+            except UsageError:
+                os._exit(0)
+            finally:
+                os._exit(1)
+        if os.waitpid(child, 0)[1] != 0:
+            self.count("children that hung")
 
     def record(self) -> None:
         """Note what is at the broker, which keeps the last 10,000."""
@@ -228,7 +266,8 @@ class Soak:
             ("acknowledged, and not at the broker", self.acknowledged, self.arrived),
             ("at the broker, and not received", self.arrived, self.received),
         )
-        found = []
+        hung = self.outcomes["children that hung"]
+        found = [f"{hung} children hung"] if hung else []
         for what, given, wanted in checks:
             numbers = [number for number in range(self.up) if given[number] > wanted[number]]
             if numbers:
@@ -247,9 +286,12 @@ def soak(model: str, messages: int, seed: int) -> list[str]:
     with contextlib.ExitStack() as stack:
         broker = stack.enter_context(Broker())
         module = stack.enter_context(VirtualModem(model, seed=seed))
-        modem = stack.enter_context(Modem(module.port))
-        run = Soak(module, broker, messages // 2, seed)
-        seconds, before, after = run.run(run.connect(modem, stack))
+        reader, writer = os.pipe()
+        stack.callback(os.close, reader)
+        stack.callback(os.close, writer)
+        modem = stack.enter_context(Modem(module.port, log=f"/proc/self/fd/{writer}"))
+        run = Soak(modem, module, broker, messages // 2, seed)
+        seconds, before, after = run.run(run.connect(stack))
         stats = modem.stats
     outages = sorted(run.outages) or [0.0]
     counted = ", ".join(f"{count} × {what}" for what, count in sorted((run.chaos + run.outcomes).items()))
