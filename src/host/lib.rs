@@ -13,6 +13,7 @@ pub mod event;
 pub mod framer;
 mod job;
 pub mod keep;
+mod limit;
 mod mqtt;
 pub mod names;
 pub mod options;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use modemqtt_at::dialect;
-use modemqtt_host::engine::{EngineOptions, PortOpening, Reporting, Retry};
+use modemqtt_host::engine::{self, EngineOptions, Failure, PortOpening, Reporting, Retry};
 use modemqtt_host::error::Error;
 use modemqtt_host::port::{FlowControl, PortOptions};
 use modemqtt_host::session::{Search, Wake, edition};
@@ -80,20 +80,14 @@ impl Opening {
 
     /// Waits for the open modem.
     fn wait(&self, py: Python<'_>) -> PyResult<Engine> {
-        match civil::wait(py, None, |at_most| self.opening.wait(at_most))? {
-            Some(Ok(engine)) => Ok(Engine::new(engine)),
-            Some(Err(failure)) => Err(errors::raise(py, &failure.error, failure.shared.as_deref())),
-            None => Err(errors::raise(py, &Error::Closed, None)),
-        }
+        let found = civil::wait(py, None, |at_most| self.opening.wait(at_most))?;
+        opened(py, found.unwrap_or_else(|| Err(Error::Closed.into())))
     }
 
     /// The open modem; `None` while it is being opened.
     fn poll(&self, py: Python<'_>) -> PyResult<Option<Engine>> {
-        match self.opening.wait(Duration::ZERO) {
-            Some(Ok(engine)) => Ok(Some(Engine::new(engine))),
-            Some(Err(failure)) => Err(errors::raise(py, &failure.error, failure.shared.as_deref())),
-            None => Ok(None),
-        }
+        let found = self.opening.wait(Duration::ZERO);
+        found.map(|found| opened(py, found)).transpose()
     }
 
     /// Rings that bell at the end.
@@ -118,6 +112,12 @@ impl Opening {
     fn closed(&self) -> bool {
         self.opening.is_closed()
     }
+}
+
+fn opened(py: Python<'_>, found: Result<Arc<engine::Engine>, Failure>) -> PyResult<Engine> {
+    found
+        .map(Engine::new)
+        .map_err(|failure| errors::raise(py, &failure.error, failure.shared.as_deref()))
 }
 
 fn options(

@@ -13,6 +13,7 @@ use super::bell::{Bell, Bells};
 use super::{Engine, EngineOptions, Journal, Shared};
 use crate::call::Call;
 use crate::error::Error;
+use crate::limit::Limit;
 use crate::port::{PortError, PortErrorKind};
 
 /// The time between two attempts.
@@ -81,13 +82,6 @@ enum Stage {
     Open(Arc<Engine>),
 }
 
-/// For how long.
-#[derive(Clone, Copy, Debug, Default)]
-struct Limit {
-    allowed: Option<Duration>,
-    at: Option<Instant>,
-}
-
 /// Why there is no open modem.
 #[derive(Clone, Debug)]
 pub struct Failure {
@@ -127,10 +121,7 @@ impl PortOpening {
         if state.closed || !matches!(state.stage, Stage::New) {
             return Ok(());
         }
-        state.limit = Limit {
-            allowed: timeout,
-            at: timeout.and_then(|timeout| Instant::now().checked_add(timeout)),
-        };
+        state.limit = Limit::new(timeout, Instant::now());
         let (work, limit) = (Arc::clone(&self.work), state.limit);
         Worker::spawn("modemqtt-open", move || work.run(retry, limit))
             .map_err(|error| PortError::other(&self.work.url, error))?;
@@ -147,7 +138,9 @@ impl PortOpening {
         if !state.closed && state.stage.is_under_way() {
             self.work.changed.wait_for(&mut state, at_most);
         }
-        let late = state.limit.at.is_some_and(|at| at + LEAST <= Instant::now());
+        let late = Instant::now()
+            .checked_sub(LEAST)
+            .is_some_and(|then| state.limit.is_over(then));
         match &state.stage {
             _ if state.closed => Some(Err(Error::Closed.into())),
             Stage::New => Some(Err(Error::Closed.into())),
@@ -228,19 +221,13 @@ impl Stage {
     }
 }
 
-impl Limit {
-    fn left(self) -> Option<Duration> {
-        self.at.map(|at| at.saturating_duration_since(Instant::now()))
-    }
-}
-
 impl Work {
     /// The thread. What nobody wants any more is closed before anyone is told.
     fn run(&self, retry: Retry, limit: Limit) {
         let outcome = loop {
             let outcome = self.attempt(limit);
             let Err(failure) = &outcome else { break outcome };
-            if !retry.is_worth_it(&failure.error) || limit.left().is_none_or(|left| left.is_zero()) {
+            if !retry.is_worth_it(&failure.error) || limit.left(Instant::now()).is_none_or(|left| left.is_zero()) {
                 break outcome;
             }
             let mut state = self.state.lock();
@@ -249,7 +236,7 @@ impl Work {
             }
             state.stage = Stage::Opening(Some(failure.clone()));
             self.changed.notify_all();
-            let rest = limit.left().unwrap_or_default().min(REST);
+            let rest = limit.left(Instant::now()).unwrap_or_default().min(REST);
             self.changed.wait_for(&mut state, rest);
             if state.closed {
                 break Err(Error::Closed.into());
@@ -291,7 +278,7 @@ impl Work {
 }
 
 fn set_up(engine: &Engine, shared: &Shared, limit: Limit) -> Result<(), Error> {
-    let pending = engine.submit(Call::SetUp, limit.left())?;
+    let pending = engine.submit(Call::SetUp, limit.left(Instant::now()))?;
     loop {
         if pending.wait(|progress| progress.result.is_some(), Duration::from_secs(1)) || shared.end().is_some() {
             let result = pending.progress().result;

@@ -18,6 +18,7 @@ use modemqtt_at::dialect::Dialect;
 
 use crate::call::{Call, Reply, Secret};
 use crate::error::Error;
+use crate::limit::Limit;
 pub use capabilities::Values;
 pub use login::Login;
 
@@ -145,33 +146,6 @@ impl Course for Inquiry {
             Turn::Ended(answer) => Move::End(lines(answer).map(|lines| (self.read)(&lines, dialect))),
             _ => Move::Stay,
         }
-    }
-}
-
-/// When an errand has to be over.
-#[derive(Clone, Copy, Debug)]
-struct Limit {
-    allowed: Option<Duration>,
-    at: Option<Instant>,
-}
-
-impl Limit {
-    fn new(allowed: Option<Duration>, now: Instant) -> Self {
-        // A time beyond what the clock can tell is no limit.
-        let at = allowed.and_then(|allowed| now.checked_add(allowed));
-        Self { allowed, at }
-    }
-
-    fn left(self, now: Instant) -> Option<Duration> {
-        self.at.map(|at| at.saturating_duration_since(now))
-    }
-
-    fn is_over(self, now: Instant) -> bool {
-        self.at.is_some_and(|at| at <= now)
-    }
-
-    fn at_most(self, until: Instant) -> Instant {
-        self.at.map_or(until, |at| at.min(until))
     }
 }
 

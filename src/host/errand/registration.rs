@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 
 use modemqtt_at::dialect::Dialect;
 
-use super::{Course, Inquiry, Limit, Move, Turn, lines, numbers, sim};
+use super::{Course, Inquiry, Move, Turn, lines, numbers, sim};
 use crate::call::Reply;
 use crate::error::Error;
+use crate::limit::Limit;
 
 const SEARCHING: i64 = 2;
 const DENIED: i64 = 3;

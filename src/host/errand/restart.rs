@@ -4,9 +4,10 @@ use std::time::{Duration, Instant};
 
 use modemqtt_at::dialect::{Dialect, FixedCommand};
 
-use super::{Course, Limit, Move, Turn};
+use super::{Course, Move, Turn};
 use crate::call::{Call, Reply};
 use crate::error::Error;
+use crate::limit::Limit;
 
 /// A module that has said nothing by then is asked all the same: some print nothing when they start.
 const SILENCE: Duration = Duration::from_secs(10);
