@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from modemqtt._callbacks import ClientCallbacks
 from modemqtt._strict import Single
 from modemqtt._usage import arguments
+from modemqtt.exceptions import PortError, ResponseTimeout
 
 if TYPE_CHECKING:
     from modemqtt._core import Engine, Pending
@@ -40,7 +41,7 @@ class BaseClient(ClientCallbacks, Single):
 
     @property
     def server(self) -> tuple[str, int] | None:
-        """Host and port of the network connection; ``None`` while there is none."""
+        """Host and port of the network connection, or ``None`` without one."""
         engine = self._line.engine
         return engine.server(self.index) if engine is not None and engine.is_open else None
 
@@ -57,6 +58,20 @@ class BaseClient(ClientCallbacks, Single):
         with arguments():
             pending: Pending = submit(self._own.index, *values, timeout=timeout)
         return pending
+
+    def _not_connected(self, timeout: float | None) -> ResponseTimeout:
+        return ResponseTimeout(f"client {self.index} is not connected within {timeout:g} s; it is {self.state}")
+
+    def _no_message(self, timeout: float | None) -> ResponseTimeout:
+        return ResponseTimeout(f"no message for client {self.index} within {timeout:g} s")
+
+
+def in_a_hurry(error: BaseException) -> bool:
+    """Whether a session that ends so is left in a hurry.
+
+    Ctrl-C, sys.exit(), a cancelled task and a port that is gone are not kept waiting for a module that may be silent.
+    """
+    return not isinstance(error, Exception) or isinstance(error, PortError)
 
 
 def time_to_leave(timeout: float | None, *, hurried: bool) -> tuple[float | None, float | None]:

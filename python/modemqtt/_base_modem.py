@@ -17,6 +17,7 @@ from modemqtt.exceptions import PortError, UsageError, UsageTypeError
 if TYPE_CHECKING:
     from os import PathLike
 
+    from modemqtt._core import Engine
     from modemqtt.virtual import VirtualBench
 
 
@@ -59,6 +60,11 @@ class BaseModem(ModemCallbacks, Single):
                 "wire_size": wire_size,
             },
         )
+        self._prepare()
+
+    def _prepare(self) -> None:
+        # What the module has said of itself, and the engine that it has said it to.
+        self._identity: tuple[Engine | None, tuple[str, ...]] = (None, ())
 
     def __repr__(self) -> str:
         """Port and model."""

@@ -6,14 +6,14 @@ import contextlib
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Literal
 
-from modemqtt._base_client import time_to_leave
+from modemqtt._base_client import in_a_hurry, time_to_leave
 from modemqtt._core import KeptSession
 from modemqtt._delivery import Delivery, raise_misuse
 from modemqtt._options import Configurable
 from modemqtt._reconnect import plan_of
 from modemqtt._tls import wait_told
-from modemqtt._usage import Deadline, arguments, finished, payload_bytes, seconds, topic_and_qos
-from modemqtt.exceptions import ModemError, PortError, ResponseTimeout
+from modemqtt._usage import Deadline, arguments, finished, payload_bytes, seconds, subscriptions, topics
+from modemqtt.exceptions import ModemError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -155,8 +155,7 @@ class MqttClient(Configurable):
             wait_told(entering, progress)
             yield self
         except BaseException as error:
-            # Ctrl-C, sys.exit() and a port that is gone are not kept waiting for a module that may be silent.
-            hurried = not isinstance(error, Exception) or isinstance(error, PortError)
+            hurried = in_a_hurry(error)
             raise
         finally:
             if kept is not None:
@@ -193,7 +192,7 @@ class MqttClient(Configurable):
             # No session connects again.
             come = self._engine().wait_connected(self.index, deadline.left)
         if not come:
-            raise ResponseTimeout(f"client {self.index} is not connected within {timeout:g} s; it is {self.state}")
+            raise self._not_connected(timeout)
 
     def subscribe(
         self, topic: str | Iterable[tuple[str, int]], qos: int = 0, *, timeout: float | None = None
@@ -214,9 +213,8 @@ class MqttClient(Configurable):
 
         """
         with arguments():
-            pairs = [(topic, qos)] if isinstance(topic, str) else topic
-            topics = [topic_and_qos(pair) for pair in pairs]
-        granted: list[int] = self._call("subscribe", topics, timeout=timeout)
+            wanted = subscriptions(topic, qos)
+        granted: list[int] = self._call("subscribe", wanted, timeout=timeout)
         return granted
 
     def unsubscribe(self, topic: str | Iterable[str], *, timeout: float | None = None) -> None:
@@ -227,8 +225,8 @@ class MqttClient(Configurable):
 
         """
         with arguments():
-            topics = [topic] if isinstance(topic, str) else list(topic)
-        self._call("unsubscribe", topics, timeout=timeout)
+            unwanted = topics(topic)
+        self._call("unsubscribe", unwanted, timeout=timeout)
 
     def publish(
         self,
@@ -268,8 +266,7 @@ class MqttClient(Configurable):
         data = payload_bytes(payload)
         pending = self._submit("publish", topic, data, qos, retain, form, timeout=timeout)
         delivery = Delivery(pending, self.index)
-        if self._own.kept is not None:
-            self._own.deliveries[pending.number] = delivery
+        self._own.published(pending, delivery)
         if wait:
             finished(pending)
         else:
@@ -300,7 +297,7 @@ class MqttClient(Configurable):
             message = engine.next_message(self.index, timeout)
         self._own.tell_dropped(engine)
         if message is None:
-            raise ResponseTimeout(f"no message for client {self.index} within {timeout:g} s")
+            raise self._no_message(timeout)
         return message
 
     def messages(self, timeout: float | None = None) -> Iterator[Message]:

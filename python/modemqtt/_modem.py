@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
 import weakref
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from modemqtt._base_modem import BaseModem, checked_data, checked_index
 from modemqtt._client import MqttClient
 from modemqtt._network import Network
+from modemqtt._registry import members
 from modemqtt._usage import Deadline, arguments, finished, seconds
 from modemqtt._values import Response
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from os import PathLike
     from types import TracebackType
 
     from typing_extensions import Self
-
-    from modemqtt._core import Engine
 
 
 class Modem(BaseModem, Network):
@@ -68,38 +65,9 @@ class Modem(BaseModem, Network):
 
     """
 
-    def __init__(
-        self,
-        port: str,
-        *,
-        model: str = "auto",
-        revision: str | None = None,
-        baudrate: int = 115200,
-        flow_control: Literal["none", "rtscts", "xonxoff"] = "none",
-        log: str | PathLike[str] | None = None,
-        wake_after: float | Literal["auto"] | None = "auto",
-        prompt_delay: float = 0,
-        command_gap: float = 0,
-        queue: int = 16 * 1024 * 1024,
-        wire_size: int = 64 * 1024,
-    ) -> None:
-        """Take the settings. Nothing is opened yet."""
-        super().__init__(
-            port,
-            model=model,
-            revision=revision,
-            baudrate=baudrate,
-            flow_control=flow_control,
-            log=log,
-            wake_after=wake_after,
-            prompt_delay=prompt_delay,
-            command_gap=command_gap,
-            queue=queue,
-            wire_size=wire_size,
-        )
+    def _prepare(self) -> None:
+        super()._prepare()
         self._clients: weakref.WeakValueDictionary[int, MqttClient] = weakref.WeakValueDictionary()
-        # What the module has said of itself, and the engine that it has said it to.
-        self._identity: tuple[Engine | None, tuple[str, ...]] = (None, ())
         _every_modem.add(self)
 
     def open(self, *, timeout: float | None = None, recover: bool = False, take_over: bool | None = None) -> Self:
@@ -262,6 +230,5 @@ _every_modem: weakref.WeakSet[Modem] = weakref.WeakSet()
 
 def open_modems() -> list[Modem]:
     """Return the open modems of this process, by port."""
-    while True:
-        with contextlib.suppress(RuntimeError):  # another thread has added one meanwhile
-            return sorted((modem for modem in _every_modem if modem.is_open), key=lambda modem: modem.port)
+    modems = (modem for modem in members(_every_modem) if modem.is_open)
+    return sorted(modems, key=lambda modem: modem.port)

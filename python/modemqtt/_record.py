@@ -64,6 +64,11 @@ class ClientRecord:
             self._pacer.passed()
             logger.warning("client %d: %d messages were dropped, no one took them", self.index, dropped)
 
+    def published(self, pending: Pending, delivery: Delivery) -> None:
+        """Keep what was published in a session that connects again: it may become unknown."""
+        if self.kept is not None:
+            self.deliveries[pending.number] = delivery
+
     def values(self, name: str, values: list[Any]) -> list[Any]:
         """Return what a callback is called with, from what the core tells of an event."""
         match name, values:

@@ -6,9 +6,11 @@ import atexit
 import contextlib
 import os
 import weakref
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from modemqtt import _journal
+
+T = TypeVar("T")
 
 
 class Held(Protocol):
@@ -40,16 +42,19 @@ def add(line: Held) -> None:
     _every.add(line)
 
 
-def _lines() -> list[Held]:
+def members(weak: weakref.WeakSet[T]) -> list[T]:
+    """Return what is left of a set, to which other threads may add."""
     while True:
-        with contextlib.suppress(RuntimeError):  # another thread has added one meanwhile
-            return list(_every)
+        with contextlib.suppress(RuntimeError):
+            return list(weak)
 
 
 def holding(device: str, *, besides: Held) -> list[Held]:
     """Return the other lines that have this device open."""
     wanted = _canonical(device)
-    return [line for line in _lines() if line is not besides and line.is_open and _canonical(line.device) == wanted]
+    return [
+        line for line in members(_every) if line is not besides and line.is_open and _canonical(line.device) == wanted
+    ]
 
 
 def _canonical(device: str) -> str:
@@ -59,7 +64,7 @@ def _canonical(device: str) -> str:
 @atexit.register
 def _finish() -> None:
     """End the threads before the interpreter does."""
-    for line in _lines():
+    for line in members(_every):
         line.finish()
     _journal.finish()
 
@@ -67,7 +72,7 @@ def _finish() -> None:
 def _renew_turns() -> None:
     """Replace what another thread of the parent may have held: it is never released in the child."""
     _journal.renew()
-    for line in _lines():
+    for line in members(_every):
         line.renew_turns()
 
 

@@ -127,11 +127,16 @@ class UploadProgress:
 def wait_told(pending: Pending, progress: Callable[[UploadProgress], object] | None) -> None:
     """Wait for the end of a call and tell how far its uploads are. A callback that raises is logged."""
     while progress is not None and (upload := pending.next_upload()) is not None:
-        try:
-            progress(UploadProgress(*upload))
-        except Exception:
-            logger.exception("progress callback failed")
+        tell(progress, upload)
     finished(pending)
+
+
+def tell(progress: Callable[[UploadProgress], object], upload: tuple[str, int, int]) -> None:
+    """Call back for a part of an upload. A callback that raises is logged."""
+    try:
+        progress(UploadProgress(*upload))
+    except Exception:
+        logger.exception("progress callback failed")
 
 
 def _shown(value: object) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from modemqtt.exceptions import ModemError, UsageError, UsageTypeError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from modemqtt._core import Pending
 
@@ -136,8 +136,17 @@ class Deadline:
         return min((time for time in (timeout, self.left) if time is not None), default=None)
 
 
-def topic_and_qos(pair: object) -> tuple[str, int]:
-    """Read one of several topics."""
+def subscriptions(topic: str | Iterable[tuple[str, int]], qos: int) -> list[tuple[str, int]]:
+    """Give each topic with its QoS."""
+    return [_topic_and_qos(pair) for pair in ([(topic, qos)] if isinstance(topic, str) else topic)]
+
+
+def topics(topic: str | Iterable[str]) -> list[str]:
+    """Give each topic."""
+    return [topic] if isinstance(topic, str) else list(topic)
+
+
+def _topic_and_qos(pair: object) -> tuple[str, int]:
     match pair:
         case (str() as topic, int() as qos):
             return topic, qos

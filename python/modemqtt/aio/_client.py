@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import logging
 import weakref
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Literal
 
-from modemqtt._base_client import BaseClient, time_to_leave
+from modemqtt._base_client import BaseClient, in_a_hurry, time_to_leave
 from modemqtt._core import KeptSession
 from modemqtt._delivery import Delivery, raise_misuse
 from modemqtt._reconnect import plan_of
-from modemqtt._tls import UploadProgress
-from modemqtt._usage import Deadline, arguments, payload_bytes, seconds, topic_and_qos
+from modemqtt._tls import tell
+from modemqtt._usage import Deadline, arguments, payload_bytes, seconds, subscriptions, topics
 from modemqtt.aio._delivery import AsyncDelivery
 from modemqtt.aio._hub import finished, hub_of
-from modemqtt.exceptions import ModemError, PortError, ResponseTimeout
+from modemqtt.exceptions import ModemError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable
@@ -29,9 +28,8 @@ if TYPE_CHECKING:
     from modemqtt._options import Options
     from modemqtt._reconnect import Reconnect
     from modemqtt._settings import Values
+    from modemqtt._tls import UploadProgress
     from modemqtt._values import Message, Tencent
-
-logger = logging.getLogger("modemqtt")
 
 
 def _delivery(of: weakref.ref[Line], pending: Pending, client: int) -> Delivery:
@@ -139,8 +137,7 @@ class AsyncMqttClient(BaseClient):
             await self._told(entering, progress)
             yield self
         except BaseException as error:
-            # A cancelled task and a port that is gone are not kept waiting for a module that may be silent.
-            hurried = not isinstance(error, Exception) or isinstance(error, PortError)
+            hurried = in_a_hurry(error)
             raise
         finally:
             if kept is not None:
@@ -171,22 +168,22 @@ class AsyncMqttClient(BaseClient):
             if come:
                 return
             if not await hub_of(self._line).until_rung(deadline.left):
-                raise ResponseTimeout(f"client {self.index} is not connected within {timeout:g} s; it is {self.state}")
+                raise self._not_connected(timeout)
 
     async def subscribe(
         self, topic: str | Iterable[tuple[str, int]], qos: int = 0, *, timeout: float | None = None
     ) -> list[int]:
         """Subscribe to a topic, or to several with a QoS each; see :meth:`modemqtt.MqttClient.subscribe`."""
         with arguments():
-            topics = [(topic, qos)] if isinstance(topic, str) else [topic_and_qos(pair) for pair in topic]
-        granted: list[int] = await self._call("subscribe", topics, timeout=timeout)
+            wanted = subscriptions(topic, qos)
+        granted: list[int] = await self._call("subscribe", wanted, timeout=timeout)
         return granted
 
     async def unsubscribe(self, topic: str | Iterable[str], *, timeout: float | None = None) -> None:
         """End a subscription, or several; see :meth:`modemqtt.MqttClient.unsubscribe`."""
         with arguments():
-            topics = [topic] if isinstance(topic, str) else list(topic)
-        await self._call("unsubscribe", topics, timeout=timeout)
+            unwanted = topics(topic)
+        await self._call("unsubscribe", unwanted, timeout=timeout)
 
     async def publish(
         self,
@@ -207,8 +204,7 @@ class AsyncMqttClient(BaseClient):
             pass
         pending = self._submit("publish", topic, data, qos, retain, form, timeout=deadline.left)
         delivery = AsyncDelivery(self._line, pending, self.index)
-        if self._own.kept is not None:
-            self._own.deliveries[pending.number] = delivery
+        self._own.published(pending, delivery)
         if wait:
             await finished(self._line, pending)
             return delivery
@@ -232,7 +228,7 @@ class AsyncMqttClient(BaseClient):
         """
         message = await self._message(timeout)
         if message is None:
-            raise ResponseTimeout(f"no message for client {self.index} within {timeout:g} s")
+            raise self._no_message(timeout)
         return message
 
     async def messages(self, timeout: float | None = None) -> AsyncIterator[Message]:
@@ -276,10 +272,7 @@ class AsyncMqttClient(BaseClient):
         while progress is not None and not pending.done:
             await hub_of(self._line).until_rung()
             while (upload := pending.take_upload()) is not None:
-                try:
-                    progress(UploadProgress(*upload))
-                except Exception:
-                    logger.exception("progress callback failed")
+                tell(progress, upload)
         await finished(self._line, pending)
 
     async def _call(self, method: str, *values: object, timeout: float | None) -> Any:

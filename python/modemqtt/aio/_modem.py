@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from modemqtt._core import Engine, Opening
+    from modemqtt._core import Opening
 
 # Seconds between two looks at whether another task is still opening the port.
 _LOOK = 0.01
@@ -38,11 +38,6 @@ class AsyncModem(BaseModem):
 
     _awaited = True
 
-    def __init__(self, port: str, **settings: Any) -> None:
-        """Take the settings of a :class:`modemqtt.Modem`. Nothing is opened yet, and no loop is needed."""
-        super().__init__(port, **settings)
-        self._await()
-
     @classmethod
     def of(cls, modem: BaseModem) -> Self:
         """Return the same modem, awaited: for a program that has opened it where no loop runs, as a fixture does.
@@ -52,12 +47,12 @@ class AsyncModem(BaseModem):
         """
         awaited = cls.__new__(cls)
         awaited._line = modem._line  # noqa: SLF001 - the two share it
-        awaited._await()  # noqa: SLF001 - one of its own class
+        awaited._prepare()  # noqa: SLF001 - one of its own class
         return awaited
 
-    def _await(self) -> None:
+    def _prepare(self) -> None:
+        super()._prepare()
         self._clients: weakref.WeakValueDictionary[int, AsyncMqttClient] = weakref.WeakValueDictionary()
-        self._identity: tuple[Engine | None, tuple[str, ...]] = (None, ())
 
     async def open(self, *, timeout: float | None = None, recover: bool = False, take_over: bool | None = None) -> Self:
         """Open the port and bring the module to a known state; see :meth:`modemqtt.Modem.open`."""
