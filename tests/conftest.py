@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from modemqtt._pytest.models import Wanted
+from modemqtt.virtual import VirtualModem
 from support import mosquitto as real_broker
 from support.suites import Suite
 
@@ -46,6 +47,13 @@ def model(request: pytest.FixtureRequest) -> str:
 def _modem_wanted(model: str) -> Wanted:
     """`modem` and `virtual_modem` are those of the plugin, on the model of the test."""
     return Wanted(model)
+
+
+@pytest.fixture
+def module() -> Iterator[VirtualModem]:
+    """An M95, for what no model does otherwise."""
+    with VirtualModem("M95") as module:
+        yield module
 
 
 @pytest.fixture

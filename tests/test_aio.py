@@ -20,25 +20,12 @@ from modemqtt import (
     UsageTypeError,
 )
 from modemqtt.aio import AsyncDelivery, AsyncModem, AsyncMqttClient
-from modemqtt.virtual import Broker, VirtualModem
 from support.loops import go, until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from modemqtt.virtual import Broker, VirtualModem
 
 MODELS = ("M95", "BC28", "BC660K-GL", "EG800Q")
-
-
-@pytest.fixture
-def broker() -> Iterator[Broker]:
-    with Broker() as broker:
-        yield broker
-
-
-@pytest.fixture
-def module() -> Iterator[VirtualModem]:
-    with VirtualModem("M95") as module:
-        yield module
 
 
 @pytest.mark.parametrize("model", MODELS)

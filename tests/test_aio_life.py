@@ -25,20 +25,8 @@ from modemqtt.virtual import Broker, VirtualModem
 from support.loops import go, until
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator
     from pathlib import Path
-
-
-@pytest.fixture
-def broker() -> Iterator[Broker]:
-    with Broker() as broker:
-        yield broker
-
-
-@pytest.fixture
-def module() -> Iterator[VirtualModem]:
-    with VirtualModem("M95") as module:
-        yield module
 
 
 def test_callbacks_are_called_in_the_loop_and_may_be_coroutines(broker: Broker, module: VirtualModem) -> None:

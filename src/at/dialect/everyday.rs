@@ -104,6 +104,14 @@ const BG9X_PROGRAMS: &str = "programs for BG95 and BG96";
 const SISTER: &str =
     "in doubt: as sister families have it, EC25 and EC21 among them; not checked in this family's manual";
 
+const TIME_ZONE_UPDATE: Everyday = setting("CTZU", &[integer("mode", 0, 3)], &["0"], &["(0,1,3)"], SISTER);
+const TIME_ZONE_REPORT: Everyday = setting("CTZR", &[integer("reporting", 0, 2)], &["0"], &["(0-2)"], SISTER);
+const LATEST_TIME: Everyday = Everyday {
+    set: Some(&[integer("mode", 0, 2)]),
+    answer: NETWORK_TIME,
+    ..told("QLTS", NETWORK_TIME, SISTER)
+};
+
 pub(super) static M95: &[Everyday] = &[
     operator(
         &["{mode},{format},\"{named}\""],
@@ -388,13 +396,9 @@ pub(super) static EG91XQ: &[Everyday] = &[
         source: EG91XQ_MANUAL,
         ..EVERYDAY
     },
-    setting("CTZU", &[integer("mode", 0, 3)], &["0"], &["(0,1,3)"], SISTER),
-    setting("CTZR", &[integer("reporting", 0, 2)], &["0"], &["(0-2)"], SISTER),
-    Everyday {
-        set: Some(&[integer("mode", 0, 2)]),
-        answer: NETWORK_TIME,
-        ..told("QLTS", NETWORK_TIME, SISTER)
-    },
+    TIME_ZONE_UPDATE,
+    TIME_ZONE_REPORT,
+    LATEST_TIME,
     // 3GPP TS 27.007 section 8.1: ready.
     told("CPAS", &["0"], SISTER),
     setting(
@@ -477,11 +481,7 @@ pub(super) static BG9X: &[Everyday] = &[
             BG9X_PROGRAMS,
         )
     },
-    setting("CTZU", &[integer("mode", 0, 3)], &["0"], &["(0,1,3)"], SISTER),
-    setting("CTZR", &[integer("reporting", 0, 2)], &["0"], &["(0-2)"], SISTER),
-    Everyday {
-        set: Some(&[integer("mode", 0, 2)]),
-        answer: NETWORK_TIME,
-        ..told("QLTS", NETWORK_TIME, SISTER)
-    },
+    TIME_ZONE_UPDATE,
+    TIME_ZONE_REPORT,
+    LATEST_TIME,
 ];

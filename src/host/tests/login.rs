@@ -2,41 +2,25 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may unwrap, in its helpers too")]
 
+#[path = "support/keeping.rs"]
+mod keeping;
 #[path = "support/pair.rs"]
 mod pair;
 
 use std::time::Duration;
 
+use keeping::{keep_alive, login};
 use modemqtt_at::dialect;
-use modemqtt_host::call::{Call, ClientState, Errand, Login, Options, Reply};
+use modemqtt_host::call::{Call, ClientState, Errand, Login, Reply};
 use modemqtt_host::error::Error;
 use pair::{CLIENT, Pair};
 
-fn login(host: &str, options: Option<Options>) -> Login {
-    Login {
-        host: host.into(),
-        port: 1883,
-        client_id: "bench".into(),
-        username: None,
-        password: None,
-        options,
-        timeout: None,
-    }
-}
-
-fn enter(host: &str, options: Option<Options>) -> Call {
-    Call::Errand(Errand::Enter(CLIENT, Box::new(login(host, options))))
+fn enter(login: Login) -> Call {
+    Call::Errand(Errand::Enter(CLIENT, Box::new(login)))
 }
 
 fn leave() -> Call {
     Call::Errand(Errand::Leave(CLIENT))
-}
-
-fn keepalive() -> Options {
-    Options {
-        keep_alive: Some(60),
-        ..Options::default()
-    }
 }
 
 /// The commands that went out, by their names.
@@ -59,11 +43,7 @@ fn each_model(test: impl Fn(&str, &mut Pair)) {
 #[test]
 fn entering_configures_opens_and_connects_and_leaving_undoes_it() {
     each_model(|model, pair| {
-        assert_eq!(
-            pair.call(enter("broker.test", Some(keepalive()))),
-            Ok(Reply::Done),
-            "{model}"
-        );
+        assert_eq!(pair.call(enter(login(Some(keep_alive())))), Ok(Reply::Done), "{model}");
         assert_eq!(pair.state, ClientState::Connected, "{model}");
         let sent = commands(pair);
         let place = |name: &str| sent.iter().position(|sent| sent == name).unwrap();
@@ -83,11 +63,7 @@ fn what_is_open_already_is_closed_where_the_module_would_not_be_configured() {
     for model in ["BC660K-GL", "EG800Q"] {
         let mut pair = Pair::connected(model, 7);
         pair.sent.clear();
-        assert_eq!(
-            pair.call(enter("broker.test", Some(keepalive()))),
-            Ok(Reply::Done),
-            "{model}"
-        );
+        assert_eq!(pair.call(enter(login(Some(keep_alive())))), Ok(Reply::Done), "{model}");
         assert_eq!(pair.state, ClientState::Connected, "{model}");
         let sent = commands(&mut pair);
         assert!(sent.contains(&"AT+QMTCLOSE".to_owned()), "{model}: {sent:?}");
@@ -106,9 +82,9 @@ fn leaving_a_client_that_is_closed_sends_nothing() {
 fn an_opening_that_takes_too_long_is_closed_behind() {
     each_model(|model, pair| {
         pair.rig.set_network(false);
-        let mut login = login("broker.test", None);
+        let mut login = login(None);
         login.timeout = Some(Duration::from_millis(200));
-        let entering = pair.submit_for(Call::Errand(Errand::Enter(CLIENT, Box::new(login))), None);
+        let entering = pair.submit_for(enter(login), None);
         pair.elapse(Duration::from_millis(200));
         let (ended, result) = pair.ended.remove(0);
         assert_eq!(ended, entering, "{model}");
@@ -122,11 +98,9 @@ fn an_opening_that_takes_too_long_is_closed_behind() {
 #[test]
 fn a_wrong_client_id_ends_the_way_in_with_what_was_wrong() {
     each_model(|model, pair| {
-        let mut login = login("broker.test", None);
+        let mut login = login(None);
         login.client_id = "a\rb".into();
-        let error = pair
-            .call(Call::Errand(Errand::Enter(CLIENT, Box::new(login))))
-            .unwrap_err();
+        let error = pair.call(enter(login)).unwrap_err();
         assert!(matches!(error, Error::Usage(_)), "{model}: {error}");
         assert_eq!(pair.call(leave()), Ok(Reply::Done), "{model}");
         assert_eq!(pair.state, ClientState::Closed, "{model}");
