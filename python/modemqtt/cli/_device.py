@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 
 from modemqtt import Modem
 from modemqtt.cli._arguments import PORT
-from modemqtt.cli._exit import Exit, Failure
 from modemqtt.cli._streams import remark
-from modemqtt.exceptions import ResponseTimeout, UsageError
+from modemqtt.exceptions import UsageError
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -35,19 +34,8 @@ def modem_of(options: Namespace) -> Modem:
 
 
 def opened(options: Namespace, *, timeout: float | None = None) -> Modem:
-    """Open the module that was named.
-
-    Raises:
-        Failure: no module answers.
-
-    """
-    modem = modem_of(options)
-    try:
-        return modem.open(timeout=timeout, recover=options.recover)
-    except ResponseTimeout as error:
-        if options.debug:
-            raise
-        raise Failure(str(error), Exit.NO_DEVICE) from error
+    """Open the module that was named."""
+    return modem_of(options).open(timeout=timeout, recover=options.recover)
 
 
 def is_virtual(options: Namespace) -> bool:

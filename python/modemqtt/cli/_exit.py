@@ -19,7 +19,7 @@ class Exit(IntEnum):
     TIMED_OUT = 27
     """``sub -W``: the time is over."""
     NO_DEVICE = 69
-    """There is no such port, it was lost, or no module answers on it."""
+    """There is no such port, or it was lost."""
     BUSY = 75
     """Another program has the port."""
     INTERRUPTED = 130
