@@ -38,6 +38,7 @@ def test_a_session_publishes_and_receives(model: str) -> None:
                 assert await mqtt.subscribe([("bench/#", 1), ("other", 0)]) == [1, 0]
                 delivery = await mqtt.publish("bench/t", bytes(range(1, 26)), qos=1)
                 assert isinstance(delivery, AsyncDelivery)
+                assert None not in (delivery.queued_at, delivery.sent_at, delivery.accepted_at, delivery.ended_at)
                 assert (delivery.state, (await delivery.wait()).message_id) == ("acknowledged", delivery.message_id)
                 message = await mqtt.receive(5)
                 assert (message.topic, message.payload) == ("bench/t", bytes(range(1, 26)))

@@ -203,6 +203,7 @@ ENTRIES: dict[type[Any], dict[str, tuple[Any, ...]]] = {
         "done": (),
         "state": (),
         "retransmissions": (),
+        "times": (),
         "message_id": (),
     },
     _core.KeptSession: {"take_over": (None,), "end": (), "wait_connected": (5,)},

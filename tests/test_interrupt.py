@@ -116,7 +116,16 @@ IMMEDIATE = {
         "server",
         "state",
     },
-    "Delivery": {"client", "message_id", "retransmissions", "state"},
+    "Delivery": {
+        "accepted_at",
+        "client",
+        "ended_at",
+        "message_id",
+        "queued_at",
+        "retransmissions",
+        "sent_at",
+        "state",
+    },
 }
 
 

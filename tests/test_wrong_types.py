@@ -41,6 +41,7 @@ MODEM: dict[str, tuple[Callable[[Modem, Any], object], Wrong]] = {
     "wait_registered": (lambda modem, wrong: modem.wait_registered(wrong), NUMBER),
     "restart": (lambda modem, wrong: modem.restart(timeout=wrong), NUMBER),
     "wire.tail": (lambda modem, wrong: modem.wire.tail(wrong), WHOLE),
+    "wire.find": (lambda modem, wrong: modem.wire.find(wrong), TEXT),
     "on_urc": (lambda modem, wrong: setattr(modem, "on_urc", wrong), ("print", 3)),
 }
 CLIENT: dict[str, tuple[Callable[[MqttClient, Any], object], Wrong]] = {

@@ -56,6 +56,33 @@ class Delivery(Single):
         """The message id, 1 to 65535; 0 with QoS 0, or while queued."""
         return self._pending.message_id
 
+    @property
+    def queued_at(self) -> float:
+        """When the publish was handed over, in seconds since 1970."""
+        queued, *_ = self._pending.times
+        return queued or 0.0
+
+    @property
+    def sent_at(self) -> float | None:
+        """When its command was written to the port, in seconds since 1970; ``None`` while ``queued``."""
+        return self._pending.times[1]
+
+    @property
+    def accepted_at(self) -> float | None:
+        """When the module accepted it with ``OK``, in seconds since 1970.
+
+        ``None`` until then, and where the final result came without an ``OK`` before it.
+        """
+        return self._pending.times[2]
+
+    @property
+    def ended_at(self) -> float | None:
+        """When it came to its end, in seconds since 1970; ``None`` while it is under way.
+
+        The end is the final result, or what took its place: the time that ran out, the connection that was lost.
+        """
+        return self._pending.times[3]
+
     def wait(self, timeout: float | None = None) -> Delivery:
         """Wait until it has arrived.
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, overload
 
+from modemqtt._usage import text as checked_text
 from modemqtt._usage import whole
 from modemqtt._values import WireLine
 
@@ -14,23 +16,87 @@ if TYPE_CHECKING:
     from modemqtt._line import Line
 
 
-class WireLog:
-    """What went over the line: the last lines that find room in ``Modem(wire_size=…)``, secrets masked."""
+class WireLog(Sequence[WireLine]):
+    """What went over the line: the last lines that find room in ``Modem(wire_size=…)``, secrets masked.
 
-    def __init__(self, line: Line) -> None:
+    It is a sequence of :class:`WireLine`, oldest first, and grows as lines come. A slice has the lines of its moment,
+    and stays as it is.
+
+        print(modem.wire[-5:])                # the last five lines
+        modem.wire.find("+QMTSTAT")           # the lines that hold a text
+        [line.text for line in modem.wire if line.sent]
+    """
+
+    __slots__ = ("_source",)
+
+    def __init__(self, source: Line | tuple[WireLine, ...]) -> None:
         """Not for programs: it is :attr:`Modem.wire`."""
-        self._line = line
+        self._source = source
+
+    def _last(self, count: int) -> tuple[WireLine, ...]:
+        source = self._source
+        if isinstance(source, tuple):
+            return source[len(source) - min(count, len(source)) :]
+        engine = source.last_engine
+        return () if engine is None else tuple(WireLine(*line) for line in engine.wire(count))
 
     def tail(self, count: int = 20) -> list[WireLine]:
         """Return the last lines, oldest first; `count` of them, 0 or more."""
         whole("count", count, 0, sys.maxsize)
-        engine = self._line.last_engine
-        return [] if engine is None else [WireLine(*line) for line in engine.wire(count)]
+        return list(self._last(count))
+
+    def find(self, text: str) -> list[WireLine]:
+        """Return the lines that hold a text, oldest first.
+
+        Args:
+            text: what they hold: ``"+QMTSTAT"``. Upper and lower case differ.
+
+        Raises:
+            UsageTypeError: `text` is no text.
+
+        """
+        checked_text("text", text, '"+QMTSTAT"')
+        return [line for line in self if text in line.text]
+
+    def __len__(self) -> int:
+        """How many lines are kept."""
+        return len(self._last(sys.maxsize))
+
+    @overload
+    def __getitem__(self, index: int) -> WireLine: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> WireLog: ...
+
+    def __getitem__(self, index: int | slice) -> WireLine | WireLog:
+        """Return a line, counted from the oldest or, with a negative index, from the end; or the lines of a slice."""
+        if isinstance(index, slice):
+            return WireLog(self._last(sys.maxsize)[index])
+        # Of a log that is long the last line is the one that is looked at.
+        return self._last(1)[-1] if index == -1 else self._last(sys.maxsize)[index]
 
     def __iter__(self) -> Iterator[WireLine]:
         """Every line that is kept, oldest first."""
-        return iter(self.tail(sys.maxsize))
+        return iter(self._last(sys.maxsize))
+
+    def __reversed__(self) -> Iterator[WireLine]:
+        """Every line that is kept, the last one first."""
+        return reversed(self._last(sys.maxsize))
+
+    def index(self, value: WireLine, start: int = 0, stop: int = sys.maxsize) -> int:
+        """Return where a line stands.
+
+        Raises:
+            ValueError: it is not among those that are kept.
+
+        """
+        return self._last(sys.maxsize).index(value, start, stop)
 
     def __str__(self) -> str:
         """Every line that is kept."""
         return "\n".join(map(str, self))
+
+    def __repr__(self) -> str:
+        """Of which port it is, or how many lines a slice has."""
+        source = self._source
+        return f"<WireLog of {len(source)} lines>" if isinstance(source, tuple) else f"<WireLog of {source.port}>"

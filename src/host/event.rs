@@ -16,6 +16,8 @@ use crate::error::Error;
 pub enum Event {
     /// The call has left the queue; it can no longer be taken back.
     Started(Ticket, Option<MessageId>),
+    /// The command of a publish goes out now, or again.
+    Sent(Ticket),
     /// The module has taken a publish (`OK`).
     Accepted(Ticket),
     /// The module has sent a publish again, so many times.

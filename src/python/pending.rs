@@ -167,6 +167,20 @@ impl Pending {
         Ok(self.here(py)?.1.progress().retransmissions)
     }
 
+    /// When a publish was queued, sent, accepted and ended, in seconds since 1970, as far as it has come.
+    #[getter]
+    fn times(&self, py: Python<'_>) -> PyResult<[Option<f64>; 4]> {
+        let (shared, pending) = self.here(py)?;
+        let progress = pending.progress();
+        let times = [
+            Some(pending.queued_at()),
+            progress.sent_at,
+            progress.accepted_at,
+            progress.ended_at,
+        ];
+        Ok(times.map(|at| at.map(|at| shared.timestamp(at))))
+    }
+
     /// The message id, 0 before there is one.
     #[getter]
     fn message_id(&self, py: Python<'_>) -> PyResult<u16> {

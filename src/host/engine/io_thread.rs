@@ -105,9 +105,7 @@ impl IoThread {
             Request::TakeBack(_) | Request::Keep(_) => None,
         });
         for pending in self.pending.drain().map(|(_, pending)| pending).chain(between) {
-            pending.update(|progress| {
-                progress.result.get_or_insert(Err(end.clone()));
-            });
+            pending.update(|progress| progress.end(Err(end.clone())));
         }
         self.shared.ring();
         self.shared.close_log();
@@ -315,7 +313,13 @@ impl IoThread {
                     progress.message_id = id.unwrap_or(progress.message_id);
                 });
             }
-            Event::Accepted(ticket) => self.update(ticket, |progress| progress.reach(Stage::Accepted)),
+            Event::Sent(ticket) => self.update(ticket, |progress| {
+                progress.sent_at.get_or_insert_with(Instant::now);
+            }),
+            Event::Accepted(ticket) => self.update(ticket, |progress| {
+                progress.reach(Stage::Accepted);
+                progress.accepted_at.get_or_insert_with(Instant::now);
+            }),
             Event::Retransmitting(ticket, times) => self.update(ticket, |progress| progress.retransmissions = times),
             Event::Uploading(ticket, name, sent, total) => {
                 self.update(ticket, |progress| progress.uploads.push_back((name, sent, total)));
@@ -333,7 +337,7 @@ impl IoThread {
         let Some(pending) = self.pending.remove(&ticket) else {
             return;
         };
-        pending.update(|progress| progress.result = Some(result));
+        pending.update(|progress| progress.end(result));
         if let Some(kept) = pending.client().and_then(|client| self.kept.get(&client))
             && self.upkeep.remembers(ticket)
         {

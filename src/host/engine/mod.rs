@@ -138,9 +138,7 @@ impl Engine {
         self.waker.wake();
         if let Some(end) = self.shared.end() {
             // The thread may have ended between, and has no one left to answer.
-            pending.update(|progress| {
-                progress.result.get_or_insert(Err(end));
-            });
+            pending.update(|progress| progress.end(Err(end)));
         }
         Ok(pending)
     }

@@ -19,6 +19,7 @@ pub struct Pending {
     /// Of a publish.
     message: Option<(ClientIndex, Qos)>,
     subject: Cow<'static, str>,
+    queued_at: Instant,
     progress: Mutex<Progress>,
     changed: Condvar,
     bells: Bells,
@@ -35,8 +36,14 @@ pub struct Progress {
     pub message_id: MessageId,
     /// What has been sent of credentials, each by its name, the bytes so far and all of them; who waits takes it.
     pub uploads: VecDeque<(&'static str, usize, usize)>,
+    /// When the command of a publish was written first.
+    pub sent_at: Option<Instant>,
+    /// When the module accepted a publish.
+    pub accepted_at: Option<Instant>,
     /// Its end.
     pub result: Option<Result<Reply, Error>>,
+    /// When that came.
+    pub ended_at: Option<Instant>,
 }
 
 /// How far a call has come before its end; each stage is behind those above it.
@@ -56,6 +63,14 @@ pub enum Stage {
 impl Progress {
     pub(super) fn reach(&mut self, stage: Stage) {
         self.stage = self.stage.max(stage);
+    }
+
+    /// The first end stays.
+    pub(super) fn end(&mut self, result: Result<Reply, Error>) {
+        if self.result.is_none() {
+            self.result = Some(result);
+            self.ended_at = Some(Instant::now());
+        }
     }
 }
 
@@ -103,6 +118,7 @@ impl Pending {
             ticket,
             message,
             subject: call.subject(),
+            queued_at: Instant::now(),
             progress: Mutex::default(),
             changed: Condvar::new(),
             bells: Bells::default(),
@@ -143,6 +159,11 @@ impl Pending {
     /// What an error calls it.
     pub fn subject(&self) -> &str {
         &self.subject
+    }
+
+    /// When it was handed over.
+    pub fn queued_at(&self) -> Instant {
+        self.queued_at
     }
 
     /// How far it has come.

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
 use super::{DataState, Exchange, Session, Task};
+use crate::call::Event;
 use crate::timers::Timer;
 use crate::trace::Entry;
 
@@ -91,6 +92,9 @@ impl Session {
         self.wire.push_back(Entry::sent(now, &shown));
         if let Some(exchange) = &mut self.exchange {
             exchange.sent_at = now;
+            if exchange.job.task.is_publish() {
+                self.events.push_back(Event::Sent(exchange.job.ticket));
+            }
         }
     }
 

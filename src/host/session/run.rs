@@ -66,6 +66,9 @@ impl Session {
         self.transmit.push(CR);
         let wait = step.final_wait + Self::attempt_allowance(&job, &step) + self.wire_time(step.line.bytes.len());
         let held = self.hold(&step.line.shown, now);
+        if held.is_zero() && job.task.is_publish() {
+            self.events.push_back(Event::Sent(job.ticket));
+        }
         self.timers.set(Timer::Exchange, now + held + wait);
         let data = match (&step.data, &job.task) {
             (Some(_), _) => DataState::Due,

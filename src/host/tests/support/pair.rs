@@ -183,7 +183,11 @@ impl Pair {
                 | Event::Reconnected(_)
                 | Event::ReconnectFailed(..)
                 | Event::Unkept(_)) => self.told.push(told),
-                Event::Started(..) | Event::Identified(..) | Event::Opened { .. } | Event::Uploading(..) => {}
+                Event::Started(..)
+                | Event::Sent(_)
+                | Event::Identified(..)
+                | Event::Opened { .. }
+                | Event::Uploading(..) => {}
             }
         }
     }

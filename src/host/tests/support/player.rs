@@ -291,7 +291,8 @@ impl Player {
                 }
                 return None;
             }
-            Event::Identified(..)
+            Event::Sent(_)
+            | Event::Identified(..)
             | Event::Client(..)
             | Event::Opened { .. }
             | Event::Reopening(..)
