@@ -36,18 +36,29 @@ class BaseClient(ClientCallbacks, Single):
     @property
     def state(self) -> str:
         """``closed``, ``opening``, ``open``, ``connecting``, ``connected``, ``disconnecting`` or ``closing``."""
-        engine = self._line.engine
-        return engine.client_state(self.index) if engine is not None and engine.is_open else "closed"
+        return self._line.client_state(self.index)
 
     @property
     def server(self) -> tuple[str, int] | None:
         """Host and port of the network connection, or ``None`` without one."""
-        engine = self._line.engine
-        return engine.server(self.index) if engine is not None and engine.is_open else None
+        return self._line.server(self.index)
 
     def __repr__(self) -> str:
         """Index and state."""
         return f"<MqttClient {self.index} {self.state}>"
+
+    def _repr_html_(self) -> str:
+        from modemqtt import _html  # noqa: PLC0415 - only in a notebook
+
+        line, kept = self._line, self._own.kept is not None
+        return _html.client(
+            f"{type(self).__name__} {self.index}",
+            f"{line.port} {line.known[0] if line.known else 'closed'}",
+            self.state,
+            self.server,
+            reconnects=kept,
+            callbacks=[name for name in dir(self) if name.startswith("on_") and getattr(self, name) is not None],
+        )
 
     def _engine(self) -> Engine:
         return self._line.running()

@@ -70,6 +70,14 @@ class BaseModem(ModemCallbacks, Single):
         """Port and model."""
         return repr(self._line)
 
+    def _repr_html_(self) -> str:
+        from modemqtt import _html  # noqa: PLC0415 - only in a notebook
+
+        line = self._line
+        asked, identity = self._identity
+        told = identity if asked is not None and asked is line.last_engine else None
+        return _html.modem(type(self).__name__, line.port, line.known, told, line.signal, line.clients())
+
     @property
     def wire(self) -> WireLog:
         """What went over the line."""

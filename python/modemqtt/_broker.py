@@ -200,3 +200,10 @@ class Broker(Single):
     def __repr__(self) -> str:
         """Address."""
         return f"<Broker {self.host}:{self.port}>"
+
+    def _repr_html_(self) -> str:
+        from modemqtt import _html  # noqa: PLC0415 - only in a notebook
+
+        return _html.broker(
+            f"{self.host}:{self.port}", self.clients, [(each.topic, each.payload) for each in self.messages]
+        )

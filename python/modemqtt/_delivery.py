@@ -109,6 +109,12 @@ class Delivery(Single):
         """State and message id."""
         return f"<Delivery {self.state} client={self.client} message_id={self.message_id}>"
 
+    def _repr_html_(self) -> str:
+        from modemqtt import _html  # noqa: PLC0415 - only in a notebook
+
+        name, times = type(self).__name__, self._pending.times
+        return _html.delivery(name, self.state, self.client, self.message_id, self.retransmissions, times)
+
 
 def raise_misuse(pending: Pending) -> None:
     """Raise if the call itself was wrong. Any other end is told by the delivery."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import time
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,8 @@ class Line:
         self.engine: Engine | None = None
         # After the end its wire log is wanted most.
         self.last_engine: Engine | None = None
+        # The signal in dBm that the module has told last, where it was known, and when.
+        self.signal: tuple[int | None, float] | None = None
         # Whether callbacks are called in an event loop, which `modemqtt.aio` sees to.
         self.in_loop = False
         # Whether the port is being opened there.
@@ -81,6 +84,24 @@ class Line:
         """Model and dialect of the module on the open port, as far as they are known."""
         engine = self.engine
         return engine.model if engine is not None and engine.is_open else None
+
+    def client_state(self, index: int) -> str:
+        """Where a client stands; see :attr:`MqttClient.state`."""
+        engine = self.engine
+        return engine.client_state(index) if engine is not None and engine.is_open else "closed"
+
+    def server(self, index: int) -> tuple[str, int] | None:
+        """Host and port of a client's network connection, or ``None`` without one."""
+        engine = self.engine
+        return engine.server(index) if engine is not None and engine.is_open else None
+
+    def clients(self) -> list[tuple[int, str, tuple[str, int] | None]]:
+        """Index, state and server of each client that the program has asked for."""
+        return [(index, self.client_state(index), self.server(index)) for index in self.listeners.indices()]
+
+    def note_signal(self, level: int | None) -> None:
+        """Keep what the module has told of its signal, for those who look later."""
+        self.signal = (level, time.time())
 
     def __repr__(self) -> str:
         """As the modem shows itself."""
@@ -228,6 +249,7 @@ class Line:
         self.engine = self.last_engine = engine
         self._last_dispatcher, self.dispatcher = self.dispatcher or self._last_dispatcher, None
         self._found = True
+        self.signal = None
         self._traced = None
         self.listeners.opened(engine)
         self._listen()

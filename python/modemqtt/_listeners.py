@@ -35,6 +35,10 @@ class Listeners:
         """Return what is kept of the client with that index."""
         return self._records.setdefault(index, ClientRecord(index))
 
+    def indices(self) -> list[int]:
+        """Return the indices of the clients that the program has asked for."""
+        return sorted(self._records)
+
     def wanted(self) -> bool:
         """Whether there is anything to call."""
         return bool(self.callbacks) or any(record.callbacks for record in list(self._records.values()))

@@ -73,6 +73,7 @@ class Network(Strict):
         From ``AT+CSQ`` (3GPP TS 27.007, 8.5).
         """
         level: int | None = self._line.errand("signal", timeout=timeout)
+        self._line.note_signal(level)
         return level
 
     def registration(self, *, timeout: float | None = None) -> int:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +26,51 @@ class Message:
     complete: bool
     """False where the dialect's framing left in doubt where the payload ends."""
 
+    def text(self) -> str:
+        """Return the payload as text in UTF-8.
+
+        Raises:
+            ValueError: it is no such text; :attr:`payload` has the bytes.
+
+        """
+        try:
+            return self.payload.decode()
+        except UnicodeDecodeError as error:
+            byte, place = self.payload[error.start], error.start
+            doubt = self._doubt()
+        raise ValueError(
+            f"the payload on {self.topic!r} is no text in UTF-8: byte {place + 1} of {len(self.payload)} is"
+            f" 0x{byte:02X}; message.payload has the bytes{doubt}"
+        )
+
+    def json(self) -> Any:
+        """Return what the payload holds as JSON: numbers, texts, lists, dictionaries.
+
+        Raises:
+            ValueError: it is no JSON in UTF-8; :attr:`payload` has the bytes.
+
+        """
+        import json  # noqa: PLC0415 - few programs need it
+
+        text = self.text()
+        try:
+            return json.loads(text)
+        except ValueError as error:
+            told, doubt = str(error), self._doubt()
+        except RecursionError:
+            told, doubt = "it is nested too deeply", ""
+        raise ValueError(f"the payload on {self.topic!r} is no JSON: {told}; message.text() has the text{doubt}")
+
+    def _doubt(self) -> str:
+        return "" if self.complete else "; it may not be complete"
+
+    def _repr_html_(self) -> str:
+        from modemqtt import _html  # noqa: PLC0415 - only in a notebook
+
+        return _html.message(
+            self.topic, self.payload, self.message_id, self.client, self.timestamp, complete=self.complete
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Response:
@@ -31,6 +80,11 @@ class Response:
     """The information responses, in order."""
     final: str
     """The final result code, ``OK``."""
+
+    def _repr_html_(self) -> str:
+        from modemqtt import _html  # noqa: PLC0415 - only in a notebook
+
+        return _html.response(self.lines, self.final)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,3 +193,8 @@ class Stats:
     """Times that the I/O thread has woken; an idle modem adds none."""
     callback_errors: int
     """Callbacks that raised."""
+
+    def _repr_html_(self) -> str:
+        from modemqtt import _html  # noqa: PLC0415 - only in a notebook
+
+        return _html.stats(asdict(self))

@@ -55,7 +55,7 @@ class WireLog(Sequence[WireLine]):
             UsageTypeError: `text` is no text.
 
         """
-        checked_text("text", text, '"+QMTSTAT"')
+        checked_text("text", text, '"OK"')
         return [line for line in self if text in line.text]
 
     def __len__(self) -> int:
@@ -100,3 +100,8 @@ class WireLog(Sequence[WireLine]):
         """Of which port it is, or how many lines a slice has."""
         source = self._source
         return f"<WireLog of {len(source)} lines>" if isinstance(source, tuple) else f"<WireLog of {source.port}>"
+
+    def _repr_html_(self) -> str:
+        from modemqtt import _html  # noqa: PLC0415 - only in a notebook
+
+        return _html.wire(self)

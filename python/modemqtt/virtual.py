@@ -438,6 +438,11 @@ class VirtualModem(Single):
         """Model and port."""
         return f"<VirtualModem {self.model} {self.port}>"
 
+    def _repr_html_(self) -> str:
+        from modemqtt import _html  # noqa: PLC0415 - only in a notebook
+
+        return _html.virtual_modem(type(self).__name__, self.model, self.port, self.faults, self.commands)
+
 
 class VirtualBench(VirtualModem):
     """A virtual module with a broker of its own: :attr:`modemqtt.Modem.virtual` of ``Modem("virtual://M95")``."""

@@ -180,6 +180,7 @@ class AsyncModem(BaseModem):
     async def signal(self, *, timeout: float | None = None) -> int | None:
         """Return the received signal strength in dBm; ``None`` when not known. See :meth:`modemqtt.Modem.signal`."""
         level: int | None = await self._errand("signal", timeout=timeout)
+        self._line.note_signal(level)
         return level
 
     async def registration(self, *, timeout: float | None = None) -> int:
