@@ -6,7 +6,9 @@
 #   make bench    the benchmarks
 #   make wheel    one wheel for every Python from 3.10 on and Linux with glibc 2.17 or later, in dist, tried with each Python here
 #   make sdist    the source archive, in dist; the wheel is built from it
-#   make docs     docs/dialects.md from the rows, and the documentation of the Rust crates, in target/doc
+#   make docs     docs/dialects.md and docs/codes.md from the rows, and the documentation of the Rust crates, in target/doc
+#   make site     the documentation as a site, in target/site; a link that leads nowhere is an error
+#   make release  the tag of the version that Cargo.toml and CHANGELOG.md have; pushing it publishes
 #   make fuzz     both fuzz targets for SECONDS seconds each, at the same time (60)
 #   make long     what takes longer than a test run should: 100,000 runs of each property of the session, a thousand forked children, a
 #                 hundred ends of each program, an interrupt at each instruction, an hour of fuzzing, the long soak, 100,000 interrupts
@@ -24,17 +26,18 @@ export PYO3_PYTHON := $(CURDIR)/$(BIN)/python
 unexport MODEMQTT_PORT MODEMQTT_POWER_COMMAND MODEMQTT_MODEL MODEMQTT_BAUD MODEMQTT_BROKER MODEMQTT_SCOPE MODEMQTT_LOG_DIR \
 	MODEMQTT_LOG MODEMQTT_REQUIRE MODEMQTT_SEED MODEMQTT_TIMEOUT_FACTOR MODEMQTT_PASSWORD
 
-PYTHON_TREES := python tests release $(wildcard benches)
+PYTHON_TREES := python tests release docs/conf.py $(wildcard benches)
 # What the extension is built from. The Python files are used where they stand.
 RUST_SOURCES := $(shell find src -name '*.rs' -o -name Cargo.toml) Cargo.toml Cargo.lock pyproject.toml
 
-# Stamps: the virtual environment with maturin, the tools of the developer, those of a release, the extension.
+# Stamps: the virtual environment with maturin, the tools of the developer, those of a release, those of the site, the extension.
 READY := $(VENV)/.ready
 TOOLS := $(VENV)/.tools
 PACKAGERS := $(VENV)/.packagers
+WRITERS := $(VENV)/.writers
 BUILT := $(VENV)/.built
 
-.PHONY: demo test check bench wheel sdist docs fuzz mutate transcript long clean
+.PHONY: demo test check bench wheel sdist docs site release fuzz mutate transcript long clean
 .DEFAULT_GOAL := demo
 .NOTPARALLEL:
 
@@ -61,6 +64,9 @@ check: $(BUILT) $(TOOLS)
 	$(BIN)/mypy
 	$(BIN)/python -m mypy.stubtest modemqtt
 	$(BIN)/python -m pytest -q tests/test_layers.py
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/zizmor --offline --quiet .github/workflows
+	@$(MAKE) --no-print-directory site
 	@$(MAKE) --no-print-directory fuzz
 
 # As users have it: with optimisation. The next test builds without.
@@ -103,6 +109,16 @@ docs: $(READY)
 	UPDATE_DOCS=1 cargo test --quiet -p modemqtt-at --test document
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --exclude modemqtt --no-deps
 	@echo "The crates: target/doc/modemqtt_host/index.html. Everything else: docs/README.md."
+
+SITE := target/site
+
+site: $(BUILT) $(WRITERS)
+	rm -rf $(SITE)
+	$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going -b html docs $(SITE) -d target/doctrees
+	@echo "The site: $(SITE)/index.html"
+
+release: $(READY)
+	@$(BIN)/python release/tag.py
 
 # Coverage counters by options of the stable compiler, so that no other toolchain is needed.
 COUNTED := -C passes=sancov-module -C llvm-args=-sanitizer-coverage-level=4 \
@@ -156,6 +172,10 @@ $(READY):
 
 $(TOOLS): $(READY) pyproject.toml
 	$(BIN)/python -m pip install --quiet --group dev
+	@touch $@
+
+$(WRITERS): $(READY) pyproject.toml
+	$(BIN)/python -m pip install --quiet --group site
 	@touch $@
 
 $(PACKAGERS): $(TOOLS)

@@ -11,46 +11,50 @@ from modemqtt.virtual import FAULT_TABLE, Broker, VirtualModem
 from support import transcript
 
 ROOT = Path(__file__).resolve().parents[1]
-DOCUMENTS = (
-    "README.md",
-    "CHANGELOG.md",
-    "CONTRIBUTING.md",
-    "docs/README.md",
-    "docs/design.md",
-    "docs/dialects.md",
-    "docs/pytest.md",
-    "docs/reliability.md",
-    "docs/shell.md",
-    "docs/virtual-module.md",
+DOCUMENTS = tuple(
+    path.relative_to(ROOT).as_posix()
+    for path in sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+    if "_build" not in path.parts
 )
+# Their examples are suites, which tests of their own run.
+SUITES = ("docs/pytest.md", "docs/tutorials/first-suite.md")
 
 # Each Python example, by its document and its place there.
 EXAMPLES = [
     pytest.param(example, id=f"{name}-{place}")
     for name in DOCUMENTS
-    if name != "docs/pytest.md"  # its examples are suites, which tests/test_plugin_document.py runs
+    if name not in SUITES
     for place, example in enumerate(
         re.findall(r"^```python\n(.*?)^```", (ROOT / name).read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
     )
 ]
+PORTS = ("/dev/ttyUSB2", "/tmp/module")  # noqa: S108 - as written, not used
+ON_A_PORT = [example for example in EXAMPLES if any(port in str(example.values[0]) for port in PORTS)]
+BY_THEMSELVES = [example for example in EXAMPLES if example not in ON_A_PORT]
 
 
-@pytest.mark.parametrize("example", EXAMPLES)
-def test_an_example_runs(example: str, broker: Broker, virtual_modem: VirtualModem) -> None:
-    if "session(" in example:
-        # The longest example receives what it publishes; nothing else need wait for 5 s.
-        example = example.replace("timeout=5)", "timeout=0.2)")
-    for written, here in (
-        ("/dev/ttyUSB2", virtual_modem.port),
-        ("/tmp/module", virtual_modem.port),  # noqa: S108 - as written, not used
-        ('"broker.lab", 1883', f'"{broker.host}", {broker.port}'),
-    ):
-        example = example.replace(written, here)
-    exec(compile(example, "example", "exec"), {})  # noqa: S102 - our own
+def run(example: str, **written: str) -> None:
+    """Run what stands in a document, with names of here for those that stand there."""
+    for name, here in written.items():
+        example = example.replace(name, here)
+    # The longest examples receive what they publish; nothing else need wait for seconds.
+    example = re.sub(r"messages\(timeout=\d+\)", "messages(timeout=0.2)", example)
+    exec(compile(example, "example", "exec"), {"__name__": "__main__"})  # noqa: S102 - our own
+
+
+@pytest.mark.parametrize("example", ON_A_PORT)
+def test_an_example_runs_on_a_port(example: str, broker: Broker, virtual_modem: VirtualModem) -> None:
+    server = {'"broker.lab", 1883': f'"{broker.host}", {broker.port}'}
+    run(example, **dict.fromkeys(PORTS, virtual_modem.port), **server)
+
+
+@pytest.mark.parametrize("example", BY_THEMSELVES)
+def test_an_example_runs_by_itself(example: str) -> None:
+    run(example)
 
 
 def test_examples_are_found() -> None:
-    assert len(EXAMPLES) >= 4
+    assert len(EXAMPLES) >= 20
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)

@@ -23,9 +23,10 @@ ROOT = Path(__file__).resolve().parents[1]
 SHELL = (ROOT / "docs/shell.md").read_text(encoding="utf-8")
 BLOCKS = [
     pytest.param(block, id=f"{name}-{place}")
-    for name in ("docs/shell.md", "README.md")
+    for path in sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+    for name in [path.relative_to(ROOT).as_posix()]
     for place, block in enumerate(
-        re.findall(r"^```sh\n(.*?)^```", (ROOT / name).read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+        re.findall(r"^```sh\n(.*?)^```", path.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
     )
 ]
 

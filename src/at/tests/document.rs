@@ -1,6 +1,6 @@
-//! Writes `docs/dialects.md` from the rows, and fails when what stands there is something else.
+//! Writes `docs/dialects.md` and `docs/codes.md` from the rows and codes, and fails when what stands there is something else.
 //!
-//! `make docs` writes it anew: it sets `UPDATE_DOCS`.
+//! `make docs` writes them anew: it sets `UPDATE_DOCS`.
 
 #![allow(clippy::format_push_string, reason = "it is written once")]
 
@@ -8,14 +8,10 @@ mod document_support;
 
 use std::path::Path;
 
-use document_support::document;
-
-#[test]
-fn the_document_of_the_dialects_says_what_the_rows_say() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/dialects.md");
-    let wanted = document();
+fn holds(name: &str, wanted: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs").join(name);
     if std::env::var_os("UPDATE_DOCS").is_some() {
-        std::fs::write(&path, wanted).expect("docs/dialects.md can be written");
+        std::fs::write(&path, wanted).expect("the document can be written");
         return;
     }
     let found = std::fs::read_to_string(&path).unwrap_or_default();
@@ -25,7 +21,17 @@ fn the_document_of_the_dialects_says_what_the_rows_say() {
         .position(|(found, wanted)| found != wanted);
     assert!(
         found == wanted,
-        "docs/dialects.md is stale from line {} on: run `make docs`",
+        "docs/{name} is stale from line {} on: run `make docs`",
         stale.unwrap_or_else(|| found.lines().count()) + 1
     );
+}
+
+#[test]
+fn the_document_of_the_dialects_says_what_the_rows_say() {
+    holds("dialects.md", &document_support::document());
+}
+
+#[test]
+fn the_document_of_the_codes_says_what_the_tables_say() {
+    holds("codes.md", &document_support::codes::document());
 }

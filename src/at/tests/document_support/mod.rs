@@ -1,6 +1,7 @@
 //! The document: what differs side by side, then each dialect in full.
 
 mod around;
+pub(crate) mod codes;
 mod matrix;
 mod one;
 mod tls;
