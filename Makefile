@@ -3,7 +3,7 @@
 #   make demo     one MQTT session on a virtual module, with its AT commands
 #   make test     every test
 #   make check    formatting, lints, types, layers, and a minute of both fuzz targets
-#   make bench    the benchmarks
+#   make bench    the benchmarks of docs/performance.md; SAVE=FILE keeps the figures, BEFORE=FILE sets such beside them
 #   make wheel    one wheel for every Python from 3.10 on and Linux with glibc 2.17 or later, in dist, tried with each Python here
 #   make sdist    the source archive, in dist; the wheel is built from it
 #   make docs     docs/dialects.md and docs/codes.md from the rows, and the documentation of the Rust crates, in target/doc
@@ -69,14 +69,14 @@ check: $(BUILT) $(TOOLS)
 	@$(MAKE) --no-print-directory site
 	@$(MAKE) --no-print-directory fuzz
 
-# As users have it: with optimisation. The next test builds without.
-bench: $(TOOLS)
-	$(BIN)/python -m pip install --quiet --group bench
-	env -u CONDA_PREFIX VIRTUAL_ENV="$(CURDIR)/$(VENV)" $(BIN)/maturin develop --release --group build
-	@rm -f $(BUILT)
-	@set -e; found=; for bench in $(wildcard benches/bench_*.py); do \
-	found=yes; echo "$$bench"; $(BIN)/python "$$bench"; done; \
-	[ -n "$$found" ] || echo "There are no benchmarks in benches/ yet."
+# As users have it: with optimisation, and in an environment of its own.
+BENCH := target/bench
+bench: $(READY)
+	@[ -x $(BENCH)/bin/python ] || { $(PYTHON) -m venv $(BENCH) && $(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check --upgrade pip; }
+	$(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check --group bench
+	env -u CONDA_PREFIX VIRTUAL_ENV="$(CURDIR)/$(VENV)" $(BIN)/maturin build --release --out $(BENCH)/wheels
+	$(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps $(BENCH)/wheels/*.whl
+	$(BENCH)/bin/python benches/table.py $(if $(BEFORE),--before $(BEFORE)) $(if $(SAVE),--save $(SAVE))
 
 DIST := dist
 # What was unpacked from the source archive; what the compiler makes of it stays.

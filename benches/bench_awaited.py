@@ -1,121 +1,70 @@
-"""Messages through `async for`, side by side with aiomqtt on a mosquitto broker.
-
-A program at the other end of a pseudo-terminal answers what a session asks, then pours lines into it. aiomqtt is given
-as many messages of the same size by mosquitto_pub, through mosquitto. Both are read in this process, one after the
-other, five times; the medians and their ratio are printed. `python benches/bench_awaited.py [MESSAGES]`.
-"""
+"""Messages through `async for`, beside those of aiomqtt: the same lines and packets as in bench_messages.py."""
 
 from __future__ import annotations
 
 import asyncio
-import multiprocessing
-import os
-import statistics
-import subprocess
-import sys
-import tempfile
 import time
-import tty
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+import aiomqtt
+import far_end
+from rows import Row, in_turn, main
 
 from modemqtt.aio import AsyncModem
-from support import mosquitto
 
-ROUNDS = 5
-PAYLOAD = b"x" * 80
-TOPIC = "bench/t"
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
-# What a session asks, by how the line begins, and what it is answered.
-ANSWERS = {
-    b"AT+CGMM": b"\r\nQuectel_M95\r\n",
-    b"AT+QMTOPEN": b"\r\nOK\r\n\r\n+QMTOPEN: 0,0\r\n",
-    b"AT+QMTCONN": b"\r\nOK\r\n\r\n+QMTCONN: 0,0,0\r\n",
-    b"AT+QMTDISC": b"\r\nOK\r\n\r\n+QMTDISC: 0,0\r\n",
-}
+MESSAGES = 60_000
+OF_AIOMQTT = 10_000
 
 
-def module(master: int, messages: int) -> None:
-    """Answer, and pour the messages out when it is asked for the signal."""
-    line = b'\r\n+QMTRECV: 0,0,"%s","%s"\r\n' % (TOPIC.encode(), PAYLOAD)
-    unread = b""
-    while True:
-        unread += os.read(master, 4096)
-        *commands, unread = unread.split(b"\r")
-        for command in commands:
-            answer = next((said for begins, said in ANSWERS.items() if command.startswith(begins)), b"")
-            os.write(master, answer if b"OK" in answer else answer + b"\r\nOK\r\n")
-            if command == b"AT+CSQ":
-                poured = memoryview(line * messages)
-                while poured:
-                    poured = poured[os.write(master, poured[:4096]) :]
-
-
-async def through_the_module(messages: int) -> float:
+async def through_the_module(port: str) -> float:
     """Return the messages a second of `async for` on a modem."""
-    master, slave = os.openpty()
-    tty.setraw(slave)
-    other = multiprocessing.get_context("fork").Process(target=module, args=(master, messages), daemon=True)
-    other.start()
-    try:
-        async with AsyncModem(os.ttyname(slave), model="M95") as modem:
-            mqtt = modem.mqtt()
-            await mqtt.open("broker.lab")
-            await mqtt.connect("bench")
-            await modem.command("AT+CSQ")
-            start, count = time.perf_counter(), 0
-            async for _ in mqtt.messages():
+    async with AsyncModem(port, model="M95") as modem:
+        mqtt = modem.mqtt()
+        await mqtt.open("broker.lab")
+        await mqtt.connect("bench")
+        began, count = 0.0, 0
+        await modem.command(far_end.POUR.decode())
+        async for message in mqtt.messages(timeout=5):
+            began = began or time.perf_counter()
+            if message.topic and message.payload:
                 count += 1
-                if count == messages - modem.stats.messages_dropped:
-                    break
-            took = time.perf_counter() - start
-            if modem.stats.messages_dropped:
-                sys.exit(f"{modem.stats.messages_dropped} messages were dropped")
-            return messages / took
-    finally:
-        other.kill()
-        other.join()
-        os.close(master)
-        os.close(slave)
+            if count == MESSAGES:
+                return MESSAGES / (time.perf_counter() - began)
+        raise SystemExit(f"{MESSAGES - count} messages were lost")
 
 
-async def through_aiomqtt(messages: int, address: mosquitto.Address) -> float:
+async def through_aiomqtt(port: int) -> float:
     """Return the messages a second of `async for` on a client of aiomqtt."""
-    import aiomqtt  # noqa: PLC0415 - only the bench needs it
-
-    async with aiomqtt.Client(address.host, address.port) as receiver:
-        await receiver.subscribe(TOPIC)
-        command = ["mosquitto_pub", "-h", address.host, "-p", str(address.port), "-t", TOPIC, "-l"]
-        sender = subprocess.Popen(command, stdin=subprocess.PIPE)  # noqa: S603, ASYNC220 - it starts at once
-        pouring = asyncio.get_running_loop().run_in_executor(None, sender.communicate, (PAYLOAD + b"\n") * messages)
-        start, count = 0.0, 0
-        async for _ in receiver.messages:
-            start = start or time.perf_counter()
-            count += 1
-            if count == messages:
+    async with aiomqtt.Client("127.0.0.1", port) as client:
+        await client.subscribe(far_end.TOPIC)
+        began, count = 0.0, 0
+        async for message in client.messages:
+            began = began or time.perf_counter()
+            if message.topic.value and message.payload:
+                count += 1
+            if count == OF_AIOMQTT:
                 break
-        took = time.perf_counter() - start
-        await pouring
-        return messages / took
+        return OF_AIOMQTT / (time.perf_counter() - began)
 
 
-def main() -> None:
-    """Run both in turn."""
-    messages = int(sys.argv[1]) if len(sys.argv) > 1 else 8_000
-    program = mosquitto.find()
-    if program is None:
-        sys.exit("mosquitto is needed")
-    ours, theirs = [], []
-    with tempfile.TemporaryDirectory() as folder, mosquitto.run(program, Path(folder)) as address:
-        for _ in range(ROUNDS):
-            ours.append(asyncio.run(through_the_module(messages)))
-            theirs.append(asyncio.run(through_aiomqtt(messages, address)))
-    mine, peer = statistics.median(ours), statistics.median(theirs)
-    print(f"async for on a pseudo-terminal   {mine:>9,.0f} messages/s")
-    print(f"async for of aiomqtt             {peer:>9,.0f} messages/s")
-    print(f"ratio                            {mine / peer:>9.1f}")
+def ours() -> float:
+    with far_end.module(MESSAGES) as port:
+        return asyncio.run(through_the_module(port))
+
+
+def theirs() -> float:
+    with far_end.broker(OF_AIOMQTT) as port:
+        return asyncio.run(through_aiomqtt(port))
+
+
+def measure() -> Iterator[Row]:
+    mine, peer = in_turn(ours, theirs)
+    behind = f"{mine:,.0f} beside {peer:,.0f} messages/s"
+    yield Row("async for", "aiomqtt", mine / peer, "×", must=5, aim=20, behind=behind)
 
 
 if __name__ == "__main__":
-    main()
+    main(measure)

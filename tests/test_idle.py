@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.skipif(not TASKS.exists(), reason="the system does not count the switches of a thread")
 
-# `benches/bench_idle.py` looks for longer.
+# `benches/bench_footprint.py` looks for longer.
 SECONDS = 2.0
 SETTLING = 0.2
 
