@@ -103,6 +103,7 @@ wheel: sdist $(PACKAGERS)
 	grep -A1 "consistent with" target/auditwheel.txt | grep manylinux_2_17_ || { cat target/auditwheel.txt >&2; exit 1; }
 	$(BIN)/abi3audit --strict --summary $(DIST)/modemqtt-*.whl
 	MODEMQTT_WHEEL="$$(echo $(CURDIR)/$(DIST)/modemqtt-*.whl)" $(BIN)/python -m pytest -q release/test_wheel.py
+	$(BIN)/pyroma --min 9 .
 	$(BIN)/python release/figures.py $(DIST)/modemqtt-*.whl
 
 docs: $(READY)

@@ -3,6 +3,8 @@
 //! A child has a copy of each descriptor of its parent's, and none of the threads that use them. As long as it keeps a copy,
 //! a port stays locked, a server goes on listening and the other end of a line is not told of its end. Descriptors are noted
 //! here by number, one bit each: fork meets no lock on its way, so a child never waits for one that no one can release.
+//!
+//! A seam of the operating system: `docs/windows.md` says what another one has instead.
 
 use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,4 +1,6 @@
 //! Log files that hold nobody up: what is to be written waits in a queue of its own, for a thread of its own.
+//!
+//! A seam of the operating system: `docs/windows.md` says what another one has instead.
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};

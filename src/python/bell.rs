@@ -1,4 +1,6 @@
 //! A bell for a program that waits in a loop of its own, as Python sees it.
+//!
+//! A seam of the operating system: `docs/windows.md` says what another one has instead.
 
 use std::os::fd::{AsFd, AsRawFd};
 use std::sync::Arc;

@@ -1,4 +1,6 @@
 //! The thread's loop: requests in, time on, bytes out and in, events away.
+//!
+//! A seam of the operating system: `docs/windows.md` says what another one has instead.
 
 use std::collections::HashMap;
 use std::io;

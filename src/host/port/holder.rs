@@ -1,4 +1,6 @@
 //! Who holds a busy device, where the system tells.
+//!
+//! A seam of the operating system: `docs/windows.md` says what another one has instead.
 
 use std::path::Path;
 

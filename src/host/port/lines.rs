@@ -1,4 +1,6 @@
 //! The lines of a serial port beside data: DTR and RTS to set, CTS and DSR to read (V.24).
+//!
+//! A seam of the operating system: `docs/windows.md` says what another one has instead.
 
 use std::mem::ManuallyDrop;
 use std::os::fd::{FromRawFd, RawFd};

@@ -1,5 +1,7 @@
 //! The ports by URL: a serial device by its path, a raw TCP connection by `socket://host:port`, a serial port of another
 //! machine by `rfc2217://host:port`.
+//!
+//! A seam of the operating system: `docs/windows.md` says what another one has instead.
 
 mod holder;
 mod lines;

@@ -2,6 +2,8 @@
 //!
 //! A server that refuses the option is used as it is: the line then has the settings that the server gives it, which is what
 //! terminal servers without RFC 2217 are set up for, and there is no other way to reach those.
+//!
+//! A seam of the operating system: `docs/windows.md` says what another one has instead.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};

@@ -1,4 +1,6 @@
 //! Serial devices, pseudo-terminals among them.
+//!
+//! A seam of the operating system: `docs/windows.md` says what another one has instead.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd};

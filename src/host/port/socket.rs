@@ -1,4 +1,6 @@
 //! Raw TCP connections: ser2net, a terminal server, a virtual module.
+//!
+//! A seam of the operating system: `docs/windows.md` says what another one has instead.
 
 use std::io;
 use std::net::{Shutdown, TcpStream, ToSocketAddrs};
