@@ -3,6 +3,11 @@
 //! Lines that the host writes itself know their secrets from the rows. These rules are for lines that a program has
 //! written, and for answers; they would rather mask too much than too little.
 
+use std::ops::Range;
+
+/// What stands in a log for a secret.
+pub const MASK: &str = "***";
+
 /// Commands that take a secret, the parameter from which on everything is masked, counted from 0, and for `QMTCFG` the key.
 const COMMANDS: &[(&str, Option<&str>, usize)] = &[
     ("QMTCONN", None, 3),
@@ -41,38 +46,44 @@ const ANSWERS: &[(&str, Option<&str>, usize)] = &[
 
 /// A line with its secrets masked.
 pub fn masked(line: &str) -> String {
+    with_mask(line.as_bytes(), &places(line.as_bytes()))
+}
+
+/// A line with `***` in these places, which are in order and do not overlap; bytes that are not UTF-8 are replaced.
+pub fn with_mask(line: &[u8], places: &[Range<usize>]) -> String {
     let mut shown = String::with_capacity(line.len());
-    let mut rest = line;
-    loop {
-        let (command, tail) = split_outside(rest, ';');
-        shown.push_str(&masked_command(command));
-        match tail {
-            Some(tail) => {
-                shown.push(';');
-                rest = tail;
-            }
-            None => return shown,
-        }
+    let mut from = 0;
+    for place in places {
+        shown.push_str(&String::from_utf8_lossy(&line[from..place.start]));
+        shown.push_str(MASK);
+        from = place.end;
     }
+    shown.push_str(&String::from_utf8_lossy(&line[from..]));
+    shown
+}
+
+/// Where the secrets of a line are, without their quotes, in order. One that was left out is an empty place.
+pub fn places(line: &[u8]) -> Vec<Range<usize>> {
+    let mut places = Vec::new();
+    let mut at = 0;
+    while let Some(rest) = line.get(at..) {
+        let command = &rest[..end_outside(rest, b';')];
+        if let Some((head, from)) = sensitive(command) {
+            let fields = fields(&command[head..]).skip(from);
+            places.extend(fields.map(|field| within_quotes(command, head + field.start..head + field.end, at)));
+        }
+        at += command.len() + 1;
+    }
+    places
 }
 
 /// The parameters of a line that are secrets, without their quotes.
 pub fn secrets_in(line: &str) -> Vec<String> {
-    let mut secrets = Vec::new();
-    let mut rest = Some(line);
-    while let Some(command) = rest {
-        let (command, tail) = split_outside(command, ';');
-        if let Some((_, fields, from)) = sensitive(command) {
-            secrets.extend(
-                split(fields)
-                    .into_iter()
-                    .skip(from)
-                    .map(|field| field.trim().trim_matches('"').to_owned()),
-            );
-        }
-        rest = tail;
-    }
-    secrets
+    places(line.as_bytes())
+        .into_iter()
+        .filter_map(|place| line.get(place))
+        .map(|secret| secret.trim().to_owned())
+        .collect()
 }
 
 /// A secret as it is looked for in what the module prints; one so short that it would be found everywhere is not.
@@ -81,65 +92,73 @@ pub fn remembered(secret: &[u8]) -> Option<String> {
     (text.len() > 3).then_some(text)
 }
 
-fn masked_command(command: &str) -> String {
-    let Some((head, fields, from)) = sensitive(command) else {
-        return command.to_owned();
-    };
-    let fields: Vec<_> = split(fields)
-        .into_iter()
-        .enumerate()
-        .map(|(at, field)| match (at >= from, field.contains('"')) {
-            (false, _) => field,
-            (true, true) => "\"***\"",
-            (true, false) => "***",
-        })
-        .collect();
-    format!("{head}{}", fields.join(","))
+/// What stands between the quotes of a field, in a line that the command is at that place of; without any it is the whole field.
+fn within_quotes(command: &[u8], field: Range<usize>, at: usize) -> Range<usize> {
+    let text = &command[field.clone()];
+    let quote = |byte: &u8| *byte == b'"';
+    let Range { mut start, mut end } = field;
+    if let (Some(first), Some(last)) = (text.iter().position(quote), text.iter().rposition(quote)) {
+        end = if first < last { start + last } else { end };
+        start += first + 1;
+    }
+    at + start..at + end
 }
 
-/// The head of a command or of an answer that holds a secret, its fields, and the first of them that is masked.
-fn sensitive(line: &str) -> Option<(&str, &str, usize)> {
-    let plus = line.find('+')?;
-    let end = line[plus..].find(['=', ':', '?'])? + plus;
-    let name = line[plus + 1..end].trim();
-    let (head, fields) = line.split_at(end + 1);
-    let table = match &line[end..=end] {
-        "=" => COMMANDS,
-        ":" => ANSWERS,
+/// Where the fields of a command or of an answer that holds a secret begin, and the first of them that is masked.
+fn sensitive(line: &[u8]) -> Option<(usize, usize)> {
+    let plus = line.iter().position(|byte| *byte == b'+')?;
+    let end = line[plus..]
+        .iter()
+        .position(|byte| matches!(byte, b'=' | b':' | b'?'))?
+        + plus;
+    let name = line[plus + 1..end].trim_ascii();
+    let table = match line[end] {
+        b'=' => COMMANDS,
+        b':' => ANSWERS,
         _ => return None,
     };
-    let key = split(fields).first().map(|field| field.trim().trim_matches('"'));
-    let &(_, _, from) = table.iter().find(|(known, wanted, _)| {
-        known.eq_ignore_ascii_case(name)
-            && wanted.is_none_or(|wanted| key.is_some_and(|key| key.eq_ignore_ascii_case(wanted)))
+    let known = |known: &str| known.as_bytes().eq_ignore_ascii_case(name);
+    if !table.iter().any(|(name, ..)| known(name)) {
+        return None;
+    }
+    let values = &line[end + 1..];
+    let key = fields(values).next().map(|field| unquoted(&values[field]));
+    let &(_, _, from) = table.iter().find(|(name, wanted, _)| {
+        known(name) && wanted.is_none_or(|wanted| key.is_some_and(|key| key.eq_ignore_ascii_case(wanted.as_bytes())))
     })?;
     // A token that is read back stands alone, without a result before it.
-    let alone = table == ANSWERS && from == 1 && !key.is_some_and(|key| key.bytes().all(|byte| byte.is_ascii_digit()));
-    Some((head, fields, if alone { 0 } else { from }))
+    let alone = table == ANSWERS && from == 1 && !key.is_some_and(|key| key.iter().all(u8::is_ascii_digit));
+    Some((end + 1, if alone { 0 } else { from }))
 }
 
-fn split(fields: &str) -> Vec<&str> {
-    let mut parts = Vec::new();
-    let mut rest = Some(fields);
-    while let Some(text) = rest {
-        let (part, tail) = split_outside(text, ',');
-        parts.push(part);
-        rest = tail;
+/// A field without the blanks and the quotes round it.
+fn unquoted(field: &[u8]) -> &[u8] {
+    let field = field.trim_ascii();
+    let inner = |byte: &u8| *byte != b'"';
+    match (field.iter().position(inner), field.iter().rposition(inner)) {
+        (Some(first), Some(last)) => &field[first..=last],
+        _ => &[],
     }
-    parts
 }
 
-/// Splits at the first separator that stands outside quotes.
-fn split_outside(text: &str, separator: char) -> (&str, Option<&str>) {
+fn fields(values: &[u8]) -> impl Iterator<Item = Range<usize>> {
+    let mut at = Some(0);
+    std::iter::from_fn(move || {
+        let from = at?;
+        let end = from + end_outside(&values[from..], b',');
+        at = (end < values.len()).then_some(end + 1);
+        Some(from..end)
+    })
+}
+
+/// Where the first separator outside quotes stands, or the end.
+fn end_outside(text: &[u8], separator: u8) -> usize {
     let mut quoted = false;
-    for (at, character) in text.char_indices() {
-        match character {
-            '"' => quoted = !quoted,
-            _ if character == separator && !quoted => return (&text[..at], Some(&text[at + separator.len_utf8()..])),
-            _ => {}
-        }
-    }
-    (text, None)
+    let ends = |byte: &u8| {
+        quoted ^= *byte == b'"';
+        *byte == separator && !quoted
+    };
+    text.iter().position(ends).unwrap_or(text.len())
 }
 
 #[cfg(test)]

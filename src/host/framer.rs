@@ -10,6 +10,7 @@ use modemqtt_at::dialect::ReceiveUrc;
 
 use crate::reader;
 use crate::receive::{self, Layout, Lines, Parsed, RawMessage};
+use crate::trace::Place;
 
 /// The longest line that is not a message. BC35-G/BC28 answers are at most 2,048 characters; no note says more.
 const LONGEST_LINE: usize = 8 * 1024;
@@ -67,10 +68,26 @@ pub enum Hold {
     Payload,
 }
 
+/// The bytes of a frame as they came.
+#[derive(Clone, Copy, Debug)]
+pub struct Taken<'a> {
+    /// Those between the frame before and the one after: line ends are among them, and what was dropped.
+    pub bytes: &'a [u8],
+    /// Where the line is among them, without its end; of a message up to the end of its payload.
+    pub line: Place,
+    /// Where the payload of a message is.
+    pub payload: Place,
+}
+
 /// Splits the module's output into frames.
 #[derive(Debug, Default)]
 pub struct Framer {
     buffer: Vec<u8>,
+    /// What was taken of the buffer up to here has been shown by [`Framer::taken`].
+    shown: usize,
+    /// Where the latest frame is, and the payload in it.
+    line: Place,
+    payload: Place,
     /// Where the line being read starts.
     start: usize,
     /// How far into the buffer no line end was found.
@@ -92,6 +109,8 @@ pub struct Framer {
 #[derive(Debug)]
 struct Held {
     message: RawMessage,
+    /// A quote stands in front of it.
+    quoted: bool,
     /// A quote that stood behind it was taken for the module's.
     closed: bool,
 }
@@ -114,16 +133,42 @@ impl Framer {
 
     /// Appends what was read.
     pub fn push(&mut self, bytes: &[u8]) {
-        if self.start == self.buffer.len() {
-            self.buffer.clear();
-            self.scanned = 0;
-            self.start = 0;
-        } else if self.start > 4096 && self.start * 2 > self.buffer.len() {
-            self.buffer.drain(..self.start);
-            self.scanned -= self.start;
-            self.start = 0;
+        let gone = self.shown;
+        if gone == self.buffer.len() || (gone > 4096 && gone * 2 > self.buffer.len()) {
+            self.buffer.drain(..gone);
+            self.shown = 0;
+            self.scanned -= gone;
+            self.start -= gone;
+            for place in [&mut self.line, &mut self.payload] {
+                // Of a message that is held back.
+                *place = (place.from.saturating_sub(gone)..place.to.saturating_sub(gone)).into();
+            }
         }
         self.buffer.extend_from_slice(bytes);
+    }
+
+    /// The bytes of the latest frame as they came, once.
+    pub fn taken(&mut self) -> Taken<'_> {
+        let from = std::mem::replace(&mut self.shown, self.start);
+        let shifted = |place: Place| (place.from.saturating_sub(from)..place.to.saturating_sub(from)).into();
+        Taken {
+            bytes: &self.buffer[from..self.start],
+            line: shifted(self.line),
+            payload: shifted(self.payload),
+        }
+    }
+
+    /// Whether the rest of an overlong line is being dropped.
+    pub fn is_dropping(&self) -> bool {
+        self.discarding
+    }
+
+    /// Everything that has come and is in no frame, once. Nothing comes behind it.
+    pub fn rest(&mut self) -> &[u8] {
+        let from = std::mem::replace(&mut self.shown, self.buffer.len());
+        self.held = None;
+        self.consume_to(self.buffer.len());
+        &self.buffer[from..]
     }
 
     /// The next frame, or `None` until more bytes come or, where [`Framer::hold`] says so, until it is flushed.
@@ -148,6 +193,7 @@ impl Framer {
                 return None;
             }
             if first == PROMPT && expect.prompt == Prompt::Due {
+                self.line = (self.start..self.start + 1).into();
                 self.consume(1);
                 self.after_prompt = true;
                 return Some(Frame::Prompt);
@@ -155,6 +201,7 @@ impl Framer {
             if let Some(echo) = expect.echo {
                 match starts_with_line(rest, echo) {
                     Some(true) => {
+                        self.line = (self.start..self.start + echo.len()).into();
                         self.consume(echo.len() + 1);
                         return Some(Frame::Echo);
                     }
@@ -172,13 +219,20 @@ impl Framer {
             match receive::parse(rest, &mut self.layout, &mut self.receiving) {
                 Parsed::Incomplete => return None,
                 Parsed::Message { message, consumed } => {
+                    self.note(&message);
                     self.consume(consumed);
                     return Some(Frame::Message(message));
                 }
                 Parsed::Unterminated { message, consumed } => {
-                    let closed = message.head.ends_with(b"\"") && rest[..consumed].ends_with(b"\"\r\n");
+                    let quoted = rest[..message.place.from].ends_with(b"\"");
+                    let closed = quoted && rest[..consumed].ends_with(b"\"\r\n");
+                    self.note(&message);
                     self.consume(consumed);
-                    self.held = Some(Held { message, closed });
+                    self.held = Some(Held {
+                        message,
+                        quoted,
+                        closed,
+                    });
                 }
                 Parsed::Other => return self.line(),
             }
@@ -218,6 +272,7 @@ impl Framer {
             return Some(Frame::Message(held.message));
         }
         if std::mem::take(&mut self.lone_prompt) {
+            self.line = (self.start..self.start + 1).into();
             self.consume_to(self.buffer.len());
             return Some(Frame::Prompt);
         }
@@ -229,10 +284,12 @@ impl Framer {
         }
         if self.hold() == Some(Hold::Settling) {
             let line = trim_end(&self.buffer[self.start..]).to_vec();
+            self.line = (self.start..self.start + line.len()).into();
             self.consume_to(self.buffer.len());
             return Some(Frame::Line(line));
         }
         let (message, consumed) = receive::give_up(&self.buffer[self.start..], &self.layout, &mut self.receiving)?;
+        self.note(&message);
         self.consume(consumed);
         Some(Frame::Message(message))
     }
@@ -242,7 +299,12 @@ impl Framer {
     /// Responses start with CRLF. Text that follows the line end directly is either a line of a module that saves
     /// that CRLF, or the rest of a payload that held one.
     fn settle(&mut self, expect: Expect<'_>) -> Option<RawMessage> {
-        while let Some(Held { message, closed }) = &mut self.held {
+        while let Some(Held {
+            message,
+            quoted,
+            closed,
+        }) = &mut self.held
+        {
             let first = *self.buffer.get(self.start)?;
             if matches!(first, CR | LF) || (first == PROMPT && expect.prompt == Prompt::Due) {
                 break;
@@ -264,11 +326,13 @@ impl Framer {
             if *closed {
                 message.payload.push(QUOTE);
             }
-            *closed = message.head.ends_with(b"\"") && line.ends_with(b"\"");
+            *closed = *quoted && line.ends_with(b"\"");
             message.payload.extend_from_slice(b"\r\n");
             message
                 .payload
                 .extend_from_slice(&line[..line.len() - usize::from(*closed)]);
+            self.payload.to = self.start + line.len() - usize::from(*closed);
+            self.line.to = self.payload.to;
             message.complete = false;
             self.consume_to(end + 1);
         }
@@ -310,6 +374,7 @@ impl Framer {
                 .take_while(|(there, echoed)| there == echoed)
                 .count();
             if known == lead.len() + data.len() {
+                self.line = (self.start + lead.len()..self.start + known).into();
                 self.consume(known);
                 self.after_prompt = false;
                 if !like_a_response && lead.len() < 2 {
@@ -330,11 +395,19 @@ impl Framer {
         Some(false)
     }
 
+    /// Notes where a message is that begins here.
+    fn note(&mut self, message: &RawMessage) {
+        let Place { from, to } = message.place;
+        self.payload = (self.start + from..self.start + to).into();
+        self.line = (self.start..self.payload.to).into();
+    }
+
     fn line(&mut self) -> Option<Frame> {
         let from = self.scanned.max(self.start);
         if let Some(at) = memchr::memchr(LF, &self.buffer[from..]) {
             let end = from + at;
             let line = trim_end(&self.buffer[self.start..end]).to_vec();
+            self.line = (self.start..self.start + line.len()).into();
             self.consume_to(end + 1);
             return Some(Frame::Line(line));
         }
@@ -343,6 +416,7 @@ impl Framer {
             return None;
         }
         let head = self.buffer[self.start..self.start + LONGEST_LINE].to_vec();
+        self.line = (self.start..self.start + LONGEST_LINE).into();
         self.consume_to(self.buffer.len());
         self.discarding = true;
         Some(Frame::Overlong(head))

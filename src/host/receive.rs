@@ -15,6 +15,8 @@ use cursor::{Cursor, Missing};
 pub(crate) use layout::Layout;
 use layout::Wrapping;
 
+use crate::trace::Place;
+
 const PREFIX: &[u8] = b"+QMTRECV";
 /// The longest payload believed: far above what any module's buffer holds.
 pub(crate) const LONGEST_PAYLOAD: usize = 128 * 1024;
@@ -38,8 +40,8 @@ pub struct RawMessage {
     pub payload: Vec<u8>,
     /// Whether the layout left no doubt where the payload ends.
     pub complete: bool,
-    /// The line up to the payload, its opening quote included, as it was printed.
-    pub head: Vec<u8>,
+    /// Where the payload begins and ends on the line, as it was printed.
+    pub place: Place,
 }
 
 /// How far a message has been read, so that each byte is looked at once.
@@ -440,7 +442,7 @@ fn message(bytes: &[u8], head: Head, topic: (usize, usize), payload: (usize, usi
         topic: bytes[topic.0..topic.1].to_vec(),
         payload: bytes[payload.0..payload.1].to_vec(),
         complete,
-        head: bytes[..payload.0].to_vec(),
+        place: (payload.0..payload.1).into(),
     }
 }
 

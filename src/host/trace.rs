@@ -1,8 +1,208 @@
-//! The wire log: what went over the line, secrets masked.
+//! What went over the line: every byte of it in order, with what a log shows of it.
+//!
+//! The session cuts the line into pieces, each of which is a frame of the module's or something that the host has sent, with the
+//! line ends round it. A log keeps a [`Record`] of each, in which secrets are masked, and nothing is made into text before someone looks.
 
-use std::time::Instant;
+use std::ops::Range;
+use std::time::{Duration, Instant};
 
+use modemqtt_at::secrets::MASK;
 use modemqtt_at::shown;
+
+/// A piece of what went over the line.
+#[derive(Clone, Copy, Debug)]
+pub struct Piece<'a> {
+    /// When its last byte was read, or when it was handed over to be sent.
+    pub at: Instant,
+    /// Whether the host sent it.
+    pub sent: bool,
+    /// Every byte of it: those that end a line, echoes and blank lines are among them.
+    pub bytes: &'a [u8],
+    /// The places of secrets among them, in order and apart from each other.
+    pub secrets: &'a [Place],
+    /// What a log shows of it.
+    pub form: Form,
+}
+
+/// Some bytes of a piece, from the first to the one behind the last.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Place {
+    /// Where they begin.
+    pub from: usize,
+    /// Where they end.
+    pub to: usize,
+}
+
+/// What a log shows of a piece.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// Nothing: it is an echo, or there is nothing to see.
+    Unseen,
+    /// A line.
+    Line(Place),
+    /// Data, with what stands before them on their line: their beginning, and how many there are.
+    Data {
+        /// What stands before them.
+        head: Place,
+        /// They themselves.
+        data: Place,
+    },
+    /// Data that are never shown, by what they are called.
+    Named(&'static str),
+}
+
+impl From<Range<usize>> for Place {
+    fn from(range: Range<usize>) -> Self {
+        Self {
+            from: range.start,
+            to: range.end,
+        }
+    }
+}
+
+impl Place {
+    /// Its bytes, of those of its piece.
+    pub fn of(self, bytes: &[u8]) -> &[u8] {
+        bytes.get(self.from..self.to).unwrap_or_default()
+    }
+}
+
+impl Piece<'_> {
+    /// How it is shown; `None` if nothing of it is.
+    pub fn entry(&self) -> Option<Entry> {
+        let mut record = Vec::new();
+        Record::write(self, self.at, &mut record).then(|| Record::read(&record).entry(self.at))
+    }
+
+    /// The parts of what stands there, secrets masked.
+    fn masked(&self, place: Place, mut take: impl FnMut(&[u8])) {
+        let mut from = place.from;
+        for secret in self.secrets {
+            if secret.to >= from && secret.from <= place.to {
+                take(&self.bytes[from..secret.from.max(from)]);
+                take(MASK.as_bytes());
+                from = secret.to.min(place.to);
+            }
+        }
+        take(&self.bytes[from..place.to]);
+    }
+}
+
+/// What a log keeps of a piece, in bytes: no secrets, and of data no more than is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Record<'a> {
+    /// Microseconds since the log began.
+    since: u64,
+    sent: bool,
+    /// A line, or what stands before data.
+    head: &'a [u8],
+    /// The beginning of data, and how many bytes there were.
+    data: Option<(&'a [u8], usize)>,
+}
+
+/// What stands before a record's bytes: its length, the time, what it is.
+const HEAD: usize = 4 + 8 + 1;
+/// What stands before those of data besides: the length of the head, and how many bytes of data there were.
+const DATA_HEAD: usize = 4 + 4;
+/// What a record is: one of these bits, or both.
+const SENT: u8 = 1;
+const DATA: u8 = 2;
+
+impl<'a> Record<'a> {
+    /// Adds the record of a piece, in a log that began then; whether there is anything to be kept.
+    pub fn write(piece: &Piece<'_>, began: Instant, out: &mut Vec<u8>) -> bool {
+        let start = out.len();
+        let mut flags = if piece.sent { SENT } else { 0 };
+        let since = piece.at.saturating_duration_since(began).as_micros();
+        out.extend_from_slice(&[0; 4]);
+        out.extend_from_slice(&u64::try_from(since).unwrap_or(u64::MAX).to_le_bytes());
+        out.push(flags);
+        match piece.form {
+            Form::Unseen => {
+                out.truncate(start);
+                return false;
+            }
+            Form::Line(line) => piece.masked(line, |part| out.extend_from_slice(part)),
+            Form::Named(name) => out.extend(format!("<{name}, {} bytes>", piece.bytes.len()).bytes()),
+            Form::Data { head, data } => {
+                flags |= DATA;
+                out.extend_from_slice(&[0; DATA_HEAD]);
+                piece.masked(head, |part| out.extend_from_slice(part));
+                let head = number(out.len() - start - HEAD - DATA_HEAD);
+                let bytes = data.of(piece.bytes);
+                out.extend_from_slice(&bytes[..bytes.len().min(shown::DATA)]);
+                out[start + HEAD..][..4].copy_from_slice(&head);
+                out[start + HEAD + 4..][..4].copy_from_slice(&number(bytes.len()));
+            }
+        }
+        let length = number(out.len() - start);
+        out[start..][..4].copy_from_slice(&length);
+        out[start + HEAD - 1] = flags;
+        true
+    }
+
+    /// How long the record is that begins so.
+    pub fn length(head: [u8; 4]) -> usize {
+        u32::from_le_bytes(head) as usize
+    }
+
+    /// Reads what [`Record::write`] has written.
+    pub fn read(bytes: &'a [u8]) -> Self {
+        let (head, rest) = bytes.split_at(HEAD.min(bytes.len()));
+        let mut since = [0; 8];
+        since.copy_from_slice(&head[4..12]);
+        let flags = head[12];
+        let (head, data) = if flags & DATA == 0 {
+            (rest, None)
+        } else {
+            let number = |at: usize| u32::from_le_bytes([rest[at], rest[at + 1], rest[at + 2], rest[at + 3]]) as usize;
+            let (head, data) = rest[DATA_HEAD..].split_at(number(0));
+            (head, Some((data, number(4))))
+        };
+        Self {
+            since: u64::from_le_bytes(since),
+            sent: flags & SENT != 0,
+            head,
+            data,
+        }
+    }
+
+    /// When, since the log began.
+    pub fn since(&self) -> Duration {
+        Duration::from_micros(self.since)
+    }
+
+    /// Whether the host sent it.
+    pub fn sent(&self) -> bool {
+        self.sent
+    }
+
+    /// The text, without its line end, as [`modemqtt_at::shown`] writes it.
+    pub fn text(&self) -> String {
+        let head = shown::line(self.head);
+        match self.data {
+            None => head,
+            Some((data, count)) => {
+                let closing = if self.head.ends_with(b"\"") { "\"" } else { "" };
+                shown::counted(&head, data, count, closing)
+            }
+        }
+    }
+
+    /// The line of a log that began then.
+    pub fn entry(&self, began: Instant) -> Entry {
+        Entry {
+            at: began + self.since(),
+            sent: self.sent,
+            text: self.text(),
+        }
+    }
+}
+
+/// No piece is as long as 4 GiB.
+fn number(count: usize) -> [u8; 4] {
+    u32::try_from(count).unwrap_or(u32::MAX).to_le_bytes()
+}
 
 /// One line of the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,40 +215,117 @@ pub struct Entry {
     pub text: String,
 }
 
-impl Entry {
-    /// A line that the host has sent.
-    pub(crate) fn sent(at: Instant, line: &str) -> Self {
-        Self::new(at, true, shown::line(line.as_bytes()))
-    }
-
-    /// Data that the host has sent, and a byte that ends it.
-    pub(crate) fn sent_data(at: Instant, bytes: &[u8], end: Option<u8>) -> Self {
-        let first = bytes.iter().copied().chain(end).take(shown::DATA);
-        let first: Vec<_> = first.collect();
-        let count = bytes.len() + usize::from(end.is_some());
-        Self::new(at, true, shown::counted("", &first, count, ""))
-    }
-
-    /// A line that the module has printed.
-    pub(crate) fn received(at: Instant, line: &[u8]) -> Self {
-        Self::new(at, false, shown::line(line))
-    }
-
-    /// A message, or the head of something longer: what stands before its payload, that, and what stands behind it.
-    pub(crate) fn received_data(at: Instant, before: &[u8], payload: &[u8], behind: &str) -> Self {
-        let text = shown::counted(&shown::line(before), payload, payload.len(), behind);
-        Self::new(at, false, text)
-    }
-
-    const fn new(at: Instant, sent: bool, text: String) -> Self {
-        Self { at, sent, text }
-    }
-}
-
 /// What the module prints must not act on the terminal that shows it, nor make two lines of one.
 pub(crate) fn escaped(text: String) -> String {
     if !text.contains(char::is_control) {
         return text;
     }
     shown::text(&text)
+}
+
+/// The pieces that have not been looked at yet.
+#[derive(Debug, Default)]
+pub(crate) struct Trace {
+    bytes: Vec<u8>,
+    secrets: Vec<Place>,
+    pieces: Vec<Taken>,
+    /// How many of the pieces were given out.
+    given: usize,
+}
+
+/// A piece, by where its parts end in those of all.
+#[derive(Clone, Copy, Debug)]
+struct Taken {
+    at: Instant,
+    sent: bool,
+    bytes: Place,
+    secrets: Place,
+    form: Form,
+}
+
+/// What was given out leaves no more than that behind.
+const SPARE: usize = 2048;
+
+impl Trace {
+    /// Adds a piece.
+    pub(crate) fn push(&mut self, piece: &Piece<'_>) {
+        if self.given == self.pieces.len() {
+            self.clear();
+        }
+        let bytes = self.bytes.len()..self.bytes.len() + piece.bytes.len();
+        let secrets = self.secrets.len()..self.secrets.len() + piece.secrets.len();
+        self.bytes.extend_from_slice(piece.bytes);
+        self.secrets.extend_from_slice(piece.secrets);
+        self.pieces.push(Taken {
+            at: piece.at,
+            sent: piece.sent,
+            bytes: bytes.into(),
+            secrets: secrets.into(),
+            form: piece.form,
+        });
+    }
+
+    /// Adds a line that the host has sent, behind which a byte ends it on the wire.
+    pub(crate) fn sent_line(&mut self, at: Instant, line: &[u8], secrets: &[Place], end: &[u8]) {
+        let mut bytes = Vec::with_capacity(line.len() + end.len());
+        bytes.extend_from_slice(line);
+        bytes.extend_from_slice(end);
+        self.push(&Piece {
+            at,
+            sent: true,
+            bytes: &bytes,
+            secrets,
+            form: Form::Line((0..line.len()).into()),
+        });
+    }
+
+    /// Adds data that the host has sent.
+    pub(crate) fn sent_data(&mut self, at: Instant, bytes: &[u8]) {
+        self.push(&Piece {
+            at,
+            sent: true,
+            bytes,
+            secrets: &[],
+            form: Form::Data {
+                head: Place::default(),
+                data: (0..bytes.len()).into(),
+            },
+        });
+    }
+
+    /// Adds data that the host has sent and that nobody is to see.
+    pub(crate) fn sent_secret(&mut self, at: Instant, name: &'static str, bytes: &[u8]) {
+        self.push(&Piece {
+            at,
+            sent: true,
+            bytes,
+            secrets: &[(0..bytes.len()).into()],
+            form: Form::Named(name),
+        });
+    }
+
+    /// The next piece.
+    pub(crate) fn next(&mut self) -> Option<Piece<'_>> {
+        let Some(taken) = self.pieces.get(self.given) else {
+            self.clear();
+            return None;
+        };
+        self.given += 1;
+        Some(Piece {
+            at: taken.at,
+            sent: taken.sent,
+            bytes: taken.bytes.of(&self.bytes),
+            secrets: &self.secrets[taken.secrets.from..taken.secrets.to],
+            form: taken.form,
+        })
+    }
+
+    fn clear(&mut self) {
+        self.bytes.clear();
+        self.bytes.shrink_to(SPARE);
+        self.secrets.clear();
+        self.pieces.clear();
+        self.pieces.shrink_to(SPARE / size_of::<Taken>());
+        self.given = 0;
+    }
 }

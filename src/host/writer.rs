@@ -11,7 +11,8 @@ use modemqtt_at::{ClientIndex, Form};
 
 use crate::error::Error;
 use crate::names::{called, models};
-use modemqtt_at::secrets::{masked, remembered, secrets_in};
+use crate::trace::Place;
+use modemqtt_at::secrets::{masked, places, remembered, secrets_in};
 
 /// A command line and how it may be shown.
 #[derive(Clone, PartialEq, Eq)]
@@ -22,6 +23,8 @@ pub struct CommandLine {
     pub shown: String,
     /// The secrets.
     pub(crate) secrets: Vec<String>,
+    /// Where they are among the bytes.
+    pub(crate) places: Vec<Place>,
 }
 
 impl CommandLine {
@@ -31,6 +34,7 @@ impl CommandLine {
             bytes: line.into(),
             shown: line.into(),
             secrets: Vec::new(),
+            places: Vec::new(),
         }
     }
 }
@@ -84,7 +88,7 @@ fn spelled(dialect: &Dialect, row: &Row, key: Option<&str>, arguments: &[Argumen
     };
     bytes.extend_from_slice(sign.as_bytes());
     shown.push_str(sign);
-    let mut secrets = Vec::new();
+    let (mut secrets, mut secret_places) = (Vec::new(), Vec::new());
     let mut separator = "";
     if let Some(key) = key {
         let key = format!("\"{key}\"");
@@ -109,6 +113,8 @@ fn spelled(dialect: &Dialect, row: &Row, key: Option<&str>, arguments: &[Argumen
             Argument::Text(text) => {
                 quote(&mut bytes, text);
                 if parameter.secret {
+                    let end = bytes.len() - 1;
+                    secret_places.push((end - text.len()..end).into());
                     secrets.extend(remembered(text));
                     shown.push_str("\"***\"");
                 } else {
@@ -126,7 +132,12 @@ fn spelled(dialect: &Dialect, row: &Row, key: Option<&str>, arguments: &[Argumen
             dialect.command_line
         )));
     }
-    Ok(CommandLine { bytes, shown, secrets })
+    Ok(CommandLine {
+        bytes,
+        shown,
+        secrets,
+        places: secret_places,
+    })
 }
 
 /// A command line that the program has written itself.
@@ -150,6 +161,7 @@ pub fn verbatim(line: &str) -> Result<CommandLine, Error> {
             .iter()
             .filter_map(|secret| remembered(secret.as_bytes()))
             .collect(),
+        places: places(line.as_bytes()).into_iter().map(Place::from).collect(),
     })
 }
 
@@ -243,6 +255,8 @@ mod tests {
         let line = connect("hunter2").unwrap();
         assert_eq!(line.bytes, b"AT+QMTCONN=0,\"bench-7\",\"lab\",\"hunter2\"");
         assert_eq!(line.shown, "AT+QMTCONN=0,\"bench-7\",\"lab\",\"***\"");
+        let places: Vec<_> = line.places.iter().map(|place| place.of(&line.bytes)).collect();
+        assert_eq!(places, [b"hunter2"]);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Log files that hold nobody up: what is to be written waits in a queue of its own, for a thread of its own.
+//! Log files that hold nobody up: what is to be written waits in a queue of its own, for a thread of its own, which makes the text too.
 //!
 //! A seam of the operating system: `docs/windows.md` says what another one has instead.
 
@@ -14,7 +14,7 @@ use rustix::io::Errno;
 
 use crate::{Kept, Worker};
 
-/// How many bytes wait at most; lines beyond that are dropped, and counted in the log itself.
+/// How many bytes wait at most; entries beyond that are dropped, and counted in the log itself.
 const WAITING: usize = 1024 * 1024;
 /// How long the end of a log waits for a reader that has stalled.
 const FAREWELL: Duration = Duration::from_millis(200);
@@ -34,8 +34,9 @@ struct Shared {
 
 #[derive(Debug, Default)]
 struct Queue {
+    /// The entries, each behind its length.
     bytes: Vec<u8>,
-    /// Lines that found no room since the last one that did.
+    /// Entries that found no room since the last one that did.
     dropped: u64,
     over: bool,
 }
@@ -46,40 +47,75 @@ impl Shared {
     }
 }
 
+/// What stands before an entry.
+const LENGTH: usize = size_of::<u32>();
+/// The bit of a length that marks a text of the log's own.
+const NOTICE: u32 = 1 << 31;
+
 impl Queue {
-    fn push(&mut self, line: &[u8], most: usize) {
-        if self.bytes.len() + line.len() >= most {
+    fn push(&mut self, entry: &[u8], most: usize) {
+        if self.bytes.len() + LENGTH + entry.len() > most {
             self.dropped += 1;
             return;
         }
         self.own_up();
-        self.bytes.extend_from_slice(line);
-        self.bytes.push(b'\n');
+        self.put(entry, 0);
+    }
+
+    fn put(&mut self, entry: &[u8], kind: u32) {
+        // None is longer than the queue.
+        let length = u32::try_from(entry.len()).unwrap_or(0);
+        self.bytes.extend_from_slice(&(length | kind).to_le_bytes());
+        self.bytes.extend_from_slice(entry);
     }
 
     fn own_up(&mut self) {
         let dropped = std::mem::take(&mut self.dropped);
         if dropped > 0 {
             let lines = if dropped == 1 { "line was" } else { "lines were" };
-            let notice = format!("# {dropped} {lines} dropped here, the log could not be written fast enough\n");
-            self.bytes.extend_from_slice(notice.as_bytes());
+            let notice = format!("# {dropped} {lines} dropped here, the log could not be written fast enough");
+            self.put(notice.as_bytes(), NOTICE);
         }
     }
 }
 
+/// The text of entries, each on a line of its own.
+fn text_of(mut entries: &[u8], render: &Render, text: &mut Vec<u8>) {
+    text.clear();
+    while let Some((length, rest)) = entries.split_first_chunk::<LENGTH>() {
+        let length = u32::from_le_bytes(*length);
+        let (entry, rest) = rest.split_at((length & !NOTICE) as usize);
+        if length & NOTICE == 0 {
+            render(entry, text);
+        } else {
+            text.extend_from_slice(entry);
+        }
+        text.push(b'\n');
+        entries = rest;
+    }
+}
+
+/// Adds the text of an entry, which is one line, without its end.
+type Render = dyn Fn(&[u8], &mut Vec<u8>) + Send;
+
 impl LogFile {
     /// Opens a file, which no one else may read where it is made here, a device or a FIFO. A link to a file is not followed.
     pub fn open(path: &Path) -> io::Result<Self> {
+        Self::open_rendered(path, |line, text| text.extend_from_slice(line))
+    }
+
+    /// The same, whose entries are made into lines by that function, in the thread that writes.
+    pub fn open_rendered(path: &Path, render: impl Fn(&[u8], &mut Vec<u8>) + Send + 'static) -> io::Result<Self> {
         let file = open(path)?;
         let shared = Arc::<Shared>::default();
         let queue = Arc::clone(&shared);
-        let writer = Worker::spawn("modemqtt-log-file", move || write(&file, &queue))?;
+        let writer = Worker::spawn("modemqtt-log-file", move || write(&file, &queue, &render))?;
         Ok(Self { shared, writer })
     }
 
-    /// Adds a line. It waits for nothing but memory.
-    pub fn push(&self, line: &str) {
-        self.shared.queue().push(line.as_bytes(), WAITING);
+    /// Adds an entry. It waits for nothing but memory.
+    pub fn push(&self, entry: &[u8]) {
+        self.shared.queue().push(entry, WAITING);
         self.shared.changed.notify_one();
     }
 }
@@ -114,9 +150,9 @@ fn open(path: &Path) -> io::Result<OwnedFd> {
 }
 
 /// Writes what is queued, until the log is over.
-fn write(file: &OwnedFd, shared: &Shared) {
+fn write(file: &OwnedFd, shared: &Shared, render: &Render) {
     let _kept = Kept::new(file);
-    let mut bytes = Vec::new();
+    let (mut bytes, mut text) = (Vec::new(), Vec::new());
     loop {
         let mut queue = shared.queue();
         while queue.bytes.is_empty() && !queue.over {
@@ -128,11 +164,13 @@ fn write(file: &OwnedFd, shared: &Shared) {
         bytes.clear();
         std::mem::swap(&mut bytes, &mut queue.bytes);
         drop(queue);
-        if !write_all(file, &bytes, shared) {
+        text_of(&bytes, render, &mut text);
+        if !write_all(file, &text, shared) {
             return;
         }
         // What a burst has taken is given back.
         bytes.shrink_to(WAITING / 16);
+        text.shrink_to(WAITING / 16);
     }
 }
 
@@ -205,7 +243,7 @@ mod tests {
         let folder = Folder::new("append");
         let path = folder.0.join("wire.log");
         for line in ["one", "two"] {
-            LogFile::open(&path).unwrap().push(line);
+            LogFile::open(&path).unwrap().push(line.as_bytes());
         }
         assert_eq!(fs::read_to_string(&path).unwrap(), "one\ntwo\n");
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
@@ -219,19 +257,22 @@ mod tests {
         symlink(&target, &link).unwrap();
         symlink("/dev/null", &device).unwrap();
         assert!(LogFile::open(&link).unwrap_err().to_string().contains("link"));
-        LogFile::open(&device).unwrap().push("line");
+        LogFile::open(&device).unwrap().push(b"line");
     }
 
     #[test]
     fn lines_without_room_are_dropped_and_counted_where_they_are_missing() {
         let mut queue = Queue::default();
         for line in ["one", "two", "three"] {
-            queue.push(line.as_bytes(), 7);
+            queue.push(line.as_bytes(), 10);
         }
         queue.bytes.clear();
-        queue.push(b"four", 7);
+        queue.push(b"four", 10);
+        let mut text = Vec::new();
+        let render = |line: &[u8], text: &mut Vec<u8>| text.extend_from_slice(line);
+        text_of(&queue.bytes, &render, &mut text);
         assert_eq!(
-            String::from_utf8_lossy(&queue.bytes),
+            String::from_utf8_lossy(&text),
             "# 2 lines were dropped here, the log could not be written fast enough\nfour\n"
         );
     }

@@ -2,9 +2,8 @@
 //! attributes under the stable ABI of Python 3.10.
 
 use modemqtt_at::Operation;
-use modemqtt_host::engine::{Shared, Stamped};
+use modemqtt_host::engine::Shared;
 use modemqtt_host::error::{Error, granted_result};
-use modemqtt_host::trace::Entry;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
@@ -93,7 +92,10 @@ fn build(py: Python<'_>, error: &Error, shared: Option<&Shared>) -> PyResult<PyE
     };
     if let Some(shared) = shared.filter(|_| !matches!(error, Error::Usage(_))) {
         let lines = shared.wire(LINES);
-        attributes.set_item("wire", PyTuple::new(py, lines.iter().map(shown))?)?;
+        attributes.set_item(
+            "wire",
+            PyTuple::new(py, lines.iter().map(|line| shown(line.value.sent, &line.value.text)))?,
+        )?;
     }
     let class = classes.getattr(class)?;
     let raised = PyErr::from_value(class.call((error.to_string(),), Some(&attributes))?);
@@ -104,9 +106,9 @@ fn build(py: Python<'_>, error: &Error, shared: Option<&Shared>) -> PyResult<PyE
 }
 
 /// One line of the wire log.
-pub(crate) fn shown(line: &Stamped<Entry>) -> String {
-    let arrow = if line.value.sent { '>' } else { '<' };
-    format!("{arrow} {}", line.value.text)
+pub(crate) fn shown(sent: bool, text: &str) -> String {
+    let arrow = if sent { '>' } else { '<' };
+    format!("{arrow} {text}")
 }
 
 /// The class of a failed operation that has one of its own: `OpenError` of an opening.

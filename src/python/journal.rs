@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use modemqtt_host::engine::{self, News, Remark};
+use modemqtt_host::trace::Record;
 use pyo3::prelude::*;
 
 use crate::turn::aside;
@@ -74,7 +75,10 @@ impl Journal {
 fn shown(remark: Remark) -> (String, &'static str, String) {
     let (kind, text) = match remark.news {
         News::Lost(error) => ("warning", error.to_string()),
-        News::Wire(line) => ("wire", errors::shown(&line)),
+        News::Wire(record) => {
+            let record = Record::read(&record);
+            ("wire", errors::shown(record.sent(), &record.text()))
+        }
         News::Reconnecting(client, error, Some(within)) => {
             let seconds = within.as_secs_f64();
             (

@@ -290,8 +290,8 @@ impl IoThread {
     fn deliver(&mut self) {
         let mut news = !self.taken.is_empty();
         self.fallen.clear();
-        while let Some(entry) = self.upkeep.poll_wire() {
-            self.shared.logged(entry);
+        while let Some(piece) = self.upkeep.poll_wire() {
+            self.shared.on_wire(&piece);
         }
         while let Some(event) = self.upkeep.poll_event() {
             self.handle(event);

@@ -6,10 +6,8 @@ use std::time::Duration;
 use modemqtt_at::ClientIndex;
 
 use super::inbox::{Inbox, Queue as _, Weigh};
-use super::shared::Stamped;
 use super::stock::Stock;
 use crate::error::Error;
-use crate::trace::Entry;
 
 /// How many bytes of remarks are kept until they are taken.
 const KEPT: usize = 4 * 1024 * 1024;
@@ -36,8 +34,8 @@ pub enum News {
     Reconnected(ClientIndex, u32, Duration),
     /// A kept session has given up: the reason, and the number of attempts.
     ReconnectFailed(ClientIndex, Error, u32),
-    /// A line of the wire.
-    Wire(Stamped<Entry>),
+    /// A line of the wire, as a [`crate::trace::Record`].
+    Wire(Box<[u8]>),
 }
 
 /// The remarks of all modems of a process.
@@ -50,7 +48,7 @@ pub struct Journal {
 impl Weigh for Remark {
     fn weight(&self) -> usize {
         match &self.news {
-            News::Wire(line) => REMARK + line.value.text.len(),
+            News::Wire(record) => REMARK + record.len(),
             _ => REMARK,
         }
     }

@@ -15,11 +15,12 @@ mod ring;
 mod room;
 mod shared;
 mod stock;
+mod tap;
 
 use std::mem::ManuallyDrop;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime};
 
 use crossbeam_channel::Sender;
 use modemqtt_at::dialect::{Dialect, Model};
@@ -30,6 +31,7 @@ use crate::error::Error;
 use crate::keep::Upkeep;
 use crate::port::{Line, Port, PortError, PortOptions};
 use crate::session::{Ids, Search, Session, Wake};
+use crate::trace::Record;
 pub use bell::Bell;
 pub use inbox::{Empty, Inbox, Weigh};
 use io_thread::{IoThread, Request};
@@ -39,6 +41,7 @@ pub use opening::{Failure, PortOpening, Reporting, Retry};
 pub use pending::{Pending, Progress, PublishState, Stage};
 pub use room::{MOST_QUEUED, Room};
 pub use shared::{Messages, Modem, Notice, Shared, Stamped, Statistics};
+pub use tap::Tap;
 
 /// A session that is kept names calls of one engine to the next, so no two calls of the process have the same.
 static LAST_TICKET: AtomicU64 = AtomicU64::new(0);
@@ -87,8 +90,9 @@ impl Engine {
     pub fn open(url: &str, options: &EngineOptions) -> Result<Self, PortError> {
         let port = Port::open(url, &options.port)?;
         let other = |error: std::io::Error| PortError::other(url, error);
+        let origin = (Instant::now(), SystemTime::now());
         let log = options.log.as_deref().map(|path| {
-            LogFile::open(path).map_err(|error| {
+            LogFile::open_rendered(path, move |record, text| log_line(origin.1, record, text)).map_err(|error| {
                 PortError::other(
                     &path.display().to_string(),
                     format_args!("the log cannot be written: {error}"),
@@ -99,7 +103,13 @@ impl Engine {
         let (waker, wake) = waker::pair().map_err(other)?;
         // The bound is on what callers submit without waiting; a caller beyond it waits for room.
         let (requests, receiver) = crossbeam_channel::bounded(64);
-        let shared = Arc::new(Shared::new(log, options.queue, options.wire_size, waker.clone()));
+        let shared = Arc::new(Shared::new(
+            origin,
+            log,
+            options.queue,
+            options.wire_size,
+            waker.clone(),
+        ));
         let mut session = Session::new(options.model, options.port.baud_rate);
         session.set_wake(options.wake);
         session.set_search(options.search);
@@ -259,6 +269,14 @@ impl Engine {
             self.url, self.process
         )))
     }
+}
+
+/// Adds the line of a log file that began then.
+fn log_line(origin: SystemTime, record: &[u8], text: &mut Vec<u8>) {
+    let record = Record::read(record);
+    let arrow = if record.sent() { '>' } else { '<' };
+    let timestamp = shared::epoch_time(origin, record.since());
+    text.extend(format!("{timestamp:.6} {arrow} {}", record.text()).bytes());
 }
 
 impl Drop for Engine {

@@ -13,15 +13,15 @@ use super::bell::{Bell, Bells};
 use super::inbox::Inbox;
 use super::journal::{Journal, News};
 use super::queues::{Queues, Reading};
-use super::ring::Ring;
 use super::room::Room;
+use super::tap::{Tap, Wire};
 use crate::call::{ClientState, Message, Reconnected};
 use crate::engine::Pending;
 use crate::error::Error;
 use crate::event::Told;
 use crate::port::Lines;
 use crate::session::Ids;
-use crate::trace::Entry;
+use crate::trace::{Entry, Piece};
 
 /// Something with the time at which its last byte was read, in seconds since 1970.
 #[derive(Clone, Debug)]
@@ -105,13 +105,10 @@ pub struct Shared {
     /// The state of a client has changed, or all has ended.
     changed: Condvar,
     queues: Queues,
-    wire: Mutex<Ring>,
-    log: Mutex<Option<LogFile>>,
+    wire: Mutex<Wire>,
     room: Room,
     bells: Bells,
     journal: OnceLock<(Arc<str>, Arc<Journal>)>,
-    /// Whether the journal wants the lines of the wire.
-    traced: AtomicBool,
     listening: AtomicBool,
     lines: Mutex<Option<Lines>>,
     closing: AtomicBool,
@@ -120,24 +117,27 @@ pub struct Shared {
 }
 
 impl Shared {
-    /// `queue` bytes may wait for the program, and `wire_size` bytes of the wire log are kept.
-    pub(super) fn new(log: Option<LogFile>, queue: usize, wire_size: usize, waker: Waker) -> Self {
-        let now = Instant::now();
+    /// `queue` bytes may wait for the program, and `wire_size` bytes of the wire log are kept. It began at `origin`.
+    pub(super) fn new(
+        origin: (Instant, SystemTime),
+        log: Option<LogFile>,
+        queue: usize,
+        wire_size: usize,
+        waker: Waker,
+    ) -> Self {
         Self {
             known: Mutex::default(),
             changed: Condvar::new(),
-            log: Mutex::new(log),
             queues: Queues::new(queue, waker),
-            wire: Mutex::new(Ring::new(wire_size, now)),
+            wire: Mutex::new(Wire::new(origin.0, wire_size, log)),
             room: Room::default(),
             bells: Bells::default(),
             journal: OnceLock::new(),
-            traced: AtomicBool::new(false),
             listening: AtomicBool::new(false),
             lines: Mutex::default(),
             closing: AtomicBool::new(false),
             left: AtomicBool::new(false),
-            origin: (now, SystemTime::now()),
+            origin,
         }
     }
 
@@ -200,6 +200,11 @@ impl Shared {
         lines.into_iter().map(stamped).collect()
     }
 
+    /// Tells that one of everything that goes over the wire from now on.
+    pub fn tap(&self, tap: Box<dyn Tap>) {
+        self.wire.lock().tap(tap);
+    }
+
     /// Whether the port is open.
     pub fn is_open(&self) -> bool {
         !self.left.load(Ordering::Acquire)
@@ -258,7 +263,8 @@ impl Shared {
 
     /// Whether the lines of the wire are among that.
     pub fn trace(&self, wanted: bool) {
-        self.traced.store(wanted, Ordering::Release);
+        let journal = self.journal.get().filter(|_| wanted).cloned();
+        self.wire.lock().trace(journal);
     }
 
     pub(super) fn report(&self, news: News) {
@@ -285,8 +291,7 @@ impl Shared {
     /// A time in seconds since 1970.
     pub fn timestamp(&self, at: Instant) -> f64 {
         let (instant, system) = self.origin;
-        let since = system.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
-        (since + at.saturating_duration_since(instant)).as_secs_f64()
+        epoch_time(system, at.saturating_duration_since(instant))
     }
 
     pub(super) fn ask_to_close(&self) {
@@ -373,25 +378,15 @@ impl Shared {
         self.notify(Notice::Urc(line));
     }
 
-    pub(super) fn logged(&self, entry: Entry) {
-        let stamped = Stamped {
-            timestamp: self.timestamp(entry.at),
-            value: entry,
-        };
-        if let Some(log) = &*self.log.lock() {
-            let arrow = if stamped.value.sent { '>' } else { '<' };
-            log.push(&format!("{:.6} {arrow} {}", stamped.timestamp, stamped.value.text));
-        }
-        self.wire.lock().push(&stamped.value);
-        if self.traced.load(Ordering::Acquire) {
-            self.report(News::Wire(stamped));
-        }
+    /// Has what went over the wire told to whoever is told of it.
+    pub(super) fn on_wire(&self, piece: &Piece<'_>) {
+        self.wire.lock().take(piece);
     }
 
     /// Nothing more is logged. What is left is written, as far as a log that has stalled takes it at once.
     pub(super) fn close_log(&self) {
-        let log = self.log.lock().take();
-        drop(log);
+        let ended = self.wire.lock().end();
+        drop(ended);
     }
 
     /// The port is closed or lost: who waits for messages or lines gets what is left, then the end.
@@ -404,4 +399,10 @@ impl Shared {
         self.changed.notify_all();
         self.queues.end();
     }
+}
+
+/// In seconds since 1970, the time that is so long after another.
+pub(super) fn epoch_time(origin: SystemTime, since: Duration) -> f64 {
+    let origin = origin.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    (origin + since).as_secs_f64()
 }

@@ -10,7 +10,7 @@ use crate::call::{Call, ClientState, Event, Ticket};
 use crate::error::Error;
 use crate::mqtt::ended_by;
 use crate::session::{Ids, Session};
-use crate::trace::Entry;
+use crate::trace::Piece;
 
 /// Tickets of the kept sessions' own calls begin here; the program's never get this far.
 const OWN: u64 = 1 << 63;
@@ -126,7 +126,7 @@ impl Upkeep {
 
     /// Ends every call with that error, because the port is gone or was closed.
     pub fn abandon(&mut self, error: &Error, now: Instant) {
-        self.session.abandon(error);
+        self.session.abandon(error, now);
         self.settle(now);
         for keep in &mut self.keeps {
             keep.port_lost(error, now);
@@ -153,7 +153,7 @@ impl Upkeep {
     }
 
     /// As [`Session::poll_wire`].
-    pub fn poll_wire(&mut self) -> Option<Entry> {
+    pub fn poll_wire(&mut self) -> Option<Piece<'_>> {
         self.session.poll_wire()
     }
 

@@ -72,6 +72,7 @@ impl Session {
             self.payload = None;
             self.handle_frame(frame, now);
         }
+        self.show_dropped(now);
         let hold = self.framer.hold();
         if hold != Some(Hold::Payload) {
             self.payload = None;

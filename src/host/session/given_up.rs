@@ -6,7 +6,6 @@ use super::{DataState, Exchange, Session, TRANSPORT_ALLOWANCE};
 use crate::error::Error;
 use crate::job::{Own, Task};
 use crate::timers::Timer;
-use crate::trace::Entry;
 
 impl Session {
     /// Whether a line says that the module gives up the data phase of the command in flight.
@@ -26,7 +25,7 @@ impl Session {
     /// Tells the caller at once, and writes no more of the data. Nothing but the `OK` is missing now.
     pub(super) fn data_given_up(&mut self, report: String, now: Instant) {
         self.answered_at = Some(now);
-        self.wire.push_back(Entry::received(now, report.as_bytes()));
+        self.show_line(&[], now);
         let Some(mut exchange) = self.exchange.take() else {
             return;
         };

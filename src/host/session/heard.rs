@@ -116,7 +116,7 @@ impl Session {
             Kind::Noise(bytes) => format!("{bytes} bytes of noise came: check the baud rate"),
             Kind::Lines(first) => format!(
                 "something else came, such as \"{}\": check that this is the AT port of the module",
-                self.without_secrets(&first)
+                self.without_secrets(first.as_bytes())
             ),
         };
         let recover = match self.search {

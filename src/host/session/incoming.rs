@@ -3,7 +3,8 @@
 use std::time::Instant;
 
 use modemqtt_at::codes::OpenResult;
-use modemqtt_at::{ClientIndex, Form, MessageId, Operation, SettingKey};
+use modemqtt_at::secrets::with_mask;
+use modemqtt_at::{ClientIndex, Form, MessageId, Operation};
 
 use super::life::Sign;
 use super::standing::Question;
@@ -16,20 +17,19 @@ use crate::mqtt::{Effect, Refused, rules};
 use crate::reader::{self, Incoming, Pending};
 use crate::receive::RawMessage;
 use crate::timers::Timer;
-use crate::trace::Entry;
-use modemqtt_at::secrets::masked;
 
 impl Session {
     pub(super) fn handle_frame(&mut self, frame: Frame, now: Instant) {
         match frame {
             Frame::Echo => {
+                self.show_echo(now);
                 if let Some(exchange) = &mut self.exchange {
                     exchange.echo_seen = true;
                 }
             }
             Frame::Prompt => {
                 self.answered_at = Some(now);
-                self.wire.push_back(Entry::received(now, b">"));
+                self.show_line(&[], now);
                 if self
                     .exchange
                     .as_ref()
@@ -43,14 +43,8 @@ impl Session {
             Frame::Line(line) => self.handle_line(&line, now),
             Frame::Message(message) => self.handle_message(message, now),
             Frame::Overlong(head) => {
-                let head_text = String::from_utf8_lossy(&head);
-                let text = self.without_secrets(&head_text);
-                let entry = if self.uploads.hold(&head_text) {
-                    Entry::received(now, text.as_bytes())
-                } else {
-                    Entry::received_data(now, b"", &head, "")
-                };
-                self.wire.push_back(entry);
+                self.show_overlong(&head, now);
+                let text = self.without_secrets(&head);
                 self.events.push_back(Event::Urc(text));
             }
         }
@@ -69,9 +63,7 @@ impl Session {
             known.slot_is_free(*slot);
         }
         let topic = String::from_utf8_lossy(&raw.topic);
-        let closing = if raw.head.ends_with(b"\"") { "\"" } else { "" };
-        self.wire
-            .push_back(Entry::received_data(now, &raw.head, &raw.payload, closing));
+        self.show_message(now);
         self.events.push_back(Event::Message(Message {
             client: ClientIndex(raw.client),
             message_id: MessageId(raw.message_id),
@@ -84,11 +76,11 @@ impl Session {
 
     fn handle_line(&mut self, line: &[u8], now: Instant) {
         if self.is_connect(line) {
-            self.wire.push_back(Entry::received(now, b"CONNECT"));
+            self.show_line(&[], now);
             return self.invited(now);
         }
         if self.is_stray_connect(line) {
-            self.wire.push_back(Entry::received(now, b"CONNECT"));
+            self.show_line(&[], now);
             return self.handle_stray_connect(now);
         }
         if self.is_stray_prompt(line) {
@@ -109,22 +101,9 @@ impl Session {
             }),
         };
         let incoming = reader::read(line, pending);
-        // An echo out of step with its command may hold a password, and some settings are read back with theirs.
-        let read = String::from_utf8_lossy(line);
-        let mut text = self.without_secrets(&read);
-        if self.reads_secret() && matches!(incoming, Incoming::Information(_)) {
-            "+QMTCFG: ***".clone_into(&mut text);
-        }
-        // Nor is anything else shown that may be a piece of an echo: noise, or a line of the module's own, can break it anywhere.
-        if matches!(incoming, Incoming::Unsolicited(_))
-            && !reader::is_recognised(line)
-            && self.exchange.as_ref().is_some_and(Exchange::may_echo_a_secret)
-        {
-            "***".clone_into(&mut text);
-        }
-        // Where nothing is masked, bytes that are not UTF-8 are shown too.
-        let shown = if text == read { line } else { text.as_bytes() };
-        self.wire.push_back(Entry::received(now, shown));
+        let secrets = self.secrets_of(line, &incoming);
+        self.show_line(&secrets, now);
+        let text = with_mask(line, &secrets);
         if matches!(incoming, Incoming::Outcome(_) | Incoming::Report(_) | Incoming::Started) {
             self.reported_at = Some(now);
         }
@@ -428,23 +407,6 @@ impl Session {
         let data = self.exchange.as_ref().map(|exchange| exchange.data);
         let possible = matches!(data, None | Some(DataState::Impossible | DataState::NotDue));
         possible && self.believes_prompts() && matches!(line, b">" | b"> ")
-    }
-
-    /// A line of the module's as it may be shown.
-    pub(super) fn without_secrets(&self, line: &str) -> String {
-        if self.uploads.hold(line) {
-            return "***".into();
-        }
-        let shown = masked(line);
-        self.secrets
-            .iter()
-            .fold(shown, |shown, secret| shown.replace(secret.as_str(), "***"))
-    }
-
-    /// Whether the command in flight reads a secret back.
-    fn reads_secret(&self) -> bool {
-        let goal = self.exchange.as_ref().map(|exchange| &exchange.step.goal);
-        matches!(goal, Some(Goal::Values(SettingKey::ALIBABA | SettingKey::ONE_NET)))
     }
 }
 

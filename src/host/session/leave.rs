@@ -27,7 +27,6 @@ use crate::framer::Prompt;
 use crate::job::{Data, Job, Task};
 use crate::mqtt::declared_at_most;
 use crate::timers::Timer;
-use crate::trace::Entry;
 
 /// How long a prompt may be behind a final result code that was another command's.
 const DOUBT: Duration = Duration::from_millis(200);
@@ -175,7 +174,7 @@ impl Session {
         }
         if !again {
             self.transmit.push(ESC);
-            self.wire.push_back(Entry::sent_data(now, &[ESC], None));
+            self.trace.sent_data(now, &[ESC]);
         }
         self.climb(Stage::Escaped, Some(then), ESCAPE_SILENCE + self.wire_time(1), now);
     }
@@ -202,7 +201,7 @@ impl Session {
             Stage::Filling(piece) if fillers > 0 => self.fill(piece, then, now),
             Stage::Guard => {
                 self.transmit.extend(b"+++");
-                self.wire.push_back(Entry::sent(now, "+++"));
+                self.trace.sent_line(now, b"+++", &[], b"");
                 self.climb(Stage::Attention, then, GUARD + self.wire_time(3), now);
             }
             Stage::Doubt | Stage::Escaped | Stage::Filling(_) | Stage::Attention => self.left(then, now),
@@ -222,7 +221,7 @@ impl Session {
             PIECE_SILENCE
         };
         self.transmit.extend(std::iter::repeat_n(CR, count));
-        self.wire.push_back(Entry::sent_data(now, &vec![CR; count], None));
+        self.trace.sent_data(now, &vec![CR; count]);
         self.climb(Stage::Filling(2 * most), then, silence + self.wire_time(count), now);
     }
 

@@ -22,6 +22,7 @@ mod queue;
 mod results;
 mod run;
 mod setup;
+mod shown;
 mod spelling;
 mod standing;
 mod upload;
@@ -41,7 +42,7 @@ use crate::job::{INTERNAL, Job, Own, Sync, Task};
 pub use crate::mqtt::Ids;
 use crate::mqtt::{Clients, Context, ended_by, plan};
 use crate::timers::{Timer, Timers};
-use crate::trace::Entry;
+use crate::trace::{Piece, Trace};
 use behind::Left;
 use errands::Errands;
 use exchange::{DataState, Exchange, Waiting};
@@ -123,7 +124,7 @@ pub struct Session {
     upload: Option<Uploading>,
     uploads: Uploads,
     events: VecDeque<Event>,
-    wire: VecDeque<Entry>,
+    trace: Trace,
 }
 
 /// Not what it holds: among that are secrets.
@@ -176,7 +177,7 @@ impl Session {
             upload: None,
             uploads: Uploads::default(),
             events: VecDeque::new(),
-            wire: VecDeque::new(),
+            trace: Trace::default(),
         };
         if let Some((dialect, model)) = model {
             session.identify(dialect, model);
@@ -358,9 +359,9 @@ impl Session {
         self.events.pop_front()
     }
 
-    /// The next line of the wire log.
-    pub fn poll_wire(&mut self) -> Option<Entry> {
-        self.wire.pop_front()
+    /// The next piece of what went over the wire.
+    pub fn poll_wire(&mut self) -> Option<Piece<'_>> {
+        self.trace.next()
     }
 
     /// How many bytes of the module's are kept until more come.
@@ -374,10 +375,11 @@ impl Session {
         self.errands.len() + self.queue.len() + self.waiting.len() + usize::from(self.exchange.is_some() || leaving)
     }
 
-    /// Ends every call with that error, because the port is gone or was closed.
-    pub fn abandon(&mut self, error: &Error) {
+    /// Ends every call with that error, because the port is gone or was closed. Nothing comes behind it.
+    pub fn abandon(&mut self, error: &Error, now: Instant) {
         self.end_everything(error);
         self.abandon_errands(error);
+        self.show_rest(now);
     }
 
     fn identify(&mut self, dialect: &'static Dialect, model: &'static Model) {

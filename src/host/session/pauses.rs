@@ -3,10 +3,12 @@
 use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
+use modemqtt_at::ascii::CR;
+
 use super::{DataState, Exchange, Session, Task};
 use crate::call::Event;
 use crate::timers::Timer;
-use crate::trace::Entry;
+use crate::writer::CommandLine;
 
 /// What follows an answer within this time has followed at once.
 const AT_ONCE: Duration = Duration::from_millis(100);
@@ -21,8 +23,8 @@ pub(super) struct Pauses {
     command_gap: Duration,
     /// How long the next command waits besides.
     owed: Duration,
-    /// The command whose bytes wait for their time, as it is shown.
-    pub(super) held: Option<String>,
+    /// The command whose bytes wait for their time.
+    pub(super) held: Option<CommandLine>,
 }
 
 impl Session {
@@ -59,14 +61,14 @@ impl Session {
     }
 
     /// How long the command to be sent still has to wait; meanwhile nothing is sent, and the log has none of it.
-    pub(super) fn hold(&mut self, shown: &str, now: Instant) -> Duration {
+    pub(super) fn hold(&mut self, line: &CommandLine, now: Instant) -> Duration {
         let due = self.answered_at.map(|at| at + self.pauses.command_gap);
         let gap = due.map_or(Duration::ZERO, |due| due.saturating_duration_since(now));
         let rest = gap.max(std::mem::take(&mut self.pauses.owed));
         if rest.is_zero() {
-            self.wire.push_back(Entry::sent(now, shown));
+            self.trace.sent_line(now, &line.bytes, &line.places, &[CR]);
         } else {
-            self.pauses.held = Some(shown.to_owned());
+            self.pauses.held = Some(line.clone());
             self.timers.set(Timer::Gap, now + rest);
         }
         rest
@@ -88,8 +90,8 @@ impl Session {
 
     /// The pause before a command is over: it is sent now.
     pub(super) fn command_pause_over(&mut self, now: Instant) {
-        let Some(shown) = self.pauses.held.take() else { return };
-        self.wire.push_back(Entry::sent(now, &shown));
+        let Some(line) = self.pauses.held.take() else { return };
+        self.trace.sent_line(now, &line.bytes, &line.places, &[CR]);
         if let Some(exchange) = &mut self.exchange {
             exchange.sent_at = now;
             if exchange.job.task.is_publish() {

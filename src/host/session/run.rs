@@ -12,7 +12,6 @@ use crate::error::Error;
 use crate::job::{Goal, INTERNAL, Invitation, Job, OutcomeKey, Task};
 use crate::mqtt::{Effect, outcome_wait, rules};
 use crate::timers::Timer;
-use crate::trace::Entry;
 
 /// A call that has waited so long while the module was looked for need not have it looked for again.
 const LOOKED_FOR: Duration = Duration::from_secs(3);
@@ -65,7 +64,7 @@ impl Session {
         self.transmit.extend_from_slice(&step.line.bytes);
         self.transmit.push(CR);
         let wait = step.final_wait + Self::attempt_allowance(&job, &step) + self.wire_time(step.line.bytes.len());
-        let held = self.hold(&step.line.shown, now);
+        let held = self.hold(&step.line, now);
         if held.is_zero() && job.task.is_publish() {
             self.events.push_back(Event::Sent(job.ticket));
         }
@@ -124,12 +123,11 @@ impl Session {
         if until_ctrl_z {
             self.transmit.push(CTRL_Z);
         }
-        let end = until_ctrl_z.then_some(CTRL_Z);
-        let entry = match data.upload {
-            Some(name) => Entry::sent(now, &format!("<{name}, {length} bytes>")),
-            None => Entry::sent_data(now, &data.bytes, end),
-        };
-        self.wire.push_back(entry);
+        let sent = &self.transmit[self.transmit.len() - length - usize::from(until_ctrl_z)..];
+        match data.upload {
+            Some(name) => self.trace.sent_secret(now, name, sent),
+            None => self.trace.sent_data(now, sent),
+        }
         // A file is long, and what the port was told need not be the rate behind a terminal server.
         let rate = data.upload.map_or(self.baud_rate, |_| self.baud_rate.min(SLOWEST_LINE));
         let mut wait = exchange.step.final_wait + TRANSPORT_ALLOWANCE + wire_time(length, rate);
@@ -143,7 +141,7 @@ impl Session {
     fn end_empty_data(&mut self, mut exchange: Exchange, now: Instant) {
         exchange.data = DataState::Ended;
         self.transmit.push(CTRL_Z);
-        self.wire.push_back(Entry::sent_data(now, &[CTRL_Z], None));
+        self.trace.sent_data(now, &[CTRL_Z]);
         self.timers
             .set(Timer::Exchange, now + exchange.step.final_wait + TRANSPORT_ALLOWANCE);
         self.exchange = Some(exchange);

@@ -85,7 +85,7 @@ fn message_ids_go_on_behind_those_of_the_session_before() {
         before.publish(b"1");
         before.sent();
         assert_eq!(before.last_id(), 1);
-        before.session.abandon(&Error::Closed);
+        before.session.abandon(&Error::Closed, before.now());
         let mut after = Bench::connected(model);
         after.session.go_on_from(before.session.ids());
         after.publish(b"2");

@@ -184,8 +184,10 @@ impl Run {
     fn pump(&mut self) {
         loop {
             self.session.poll_stale();
-            while let Some(entry) = self.session.poll_wire() {
-                self.wire.push(format!("{:?} {}", entry.at - self.begun, entry.text));
+            while let Some(piece) = self.session.poll_wire() {
+                if let Some(entry) = piece.entry() {
+                    self.wire.push(format!("{:?} {}", entry.at - self.begun, entry.text));
+                }
             }
             while let Some(event) = self.session.poll_event() {
                 if let Event::Ended(ticket, result) = event {

@@ -3,6 +3,7 @@
 use modemqtt_at::dialect;
 use modemqtt_host::framer::{Expect, Frame, Framer, Hold, Prompt};
 use modemqtt_host::receive::RawMessage;
+use modemqtt_host::trace::Place;
 use proptest::prelude::*;
 
 fn framer(model: &str, length_shown: bool) -> Framer {
@@ -13,10 +14,10 @@ fn framer(model: &str, length_shown: bool) -> Framer {
     framer
 }
 
-/// A frame as the tests compare it: how a message was introduced is for the wire log.
+/// A frame as the tests compare it: where a message stood is for the wire log.
 fn bare(mut frame: Frame) -> Frame {
     if let Frame::Message(message) = &mut frame {
-        message.head.clear();
+        message.place = Place::default();
     }
     frame
 }
@@ -48,7 +49,7 @@ fn message(topic: &str, payload: &[u8], complete: bool) -> Frame {
         topic: topic.as_bytes().to_vec(),
         payload: payload.to_vec(),
         complete,
-        head: Vec::new(),
+        place: Place::default(),
     })
 }
 

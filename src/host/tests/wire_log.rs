@@ -5,6 +5,7 @@ mod bench;
 
 use bench::{Bench, CLIENT};
 use modemqtt_host::call::{Call, Secret};
+use modemqtt_host::error::Error;
 
 #[test]
 fn neither_the_wire_log_nor_a_debug_print_shows_a_password() {
@@ -21,8 +22,8 @@ fn neither_the_wire_log_nor_a_debug_print_shows_a_password() {
         bench.session
     );
     let mut shown = String::new();
-    while let Some(entry) = bench.session.poll_wire() {
-        shown.push_str(&entry.text);
+    while let Some(piece) = bench.session.poll_wire() {
+        shown.push_str(&piece.entry().map_or(String::new(), |entry| entry.text));
     }
     bench.collect();
     assert!(!shown.contains("hunter2"), "{shown}");
@@ -34,8 +35,8 @@ fn what_the_module_prints_cannot_act_on_a_terminal() {
     let mut bench = Bench::set_up("M95");
     bench.feed(b"\r\n\x1b[2Jgone\r\n");
     let mut last = String::new();
-    while let Some(entry) = bench.session.poll_wire() {
-        last = entry.text;
+    while let Some(piece) = bench.session.poll_wire() {
+        last = piece.entry().map_or(last, |entry| entry.text);
     }
     assert_eq!(last, "\\x1b[2Jgone");
 }
@@ -46,8 +47,8 @@ fn the_wire_log_shows_a_message_as_it_came() {
     while bench.session.poll_wire().is_some() {}
     bench.feed(b"\r\n+QMTRECV: 0,1,test,M95 \"Hello\"\r\n\r\n+QMTRECV: 0,2, \"t\",\x00\\\xff\r\n\r\nOK\r\n");
     let mut lines = Vec::new();
-    while let Some(entry) = bench.session.poll_wire() {
-        lines.push(entry.text);
+    while let Some(piece) = bench.session.poll_wire() {
+        lines.extend(piece.entry().map(|entry| entry.text));
     }
     let wanted = [
         "+QMTRECV: 0,1,test,M95 \"Hello\" <11 bytes>",
@@ -55,4 +56,46 @@ fn the_wire_log_shows_a_message_as_it_came() {
         "OK",
     ];
     assert_eq!(lines, wanted);
+}
+
+/// Every byte of the module's that was told, with an `x` for each that is secret.
+fn told(bench: &mut Bench) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    while let Some(piece) = bench.session.poll_wire() {
+        if piece.sent {
+            continue;
+        }
+        let from = bytes.len();
+        bytes.extend_from_slice(piece.bytes);
+        for secret in piece.secrets {
+            bytes[from + secret.from..from + secret.to].fill(b'x');
+        }
+    }
+    bytes
+}
+
+#[test]
+fn every_byte_that_comes_is_told_once_in_order_and_an_echo_with_its_secret_masked() {
+    let lines = b"\r\n+QMTRECV: 0,1,\"t\",one\r\ntwo\r\n\r\n\r\nAT+QMTCONN=0,\"id\",\"u\",\"hunter2\"\r\r\nOK\r\n\r\n+QMTSTAT: 0,1\r\n\n+CS";
+    let wanted = String::from_utf8_lossy(lines)
+        .replace("hunter2", "xxxxxxx")
+        .replace("+CS", "xxx");
+    for size in [1, 2, 3, 7, 16, lines.len()] {
+        let mut bench = Bench::set_up("M95");
+        bench.open();
+        bench.feed(b"\r\nOK\r\n\r\n+QMTOPEN: 0,0\r\n");
+        bench.submit(Call::connect(
+            CLIENT,
+            "id".into(),
+            Some("u".into()),
+            Some(Secret("hunter2".into())),
+        ));
+        told(&mut bench);
+        for piece in lines.chunks(size) {
+            bench.feed(piece);
+        }
+        let now = bench.now();
+        bench.session.abandon(&Error::Closed, now);
+        assert_eq!(String::from_utf8_lossy(&told(&mut bench)), wanted, "{size}");
+    }
 }

@@ -138,7 +138,7 @@ impl Log {
     /// Notes what shows nowhere on the line.
     pub(super) fn note(&self, text: &str, now: Instant) {
         let text = shown::text(text);
-        self.file.push(&format!("{:.6} # {text}", self.time(now)));
+        self.file.push(format!("{:.6} # {text}", self.time(now)).as_bytes());
     }
 
     /// Seconds since 1970.
@@ -184,7 +184,7 @@ impl Log {
             &shown::line(behind.trim_ascii_end()),
         );
         let text = self.without_secrets(&text);
-        self.file.push(&format!("{:.6} < {text}", self.time(now)));
+        self.file.push(format!("{:.6} < {text}", self.time(now)).as_bytes());
     }
 
     fn write_host(&mut self) {
@@ -241,7 +241,8 @@ impl Log {
             (true, false, _) => format!("… <{} bytes>", text.count),
             _ => String::new(),
         };
-        self.file.push(&format!("{:.6} {arrow} {entry}{cut}", self.time(began)));
+        let line = format!("{:.6} {arrow} {entry}{cut}", self.time(began));
+        self.file.push(line.as_bytes());
     }
 
     fn without_secrets(&self, shown: &str) -> String {

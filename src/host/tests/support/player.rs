@@ -272,7 +272,8 @@ impl Player {
         while let Some(bytes) = self.session.poll_transmit() {
             self.sent.extend(bytes);
         }
-        while let Some(entry) = self.session.poll_wire() {
+        while let Some(piece) = self.session.poll_wire() {
+            let Some(entry) = piece.entry() else { continue };
             let shown = self.secrets.iter().find(|secret| entry.text.contains(secret.as_str()));
             assert!(shown.is_none(), "{}: the log shows {}", self.place, entry.text);
         }

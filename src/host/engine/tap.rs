@@ -1,0 +1,89 @@
+//! Where everything that goes over the wire is told, in order: to the ring of the last lines, the log file, the program's log, and
+//! whoever else taps it, such as a recording.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Instant;
+
+use modemqtt_os::LogFile;
+
+use super::journal::{Journal, News};
+use super::ring::Ring;
+use crate::trace::{Entry, Piece, Record};
+
+/// Takes everything that goes over the wire, in order: every byte, with its time, its direction and the places of secrets. It is
+/// called by the thread that owns the port, under a lock, and must not block.
+pub trait Tap: Send {
+    /// Takes the next piece.
+    fn take(&mut self, piece: &Piece<'_>);
+}
+
+/// Everything that the wire is told to.
+pub(super) struct Wire {
+    began: Instant,
+    ring: Ring,
+    log: Option<LogFile>,
+    journal: Option<(Arc<str>, Arc<Journal>)>,
+    taps: Vec<Box<dyn Tap>>,
+    /// What is kept of the piece at hand.
+    record: Vec<u8>,
+}
+
+impl fmt::Debug for Wire {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Wire")
+            .field("taps", &self.taps.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Wire {
+    /// Keeps so many bytes of it, and writes the log, whose records it began then.
+    pub(super) fn new(began: Instant, size: usize, log: Option<LogFile>) -> Self {
+        Self {
+            began,
+            ring: Ring::new(size),
+            log,
+            journal: None,
+            taps: Vec::new(),
+            record: Vec::new(),
+        }
+    }
+
+    /// Tells it all to that one too, from now on.
+    pub(super) fn tap(&mut self, tap: Box<dyn Tap>) {
+        self.taps.push(tap);
+    }
+
+    /// Whether the program's log is told too, under the name of that port.
+    pub(super) fn trace(&mut self, journal: Option<(Arc<str>, Arc<Journal>)>) {
+        self.journal = journal;
+    }
+
+    pub(super) fn take(&mut self, piece: &Piece<'_>) {
+        for tap in &mut self.taps {
+            tap.take(piece);
+        }
+        self.record.clear();
+        if !Record::write(piece, self.began, &mut self.record) {
+            return;
+        }
+        self.ring.push(&self.record);
+        if let Some(log) = &self.log {
+            log.push(&self.record);
+        }
+        if let Some((port, journal)) = &self.journal {
+            journal.note(port, News::Wire(self.record.as_slice().into()));
+        }
+    }
+
+    /// The last lines, so many at most, oldest first.
+    pub(super) fn last(&self, at_most: usize) -> Vec<Entry> {
+        self.ring.last(at_most, self.began)
+    }
+
+    /// Nothing more is told; what taps it lets go of what it has.
+    pub(super) fn end(&mut self) -> impl Sized + use<> {
+        (self.log.take(), std::mem::take(&mut self.taps))
+    }
+}

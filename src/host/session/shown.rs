@@ -1,0 +1,167 @@
+//! What the wire log shows of what the module prints, and which of its bytes are secrets.
+
+use std::ops::Range;
+use std::time::Instant;
+
+use modemqtt_at::SettingKey;
+use modemqtt_at::ascii::QUOTE;
+use modemqtt_at::secrets::{places, with_mask};
+
+use super::{Exchange, Session};
+use crate::job::Goal;
+use crate::reader::{self, Incoming};
+use crate::trace::{Form, Piece, Place};
+
+impl Session {
+    /// A line of the module's as it may be shown.
+    pub(super) fn without_secrets(&self, line: &[u8]) -> String {
+        with_mask(line, &self.secrets_in(line))
+    }
+
+    /// Where secrets are in a line of the module's: by what it looks like, and by what was sent.
+    fn secrets_in(&self, line: &[u8]) -> Vec<Range<usize>> {
+        if self.uploads.hold(line) {
+            return all(0..line.len());
+        }
+        let mut secrets = places(line);
+        for secret in &self.secrets {
+            let found = memchr::memmem::find_iter(line, secret.as_bytes());
+            secrets.extend(found.map(|at| at..at + secret.len()));
+        }
+        if secrets.len() > 1 {
+            secrets.sort_by_key(|secret| secret.start);
+            secrets.dedup_by(|next, secret| {
+                let meets = next.start < secret.end || (next.start == secret.end && next.start < next.end);
+                if meets {
+                    secret.end = secret.end.max(next.end);
+                }
+                meets
+            });
+        }
+        secrets
+    }
+
+    /// The same of a line that was read. An echo out of step with its command may hold a password, and some settings are read back with
+    /// theirs.
+    pub(super) fn secrets_of(&self, line: &[u8], incoming: &Incoming) -> Vec<Range<usize>> {
+        match incoming {
+            Incoming::Information(_) if self.reads_secret() => {
+                let values = line.iter().position(|byte| *byte == b':').map_or(0, |colon| colon + 1);
+                let blanks = line[values..].iter().take_while(|byte| **byte == b' ').count();
+                all(values + blanks..line.len())
+            }
+            // Nor is anything else shown that may be a piece of an echo: noise, or a line of the module's own, can break it anywhere.
+            Incoming::Unsolicited(_)
+                if self.exchange.as_ref().is_some_and(Exchange::may_echo_a_secret) && !reader::is_recognised(line) =>
+            {
+                all(0..line.len())
+            }
+            _ => self.secrets_in(line),
+        }
+    }
+
+    /// Whether the command in flight reads a secret back.
+    fn reads_secret(&self) -> bool {
+        let goal = self.exchange.as_ref().map(|exchange| &exchange.step.goal);
+        matches!(goal, Some(Goal::Values(SettingKey::ALIBABA | SettingKey::ONE_NET)))
+    }
+
+    /// Shows the line that was framed last, in which those are secrets.
+    pub(super) fn show_line(&mut self, secrets: &[Range<usize>], now: Instant) {
+        self.show(now, secrets, |line, _| Form::Line(line));
+    }
+
+    /// Shows the message that was framed last.
+    pub(super) fn show_message(&mut self, now: Instant) {
+        self.show(now, &[], |line, payload| Form::Data {
+            head: (line.from..payload.from).into(),
+            data: payload,
+        });
+    }
+
+    /// Shows the beginning of the line without end that was framed last.
+    pub(super) fn show_overlong(&mut self, head: &[u8], now: Instant) {
+        let secrets = self.secrets_in(head);
+        let form = |line: Place| match secrets.as_slice() {
+            [] => Form::Data {
+                head: (line.from..line.from).into(),
+                data: line,
+            },
+            _ => Form::Line(line),
+        };
+        self.show(now, &secrets, |line, _| form(line));
+    }
+
+    /// Notes the echo of a command line, in which its own secrets are masked, or of data.
+    pub(super) fn show_echo(&mut self, now: Instant) {
+        let secrets: Vec<_> = match &self.exchange {
+            Some(exchange) if exchange.uploaded() => all(0..exchange.data_sent().map_or(0, <[u8]>::len)),
+            Some(exchange) if exchange.data_sent().is_none() => {
+                let places = exchange.step.line.places.iter();
+                places.map(|place| place.from..place.to).collect()
+            }
+            _ => Vec::new(),
+        };
+        self.show(now, &secrets, |_, _| Form::Unseen);
+    }
+
+    /// Notes the end of what has come, which is no frame. It may be a piece of an echo.
+    pub(super) fn show_rest(&mut self, now: Instant) {
+        let bytes = self.framer.rest();
+        let blank = bytes.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+        let all = [(blank..bytes.len()).into()];
+        let known = !self.secrets.is_empty() || !self.uploads.is_empty();
+        self.trace.push(&Piece {
+            at: now,
+            sent: false,
+            bytes,
+            secrets: if known { &all } else { &[] },
+            form: Form::Unseen,
+        });
+    }
+
+    /// Notes what is being dropped of a line without end, at which nobody has looked.
+    pub(super) fn show_dropped(&mut self, now: Instant) {
+        if self.framer.is_dropping() {
+            let bytes = self.framer.taken().bytes;
+            self.trace.push(&Piece {
+                at: now,
+                sent: false,
+                bytes,
+                secrets: &[(0..bytes.len()).into()],
+                form: Form::Unseen,
+            });
+        }
+    }
+
+    /// Notes the frame that came last.
+    fn show(&mut self, now: Instant, secrets: &[Range<usize>], form: impl FnOnce(Place, Place) -> Form) {
+        let taken = self.framer.taken();
+        let Place { from, to } = taken.line;
+        let mut places = Vec::new();
+        // In front of a line and behind it stand line ends, or what is dropped, at which nobody has looked.
+        let blank = |byte: &u8| byte.is_ascii_whitespace() || *byte == QUOTE;
+        if !taken.bytes[..from].iter().all(blank) {
+            places.push((0..from).into());
+        }
+        places.extend(
+            secrets
+                .iter()
+                .map(|secret| Place::from(from + secret.start..from + secret.end)),
+        );
+        if !taken.bytes[to..].iter().all(blank) {
+            places.push((to..taken.bytes.len()).into());
+        }
+        self.trace.push(&Piece {
+            at: now,
+            sent: false,
+            bytes: taken.bytes,
+            secrets: &places,
+            form: form(taken.line, taken.payload),
+        });
+    }
+}
+
+fn all(place: Range<usize>) -> Vec<Range<usize>> {
+    std::iter::once(place).collect()
+}
