@@ -1,7 +1,7 @@
 //! What the module prints, at random, against the host: its framer, its reader and its session.
 //!
 //! Whatever comes, nothing panics, nothing is kept without bound, every call ends, and a module that answers again is
-//! understood again.
+//! understood again. No part of a password shows, however its echo is broken.
 
 #![no_main]
 
@@ -10,7 +10,7 @@ mod input;
 use std::collections::{HashSet, VecDeque};
 use std::time::{Duration, Instant};
 
-use input::{Op, Start, calls};
+use input::{Op, PASSWORD, Start, calls};
 use libfuzzer_sys::fuzz_target;
 use modemqtt_host::call::{Call, Event, Reply, Ticket};
 use modemqtt_host::error::Error;
@@ -87,6 +87,10 @@ impl Bench {
             Op::Echo => {
                 let sent = std::mem::take(&mut self.sent);
                 self.session.receive(&sent, self.now);
+            }
+            Op::HalfEcho => {
+                let half: Vec<u8> = self.sent.drain(..self.sent.len() / 2).collect();
+                self.session.receive(&half, self.now);
             }
             Op::Flood => self.flood(),
         }
@@ -186,6 +190,7 @@ impl Bench {
             self.sent.extend(bytes);
         }
         while let Some(entry) = self.session.poll_wire() {
+            shows_no_secret(&entry.text);
             self.wire
                 .push_back(format!("{} {}", if entry.sent { '>' } else { '<' }, entry.text));
         }
@@ -193,6 +198,9 @@ impl Bench {
             self.wire.pop_front();
         }
         while let Some(event) = self.session.poll_event() {
+            if let Event::Urc(line) = &event {
+                shows_no_secret(line);
+            }
             if let Event::Ended(ticket, result) = event {
                 assert!(self.open.remove(&ticket), "{ticket:?} has ended twice, or never began");
                 self.ended.push((ticket, result));
@@ -233,4 +241,13 @@ impl Bench {
         }
         panic!("the call has not ended within 30 s");
     }
+}
+
+/// Six characters of the password in a row are a part of it.
+fn shows_no_secret(text: &str) {
+    let shows = PASSWORD
+        .as_bytes()
+        .windows(6)
+        .any(|part| text.as_bytes().windows(6).any(|shown| shown == part));
+    assert!(!shows, "a part of the password shows in {text:?}");
 }

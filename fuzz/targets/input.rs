@@ -7,7 +7,7 @@ use std::time::Duration;
 use modemqtt_at::dialect::{self, Dialect, Model};
 use modemqtt_at::tls::Credential;
 use modemqtt_at::{ClientIndex, Qos};
-use modemqtt_host::call::{Call, Options};
+use modemqtt_host::call::{Call, Options, Secret};
 use modemqtt_host::credentials::{Pem, Tls, Verify};
 
 /// Begins a step; twice it is a byte of its own.
@@ -26,6 +26,10 @@ pub const ECHO: u8 = 0x61;
 pub const CUT: u8 = 0x62;
 /// The other end does not come to an end.
 pub const FLOOD: u8 = 0x63;
+/// The module echoes the first half of what it was sent; what comes next breaks the line.
+pub const HALF_ECHO: u8 = 0x64;
+/// The password that a call of the program's logs in with. No part of it may show.
+pub const PASSWORD: &str = "Q7wzPx4KdR2mVtY9";
 
 /// Times about which something happens.
 pub const TIMES: [Duration; 8] = [
@@ -79,6 +83,8 @@ pub enum Op<'a> {
     Answer,
     /// An echo.
     Echo,
+    /// The first half of one.
+    HalfEcho,
     /// More than there is room for.
     Flood,
 }
@@ -98,6 +104,7 @@ pub fn ops(mut bytes: &[u8]) -> Vec<Op<'_>> {
             ANSWER => ops.push(Op::Answer),
             ECHO => ops.push(Op::Echo),
             FLOOD => ops.push(Op::Flood),
+            HALF_ECHO => ops.push(Op::HalfEcho),
             CUT => {}
             op if (ELAPSE..ANSWER).contains(&op) => ops.push(Op::Elapse(TIMES[usize::from(op - ELAPSE) % TIMES.len()])),
             op if op >= HURRIED => ops.push(Op::HurriedCall(op - HURRIED)),
@@ -175,6 +182,12 @@ pub fn calls() -> Vec<Call> {
         Call::SetUpAnew,
         open(ClientIndex(1)),
         publish(Qos::AtLeastOnce, &[0, 10, 13, 34, 62]),
+        Call::connect(
+            client,
+            "bench-7".into(),
+            Some("bench".into()),
+            Some(Secret(PASSWORD.into())),
+        ),
     ]
 }
 

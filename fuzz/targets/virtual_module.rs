@@ -107,6 +107,7 @@ fn play(rig: &mut Rig, op: Op<'_>) {
             }
         }
         Op::Flood => rig.type_in(&[b'x'; 2 * LONGEST_DATA]),
+        Op::HalfEcho => {}
         Op::Answer => rig.babble(&[0x40, 2, 0, 1]),
         Op::Echo => {
             rig.babble(&[0x30, 12, 0, 10]);

@@ -6,6 +6,7 @@ pub mod echo;
 mod listener;
 pub mod lock;
 mod log_file;
+pub mod spares;
 pub mod waker;
 pub mod worker;
 
@@ -13,5 +14,6 @@ pub use descriptors::Kept;
 pub use listener::Listener;
 pub use lock::{Condvar, Mutex};
 pub use log_file::LogFile;
+pub use spares::Spares;
 pub use waker::{Wake, Waker};
 pub use worker::Worker;

@@ -39,7 +39,7 @@ pub(super) struct Exchange {
     pub(super) codes: Codes,
     pub(super) echo_seen: bool,
     pub(super) lines: Vec<String>,
-    /// The bytes of the lines.
+    /// The bytes that the lines take up.
     pub(super) size: usize,
     /// The result URC has come before the final result code, which is legal.
     pub(super) outcome_seen: bool,
@@ -151,13 +151,15 @@ impl Exchange {
     }
 }
 
-/// The longest answer to one command that is kept, in bytes. The longest that a manual gives is the content of a file.
+/// The longest answer to one command that is kept, in the bytes that it takes up. The longest that a manual gives is the content of a file.
 const LONGEST_ANSWER: usize = 1024 * 1024;
+/// What a line takes up beside its text.
+const LINE: usize = size_of::<String>() + 16;
 
 impl Exchange {
     /// Keeps a line of the answer, unless that is longer by now than any.
     pub(super) fn take_line(&mut self, line: String) -> bool {
-        self.size += line.len();
+        self.size += LINE + line.len();
         let fits = self.size <= LONGEST_ANSWER;
         if fits {
             self.lines.push(line);

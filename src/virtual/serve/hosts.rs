@@ -4,136 +4,164 @@
 
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 
-use modemqtt_os::Kept;
+use modemqtt_os::{Kept, Spares};
 
-/// The hosts that have the PTY open.
+/// Whether hosts have the PTY open.
 ///
-/// Equal events that nobody has read yet are one to inotify, so the count can be wrong when one PTY is opened or closed twice at the same
-/// instant. A host that is heard although it was taken for gone is believed; one that is taken for present although it has gone is so
-/// until the next ones go.
+/// Equal events that nobody has read yet are one to inotify, so hosts are not counted: one that comes is there, and when one leaves, the
+/// module closes the PTY for a moment and finds out whether others stay. Who comes or goes in that very moment may be missed. A host that is heard
+/// is there in any case; one that was missed as it left is taken for present until the next ones go.
 #[derive(Debug)]
 pub(super) struct Hosts {
     /// `None` where the system does not tell: there some host is always taken for present, and a new one may be given what the former
     /// left.
     watch: Option<Watch>,
-    open: usize,
-    believed: bool,
+    presence: Presence,
 }
 
-#[derive(Debug)]
-struct Watch {
-    _kept: Kept,
-    descriptor: OwnedFd,
-}
-
-/// What has happened since the last look.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Change {
-    /// Between two events nobody was there: what was printed before is nobody's.
-    pub(super) deserted: bool,
-    /// Somebody has left, perhaps the last.
-    pub(super) left: bool,
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Presence {
+    Nobody,
+    Somebody,
 }
 
 impl Hosts {
-    /// Nobody, from now on; who has opened the PTY already is not counted.
+    /// Nobody, from now on; who has opened the PTY already is not seen.
     pub(super) fn new(path: &str) -> Self {
         Self {
-            watch: watch(path).map(|descriptor| Watch {
-                _kept: Kept::new(&descriptor),
-                descriptor,
-            }),
-            open: 0,
-            believed: false,
+            watch: Watch::new(path),
+            presence: Presence::Nobody,
         }
     }
 
     /// Readable when hosts come or go.
     pub(super) fn descriptor(&self) -> Option<BorrowedFd<'_>> {
-        self.watch.as_ref().map(|watch| watch.descriptor.as_fd())
+        self.watch.as_ref().and_then(Watch::descriptor)
     }
 
-    pub(super) const fn are_there(&self) -> bool {
-        self.watch.is_none() || self.open > 0 || self.believed
+    pub(super) fn are_there(&self) -> bool {
+        self.watch.is_none() || self.presence == Presence::Somebody
     }
 
-    /// Counts who has come and gone. `heard`: bytes have been read since the last look.
-    pub(super) fn look(&mut self, heard: bool) -> Change {
-        let mut change = Change::default();
-        let Some(watch) = &self.watch else { return change };
-        let mut quiet = true;
-        for_each_event(&watch.descriptor, |event| {
-            quiet = false;
-            change.deserted |= self.open == 0;
-            change.left |= event == Event::Closed;
-            self.open = match event {
-                Event::Opened => self.open.saturating_add(1),
-                Event::Closed => self.open.saturating_sub(1),
-            };
-            change.deserted |= self.open == 0;
-        });
-        // Bytes come after the event of their host, unless that was one with another host's.
-        self.believed = quiet && (self.believed || heard && self.open == 0);
-        change
+    /// Sees who has come. `heard`: bytes have been read since the last look. `true` when somebody has left, perhaps the last.
+    pub(super) fn look(&mut self, heard: bool) -> bool {
+        let Some(watch) = &self.watch else { return false };
+        let Seen { opened, closed } = watch.seen();
+        if opened > 0 || heard {
+            self.presence = Presence::Somebody;
+        }
+        closed > 0
     }
 
-    /// Takes it for sure whether anybody is there, which the module has found out by closing and opening the PTY itself; `true` when others
-    /// have left since, so that it has to be found out again.
+    /// Forgets what has happened, of which the module's own closing is a part: it is about to find out.
+    pub(super) fn forget(&self) {
+        if let Some(watch) = &self.watch {
+            watch.seen();
+        }
+    }
+
+    /// Takes it for sure whether anybody is there, which the module has found out before it opened the PTY again; `true` when somebody has
+    /// left since, so that it has to be found out once more.
     pub(super) fn look_again(&mut self, deserted: bool) -> bool {
         let Some(watch) = &self.watch else { return false };
-        let (mut opened, mut closed) = (0, 0);
-        for_each_event(&watch.descriptor, |event| match event {
-            Event::Opened => opened += 1,
-            Event::Closed => closed += 1,
-        });
-        // One of each is the module's own.
-        let (opened, closed) = (usize::max(opened, 1) - 1, usize::max(closed, 1) - 1);
-        let there = if deserted { 0 } else { self.open.max(1) };
-        self.open = (there + opened).saturating_sub(closed);
+        let Seen { opened, closed } = watch.seen();
+        // One opening is the module's own.
+        self.presence = if deserted && opened < 2 {
+            Presence::Nobody
+        } else {
+            Presence::Somebody
+        };
         closed > 0
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Event {
-    #[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "only Linux tells"))]
-    Opened,
-    #[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "only Linux tells"))]
-    Closed,
+/// How often the PTY was opened and closed, at least.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Seen {
+    opened: usize,
+    closed: usize,
+}
+
+/// The system takes some 10 ms to close one, and next to nothing to end a watch.
+static SPARES: Spares<16> = Spares::new();
+
+/// What tells of a file's openings and closings.
+#[derive(Debug)]
+struct Watch {
+    /// What the descriptor tells of other watches is of former ones.
+    number: i32,
+    /// `None` only as it ends.
+    descriptor: Option<(Kept, OwnedFd)>,
 }
 
 #[cfg(target_os = "linux")]
-fn watch(path: &str) -> Option<OwnedFd> {
-    use rustix::fs::inotify::{CreateFlags, WatchFlags, add_watch, init};
-    let watch = init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC).ok()?;
-    let events = WatchFlags::OPEN | WatchFlags::CLOSE_WRITE | WatchFlags::CLOSE_NOWRITE;
-    add_watch(&watch, path, events).ok()?;
-    Some(watch)
-}
+impl Watch {
+    fn new(path: &str) -> Option<Self> {
+        use rustix::fs::inotify::{CreateFlags, WatchFlags, add_watch, init};
+        let (kept, descriptor) = SPARES.take().or_else(|| {
+            let descriptor = init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC).ok()?;
+            Some((Kept::new(&descriptor), descriptor))
+        })?;
+        let events = WatchFlags::OPEN | WatchFlags::CLOSE_WRITE | WatchFlags::CLOSE_NOWRITE;
+        let number = add_watch(&descriptor, path, events).ok()?;
+        Some(Self {
+            number,
+            descriptor: Some((kept, descriptor)),
+        })
+    }
 
-#[cfg(target_os = "linux")]
-fn for_each_event(watch: &OwnedFd, mut act: impl FnMut(Event)) {
-    use rustix::fs::inotify::{ReadFlags, Reader};
-    let mut buffer = [std::mem::MaybeUninit::uninit(); 1024];
-    let mut reader = Reader::new(watch, &mut buffer);
-    while let Ok(event) = reader.next() {
-        let event = event.events();
-        if event.contains(ReadFlags::OPEN) {
-            act(Event::Opened);
-        } else if event.intersects(ReadFlags::CLOSE_WRITE | ReadFlags::CLOSE_NOWRITE) {
-            act(Event::Closed);
+    fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        self.descriptor.as_ref().map(|(_, descriptor)| descriptor.as_fd())
+    }
+
+    /// What has happened since this was asked last.
+    fn seen(&self) -> Seen {
+        use rustix::fs::inotify::{ReadFlags, Reader};
+        let mut seen = Seen::default();
+        let Some(descriptor) = self.descriptor() else {
+            return seen;
+        };
+        let mut buffer = [std::mem::MaybeUninit::uninit(); 1024];
+        let mut reader = Reader::new(descriptor, &mut buffer);
+        while let Ok(event) = reader.next() {
+            if event.wd() != self.number {
+                continue;
+            }
+            seen.opened += usize::from(event.events().contains(ReadFlags::OPEN));
+            let closed = ReadFlags::CLOSE_WRITE | ReadFlags::CLOSE_NOWRITE;
+            seen.closed += usize::from(event.events().intersects(closed));
         }
+        seen
+    }
+}
+
+#[cfg(target_os = "linux")]
+impl Drop for Watch {
+    fn drop(&mut self) {
+        let Some((kept, descriptor)) = self.descriptor.take() else {
+            return;
+        };
+        // It has ended already if the PTY is gone.
+        let _ = rustix::fs::inotify::remove_watch(&descriptor, self.number);
+        SPARES.put(kept, descriptor);
     }
 }
 
 /// macOS and the others do not tell: there a host that locks the PTY should unlock it, and one that opens it should drop what it finds.
 #[cfg(not(target_os = "linux"))]
-const fn watch(_: &str) -> Option<OwnedFd> {
-    None
-}
+impl Watch {
+    const fn new(_: &str) -> Option<Self> {
+        None
+    }
 
-#[cfg(not(target_os = "linux"))]
-fn for_each_event(_: &OwnedFd, _: impl FnMut(Event)) {}
+    const fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
+
+    const fn seen(&self) -> Seen {
+        Seen { opened: 0, closed: 0 }
+    }
+}
 
 #[cfg(target_os = "linux")]
 #[cfg(test)]
@@ -167,52 +195,57 @@ mod tests {
         }
     }
 
-    const NOTHING: Change = Change {
-        deserted: false,
-        left: false,
-    };
-
     #[test]
-    fn hosts_are_counted_as_they_come_and_go() {
-        let door = Door::new("count");
+    fn hosts_are_seen_as_they_come_and_go() {
+        let door = Door::new("seen");
         let mut hosts = door.watched();
         assert!(!hosts.are_there());
         let first = door.open();
-        assert!(hosts.look(false).deserted && hosts.are_there());
-        let second = door.open();
-        assert_eq!(hosts.look(false), NOTHING);
-        drop(first);
-        let change = hosts.look(true);
-        assert!(!change.deserted && change.left && hosts.are_there());
-        drop(second);
-        let change = hosts.look(true);
-        assert!(change.deserted && change.left && !hosts.are_there());
-    }
-
-    #[test]
-    fn a_host_that_opens_behind_one_that_leaves_is_there_and_keeps_its_lock() {
-        let door = Door::new("behind");
-        let mut hosts = door.watched();
-        let first = door.open();
-        hosts.look(false);
-        drop(first);
-        let _second = door.open();
-        let change = hosts.look(true);
-        assert!(change.deserted && change.left && hosts.are_there());
-    }
-
-    #[test]
-    fn a_host_that_was_taken_for_gone_is_believed_when_it_is_heard() {
-        let door = Door::new("merged");
-        let mut hosts = door.watched();
-        let first = door.open();
         let second = door.open(); // one event with the other
-        hosts.look(false);
+        assert!(!hosts.look(false) && hosts.are_there());
         drop(first);
-        assert!(hosts.look(false).left && !hosts.are_there());
-        assert_eq!(hosts.look(true), NOTHING);
-        assert!(hosts.are_there());
+        assert!(hosts.look(false) && hosts.are_there());
+        let own = door.open();
+        assert!(!hosts.look_again(false) && hosts.are_there());
         drop(second);
-        assert!(hosts.look(false).left && !hosts.are_there());
+        drop(own);
+        assert!(hosts.look(false));
+        hosts.forget();
+        let _own = door.open();
+        assert!(!hosts.look_again(true) && !hosts.are_there());
+    }
+
+    #[test]
+    fn a_host_that_leaves_while_it_is_found_out_has_it_found_out_once_more() {
+        let door = Door::new("leaves");
+        let mut hosts = door.watched();
+        let host = door.open();
+        hosts.look(true);
+        hosts.forget();
+        let _own = door.open();
+        drop(host);
+        assert!(hosts.look_again(false));
+    }
+
+    #[test]
+    fn a_host_that_was_taken_for_gone_is_there_when_it_is_heard() {
+        let door = Door::new("heard");
+        let mut hosts = door.watched();
+        let _host = door.open(); // one event with the module's own opening
+        let _own = door.open();
+        assert!(!hosts.look_again(true) && !hosts.are_there());
+        assert!(!hosts.look(true) && hosts.are_there());
+    }
+
+    #[test]
+    fn what_was_told_of_a_former_port_is_nothing_of_the_next() {
+        let (former, next) = (Door::new("former"), Door::new("next"));
+        for _ in 0..32 {
+            let hosts = former.watched();
+            let _host = former.open();
+            drop(hosts);
+            let mut hosts = next.watched();
+            assert!(!hosts.look(false) && !hosts.are_there());
+        }
     }
 }

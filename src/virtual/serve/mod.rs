@@ -1,6 +1,6 @@
 //! The virtual module on a real port, with real brokers: a thin shell round [`Module`].
 //!
-//! `port` is a PTY, whose `hosts` are counted, or a TCP port, `network` the sockets of the brokers, `tls` what secures them, `reactor` the thread that moves bytes between them and the
+//! `port` is a PTY, whose `hosts` are seen coming and going, or a TCP port, `network` the sockets of the brokers, `tls` what secures them, `reactor` the thread that moves bytes between them and the
 //! module, `log` tells what went over the line.
 
 mod hosts;

@@ -38,7 +38,7 @@ pub(super) struct Pty {
     path: String,
     link: Option<PathBuf>,
     hosts: Hosts,
-    /// Whether bytes have been read since the hosts were counted.
+    /// Whether bytes have been read since the last look at the hosts.
     heard: bool,
 }
 
@@ -160,7 +160,7 @@ impl Port {
     }
 
     /// Whether a host is there, as far as the system tells.
-    pub(super) const fn has_host(&self) -> bool {
+    pub(super) fn has_host(&self) -> bool {
         match self {
             Self::Pty(pty) => pty.hosts.are_there(),
             Self::Tcp(tcp) => tcp.host.is_some(),
@@ -241,8 +241,8 @@ impl Pty {
         if self.slave.is_none() {
             self.reopen();
         }
-        let change = self.hosts.look(std::mem::take(&mut self.heard));
-        let deserted = change.left && self.unlock() || change.deserted;
+        let somebody_left = self.hosts.look(std::mem::take(&mut self.heard));
+        let deserted = somebody_left && self.unlock();
         if deserted && let Some(slave) = &self.slave {
             // What the module has printed and nobody read. What a host wrote before it left still counts, and a next one may have written
             // as well, so that the other queue stays.
@@ -254,7 +254,7 @@ impl Pty {
     /// Ends the exclusive use that a host has asked for with `TIOCEXCL` if no host is left, and tells whether none is. It would end with the
     /// last descriptor of the slave, but ours stays open.
     ///
-    /// Events may have been lost, so they are not counted on: without any slave the master hangs up, which is sure. To see it ours is closed
+    /// Events do not tell for sure: without any slave the master hangs up, which does. To see it ours is closed
     /// for a moment, in which the PTY is not locked; if a host has it open it is locked again afterwards.
     fn unlock(&mut self) -> bool {
         /// Whoever comes and goes in that moment has it looked at again, but not for ever.
@@ -265,6 +265,7 @@ impl Pty {
             let was_locked = is_locked(&slave.device);
             let _ = rustix::termios::ioctl_tiocnxcl(&slave.device);
             drop(slave);
+            self.hosts.forget();
             deserted = self.is_deserted();
             self.reopen();
             if let Some(slave) = self.slave.as_ref().filter(|_| was_locked && !deserted) {

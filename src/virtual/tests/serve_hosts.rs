@@ -123,6 +123,22 @@ fn another_host_that_looks_in_takes_nothing_from_the_first() {
     host.expect("\r\n+QMTRECV: 0,9,\"t\",!\r\n");
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn hosts_that_open_it_at_once_and_leave_take_nothing_from_one_that_stays() {
+    let modem = start("M95");
+    for _ in 0..30 {
+        let [mut host, others @ ..] = [(); 4].map(|()| Host::on_pty(&modem));
+        host.send("AT\r");
+        modem.set_signal(Signal::of(20, 0)); // the answer is written
+        for other in others {
+            drop(other);
+            modem.set_signal(Signal::of(20, 0)); // it has seen it leave
+        }
+        host.ask_alone("", "AT\r\r\nOK\r\n");
+    }
+}
+
 #[test]
 fn a_slow_host_loses_whole_messages_and_no_answer() {
     for over_tcp in [false, true] {
