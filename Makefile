@@ -3,6 +3,7 @@
 #   make demo     one MQTT session on a virtual module, with its AT commands
 #   make test     every test
 #   make check    formatting, lints, types, layers, and a minute of both fuzz targets
+#   make labgrid  the tests with labgrid alone, which `make test` runs too
 #   make bench    the benchmarks of docs/performance.md; SAVE=FILE keeps the figures, BEFORE=FILE sets such beside them
 #   make wheel    one wheel for every Python from 3.10 on and Linux with glibc 2.17 or later, in dist, tried with each Python here
 #   make sdist    the source archive, in dist; the wheel is built from it
@@ -24,31 +25,40 @@ export PYO3_PYTHON := $(CURDIR)/$(BIN)/python
 
 # What the environment says of a bench is not meant for the tests and the demonstration here.
 unexport MODEMQTT_PORT MODEMQTT_POWER_COMMAND MODEMQTT_MODEL MODEMQTT_BAUD MODEMQTT_BROKER MODEMQTT_SCOPE MODEMQTT_LOG_DIR \
-	MODEMQTT_LOG MODEMQTT_REQUIRE MODEMQTT_SEED MODEMQTT_TIMEOUT_FACTOR MODEMQTT_PASSWORD
+	MODEMQTT_LOG MODEMQTT_REQUIRE MODEMQTT_SEED MODEMQTT_TIMEOUT_FACTOR MODEMQTT_PASSWORD LG_ENV
 
 PYTHON_TREES := python tests release docs/conf.py $(wildcard benches)
 # What the extension is built from. The Python files are used where they stand.
 RUST_SOURCES := $(shell find src -name '*.rs' -o -name Cargo.toml) Cargo.toml Cargo.lock pyproject.toml
 
-# Stamps: the virtual environment with maturin, the tools of the developer, those of a release, those of the site, the extension.
+# Stamps: the virtual environment with maturin, the tools of the developer, those of a release, those of the site, the extension;
+# below, labgrid.
 READY := $(VENV)/.ready
 TOOLS := $(VENV)/.tools
 PACKAGERS := $(VENV)/.packagers
 WRITERS := $(VENV)/.writers
 BUILT := $(VENV)/.built
+# labgrid brings a fork of pyserial under the same name, which these tests take pyserial itself for. So it has an environment of its own,
+# in which everything of the first stands behind what labgrid brings.
+LABGRID := $(VENV)/labgrid
+WITH_LABGRID := $(LABGRID)/.ready
 
-.PHONY: demo test check bench wheel sdist docs site release fuzz mutate transcript long clean
+.PHONY: demo test labgrid check bench wheel sdist docs site release fuzz mutate transcript long clean
 .DEFAULT_GOAL := demo
 .NOTPARALLEL:
 
 demo: $(BUILT)
 	@$(BIN)/modemqtt demo
 
-test: $(BUILT) $(TOOLS)
+test: $(BUILT) $(TOOLS) $(WITH_LABGRID)
 	@if cargo nextest --version >/dev/null 2>&1; \
 	then set -x; cargo nextest run --workspace --exclude modemqtt --no-fail-fast; \
 	else set -x; cargo test --workspace --exclude modemqtt --lib --tests --no-fail-fast; fi
 	$(BIN)/python -m pytest
+	$(LABGRID)/bin/python -m pytest tests/with_labgrid
+
+labgrid: $(BUILT) $(WITH_LABGRID)
+	$(LABGRID)/bin/python -m pytest tests/with_labgrid
 
 check: $(BUILT) $(TOOLS)
 	cargo fmt --all --check
@@ -62,7 +72,7 @@ check: $(BUILT) $(TOOLS)
 	$(BIN)/ruff format --check $(PYTHON_TREES)
 	$(BIN)/ruff check $(PYTHON_TREES)
 	$(BIN)/mypy
-	$(BIN)/python -m mypy.stubtest modemqtt
+	$(BIN)/python -m mypy.stubtest modemqtt --allowlist tests/stubs.txt
 	$(BIN)/python -m pytest -q tests/test_layers.py
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(BIN)/zizmor --offline --quiet .github/workflows
@@ -181,6 +191,13 @@ $(WRITERS): $(READY) pyproject.toml
 
 $(PACKAGERS): $(TOOLS)
 	$(BIN)/python -m pip install --quiet --group package
+	@touch $@
+
+$(WITH_LABGRID): $(TOOLS)
+	$(BIN)/python -m venv --without-pip $(LABGRID)
+	@for packages in $(CURDIR)/$(VENV)/lib/python*/site-packages; do \
+	echo "import site; site.addsitedir('$$packages')" > $(LABGRID)/lib/$$(basename $$(dirname $$packages))/site-packages/first.pth; done
+	$(BIN)/python -m pip --python $(LABGRID)/bin/python install --quiet --group labgrid
 	@touch $@
 
 # Without optimisation: it builds fast, and neither demo nor tests need more. `pip install .` builds for use.

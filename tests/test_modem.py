@@ -199,6 +199,24 @@ def test_a_modem_can_be_opened_as_often_as_it_is_closed(virtual_modem: VirtualMo
     assert repr(modem) == f"<Modem {virtual_modem.port} closed>"
 
 
+def test_a_closed_modem_takes_another_port_and_an_open_one_does_not(virtual_modem: VirtualModem) -> None:
+    modem = Modem("/dev/never-there")
+    with pytest.raises(PortError, match=r"^/dev/never-there: there is no such device"):
+        modem.open()
+    modem.port = virtual_modem.port
+    client = modem.mqtt()
+    with modem:
+        assert (modem.port, modem.model) == (virtual_modem.port, virtual_modem.model)
+        with pytest.raises(UsageError, match=r"^\S+ is open; close\(\) comes before another port$"):
+            modem.port = "/dev/never-there"
+        assert modem.command("AT").final == "OK"
+    modem.port = "virtual://M95"
+    with modem:
+        assert (modem.model, modem.mqtt()) == ("M95", client)
+    with pytest.raises(UsageError, match=r'^port must be a text such as "/dev/ttyUSB2", not 3$'):
+        modem.port = 3  # type: ignore[assignment]
+
+
 def test_a_second_program_finds_the_port_free_and_the_connection_occupied(
     virtual_modem: VirtualModem, broker: Broker, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from modemqtt._claims import Claim, Holder, claim
 from modemqtt._pytest import usb
-from modemqtt._pytest.claims import Claim, Holder, claim
 from support.suites import LOOPS, OF_SMALL, SMALL, STRICT, bench
 from support.waiting import until
 from test_plugin import outcomes
@@ -365,7 +365,7 @@ def test_a_folder_of_locks_that_is_not_ones_own_is_told_in_one_sentence(
 
 def test_a_claim_ends_with_its_process(tmp_path: Path) -> None:
     device = str(tmp_path / "device")
-    program = f"from modemqtt._pytest.claims import claim; c = claim({device!r}, 'x', 'y'); print('ready', flush=True)"
+    program = f"from modemqtt._claims import claim; c = claim({device!r}, 'x', 'y'); print('ready', flush=True)"
     command = [sys.executable, "-c", program + "; input()"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:  # noqa: S603 - our own
         assert holder.stdout is not None

@@ -9,7 +9,7 @@ from modemqtt._line import Line
 from modemqtt._opening import check, check_pause, check_size
 from modemqtt._options import MOST_INDEX
 from modemqtt._strict import Single
-from modemqtt._usage import payload_bytes, whole
+from modemqtt._usage import payload_bytes, text, whole
 from modemqtt._values import Stats
 from modemqtt._wire import WireLog
 from modemqtt.exceptions import PortError, UsageError, UsageTypeError
@@ -142,8 +142,18 @@ class BaseModem(ModemCallbacks, Single):
 
     @property
     def port(self) -> str:
-        """The port as it was given."""
+        """The port as it was given. A closed modem may be given another one, which the next ``open()`` opens.
+
+        Raises:
+            UsageError: it is set while the port is open.
+
+        """
         return self._line.port
+
+    @port.setter
+    def port(self, port: str) -> None:
+        text("port", port, '"/dev/ttyUSB2"')
+        self._line.move(port)
 
     @property
     def model(self) -> str:

@@ -63,6 +63,25 @@ class Line:
         if self.virtual is not None:
             self.virtual.renew_turn()
 
+    def move(self, port: str) -> None:
+        """Take another port, which the next open() opens.
+
+        Raises:
+            UsageError: the port is open or being opened.
+
+        """
+        self.turn.take(lambda: self._move(port))
+
+    def _move(self, port: str) -> None:
+        if self._opening is not None and not self._opening.closed:
+            raise UsageError(f"{self.port} is open; close() comes before another port")
+        virtual = VirtualPort.of(port, self._settings["revision"])
+        if self.virtual is not None:
+            self.virtual.close()
+        self.virtual = virtual
+        self.port = self.listeners.port = port
+        self._found = False
+
     @property
     def device(self) -> str:
         """What is opened: the port, or that of the virtual module."""

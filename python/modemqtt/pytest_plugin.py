@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from modemqtt._pytest import header, models, running, settings
+from modemqtt._pytest import header, lab, models, running, settings
 from modemqtt._pytest.failure import told
 from modemqtt._pytest.names import short_hash
 from modemqtt._pytest.wire import ModemUrcs, ModemWire
@@ -43,6 +43,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
         brokers.parse(told.broker, told.broker_from)
     running.start(config)
+
+
+@pytest.hookimpl(tryfirst=True)  # before the header is written
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Take the modem of labgrid's target where --lg-env names one that has it: labgrid has read its environment now."""
+    config = session.config
+    config.stash[settings.SETTINGS] = lab.told(config, settings.of(config))
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -118,14 +125,14 @@ def _modem_virtual_only(pytestconfig: pytest.Config) -> None:
     """Skips on hardware."""
     told = settings.of(pytestconfig)
     if not told.virtual:
-        pytest.skip(f"virtual_modem: needs a virtual module, and this run is on {told.ports[0].text}")
+        pytest.skip(f"virtual_modem: needs a virtual module, and this run is on {told.where}")
 
 
 @pytest.fixture(scope=_scope)
-def _modem_place(pytestconfig: pytest.Config, _modem_wanted: Wanted | None) -> Iterator[Place]:
+def _modem_place(request: pytest.FixtureRequest, _modem_wanted: Wanted | None) -> Iterator[Place]:
     """A module, and the port that it is on."""
-    bench = running.bench_of(pytestconfig)
-    place = bench.take(_modem_wanted)
+    bench = running.bench_of(request.config)
+    place = bench.take(_modem_wanted, lab.driver(request))
     yield place
     bench.leave(place)
 

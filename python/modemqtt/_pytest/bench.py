@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from modemqtt import Modem, ModuleRestarted, PortError, ResponseTimeout, UsageError, open_modems
+from modemqtt._claims import Claim, Holder, claim
 from modemqtt._pytest import brokers, settings, usb
-from modemqtt._pytest.claims import Claim, Holder, claim
 from modemqtt._pytest.failure import fail, told
 from modemqtt._pytest.place import BAUDRATE, OPEN, POWERED, Place, cycle_power
 from modemqtt.virtual import Broker, VirtualModem
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from modemqtt import WireLine
     from modemqtt._pytest.brokers import BrokerAddress
+    from modemqtt._pytest.lab import ModemDriver
     from modemqtt._pytest.models import Wanted
     from modemqtt._pytest.ports import Port
     from modemqtt.virtual import Fault
@@ -79,11 +80,22 @@ class Bench:
         self._kept: weakref.WeakSet[Modem] = weakref.WeakSet()
         self._models: dict[Port, tuple[str, str]] = {}
         self._patience = _FOREIGN * self.settings.factor
+        # Whether the test has the strategy of a target, and opens and closes the modem itself.
+        self._steered = False
 
-    def take(self, wanted: Wanted | None) -> Place:
-        """Return a module that fits, after waiting for one where others have them all."""
+    def take(self, wanted: Wanted | None, driver: ModemDriver | None = None) -> Place:
+        """Return a module that fits, after waiting for one where others have them all.
+
+        Args:
+            wanted: the model that is wanted.
+            driver: the driver of the target whose module it is, where the run is on one.
+
+        """
         self._wanted = wanted
-        self.place = self._virtual(wanted) if self.settings.virtual else self._on_a_port(wanted)
+        if driver is not None:
+            self.place = self._on_a_target(wanted, driver)
+        else:
+            self.place = self._virtual(wanted) if self.settings.virtual else self._on_a_port(wanted)
         return self.place
 
     def leave(self, place: Place) -> None:
@@ -109,6 +121,21 @@ class Bench:
         with told():
             module = VirtualModem(model, seed=self.settings.seed, baudrate=self.settings.baud)
         return Place(self.settings, module=module)
+
+    def _on_a_target(self, wanted: Wanted | None, driver: ModemDriver) -> Place:
+        from modemqtt._pytest.target import TargetPlace  # noqa: PLC0415 - few runs are on one
+
+        began = time.monotonic()
+        with told(self.settings.where):
+            while (holder := driver.try_to_hold(self.run, self.worker)) is not None:
+                self._wait({self.settings.where: holder}, began)
+        place = TargetPlace(self.settings, driver)
+        try:
+            place.begin(wanted, steered=self._steered)
+        except BaseException:
+            place.close()
+            raise
+        return place
 
     def _on_a_port(self, wanted: Wanted | None) -> Place:
         began = time.monotonic()
@@ -146,7 +173,9 @@ class Bench:
             # The next test need not find out again.
             self._patience = 0
             holders = ", ".join(f"{device} by {holder}" for device, holder in busy.items())
-            fail(f"another test run has the port: {holders}; wait for its end, or give this one another --modem-port")
+            other = "port" if self.settings.target is None else "place"
+            how = "give this one another --modem-port" if self.settings.target is None else "acquire another place"
+            fail(f"another test run has the {other}: {holders}; wait for its end, or {how}")
         time.sleep(_BETWEEN_LOOKS)
 
     def _open(self, port: Port, device: str, claimed: Claim) -> Place:
@@ -168,21 +197,23 @@ class Bench:
             raise
         return Place(self.settings, modem=modem, claim=claimed)
 
-    def begin(self, *, shares: bool, wanted: Wanted | None) -> None:
+    def begin(self, *, shares: bool, wanted: Wanted | None, steered: bool) -> None:
         """Begin a test.
 
         Args:
             shares: whether it takes a module.
             wanted: the model that it is to run on.
+            steered: whether it has the strategy of a target.
 
         Fails where the modem that it shares with others has stopped working and does not come back.
 
         """
         self.test = Test()
+        self._steered = steered
         self._problems.clear()
         self._kept.update(open_modems())
         if shares and self.place is not None and self.place.modem is not None and self._wanted == wanted:
-            self.place.recover()
+            self.place.recover(steered=steered)
             self.test.modem, self.test.model = self.place.modem, self.place.model
             self.test.mark = _last(self.place.modem)
 

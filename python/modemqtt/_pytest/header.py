@@ -17,7 +17,9 @@ def lines(config: pytest.Config) -> list[str]:
 
 
 def _parts(told: settings.Settings) -> list[str]:
-    if told.virtual:
+    if told.target is not None:
+        parts = [f"{'virtual module of ' if told.virtual else ''}{told.where} ({told.ports_from})"]
+    elif told.virtual:
         parts = [f"virtual modules ({told.ports_from})"]
     else:
         ports = " ".join(port.text for port in told.ports)

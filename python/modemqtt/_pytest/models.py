@@ -42,13 +42,18 @@ class Wanted(NamedTuple):
         """Whether a module that is of that model by the options, or of one not known yet, will do."""
         if model is None or self.name == model:
             return True
-        from modemqtt.virtual import MODELS  # noqa: PLC0415 - loaded only where tests multiply
-
-        return self.dialect == next(known.dialect for known in MODELS if known.name == model)
+        return self.dialect == dialect_of(model)
 
     def __str__(self) -> str:
         """For people."""
         return self.name if self.dialect is None else f"a model that speaks as {self.name}"
+
+
+def dialect_of(model: str) -> str | None:
+    """Return the dialect that a model speaks, ``None`` for a model that is not known."""
+    from modemqtt.virtual import MODELS  # noqa: PLC0415 - loaded only where tests multiply
+
+    return next((known.dialect for known in MODELS if known.name == model), None)
 
 
 def multiply(metafunc: pytest.Metafunc) -> None:
@@ -144,11 +149,13 @@ def check_item(item: pytest.Item) -> None:
         if item.get_closest_marker("modem_hardware") is not None:
             if told.require:
                 fail(f"modem_hardware: --modem-require wants it run; {_HOW} names the port of a module")
+            if told.target is not None:
+                pytest.skip(f"modem_hardware: needs a module on a port, and {told.where} has a virtual one")
             pytest.skip(f"modem_hardware: needs a module on a port, which {_HOW} names")
         return
     for marker in ("modem_virtual", "modem_fault"):
         if item.get_closest_marker(marker) is not None:
-            pytest.skip(f"{marker}: needs a virtual module, and this run is on {told.ports[0].text}")
+            pytest.skip(f"{marker}: needs a virtual module, and this run is on {told.where}")
 
 
 def _keyed(key: str) -> Callable[[Modem], bool]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from modemqtt import WireLine
-    from modemqtt._pytest.claims import Claim
+    from modemqtt._claims import Claim
     from modemqtt._pytest.settings import Settings
 
 # Seconds, before --modem-timeout-factor: for a module to answer, for one whose power was taken to come back, for a step
@@ -42,7 +42,8 @@ class Place:
         self.module = module
         self.modem = modem
         self._claim = claim
-        self.model = modem.model if module is None and modem is not None else "" if module is None else module.model
+        named = module if module is not None else modem
+        self._model = named.model if isinstance(named, VirtualModem) or (named is not None and named.is_open) else ""
         self._known: state.KnownState | None = None
         # Whether a module on a port was registered with its network since it was opened.
         self._registered = module is not None
@@ -50,6 +51,11 @@ class Place:
         self._broken: str | None = None
         self._given_up = False
         self._features: dict[str, bool] = {}
+
+    @property
+    def model(self) -> str:
+        """The model of the module."""
+        return self._model
 
     def open(self) -> Modem:
         """Return the open modem."""
@@ -111,8 +117,13 @@ class Place:
         except (ModemError, OSError) as error:
             self._broken = sentence(error)
 
-    def recover(self) -> None:
-        """Have a modem that was closed, lost or left in disorder work again, or fail."""
+    def recover(self, *, steered: bool) -> None:  # noqa: ARG002 - a target of labgrid asks
+        """Have a modem that was closed, lost or left in disorder work again, or fail.
+
+        Args:
+            steered: whether the test opens and closes it by itself.
+
+        """
         modem, factor = self.modem, self._settings.factor
         if modem is None:
             return

@@ -79,7 +79,8 @@ def begin(item: pytest.Item) -> None:
     bench = bench_in_use(item.config)
     if bench is not None:
         item.config.stash[WATCH].records.clear()
-        bench.begin(shares="_modem_place" in getattr(item, "fixturenames", ()), wanted=wanted_of(item))
+        fixtures = getattr(item, "fixturenames", ())
+        bench.begin(shares="_modem_place" in fixtures, wanted=wanted_of(item), steered="strategy" in fixtures)
 
 
 def around_fixture(fixturedef: pytest.FixtureDef[Any], config: pytest.Config) -> Generator[None, object, object]:

@@ -105,6 +105,8 @@ class Settings(NamedTuple):
     require: bool
     seed: int
     factor: float
+    target: str | None = None
+    """The target of labgrid that has the module."""
 
     @property
     def virtual(self) -> bool:
@@ -115,6 +117,11 @@ class Settings(NamedTuple):
     def model(self) -> str | None:
         """The model, where there is one for all tests."""
         return self.models[0] if len(self.models) == 1 else None
+
+    @property
+    def where(self) -> str:
+        """On what the tests run, for people."""
+        return self.ports[0].text
 
 
 SETTINGS = pytest.StashKey[Settings]()
@@ -181,6 +188,11 @@ def read(config: pytest.Config) -> Settings:
 def of(config: pytest.Config) -> Settings:
     """Return what was read."""
     return config.stash[SETTINGS]
+
+
+def is_given(config: pytest.Config, name: str) -> bool:
+    """Whether an option has a value from anywhere."""
+    return bool(_given(config, name)[0])
 
 
 def _given(config: pytest.Config, name: str) -> tuple[list[str], str]:

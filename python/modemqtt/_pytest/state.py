@@ -57,6 +57,13 @@ class KnownState:
         }
         return of_modem | of_clients
 
+    def restore_callbacks(self) -> None:
+        """Take off the callbacks that tests have set."""
+        for (index, name), callback in self._kept_callbacks.items():
+            owner = self._modem if index is None else self._modem.mqtt(index)  # type: ignore[arg-type]
+            if getattr(owner, name) is not callback:
+                setattr(owner, name, callback)
+
     def restore(self, lines: list[WireLine], *, all_seen: bool, patience: float) -> None:
         """Close what tests have opened, and set what they have set back.
 
@@ -69,10 +76,7 @@ class KnownState:
             ModemError: the module does not do as it is told.
 
         """
-        for (index, name), callback in self._kept_callbacks.items():
-            owner = self._modem if index is None else self._modem.mqtt(index)  # type: ignore[arg-type]
-            if getattr(owner, name) is not callback:
-                setattr(owner, name, callback)
+        self.restore_callbacks()
         self._kept_open &= self.opened()
         configured = {
             int(told[1]) for line in lines if line.sent and (told := _CONFIGURED.match(line.text)) is not None

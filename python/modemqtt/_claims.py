@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
-from modemqtt._pytest.failure import fail
+from modemqtt.exceptions import PortError
 
 
 class Holder(NamedTuple):
@@ -41,7 +41,12 @@ class Claim:
 
 
 def claim(port: str, run: str, worker: str) -> Claim | Holder:
-    """Take a port, or say who has it."""
+    """Take a port, or say who has it.
+
+    Raises:
+        PortError: the folder of the locks is not this user's own.
+
+    """
     name = re.sub(r"[^A-Za-z0-9.-]", "_", port if "://" in port else str(Path(port).resolve()))
     path = _folder() / f"{name}.lock"
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
@@ -71,5 +76,5 @@ def _folder() -> Path:
         folder.mkdir(mode=0o700)
     found = folder.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
-        fail(f"{folder} must be a folder of this user's own, for the locks of ports; remove it")
+        raise PortError(f"{folder} must be a folder of this user's own, for the locks of ports; remove it")
     return folder

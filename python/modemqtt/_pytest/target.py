@@ -1,0 +1,128 @@
+"""A modem that is the driver of a target of labgrid, as tests have it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from modemqtt import Modem, ModemError
+from modemqtt._pytest import state
+from modemqtt._pytest.failure import fail, sentence
+from modemqtt._pytest.models import FEATURES, dialect_of
+from modemqtt._pytest.place import Place
+from modemqtt.virtual import VirtualModem
+
+if TYPE_CHECKING:
+    from modemqtt import WireLine
+    from modemqtt._pytest.lab import ModemDriver
+    from modemqtt._pytest.models import Wanted
+    from modemqtt._pytest.settings import Settings
+
+# The class of our strategy. This package does not import modemqtt.labgrid.
+_STRATEGY = "ModemMqttStrategy"
+_ANSWER = 5.0
+
+
+class TargetPlace(Place):
+    """The modem of a target.
+
+    A test that has labgrid's fixture ``strategy`` opens and closes it by that; for any other it is open.
+    """
+
+    modem: Modem
+
+    def __init__(self, told_settings: Settings, driver: ModemDriver) -> None:
+        """Take the driver of a place that is held."""
+        super().__init__(told_settings, module=driver.virtual, modem=driver.modem)
+        self._driver = driver
+
+    @property
+    def model(self) -> str:
+        """The model, as the module says it or as its resource does."""
+        return self.modem.model if self.modem.is_open else self._driver.told_model or self._model
+
+    def begin(self, wanted: Wanted | None, *, steered: bool) -> None:
+        """Have the modem open for the first test, unless that opens it, and skip a test that wants another model."""
+        if not steered and self._may_be(wanted):
+            self._activate()
+        if wanted is None:
+            return
+        if not self.model:
+            fail(f"modem_models: {self._where} has not told its model yet; give its resource `model`")
+        if not wanted.fits(self.model, dialect_of(self.model) or ""):
+            pytest.skip(f"needs {wanted}; there is {self.model} on {self._where}")
+
+    def _may_be(self, wanted: Wanted | None) -> bool:
+        model = self._driver.told_model
+        return wanted is None or model is None or wanted.fits(model, dialect_of(model) or "")
+
+    @property
+    def _where(self) -> str:
+        return self._settings.where
+
+    def open(self) -> Modem:
+        """Return the modem, open unless the test opens it."""
+        self._know()
+        return self.modem
+
+    def _know(self) -> None:
+        if self._settings.scope != "function" and self._known is None and self.modem.is_open:
+            self._known = state.KnownState(self.modem)
+
+    def _activate(self) -> None:
+        """Open the modem: by our strategy, which knows of its power, where the target has one; or fail."""
+        if self._driver.is_active:
+            return
+        target = self._driver.target
+        try:
+            for each in target.drivers:
+                if _STRATEGY in {base.__name__ for base in type(each).__mro__} and each.modem is self._driver:
+                    each.transition("ready")
+                    return
+            target.deactivate(self._driver)
+            target.activate(self._driver)
+        except Exception as error:  # noqa: BLE001 - labgrid's have no class in common
+            text = sentence(error)
+            reason = f": {sentence(error.__cause__)}" if error.__cause__ is not None else ""
+            fail(text + reason if self._where in text else f"{self._where}: {text}{reason}")
+
+    def has(self, feature: str) -> bool:
+        """Whether the module says that it has a feature; a closed one has what its model has."""
+        if self.module is not None or self.modem.is_open:
+            return super().has(feature)
+        if not self.model:
+            fail(f"modem_feature: {self._where} is closed and has not told its model; give its resource `model`")
+        with VirtualModem(self.model) as module, Modem(module.port) as modem:
+            return FEATURES[feature](modem)
+
+    def settle(self, lines: list[WireLine], *, all_seen: bool) -> None:
+        """Bring it to its known state, and tell labgrid's console of the test."""
+        self._know()
+        if self.modem.is_open:
+            super().settle(lines, all_seen=all_seen)
+        elif self._known is not None:
+            self._known.restore_callbacks()
+        self._driver.tell(self.modem)
+
+    def recover(self, *, steered: bool) -> None:
+        """Have it open again, or fail; a test that has the strategy finds it as it is."""
+        if steered:
+            return
+        if self._broken is None and self._driver.is_active:
+            try:
+                self.modem.command("AT", timeout=_ANSWER * self._settings.factor)
+            except ModemError as error:
+                self._broken = sentence(error)
+        if self._broken is not None:
+            self._driver.target.deactivate(self._driver)
+            self._broken = None
+        self._activate()
+        self._registered = self.module is not None
+
+    def close(self) -> None:
+        """Close it, and let others have the place; the target and its strategy stay labgrid's."""
+        try:
+            self._driver.target.deactivate(self._driver)
+        finally:
+            self._driver.let_go()
