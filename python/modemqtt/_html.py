@@ -7,11 +7,11 @@ outside is escaped as in the log, and then for HTML. Nothing here talks to a mod
 from __future__ import annotations
 
 import html
-import re
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from modemqtt._lanes import Kind, told_apart
+from modemqtt._shown import escaped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -20,13 +20,6 @@ if TYPE_CHECKING:
 
 # How much is shown: bytes of a payload, characters of other texts, lines of the wire and of an answer, rows of a list.
 _PAYLOAD, _TEXT, _WIRE, _LINES, _ROWS = 512, 256, 60, 30, 5
-
-# What acts on the text beside it or is not to be seen, as in the log: control characters, line ends, those of the
-# bidirectional algorithm, those without a width, tags.
-_ACTS = re.compile(
-    "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f"
-    "\ud800-\udfff]"
-)
 
 _RULE = "1px solid var(--jp-border-color2, rgba(128,128,128,.35))"
 _MONO = "font-family:var(--jp-code-font-family, ui-monospace, monospace)"
@@ -208,15 +201,10 @@ def _box(title: str, rows: Iterable[tuple[str, str]]) -> str:
     return f'<div style="{_BOX}"><b>{_plain(title)}</b><table style="{_TABLE}"><tbody>{cells}</tbody></table></div>'
 
 
-def _escaped(text: str) -> str:
-    """Escape what acts on the text beside it, by its bytes in UTF-8."""
-    return _ACTS.sub(lambda found: repr(found[0].encode("utf-8", "surrogatepass"))[2:-1], text)
-
-
 def _plain(text: str) -> str:
     """Escape a text, cut short where it is long."""
     more = len(text) - _TEXT
-    shown = html.escape(_escaped(text[:_TEXT]))
+    shown = html.escape(escaped(text[:_TEXT]))
     return f"{shown}{_faint(f'… {more:,} more characters')}" if more > 0 else shown
 
 
@@ -244,7 +232,7 @@ def _payload(payload: bytes, most: int = _PAYLOAD) -> str:
         text = head[: error.start].decode() if parted else repr(head)[2:-1]
     rest = len(payload) - most
     more = _faint(f"… {_bytes(rest)} more") if rest > 0 else ""
-    shown = html.escape(_escaped(text))
+    shown = html.escape(escaped(text))
     return f'<bdi style="{_MONO};overflow-wrap:anywhere">{shown}</bdi>{more}' if payload else _faint("empty")
 
 

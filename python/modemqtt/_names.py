@@ -5,6 +5,7 @@ from modemqtt._core import __version__
 from modemqtt._delivery import Delivery
 from modemqtt._modem import Modem, open_modems
 from modemqtt._options import Options
+from modemqtt._plots import plot_deliveries, plot_messages, to_pandas
 from modemqtt._reconnect import Reconnect, Reconnected
 from modemqtt._settings import Values
 from modemqtt._tls import Tls, UploadProgress
@@ -74,4 +75,7 @@ __all__ = [
     "WireLog",
     "__version__",
     "open_modems",
+    "plot_deliveries",
+    "plot_messages",
+    "to_pandas",
 ]

@@ -13,6 +13,9 @@ from modemqtt._values import WireLine
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    import pandas as pd
+    from matplotlib.axes import Axes
+
     from modemqtt._line import Line
 
 
@@ -57,6 +60,35 @@ class WireLog(Sequence[WireLine]):
         """
         checked_text("text", text, '"OK"')
         return [line for line in self if text in line.text]
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return a table of the lines: ``timestamp``, a datetime in UTC, ``sent`` and ``text``.
+
+        Raises:
+            ImportError: pandas is not installed; ``pip install modemqtt[notebook]`` brings it.
+
+        """
+        from modemqtt import _plots  # noqa: PLC0415 - only where tables and pictures are made
+
+        return _plots.table_of_wire(self)
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the lines over time: a row for each kind, the host's above, the module's below.
+
+        Args:
+            ax: where to draw; ``None`` for a new figure.
+
+        Returns:
+            The axes.
+
+        Raises:
+            UsageTypeError: `ax` is no axes.
+            ImportError: matplotlib is not installed; ``pip install modemqtt[notebook]`` brings it.
+
+        """
+        from modemqtt import _plots  # noqa: PLC0415 - only where tables and pictures are made
+
+        return _plots.plot_wire(self, ax)
 
     def __len__(self) -> int:
         """How many lines are kept."""
