@@ -25,7 +25,7 @@ class BaseClient(ClientCallbacks, Single):
         """Not for programs: it is :meth:`Modem.mqtt`."""
         self._line = line
         self._own = record
-        # A program that has a client needs no modem of its own, which would close the port as it goes.
+        # A program that keeps only the client must not lose the modem, which closes the port when it is freed.
         self._modem = modem
 
     @property

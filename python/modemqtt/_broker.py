@@ -138,7 +138,7 @@ class Broker(Single):
     def silent(self, on: bool = True) -> None:  # noqa: FBT001, FBT002 - as `withhold_acks`
         """Send nothing at all while it is on: no acknowledgement, no answer to a ping, no message.
 
-        Packets take effect all the same, but for a CONNECT: it has no answer, and the connection stays ignored.
+        Packets still take effect, except a CONNECT: it gets no answer, and the broker ignores the connection.
         """
         with arguments():
             self._core.silent(on)
@@ -152,15 +152,15 @@ class Broker(Single):
         """Cut connections in the middle of what is sent to them.
 
         Args:
-            after: how many bytes still go to each client that is connected, and to each that comes later, before its
-                connection is cut; 0 cuts in place of the next packet, ``None`` cuts no more. Wills are published.
+            after: how many further bytes go to each client, present or future, before its connection is cut; 0 cuts
+                before the next packet, ``None`` stops cutting. Wills are published.
 
         """
         with arguments():
             self._core.cut(after)
 
     def stop(self, *, forget: bool = False) -> None:
-        """Close the port and every connection, as a broker that is killed does: no will is published.
+        """Close the port and every connection, as if the broker were killed. No wills are published.
 
         Args:
             forget: whether sessions and retained messages are gone as well, as with a broker that keeps nothing on

@@ -108,20 +108,20 @@ class MqttClient(Configurable):
         progress: Callable[[UploadProgress], object] | None = None,
         **options: Unpack[Options],
     ) -> Iterator[MqttClient]:
-        """Configure, open and connect; disconnect and close at the end, whatever happened between.
+        """Configure, open and connect; at the end disconnect and close, whatever happened meanwhile.
 
-        Leaving takes `timeout` for each of the two, and at most 1 s for both where ``KeyboardInterrupt``,
-        ``SystemExit`` or a :class:`PortError` ends the session. Publishes that are ``queued`` are not sent any more and
-        end as ``failed``: what ``publish(wait=False)`` returned is to be waited for within the session.
+        Leaving takes up to `timeout` for each of the two, and at most 1 s for both where ``KeyboardInterrupt``,
+        ``SystemExit`` or a :class:`PortError` ends the session. Publishes that are still ``queued`` are not sent and
+        end as ``failed``, so wait within the session for what ``publish(wait=False)`` returned.
 
-        With `reconnect` a connection that is lost is made again: when ``+QMTSTAT`` tells of
-        the loss, when the module restarts, and when the port was lost and the program has opened the modem again. It
-        configures, opens, connects and subscribes to what was subscribed to within the session; nothing is published
+        With `reconnect` the session makes a lost connection again: when ``+QMTSTAT`` reports
+        the loss, when the module restarts, and when the program has opened the modem again after its port was lost.
+        It configures, opens, connects and subscribes to the topics of the session; it publishes nothing
         again. Meanwhile calls fail as they do without it. :attr:`on_reconnected` and :attr:`on_reconnect_failed` tell
         how it went. It gives up where another attempt would end the same way: a CONNECT refused with return code 1,
-        2, 4 or 5, a wrong parameter, the normal end (``+QMTSTAT`` 5). The first connection is not tried twice.
+        2, 4 or 5, a wrong parameter, the normal end (``+QMTSTAT`` 5). It does not try the first connection twice.
         :meth:`disconnect`, :meth:`close` and :meth:`Modem.close` within the session end it. A program that opens the
-        client itself when the connection is lost does without `reconnect`: the two would close each other's.
+        client by itself after a loss must not use `reconnect`: each would close the other's connection.
 
         Args:
             host: as in :meth:`open`.

@@ -117,7 +117,7 @@ class Delivery(Single):
 
 
 def raise_misuse(pending: Pending) -> None:
-    """Raise if the call itself was wrong. Any other end is told by the delivery."""
+    """Raise if the call itself was wrong. The delivery reports any other end."""
     try:
         pending.wait()
     except UsageError:

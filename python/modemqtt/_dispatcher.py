@@ -1,7 +1,7 @@
 """The thread that calls callbacks.
 
 It pulls: the I/O thread never calls into Python, so a slow callback cannot hold up the serial line, and an interpreter
-that ends does not meet a thread of ours on its way in.
+that ends does not meet one of our threads on its way in.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Dispatcher:
         *,
         after: Dispatcher | None = None,
     ) -> None:
-        """Take them. `handle` is called with each event, once `after` has handled all of its own."""
+        """Take events. `handle` is called with each, once `after` has handled all of its events."""
         self._engine = engine
         # A forgotten modem is not kept alive by the thread that calls its callbacks.
         self._handle = weakref.WeakMethod(handle)
@@ -43,7 +43,7 @@ class Dispatcher:
         try:
             self._thread.start()
         except BaseException:
-            # No thread is to be had, so nobody is called, and nobody waits for that.
+            # The system has no thread left, so nothing will be called, and nobody must wait for it.
             self._engine.told()
             raise
 

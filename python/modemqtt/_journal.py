@@ -94,6 +94,6 @@ def finish() -> None:
 
 
 def renew() -> None:
-    """Have a writer of its own in a forked child, which has no thread of its parent's."""
+    """Make a new writer in a forked child, which does not have its parent's thread."""
     global _writer  # noqa: PLW0603 - one for the process
     _writer = _Writer()

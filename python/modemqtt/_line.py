@@ -1,6 +1,6 @@
 """The serial line to a module: its port, the engine that drives it, and the thread that calls callbacks.
 
-:class:`Modem`, its clients and the wire log share it, and none of them knows of another.
+:class:`Modem`, its clients and the wire log share it; none of them knows the others.
 """
 
 from __future__ import annotations
@@ -183,7 +183,7 @@ class Line:
         self._open(self.let_go(), deadline, gone=True)
 
     def let_go(self) -> int:
-        """Close what is left of the port, which is to be opened again; the count that opening it has to find."""
+        """Close what is left of the port before it is opened again; return the count that the opening must find."""
         return self._close(for_good=False)
 
     def close(self) -> None:

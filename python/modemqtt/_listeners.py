@@ -1,4 +1,4 @@
-"""What a program is told without having asked: the callbacks of a modem and of its clients, and what calls them."""
+"""The callbacks of a modem and of its clients, and what calls them."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ class Modem(BaseModem, Network):
     Args:
         port: a serial device such as ``/dev/ttyUSB2``, ``socket://host:port``, or ``rfc2217://host:port`` for a serial
             port of another machine that is set from here (ser2net with ``telnet(rfc2217)``). ``virtual://M95`` is a
-            virtual module in this process with a broker of its own; settings follow as in
+            virtual module in this process with its own broker; settings follow as in
             ``virtual://M95?timing=field&seed=7&fault=lost-ok``. See :attr:`virtual`.
         model: ``"M95"``, ``"BC35-G"``, ``"BC28"``, ``"BC660K-GL"``, ``"EG800Q"``, ``"EG915Q"`` or ``"EG916Q"``, and
             as an experiment ``"BG95"``, ``"BG96"`` or ``"BG77"``; ``"auto"`` asks the module (``AT+CGMM``, ``ATI``).
@@ -39,10 +39,10 @@ class Modem(BaseModem, Network):
         flow_control: ``"none"``, ``"rtscts"`` or ``"xonxoff"``, with which no payload may hold the bytes 0x11 and 0x13;
             the line takes them for itself in received payloads too.
         log: a file to which every line of the wire is appended, secrets masked.
-        wake_after: so many seconds after its last answer the module is sent ``AT`` until it answers before the next
-            command: a module asleep loses the first characters. ``None`` for a module that never sleeps, ``0`` for
-            one that sleeps at once; ``"auto"`` is 10 s on M95, BC35-G/BC28 and BC660K-GL, and never on EG800Q/EG91xQ,
-            which sleep only while DTR is not asserted.
+        wake_after: seconds after the module's last answer from which a command is preceded by ``AT``, repeated until
+            the module answers: a sleeping module loses the first characters. ``None`` for a module that never sleeps,
+            ``0`` for one that sleeps at once; ``"auto"`` is 10 s on M95, BC35-G/BC28 and BC660K-GL, and never on
+            EG800Q/EG91xQ, which sleep only while DTR is not asserted.
         prompt_delay: seconds, 0 to 60, between the module's prompt and the data, for a module that loses data sent at
             once (the AT commands manual of BC660K-GL asks for 50 to 500 ms).
         command_gap: seconds, 0 to 60, between the last answer and the next command, for a module that loses commands
@@ -61,7 +61,7 @@ class Modem(BaseModem, Network):
     that is open, every result is waited for in vain. ``modem.command('AT+QURCCFG="urcport","uart1"')`` is for a host on
     the UART, ``"usbat"`` and ``"usbmodem"`` are for one on the USB ports; the module keeps it.
 
-    A modem may be used from any thread. A forked child opens one of its own.
+    A modem may be used from any thread. A forked child must open its own.
 
     """
 
@@ -167,7 +167,7 @@ class Modem(BaseModem, Network):
         Raises:
             UsageError: the line does not begin with ``AT``, holds a control character, or asks for data that was not
                 given; or `data` is not as long as the line declares, or holds what would end it. Nothing was sent then,
-                but for a line that the dialect does not know to ask for data.
+                except for a line that the dialect does not know to ask for data.
             CommandError: the module refused it.
             ResponseTimeout: no final result code in time.
 

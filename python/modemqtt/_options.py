@@ -65,7 +65,7 @@ class Options(TypedDict, total=False):
     send_format: Literal["text", "hex"]
     """``"hex"`` sends hexadecimal digits on the line (BC660K-GL, EG800Q/EG91xQ). Payloads are bytes either way."""
     send_mode: Literal["text", "hex"]
-    """As `send_format`, by a key of its own (EG800Q/EG91xQ); the one set last rules."""
+    """As `send_format`, by a separate key (EG800Q/EG91xQ); whichever was set last applies."""
     echo_data: bool
     """True echoes the data of a publish (BC660K-GL)."""
     view_data: bool

@@ -29,7 +29,7 @@ class Reconnect:
     factor: float = 2.0
     """How much longer each wait is than the one before, from 1 on."""
     attempts: int | None = None
-    """Give up after so many attempts without success, from 1 on; ``None`` for never."""
+    """How many attempts may fail before it gives up, 1 or more; ``None`` for no limit."""
 
     def __post_init__(self) -> None:
         """Check.

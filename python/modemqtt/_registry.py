@@ -1,4 +1,4 @@
-"""The serial lines of the process: an end before the interpreter's, and turns of their own in a forked child."""
+"""The serial lines of the process: they end before the interpreter does, and get fresh locks in a forked child."""
 
 from __future__ import annotations
 

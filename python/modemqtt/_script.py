@@ -38,16 +38,16 @@ class Answering:
         raise NotImplementedError
 
     def respond(self, *answer: str | bytes | float, final: str | None = "OK") -> Self:
-        """Print this in place of the module's own answer.
+        """Print this instead of the module's own answer.
 
         Args:
-            answer: a text is a line, with a line end before and behind it; bytes are printed exactly; a number is a
-                pause in seconds, 0 to 3600.
-            final: the final result code behind it, unless the answer ends with bytes, or with a result code itself;
-                ``None`` for none.
+            answer: a str is a line, printed with a line end before and after it; bytes are printed exactly; a number
+                is a pause in seconds, 0 to 3600.
+            final: the final result code that ends it, unless the answer ends with bytes or with a result code;
+                ``None`` for no final result code.
 
         Raises:
-            UsageError: a text holds a line end, or a number is no pause.
+            UsageError: a str contains a line end, or a number is not 0 to 3600.
 
         """
         steps = [_step(part) for part in answer]
@@ -57,14 +57,14 @@ class Answering:
         return self._more(*steps)
 
     def prompt(self, count: int | None = None) -> Self:
-        """Ask for data with ``> ``, and take it before anything else. What comes is dropped.
+        """Ask for data with ``> ``, and take it before anything else. The data is dropped.
 
         Args:
             count: how many bytes, 1 to 65,536; ``None`` for as many as the command line says, or up to Ctrl-Z. A line
-                that carries its data is asked for none.
+                that carries its data inline gets no prompt.
 
         Raises:
-            UsageError: `count` is no such number.
+            UsageError: `count` is not 1 to 65,536.
 
         """
         if count is not None:
@@ -76,11 +76,11 @@ class Answering:
         return self._more(_pause(seconds))
 
     def urc(self, line: str, *, after: float = 0.0) -> Self:
-        """Print an unsolicited line, so many seconds later."""
+        """Print an unsolicited line, `after` seconds later."""
         return self._more(_pause(after), _line("urc", line))
 
     def passthrough(self) -> Self:
-        """Let the module carry the command out and answer as ever. What is said further comes behind that."""
+        """Let the module carry the command out and answer as usual. Further steps follow its answer."""
         return self._more(_OWN)
 
     def then_drop(self) -> Self:
@@ -231,7 +231,7 @@ def _line(kind: str, line: str) -> Step:
     if not isinstance(line, str):
         raise UsageTypeError(f"answer: a line must be a text, not {line!r}")
     if "\r" in line or "\n" in line:
-        raise UsageError(f"answer: {line!r} holds a line end; what is to be printed exactly is given as bytes")
+        raise UsageError(f"answer: {line!r} contains a line end; give bytes for what should be printed exactly")
     try:
         return kind, line.encode(), 0.0
     except UnicodeEncodeError as error:

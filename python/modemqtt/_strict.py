@@ -15,7 +15,7 @@ class Strict:
         """Set an attribute of the class, or one that begins with an underscore.
 
         Raises:
-            AttributeError: there is none of that name; the text names the one that is most like it.
+            AttributeError: the class has no attribute of that name; the text suggests the most similar one.
 
         """
         if not name.startswith("_") and not hasattr(type(self), name):
@@ -27,7 +27,7 @@ class Strict:
 
 
 class Single:
-    """Has no copies."""
+    """Refuses to be copied."""
 
     __slots__ = ()
 
@@ -44,7 +44,7 @@ class Single:
 
 
 def callback(name: str, value: Any) -> None:
-    """Check what is to be called.
+    """Check a callback.
 
     Raises:
         UsageTypeError: it cannot be called.

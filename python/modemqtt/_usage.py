@@ -107,13 +107,13 @@ def number(name: str, value: object) -> float:
 
 
 def text(name: str, value: object, example: str) -> None:
-    """Check what has to be a text."""
+    """Check that a value is a text."""
     if not isinstance(value, str):
         raise UsageTypeError(f"{name} must be a text such as {example}, not {value!r}")
 
 
 class Deadline:
-    """When a call has to be over; never without a timeout."""
+    """The time at which a call must end; without a timeout it never must."""
 
     __slots__ = ("_at",)
 
@@ -121,7 +121,7 @@ class Deadline:
         """Begin to count.
 
         Raises:
-            UsageError: the timeout is no time.
+            UsageError: the timeout is not a time in seconds.
 
         """
         self._at = None if timeout is None else time.monotonic() + seconds(timeout, otherwise=0.0)

@@ -131,24 +131,24 @@ class VirtualModem(Single):
     Args:
         model: ``"M95"``, ``"BC35-G"``, ``"BC28"``, ``"BC660K-GL"``, ``"EG800Q"``, ``"EG915Q"`` or ``"EG916Q"``.
         link: a symbolic link to make to its pseudo-terminal.
-        listen: ``"host:port"``, or ``"tcp:host:port"``, to listen on TCP in place of a pseudo-terminal; port 0 takes a
+        listen: ``"host:port"``, or ``"tcp:host:port"``, to listen on TCP instead of a pseudo-terminal; port 0 takes a
             free one.
-        baudrate: pass bytes at that many bits per second, 10 to a byte; ``None`` passes them at once.
-        seed: what everything random depends on.
+        baudrate: speed of the line in bits per second, 10 bits a byte; ``None`` passes bytes at once.
+        seed: decides whatever is random.
         timing: ``"instant"``: nothing takes time. ``"field"``: as on the air, by the seed: the module is switched on
             when the first host opens its port, starts within 2 to 5 s, registers 2 to 6 s later, takes 5 to 20 ms for
             a command and 50 to 400 ms more for a result.
         revision: the edition of the note that its firmware follows, such as ``"2019"`` for BC35-G and BC28; ``None``
             for the usual one.
-        as_seen: a module that was seen, one of :data:`PROFILES`: the faults that it shows.
-        faults: what it does wrong from the start, each as :meth:`inject` takes it.
-        script: what is expected of the host from the start: a :class:`Script`, expectations, or the path of a file.
-        log: a file to which the traffic of the line is appended, both directions, time-stamped in seconds since 1970,
+        as_seen: the name of a module seen in the field, one of :data:`PROFILES`, whose faults it takes over.
+        faults: the faults that are on from the start, each as :meth:`inject` takes it.
+        script: what the host is expected to send: a :class:`Script`, expectations, or the path of a file.
+        log: a file to which the traffic of the line is appended, both ways, with times in seconds since 1970 and
             secrets masked.
 
     Raises:
-        UsageError: the model or a fault is not known, a fault does not take its value, the script is none, or `link`
-            was given with `listen`.
+        UsageError: the model or a fault is unknown, a fault does not take its value, the script cannot be read as
+            one, or `link` was given with `listen`.
         OSError: the port, the link or the log cannot be made, or the script cannot be read.
 
     """
@@ -195,29 +195,29 @@ class VirtualModem(Single):
         return self._core.model
 
     def inject(self, fault: str | Fault) -> None:
-        """Switch a fault on, until it is healed; restarts do not end it.
+        """Switch a fault on until it is healed, over restarts of the module.
 
         Args:
             fault: a name from :data:`FAULTS`, ``"NAME=VALUE"``, or a :class:`Fault`. What a value means is in
-                :data:`FAULT_TABLE`. For most faults it is how often they show: ``"lost-ok=1"`` once,
-                ``"lost-ok=0.01"`` with that probability,
-                ``"lost-ok"`` each time. A fault that is on takes the new value.
+                :data:`FAULT_TABLE`. For most faults it says how often they show: ``"lost-ok=1"`` once,
+                ``"lost-ok=0.01"`` with that probability, ``"lost-ok"`` every time. A fault that is on takes the new
+                value.
 
         Raises:
-            UsageError: the fault is not known, or does not take the value.
+            UsageError: the fault is unknown, or does not take the value.
 
         """
         with arguments():
             self._core.inject(_written(fault))
 
     def heal(self, fault: str | Fault | None = None) -> None:
-        """Switch a fault off, or all of them. One that is not on is left as it is.
+        """Switch a fault off, or all of them. A fault that is off stays off.
 
         Args:
             fault: a name from :data:`FAULTS`, with or without a value; ``None`` heals every fault.
 
         Raises:
-            UsageError: the fault is not known.
+            UsageError: the fault is unknown.
 
         """
         with arguments():
@@ -225,39 +225,39 @@ class VirtualModem(Single):
 
     @property
     def faults(self) -> tuple[str, ...]:
-        """What is on, each as :meth:`inject` takes it; one that shows a number of times has what is left of them."""
+        """The active faults, each as :meth:`inject` takes it; a counted one with the number of times left."""
         return tuple(self._core.faults)
 
     def expect(self, pattern: str, *, times: int | None = 1) -> Expected:
-        r"""Expect a command line from now on, and say with what is returned how it is answered.
+        r"""Expect a command line from now on; the object returned says how the module answers it.
 
             module.expect("AT+QMTPUB=*").respond("+CME ERROR: 50")
             module.expect("AT+CSQ").passthrough().urc("+QMTSTAT: 0,1", after=2.0)
 
-        A line goes to the first expectation that it fits and that has not come as often as it says; one that fits none
-        is answered as ever. Until an answer is said the module's own passes. Restarts do not end an expectation.
+        A line meets the first expectation that matches it and is not used up; if none matches, the module answers as
+        usual. An expectation without an answer has the module's own. Restarts do not end an expectation.
 
         Args:
-            pattern: the line without its CR. ``*`` is any run of characters, ``\*`` itself.
-            times: how often; ``None`` for any number of times, none included.
+            pattern: the line without its CR. ``*`` matches any run of characters, ``\*`` an asterisk.
+            times: how often, 1 or more; ``None`` for any number of times, including none.
 
         Raises:
-            UsageError: the pattern is no command line, or `times` no number of times.
+            UsageError: the pattern is not a command line, or `times` is below 1.
 
         """
         with arguments():
             return Expected(self._core, Expectation(pattern, times))
 
     def expect_nothing(self) -> None:
-        """Forget every expectation, met or not: each command line is answered as ever."""
+        """Forget every expectation, met or not, so that the module answers each command line as usual."""
         self._core.expect_nothing()
 
     def check(self) -> None:
-        """Check that all has come that was expected. Leaving the context does not.
+        """Check that everything expected has come. Leaving the context does not check.
 
         Raises:
-            ScriptError: something has not; the message lists it, and what came, secrets masked. It is an
-                :class:`AssertionError` too.
+            ScriptError: something did not come; the message lists it, and what came instead, with secrets masked. It
+                is an :class:`AssertionError` too.
             UsageError: the module is closed.
 
         """
@@ -266,7 +266,7 @@ class VirtualModem(Single):
             raise ScriptError(unmet)
 
     def restart(self) -> None:
-        """Restart it, as a loss of power would: connections, settings and echo are gone, and no server is told."""
+        """Restart it, as a loss of power would: connections, settings and echo are gone, and no server notices."""
         self._core.restart()
 
     def set_signal(
@@ -342,37 +342,37 @@ class VirtualModem(Single):
         Args:
             up: whether there is one.
             told: whether servers see the end of each connection at once, and publish wills. By default nothing reaches
-                them any more, and they find out by the keep-alive, or by a client that takes over.
+                them any more, and they notice when the keep-alive ends or a client takes over.
 
         """
         with arguments():
             self._core.network(up, told)
 
     def set_registration(self, stat: int) -> None:
-        """Have the network treat it so; unless it is registered it has no connections.
+        """Set its registration with the network. Unless it is registered it has no connections.
 
-        Whether that is reported unasked, ``AT+CREG``, ``AT+CGREG`` and ``AT+CEREG`` say.
+        ``AT+CREG``, ``AT+CGREG`` and ``AT+CEREG`` decide whether the module reports the change unasked.
 
         Args:
             stat: 0 not registered, 1 home, 2 searching, 3 denied, 4 unknown, 5 roaming (3GPP TS 27.007, 7.2 and
                 10.1.22).
 
         Raises:
-            UsageError: `stat` is none of these.
+            UsageError: `stat` is not one of these.
 
         """
         with arguments():
             self._core.set_registration(stat)
 
     def set_sim(self, state: Literal["ready", "pin", "absent", "failure", "busy"]) -> None:
-        """Change the state of its SIM card; without one that is ready it has no network.
+        """Change the state of its SIM card. Without a ready card it has no network.
 
         Args:
             state: ``"ready"``; ``"pin"``, waiting for its PIN, which is 1234; ``"absent"`` (``+CME ERROR: 10``);
                 ``"failure"`` (13); ``"busy"`` (14).
 
         Raises:
-            UsageError: `state` is none of these.
+            UsageError: `state` is not one of these.
 
         """
         with arguments():
@@ -389,14 +389,14 @@ class VirtualModem(Single):
             self._core.power_off(told)
 
     def power_on(self) -> None:
-        """Switch it on, after :meth:`power_off` or its own command; it prints its boot text.
+        """Switch it on after :meth:`power_off` or its own command, and have it print its boot text.
 
-        One that is on is left as it is.
+        A module that is on stays on.
         """
         self._core.power_on()
 
     def power_key(self) -> None:
-        """Press its power key: a module that is on says its goodbye and goes off, one that is off starts."""
+        """Press its power key: a module that is on disconnects and switches off; one that is off starts."""
         self._core.power_key()
 
     def urc(self, line: str) -> None:
@@ -413,10 +413,10 @@ class VirtualModem(Single):
 
     @property
     def commands(self) -> list[str]:
-        """The command lines that came, oldest first, each without its CR: ``["AT", "ATE0", "AT+CMEE=1"]``.
+        """The command lines received, oldest first, each without its CR: ``["AT", "ATE0", "AT+CMEE=1"]``.
 
-        Secrets are masked, and data behind a prompt is no command line. The last 10,000 are kept, 1 MiB of them at
-        most; restarts of the module do not end the list.
+        Secrets are masked, and data after a prompt does not count. The last 10,000 are kept, at most 1 MiB of them,
+        over restarts of the module.
         """
         return self._core.commands
 
@@ -445,7 +445,7 @@ class VirtualModem(Single):
 
 
 class VirtualBench(VirtualModem):
-    """A virtual module with a broker of its own: :attr:`modemqtt.Modem.virtual` of ``Modem("virtual://M95")``."""
+    """A virtual module with its own broker: :attr:`modemqtt.Modem.virtual` of ``Modem("virtual://M95")``."""
 
     broker: Broker
     """The broker, on a free port of 127.0.0.1."""

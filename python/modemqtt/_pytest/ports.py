@@ -28,7 +28,7 @@ def parse_ports(texts: Sequence[str], source: str) -> tuple[Port, ...]:
     """Read the ports of a pool.
 
     Raises:
-        pytest.UsageError: one is none, or virtual modules stand beside ports.
+        pytest.UsageError: one of them is not a port, or virtual modules are mixed with ports.
 
     """
     ports = tuple(dict.fromkeys(_parse(text, source) for text in texts))

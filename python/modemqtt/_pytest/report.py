@@ -31,7 +31,7 @@ def add(bench: Bench, item: pytest.Item, call: pytest.CallInfo[None]) -> None:
     if not wanted or not (parts := _parts(bench)):
         return
     note = _keep(bench.settings.log_dir, item, parts)
-    # The section goes into the report of this phase and those behind it.
+    # The section goes into the report of this phase and of those that follow.
     if bench.test.reported or not (failed or call.when == "call"):
         return
     bench.test.reported = True

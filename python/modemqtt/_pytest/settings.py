@@ -63,16 +63,15 @@ OPTIONS = (
     ),
     Option(
         "model",
-        "model of the module on the port, or of virtual modules; again for one more, over which tests of modem_model "
-        "multiply",
+        "model of the module on the port, or of virtual modules; may be repeated: tests of modem_model run on each",
         "MODEL",
         several=True,
     ),
-    Option("baud", "bits per second of the port; a virtual module passes bytes at that speed", "N"),
+    Option("baud", "bits per second of the port; a virtual module passes bytes at that speed too", "N"),
     Option(
         "broker",
         "broker that the module can reach: HOST:PORT, mqtt://user:pw@HOST:PORT, or mosquitto to start one here; without"
-        " it virtual modules have one of their own. A password is better given by MODEMQTT_PASSWORD",
+        " it virtual modules have their own. Give a password by MODEMQTT_PASSWORD rather than here",
         "BROKER",
     ),
     Option(
@@ -82,8 +81,8 @@ OPTIONS = (
     ),
     Option("log-dir", "folder for a file with the wire of each test that --modem-log selects", "DIR"),
     Option("log", f"whose wire is reported: {', '.join(LOGS)}; failed is the default", "WHICH"),
-    Option("require", "have tests that need hardware fail, in place of being skipped, where there is none"),
-    Option("seed", "what everything random in virtual modules depends on; 0 is the default", "N"),
+    Option("require", "fail tests that need hardware where there is none, instead of skipping them"),
+    Option("seed", "seed of whatever is random in virtual modules; 0 is the default", "N"),
     Option("timeout-factor", "number by which every wait of the plugin is multiplied; 1 is the default", "F"),
 )
 _BY_NAME = {option.name: option for option in OPTIONS}
