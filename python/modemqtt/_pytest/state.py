@@ -29,10 +29,15 @@ class KnownState:
         """Look at the modem."""
         self._modem = modem
         self._options: dict[str, Any] = {}
-        with contextlib.suppress(ModemError):
-            self._options = modem.mqtt().configuration()
+        self.look()
         self._kept_open: set[int] = set()
         self._kept_callbacks = self.callbacks()
+
+    def look(self) -> None:
+        """Look at the options of its clients, if that could not be done before: a closed modem tells none."""
+        if not self._options and self._modem.is_open:
+            with contextlib.suppress(ModemError):
+                self._options = self._modem.mqtt().configuration()
 
     def keep(self, opened_before: set[int], callbacks_before: dict[tuple[object, str], object]) -> None:
         """Keep what a fixture of a broader scope than a test has opened and set since."""

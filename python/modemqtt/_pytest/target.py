@@ -63,12 +63,9 @@ class TargetPlace(Place):
 
     def open(self) -> Modem:
         """Return the modem, open unless the test opens it."""
-        self._know()
-        return self.modem
-
-    def _know(self) -> None:
-        if self._settings.scope != "function" and self._known is None and self.modem.is_open:
+        if self._settings.scope != "function":
             self._known = state.KnownState(self.modem)
+        return self.modem
 
     def _activate(self) -> None:
         """Open the modem: by our strategy, which knows of its power, where the target has one; or fail."""
@@ -98,7 +95,6 @@ class TargetPlace(Place):
 
     def settle(self, lines: list[WireLine], *, all_seen: bool) -> None:
         """Bring it to its known state, and tell labgrid's console of the test."""
-        self._know()
         if self.modem.is_open:
             super().settle(lines, all_seen=all_seen)
         elif self._known is not None:
@@ -107,8 +103,12 @@ class TargetPlace(Place):
 
     def recover(self, *, steered: bool) -> None:
         """Have it open again, or fail; a test that has the strategy finds it as it is."""
-        if steered:
-            return
+        if not steered:
+            self._repair()
+        if self._known is not None:
+            self._known.look()
+
+    def _repair(self) -> None:
         if self._broken is None and self._driver.is_active:
             try:
                 self.modem.command("AT", timeout=_ANSWER * self._settings.factor)
