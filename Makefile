@@ -151,7 +151,7 @@ long: $(BUILT) $(TOOLS)
 	MODEMQTT_CASES=100000 cargo test -p modemqtt-host --test data_phase --test memory --test overlap
 	MODEMQTT_FORKS=1000 $(BIN)/python -m pytest -q tests/test_fork.py
 	MODEMQTT_RUNS=100 $(BIN)/python -m pytest -q tests/test_exit.py tests/test_process.py
-	MODEMQTT_OPCODES=1 $(BIN)/python -m pytest -q tests/test_interrupted_anywhere.py
+	MODEMQTT_OPCODES=1 $(BIN)/python -m pytest -q tests/test_interrupted_anywhere.py tests/test_aio_interrupted.py
 	@$(MAKE) --no-print-directory fuzz SECONDS=3600
 	env -u CONDA_PREFIX VIRTUAL_ENV="$(CURDIR)/$(VENV)" $(BIN)/maturin develop --release --group build
 	$(BIN)/python benches/soak.py --messages 200000

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
-import threading
-from collections import Counter
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 import pytest
 
 from modemqtt import Modem, Reconnect, open_modems
 from modemqtt.virtual import Broker, VirtualModem
+from support.held import held
 from support.interrupts import Interrupt
 from support.sessions import session
 from support.waiting import in_thread, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     Call: TypeAlias = Callable[[], object]
 
@@ -30,18 +28,6 @@ OPCODES = os.environ.get("MODEMQTT_OPCODES") == "1"
 
 # The session that goes on, if one does, connects again at once.
 AT_ONCE = Reconnect(first=0.0001)
-
-
-def held() -> Counter[str]:
-    """Return what this process has: its threads by name, its descriptors by what they are of."""
-    found: Counter[str] = Counter(thread.name for thread in threading.enumerate())
-    for task in Path("/proc/self/task").iterdir():
-        with contextlib.suppress(OSError):  # it has ended meanwhile
-            found[f"task {(task / 'comm').read_text().strip()}"] += 1
-    for descriptor in Path("/proc/self/fd").iterdir():
-        with contextlib.suppress(OSError):
-            found[str(descriptor.readlink()).partition(":")[0]] += 1
-    return found
 
 
 class World:

@@ -10,7 +10,7 @@ mod input;
 use std::collections::{HashSet, VecDeque};
 use std::time::{Duration, Instant};
 
-use input::{Op, PASSWORD, Start, calls};
+use input::{Op, Start, calls};
 use libfuzzer_sys::fuzz_target;
 use modemqtt_host::call::{Call, Event, Reply, Ticket};
 use modemqtt_host::error::Error;
@@ -26,7 +26,7 @@ const LINES_WITHOUT_END: usize = 160;
 
 fuzz_target!(|bytes: &[u8]| {
     let Some((start, ops)) = Start::read(bytes) else { return };
-    let mut bench = Bench::new(&start);
+    let mut bench = Bench::new(&start, input::password(bytes));
     for op in input::ops(ops) {
         bench.play(op);
     }
@@ -42,12 +42,14 @@ struct Bench {
     tickets: u64,
     sent: Vec<u8>,
     flooded: bool,
+    /// No part of it may show.
+    password: String,
     /// The last lines of the wire, for whoever looks at a finding.
     wire: VecDeque<String>,
 }
 
 impl Bench {
-    fn new(start: &Start) -> Self {
+    fn new(start: &Start, password: String) -> Self {
         let mut bench = Self {
             session: Session::new(start.model, 115_200),
             now: Instant::now(),
@@ -56,12 +58,13 @@ impl Bench {
             tickets: 0,
             sent: Vec::new(),
             flooded: false,
+            password,
             wire: VecDeque::new(),
         };
         bench.submit(Call::SetUp, None);
         if start.connected {
             bench.polite();
-            for call in calls().into_iter().take(2) {
+            for call in calls(&bench.password).into_iter().take(2) {
                 bench.submit(call, None);
                 bench.polite();
             }
@@ -73,12 +76,12 @@ impl Bench {
         match op {
             Op::Print(bytes) => self.session.receive(bytes, self.now),
             Op::Call(at) => {
-                let mut menu = calls();
+                let mut menu = calls(&self.password);
                 let at = usize::from(at) % menu.len();
                 self.submit(menu.swap_remove(at), None);
             }
             Op::HurriedCall(at) => {
-                let mut menu = calls();
+                let mut menu = calls(&self.password);
                 let at = usize::from(at) % menu.len();
                 self.submit(menu.swap_remove(at), Some(Duration::from_millis(100)));
             }
@@ -189,8 +192,9 @@ impl Bench {
         while let Some(bytes) = self.session.poll_transmit() {
             self.sent.extend(bytes);
         }
-        while let Some(entry) = self.session.poll_wire() {
-            shows_no_secret(&entry.text);
+        while let Some(piece) = self.session.poll_wire() {
+            let Some(entry) = piece.entry() else { continue };
+            shows_nothing_of(&self.password, &entry.text);
             self.wire
                 .push_back(format!("{} {}", if entry.sent { '>' } else { '<' }, entry.text));
         }
@@ -199,7 +203,7 @@ impl Bench {
         }
         while let Some(event) = self.session.poll_event() {
             if let Event::Urc(line) = &event {
-                shows_no_secret(line);
+                shows_nothing_of(&self.password, line);
             }
             if let Event::Ended(ticket, result) = event {
                 assert!(self.open.remove(&ticket), "{ticket:?} has ended twice, or never began");
@@ -243,11 +247,9 @@ impl Bench {
     }
 }
 
-/// Six characters of the password in a row are a part of it.
-fn shows_no_secret(text: &str) {
-    let shows = PASSWORD
-        .as_bytes()
-        .windows(6)
-        .any(|part| text.as_bytes().windows(6).any(|shown| shown == part));
-    assert!(!shows, "a part of the password shows in {text:?}");
+/// Six characters of a secret in a row are a part of it.
+fn shows_nothing_of(secret: &str, text: &str) {
+    let mut parts = secret.as_bytes().windows(6);
+    let shows = parts.any(|part| text.as_bytes().windows(6).any(|shown| shown == part));
+    assert!(!shows, "a part of {secret} shows in {text:?}");
 }

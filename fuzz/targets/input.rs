@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each target uses a part of it")]
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::time::Duration;
 
 use modemqtt_at::dialect::{self, Dialect, Model};
@@ -28,8 +29,8 @@ pub const CUT: u8 = 0x62;
 pub const FLOOD: u8 = 0x63;
 /// The module echoes the first half of what it was sent; what comes next breaks the line.
 pub const HALF_ECHO: u8 = 0x64;
-/// The password that a call of the program's logs in with. No part of it may show.
-pub const PASSWORD: &str = "Q7wzPx4KdR2mVtY9";
+/// How long a password is.
+const PASSWORD: usize = 16;
 
 /// Times about which something happens.
 pub const TIMES: [Duration; 8] = [
@@ -115,8 +116,20 @@ pub fn ops(mut bytes: &[u8]) -> Vec<Op<'_>> {
     ops
 }
 
+/// A password that hangs on all of the input: a fuzzer cannot have the module print it.
+pub fn password(bytes: &[u8]) -> String {
+    let mut hasher = DefaultHasher::new();
+    let characters = (0..PASSWORD).map(|_| {
+        bytes.hash(&mut hasher);
+        CHARACTERS[usize::try_from(hasher.finish() % CHARACTERS.len() as u64).unwrap_or(0)]
+    });
+    characters.map(char::from).collect()
+}
+
+const CHARACTERS: &[u8] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
 /// What a program may call. The first two connect client 0.
-pub fn calls() -> Vec<Call> {
+pub fn calls(password: &str) -> Vec<Call> {
     let client = ClientIndex(0);
     let publish = |qos, payload: &[u8]| Call::Publish {
         client,
@@ -186,7 +199,7 @@ pub fn calls() -> Vec<Call> {
             client,
             "bench-7".into(),
             Some("bench".into()),
-            Some(Secret(PASSWORD.into())),
+            Some(Secret(password.into())),
         ),
     ]
 }

@@ -32,6 +32,10 @@ fn main() -> io::Result<()> {
             fs::write(folder.join("host").join(&name), printed(start, &transcript))?;
             fs::write(folder.join("virtual_module").join(&name), written(start, &transcript))?;
         }
+        fs::write(
+            folder.join("host").join(format!("{}-broken-echo", dialect.name)),
+            broken_echo(dialect),
+        )?;
         for target in ["host", "virtual_module"] {
             fs::write(
                 folder.join(target).join(format!("{}-without-end", dialect.name)),
@@ -48,6 +52,19 @@ fn endless(dialect: &Dialect) -> Vec<u8> {
     let mut bytes = vec![input::Start::byte(dialect, true)];
     bytes.extend([input::ESCAPE, input::CALL + command, input::ESCAPE, input::FLOOD]);
     elapse(&mut bytes, input::TIMES[4]);
+    bytes
+}
+
+/// A login whose echo a line of the module's breaks.
+fn broken_echo(dialect: &Dialect) -> Vec<u8> {
+    let open = call(&["open".to_owned()]).unwrap_or_default();
+    let login = u8::try_from(input::calls("").len() - 1).unwrap_or_default();
+    let mut bytes = vec![input::Start::byte(dialect, false)];
+    bytes.extend([input::ESCAPE, input::ANSWER, input::ESCAPE, input::CALL + open]);
+    bytes.extend([input::ESCAPE, input::ANSWER, input::ESCAPE, input::CALL + login]);
+    bytes.extend([input::ESCAPE, input::HALF_ECHO]);
+    bytes.extend(b"\r\n+CREG: 1\r\n");
+    bytes.extend([input::ESCAPE, input::ECHO, input::ESCAPE, input::ANSWER]);
     bytes
 }
 
@@ -116,7 +133,7 @@ fn call(words: &[String]) -> Option<u8> {
         | (Call::Configure { .. }, "configure") => true,
         _ => false,
     };
-    input::calls()
+    input::calls("")
         .iter()
         .position(like)
         .and_then(|at| u8::try_from(at).ok())

@@ -39,8 +39,6 @@ class Line:
         self.signal: tuple[int | None, float] | None = None
         # Whether callbacks are called in an event loop, which `modemqtt.aio` sees to.
         self.in_loop = False
-        # Whether the port is being opened there.
-        self.opens_in_loop = False
         self.dispatcher: Dispatcher | None = None
         # The one before, which may be in a callback still.
         self._last_dispatcher: Dispatcher | None = None

@@ -19,11 +19,25 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from modemqtt._core import Opening
+    from modemqtt._line import Line
 
 # Seconds between two looks at whether another task is still opening the port.
 _LOOK = 0.01
 # How long behind its time an opening is looked at: it says by itself that it is late.
 _MORE = 0.15
+# The task that opens a line. It may end at any time, by an interrupt for one, and not say so.
+_openers: weakref.WeakKeyDictionary[Line, weakref.ref[asyncio.Task[Any]]] = weakref.WeakKeyDictionary()
+
+
+def _is_first(line: Line) -> bool:
+    """Have the running task open a line, unless another is at it."""
+    task = asyncio.current_task()
+    opener = _openers.get(line)
+    other = None if opener is None else opener()
+    is_busy = other is not None and other is not task and not other.done() and not other.get_loop().is_closed()
+    if task is not None and not is_busy:
+        _openers[line] = weakref.ref(task)
+    return not is_busy
 
 
 class AsyncModem(BaseModem):
@@ -76,17 +90,16 @@ class AsyncModem(BaseModem):
         take_over: bool | None = None,
     ) -> None:
         line = self._line
-        while line.opens_in_loop:
+        while not line.turn.take(lambda: _is_first(line)):
             if deadline.left == 0:
                 raise line.still_opening()
             await asyncio.sleep(_LOOK)
-        line.opens_in_loop = True
         try:
             opening = line.begin(closes, recover=recover, take_over=take_over)
             if opening is not None:
                 await self._until_open(opening, deadline, gone=gone)
         finally:
-            line.opens_in_loop = False
+            _openers.pop(line, None)
 
     async def _until_open(self, opening: Opening, deadline: Deadline, *, gone: bool) -> None:
         line, hub = self._line, hub_of(self._line)
@@ -105,6 +118,8 @@ class AsyncModem(BaseModem):
         """Close the port; see :meth:`modemqtt.Modem.close`."""
         hub = hub_of(self._line)
         self._line.close()
+        # One that an interrupt has ended may have left it.
+        _openers.pop(self._line, None)
         hub.end()
 
     async def __aenter__(self) -> Self:
