@@ -63,6 +63,20 @@ def test_callbacks_are_called_in_the_loop_and_may_be_coroutines(broker: Broker, 
     go(program)
 
 
+def test_an_awaited_modem_is_one_of_the_open_modems_of_the_process(module: VirtualModem) -> None:
+    async def program() -> None:
+        modem = AsyncModem(module.port)
+        assert modemqtt.open_modems() == []
+        async with modem:
+            assert modemqtt.open_modems() == [modem]
+        assert modemqtt.open_modems() == []
+
+    go(program)
+    with Modem(module.port) as modem:
+        AsyncModem.of(modem)
+        assert modemqtt.open_modems() == [modem]
+
+
 def test_a_callback_that_raises_is_logged_and_counted(module: VirtualModem, caplog: pytest.LogCaptureFixture) -> None:
     async def program() -> int:
         async def later(line: str) -> None:

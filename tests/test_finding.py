@@ -201,6 +201,7 @@ def test_a_client_keeps_its_modem_and_what_was_set_on_it_outlives_the_object(
     mqtt = Modem(virtual_modem.port).open().mqtt()
     assert mqtt.state == "closed"
     (modem,) = modemqtt.open_modems()
+    assert isinstance(modem, Modem)
     seen: list[bytes] = []
     modem.mqtt(1).on_message = lambda message: seen.append(message.payload)
     with modem.mqtt(1).session(broker.host, broker.port, client_id="bench-7"):

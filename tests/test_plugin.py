@@ -354,6 +354,23 @@ def test_a_modem_that_is_left_open_is_named_and_closed_and_fails_its_test(suite:
     assert len(told) == 3
 
 
+def test_an_awaited_modem_that_is_left_open_is_named_and_closed_too(suite: Suite) -> None:
+    suite.write("""
+        import asyncio
+        from modemqtt.aio import AsyncModem
+        from modemqtt import open_modems
+        kept = []
+
+        def test_left(virtual_modem):
+            kept.append(asyncio.run(AsyncModem(virtual_modem.port).open()))
+        def test_again(virtual_modem):
+            assert not open_modems() and not kept[0].is_open
+    """)
+    result = suite.run()
+    assert outcomes(result) == {"passed": 2, "errors": 1}
+    result.stdout.re_match_lines([r"<Modem \S+ \S+> was left open; close\(\) it, or use `async with`"])
+
+
 def test_what_a_fixture_of_a_wider_scope_has_opened_and_set_stays(suite: Suite) -> None:
     suite.write("""
         import pytest

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import TYPE_CHECKING, Literal
 
 from modemqtt._callbacks import ModemCallbacks
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
     from modemqtt._core import Engine
     from modemqtt.virtual import VirtualBench
+
+every_modem: weakref.WeakSet[BaseModem] = weakref.WeakSet()
 
 
 class BaseModem(ModemCallbacks, Single):
@@ -61,6 +64,8 @@ class BaseModem(ModemCallbacks, Single):
             },
         )
         self._prepare()
+        # The same modem with another face, `AsyncModem.of`, is none more.
+        every_modem.add(self)
 
     def _prepare(self) -> None:
         # What the module has said of itself, and the engine that it has said it to.

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from modemqtt._base_modem import BaseModem, checked_data, checked_index
 from modemqtt._client import MqttClient
 from modemqtt._network import Network
-from modemqtt._registry import members
 from modemqtt._usage import Deadline, arguments, finished, seconds
 from modemqtt._values import Response
 
@@ -68,7 +67,6 @@ class Modem(BaseModem, Network):
     def _prepare(self) -> None:
         super()._prepare()
         self._clients: weakref.WeakValueDictionary[int, MqttClient] = weakref.WeakValueDictionary()
-        _every_modem.add(self)
 
     def open(self, *, timeout: float | None = None, recover: bool = False, take_over: bool | None = None) -> Self:
         """Open the port and bring the module to a known state. An open modem is left as it is.
@@ -223,12 +221,3 @@ class Modem(BaseModem, Network):
 
         """
         self._line.errand("restart", timeout=seconds(timeout, otherwise=30.0))
-
-
-_every_modem: weakref.WeakSet[Modem] = weakref.WeakSet()
-
-
-def open_modems() -> list[Modem]:
-    """Return the open modems of this process, by port."""
-    modems = (modem for modem in members(_every_modem) if modem.is_open)
-    return sorted(modems, key=lambda modem: modem.port)

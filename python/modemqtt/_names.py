@@ -3,7 +3,8 @@
 from modemqtt._client import MqttClient
 from modemqtt._core import __version__
 from modemqtt._delivery import Delivery
-from modemqtt._modem import Modem, open_modems
+from modemqtt._modem import Modem
+from modemqtt._open_modems import open_modems
 from modemqtt._options import Options
 from modemqtt._plots import plot_deliveries, plot_messages, to_pandas
 from modemqtt._reconnect import Reconnect, Reconnected

@@ -20,13 +20,14 @@ from modemqtt._pytest.place import BAUDRATE, OPEN, POWERED, Place, cycle_power
 from modemqtt.virtual import Broker, VirtualModem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Coroutine, Iterable, Iterator
 
     from modemqtt import WireLine
     from modemqtt._pytest.brokers import BrokerAddress
     from modemqtt._pytest.lab import ModemDriver
     from modemqtt._pytest.models import Wanted
     from modemqtt._pytest.ports import Port
+    from modemqtt.aio import AsyncModem
     from modemqtt.virtual import Fault
 
 # Seconds, before --modem-timeout-factor, for a port that another run has.
@@ -77,7 +78,7 @@ class Bench:
         self.test = Test()
         self._problems: list[str] = []
         # Modems of fixtures that outlive a test, and of test modules.
-        self._kept: weakref.WeakSet[Modem] = weakref.WeakSet()
+        self._kept: weakref.WeakSet[Modem | AsyncModem] = weakref.WeakSet()
         self._models: dict[Port, tuple[str, str]] = {}
         self._patience = _FOREIGN * self.settings.factor
         # Whether the test has the strategy of a target, and opens and closes the modem itself.
@@ -217,7 +218,7 @@ class Bench:
             self.test.modem, self.test.model = self.place.modem, self.place.model
             self.test.mark = _last(self.place.modem)
 
-    def others(self) -> list[Modem]:
+    def others(self) -> list[Modem | AsyncModem]:
         """Return the open modems that the test has beside that of the fixture."""
         ours = None if self.place is None else self.place.modem
         return [modem for modem in open_modems() if modem is not ours and modem not in self._kept]
@@ -265,11 +266,24 @@ class Bench:
                 brokers.heal(self.broker)
         return list(self._problems)
 
-    def _close(self, modems: Iterable[Modem]) -> None:
+    def _close(self, modems: Iterable[Modem | AsyncModem]) -> None:
         """Close what the test has left open."""
         for modem in modems:
-            self._problems.append(f"{modem!r} was left open; close() it, or use `with`")
-            modem.close()
+            block = "with" if isinstance(modem, Modem) else "async with"
+            self._problems.append(f"{modem!r} was left open; close() it, or use `{block}`")
+            if (closing := modem.close()) is not None:
+                _run(closing)
+
+
+def _run(closing: Coroutine[object, object, None]) -> None:
+    """Run it in a loop of its own, which is nobody's current one."""
+    import asyncio  # noqa: PLC0415 - few suites need it
+
+    loop = asyncio.new_event_loop()
+    try:
+        loop.run_until_complete(closing)
+    finally:
+        loop.close()
 
 
 def _last(modem: Modem) -> WireLine | None:

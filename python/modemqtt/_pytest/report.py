@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from modemqtt import Modem, WireLine
     from modemqtt._pytest.bench import Bench
+    from modemqtt.aio import AsyncModem
 
 # Lines of a section; the file has them all.
 _SHOWN = 100
@@ -69,7 +70,7 @@ def _parts(bench: Bench) -> list[tuple[str, list[WireLine]]]:
     return parts
 
 
-def _model(bench: Bench, modem: Modem) -> str:
+def _model(bench: Bench, modem: Modem | AsyncModem) -> str:
     if modem is bench.test.modem:
         return bench.test.model
     return modem.model if modem.is_open else modem.port
