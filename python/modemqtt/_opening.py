@@ -93,7 +93,7 @@ def make_way(line: Held, *, take_over: bool | None) -> None:
         engine.close()
         with contextlib.suppress(ValueError):  # another thread has done the same
             _forgotten.remove(engine)
-    if take_over or (take_over is None and _in_ipython()):
+    if take_over or (take_over is None and in_ipython()):
         for other in holding(line.device, besides=line):
             # Text: a record that is kept must not keep the modem.
             shown = repr(other)
@@ -112,6 +112,7 @@ def named(error: PortError, line: Held) -> PortError:
     return PortError(message, errno=errno.EBUSY)
 
 
-def _in_ipython() -> bool:
+def in_ipython() -> bool:
+    """Whether a person at IPython or in a notebook runs this."""
     ipython = sys.modules.get("IPython")
     return ipython is not None and ipython.get_ipython() is not None

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 READY = "ready"
 
 # Every program has these at hand. Standard output tells how far it has come.
-_PROLOGUE = """\
+PROLOGUE = """\
 import os, signal, socket, sys, threading, time, tty
 from modemqtt import *
 from modemqtt.virtual import Broker, VirtualModem
@@ -61,7 +61,7 @@ class Outcome:
 
 def command(program: str) -> list[str]:
     """Return the command line that runs it with every warning an error."""
-    return [sys.executable, "-X", "dev", "-W", "error", "-c", _PROLOGUE + program]
+    return [sys.executable, "-X", "dev", "-W", "error", "-c", PROLOGUE + program]
 
 
 def run(program: str, *, patience: float = 20.0) -> Outcome:

@@ -12,6 +12,7 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 from modemqtt._core import Bell
+from modemqtt._opening import in_ipython
 from modemqtt._usage import Deadline
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from modemqtt._core import Engine, Pending
     from modemqtt._line import Line
 
+# Seconds between two looks of the loop at whether a cell of a notebook is to be interrupted.
+_LOOK = 0.03
 # How many events are told before other tasks have their turn.
 _BATCH = 256
 
@@ -104,6 +107,8 @@ class Hub:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[bool] = loop.create_future()
         waiting.add(future)
+        if in_ipython():
+            _look(loop, future)
         timer = None if timeout is None else loop.call_later(timeout, _wake, future, False)  # noqa: FBT003 - the result
         try:
             return await future
@@ -159,6 +164,15 @@ async def _awaited(line: Line, name: str, result: Any) -> None:
         await result
     except Exception as error:  # noqa: BLE001 - it is logged
         line.listeners.failed(name, error)
+
+
+def _look(loop: asyncio.AbstractEventLoop, future: asyncio.Future[bool]) -> None:
+    """Have a loop look about while it waits.
+
+    ipykernel interrupts a cell that awaits by a callback which wakes no loop that has nothing else to do.
+    """
+    if not future.done():
+        loop.call_later(_LOOK, _look, loop, future)
 
 
 def _wake(future: asyncio.Future[bool], result: bool) -> None:  # noqa: FBT001 - of the future
