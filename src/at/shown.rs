@@ -3,7 +3,7 @@
 //! In a log a backslash is doubled, so that every byte can be read back; a text that is shown elsewhere, as in an error, has it as it is.
 
 /// How much of data is shown.
-pub const DATA: usize = 64;
+pub const MOST_DATA: usize = 64;
 
 /// Text of a line. What acts on the terminal or on the text beside it is escaped, as `\\r` or `\\x1b`; everything else is shown as it is.
 #[must_use]
@@ -69,10 +69,10 @@ pub fn data(bytes: &[u8]) -> String {
     shown
 }
 
-/// Data of so many bytes, of which these are the first, between what stands round it: no more of them than [`DATA`], and their number.
+/// Data of so many bytes, of which these are the first, between what stands round it: no more of them than [`MOST_DATA`], and their number.
 #[must_use]
 pub fn counted(before: &str, first: &[u8], count: usize, behind: &str) -> String {
-    let first = &first[..first.len().min(DATA)];
+    let first = &first[..first.len().min(MOST_DATA)];
     let more = if first.len() < count { "…" } else { "" };
     let bytes = if count == 1 { "byte" } else { "bytes" };
     format!("{before}{}{more}{behind} <{count} {bytes}>", data(first))
@@ -96,6 +96,6 @@ mod tests {
         assert_eq!(counted("x,\"", b"a\x1a", 2, "\""), "x,\"a\\x1a\" <2 bytes>");
         assert_eq!(counted("", b"\x1b", 1, ""), "\\x1b <1 byte>");
         let long = counted("", &[b'a'; 70], 100, "");
-        assert_eq!(long, format!("{}… <100 bytes>", "a".repeat(DATA)));
+        assert_eq!(long, format!("{}… <100 bytes>", "a".repeat(MOST_DATA)));
     }
 }

@@ -127,9 +127,9 @@ pub enum TlsValue {
 /// How credentials get into the module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Upload {
-    /// `AT+QSECWRITE` into a secure file, whose name `AT+QSSLCFG` takes; `QSECREAD` and `QSECDEL` go with it.
+    /// Into a secure file, whose name `AT+QSSLCFG` takes. Its name begins with that of a storage.
     SecureFile(Files),
-    /// `AT+QFUPL` into a file, whose name `AT+QSSLCFG` takes; `QFLST`, `QFDEL`, `QFDWL` and `QFLDS` go with it.
+    /// Into a file, whose name `AT+QSSLCFG` takes. A name without a storage is one in the first.
     FileSystem(Files),
     /// `AT+QSSLCFG` itself asks for it, and Ctrl-Z ends it. The module keeps it over a restart.
     Prompt {
@@ -141,12 +141,42 @@ pub enum Upload {
 /// Where files are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Files {
+    /// The commands about them, without `+`.
+    pub commands: &'static [(FileAction, &'static str)],
     /// The storages; the host uses the first.
     pub storages: &'static [Storage],
     /// How many seconds the module waits for the content unless told.
     pub patience: u16,
+    /// After how many bytes each the module prints an `A`, if the command that writes asks for that; `None` where it cannot.
+    pub acknowledged: Option<usize>,
     /// What is refused.
     pub refusals: FileRefusals,
+}
+
+/// What a command about files does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileAction {
+    /// Writes a file: name, size, seconds.
+    Write,
+    /// Deletes it.
+    Delete,
+    /// Gives its checksum.
+    Checksum,
+    /// Gives its content.
+    Read,
+    /// Lists files with their sizes.
+    List,
+    /// Gives the room of a storage: free, and in all.
+    Room,
+}
+
+impl Files {
+    /// The command that does that; `None` where there is none.
+    #[must_use]
+    pub fn command(&self, action: FileAction) -> Option<&'static str> {
+        let mut commands = self.commands.iter();
+        commands.find(|(known, _)| *known == action).map(|(_, name)| *name)
+    }
 }
 
 /// One storage.

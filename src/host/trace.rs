@@ -130,7 +130,7 @@ impl<'a> Record<'a> {
                 piece.masked(head, |part| out.extend_from_slice(part));
                 let head = number(out.len() - start - HEAD - DATA_HEAD);
                 let bytes = data.of(piece.bytes);
-                out.extend_from_slice(&bytes[..bytes.len().min(shown::DATA)]);
+                out.extend_from_slice(&bytes[..bytes.len().min(shown::MOST_DATA)]);
                 out[start + HEAD..][..4].copy_from_slice(&head);
                 out[start + HEAD + 4..][..4].copy_from_slice(&number(bytes.len()));
             }

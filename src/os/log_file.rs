@@ -17,17 +17,17 @@ use crate::{Kept, Worker};
 /// How many bytes wait at most; entries beyond that are dropped, and counted in the log itself.
 const WAITING: usize = 1024 * 1024;
 /// How long the end of a log waits for a reader that has stalled.
-const FAREWELL: Duration = Duration::from_millis(200);
+const LAST_WAIT: Duration = Duration::from_millis(200);
 
 /// A log that is appended to. Dropping it writes what is left, as far as that is taken at once.
 #[derive(Debug)]
 pub struct LogFile {
-    shared: Arc<Shared>,
+    shared: Arc<Backlog>,
     writer: Worker,
 }
 
 #[derive(Debug, Default)]
-struct Shared {
+struct Backlog {
     queue: Mutex<Queue>,
     changed: Condvar,
 }
@@ -41,7 +41,7 @@ struct Queue {
     over: bool,
 }
 
-impl Shared {
+impl Backlog {
     fn queue(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -106,8 +106,8 @@ impl LogFile {
 
     /// The same, whose entries are made into lines by that function, in the thread that writes.
     pub fn open_rendered(path: &Path, render: impl Fn(&[u8], &mut Vec<u8>) + Send + 'static) -> io::Result<Self> {
-        let file = open(path)?;
-        let shared = Arc::<Shared>::default();
+        let file = open_to_append(path)?;
+        let shared = Arc::<Backlog>::default();
         let queue = Arc::clone(&shared);
         let writer = Worker::spawn("modemqtt-log-file", move || write(&file, &queue, &render))?;
         Ok(Self { shared, writer })
@@ -127,11 +127,11 @@ impl Drop for LogFile {
         queue.over = true;
         drop(queue);
         self.shared.changed.notify_one();
-        self.writer.wait(2 * FAREWELL);
+        self.writer.wait(2 * LAST_WAIT);
     }
 }
 
-fn open(path: &Path) -> io::Result<OwnedFd> {
+fn open_to_append(path: &Path) -> io::Result<OwnedFd> {
     let flags = OFlags::WRONLY | OFlags::APPEND | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
     let private = Mode::RUSR | Mode::WUSR;
     match rustix::fs::open(path, flags | OFlags::CREATE | OFlags::NOFOLLOW, private) {
@@ -150,7 +150,7 @@ fn open(path: &Path) -> io::Result<OwnedFd> {
 }
 
 /// Writes what is queued, until the log is over.
-fn write(file: &OwnedFd, shared: &Shared, render: &Render) {
+fn write(file: &OwnedFd, shared: &Backlog, render: &Render) {
     let _kept = Kept::new(file);
     let (mut bytes, mut text) = (Vec::new(), Vec::new());
     loop {
@@ -175,7 +175,7 @@ fn write(file: &OwnedFd, shared: &Shared, render: &Render) {
 }
 
 /// Whether it is worth going on.
-fn write_all(file: &OwnedFd, mut bytes: &[u8], shared: &Shared) -> bool {
+fn write_all(file: &OwnedFd, mut bytes: &[u8], shared: &Backlog) -> bool {
     let mut patience: Option<Instant> = None;
     while !bytes.is_empty() {
         match rustix::io::write(file, bytes) {
@@ -183,7 +183,7 @@ fn write_all(file: &OwnedFd, mut bytes: &[u8], shared: &Shared) -> bool {
             Err(Errno::INTR) => {}
             Err(Errno::AGAIN) => {
                 if shared.queue().over {
-                    let until = *patience.get_or_insert_with(|| Instant::now() + FAREWELL);
+                    let until = *patience.get_or_insert_with(|| Instant::now() + LAST_WAIT);
                     if Instant::now() >= until {
                         return false;
                     }

@@ -13,7 +13,7 @@ use crate::lock::Mutex;
 /// The end that wakes. It has no descriptor any more once the other end is gone.
 #[derive(Clone, Debug)]
 pub struct Waker {
-    shared: Arc<Shared>,
+    shared: Arc<WakeState>,
 }
 
 /// The end that is polled.
@@ -21,11 +21,11 @@ pub struct Waker {
 pub struct Wake {
     _kept: Kept,
     reader: PipeReader,
-    shared: Arc<Shared>,
+    shared: Arc<WakeState>,
 }
 
 #[derive(Debug)]
-struct Shared {
+struct WakeState {
     writer: Mutex<Option<Writer>>,
     pending: AtomicBool,
 }
@@ -45,7 +45,7 @@ pub fn pair() -> io::Result<(Waker, Wake)> {
         _kept: Kept::new(&pipe),
         pipe,
     };
-    let shared = Arc::new(Shared {
+    let shared = Arc::new(WakeState {
         writer: Mutex::new(Some(writer)),
         pending: AtomicBool::new(false),
     });

@@ -12,7 +12,7 @@ use crate::turn::aside;
 use crate::{errors, events};
 
 /// How many remarks are handed to Python at once.
-const BATCH: usize = 256;
+const REMARKS_AT_ONCE: usize = 256;
 
 /// What the modems of the process have to say to its log, for the thread that writes it there.
 #[pyclass(frozen, module = "modemqtt._core")]
@@ -49,8 +49,8 @@ impl Journal {
     fn next(&self, py: Python<'_>) -> Option<Vec<(String, &'static str, String)>> {
         let remarks = self.here()?.remarks();
         let first = py.detach(|| events::wait_for(remarks))?;
-        let remarks = std::iter::once(first).chain(remarks.take_some(BATCH));
-        Some(remarks.map(shown).collect())
+        let remarks = std::iter::once(first).chain(remarks.take_some(REMARKS_AT_ONCE));
+        Some(remarks.map(remark_for_python).collect())
     }
 
     /// How many remarks had to go since this was asked last.
@@ -72,7 +72,7 @@ impl Journal {
     }
 }
 
-fn shown(remark: Remark) -> (String, &'static str, String) {
+fn remark_for_python(remark: Remark) -> (String, &'static str, String) {
     let (kind, text) = match remark.news {
         News::Lost(error) => ("warning", error.to_string()),
         News::Wire(record) => {

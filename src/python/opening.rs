@@ -48,7 +48,7 @@ impl Opening {
         after: Option<PyRef<'_, Engine>>,
     ) -> PyResult<Self> {
         let py = wake_after.py();
-        let mut options = options(model, revision, baudrate, flow_control, log, wake_after)?;
+        let mut options = engine_options(model, revision, baudrate, flow_control, log, wake_after)?;
         options.prompt_delay = pause(py, "prompt_delay", prompt_delay)?;
         options.command_gap = pause(py, "command_gap", command_gap)?;
         (options.queue, options.wire_size) = (queue, wire_size);
@@ -120,7 +120,7 @@ fn opened(py: Python<'_>, found: Result<Arc<engine::Engine>, Failure>) -> PyResu
         .map_err(|failure| errors::raise(py, &failure.error, failure.shared.as_deref()))
 }
 
-fn options(
+fn engine_options(
     model: Option<&str>,
     revision: Option<String>,
     baudrate: i64,

@@ -200,7 +200,7 @@ impl VirtualModem {
     fn expect(&self, py: Python<'_>, expected: PyExpectation) -> PyResult<usize> {
         let expected = expectation(py, &expected)?;
         let modem = self.modem.get(py)?;
-        py.detach(|| modem.expect(expected)).ok_or_else(|| closed(py))
+        py.detach(|| modem.expect(expected)).ok_or_else(|| closed_error(py))
     }
 
     /// Expects nothing any more.
@@ -222,7 +222,7 @@ impl VirtualModem {
     /// What was expected and has not come, for people; `None` when all has.
     fn unmet(&self, py: Python<'_>) -> PyResult<Option<String>> {
         let modem = self.modem.get(py)?;
-        let unmet = py.detach(|| modem.unmet()).ok_or_else(|| closed(py))?;
+        let unmet = py.detach(|| modem.unmet()).ok_or_else(|| closed_error(py))?;
         Ok(unmet.err().map(|unmet| unmet.to_string()))
     }
 
@@ -245,7 +245,7 @@ type PyExpectation = (String, Option<u32>, Vec<PyStep>);
 /// The name of a step, its bytes, its seconds; which of them counts depends on the name.
 type PyStep = (String, Vec<u8>, f64);
 
-fn closed(py: Python<'_>) -> PyErr {
+fn closed_error(py: Python<'_>) -> PyErr {
     errors::usage(
         py,
         "the virtual module is closed, and knows of no expectation any more; check() comes before close()",
@@ -338,7 +338,7 @@ impl Broker {
     fn messages<'py>(&self, py: Python<'py>) -> PyResult<Vec<PyMessage<'py>>> {
         let broker = self.broker.get(py)?;
         let messages = self.call(py, broker::Broker::messages)?;
-        Ok(messages.into_iter().map(|it| message(py, broker, it)).collect())
+        Ok(messages.into_iter().map(|it| published(py, broker, it)).collect())
     }
 
     /// The next message of that topic filter; `None` when none has come in time.
@@ -347,7 +347,7 @@ impl Broker {
         let timeout = timeout.map(|seconds| duration(py, seconds)).transpose()?;
         let found = civil::wait(py, timeout, |patience| broker.wait(topic_filter, patience).transpose())?;
         let found = found.transpose().map_err(|error| broker_failure(py, &error))?;
-        Ok(found.map(|it| message(py, broker, it)))
+        Ok(found.map(|it| published(py, broker, it)))
     }
 
     /// Denies a topic filter; `None` denies nothing any longer.
@@ -378,7 +378,7 @@ impl Broker {
 
     /// Sends nothing at all while it is on.
     fn silent(&self, py: Python<'_>, on: bool) -> PyResult<()> {
-        self.call(py, |broker| broker.silent(on))
+        self.call(py, |broker| broker.mute(on))
     }
 
     /// Sends everything so many seconds late; 0 ends that.
@@ -421,7 +421,7 @@ impl Broker {
 /// Topic, payload, QoS, retain, client id, seconds since 1970.
 type PyMessage<'py> = (String, Bound<'py, PyBytes>, u8, bool, Option<String>, f64);
 
-fn message<'py>(py: Python<'py>, broker: &broker::Broker, message: broker::Message) -> PyMessage<'py> {
+fn published<'py>(py: Python<'py>, broker: &broker::Broker, message: broker::Message) -> PyMessage<'py> {
     let at = message.at.map(|at| broker.time_of(at));
     let since = at.and_then(|at| at.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
     (

@@ -16,7 +16,7 @@ use std::time::Duration;
 use modemqtt_at::ascii::{CR, LF};
 
 /// The longest pause; a longer one is a slip.
-const LONGEST: f64 = 3600.0;
+const LONGEST_PAUSE: f64 = 3600.0;
 /// The most bytes of a data phase.
 pub const LONGEST_DATA: usize = 65_536;
 
@@ -91,7 +91,7 @@ pub enum ScriptError {
 
 /// A time of that many seconds, 0 to 3600.
 pub fn pause(seconds: f64) -> Result<Duration, ScriptError> {
-    if (0.0..=LONGEST).contains(&seconds) {
+    if (0.0..=LONGEST_PAUSE).contains(&seconds) {
         Ok(Duration::from_secs_f64(seconds))
     } else {
         Err(ScriptError::Pause(seconds.to_string()))
@@ -131,7 +131,7 @@ pub fn parse(text: &str) -> Result<Vec<Expectation>, ScriptError> {
             continue;
         }
         let step = match mark {
-            "<" => Some(Step::Line(unescaped(rest).map_err(wrong)?)),
+            "<" => Some(Step::Line(without_escapes(rest).map_err(wrong)?)),
             "!" => order(rest).map_err(wrong)?,
             _ => return Err(wrong(format!("{mark:?} begins no line; #, >, < and ! do"))),
         };
@@ -161,8 +161,8 @@ fn order(text: &str) -> Result<Option<Step>, String> {
                     format!("behind prompt comes nothing, or how many bytes, 1 to {LONGEST_DATA}, not {count:?}")
                 })?,
         )),
-        ("urc", line) if !line.is_empty() => Step::Urc(unescaped(line)?),
-        ("bytes", bytes) if !bytes.is_empty() => Step::Bytes(unescaped(bytes)?),
+        ("urc", line) if !line.is_empty() => Step::Urc(without_escapes(line)?),
+        ("bytes", bytes) if !bytes.is_empty() => Step::Bytes(without_escapes(bytes)?),
         (seconds, "") if seconds.starts_with(|first: char| first.is_ascii_digit()) => {
             let seconds = seconds.parse().map_err(|_| format!("{seconds} is no pause"))?;
             Step::Pause(pause(seconds).map_err(|error| error.to_string())?)
@@ -176,7 +176,7 @@ fn order(text: &str) -> Result<Option<Step>, String> {
 }
 
 /// Text with `\r`, `\n`, `\\` and `\xHH` in it.
-fn unescaped(text: &str) -> Result<Vec<u8>, String> {
+fn without_escapes(text: &str) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
     let mut rest = text.bytes();
     while let Some(byte) = rest.next() {

@@ -3,8 +3,8 @@
 //! Only what its AT commands manual, or V.250 and 3GPP TS 27.007, leave no doubt about; what is doubtful is left out.
 
 use super::FixedCommand;
-use super::echo::{self, Echo};
 use super::everyday::{self, Cell, Everyday};
+use super::ping::{self, Ping};
 use super::rows::Refusal;
 use crate::codes::CmeCode;
 
@@ -47,7 +47,7 @@ pub struct Around {
     /// What nearly every program sends beside all this.
     pub everyday: &'static [Everyday],
     /// The command that asks a host for an echo.
-    pub echo: Option<Echo>,
+    pub ping: Option<Ping>,
     /// The letters of V.250 that are taken without effect, with their highest number; those behind an ampersand with it.
     pub letters: &'static [(&'static str, u32)],
     /// The S-parameters of V.250.
@@ -94,7 +94,7 @@ const NONE: Around = Around {
     bands: &[],
     power_saving: false,
     everyday: &[],
-    echo: None,
+    ping: None,
     letters: &[],
     registers: &[],
     cell: Cell {
@@ -200,7 +200,7 @@ pub(super) static M95: Around = Around {
     ],
     stack: Some(Stack::Single),
     everyday: everyday::M95,
-    echo: Some(echo::M95),
+    ping: Some(ping::M95),
     letters: LETTERS,
     registers: REGISTERS,
     ..NONE
@@ -219,7 +219,7 @@ pub(super) static BC35: Around = Around {
     bands: &[5, 8, 3, 28, 20, 1],
     power_saving: true,
     everyday: everyday::BC35,
-    echo: Some(echo::BC35),
+    ping: Some(ping::BC35),
     cell: NARROW_BAND,
     ..NONE
 };
@@ -238,7 +238,7 @@ pub(super) static BC660K: Around = Around {
     }),
     default_context: true,
     everyday: everyday::BC660K,
-    echo: Some(echo::BC660K),
+    ping: Some(ping::BC660K),
     cell: NARROW_BAND,
     ..NONE
 };
@@ -260,7 +260,7 @@ pub(super) static EG91XQ: Around = Around {
     contexts: Some((1, 15)),
     stack: Some(Stack::Numbered(15)),
     everyday: everyday::EG91XQ,
-    echo: Some(echo::EG91XQ),
+    ping: Some(ping::EG91XQ),
     letters: LETTERS,
     registers: REGISTERS,
     cell: LTE,
@@ -282,7 +282,7 @@ pub(super) static BG9X: Around = Around {
     contexts: Some((1, 15)),
     stack: Some(Stack::Numbered(15)),
     everyday: everyday::BG9X,
-    echo: Some(echo::BG9X),
+    ping: Some(ping::BG9X),
     letters: LETTERS,
     registers: REGISTERS,
     cell: Cell { access: 8, ..LTE },

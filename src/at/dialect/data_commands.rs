@@ -77,7 +77,7 @@ const SECURE_PACKET: DataCommand = DataCommand {
     source: "SSL application note of the family, AT+QSSLSEND",
     ..PACKET
 };
-const ADDRESS: DataCommand = DataCommand {
+const URL: DataCommand = DataCommand {
     name: "QHTTPURL",
     count: Count::At(0),
     file: false,
@@ -87,7 +87,7 @@ const ADDRESS: DataCommand = DataCommand {
 const POST: DataCommand = DataCommand {
     name: "QHTTPPOST",
     source: "HTTP application note of the family, AT+QHTTPPOST",
-    ..ADDRESS
+    ..URL
 };
 
 /// M95. Without `AT+QIMUX=1` its `AT+QISEND` has no connection id in front of the count.
@@ -107,7 +107,7 @@ pub(super) const M95: &[DataCommand] = &[
     },
     FILE,
     SECURE_PACKET,
-    ADDRESS,
+    URL,
     POST,
 ];
 
@@ -127,11 +127,11 @@ pub(super) const LTE: &[DataCommand] = &[
         source: "FILE application note of the family, AT+QFWRITE",
         ..FILE
     },
-    ADDRESS,
+    URL,
     POST,
     DataCommand {
         name: "QHTTPPUT",
         source: "HTTP application note of the family, AT+QHTTPPUT",
-        ..ADDRESS
+        ..URL
     },
 ];

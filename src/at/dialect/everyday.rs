@@ -4,7 +4,7 @@
 //! words in braces stand for the state of the module and its world. A line behind `=` stands without the name of the command, one behind
 //! `?` only while the first of the values is not 0.
 
-use super::make::{EVERYDAY, FLAGS, clock, context, integer, operator, rate, secret, setting, text, told};
+use super::make::{EVERYDAY, TEST_ON_OR_OFF, clock, context, integer, numbers, operator, rate, secret, text, told};
 use super::rows::Parameter;
 
 /// One command that is answered from the state of the module and its world.
@@ -70,7 +70,7 @@ pub struct Cell {
     pub identity: i64,
 }
 
-const FLAG: &[Parameter] = &[integer("n", 0, 1)];
+const ON_OR_OFF: &[Parameter] = &[integer("n", 0, 1)];
 const FLOW: &[Parameter] = &[integer("dce_by_dte", 0, 2), integer("dte_by_dce", 0, 2)];
 const CHARACTERS: &[Parameter] = &[text("chset", 1, 10)];
 const AUTHENTICATION: &[Parameter] = &[
@@ -104,8 +104,8 @@ const BG9X_PROGRAMS: &str = "programs for BG95 and BG96";
 const SISTER: &str =
     "in doubt: as sister families have it, EC25 and EC21 among them; not checked in this family's manual";
 
-const TIME_ZONE_UPDATE: Everyday = setting("CTZU", &[integer("mode", 0, 3)], &["0"], &["(0,1,3)"], SISTER);
-const TIME_ZONE_REPORT: Everyday = setting("CTZR", &[integer("reporting", 0, 2)], &["0"], &["(0-2)"], SISTER);
+const TIME_ZONE_UPDATE: Everyday = numbers("CTZU", &[integer("mode", 0, 3)], &["0"], &["(0,1,3)"], SISTER);
+const TIME_ZONE_REPORT: Everyday = numbers("CTZR", &[integer("reporting", 0, 2)], &["0"], &["(0-2)"], SISTER);
 const LATEST_TIME: Everyday = Everyday {
     set: Some(&[integer("mode", 0, 2)]),
     answer: NETWORK_TIME,
@@ -121,14 +121,14 @@ pub(super) static M95: &[Everyday] = &[
     context(&["1,{context}"], M95_MANUAL),
     clock(&["\"{clock}\""], M95_MANUAL),
     rate(&["0"], M95_MANUAL),
-    setting("IFC", FLOW, &["0", "0"], &["(0-2),(0-2)"], M95_MANUAL),
+    numbers("IFC", FLOW, &["0", "0"], &["(0-2),(0-2)"], M95_MANUAL),
     Everyday {
         test: Some(BATTERY_TEST),
         ..told("CBC", BATTERY, M95_MANUAL)
     },
     Everyday {
         read: Some(&["\"{1}\""]),
-        ..setting(
+        ..numbers(
             "CSCS",
             CHARACTERS,
             &["GSM"],
@@ -136,10 +136,10 @@ pub(super) static M95: &[Everyday] = &[
             M95_MANUAL,
         )
     },
-    setting("CMGF", FLAG, &["0"], FLAGS, M95_MANUAL),
+    numbers("CMGF", ON_OR_OFF, &["0"], TEST_ON_OR_OFF, M95_MANUAL),
     Everyday {
         read: Some(&["{1},{inserted}"]),
-        ..setting("QSIMSTAT", FLAG, &["0"], FLAGS, M95_MANUAL)
+        ..numbers("QSIMSTAT", ON_OR_OFF, &["0"], TEST_ON_OR_OFF, M95_MANUAL)
     },
     // The cell's line only while it is switched on; what stands behind the identities is that of no call.
     Everyday {
@@ -148,7 +148,7 @@ pub(super) static M95: &[Everyday] = &[
             "?0,{mcc},{mnc},{lac},{ci},{channel},{identity},{rssi},40,40,5,5,x,x,x,x,x,x,x",
         ]),
         unregistered: Some(&["{1},{2}"]),
-        ..setting(
+        ..numbers(
             "QENG",
             &[integer("mode", 0, 1), integer("dump", 0, 3)],
             &["0", "0"],
@@ -156,9 +156,27 @@ pub(super) static M95: &[Everyday] = &[
             M66_PROGRAMS,
         )
     },
-    setting("QIMUX", FLAG, &["0"], FLAGS, "Quectel GSM TCP/IP Application Note"),
-    setting("QIMODE", FLAG, &["0"], FLAGS, "Quectel GSM TCP/IP Application Note"),
-    setting("QIDNSIP", FLAG, &["0"], FLAGS, "Quectel GSM TCP/IP Application Note"),
+    numbers(
+        "QIMUX",
+        ON_OR_OFF,
+        &["0"],
+        TEST_ON_OR_OFF,
+        "Quectel GSM TCP/IP Application Note",
+    ),
+    numbers(
+        "QIMODE",
+        ON_OR_OFF,
+        &["0"],
+        TEST_ON_OR_OFF,
+        "Quectel GSM TCP/IP Application Note",
+    ),
+    numbers(
+        "QIDNSIP",
+        ON_OR_OFF,
+        &["0"],
+        TEST_ON_OR_OFF,
+        "Quectel GSM TCP/IP Application Note",
+    ),
     Everyday {
         execute: Some(&["\"{iccid}\""]),
         ..told("CCID", &[], M95_MANUAL)
@@ -174,10 +192,10 @@ pub(super) static BC35: &[Everyday] = &[
     context(&["0,{context}"], BC35_MANUAL),
     // Seen in programs for the family: no quotes.
     clock(&["{clock}"], BC35_MANUAL),
-    setting("CPSMS", POWER_SAVING, &["0"], FLAGS, BC35_MANUAL),
+    numbers("CPSMS", POWER_SAVING, &["0"], TEST_ON_OR_OFF, BC35_MANUAL),
     Everyday {
         read: Some(&["5,\"{3}\""]),
-        ..setting(
+        ..numbers(
             "CEDRXS",
             DRX,
             &["0", "5", "0010"],
@@ -189,7 +207,7 @@ pub(super) static BC35: &[Everyday] = &[
     Everyday {
         read: Some(&["{1},{connected}"]),
         effect: Effect::RadioReports,
-        ..setting("CSCON", FLAG, &["0"], FLAGS, BC35_MANUAL)
+        ..numbers("CSCON", ON_OR_OFF, &["0"], TEST_ON_OR_OFF, BC35_MANUAL)
     },
     Everyday {
         name: "NCONFIG",
@@ -234,8 +252,8 @@ pub(super) static BC35: &[Everyday] = &[
         source: BC35_MANUAL,
         ..EVERYDAY
     },
-    setting("QREGSWT", &[integer("type", 0, 2)], &["1"], &["(0-2)"], BC35_MANUAL),
-    setting(
+    numbers("QREGSWT", &[integer("type", 0, 2)], &["1"], &["(0-2)"], BC35_MANUAL),
+    numbers(
         "NSONMI",
         &[integer("indications", 0, 3)],
         &["0"],
@@ -249,12 +267,12 @@ pub(super) static BC660K: &[Everyday] = &[
     context(&["0,{context}"], BC660K_MANUAL),
     clock(&["\"{clock}\""], BC660K_MANUAL),
     rate(&["115200"], BC660K_MANUAL),
-    setting("IFC", FLOW, &["0", "0"], &["(0-2),(0-2)"], BC660K_MANUAL),
+    numbers("IFC", FLOW, &["0", "0"], &["(0-2),(0-2)"], BC660K_MANUAL),
     told("CBC", &["{millivolts}"], BC660K_CAPTURE),
-    setting("CPSMS", POWER_SAVING, &["0"], FLAGS, BC660K_CAPTURE),
+    numbers("CPSMS", POWER_SAVING, &["0"], TEST_ON_OR_OFF, BC660K_CAPTURE),
     Everyday {
         read: Some(&["5,\"{3}\""]),
-        ..setting(
+        ..numbers(
             "CEDRXS",
             DRX,
             &["0", "5", "0010"],
@@ -266,17 +284,17 @@ pub(super) static BC660K: &[Everyday] = &[
     Everyday {
         read: Some(&["{1},{connected}"]),
         effect: Effect::RadioReports,
-        ..setting("CSCON", FLAG, &["0"], FLAGS, BC660K_MANUAL)
+        ..numbers("CSCON", ON_OR_OFF, &["0"], TEST_ON_OR_OFF, BC660K_MANUAL)
     },
     Everyday {
         read: Some(&["{1},{stat}"]),
         effect: Effect::Reports,
-        ..setting("CREG", &[integer("n", 0, 2)], &["0"], &["(0-2)"], BC660K_MANUAL)
+        ..numbers("CREG", &[integer("n", 0, 2)], &["0"], &["(0-2)"], BC660K_MANUAL)
     },
     Everyday {
         read: Some(&["{1},\"{2}\",\"{3}\",\"{address}\""]),
         least: 2,
-        ..setting(
+        ..numbers(
             "CGDCONT",
             &[integer("cid", 0, 10), text("type", 2, 6), text("apn", 0, 63)],
             &["0", "IP", ""],
@@ -291,7 +309,7 @@ pub(super) static BC660K: &[Everyday] = &[
         source: BC660K_MANUAL,
         ..EVERYDAY
     },
-    setting(
+    numbers(
         "QBAND",
         &[
             integer("number", 0, 8),
@@ -304,7 +322,7 @@ pub(super) static BC660K: &[Everyday] = &[
         &["(0-8),(1,2,3,4,5,8,12,13,14,17,18,19,20,25,26,28,66,70,85)"],
         BC660K_MANUAL,
     ),
-    setting(
+    numbers(
         "QNBIOTEVENT",
         &[integer("enable", 0, 1), integer("event", 1, 1)],
         &["0", "1"],
@@ -345,14 +363,14 @@ pub(super) static EG91XQ: &[Everyday] = &[
     context(&["1,{context}"], EG91XQ_MANUAL),
     clock(&["\"{clock}\""], EG91XQ_MANUAL),
     rate(&["115200"], EG91XQ_MANUAL),
-    setting("IFC", FLOW, &["0", "0"], &["(0,2),(0,2)"], EG91XQ_MANUAL),
+    numbers("IFC", FLOW, &["0", "0"], &["(0,2),(0,2)"], EG91XQ_MANUAL),
     Everyday {
         test: Some(BATTERY_TEST),
         ..told("CBC", BATTERY, EG91XQ_MANUAL)
     },
     Everyday {
         read: Some(&["\"{1}\""]),
-        ..setting(
+        ..numbers(
             "CSCS",
             CHARACTERS,
             &["GSM"],
@@ -360,10 +378,10 @@ pub(super) static EG91XQ: &[Everyday] = &[
             EG91XQ_MANUAL,
         )
     },
-    setting("CMGF", FLAG, &["0"], FLAGS, EG91XQ_MANUAL),
+    numbers("CMGF", ON_OR_OFF, &["0"], TEST_ON_OR_OFF, EG91XQ_MANUAL),
     Everyday {
         read: Some(&["{1},{inserted}"]),
-        ..setting("QSIMSTAT", FLAG, &["0"], FLAGS, EG91XQ_MANUAL)
+        ..numbers("QSIMSTAT", ON_OR_OFF, &["0"], TEST_ON_OR_OFF, EG91XQ_MANUAL)
     },
     told("QINISTAT", &["7"], EG91XQ_MANUAL),
     Everyday {
@@ -401,14 +419,14 @@ pub(super) static EG91XQ: &[Everyday] = &[
     LATEST_TIME,
     // 3GPP TS 27.007 section 8.1: ready.
     told("CPAS", &["0"], SISTER),
-    setting(
+    numbers(
         "QSIMDET",
         &[integer("enable", 0, 1), integer("insert_level", 0, 1)],
         &["0", "0"],
         &["(0,1),(0,1)"],
         SISTER,
     ),
-    setting(
+    numbers(
         "CGEREP",
         &[integer("mode", 0, 2), integer("bfr", 0, 1)],
         &["0", "0"],
@@ -440,12 +458,12 @@ pub(super) static BG9X: &[Everyday] = &[
     context(&["1,{context}"], BG9X_PROGRAMS),
     clock(&["\"{clock}\""], BG9X_PROGRAMS),
     rate(&["115200"], BG9X_PROGRAMS),
-    setting("IFC", FLOW, &["0", "0"], &["(0,2),(0,2)"], BG9X_PROGRAMS),
+    numbers("IFC", FLOW, &["0", "0"], &["(0,2),(0,2)"], BG9X_PROGRAMS),
     told("CBC", BATTERY, BG9X_PROGRAMS),
-    setting("CPSMS", POWER_SAVING, &["0"], FLAGS, BG9X_PROGRAMS),
+    numbers("CPSMS", POWER_SAVING, &["0"], TEST_ON_OR_OFF, BG9X_PROGRAMS),
     Everyday {
         read: Some(&["4,\"{3}\""]),
-        ..setting(
+        ..numbers(
             "CEDRXS",
             DRX,
             &["0", "4", "0010"],
@@ -455,7 +473,7 @@ pub(super) static BG9X: &[Everyday] = &[
     },
     Everyday {
         read: Some(&["\"{1}\""]),
-        ..setting(
+        ..numbers(
             "CSCS",
             CHARACTERS,
             &["GSM"],
@@ -463,10 +481,10 @@ pub(super) static BG9X: &[Everyday] = &[
             BG9X_PROGRAMS,
         )
     },
-    setting("CMGF", FLAG, &["0"], FLAGS, BG9X_PROGRAMS),
+    numbers("CMGF", ON_OR_OFF, &["0"], TEST_ON_OR_OFF, BG9X_PROGRAMS),
     Everyday {
         read: Some(&["{1},{inserted}"]),
-        ..setting("QSIMSTAT", FLAG, &["0"], FLAGS, BG9X_PROGRAMS)
+        ..numbers("QSIMSTAT", ON_OR_OFF, &["0"], TEST_ON_OR_OFF, BG9X_PROGRAMS)
     },
     told("QINISTAT", &["7"], BG9X_PROGRAMS),
     Everyday {

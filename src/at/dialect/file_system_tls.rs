@@ -5,7 +5,9 @@
 
 use super::rows::Refusal;
 use crate::codes::CmeCode;
-use crate::tls::{Credential, FileRefusals, Files, Storage, Tls, TlsForm, TlsKey, Upload, credential, number, suites};
+use crate::tls::{
+    Credential, FileAction, FileRefusals, Files, Storage, Tls, TlsForm, TlsKey, Upload, credential, number, suites,
+};
 
 pub(super) const FILE_SYSTEM_TLS: Tls = Tls {
     last_context: 5,
@@ -23,6 +25,13 @@ pub(super) const FILE_SYSTEM_TLS: Tls = Tls {
     ],
     others: &[],
     upload: Upload::FileSystem(Files {
+        commands: &[
+            (FileAction::Write, "QFUPL"),
+            (FileAction::Delete, "QFDEL"),
+            (FileAction::Read, "QFDWL"),
+            (FileAction::List, "QFLST"),
+            (FileAction::Room, "QFLDS"),
+        ],
         storages: &[Storage {
             prefix: "UFS:",
             most: 32_768,
@@ -30,6 +39,7 @@ pub(super) const FILE_SYSTEM_TLS: Tls = Tls {
             kept: true,
         }],
         patience: 5,
+        acknowledged: Some(1024),
         refusals: FileRefusals {
             parameter: Refusal::Cme(CmeCode(400)),
             missing: Refusal::Cme(CmeCode(405)),

@@ -9,7 +9,8 @@ use super::rows::{
 };
 use crate::codes::{CmeCode, OpenResult};
 use crate::tls::{
-    Credential, FileRefusals, Files, Storage, Tls, TlsForm, TlsKey, TlsOption, Upload, credential, number, suites,
+    Credential, FileAction, FileRefusals, Files, Storage, Tls, TlsForm, TlsKey, TlsOption, Upload, credential, number,
+    suites,
 };
 use crate::{Command, SettingKey, Version};
 
@@ -133,6 +134,11 @@ pub(super) static DIALECT: Dialect = Dialect {
         ],
         others: &[],
         upload: Upload::SecureFile(Files {
+            commands: &[
+                (FileAction::Write, "QSECWRITE"),
+                (FileAction::Delete, "QSECDEL"),
+                (FileAction::Checksum, "QSECREAD"),
+            ],
             storages: &[
                 // 5.2. The sizes are those of programs for the family.
                 Storage {
@@ -150,6 +156,7 @@ pub(super) static DIALECT: Dialect = Dialect {
             ],
             // Logs: what has come in time is kept, and its length printed.
             patience: 5,
+            acknowledged: None,
             refusals: FileRefusals {
                 parameter: Refusal::Error,
                 missing: Refusal::Error,

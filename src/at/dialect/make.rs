@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::echo::EchoKind;
 use super::everyday::{Effect, Everyday};
+use super::ping::PingKind;
 use super::rows::{Arity, DataPhase, Flag, Gate, Kind, Parameter, Row, Wait};
 use crate::{Command, Form, SettingKey};
 
@@ -114,7 +114,7 @@ pub(super) const fn revised<const OLD: usize, const NEW: usize>(old: &[Row; OLD]
 
 /// Whether two rows are the same form of the same command, whatever its parameters.
 const fn is_same_form(one: &Row, other: &Row) -> bool {
-    const fn setting(row: &Row) -> &[u8] {
+    const fn key_of(row: &Row) -> &[u8] {
         match row.setting {
             Some(key) => key.name().as_bytes(),
             None => &[],
@@ -127,7 +127,7 @@ const fn is_same_form(one: &Row, other: &Row) -> bool {
         }
         at == one.len() && at == other.len()
     }
-    const fn data(row: &Row) -> u8 {
+    const fn phase_of(row: &Row) -> u8 {
         match row.data {
             Some(DataPhase::UntilCtrlZ) => 1,
             Some(DataPhase::Counted) => 2,
@@ -138,8 +138,8 @@ const fn is_same_form(one: &Row, other: &Row) -> bool {
     }
     one.command as u8 == other.command as u8
         && one.form as u8 == other.form as u8
-        && same(setting(one), setting(other))
-        && data(one) == data(other)
+        && same(key_of(one), key_of(other))
+        && phase_of(one) == phase_of(other)
 }
 
 /// What most everyday rows leave as it is.
@@ -158,7 +158,7 @@ pub(super) const EVERYDAY: Everyday = Everyday {
 };
 
 /// Of a flag.
-pub(super) const FLAGS: &[&str] = &["(0,1)"];
+pub(super) const TEST_ON_OR_OFF: &[&str] = &["(0,1)"];
 
 const RATES: &[i64] = &[
     0, 300, 600, 1200, 2400, 4800, 9600, 14_400, 19_200, 28_800, 38_400, 57_600, 115_200, 230_400, 460_800, 921_600,
@@ -178,7 +178,7 @@ const STATE: &[Parameter] = &[integer("state", 0, 1), integer("cid", 0, 15)];
 const TIME: &[Parameter] = &[text("time", 17, 24)];
 
 /// A setting of numbers, read and set.
-pub(super) const fn setting(
+pub(super) const fn numbers(
     name: &'static str,
     set: &'static [Parameter],
     defaults: &'static [&'static str],
@@ -232,7 +232,7 @@ pub(super) const fn context(read: &'static [&'static str], source: &'static str)
     Everyday {
         name: "CGACT",
         read: Some(read),
-        test: Some(FLAGS),
+        test: Some(TEST_ON_OR_OFF),
         set: Some(STATE),
         effect: Effect::Context,
         source,
@@ -244,7 +244,7 @@ pub(super) const fn context(read: &'static [&'static str], source: &'static str)
 pub(super) const fn rate(default: &'static [&'static str], source: &'static str) -> Everyday {
     Everyday {
         effect: Effect::OneOf(RATES),
-        ..setting(
+        ..numbers(
             "IPR",
             RATE,
             default,
@@ -266,16 +266,16 @@ pub(super) const fn told(name: &'static str, lines: &'static [&'static str], sou
 }
 
 /// The same with other contexts.
-pub(super) const fn with_contexts(kind: EchoKind, contexts: (i64, i64)) -> EchoKind {
+pub(super) const fn with_contexts(kind: PingKind, contexts: (i64, i64)) -> PingKind {
     match kind {
-        EchoKind::Series {
+        PingKind::Series {
             finished,
             unanswered,
             unknown,
             no_network,
             busy,
             ..
-        } => EchoKind::Series {
+        } => PingKind::Series {
             contexts: Some(contexts),
             finished,
             unanswered,
@@ -283,6 +283,6 @@ pub(super) const fn with_contexts(kind: EchoKind, contexts: (i64, i64)) -> EchoK
             no_network,
             busy,
         },
-        EchoKind::Once { .. } => kind,
+        PingKind::Once { .. } => kind,
     }
 }

@@ -9,18 +9,18 @@ mod bc35;
 mod bc660k;
 mod bg9x;
 mod data_commands;
-mod echo;
 mod eg91xq;
 mod everyday;
 mod file_system_tls;
 mod m95;
 mod make;
+mod ping;
 mod rows;
 
 pub use around::{Address, Around, Register, Stack};
 pub use data_commands::{Count, DataCommand, Uncounted};
-pub use echo::{Echo, EchoKind};
 pub use everyday::{Cell, Effect, Everyday};
+pub use ping::{Ping, PingKind};
 pub use rows::{
     Arity, Buffer, DataIdle, DataPhase, Dialect, FixedCommand, Flag, Gate, Joined, Kind, Model, Parameter, ReadBack,
     ReceiveLength, ReceiveUrc, Refusal, Refusals, Row, Urc, Wait,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use modemqtt_at::dialect::DataPhase;
 use modemqtt_at::general::MAXIMUM_RESPONSE_TIME;
-use modemqtt_at::tls::{self, Credential, Files, Storage, TlsForm, TlsKey, TlsOption, TlsValue, Upload};
+use modemqtt_at::tls::{self, Credential, FileAction, Files, Storage, TlsForm, TlsKey, TlsOption, TlsValue, Upload};
 use modemqtt_at::{ClientIndex, Form, SettingKey};
 
 use super::clients::Kept;
@@ -47,14 +47,9 @@ impl Planner {
                     fits(credential, pem, most, self.dialect.name)?;
                     steps.push_back(prompted(&head(tls, option, context), credential, pem));
                 }
-                Upload::SecureFile(files) => {
+                Upload::SecureFile(files) | Upload::FileSystem(files) => {
                     let file = File::new(&files, credential, context, pem, self.dialect.name)?;
-                    steps.extend(file.steps("QSECWRITE", "QSECDEL", Some("QSECREAD"), kept));
-                    steps.push_back(set(&head(tls, option, context), &format!("\"{}\"", file.name)));
-                }
-                Upload::FileSystem(files) => {
-                    let file = File::new(&files, credential, context, pem, self.dialect.name)?;
-                    steps.extend(file.steps("QFUPL", "QFDEL", None, kept));
+                    steps.extend(file.steps(&files, kept));
                     steps.push_back(set(&head(tls, option, context), &format!("\"{}\"", file.name)));
                 }
             }
@@ -161,17 +156,22 @@ impl<'a> File<'a> {
     /// A file is not written over, so that a former one is deleted first; there need not be one. What the session has put
     /// there itself stays if the module still gives its checksum: where it tells no more than a size, someone may have put
     /// another of that size in its place.
-    fn steps(&self, write: &str, delete: &str, look: Option<&str>, kept: &Kept) -> Steps {
+    fn steps(&self, files: &Files, kept: &Kept) -> Steps {
         let bytes = self.pem.bytes();
         let stored = self.stored();
         let mut steps = Steps::new();
-        if let Some(look) = look.filter(|_| kept.holds(&self.name, bytes)) {
+        if let Some(checksum) = files.command(FileAction::Checksum)
+            && kept.holds(&self.name, bytes)
+        {
             let goal = Goal::Present(stored.clone());
-            steps.push_back(command(look, &format!("\"{}\"", self.name), goal));
+            steps.push_back(command(checksum, &format!("\"{}\"", self.name), goal));
         }
-        steps.push_back(command(delete, &format!("\"{}\"", self.name), Goal::Whatever));
+        if let Some(delete) = files.command(FileAction::Delete) {
+            steps.push_back(command(delete, &format!("\"{}\"", self.name), Goal::Whatever));
+        }
         let patience = PATIENCE.as_secs() + bytes.len().div_ceil(SLOWEST) as u64;
         let values = format!("\"{}\",{},{patience}", self.name, bytes.len());
+        let write = files.command(FileAction::Write).unwrap_or_default();
         steps.push_back(Step {
             data: Some(Data {
                 phase: DataPhase::Counted,

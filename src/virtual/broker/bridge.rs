@@ -13,7 +13,7 @@ use modemqtt_at::{Operation, Version};
 
 pub use memory::Memory;
 use memory::Unfinished;
-pub use request::{BridgeError, Credentials, Event, Outgoing, Patience, Phase};
+pub use request::{BridgeError, Credentials, Outgoing, Patience, SessionEvent, SessionPhase};
 
 use super::wire::{
     self, Connack, Connect, ConnectReturnCode, Decoder, Packet, Pid, Protocol, Publish, QoS, QosPid, Suback, Subscribe,
@@ -25,13 +25,13 @@ mod request;
 #[cfg(test)]
 mod tests;
 
-/// What a packet of the fixed header's DUP flag looks like (MQTT 3.1.1 section 3.3.1.1).
-const DUP: u8 = 0b1000;
+/// The DUP flag in the first byte of a fixed header (MQTT 3.1.1 section 3.3.1.1).
+const DUP_FLAG: u8 = 0b1000;
 
 /// One session.
 #[derive(Debug)]
-pub struct Session {
-    phase: Phase,
+pub struct ClientSession {
+    phase: SessionPhase,
     decoder: Decoder,
     version: Version,
     ping_timeout: Duration,
@@ -39,17 +39,17 @@ pub struct Session {
     keep_alive: Option<Duration>,
     last_sent: Instant,
     pingresp_due: Option<Instant>,
-    in_flight: BTreeMap<u16, InFlight>,
+    in_flight: BTreeMap<u16, Unacknowledged>,
     /// What outlasts the connection, unless the session is clean.
     memory: Memory,
     clean: bool,
     sent: u64,
     output: Vec<u8>,
-    events: VecDeque<Event>,
+    events: VecDeque<SessionEvent>,
 }
 
 #[derive(Debug)]
-struct InFlight {
+struct Unacknowledged {
     operation: Operation,
     /// The identifier by which the host knows it.
     id: u16,
@@ -73,11 +73,11 @@ enum Awaits {
     Pubcomp,
 }
 
-impl Session {
+impl ClientSession {
     /// A session over a new connection, which takes packets of at most so many bytes.
     pub fn new(packet_limit: usize, now: Instant) -> Self {
         Self {
-            phase: Phase::Initial,
+            phase: SessionPhase::Initial,
             decoder: Decoder::new(packet_limit),
             version: Version::V311,
             ping_timeout: Duration::ZERO,
@@ -95,11 +95,11 @@ impl Session {
     }
 
     /// How far it has come.
-    pub const fn phase(&self) -> Phase {
+    pub const fn phase(&self) -> SessionPhase {
         self.phase
     }
 
-    /// Goes on with what is left of a former connection; to be called before [`Session::connect`], which forgets it for a clean session.
+    /// Goes on with what is left of a former connection; to be called before [`ClientSession::connect`], which forgets it for a clean session.
     pub fn recall(&mut self, memory: Memory) {
         self.memory = memory;
     }
@@ -151,7 +151,7 @@ impl Session {
         self.ping_timeout = with.ping_timeout;
         self.keep_alive = (with.keep_alive > 0).then(|| Duration::from_secs(with.keep_alive.into()));
         self.connack_due = Some(now + patience.timeout);
-        self.phase = Phase::Connecting;
+        self.phase = SessionPhase::Connecting;
         self.send(&packet, now);
         Ok(())
     }
@@ -178,7 +178,7 @@ impl Session {
         self.begin(pid, operation, Awaits::Suback, packet, patience, now)
     }
 
-    /// Sends UNSUBSCRIBE. Identifier 0 is as with [`Session::subscribe`].
+    /// Sends UNSUBSCRIBE. Identifier 0 is as with [`ClientSession::subscribe`].
     pub fn unsubscribe(
         &mut self,
         id: u16,
@@ -213,21 +213,21 @@ impl Session {
         }
         self.send(&packet, now);
         self.events
-            .push_back(Event::Acknowledged(Operation::Publish, id, Vec::new()));
+            .push_back(SessionEvent::Acknowledged(Operation::Publish, id, Vec::new()));
         Ok(())
     }
 
     /// Takes what was read from the connection.
     pub fn receive(&mut self, bytes: &[u8], now: Instant) {
-        if self.phase == Phase::Over {
+        if self.phase == SessionPhase::Over {
             return;
         }
         self.decoder.push(bytes);
-        while self.phase != Phase::Over {
+        while self.phase != SessionPhase::Over {
             match self.decoder.next_packet() {
                 Ok(Some(packet)) => self.handle(packet, now),
                 Ok(None) => break,
-                Err(error) => self.fail(Event::Broken(error.to_string())),
+                Err(error) => self.fail(SessionEvent::Broken(error.to_string())),
             }
         }
     }
@@ -235,10 +235,10 @@ impl Session {
     /// Does what time has made due.
     pub fn tick(&mut self, now: Instant) {
         if self.connack_due.is_some_and(|due| due <= now) {
-            self.fail(Event::ConnackMissing);
+            self.fail(SessionEvent::ConnackMissing);
         }
         if self.pingresp_due.is_some_and(|due| due <= now) {
-            self.fail(Event::PingMissing);
+            self.fail(SessionEvent::PingMissing);
         }
         let due: Vec<u16> = self
             .in_flight
@@ -255,7 +255,7 @@ impl Session {
         }
     }
 
-    /// When [`Session::tick`] is due.
+    /// When [`ClientSession::tick`] is due.
     pub fn next_timeout(&self) -> Option<Instant> {
         let operations = self.in_flight.values().map(|other| other.due);
         let others = [self.connack_due, self.pingresp_due, self.ping_due()];
@@ -268,7 +268,7 @@ impl Session {
     }
 
     /// What has happened since.
-    pub fn next_event(&mut self) -> Option<Event> {
+    pub fn next_event(&mut self) -> Option<SessionEvent> {
         self.events.pop_front()
     }
 
@@ -284,7 +284,7 @@ impl Session {
         let Entry::Vacant(place) = self.in_flight.entry(pid.value()) else {
             return Err(BridgeError::IdentifierInUse);
         };
-        let in_flight = place.insert(InFlight {
+        let in_flight = place.insert(Unacknowledged {
             operation,
             id,
             awaits,
@@ -302,30 +302,33 @@ impl Session {
 
     fn handle(&mut self, packet: Packet, now: Instant) {
         match (self.phase, packet) {
-            (Phase::Connecting, Packet::Connack(connack)) => self.handle_connack(connack, now),
-            (Phase::Connected, Packet::Publish(publish)) => self.handle_publish(publish, now),
-            (Phase::Connected, Packet::Suback(Suback { pid, topics })) => {
+            (SessionPhase::Connecting, Packet::Connack(connack)) => self.handle_connack(connack, now),
+            (SessionPhase::Connected, Packet::Publish(publish)) => self.handle_publish(publish, now),
+            (SessionPhase::Connected, Packet::Suback(Suback { pid, topics })) => {
                 let granted = topics.into_iter().map(granted).collect();
                 self.acknowledge(pid, Awaits::Suback, granted);
             }
-            (Phase::Connected, Packet::Unsuback(pid)) => self.acknowledge(pid, Awaits::Unsuback, Vec::new()),
-            (Phase::Connected, Packet::Puback(pid)) => self.acknowledge(pid, Awaits::Puback, Vec::new()),
-            (Phase::Connected, Packet::Pubcomp(pid)) => self.acknowledge(pid, Awaits::Pubcomp, Vec::new()),
-            (Phase::Connected, Packet::Pubrec(pid)) => self.handle_pubrec(pid, now),
-            (Phase::Connected, Packet::Pubrel(pid)) => {
+            (SessionPhase::Connected, Packet::Unsuback(pid)) => self.acknowledge(pid, Awaits::Unsuback, Vec::new()),
+            (SessionPhase::Connected, Packet::Puback(pid)) => self.acknowledge(pid, Awaits::Puback, Vec::new()),
+            (SessionPhase::Connected, Packet::Pubcomp(pid)) => self.acknowledge(pid, Awaits::Pubcomp, Vec::new()),
+            (SessionPhase::Connected, Packet::Pubrec(pid)) => self.handle_pubrec(pid, now),
+            (SessionPhase::Connected, Packet::Pubrel(pid)) => {
                 self.memory.received.remove(&pid.value());
                 self.answer(&Packet::Pubcomp(pid), now);
             }
-            (Phase::Connected, Packet::Pingresp) => self.pingresp_due = None,
-            (_, packet) => self.fail(Event::Broken(format!("{:?} at the wrong time", packet.get_type()))),
+            (SessionPhase::Connected, Packet::Pingresp) => self.pingresp_due = None,
+            (_, packet) => self.fail(SessionEvent::Broken(format!(
+                "{:?} at the wrong time",
+                packet.get_type()
+            ))),
         }
     }
 
     fn handle_connack(&mut self, connack: Connack, now: Instant) {
         self.connack_due = None;
         if connack.code == ConnectReturnCode::Accepted {
-            self.phase = Phase::Connected;
-            self.events.push_back(Event::Connack(0));
+            self.phase = SessionPhase::Connected;
+            self.events.push_back(SessionEvent::Connack(0));
             // MQTT 3.1 has no flag that tells whether the server remembers as well.
             if !connack.session_present && self.version == Version::V311 {
                 self.memory = Memory::default();
@@ -335,14 +338,14 @@ impl Session {
                 self.send(&again, now);
             }
         } else {
-            self.fail(Event::Connack(connack.code as u8));
+            self.fail(SessionEvent::Connack(connack.code as u8));
         }
     }
 
     fn handle_publish(&mut self, publish: Publish, now: Instant) {
         if publish.topic_name.is_empty() {
             // MQTT 3.1.1 section 4.7.3.
-            return self.fail(Event::Broken("PUBLISH without a topic".into()));
+            return self.fail(SessionEvent::Broken("PUBLISH without a topic".into()));
         }
         let id = publish.qos_pid.pid().map_or(0, Pid::value);
         let fresh = match publish.qos_pid {
@@ -357,7 +360,7 @@ impl Session {
             }
         };
         if fresh {
-            self.events.push_back(Event::Message {
+            self.events.push_back(SessionEvent::Message {
                 id,
                 topic: publish.topic_name,
                 payload: publish.payload,
@@ -385,8 +388,9 @@ impl Session {
         if let Entry::Occupied(entry) = self.in_flight.entry(pid.value())
             && entry.get().awaits == awaited
         {
-            let InFlight { operation, id, .. } = entry.remove();
-            self.events.push_back(Event::Acknowledged(operation, id, granted));
+            let Unacknowledged { operation, id, .. } = entry.remove();
+            self.events
+                .push_back(SessionEvent::Acknowledged(operation, id, granted));
         } else {
             self.memory.acknowledge(pid, awaited);
         }
@@ -400,7 +404,7 @@ impl Session {
         let (operation, id) = (in_flight.operation, in_flight.id);
         if in_flight.times >= in_flight.patience.retries {
             self.in_flight.remove(&pid);
-            self.events.push_back(Event::Failed(operation, id));
+            self.events.push_back(SessionEvent::Failed(operation, id));
             return;
         }
         in_flight.times += 1;
@@ -410,12 +414,12 @@ impl Session {
         if let Some(control) = in_flight.packet.first_mut()
             && (publish || self.version == Version::V31)
         {
-            *control |= DUP;
+            *control |= DUP_FLAG;
         }
         self.output.extend_from_slice(&in_flight.packet);
         self.last_sent = now;
         self.events
-            .push_back(Event::Retransmitted(operation, id, in_flight.times));
+            .push_back(SessionEvent::Retransmitted(operation, id, in_flight.times));
     }
 
     fn identifier_or_own(&self, id: u16) -> Result<Pid, BridgeError> {
@@ -440,7 +444,7 @@ impl Session {
     fn ping_due(&self) -> Option<Instant> {
         let keep_alive = self
             .keep_alive
-            .filter(|_| self.phase == Phase::Connected && self.pingresp_due.is_none())?;
+            .filter(|_| self.phase == SessionPhase::Connected && self.pingresp_due.is_none())?;
         Some(self.last_sent + keep_alive)
     }
 
@@ -454,7 +458,7 @@ impl Session {
         self.last_sent = now;
     }
 
-    fn fail(&mut self, event: Event) {
+    fn fail(&mut self, event: SessionEvent) {
         self.end();
         self.events.push_back(event);
     }
@@ -463,7 +467,7 @@ impl Session {
         if let Some(memory) = self.memory() {
             self.memory = memory;
         }
-        self.phase = Phase::Over;
+        self.phase = SessionPhase::Over;
         self.connack_due = None;
         self.pingresp_due = None;
         self.in_flight.clear();

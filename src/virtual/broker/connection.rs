@@ -9,11 +9,11 @@ use super::options::Limits;
 use super::wire::{self, Decoder, LastWill, Packet, WireError};
 
 /// What keeping a packet costs beside its bytes, so that many small ones are bounded too.
-const ENTRY: usize = 64;
+const PACKET_OVERHEAD: usize = 64;
 
 /// Names a connection for as long as the broker runs; never used twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ConnectionId(pub(crate) u64);
+pub struct SocketId(pub(crate) u64);
 
 /// What the owner of the socket is to do with it once the pending bytes are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,13 +29,13 @@ pub enum Disposition {
 
 /// How far a connection has come.
 #[derive(Debug)]
-pub(crate) enum Phase {
+pub(crate) enum ConnectionPhase {
     /// The CONNECT is due.
     Greeting,
     /// The CONNECT is left without an answer.
     Ignored,
     /// The client is in.
-    Connected(Client),
+    Connected(ConnectedClient),
     /// The client was turned away and is to go.
     Refused,
     /// The socket is to be closed.
@@ -44,7 +44,7 @@ pub(crate) enum Phase {
 
 /// The client at the other end of a connection.
 #[derive(Debug)]
-pub(crate) struct Client {
+pub(crate) struct ConnectedClient {
     pub(crate) id: String,
     pub(crate) keep_alive: Option<Duration>,
     pub(crate) will: Option<LastWill>,
@@ -53,7 +53,7 @@ pub(crate) struct Client {
 /// A connection without its socket.
 #[derive(Debug)]
 pub(crate) struct Connection {
-    pub(crate) phase: Phase,
+    pub(crate) phase: ConnectionPhase,
     decoder: Decoder,
     output: BytesMut,
     /// What is on a slow way, by when it arrives, and how much that is.
@@ -78,7 +78,7 @@ pub(crate) enum Sending {
 impl Connection {
     pub(crate) fn new(limits: &Limits, allowance: Option<usize>, now: Instant) -> Self {
         Self {
-            phase: Phase::Greeting,
+            phase: ConnectionPhase::Greeting,
             decoder: Decoder::new(limits.packet_bytes),
             output: BytesMut::new(),
             delayed: VecDeque::new(),
@@ -107,7 +107,7 @@ impl Connection {
     }
 
     const fn listens(&self) -> bool {
-        matches!(self.phase, Phase::Greeting | Phase::Connected(_))
+        matches!(self.phase, ConnectionPhase::Greeting | ConnectionPhase::Connected(_))
     }
 
     /// Appends a packet to the output, to come out at that time and behind what is on its way.
@@ -126,7 +126,7 @@ impl Connection {
         if let Some((_, waiting)) = self.delayed.back_mut().filter(|(last, _)| *last == due) {
             waiting.extend_from_slice(&bytes);
         } else {
-            self.delayed_bytes += ENTRY;
+            self.delayed_bytes += PACKET_OVERHEAD;
             self.delayed.push_back((due, BytesMut::from(&bytes[..])));
         }
         Sending::Done
@@ -145,7 +145,7 @@ impl Connection {
             let Some((_, bytes)) = self.delayed.pop_front() else {
                 break;
             };
-            self.delayed_bytes -= ENTRY + bytes.len();
+            self.delayed_bytes -= PACKET_OVERHEAD + bytes.len();
             if self.put(&bytes) == Sending::Cut {
                 return Sending::Cut;
             }
@@ -180,19 +180,19 @@ impl Connection {
         }
     }
 
-    pub(crate) const fn client(&self) -> Option<&Client> {
+    pub(crate) const fn client(&self) -> Option<&ConnectedClient> {
         match &self.phase {
-            Phase::Connected(client) => Some(client),
+            ConnectionPhase::Connected(client) => Some(client),
             _ => None,
         }
     }
 
     pub(crate) fn disposition(&self) -> Disposition {
         match self.phase {
-            Phase::Greeting | Phase::Ignored | Phase::Connected(_) => Disposition::Open,
-            Phase::Refused if !self.delayed.is_empty() => Disposition::Open,
-            Phase::Refused => Disposition::ShutDown,
-            Phase::Closing => Disposition::Close,
+            ConnectionPhase::Greeting | ConnectionPhase::Ignored | ConnectionPhase::Connected(_) => Disposition::Open,
+            ConnectionPhase::Refused if !self.delayed.is_empty() => Disposition::Open,
+            ConnectionPhase::Refused => Disposition::ShutDown,
+            ConnectionPhase::Closing => Disposition::Close,
         }
     }
 
@@ -200,10 +200,10 @@ impl Connection {
     pub(crate) fn patience_ends(&self, limits: &Limits) -> Option<Instant> {
         const FAREWELL: Duration = Duration::from_secs(5);
         let patience = match &self.phase {
-            Phase::Greeting => limits.connect_timeout,
-            Phase::Connected(client) => client.keep_alive? * 3 / 2,
-            Phase::Refused if self.delayed.is_empty() => FAREWELL,
-            Phase::Refused | Phase::Ignored | Phase::Closing => return None,
+            ConnectionPhase::Greeting => limits.connect_timeout,
+            ConnectionPhase::Connected(client) => client.keep_alive? * 3 / 2,
+            ConnectionPhase::Refused if self.delayed.is_empty() => FAREWELL,
+            ConnectionPhase::Refused | ConnectionPhase::Ignored | ConnectionPhase::Closing => return None,
         };
         self.heard.checked_add(patience)
     }

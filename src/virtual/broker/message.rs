@@ -34,7 +34,7 @@ impl Message {
 
 /// A message, and whether someone has waited for it and got it.
 #[derive(Debug)]
-struct Entry {
+struct LoggedMessage {
     message: Message,
     claimed: bool,
 }
@@ -42,7 +42,7 @@ struct Entry {
 /// The latest messages, oldest first.
 #[derive(Debug, Default)]
 pub(crate) struct MessageLog {
-    entries: VecDeque<Entry>,
+    entries: VecDeque<LoggedMessage>,
     bytes: usize,
     dropped: u64,
 }
@@ -50,7 +50,7 @@ pub(crate) struct MessageLog {
 impl MessageLog {
     pub(crate) fn push(&mut self, message: Message, limits: &Limits) {
         self.bytes += message.size();
-        self.entries.push_back(Entry {
+        self.entries.push_back(LoggedMessage {
             message,
             claimed: false,
         });

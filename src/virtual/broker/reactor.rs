@@ -14,17 +14,17 @@ use modemqtt_os::{Kept, Listener, Wake};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::server::Arrivals;
-use super::state::{ConnectionId, Disposition, State};
+use super::state::{Disposition, SocketId, State};
 
 /// Something to do on the broker's thread. What it returns runs when everything that followed has been written.
-pub(crate) type Job = Box<dyn FnOnce(&mut State, Instant) -> Reply + Send>;
+pub(crate) type BrokerJob = Box<dyn FnOnce(&mut State, Instant) -> Reply + Send>;
 /// Told when everything that followed has been written.
 pub(crate) type Reply = Box<dyn FnOnce() + Send>;
 
 /// What reaches the thread.
 pub(crate) enum Work {
     /// Do this.
-    Ask(Job),
+    Ask(BrokerJob),
     /// Listen here from now on, or nowhere.
     Listen(Option<TcpListener>, Reply),
     /// Come to an end.
@@ -32,11 +32,11 @@ pub(crate) enum Work {
 }
 
 /// The sockets and the state.
-pub(crate) struct Reactor {
+pub(crate) struct BrokerReactor {
     listener: Option<Listener>,
     /// Accepting failed for want of descriptors: until then the listener, always ready, must not keep the thread busy.
     accept_again: Option<Instant>,
-    sockets: BTreeMap<ConnectionId, Socket>,
+    sockets: BTreeMap<SocketId, ClientSocket>,
     state: State,
     work: Receiver<Work>,
     wake: Wake,
@@ -45,22 +45,22 @@ pub(crate) struct Reactor {
 }
 
 /// A client's connection. It ends as this is dropped, whoever has copies of its descriptor.
-struct Socket {
+struct ClientSocket {
     _kept: Kept,
     stream: TcpStream,
 }
 
-impl Drop for Socket {
+impl Drop for ClientSocket {
     fn drop(&mut self) {
         let _ = self.stream.shutdown(Shutdown::Both); // done before, or the client has gone
     }
 }
 
-/// What there is to do after a sleep.
-struct Ready {
+/// What there is to do once something has happened.
+struct BrokerReady {
     wake: bool,
     accept: bool,
-    read: Vec<ConnectionId>,
+    read: Vec<SocketId>,
 }
 
 /// Whether the owner still wants the broker.
@@ -70,7 +70,7 @@ enum Owner {
     Gone,
 }
 
-impl Reactor {
+impl BrokerReactor {
     pub(crate) fn new(
         listener: TcpListener,
         state: State,
@@ -78,7 +78,7 @@ impl Reactor {
         wake: Wake,
         arrivals: Arc<Arrivals>,
     ) -> io::Result<Self> {
-        const READ_SIZE: usize = 64 * 1024;
+        const CLIENT_READ: usize = 64 * 1024;
         listener.set_nonblocking(true)?;
         Ok(Self {
             listener: Some(Listener::new(listener)),
@@ -87,7 +87,7 @@ impl Reactor {
             state,
             work,
             wake,
-            buffer: vec![0; READ_SIZE],
+            buffer: vec![0; CLIENT_READ],
             arrivals,
         })
     }
@@ -95,7 +95,7 @@ impl Reactor {
     /// Returns when the owner is gone; the sockets close with the reactor.
     pub(crate) fn run(&mut self) {
         loop {
-            let Ok(ready) = self.sleep() else {
+            let Ok(ready) = self.wait_for_work() else {
                 return; // poll fails for want of kernel memory only; the owner then finds the broker closed
             };
             if ready.accept {
@@ -117,7 +117,7 @@ impl Reactor {
         }
     }
 
-    fn sleep(&self) -> io::Result<Ready> {
+    fn wait_for_work(&self) -> io::Result<BrokerReady> {
         let now = Instant::now();
         let accepting = self.accept_again.is_none_or(|again| again <= now);
         let mut descriptors = vec![PollFd::new(&self.wake, PollFlags::IN)];
@@ -142,7 +142,7 @@ impl Reactor {
             events.intersects(PollFlags::IN | PollFlags::HUP | PollFlags::ERR)
         };
         let sockets = self.sockets.keys().zip(&descriptors[sockets_at..]);
-        Ok(Ready {
+        Ok(BrokerReady {
             wake: is_ready(&descriptors[0]),
             accept: listener.is_some() && is_ready(&descriptors[1]),
             read: sockets
@@ -153,7 +153,7 @@ impl Reactor {
     }
 
     fn accept(&mut self) {
-        const PAUSE: Duration = Duration::from_millis(100);
+        const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
         self.accept_again = None;
         loop {
             let now = Instant::now();
@@ -164,7 +164,7 @@ impl Reactor {
                     ErrorKind::WouldBlock => return,
                     ErrorKind::Interrupted | ErrorKind::ConnectionAborted => {}
                     _ => {
-                        self.accept_again = Some(now + PAUSE);
+                        self.accept_again = Some(now + ACCEPT_PAUSE);
                         return;
                     }
                 },
@@ -175,7 +175,7 @@ impl Reactor {
     fn adopt(&mut self, socket: TcpStream, now: Instant) {
         let is_usable = socket.set_nonblocking(true).is_ok() && socket.set_nodelay(true).is_ok();
         if is_usable && let Some(id) = self.state.accept(now) {
-            let socket = Socket {
+            let socket = ClientSocket {
                 _kept: Kept::new(&socket),
                 stream: socket,
             };
@@ -183,7 +183,7 @@ impl Reactor {
         }
     }
 
-    fn read(&mut self, id: ConnectionId) {
+    fn read(&mut self, id: SocketId) {
         let Some(socket) = self.sockets.get_mut(&id) else {
             return;
         };
@@ -224,7 +224,7 @@ impl Reactor {
                     self.lose(id);
                 }
             }
-            let is_closing = |id: &ConnectionId| self.state.disposition(*id) == Disposition::Close;
+            let is_closing = |id: &SocketId| self.state.disposition(*id) == Disposition::Close;
             let closing: Vec<_> = self.sockets.keys().copied().filter(is_closing).collect();
             if closing.is_empty() {
                 return;
@@ -235,8 +235,8 @@ impl Reactor {
         }
     }
 
-    fn write(&mut self, id: ConnectionId) -> io::Result<()> {
-        let Some(Socket { stream, .. }) = self.sockets.get_mut(&id) else {
+    fn write(&mut self, id: SocketId) -> io::Result<()> {
+        let Some(ClientSocket { stream, .. }) = self.sockets.get_mut(&id) else {
             return Ok(());
         };
         while !self.state.pending(id).is_empty() {
@@ -252,7 +252,7 @@ impl Reactor {
         Ok(())
     }
 
-    fn lose(&mut self, id: ConnectionId) {
+    fn lose(&mut self, id: SocketId) {
         self.sockets.remove(&id);
         self.state.lost(id);
     }

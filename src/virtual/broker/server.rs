@@ -12,7 +12,7 @@ use modemqtt_os::{Condvar, Mutex, Waker, Worker, waker};
 
 use super::message::Message;
 use super::options::BrokerOptions;
-use super::reactor::{Job, Reactor, Work};
+use super::reactor::{BrokerJob, BrokerReactor, Work};
 use super::state::{State, StateError};
 use super::wire::QoS;
 
@@ -47,7 +47,7 @@ pub struct Broker {
     address: SocketAddr,
     /// The process that started it. In a child of it nobody may touch the locks, for whoever held them when it was forked never lets go.
     process: u32,
-    running: Option<Running>,
+    running: Option<RunningBroker>,
     /// Whether it listens, and the lock of who changes that.
     listens: Mutex<bool>,
     arrivals: Arc<Arrivals>,
@@ -84,7 +84,7 @@ impl Arrivals {
 }
 
 #[derive(Debug)]
-struct Running {
+struct RunningBroker {
     /// The way to the thread, which sleeps in `poll` and looks at the channel only when it is woken.
     work: Sender<Work>,
     waker: Waker,
@@ -99,7 +99,7 @@ impl Broker {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(refused)?;
         let address = listener.local_addr().map_err(refused)?;
         let arrivals = Arc::new(Arrivals::default());
-        let running = Running::start(listener, State::new(options), &arrivals).map_err(BrokerError::Start)?;
+        let running = RunningBroker::start(listener, State::new(options), &arrivals).map_err(BrokerError::Start)?;
         Ok(Self {
             address,
             process: process::id(),
@@ -184,9 +184,9 @@ impl Broker {
             .map_err(BrokerError::from)
     }
 
-    /// See [`State::silence`].
-    pub fn silence(&self, on: bool) -> Result<(), BrokerError> {
-        self.ask(move |state, _| state.silence(on))
+    /// See [`State::ignore_connects`].
+    pub fn ignore_connects(&self, on: bool) -> Result<(), BrokerError> {
+        self.ask(move |state, _| state.ignore_connects(on))
     }
 
     /// See [`State::withhold_acks`].
@@ -199,9 +199,9 @@ impl Broker {
         self.ask(|state, _| state.drop_clients())
     }
 
-    /// See [`State::silent`].
-    pub fn silent(&self, on: bool) -> Result<(), BrokerError> {
-        self.ask(move |state, _| state.silent(on))
+    /// See [`State::mute`].
+    pub fn mute(&self, on: bool) -> Result<(), BrokerError> {
+        self.ask(move |state, _| state.mute(on))
     }
 
     /// See [`State::slow`].
@@ -260,7 +260,7 @@ impl Broker {
     }
 
     /// What runs, in the process in which it does.
-    fn here(&self) -> Result<&Running, BrokerError> {
+    fn here(&self) -> Result<&RunningBroker, BrokerError> {
         let running = self.running.as_ref().filter(|_| self.process == process::id());
         running.ok_or(BrokerError::Closed)
     }
@@ -270,7 +270,7 @@ impl Broker {
         question: impl FnOnce(&mut State, Instant) -> T + Send + 'static,
     ) -> Result<T, BrokerError> {
         let (reply, answer) = crossbeam_channel::bounded(1);
-        let job: Job = Box::new(move |state, now| {
+        let job: BrokerJob = Box::new(move |state, now| {
             let result = question(state, now);
             Box::new(move || {
                 let _ = reply.send(result); // nobody may be waiting any more
@@ -304,11 +304,11 @@ impl Drop for Broker {
     }
 }
 
-impl Running {
+impl RunningBroker {
     fn start(listener: TcpListener, state: State, arrivals: &Arc<Arrivals>) -> io::Result<Self> {
         let (waker, wake) = waker::pair()?;
         let (work, inbox) = crossbeam_channel::unbounded();
-        let mut reactor = Reactor::new(listener, state, inbox, wake, Arc::clone(arrivals))?;
+        let mut reactor = BrokerReactor::new(listener, state, inbox, wake, Arc::clone(arrivals))?;
         let thread = Worker::spawn("modemqtt-broker", move || reactor.run())?;
         Ok(Self { work, waker, thread })
     }

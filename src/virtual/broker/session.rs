@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, VecDeque};
 
 use bytes::Bytes;
 
-use super::connection::ConnectionId;
+use super::connection::SocketId;
 use super::message::Message;
 use super::options::Limits;
 use super::topics::Subscriptions;
@@ -14,7 +14,7 @@ use super::wire::{Packet, Pid, Publish, QoS, QosPid, TopicName};
 #[derive(Debug)]
 pub(crate) struct Session {
     pub(crate) clean: bool,
-    pub(crate) connection: Option<ConnectionId>,
+    pub(crate) connection: Option<SocketId>,
     pub(crate) subscriptions: Subscriptions,
     /// Ids of QoS 2 messages that were routed and not yet released: a PUBLISH with one of them is a duplicate.
     unreleased: BTreeSet<Pid>,

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::connection::{Connection, Phase, Sending};
-pub use super::connection::{ConnectionId, Disposition};
+use super::connection::{Connection, ConnectionPhase, Sending};
+pub use super::connection::{Disposition, SocketId};
 use super::message::{Message, MessageLog, Retained};
 use super::options::BrokerOptions;
 use super::session::{Delivery, Session};
@@ -45,12 +45,12 @@ pub enum StateError {
 #[derive(Debug)]
 pub struct State {
     options: BrokerOptions,
-    connections: BTreeMap<ConnectionId, Connection>,
+    connections: BTreeMap<SocketId, Connection>,
     sessions: BTreeMap<String, Session>,
     shares: Shares,
     retained: Retained,
     log: MessageLog,
-    script: Script,
+    misbehaviour: Misbehaviour,
     /// Wills that are due. A list and not a call, because publishing a will may close further connections.
     wills: VecDeque<(String, LastWill)>,
     connections_seen: u64,
@@ -61,10 +61,10 @@ pub struct State {
 
 /// The misbehaviour that was asked for.
 #[derive(Debug, Default)]
-struct Script {
+struct Misbehaviour {
     refuse: Option<ConnectReturnCode>,
-    silence: bool,
-    silent: bool,
+    ignores_connects: bool,
+    mute: bool,
     withhold_acks: bool,
     slow: Option<Duration>,
     cut: Option<usize>,
@@ -81,7 +81,7 @@ impl State {
             shares: Shares::default(),
             retained: Retained::default(),
             log: MessageLog::default(),
-            script: Script::default(),
+            misbehaviour: Misbehaviour::default(),
             wills: VecDeque::new(),
             connections_seen: 0,
             ids_assigned: 0,
@@ -90,20 +90,20 @@ impl State {
     }
 
     /// A TCP connection was opened; `None` when there are too many.
-    pub fn accept(&mut self, now: Instant) -> Option<ConnectionId> {
+    pub fn accept(&mut self, now: Instant) -> Option<SocketId> {
         if self.connections.len() >= self.options.limits.connections {
             return None;
         }
         self.clock = Some(now);
         self.connections_seen += 1;
-        let id = ConnectionId(self.connections_seen);
-        let connection = Connection::new(&self.options.limits, self.script.cut, now);
+        let id = SocketId(self.connections_seen);
+        let connection = Connection::new(&self.options.limits, self.misbehaviour.cut, now);
         self.connections.insert(id, connection);
         Some(id)
     }
 
     /// Bytes were read.
-    pub fn receive(&mut self, id: ConnectionId, bytes: &[u8], now: Instant) {
+    pub fn receive(&mut self, id: SocketId, bytes: &[u8], now: Instant) {
         self.clock = Some(now);
         if let Some(connection) = self.connections.get_mut(&id) {
             connection.push(bytes);
@@ -119,7 +119,7 @@ impl State {
     }
 
     /// The TCP connection is gone, whoever closed it; its id means nothing from now on.
-    pub fn lost(&mut self, id: ConnectionId) {
+    pub fn lost(&mut self, id: SocketId) {
         self.fail(id);
         self.connections.remove(&id);
         self.publish_wills();
@@ -150,19 +150,19 @@ impl State {
     }
 
     /// The bytes to write.
-    pub fn pending(&self, id: ConnectionId) -> &[u8] {
+    pub fn pending(&self, id: SocketId) -> &[u8] {
         self.connections.get(&id).map_or(&[], Connection::pending)
     }
 
     /// So many of the pending bytes were written.
-    pub fn sent(&mut self, id: ConnectionId, count: usize) {
+    pub fn sent(&mut self, id: SocketId, count: usize) {
         if let Some(connection) = self.connections.get_mut(&id) {
             connection.sent(count);
         }
     }
 
     /// What is to become of the socket.
-    pub fn disposition(&self, id: ConnectionId) -> Disposition {
+    pub fn disposition(&self, id: SocketId) -> Disposition {
         self.connections
             .get(&id)
             .map_or(Disposition::Close, Connection::disposition)
@@ -224,7 +224,7 @@ impl State {
 
     /// Answers every CONNECT from now on with this return code, 1 to 5, and closes; `None` lets clients in again.
     pub fn refuse(&mut self, return_code: Option<u8>) -> Result<(), StateError> {
-        self.script.refuse = match return_code {
+        self.misbehaviour.refuse = match return_code {
             None => None,
             Some(code) => match ConnectReturnCode::from_u8(code) {
                 Ok(ConnectReturnCode::Accepted) | Err(_) => {
@@ -240,31 +240,31 @@ impl State {
     /// matches is acknowledged and dropped, whoever publishes it. It joins those denied before; `None` denies nothing any longer.
     pub fn deny(&mut self, filter: Option<&str>) -> Result<(), StateError> {
         match filter {
-            None => self.script.denied.clear(),
+            None => self.misbehaviour.denied.clear(),
             Some(filter) => {
                 check_filter(filter)?;
-                self.script.denied.insert(filter.to_owned());
+                self.misbehaviour.denied.insert(filter.to_owned());
             }
         }
         Ok(())
     }
 
     /// Leaves every CONNECT from now on without an answer, the connection open; what else comes on it is ignored, for good.
-    pub fn silence(&mut self, on: bool) {
-        self.script.silence = on;
+    pub fn ignore_connects(&mut self, on: bool) {
+        self.misbehaviour.ignores_connects = on;
     }
 
     /// Sends no PUBACK, PUBREC, PUBCOMP, SUBACK or UNSUBACK while on. The packets take effect all the same (messages are logged and
     /// routed, subscriptions count), and nothing is sent later: the client has to repeat itself.
     pub fn withhold_acks(&mut self, on: bool) {
-        self.script.withhold_acks = on;
+        self.misbehaviour.withhold_acks = on;
     }
 
     /// Sends nothing at all while on: no acknowledgement, no answer to a ping, no message. Packets take effect all the same, but for a CONNECT, which
-    /// is ignored for good as by [`State::silence`]. When it ends, what is in flight is sent again, PUBREL included.
-    pub fn silent(&mut self, on: bool) {
-        let ends = self.script.silent && !on;
-        self.script.silent = on;
+    /// is ignored for good as by [`State::ignore_connects`]. When it ends, what is in flight is sent again, PUBREL included.
+    pub fn mute(&mut self, on: bool) {
+        let ends = self.misbehaviour.mute && !on;
+        self.misbehaviour.mute = on;
         if ends {
             let limits = &self.options.limits;
             let sessions = self.sessions.values_mut();
@@ -283,13 +283,13 @@ impl State {
                 .values_mut()
                 .for_each(|connection| connection.hasten(latest));
         }
-        self.script.slow = by;
+        self.misbehaviour.slow = by;
     }
 
     /// Cuts each connection, and each later one, when so many bytes have gone to its client from now on, in the middle of a packet if that
     /// is where they end; with 0, in place of the next packet. Wills are published. `None` cuts no more.
     pub fn cut(&mut self, after: Option<usize>) {
-        self.script.cut = after;
+        self.misbehaviour.cut = after;
         for connection in self.connections.values_mut() {
             connection.allow(after);
         }
@@ -357,7 +357,7 @@ impl State {
     }
 
     fn denies(&self, applies: impl FnMut(&String) -> bool) -> bool {
-        self.script.denied.iter().any(applies)
+        self.misbehaviour.denied.iter().any(applies)
     }
 
     fn deliver(&mut self, client: &str, delivery: Delivery) {
@@ -371,35 +371,37 @@ impl State {
         }
     }
 
-    fn refill(&mut self, id: ConnectionId, client: &str) {
+    fn refill(&mut self, id: SocketId, client: &str) {
         if let Some(session) = self.sessions.get_mut(client) {
             let packets = session.refill(&self.options.limits);
             self.send_all(id, &packets);
         }
     }
 
-    fn acknowledge(&mut self, id: ConnectionId, packet: &Packet) {
-        if !self.script.withhold_acks {
+    fn acknowledge(&mut self, id: SocketId, packet: &Packet) {
+        if !self.misbehaviour.withhold_acks {
             self.send(id, packet);
         }
     }
 
-    fn send_all(&mut self, id: ConnectionId, packets: &[Packet]) {
+    fn send_all(&mut self, id: SocketId, packets: &[Packet]) {
         for packet in packets {
             self.send(id, packet);
         }
     }
 
     /// Sends if the connection is open; a client that does not read is dropped.
-    fn send(&mut self, id: ConnectionId, packet: &Packet) {
-        if self.script.silent {
+    fn send(&mut self, id: SocketId, packet: &Packet) {
+        if self.misbehaviour.mute {
             return;
         }
-        let due = self.script.slow.zip(self.clock).map(|(by, now)| now + by);
+        let due = self.misbehaviour.slow.zip(self.clock).map(|(by, now)| now + by);
         let limits = &self.options.limits;
         let ends = |connection: &mut Connection| {
-            matches!(connection.phase, Phase::Greeting | Phase::Connected(_))
-                && connection.send(packet, limits, due) != Sending::Done
+            matches!(
+                connection.phase,
+                ConnectionPhase::Greeting | ConnectionPhase::Connected(_)
+            ) && connection.send(packet, limits, due) != Sending::Done
         };
         if self.connections.get_mut(&id).is_some_and(ends) {
             self.fail(id);
@@ -407,12 +409,12 @@ impl State {
     }
 
     /// Ends a connection: the session ends or waits, the will becomes due (MQTT 3.1.1 section 3.1.2.5), the socket is to be closed.
-    fn fail(&mut self, id: ConnectionId) {
+    fn fail(&mut self, id: SocketId) {
         let Some(connection) = self.connections.get_mut(&id) else {
             return;
         };
-        let phase = std::mem::replace(&mut connection.phase, Phase::Closing);
-        let Phase::Connected(client) = phase else {
+        let phase = std::mem::replace(&mut connection.phase, ConnectionPhase::Closing);
+        let ConnectionPhase::Connected(client) = phase else {
             return;
         };
         if let Some(session) = self.sessions.get_mut(&client.id) {
@@ -438,7 +440,7 @@ impl State {
         }
     }
 
-    fn enter(&mut self, id: ConnectionId, phase: Phase) {
+    fn enter(&mut self, id: SocketId, phase: ConnectionPhase) {
         if let Some(connection) = self.connections.get_mut(&id) {
             connection.phase = phase;
         }

@@ -8,7 +8,7 @@ use super::wire::{QoS, TopicFilter};
 const SEPARATOR: char = '/';
 const ONE_LEVEL: &str = "+";
 const ALL_LEVELS: &str = "#";
-const LONGEST: usize = u16::MAX as usize;
+const LONGEST_TOPIC: usize = u16::MAX as usize;
 
 /// Whether a message may be published to `topic`: not empty, no wildcards, no NUL, at most 65535 bytes.
 pub fn is_topic(topic: &str) -> bool {
@@ -26,7 +26,7 @@ pub fn is_filter(filter: &str) -> bool {
 }
 
 fn has_legal_length(text: &str) -> bool {
-    (1..=LONGEST).contains(&text.len())
+    (1..=LONGEST_TOPIC).contains(&text.len())
 }
 
 fn is_plain_level(level: &str) -> bool {

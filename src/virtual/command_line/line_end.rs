@@ -38,7 +38,7 @@ impl LineEnd {
     }
 
     /// Whether a byte is that LF. To be asked of each byte; `data`: whether it would be data otherwise.
-    pub(crate) fn takes(&mut self, byte: u8, data: bool) -> bool {
+    pub(crate) fn absorbs(&mut self, byte: u8, data: bool) -> bool {
         let behind = std::mem::take(&mut self.behind);
         if behind == Behind::Text {
             return false;
@@ -59,7 +59,7 @@ mod tests {
         if !together {
             line_end.next_piece();
         }
-        line_end.takes(byte, true)
+        line_end.absorbs(byte, true)
     }
 
     #[test]
@@ -74,9 +74,9 @@ mod tests {
         assert!(!taken(&mut line_end, false, LF), "it may be the answer to the prompt");
         line_end.ended();
         line_end.next_piece();
-        assert!(line_end.takes(LF, false));
+        assert!(line_end.absorbs(LF, false));
         assert!(taken(&mut line_end, false, LF));
-        assert!(!line_end.takes(LF, true), "one LF, not two");
+        assert!(!line_end.absorbs(LF, true), "one LF, not two");
         assert!(!taken(&mut line_end, false, b'H'));
         assert!(!taken(&mut line_end, false, LF), "the host has changed its mind");
     }

@@ -1,4 +1,4 @@
-//! Contexts: the access point, the address, and what the module's own protocols want (3GPP TS 27.007 section 10.1; Quectel TCP/IP
+//! PDP contexts: the access point, the address, and what the module's own protocols want (3GPP TS 27.007 section 10.1; Quectel TCP/IP
 //! Application Notes). An MQTT connection takes the context that it needs by itself.
 
 use std::collections::BTreeSet;
@@ -12,14 +12,14 @@ use crate::command_line::Value;
 /// The address of every context.
 pub(super) const ADDRESS: &str = "10.76.51.180";
 /// Of an access point (3GPP TS 23.003 section 9.1).
-const LONGEST_NAME: usize = 63;
+const LONGEST_ACCESS_POINT: usize = 63;
 /// User names and passwords.
 const LONGEST_SECRET: usize = 64;
 const TYPES: [&str; 3] = ["IP", "IPV6", "IPV4V6"];
 
 /// What was activated.
 #[derive(Debug, Default)]
-pub(super) struct Contexts {
+pub(super) struct PdpContexts {
     single: Single,
     active: BTreeSet<i64>,
 }
@@ -33,7 +33,7 @@ enum Single {
     Active,
 }
 
-impl Contexts {
+impl PdpContexts {
     /// The network has taken all of them.
     pub(super) fn end(&mut self) {
         *self = Self::default();
@@ -90,13 +90,15 @@ impl Module {
             }
             Asked::Set(values) => {
                 let (Some(Value::Integer(context)), given) = (values.first(), values.len()) else {
-                    return Err(self.refused());
+                    return Err(self.general_refusal());
                 };
                 let rest = values.get(3..).unwrap_or_default();
-                let address = rest.first().is_none_or(|value| text(value, LONGEST_NAME).is_some());
+                let address = rest
+                    .first()
+                    .is_none_or(|value| text(value, LONGEST_ACCESS_POINT).is_some());
                 let compression = rest.iter().skip(1).all(|value| *value == Value::Integer(0));
                 if !(low..=high).contains(context) || given > 6 || !address || !compression {
-                    return Err(self.refused());
+                    return Err(self.general_refusal());
                 }
                 if given == 1 {
                     self.lasting.definitions.remove(context);
@@ -127,7 +129,7 @@ impl Module {
                     .take(2)
                     .all(|value| text(value, LONGEST_SECRET).is_some());
                 if !(matches!(secrets.len(), 0 | 2 | 3) && texts && protocol) {
-                    return Err(self.refused());
+                    return Err(self.general_refusal());
                 }
                 let (kind, point) = self.definition(names)?;
                 // The module keeps it in capitals.
@@ -140,15 +142,15 @@ impl Module {
 
     /// A type, and perhaps an access point.
     fn definition(&self, values: &[Value]) -> Result<(String, String), Refusal> {
-        let kind = values.first().and_then(|value| text(value, LONGEST_NAME));
+        let kind = values.first().and_then(|value| text(value, LONGEST_ACCESS_POINT));
         let point = match values {
             [_] => Some(""),
-            [_, point] => text(point, LONGEST_NAME),
+            [_, point] => text(point, LONGEST_ACCESS_POINT),
             _ => None,
         };
         match (kind, point) {
             (Some(kind), Some(point)) if TYPES.contains(&kind) => Ok((kind.into(), point.into())),
-            _ => Err(self.refused()),
+            _ => Err(self.general_refusal()),
         }
     }
 
@@ -183,7 +185,7 @@ impl Module {
                 let mode = values.first() == Some(&Value::Integer(1));
                 let names = values.iter().skip(1).all(|value| text(value, LONGEST_SECRET).is_some());
                 if !(mode && names && matches!(values.len(), 2 | 4)) {
-                    return Err(self.refused());
+                    return Err(self.general_refusal());
                 }
                 state
             }
@@ -207,7 +209,7 @@ impl Module {
                 let names = names.into_iter().all(|value| text(value, LONGEST_SECRET).is_some());
                 let fits = range(0, most) && range(1, 3) && positive && names && range(5, 3);
                 if !(fits && matches!(values.len(), 3 | 5 | 6)) {
-                    return Err(self.refused());
+                    return Err(self.general_refusal());
                 }
                 DONE
             }

@@ -1,4 +1,10 @@
-//! The data phase: what comes in after the prompt is payload, of a publish or of a will.
+//! What the module takes the host's bytes for, and the data phase: what comes in after the prompt is payload, of a publish, of a will or of a file.
+//!
+//! | intake | what a byte is | what ends it |
+//! |---|---|---|
+//! | `Commands` | part of a command line | a command that asks for data |
+//! | `Data` | part of the payload | its last byte, Ctrl-Z, ESC or silence, as [`End`] and [`Idle`] say |
+//! | `Surplus` | dropped: the payload was counted, and is complete | CR or Ctrl-Z, or whatever the module prints next |
 
 use std::time::{Duration, Instant};
 
@@ -7,10 +13,47 @@ use modemqtt_at::ascii::{CTRL_Z, ESC};
 use modemqtt_at::dialect::{DataIdle, Refusal};
 
 use super::files::Writing;
-use super::operations::Publication;
+use super::publish::Publication;
 use super::{Module, Next, hex};
 use crate::command_line::Checked;
 use crate::fault::Fault;
+
+/// The table above.
+#[derive(Debug, Default)]
+pub(super) enum Intake {
+    #[default]
+    Commands,
+    Data(Data),
+    Surplus,
+}
+
+impl Intake {
+    /// The payload on its way in.
+    pub(super) const fn data(&self) -> Option<&Data> {
+        match self {
+            Self::Data(data) => Some(data),
+            Self::Commands | Self::Surplus => None,
+        }
+    }
+
+    /// Ends the data phase, if it is as asked.
+    fn take_data(&mut self, is_meant: impl FnOnce(&Data) -> bool) -> Option<Data> {
+        match std::mem::take(self) {
+            Self::Data(data) if is_meant(&data) => Some(data),
+            other => {
+                *self = other;
+                None
+            }
+        }
+    }
+
+    /// What the module has printed is behind the payload: what comes next is a command line.
+    pub(super) fn end_surplus(&mut self) {
+        if matches!(self, Self::Surplus) {
+            *self = Self::Commands;
+        }
+    }
+}
 
 /// A payload on its way in.
 #[derive(Debug)]
@@ -103,15 +146,11 @@ impl Module {
             End::CtrlZ(most) => End::CtrlZ(most * digits),
             End::Count(count) => End::Count(count * digits),
         };
-        self.data = Some(Data {
-            purpose,
-            end,
+        let echo = self.client(client).settings.echoes_data().unwrap_or(self.terminal.echo)
+            || self.faults.strikes(Fault::DataEcho);
+        self.intake = Intake::Data(Data {
             hex,
-            echo: self.client(client).settings.echoes_data().unwrap_or(self.terminal.echo)
-                || self.faults.strikes(Fault::DataEcho),
-            idle,
-            bytes: Vec::new(),
-            last_byte: now,
+            ..Data::raw(purpose, end, echo, idle, now)
         });
         if end == End::Count(0) {
             self.complete_data(now);
@@ -120,13 +159,14 @@ impl Module {
     }
 
     pub(super) fn receive_data(&mut self, byte: u8, now: Instant) {
-        let Some(data) = &mut self.data else { return };
+        let Intake::Data(data) = &mut self.intake else { return };
         data.last_byte = now;
         match (data.end, byte) {
             (End::CtrlZ(_), CTRL_Z) => return self.complete_data(now),
             (End::CtrlZ(_), ESC) => {
-                let data = self.data.take();
-                if !data.is_some_and(|data| matches!(data.purpose, Purpose::Nothing)) {
+                let by_script = matches!(data.purpose, Purpose::Nothing);
+                self.intake = Intake::Commands;
+                if !by_script {
                     self.terminal.ok();
                 }
                 return;
@@ -135,22 +175,23 @@ impl Module {
             _ => data.bytes.push(byte),
         }
         let complete = matches!(data.end, End::Count(count) if data.bytes.len() >= count);
-        let (acknowledges, count) = match &data.purpose {
-            Purpose::File(writing) => (writing.acknowledges(), data.bytes.len()),
-            _ => (false, 0),
+        let (piece, count) = match &data.purpose {
+            Purpose::File(writing) => (writing.acknowledged(), data.bytes.len()),
+            _ => (None, 0),
         };
         if data.echo {
             self.terminal.echo_data(byte);
         }
-        self.acknowledge_piece(acknowledges, count);
+        self.acknowledge_piece(piece, count);
         if complete {
             self.complete_data(now);
-            self.surplus = true;
+            self.intake = Intake::Surplus;
         }
     }
 
     pub(super) fn expire_data(&mut self, now: Instant) {
-        let Some(data) = self.data.take_if(|data| data.due().is_some_and(|due| due <= now)) else {
+        let is_due = |data: &Data| data.due().is_some_and(|due| due <= now);
+        let Some(data) = self.intake.take_data(is_due) else {
             return;
         };
         match (data.idle, data.purpose) {
@@ -171,7 +212,9 @@ impl Module {
     }
 
     fn complete_data(&mut self, now: Instant) {
-        let Some(data) = self.data.take() else { return };
+        let Some(data) = self.intake.take_data(|_| true) else {
+            return;
+        };
         match self.use_data(data, now) {
             Ok(Next::LateOk | Next::Answered) => {}
             Ok(_) => self.terminal.ok(),
@@ -181,7 +224,7 @@ impl Module {
 
     fn use_data(&mut self, data: Data, now: Instant) -> Result<Next, Refusal> {
         let payload = if data.hex {
-            hex::decode(&data.bytes).ok_or(self.wrong_parameter())?
+            hex::decode(&data.bytes).ok_or(self.mqtt_refusal())?
         } else {
             data.bytes
         };

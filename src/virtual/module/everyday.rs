@@ -9,7 +9,7 @@ use modemqtt_at::dialect::{Effect, Everyday, Kind, Parameter, Refusal};
 use super::Module;
 use super::general::{Answer, Asked, DONE, IMEI};
 use super::surroundings::Surroundings;
-use super::terminal::Kind as Printed;
+use super::terminal::PieceKind;
 use crate::command_line::Value;
 
 /// The operator of the test network 001/01.
@@ -22,7 +22,7 @@ const DAY: i64 = 86_400;
 
 /// What was set by these commands until a restart.
 #[derive(Debug, Default)]
-pub(super) struct Kept {
+pub(super) struct EverydayValues {
     values: BTreeMap<&'static str, Vec<String>>,
     keys: BTreeMap<(&'static str, &'static str), String>,
     /// `<mode>` and `<format>` of `AT+COPS`.
@@ -32,7 +32,7 @@ pub(super) struct Kept {
     given_up: bool,
 }
 
-impl Kept {
+impl EverydayValues {
     /// What a command was set to.
     pub(super) fn values(&self, name: &str) -> Option<&[String]> {
         self.values.get(name).map(Vec::as_slice)
@@ -126,25 +126,28 @@ impl Module {
         let given: Option<Vec<String>> = values
             .iter()
             .zip(parameters)
-            .map(|(value, it)| given(value, it))
+            .map(|(value, it)| accepted(value, it))
             .collect();
-        let given = given.filter(|_| fits).ok_or(self.refused())?;
+        let given = given.filter(|_| fits).ok_or(self.general_refusal())?;
         let number = |at: usize| given.get(at).and_then(|text| text.parse::<i64>().ok());
         match row.effect {
             Effect::Keep | Effect::Reports | Effect::RadioReports => {}
             Effect::OneOf(allowed) => {
                 if !number(0).is_some_and(|number| allowed.contains(&number)) {
-                    return Err(self.refused());
+                    return Err(self.general_refusal());
                 }
             }
             Effect::Choose => {
                 let chosen = number(0).and_then(|number| row.answer.get(usize::try_from(number).ok()?));
-                return Ok(Some(self.say(row, &[chosen.ok_or(self.refused())?])));
+                return Ok(Some(self.say(row, &[chosen.ok_or(self.general_refusal())?])));
             }
             Effect::Keyed(keys) => return self.set_key(row, keys, &given),
             Effect::Operator => return self.choose_operator(&given, number(0), number(1)),
             Effect::Clock => {
-                let seconds = given.first().and_then(|text| seconds(text)).ok_or(self.refused())?;
+                let seconds = given
+                    .first()
+                    .and_then(|text| time_from_text(text))
+                    .ok_or(self.general_refusal())?;
                 self.lasting.clock.set(seconds, None);
                 return DONE;
             }
@@ -167,7 +170,7 @@ impl Module {
     fn set_key(&mut self, row: &'static Everyday, keys: &'static [(&str, &str)], given: &[String]) -> Answer {
         let asked = given.first().map(String::as_str).unwrap_or_default();
         let known = keys.iter().find(|(key, _)| key.eq_ignore_ascii_case(asked));
-        let (key, default) = known.ok_or(self.refused())?;
+        let (key, default) = known.ok_or(self.general_refusal())?;
         if let Some(value) = given.get(1) {
             self.general.kept.keys.insert((row.name, key), value.clone());
             return DONE;
@@ -179,7 +182,7 @@ impl Module {
 
     /// `AT+COPS=<mode>[,<format>[,<oper>[,<AcT>]]]`
     fn choose_operator(&mut self, given: &[String], mode: Option<i64>, format: Option<i64>) -> Answer {
-        let mode = mode.ok_or(self.refused())?;
+        let mode = mode.ok_or(self.general_refusal())?;
         if let Some(format) = format {
             self.general.kept.format = format;
         }
@@ -190,7 +193,7 @@ impl Module {
             (1 | 4, Some(name)) if name == PLMN || name == OPERATOR => {}
             (1, Some(_)) => return Err(Refusal::Cme(CmeCode::NO_NETWORK)),
             (0 | 2 | 4, _) => {}
-            _ => return Err(self.refused()),
+            _ => return Err(self.general_refusal()),
         }
         self.change(|module| module.general.kept.mode = mode);
         DONE
@@ -200,7 +203,7 @@ impl Module {
     pub(super) fn report_registration(&mut self) {
         for row in self.reporters(Effect::Reports) {
             let line = self.line(row.name, self.registered_as());
-            self.terminal.urc(Printed::Urc, &line);
+            self.terminal.urc(PieceKind::Urc, &line);
         }
     }
 
@@ -278,7 +281,7 @@ impl Module {
             "stat" => self.registered_as().to_string(),
             "address" => super::context::ADDRESS.into(),
             "inserted" => u8::from(self.has_card()).to_string(),
-            "iccid" => super::world::ICCID.into(),
+            "iccid" => super::sim::ICCID.into(),
             "imei" => IMEI.into(),
             "imei sv" => format!("{}01", &IMEI[..14]),
             "serial" => SERIAL.into(),
@@ -318,7 +321,7 @@ fn listed(row: &Everyday, values: &[String]) -> String {
 }
 
 /// A value that its parameter allows; one that is left out is empty.
-fn given(value: &Value, parameter: &Parameter) -> Option<String> {
+fn accepted(value: &Value, parameter: &Parameter) -> Option<String> {
     match (value, parameter.kind) {
         (Value::Omitted, _) => Some(String::new()),
         (Value::Integer(number), Kind::Integer { low, high }) if (low..=high).contains(number) => {
@@ -335,7 +338,7 @@ fn given(value: &Value, parameter: &Parameter) -> Option<String> {
 }
 
 /// `yy/MM/dd,hh:mm:ss±zz` in seconds since 1970, UTC; the zone in quarters of an hour may be missing.
-fn seconds(text: &str) -> Option<i64> {
+fn time_from_text(text: &str) -> Option<i64> {
     let part = |from: usize| {
         text.get(from..from + 2)
             .filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))
@@ -381,17 +384,20 @@ mod tests {
     fn a_time_reads_back_as_it_was_set() {
         for text in ["26/02/28,23:59:59+00", "24/02/29,00:00:00+00", "00/01/01,12:30:01+00"] {
             let mut clock = Clock::default();
-            clock.set(seconds(text).unwrap(), None);
+            clock.set(time_from_text(text).unwrap(), None);
             assert_eq!(clock.text(), text);
         }
-        assert_eq!(seconds("26/01/01,01:00:00+04"), seconds("26/01/01,00:00:00+00"));
+        assert_eq!(
+            time_from_text("26/01/01,01:00:00+04"),
+            time_from_text("26/01/01,00:00:00+00")
+        );
         for wrong in [
             "26/02/29,00:00:00+00",
             "26/13/01,00:00:00",
             "26-01-01,00:00:00",
             "26/01/01,24:00:00",
         ] {
-            assert_eq!(seconds(wrong), None, "{wrong}");
+            assert_eq!(time_from_text(wrong), None, "{wrong}");
         }
     }
 }

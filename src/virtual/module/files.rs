@@ -1,5 +1,4 @@
-//! The files of the module, and the commands about them: `QSECWRITE` and its like for secure files, `QFUPL` and its like
-//! for a file system. Which of them there are, and how much fits, the dialect says.
+//! The files of the module, and the commands about them. The dialect says what these are called, and how much fits.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,20 +6,18 @@ use std::time::{Duration, Instant};
 
 use modemqtt_at::ascii::is_forbidden_in_string;
 use modemqtt_at::dialect::Refusal;
-use modemqtt_at::tls::{Files, Storage, Upload};
+use modemqtt_at::tls::{FileAction, Files, Storage, Upload};
 
-use super::data_phase::{Data, End, Idle, Purpose};
+use super::data_phase::{Data, End, Idle, Intake, Purpose};
 use super::{Module, Next};
 use crate::command_line::{Cursor, Suffix, Value};
 
 /// The longest name, with its storage (Quectel FILE application notes of several families).
-const LONGEST_NAME: usize = 80;
+const LONGEST_FILE_NAME: usize = 80;
 /// How many files there may be; no note gives a figure, memory wants one.
 const MOST_FILES: usize = 64;
 /// What is taken for the size of a file whose size is not given (the same notes).
 const DEFAULT_SIZE: i64 = 10_240;
-/// After so many bytes each the module says so, where that was asked for (the same notes).
-const ACKNOWLEDGED: usize = 1024;
 
 /// What is stored, by name.
 #[derive(Default)]
@@ -80,12 +77,14 @@ pub(super) struct Writing {
     command: &'static str,
     name: String,
     kept: bool,
-    /// Whether the module says so after each piece.
-    acknowledges: bool,
+    /// After how many bytes each the module says so.
+    acknowledged: Option<usize>,
 }
 
 /// A command about files, with its parameters.
-struct Given<'a> {
+struct FileCommand<'a> {
+    action: FileAction,
+    name: &'static str,
     suffix: Suffix,
     values: &'a [Value],
 }
@@ -100,12 +99,11 @@ impl Module {
         now: Instant,
     ) -> Option<Result<Next, Refusal>> {
         let upload = self.dialect.tls.as_ref().map(|tls| &tls.upload)?;
-        let (files, known): (&'static Files, _) = match upload {
-            Upload::SecureFile(files) => (files, ["QSECWRITE", "QSECREAD", "QSECDEL"].as_slice()),
-            Upload::FileSystem(files) => (files, ["QFUPL", "QFDWL", "QFDEL", "QFLST", "QFLDS"].as_slice()),
+        let files: &'static Files = match upload {
+            Upload::SecureFile(files) | Upload::FileSystem(files) => files,
             Upload::Prompt { .. } => return None,
         };
-        let name = known.iter().copied().find(|known| *known == name)?;
+        let (action, name) = files.commands.iter().copied().find(|(_, known)| *known == name)?;
         let values = match suffix {
             Suffix::Set => match cursor.parameters(|_| None) {
                 Ok(values) => values,
@@ -114,38 +112,34 @@ impl Module {
             _ => Vec::new(),
         };
         self.look_behind(cursor);
-        let given = Given {
+        let given = FileCommand {
+            action,
+            name,
             suffix,
             values: &values,
         };
-        Some(self.about_files(name, files, &given, now))
+        Some(self.about_files(files, &given, now))
     }
 
-    fn about_files(
-        &mut self,
-        name: &'static str,
-        files: &'static Files,
-        given: &Given<'_>,
-        now: Instant,
-    ) -> Result<Next, Refusal> {
+    fn about_files(&mut self, files: &'static Files, given: &FileCommand<'_>, now: Instant) -> Result<Next, Refusal> {
         let most = files.storages.first().map_or(0, |storage| storage.most);
-        match (name, given.suffix) {
-            ("QSECWRITE", Suffix::Test) => {
-                self.tell_file(format_args!("+QSECWRITE: <filename>,(1-{most}),(1-65535)"));
+        match (given.action, given.suffix) {
+            (FileAction::Write, Suffix::Test) => {
+                let acknowledged = files.acknowledged.map_or("", |_| ",(0,1)");
+                self.tell_file(format_args!(
+                    "+{}: <filename>,(1-{most}),(1-65535){acknowledged}",
+                    given.name
+                ));
             }
-            ("QFUPL", Suffix::Test) => {
-                self.tell_file(format_args!("+QFUPL: <filename>,(1-{most}),(1-65535),(0,1)"));
-            }
-            ("QFLST", Suffix::None) => self.list(files, "*")?,
+            (FileAction::List, Suffix::None) => self.list(given.name, files, "*")?,
             (_, Suffix::Test) => {}
-            ("QSECWRITE", Suffix::Set) => return self.start_writing("QSECWRITE", files, given, now),
-            ("QFUPL", Suffix::Set) => return self.start_writing("QFUPL", files, given, now),
+            (FileAction::Write, Suffix::Set) => return self.start_writing(files, given, now),
             (_, Suffix::Set) => {
                 let [Value::Quoted(text)] = given.values else {
                     return Err(files.refusals.parameter);
                 };
                 let text = std::str::from_utf8(text).map_err(|_| files.refusals.parameter)?;
-                self.about_file(name, files, text)?;
+                self.about_file(given, files, text)?;
             }
             _ => return Err(files.refusals.parameter),
         }
@@ -153,49 +147,51 @@ impl Module {
     }
 
     /// A command with a name, or a pattern, as its only parameter.
-    fn about_file(&mut self, command: &str, files: &'static Files, text: &str) -> Result<(), Refusal> {
+    fn about_file(&mut self, given: &FileCommand<'_>, files: &'static Files, text: &str) -> Result<(), Refusal> {
         let missing = files.refusals.missing;
         let full_name = |module: &Self| Ok(module.file_name(files, text).ok_or(files.refusals.parameter)?.0);
-        match command {
-            "QFLST" => self.list(files, text)?,
-            "QFLDS" => {
+        let command = given.name;
+        match given.action {
+            FileAction::List => self.list(command, files, text)?,
+            FileAction::Room => {
                 let storage = files
                     .storages
                     .iter()
                     .find(|storage| storage.prefix.trim_end_matches(':') == text);
                 let storage = storage.ok_or(files.refusals.parameter)?;
                 let free = storage.total.saturating_sub(self.vault.used(storage));
-                self.tell_file(format_args!("+QFLDS: {free},{}", storage.total));
+                self.tell_file(format_args!("+{command}: {free},{}", storage.total));
             }
-            "QFDEL" if text == "*" => {
+            FileAction::Delete if text == "*" && self.is_in_a_file_system() => {
                 for storage in files.storages {
                     for name in self.vault.names(storage.prefix) {
                         self.vault.files.remove(&name);
                     }
                 }
             }
-            "QFDEL" | "QSECDEL" => {
+            FileAction::Delete => {
                 let name = full_name(self)?;
                 self.vault.files.remove(&name).ok_or(missing)?;
             }
-            "QSECREAD" => {
+            FileAction::Checksum => {
                 let name = full_name(self)?;
                 let sum = checksum(self.vault.get(&name).ok_or(missing)?);
-                self.tell_file(format_args!("+QSECREAD: 1,{sum:x}"));
+                self.tell_file(format_args!("+{command}: 1,{sum:x}"));
             }
-            // What is left is QFDWL.
-            _ => {
+            FileAction::Read => {
                 let name = full_name(self)?;
                 let bytes = self.vault.get(&name).ok_or(missing)?.to_vec();
                 self.terminal.information(&["CONNECT"]);
                 self.terminal.verbatim(&bytes);
-                self.tell_file(format_args!("+QFDWL: {},{:x}", bytes.len(), checksum(&bytes)));
+                self.tell_file(format_args!("+{command}: {},{:x}", bytes.len(), checksum(&bytes)));
             }
+            // Its parameters are others.
+            FileAction::Write => {}
         }
         Ok(())
     }
 
-    fn list(&mut self, files: &'static Files, text: &str) -> Result<(), Refusal> {
+    fn list(&mut self, command: &str, files: &'static Files, text: &str) -> Result<(), Refusal> {
         let is_meant = |storage: &&Storage| text == "*" || text == format!("{}*", storage.prefix);
         let mut names: Vec<String> = files
             .storages
@@ -210,7 +206,7 @@ impl Module {
         }
         let lines: Vec<_> = names
             .iter()
-            .map(|name| format!("+QFLST: \"{name}\",{}", self.vault.get(name).map_or(0, <[u8]>::len)))
+            .map(|name| format!("+{command}: \"{name}\",{}", self.vault.get(name).map_or(0, <[u8]>::len)))
             .collect();
         if !lines.is_empty() {
             self.terminal.information(&lines);
@@ -218,13 +214,7 @@ impl Module {
         Ok(())
     }
 
-    fn start_writing(
-        &mut self,
-        command: &'static str,
-        files: &'static Files,
-        given: &Given<'_>,
-        now: Instant,
-    ) -> Result<Next, Refusal> {
+    fn start_writing(&mut self, files: &'static Files, given: &FileCommand<'_>, now: Instant) -> Result<Next, Refusal> {
         let refusals = files.refusals;
         let (text, rest) = match given.values {
             [Value::Quoted(text), rest @ ..] => (std::str::from_utf8(text).map_err(|_| refusals.parameter)?, rest),
@@ -240,7 +230,7 @@ impl Module {
         let acknowledges = whole(2, 0)?;
         let (name, storage) = self.file_name(files, text).ok_or(refusals.parameter)?;
         let in_range = (1..=storage.most).contains(&size) && patience > 0 && (0..=1).contains(&acknowledges);
-        if !in_range || rest.len() > if command == "QFUPL" { 3 } else { 2 } {
+        if !in_range || rest.len() > if files.acknowledged.is_some() { 3 } else { 2 } {
             return Err(refusals.parameter);
         }
         if self.vault.get(&name).is_some() {
@@ -250,15 +240,15 @@ impl Module {
             return Err(refusals.full);
         }
         let writing = Writing {
-            command,
+            command: given.name,
             name,
             kept: storage.kept,
-            acknowledges: acknowledges == 1,
+            acknowledged: files.acknowledged.filter(|_| acknowledges == 1),
         };
         self.ends_its_line()?;
         self.terminal.connect();
         let idle = Idle::Keep(Duration::from_secs(patience.into()), refusals.late);
-        self.data = Some(Data::raw(
+        self.intake = Intake::Data(Data::raw(
             Purpose::File(writing),
             End::Count(size),
             false,
@@ -269,8 +259,8 @@ impl Module {
     }
 
     /// Says that a piece has come, where that was asked for.
-    pub(super) fn acknowledge_piece(&mut self, writing: bool, count: usize) {
-        if writing && count.is_multiple_of(ACKNOWLEDGED) {
+    pub(super) fn acknowledge_piece(&mut self, piece: Option<usize>, count: usize) {
+        if piece.is_some_and(|piece| count.is_multiple_of(piece)) {
             self.terminal.verbatim(b"A");
         }
     }
@@ -289,7 +279,7 @@ impl Module {
     /// The full name of a file and where it is. In a file system the first storage need not be named.
     fn file_name(&self, files: &'static Files, text: &str) -> Option<(String, &'static Storage)> {
         let named = files.storages.iter().find(|storage| text.starts_with(storage.prefix));
-        let by_default = matches!(self.dialect.tls?.upload, Upload::FileSystem(_)) && !text.contains(':');
+        let by_default = self.is_in_a_file_system() && !text.contains(':');
         let (storage, name) = match named {
             Some(storage) => (storage, text.to_owned()),
             None if by_default => {
@@ -300,7 +290,11 @@ impl Module {
         };
         let bare = &name[storage.prefix.len()..];
         let sound = !bare.is_empty() && !bare.contains(['*', ':']) && !bare.bytes().any(is_forbidden_in_string);
-        (sound && name.len() <= LONGEST_NAME).then_some((name, storage))
+        (sound && name.len() <= LONGEST_FILE_NAME).then_some((name, storage))
+    }
+
+    fn is_in_a_file_system(&self) -> bool {
+        matches!(self.dialect.tls.map(|tls| tls.upload), Some(Upload::FileSystem(_)))
     }
 
     /// The full name of a file that a setting names, whether or not there is one.
@@ -317,8 +311,8 @@ impl Module {
 }
 
 impl Writing {
-    pub(super) const fn acknowledges(&self) -> bool {
-        self.acknowledges
+    pub(super) const fn acknowledged(&self) -> Option<usize> {
+        self.acknowledged
     }
 }
 

@@ -1,5 +1,5 @@
 //! The commands beside those of MQTT that a host needs to find and set up a module (V.250, 3GPP TS 27.007): who is asked, with
-//! what, and the settings of the line. `world` has radio, SIM and network, `context` the way into the internet, `power` sleep and the
+//! what, and the settings of the line. `sim` has the card, `signal` what the radio measures, `registration` the network, `context` the way into the internet, `modes` sleep and the
 //! end.
 
 use std::collections::BTreeMap;
@@ -7,9 +7,8 @@ use std::fmt;
 
 use modemqtt_at::dialect::{FixedCommand, Refusal};
 
-use super::context::Contexts;
-use super::everyday::Kept;
-use super::terminal::{Profile, Terminal};
+use super::context::PdpContexts;
+use super::everyday::EverydayValues;
 use super::{Module, Next};
 use crate::command_line::{Access, Cursor, Suffix, Value};
 use crate::fault::Fault;
@@ -26,7 +25,7 @@ pub(super) struct General {
     /// `<fun>` of `AT+CFUN`: 1 has the radio on.
     pub(super) function: i64,
     pub(super) attached: bool,
-    pub(super) contexts: Contexts,
+    pub(super) contexts: PdpContexts,
     /// Those of `AT+NBAND`, where they are not all.
     pub(super) bands: Option<Vec<i64>>,
     /// The mode of `AT+QSCLK`.
@@ -38,7 +37,7 @@ pub(super) struct General {
     /// Whether the radio was connected when it was looked at last.
     pub(super) radio_connected: bool,
     /// What the everyday commands have set.
-    pub(super) kept: Kept,
+    pub(super) kept: EverydayValues,
 }
 
 impl Default for General {
@@ -47,13 +46,13 @@ impl Default for General {
             reporting: BTreeMap::new(),
             function: 1,
             attached: true,
-            contexts: Contexts::default(),
+            contexts: PdpContexts::default(),
             bands: None,
             sleep_mode: 0,
             power_saving: 0,
             registers: BTreeMap::new(),
             radio_connected: false,
-            kept: Kept::default(),
+            kept: EverydayValues::default(),
         }
     }
 }
@@ -94,19 +93,16 @@ impl Module {
         match (ampersand, letter, number) {
             (false, b'E', 0) => self.terminal.echo = self.terminal.echo && self.faults.strikes(Fault::EchoStuck),
             (false, b'E', 1) => self.terminal.echo = true,
-            (false, b'V', 0 | 1) => self.terminal.verbose = number == 1,
-            (false, b'Q', 0 | 1) => self.terminal.quiet = number == 1,
+            (false, b'V', 0 | 1) => self.terminal.codes.verbose = number == 1,
+            (false, b'Q', 0 | 1) => self.terminal.codes.quiet = number == 1,
             (false, b'I', 0) => self.terminal.information(self.model.identification),
             (false, b'Z', 0) => {
                 self.reset_settings();
-                self.take_profile();
+                self.restore_stored();
             }
             (true, b'F', 0) => self.reset_settings(),
             (true, b'W', 0) if self.dialect.around.stores_profile => {
-                let Terminal {
-                    echo, verbose, quiet, ..
-                } = self.terminal;
-                self.lasting.profile = Some(Profile { echo, verbose, quiet });
+                self.lasting.stored = Some(self.terminal.settings());
                 self.lasting.reporting = self.general.reporting.clone();
             }
             _ if self.ignores(ampersand, letter, number) => {}
@@ -147,23 +143,23 @@ impl Module {
         self.general.registers.clear();
     }
 
-    /// Brings back what `AT&W` has kept.
-    pub(super) fn take_profile(&mut self) {
-        if let Some(profile) = self.lasting.profile {
-            self.terminal.take(profile);
+    /// Brings back what `AT&W` has stored.
+    pub(super) fn restore_stored(&mut self) {
+        if let Some(stored) = self.lasting.stored {
+            self.terminal.restore(stored);
             self.general.reporting = self.lasting.reporting.clone();
         }
     }
 
     pub(super) fn general(&mut self, name: &[u8], suffix: Suffix, cursor: &mut Cursor<'_>) -> Result<Next, Refusal> {
         let name = String::from_utf8_lossy(name).to_ascii_uppercase();
-        if let Some(reboot) = given(self.dialect.reboots, &name, suffix, cursor) {
+        if let Some(reboot) = fixed_command(self.dialect.reboots, &name, suffix, cursor) {
             return Ok(Next::Restart(reboot));
         }
-        if let Some(command) = given(self.dialect.around.power_off, &name, suffix, cursor) {
+        if let Some(command) = fixed_command(self.dialect.around.power_off, &name, suffix, cursor) {
             return Ok(Next::PowerOff(command));
         }
-        if let Some(command) = given(self.dialect.deactivate.as_slice(), &name, suffix, cursor) {
+        if let Some(command) = fixed_command(self.dialect.deactivate.as_slice(), &name, suffix, cursor) {
             return Ok(self.deactivate(command));
         }
         let asked = Asked::of(suffix, cursor);
@@ -173,11 +169,13 @@ impl Module {
         for ask in [
             Self::everyday,
             Self::identify,
-            Self::settings,
+            Self::error_level,
+            Self::card,
+            Self::signal_quality,
             Self::radio,
             Self::registration,
             Self::context,
-            Self::power,
+            Self::modes,
             Self::ping,
         ] {
             if let Some(lines) = ask(self, &name, &asked)? {
@@ -221,7 +219,7 @@ impl Module {
         }
     }
 
-    fn settings(&mut self, name: &str, asked: &Asked) -> Answer {
+    fn error_level(&mut self, name: &str, asked: &Asked) -> Answer {
         match (name, asked) {
             ("CMEE", Asked::Read) => self.answer(name, self.terminal.cmee),
             ("CMEE", Asked::Test) => self.answer(name, list(self.dialect.error_levels)),
@@ -235,7 +233,7 @@ impl Module {
     }
 
     /// What parameters that are none get.
-    pub(super) const fn refused(&self) -> Refusal {
+    pub(super) const fn general_refusal(&self) -> Refusal {
         self.dialect.around.refused
     }
 
@@ -243,7 +241,7 @@ impl Module {
     pub(super) fn number(&self, values: &[Value], allowed: &[i64]) -> Result<i64, Refusal> {
         match values {
             [Value::Integer(number)] if allowed.contains(number) => Ok(*number),
-            _ => Err(self.refused()),
+            _ => Err(self.general_refusal()),
         }
     }
 
@@ -251,7 +249,7 @@ impl Module {
     pub(super) fn number_in(&self, values: &[Value], (low, high): (i64, i64)) -> Result<i64, Refusal> {
         match values {
             [Value::Integer(number)] if (low..=high).contains(number) => Ok(*number),
-            _ => Err(self.refused()),
+            _ => Err(self.general_refusal()),
         }
     }
 }
@@ -271,7 +269,7 @@ pub(super) fn text(value: &Value, most: usize) -> Option<&str> {
 }
 
 /// Which of these commands a line gives, parameters and all.
-fn given(
+fn fixed_command(
     commands: &'static [FixedCommand],
     name: &str,
     suffix: Suffix,

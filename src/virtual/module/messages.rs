@@ -4,14 +4,14 @@ use bytes::Bytes;
 use modemqtt_at::{ClientIndex, Command};
 
 use super::terminal::Payload;
-use super::{Kind, Module, hex};
+use super::{Module, PieceKind, hex};
 use crate::broker::wire::TopicName;
 use crate::command_line::Checked;
 use crate::fault::Fault;
 
 /// A message from the broker; its identifier is 0 with QoS 0.
 #[derive(Clone, Debug)]
-pub(super) struct Message {
+pub(super) struct ReceivedMessage {
     pub(super) id: u16,
     pub(super) topic: TopicName,
     pub(super) payload: Bytes,
@@ -19,18 +19,18 @@ pub(super) struct Message {
 
 /// The messages that one connection keeps, in the order in which they came, each with its slot.
 #[derive(Debug, Default)]
-pub(super) struct Store(Vec<(usize, Message)>);
+pub(super) struct Store(Vec<(usize, ReceivedMessage)>);
 
 impl Store {
     /// Puts a message into the first free slot, and tells which; `None` when there is none.
-    fn keep(&mut self, message: Message, slots: usize) -> Option<usize> {
+    fn keep(&mut self, message: ReceivedMessage, slots: usize) -> Option<usize> {
         let slot = (0..slots).find(|slot| !self.holds(*slot))?;
         self.0.push((slot, message));
         Some(slot)
     }
 
     /// Empties one slot, or every one.
-    fn take(&mut self, slot: Option<usize>) -> Vec<Message> {
+    fn take(&mut self, slot: Option<usize>) -> Vec<ReceivedMessage> {
         let taken = self.0.extract_if(.., |(at, _)| slot.is_none_or(|slot| *at == slot));
         taken.map(|(_, message)| message).collect()
     }
@@ -42,13 +42,15 @@ impl Store {
 
 impl Module {
     /// Passes on a message, or keeps it. One that finds no room is lost, and counted.
-    pub(super) fn message(&mut self, index: ClientIndex, message: Message) {
+    pub(super) fn message(&mut self, index: ClientIndex, message: ReceivedMessage) {
         let client = self.client_mut(index);
         if let (Some(slots), Some(store)) = (client.settings.slots(), client.store_mut()) {
             match store.keep(message, slots) {
                 Some(slot) => {
-                    self.terminal
-                        .urc(Kind::Message, &format!("+{}: {index},{slot}", Command::Receive.name()));
+                    self.terminal.urc(
+                        PieceKind::Message,
+                        &format!("+{}: {index},{slot}", Command::Receive.name()),
+                    );
                 }
                 None => self.lost_messages += 1,
             }
@@ -88,8 +90,8 @@ impl Module {
     }
 
     /// `+QMTRECV: <client>,<msgID>,<topic>[,<payload_len>],<payload>`, as the dialect lays it out.
-    fn message_line(&mut self, index: ClientIndex, message: &Message) -> (Vec<u8>, Payload) {
-        let Message { id, topic, payload } = message;
+    fn message_line(&mut self, index: ClientIndex, message: &ReceivedMessage) -> (Vec<u8>, Payload) {
+        let ReceivedMessage { id, topic, payload } = message;
         let form = self.dialect.receive;
         let topic_quoted = form.topic_quoted && !self.faults.strikes(Fault::UrcTopicUnquoted);
         let payload_quoted = (form.payload_quoted || self.faults.strikes(Fault::UrcPayloadQuoted))

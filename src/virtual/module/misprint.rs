@@ -11,16 +11,13 @@ use modemqtt_at::codes::CmeCode;
 use modemqtt_at::dialect::Refusal;
 
 use super::Module;
-use super::terminal::{HELD, Kind, Payload, Piece, Place};
+use super::terminal::{HELD, Payload, Piece, PieceKind, Side};
 use crate::fault::Fault;
 
 /// How long the result of `AT+QMTSUB` waits for a message that is to come before it.
 const SUBSCRIBED: Duration = Duration::from_millis(200);
 /// "unknown error" (3GPP TS 27.005 section 3.2.5).
 const UNKNOWN_MESSAGE_ERROR: u16 = 500;
-
-/// What a boot ROM prints before the firmware runs.
-const ROM: &[u8] = b"\n\rF1: 0000 0000\n\rV0: 0000 0000 [0001]\n\r00: 0007 8000\n\r";
 
 /// What the module prints in one piece: a line or several, or an echo.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,7 +83,7 @@ impl Output {
         if bytes.is_empty() {
             return;
         }
-        let echo = kind == Kind::Echo;
+        let echo = kind == PieceKind::Echo;
         self.ended = bytes.ends_with(b"\r\n") && !echo;
         if let Some(last) = self.pieces.back_mut().filter(|_| echo && self.echoes) {
             last.bytes.extend(bytes);
@@ -148,8 +145,8 @@ impl Module {
     /// Prints what the strict module has printed since.
     pub(super) fn print_all(&mut self, now: Instant) {
         while let Some(piece) = self.terminal.next_piece() {
-            if !piece.kind.is_unsolicited() || matches!(piece.kind, Kind::Result(_)) {
-                self.sleep.rouse(now);
+            if !piece.kind.is_unsolicited() || matches!(piece.kind, PieceKind::Result(_)) {
+                self.stay_awake(now);
             }
             if piece.kind.is_unsolicited() && !self.reports_here() {
                 continue;
@@ -195,42 +192,22 @@ impl Module {
         self.terminal.requeue(kept);
     }
 
-    /// Prints the boot text.
-    pub(super) fn boot(&mut self) {
-        if self.faults.strikes(Fault::SilentRestart) {
-            return self.pace.forget_card();
-        }
-        if self.faults.strikes(Fault::BootRomLines) {
-            self.terminal.verbatim(ROM);
-        }
-        if !self.reports_here() {
-            return;
-        }
-        let no_ok = self.boot_lines().contains(&"OK") && self.faults.strikes(Fault::BootWithoutOk);
-        let more = self.faults.strikes(Fault::BootAppRdy).then_some("APP RDY");
-        for line in self.boot_lines().into_iter().chain(more) {
-            if !(no_ok && line == "OK") {
-                self.terminal.information(&[line]);
-            }
-        }
-    }
-
     fn misprint(&mut self, mut piece: Piece, now: Instant) {
         match piece.kind {
-            Kind::Prompt | Kind::Connect if self.faults.strikes(Fault::LostPrompt) => return,
-            Kind::Prompt => piece.bytes = self.prompt(piece.bytes),
-            Kind::Error(refusal) => piece.bytes = self.error(refusal, piece.bytes),
-            Kind::Ok => return self.misprint_ok(piece),
-            Kind::Result(operation) => return self.misprint_result(operation, piece, now),
-            Kind::Stat if self.faults.strikes(Fault::LateStat) => return self.output.stash(piece),
-            Kind::Message => {
+            PieceKind::Prompt | PieceKind::Connect if self.faults.strikes(Fault::LostPrompt) => return,
+            PieceKind::Prompt => piece.bytes = self.prompt(piece.bytes),
+            PieceKind::Error(refusal) => piece.bytes = self.error(refusal, piece.bytes),
+            PieceKind::Ok => return self.misprint_ok(piece),
+            PieceKind::Result(operation) => return self.misprint_result(operation, piece, now),
+            PieceKind::Stat if self.faults.strikes(Fault::LateStat) => return self.output.stash(piece),
+            PieceKind::Message => {
                 self.put(piece);
                 for waiting in self.output.take_due(|delayed| delayed.message) {
                     self.put_result(waiting);
                 }
                 return;
             }
-            Kind::Connect | Kind::Echo | Kind::Information | Kind::Stat | Kind::Urc => {}
+            PieceKind::Connect | PieceKind::Echo | PieceKind::Information | PieceKind::Stat | PieceKind::Urc => {}
         }
         self.put(piece);
     }
@@ -281,18 +258,18 @@ impl Module {
     /// Prints a result, and the `OK` that was held back for it.
     fn put_result(&mut self, piece: Piece) {
         let ok = piece.ok;
-        if ok == Some(Place::Before) {
+        if ok == Some(Side::Before) {
             self.put_ok();
         }
         self.put(piece);
-        if ok == Some(Place::Behind) {
+        if ok == Some(Side::Behind) {
             self.put_ok();
         }
     }
 
     fn put_ok(&mut self) {
         let bytes = self.terminal.result_code("OK", "0");
-        self.misprint_ok(Piece::of(Kind::Ok, bytes));
+        self.misprint_ok(Piece::of(PieceKind::Ok, bytes));
     }
 
     fn prompt(&mut self, strict: Vec<u8>) -> Vec<u8> {
@@ -331,7 +308,7 @@ impl Module {
 
     fn put_urc(&mut self, text: &str) {
         let bytes = self.terminal.extended(text);
-        self.put(Piece::of(Kind::Urc, bytes));
+        self.put(Piece::of(PieceKind::Urc, bytes));
     }
 
     /// Prints, with what comes between the lines.
@@ -339,7 +316,7 @@ impl Module {
         if self.faults.has(Fault::Mute) {
             return;
         }
-        if piece.bytes.starts_with(b"\r\n") && !matches!(piece.kind, Kind::Prompt | Kind::Echo) {
+        if piece.bytes.starts_with(b"\r\n") && !matches!(piece.kind, PieceKind::Prompt | PieceKind::Echo) {
             if self.output.ended && self.faults.strikes(Fault::SingleCrlf) {
                 piece.bytes.drain(..2);
             }

@@ -1,35 +1,49 @@
-//! The module itself, from the antenna to the serial line, without either: bytes in, bytes and actions out, the clock an argument.
+//! The module itself, from the antenna to the serial line, without either: bytes and news in, bytes and actions out, the clock an argument.
 //!
-//! `terminal` prints, `misprint` does what faults make of that, `sleep` what they make of what comes in, `settings` are those of `QMTCFG`, `clients` keep the connections, `operations` carry out the commands of the
-//! dialect's rows, `reading` answers their questions, `general`, `world`, `signal`, `surroundings`, `context`, `ping` and `power` the others, `data_phase` takes payloads (`hex`: as digits), `messages` go to the host, `script` does what a test wants done once, and `token` is
-//! that of Tencent Cloud; `files` and `tls` hold credentials. Nothing asks which dialect it is: every difference is a field of the dialect or of a row.
+//! | what happens | where |
+//! |---|---|
+//! | bytes come from the host | here, `presence` (does it hear them?), `data_phase` (what are they?) |
+//! | a command line is carried out | here, `script` (what a test wants in its place), `mqtt` (which row), `general` (all others) |
+//! | … of MQTT | `operations`, `publish`, `reading`, `settings` (`QMTCFG`), `token` |
+//! | … about the line, the card, the radio, the network | `general`, `sim`, `signal`, `registration`, `context`, `surroundings`, `everyday`, `modes`, `ping` |
+//! | … about credentials | `files`, `tls` |
+//! | a broker, or time, does something to a connection | `client` (its states), `connections`, `results` (what the host is told), `messages` |
+//! | the module starts, restarts, or loses its power | `life`, `boot` |
+//! | something is printed | `terminal` (as a strict module does), `pace` (when), `misprint` (what faults make of it) |
+//!
+//! Nothing asks which dialect it is: every difference is a field of the dialect or of a row.
 
-mod clients;
+mod boot;
+mod client;
+mod connections;
 mod context;
 mod data_phase;
 mod everyday;
 mod files;
 mod general;
 mod hex;
-mod late_ok;
+mod life;
 mod messages;
 mod misprint;
+mod modes;
 mod mqtt;
 mod operations;
 mod pace;
 mod parting;
 mod ping;
-mod power;
+mod presence;
+mod publish;
 mod reading;
+mod registration;
+mod results;
 mod script;
 mod settings;
 mod signal;
-mod sleep;
+mod sim;
 mod surroundings;
 mod terminal;
 mod tls;
 mod token;
-mod world;
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -41,28 +55,29 @@ use modemqtt_at::{ClientIndex, Command};
 use crate::command_line::{Cursor, Entered, Head, LineEnd, LineReader};
 use crate::fault::{Fault, Faults, Injection};
 use crate::line::Quality;
-use clients::Client;
-use data_phase::Data;
+use client::Client;
+use data_phase::{Data, Intake};
 use files::Vault;
 use general::General;
-use late_ok::LateOk;
+use life::Lasting;
 use misprint::Output;
 pub use misprint::Print;
 use pace::Pace;
 pub use pace::{NoTiming, Timing};
 pub use parting::Parting;
 use ping::Series;
-pub use ping::{EchoId, Echoed, Ipv4};
+pub use ping::{Ipv4, PingId, PingReply};
+use presence::Presence;
+pub use registration::Registration;
+use results::LateOk;
 use script::Script;
 pub use script::Unmet;
 pub use signal::Signal;
-use sleep::Sleep;
-use terminal::{Kind, Terminal};
-use tls::Contexts;
+pub use sim::{NoSim, Sim};
+use terminal::{PieceKind, Terminal};
 pub use tls::Security;
+use tls::TlsContexts;
 use token::Token;
-use world::Lasting;
-pub use world::{NoSim, Registration, Sim};
 
 /// Names one connection to a broker; never used twice, so that news of a former one is recognised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -91,10 +106,10 @@ pub enum Action {
         /// The bytes.
         bytes: Vec<u8>,
     },
-    /// Ask a host for an echo; [`Module::tell_echo`] takes the answer.
-    Echo {
+    /// Ask a host for an echo; [`Module::tell_ping`] takes the answer.
+    Ping {
         /// Its name.
-        echo: EchoId,
+        ping: PingId,
         /// The host's name or address.
         host: String,
         /// The bytes of the echo.
@@ -116,7 +131,7 @@ pub enum Action {
 
 /// What happens to a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Event<'a> {
+pub enum ConnectionEvent<'a> {
     /// It is open.
     Connected,
     /// It could not be opened.
@@ -148,17 +163,21 @@ pub struct Module {
     terminal: Terminal,
     reader: LineReader,
     line_end: LineEnd,
-    data: Option<Data>,
+    /// What the host's bytes are taken for.
+    intake: Intake,
     clients: Vec<Client>,
     general: General,
     vault: Vault,
-    contexts: Contexts,
+    contexts: TlsContexts,
     token: Option<Token>,
     lasting: Lasting,
     faults: Faults,
     output: Output,
     pace: Pace,
-    sleep: Sleep,
+    /// Whether it hears.
+    presence: Presence,
+    /// When it last heard something, or answered.
+    last_activity: Option<Instant>,
     script: Script,
     /// Echoes under way.
     series: Option<Series>,
@@ -169,8 +188,6 @@ pub struct Module {
     lost_messages: u64,
     /// Whether the command that is carried out has others behind it on its line.
     has_more: bool,
-    /// Whether a payload was complete and nothing has been printed since: what comes behind its last byte is surplus.
-    surplus: bool,
 }
 
 /// How a line goes on after one of its commands.
@@ -199,17 +216,18 @@ impl Module {
             terminal: Terminal::new(dialect),
             reader: LineReader::new(dialect.command_line),
             line_end: LineEnd::default(),
-            data: None,
+            intake: Intake::default(),
             clients: (0..=dialect.last_client).map(|_| Client::new(dialect)).collect(),
             general: General::default(),
             vault: Vault::default(),
-            contexts: Contexts::default(),
+            contexts: TlsContexts::default(),
             token: None,
             lasting: Lasting::default(),
             faults: Faults::new(0),
             output: Output::default(),
             pace: Pace::new(Timing::Instant, 0),
-            sleep: Sleep::default(),
+            presence: Presence::default(),
+            last_activity: None,
             script: Script::default(),
             series: None,
             late_oks: Vec::new(),
@@ -217,7 +235,6 @@ impl Module {
             connections: 0,
             lost_messages: 0,
             has_more: false,
-            surplus: false,
         }
     }
 
@@ -251,7 +268,7 @@ impl Module {
     }
 
     /// Takes news of a connection. News of one that the module has given up is ignored; `false` says so.
-    pub fn tell(&mut self, connection: ConnectionId, event: Event<'_>, now: Instant) -> bool {
+    pub fn tell(&mut self, connection: ConnectionId, event: ConnectionEvent<'_>, now: Instant) -> bool {
         let Some(index) = self.owner(connection) else {
             return false;
         };
@@ -275,20 +292,20 @@ impl Module {
         self.tick_pace(now);
         self.expire_data(now);
         self.tick_clients(now);
-        self.tick_echo(now);
+        self.tick_ping(now);
         self.play_script(now);
         self.settle(now);
     }
 
     /// When [`Module::tick`] is due; `None` while nothing waits for time to pass.
     pub fn next_timeout(&self) -> Option<Instant> {
-        let data = self.data.as_ref().and_then(Data::due);
+        let data = self.intake.data().and_then(Data::due);
         data.into_iter()
             .chain(self.clients.iter().filter_map(Client::next_timeout))
             .chain(self.output.next_timeout().filter(|_| self.may_report()))
             .chain(self.script_due())
             .chain(self.pace_due())
-            .chain(self.echo_due())
+            .chain(self.ping_due())
             .min()
     }
 
@@ -301,7 +318,7 @@ impl Module {
 
     /// The same piece by piece, for who has to leave some out.
     pub fn next_print(&mut self) -> Option<Print> {
-        self.surplus = false;
+        self.intake.end_surplus();
         self.output.next_print()
     }
 
@@ -339,7 +356,7 @@ impl Module {
 
     /// Whether what comes in is data.
     pub const fn takes_data(&self) -> bool {
-        self.data.is_some()
+        self.intake.data().is_some()
     }
 
     /// What the faults that are on make of the line.
@@ -348,35 +365,44 @@ impl Module {
     }
 
     fn receive_byte(&mut self, byte: u8, now: Instant) {
-        if self.line_end.takes(byte, self.data.is_some()) {
+        if self.line_end.absorbs(byte, self.takes_data()) {
             return;
         }
         if self.pace.is_busy() {
             return self.wait_for_line(byte);
         }
-        if self.data.is_some() {
-            self.receive_data(byte, now);
-        } else if self.surplus {
+        match self.intake {
+            Intake::Data(_) => self.receive_data(byte, now),
             // EG800Q&EG91xQ note 3.3.8: extra bytes are deleted.
-            self.surplus = !matches!(byte, CR | CTRL_Z);
-        } else {
-            if byte == CR {
-                self.line_end.ended();
-            }
-            let kept = byte == LF && self.reader.is_in_line() && self.faults.strikes(Fault::LfInLine);
-            let kept = kept && self.reader.push_lf();
-            // LF is no part of a command line, so it is not echoed either: an echo ends in CR alone.
-            if byte != LF || kept {
-                self.terminal.echo(byte);
-            }
-            match self.reader.push(byte) {
-                None => return,
-                Some(Entered::Line(line)) => self.begin_line(line, now),
-                Some(Entered::TooLong) => self.terminal.refuse(Refusal::Error),
+            Intake::Surplus if matches!(byte, CR | CTRL_Z) => self.intake = Intake::Commands,
+            Intake::Surplus => {}
+            Intake::Commands => {
+                if !self.receive_character(byte, now) {
+                    return;
+                }
             }
         }
         self.play_script(now);
         self.settle(now);
+    }
+
+    /// Takes a character of a command line; whether it was the last.
+    fn receive_character(&mut self, byte: u8, now: Instant) -> bool {
+        if byte == CR {
+            self.line_end.ended();
+        }
+        let kept = byte == LF && self.reader.is_in_line() && self.faults.strikes(Fault::LfInLine);
+        let kept = kept && self.reader.push_lf();
+        // LF is no part of a command line, so it is not reply either: an echo ends in CR alone.
+        if byte != LF || kept {
+            self.terminal.echo(byte);
+        }
+        match self.reader.push(byte) {
+            None => return false,
+            Some(Entered::Line(line)) => self.begin_line(line, now),
+            Some(Entered::TooLong) => self.terminal.refuse(Refusal::Error),
+        }
+        true
     }
 
     /// Carries out a line: one final result code for all of its commands (V.250 section 5.2.3), none of them after the first that fails.
@@ -429,7 +455,7 @@ impl Module {
         }
     }
 
-    const fn wrong_parameter(&self) -> Refusal {
+    const fn mqtt_refusal(&self) -> Refusal {
         self.dialect.refusals.parameter
     }
 
@@ -448,7 +474,7 @@ impl Module {
     }
 
     const fn may_report(&self) -> bool {
-        !self.pace.is_busy() && self.data.is_none() || self.faults.has(Fault::UrcInData)
+        !self.pace.is_busy() && !self.takes_data() || self.faults.has(Fault::UrcInData)
     }
 
     fn indices(&self) -> impl Iterator<Item = ClientIndex> + use<> {

@@ -25,10 +25,7 @@ impl Module {
             Suffix::Set => {
                 let place = payload_position(self.dialect, command);
                 let length = |given: &[Value]| self.inline_length(given).filter(|_| place == Some(given.len()));
-                (
-                    Form::Set,
-                    cursor.parameters(length).map_err(|_| self.wrong_parameter())?,
-                )
+                (Form::Set, cursor.parameters(length).map_err(|_| self.mqtt_refusal())?)
             }
         };
         self.look_behind(cursor);
@@ -39,7 +36,7 @@ impl Module {
                 None => self.carry_out(&checked, now),
             },
             Err(Refused::Unknown) => Err(Refusal::Error),
-            Err(Refused::Parameter) => Err(self.wrong_parameter()),
+            Err(Refused::Parameter) => Err(self.mqtt_refusal()),
         }
     }
 
@@ -51,7 +48,7 @@ impl Module {
     /// A command that asks for data is the last of its line: what stood behind it would have no answer.
     pub(super) const fn ends_its_line(&self) -> Result<(), Refusal> {
         if self.has_more {
-            return Err(self.wrong_parameter());
+            return Err(self.mqtt_refusal());
         }
         Ok(())
     }

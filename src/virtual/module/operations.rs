@@ -3,30 +3,21 @@
 use std::time::{Duration, Instant};
 
 use modemqtt_at::codes::{CloseResult, OpenResult};
-use modemqtt_at::dialect::{DataPhase, Gate, Refusal, Row, Wait};
+use modemqtt_at::dialect::{Gate, Refusal, Row, Wait};
 use modemqtt_at::{ClientIndex, Command, Form, Operation, SettingKey, Version};
 
-use super::clients::{Link, Server};
+use super::client::{Leaving, Link, Server};
 use super::data_phase::{End, Purpose};
+use super::results::LateOk;
 use super::settings;
-use super::{Action, ConnectionId, LateOk, Module, Next, hex};
-use crate::broker::bridge::{BridgeError, Credentials, Outgoing, Patience, Phase, Session};
-use crate::broker::wire::{QoS, TopicFilter, TopicName};
+use super::{Action, ConnectionId, Module, Next};
+use crate::broker::bridge::{BridgeError, ClientSession, Credentials, Patience, SessionPhase};
+use crate::broker::wire::{QoS, TopicFilter};
 use crate::command_line::Checked;
 use crate::fault::Fault;
 
 /// How many subscriptions and their ends may await their acknowledgement. No note gives a figure; memory wants one.
-const SUBSCRIPTIONS: usize = 16;
-
-/// A publish that has been accepted and lacks its payload.
-#[derive(Clone, Debug)]
-pub(super) struct Publication {
-    pub(super) client: ClientIndex,
-    id: u16,
-    qos: QoS,
-    retain: bool,
-    topic: TopicName,
-}
+const MOST_SUBSCRIPTIONS: usize = 16;
 
 impl Module {
     pub(super) fn carry_out(&mut self, checked: &Checked, now: Instant) -> Result<Next, Refusal> {
@@ -83,7 +74,7 @@ impl Module {
     }
 
     /// Carries out what has a result; a fault may hold the `OK` back until that comes.
-    fn with_result(
+    pub(super) fn with_result(
         &mut self,
         operation: Operation,
         client: ClientIndex,
@@ -123,14 +114,14 @@ impl Module {
     fn start_close(&mut self, index: ClientIndex, now: Instant) {
         match self.faults.duration(Fault::SlowClose) {
             Some(takes) if self.client(index).session().is_some() => {
-                self.client_mut(index).leave_by(now + takes, true);
+                self.client_mut(index).leave(Leaving::Closing(now + takes));
             }
             _ => self.finish_close(index),
         }
     }
 
     /// Whether the client is in the state that the row asks for.
-    fn pass(&self, row: &Row, index: ClientIndex) -> Result<(), Refusal> {
+    pub(super) fn pass(&self, row: &Row, index: ClientIndex) -> Result<(), Refusal> {
         let client = self.client(index);
         let passes = match row.gate {
             Gate::Always => true,
@@ -148,7 +139,7 @@ impl Module {
 
     pub(super) fn is_connected(&self, index: ClientIndex) -> bool {
         let session = self.client(index).session();
-        session.is_some_and(|session| session.phase() == Phase::Connected)
+        session.is_some_and(|session| session.phase() == SessionPhase::Connected)
     }
 
     fn configure(&mut self, checked: &Checked, index: ClientIndex, now: Instant) -> Result<Next, Refusal> {
@@ -157,7 +148,7 @@ impl Module {
             && given < checked.row.parameters.len()
             && self.faults.strikes(Fault::TimeoutThreeValues);
         if refused || !settings::agrees(checked) {
-            return Err(self.wrong_parameter());
+            return Err(self.mqtt_refusal());
         }
         self.pass(checked.row, index)?;
         // Without a flag there is nothing to ask for.
@@ -229,7 +220,7 @@ impl Module {
     fn connect(&mut self, checked: &Checked, index: ClientIndex, now: Instant) -> Result<(), Refusal> {
         let patience = self.patience(index);
         let wrong_state = self.dialect.refusals.state;
-        let wrong_parameter = self.wrong_parameter();
+        let wrong_parameter = self.mqtt_refusal();
         let token = self.token.clone();
         let has_version = self.client(index).settings.has_version();
         let version = if !has_version && self.faults.strikes(Fault::DefaultVersion31) {
@@ -260,12 +251,12 @@ impl Module {
         };
         if client
             .session()
-            .is_some_and(|session| session.phase() == Phase::Initial)
+            .is_some_and(|session| session.phase() == SessionPhase::Initial)
         {
             client.recall(&credentials.client_id);
         }
         match client.session_mut() {
-            Some(session) if session.phase() == Phase::Initial => {
+            Some(session) if session.phase() == SessionPhase::Initial => {
                 session
                     .connect(credentials, patience, now)
                     .map_err(|_| wrong_parameter)?;
@@ -302,25 +293,30 @@ impl Module {
             self.close(index);
         } else {
             let patience = self.client(index).settings.patience();
-            self.client_mut(index).leave_by(now + patience.timeout, false);
+            let due = now + patience.timeout;
+            self.client_mut(index).leave(Leaving::Disconnected(due));
         }
         Ok(())
     }
 
     fn subscribe(&mut self, checked: &Checked, index: ClientIndex, now: Instant) -> Result<(), Refusal> {
         if checked.arguments.len() > 2 + 2 * 4 && self.faults.strikes(Fault::SubscribeFourTopics) {
-            return Err(self.wrong_parameter());
+            return Err(self.mqtt_refusal());
         }
         let topics = (2..checked.arguments.len())
             .step_by(2)
             .map(|position| Some((filter(checked.text(position))?, qos(checked, position + 1)?)))
             .collect::<Option<Vec<_>>>()
-            .ok_or(self.wrong_parameter())?;
+            .ok_or(self.mqtt_refusal())?;
         // Id 0 stands with QoS 0 alone (EG800Q&EG91xQ note 3.3.6); the other families do not have it.
         if checked.integer(1) == 0 && topics.iter().any(|(_, qos)| *qos != QoS::Level0) {
-            return Err(self.wrong_parameter());
+            return Err(self.mqtt_refusal());
         }
-        self.find_room(index, &[Operation::Subscribe, Operation::Unsubscribe], SUBSCRIPTIONS)?;
+        self.find_room(
+            index,
+            &[Operation::Subscribe, Operation::Unsubscribe],
+            MOST_SUBSCRIPTIONS,
+        )?;
         let patience = self.patience(index);
         self.with_session(index, |session| {
             session.subscribe(checked.number(1), topics, patience, now)
@@ -331,72 +327,28 @@ impl Module {
         let topics = (2..checked.arguments.len())
             .map(|position| filter(checked.text(position)))
             .collect::<Option<Vec<_>>>()
-            .ok_or(self.wrong_parameter())?;
-        self.find_room(index, &[Operation::Subscribe, Operation::Unsubscribe], SUBSCRIPTIONS)?;
+            .ok_or(self.mqtt_refusal())?;
+        self.find_room(
+            index,
+            &[Operation::Subscribe, Operation::Unsubscribe],
+            MOST_SUBSCRIPTIONS,
+        )?;
         let patience = self.patience(index);
         self.with_session(index, |session| {
             session.unsubscribe(checked.number(1), topics, patience, now)
         })
     }
 
-    fn start_publish(&mut self, checked: &Checked, client: ClientIndex, now: Instant) -> Result<Next, Refusal> {
-        let publication = publication(checked, client).ok_or(self.wrong_parameter())?;
-        let settings = &self.client(client).settings;
-        let (hex, most) = (settings.sends_hex(), settings.payload());
-        let length: usize = checked.number(5);
-        if length > most {
-            return Err(self.wrong_parameter());
-        }
-        let payload = match checked.row.data {
-            Some(DataPhase::Quoted) => Some(checked.text(5).as_bytes()),
-            _ => checked.payload(),
-        };
-        let inline = match payload {
-            Some(digits) if hex => Some(hex::decode(digits).ok_or(self.wrong_parameter())?),
-            payload => payload.map(<[u8]>::to_vec),
-        };
-        let refused = if inline.is_none() { self.ends_its_line() } else { Ok(()) };
-        refused?;
-        self.pass(checked.row, client)?;
-        self.find_room(client, &[Operation::Publish], self.dialect.window)?;
-        let end = match (checked.row.data, inline) {
-            (_, Some(payload)) => return self.publish(&publication, payload, now),
-            (Some(DataPhase::Counted), _) => End::Count(length),
-            _ => End::CtrlZ(most),
-        };
-        Ok(self.begin_data(Purpose::Publish(publication), end, now))
-    }
-
-    /// Sends a publish whose payload is complete. The connection may have gone during the data phase.
-    pub(super) fn publish(
-        &mut self,
-        publication: &Publication,
-        payload: Vec<u8>,
-        now: Instant,
-    ) -> Result<Next, Refusal> {
-        let Publication { client, id, qos, .. } = *publication;
-        let message = Outgoing {
-            topic: publication.topic.clone(),
-            payload: payload.into(),
-            qos,
-            retain: publication.retain,
-        };
-        let patience = self.patience(client);
-        self.with_result(Operation::Publish, client, id, |module| {
-            module.with_session(client, |session| session.publish(id, message, patience, now))
-        })
-    }
-
     /// Has the session do something; a packet that cannot be made is the fault of a parameter.
-    fn with_session(
+    pub(super) fn with_session(
         &mut self,
         index: ClientIndex,
-        act: impl FnOnce(&mut Session) -> Result<(), BridgeError>,
+        act: impl FnOnce(&mut ClientSession) -> Result<(), BridgeError>,
     ) -> Result<(), Refusal> {
         match self.client_mut(index).session_mut() {
-            Some(session) if session.phase() == Phase::Connected => {
+            Some(session) if session.phase() == SessionPhase::Connected => {
                 if act(session).is_err() {
-                    return Err(self.wrong_parameter());
+                    return Err(self.mqtt_refusal());
                 }
                 self.follow(index);
                 Ok(())
@@ -405,7 +357,7 @@ impl Module {
         }
     }
 
-    fn find_room(&self, index: ClientIndex, operations: &[Operation], most: usize) -> Result<(), Refusal> {
+    pub(super) fn find_room(&self, index: ClientIndex, operations: &[Operation], most: usize) -> Result<(), Refusal> {
         let session = self.client(index).session();
         let count = |operation: &Operation| session.map_or(0, |session| session.in_flight(*operation));
         if operations.iter().map(count).sum::<usize>() < most {
@@ -415,7 +367,7 @@ impl Module {
         }
     }
 
-    fn patience(&mut self, index: ClientIndex) -> Patience {
+    pub(super) fn patience(&mut self, index: ClientIndex) -> Patience {
         let patience = self.client(index).settings.patience();
         if self.faults.strikes(Fault::NoRetransmit) {
             return Patience { retries: 0, ..patience };
@@ -424,24 +376,7 @@ impl Module {
     }
 }
 
-/// `None` where the message id and the QoS contradict each other: 0 stands with QoS 0 and only there (M95 note 3.2.8; BC660K-GL note
-/// 3.3.8), or where the topic has wildcards.
-fn publication(checked: &Checked, client: ClientIndex) -> Option<Publication> {
-    let id = checked.number(1);
-    let qos = qos(checked, 2)?;
-    if (id == 0) != (qos == QoS::Level0) {
-        return None;
-    }
-    Some(Publication {
-        client,
-        id,
-        qos,
-        retain: checked.integer(3) == 1,
-        topic: TopicName::try_from(checked.text(4)).ok()?,
-    })
-}
-
-fn qos(checked: &Checked, position: usize) -> Option<QoS> {
+pub(super) fn qos(checked: &Checked, position: usize) -> Option<QoS> {
     QoS::from_u8(checked.number(position)).ok()
 }
 

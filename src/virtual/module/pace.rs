@@ -10,17 +10,18 @@ use std::str::FromStr;
 use std::time::{Duration, Instant};
 
 use super::Module;
-use super::terminal::{Kind, Piece};
+use super::presence::Presence;
+use super::terminal::{Piece, PieceKind};
 use crate::random::Random;
 
 /// In milliseconds.
-const START: (u64, u64) = (2000, 5000);
-const CARD: (u64, u64) = (300, 1500);
-const REGISTRATION: (u64, u64) = (2000, 6000);
-const COMMAND: (u64, u64) = (5, 20);
-const RESULT: (u64, u64) = (50, 400);
+pub(super) const START_TIME: (u64, u64) = (2000, 5000);
+const CARD_TIME: (u64, u64) = (300, 1500);
+const REGISTRATION_TIME: (u64, u64) = (2000, 6000);
+const COMMAND_TIME: (u64, u64) = (5, 20);
+const RESULT_TIME: (u64, u64) = (50, 400);
 /// What waits while a command is carried out; a real module has less. Beyond it bytes are lost.
-const WAITING: usize = 4096;
+const MOST_WAITING: usize = 4096;
 /// Of the seed; the line and the faults have others.
 const STREAM: u64 = 7;
 
@@ -57,8 +58,6 @@ pub(super) struct Pace {
     timing: Timing,
     random: Random,
     now: Option<Instant>,
-    /// When the boot text comes; until then nothing is heard.
-    starting: Option<Instant>,
     /// When the SIM card has been read, behind the boot text, and what is printed then.
     reading_card: Option<(Instant, Vec<&'static str>)>,
     /// When a network is found.
@@ -77,7 +76,6 @@ impl Pace {
             timing,
             random: Random::new(seed, STREAM),
             now: None,
-            starting: None,
             reading_card: None,
             searching: None,
             command: None,
@@ -97,10 +95,6 @@ impl Pace {
 
     pub(super) const fn look(&mut self, now: Instant) {
         self.now = Some(now);
-    }
-
-    pub(super) const fn is_starting(&self) -> bool {
-        self.starting.is_some()
     }
 
     pub(super) const fn is_reading_card(&self) -> bool {
@@ -123,21 +117,21 @@ impl Pace {
     }
 
     /// How long something takes; `None`: no time.
-    fn draw(&mut self, (least, most): (u64, u64)) -> Option<Duration> {
+    pub(super) fn draw(&mut self, (least, most): (u64, u64)) -> Option<Duration> {
         let drawn = || Duration::from_micros(least * 1000 + self.random.below((most - least) * 1000));
         (self.timing == Timing::Field).then(drawn)
     }
 
     /// How long an answer from the network takes on the air; `None`: no time of its own.
     pub(super) fn latency(&mut self) -> Option<Duration> {
-        self.draw(RESULT)
+        self.draw(RESULT_TIME)
     }
 
     /// Keeps a result back, and whatever is reported behind it; the piece, where nothing holds it.
     pub(super) fn hold(&mut self, piece: Piece, now: Instant) -> Option<Piece> {
         let last = self.results.back().map(|(due, _)| *due);
         let own = match piece.kind {
-            Kind::Result(_) => self.draw(RESULT).map(|takes| now + takes),
+            PieceKind::Result(_) => self.draw(RESULT_TIME).map(|takes| now + takes),
             _ if piece.kind.is_unsolicited() => None,
             _ => return Some(piece),
         };
@@ -163,7 +157,7 @@ impl Module {
 
     /// Carries out a line, now or when its time has passed.
     pub(super) fn begin_line(&mut self, line: Vec<u8>, now: Instant) {
-        match self.pace.draw(COMMAND) {
+        match self.pace.draw(COMMAND_TIME) {
             Some(takes) => self.pace.command = Some((now + takes, line)),
             None => self.carry_out_line(&line, now),
         }
@@ -177,23 +171,14 @@ impl Module {
 
     /// Keeps what comes while a line is carried out.
     pub(super) fn wait_for_line(&mut self, byte: u8) {
-        if self.pace.waiting.len() < WAITING {
+        if self.pace.waiting.len() < MOST_WAITING {
             self.pace.waiting.push_back(byte);
-        }
-    }
-
-    /// Prints the boot text, now or when the time of a start has passed.
-    pub(super) fn begin_start(&mut self, now: Instant) {
-        self.pace.look(now);
-        match self.pace.draw(START) {
-            Some(takes) => self.pace.starting = Some(now + takes),
-            None => self.boot(),
         }
     }
 
     /// Looks for a network, where that takes time.
     pub(super) fn search(&mut self) {
-        let found = self.pace.now.zip(self.pace.draw(REGISTRATION));
+        let found = self.pace.now.zip(self.pace.draw(REGISTRATION_TIME));
         self.pace.searching = found.map(|(now, takes)| now + takes);
     }
 
@@ -203,7 +188,6 @@ impl Module {
 
     pub(super) fn pace_due(&self) -> Option<Instant> {
         let Pace {
-            starting,
             reading_card,
             searching,
             command,
@@ -213,7 +197,11 @@ impl Module {
         let result = results.front().map(|(due, _)| *due).filter(|_| self.may_report());
         let command = command.as_ref().map(|(due, _)| *due);
         let card = reading_card.as_ref().map(|(due, _)| *due);
-        [*starting, card, *searching, command, result]
+        let starting = match self.presence {
+            Presence::Starting(due) => Some(due),
+            _ => None,
+        };
+        [starting, card, *searching, command, result]
             .into_iter()
             .flatten()
             .min()
@@ -222,11 +210,13 @@ impl Module {
     /// Does what has taken its time.
     pub(super) fn tick_pace(&mut self, now: Instant) {
         self.pace.look(now);
-        let is_due = |due: &mut Instant| *due <= now;
-        if let Some(started) = self.pace.starting.take_if(is_due) {
+        if let Presence::Starting(started) = self.presence
+            && started <= now
+        {
+            self.presence = Presence::Awake;
             let rest = self.rest_of_boot();
             if !rest.is_empty() {
-                self.pace.reading_card = self.pace.draw(CARD).map(|takes| (started + takes, rest));
+                self.pace.reading_card = self.pace.draw(CARD_TIME).map(|takes| (started + takes, rest));
             }
             self.boot();
             self.pace.look(started);
@@ -237,7 +227,7 @@ impl Module {
             && self.reports_here()
         {
             for line in rest.into_iter().filter(|_| self.has_sim_ready()).collect::<Vec<_>>() {
-                self.terminal.urc(Kind::Urc, line);
+                self.terminal.urc(PieceKind::Urc, line);
             }
         }
         if self.pace.searching.is_some_and(|due| due <= now) {

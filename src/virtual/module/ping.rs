@@ -6,10 +6,10 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use modemqtt_at::dialect::{Echo, EchoKind, Refusal};
+use modemqtt_at::dialect::{Ping, PingKind, Refusal};
 
 use super::general::{Answer, Asked, DONE};
-use super::terminal::Kind;
+use super::terminal::PieceKind;
 use super::{Action, Failure, Module};
 use crate::command_line::Value;
 
@@ -19,13 +19,13 @@ const MOST_ECHOES: i64 = 10;
 /// In seconds.
 const LONGEST_PATIENCE: i64 = 255;
 /// Of a host's name (BG96 TCP/IP Application Note gives no figure; `QMTOPEN` has this one).
-const LONGEST_NAME: usize = 100;
+const LONGEST_HOST_NAME: usize = 100;
 /// In milliseconds; of `AT+NPING`.
 const LEAST_WAIT: i64 = 10;
 
 /// Names one echo; never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct EchoId(u64);
+pub struct PingId(u64);
 
 /// An address of version 4; it is written as four numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,7 +50,7 @@ impl Ipv4 {
 
 /// What a host has answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Echoed {
+pub struct PingReply {
     /// Its address.
     pub address: Ipv4,
     /// The time until its answer came.
@@ -62,7 +62,7 @@ pub struct Echoed {
 /// A series of echoes, under way.
 #[derive(Debug)]
 pub(super) struct Series {
-    row: &'static Echo,
+    row: &'static Ping,
     host: String,
     bytes: usize,
     within: Duration,
@@ -71,82 +71,82 @@ pub(super) struct Series {
     /// In milliseconds.
     times: Vec<u128>,
     /// The echo whose answer is waited for.
-    asked: EchoId,
+    asked: PingId,
     /// An answer that takes its time.
-    coming: Option<(Instant, Echoed)>,
+    coming: Option<(Instant, PingReply)>,
 }
 
 impl Module {
     pub(super) fn ping(&mut self, name: &str, asked: &Asked) -> Answer {
-        let Some(row) = self.dialect.around.echo.as_ref().filter(|row| row.name == name) else {
+        let Some(row) = self.dialect.around.ping.as_ref().filter(|row| row.name == name) else {
             return Ok(None);
         };
         match (row.kind, asked) {
-            (EchoKind::Series { contexts, .. }, Asked::Test) => {
+            (PingKind::Series { contexts, .. }, Asked::Test) => {
                 let context = contexts.map(|(low, high)| format!("({low}-{high}),"));
                 let ranges = format_args!("<host>,(1-{LONGEST_PATIENCE}),(1-{MOST_ECHOES})");
                 self.answer(name, format_args!("{}{ranges}", context.unwrap_or_default()))
             }
-            (EchoKind::Series { contexts, .. }, Asked::Set(values)) => self.start_series(row, contexts, values),
-            (EchoKind::Once { .. }, Asked::Set(values)) => self.start_once(row, values),
+            (PingKind::Series { contexts, .. }, Asked::Set(values)) => self.start_series(row, contexts, values),
+            (PingKind::Once { .. }, Asked::Set(values)) => self.start_once(row, values),
             _ => Err(Refusal::Error),
         }
     }
 
-    fn start_series(&mut self, row: &'static Echo, contexts: Option<(i64, i64)>, values: &[Value]) -> Answer {
+    fn start_series(&mut self, row: &'static Ping, contexts: Option<(i64, i64)>, values: &[Value]) -> Answer {
         let values = match (contexts, values) {
             (None, values) => values,
             (Some((low, high)), [Value::Integer(context), values @ ..]) if (low..=high).contains(context) => values,
-            _ => return Err(self.refused()),
+            _ => return Err(self.general_refusal()),
         };
         let host = match values.first() {
-            Some(Value::Quoted(host)) if (1..=LONGEST_NAME).contains(&host.len()) => host,
-            _ => return Err(self.refused()),
+            Some(Value::Quoted(host)) if (1..=LONGEST_HOST_NAME).contains(&host.len()) => host,
+            _ => return Err(self.general_refusal()),
         };
-        let host = String::from_utf8(host.clone()).map_err(|_| self.refused())?;
-        let seconds = self.given(values.get(1), (1, LONGEST_PATIENCE), i64::from(row.patience))?;
-        let echoes = self.given(values.get(2), (1, MOST_ECHOES), i64::from(ECHOES))?;
+        let host = String::from_utf8(host.clone()).map_err(|_| self.general_refusal())?;
+        let seconds = self.number_or(values.get(1), (1, LONGEST_PATIENCE), i64::from(row.patience))?;
+        let echoes = self.number_or(values.get(2), (1, MOST_ECHOES), i64::from(ECHOES))?;
         let bytes = self.bytes(row, values.get(3))?;
         let within = Duration::from_secs(seconds.unsigned_abs());
         self.start(row, values.len() <= 4, host, bytes, within, echoes)
     }
 
     /// This family looks up no names.
-    fn start_once(&mut self, row: &'static Echo, values: &[Value]) -> Answer {
+    fn start_once(&mut self, row: &'static Ping, values: &[Value]) -> Answer {
         let host = match values.first() {
             Some(Value::Word(host)) => String::from_utf8(host.clone()).ok(),
             _ => None,
         };
         let host = host.filter(|host| Ipv4::read(host).is_some());
-        let host = host.ok_or(self.refused())?;
+        let host = host.ok_or(self.general_refusal())?;
         let bytes = self.bytes(row, values.get(1))?;
         let range = (LEAST_WAIT, i64::from(u32::MAX));
-        let milliseconds = self.given(values.get(2), range, i64::from(row.patience))?;
+        let milliseconds = self.number_or(values.get(2), range, i64::from(row.patience))?;
         let within = Duration::from_millis(milliseconds.unsigned_abs());
         self.start(row, values.len() <= 3, host, bytes, within, 1)
     }
 
-    fn bytes(&self, row: &Echo, value: Option<&Value>) -> Result<usize, Refusal> {
+    fn bytes(&self, row: &Ping, value: Option<&Value>) -> Result<usize, Refusal> {
         let own = i64::try_from(row.bytes).unwrap_or_default();
         let bytes = match (row.sizes, value) {
-            (None, Some(_)) => return Err(self.refused()),
-            (sizes, value) => self.given(value, sizes.unwrap_or_default(), own)?,
+            (None, Some(_)) => return Err(self.general_refusal()),
+            (sizes, value) => self.number_or(value, sizes.unwrap_or_default(), own)?,
         };
-        usize::try_from(bytes).map_err(|_| self.refused())
+        usize::try_from(bytes).map_err(|_| self.general_refusal())
     }
 
     /// A number within that range; another where none is given.
-    fn given(&self, value: Option<&Value>, (low, high): (i64, i64), otherwise: i64) -> Result<i64, Refusal> {
+    fn number_or(&self, value: Option<&Value>, (low, high): (i64, i64), otherwise: i64) -> Result<i64, Refusal> {
         match value {
             None | Some(Value::Omitted) => Ok(otherwise),
             Some(Value::Integer(number)) if (low..=high).contains(number) => Ok(*number),
-            Some(_) => Err(self.refused()),
+            Some(_) => Err(self.general_refusal()),
         }
     }
 
     fn start(
         &mut self,
-        row: &'static Echo,
+        row: &'static Ping,
         fits: bool,
         host: String,
         bytes: usize,
@@ -154,13 +154,13 @@ impl Module {
         echoes: i64,
     ) -> Answer {
         if !fits {
-            return Err(self.refused());
+            return Err(self.general_refusal());
         }
         match row.kind {
-            EchoKind::Series { busy, .. } if self.series.is_some() => self.report_echo(row.name, busy),
-            EchoKind::Series { no_network, .. } if !self.has_network() => self.report_echo(row.name, no_network),
-            EchoKind::Once { .. } if self.series.is_some() => return Err(Refusal::Error),
-            EchoKind::Once { failed, unsent, .. } if !self.has_network() => self.report_echo(failed, unsent),
+            PingKind::Series { busy, .. } if self.series.is_some() => self.report_ping(row.name, busy),
+            PingKind::Series { no_network, .. } if !self.has_network() => self.report_ping(row.name, no_network),
+            PingKind::Once { .. } if self.series.is_some() => return Err(Refusal::Error),
+            PingKind::Once { failed, unsent, .. } if !self.has_network() => self.report_ping(failed, unsent),
             _ => {
                 self.series = Some(Series {
                     row,
@@ -170,94 +170,94 @@ impl Module {
                     left: u8::try_from(echoes).unwrap_or(ECHOES),
                     sent: 0,
                     times: Vec::new(),
-                    asked: EchoId(0),
+                    asked: PingId(0),
                     coming: None,
                 });
-                self.next_echo();
+                self.next_ping();
             }
         }
         DONE
     }
 
-    fn report_echo(&mut self, name: &str, values: impl fmt::Display) {
+    fn report_ping(&mut self, name: &str, values: impl fmt::Display) {
         let line = self.line(name, values);
-        self.terminal.urc(Kind::Urc, &line);
+        self.terminal.urc(PieceKind::Urc, &line);
     }
 
     /// Takes the answer to an echo, or that there is none. One that belongs to a series of before a restart is ignored.
-    pub fn tell_echo(&mut self, echo: EchoId, outcome: Result<Echoed, Failure>, now: Instant) {
+    pub fn tell_ping(&mut self, ping: PingId, outcome: Result<PingReply, Failure>, now: Instant) {
         self.pace.look(now);
-        let Some(series) = self.series.as_mut().filter(|series| series.asked == echo) else {
+        let Some(series) = self.series.as_mut().filter(|series| series.asked == ping) else {
             return;
         };
         let row = series.row;
-        match outcome.map(|echoed| (self.pace.latency(), echoed)) {
-            Ok((Some(takes), echoed)) if takes < series.within => {
-                let took = echoed.took + takes;
-                series.coming = Some((now + takes, Echoed { took, ..echoed }));
+        match outcome.map(|reply| (self.pace.latency(), reply)) {
+            Ok((Some(takes), reply)) if takes < series.within => {
+                let took = reply.took + takes;
+                series.coming = Some((now + takes, PingReply { took, ..reply }));
             }
-            Ok((None, echoed)) => self.echo_came(echoed),
+            Ok((None, reply)) => self.ping_answered(reply),
             Err(Failure::NameUnknown) => {
                 self.series = None;
-                if let EchoKind::Series { unknown, .. } = row.kind {
-                    self.report_echo(row.name, unknown);
+                if let PingKind::Series { unknown, .. } = row.kind {
+                    self.report_ping(row.name, unknown);
                 }
             }
-            _ => self.echo_lost(row),
+            _ => self.ping_lost(row),
         }
         self.settle(now);
     }
 
-    pub(super) fn echo_due(&self) -> Option<Instant> {
+    pub(super) fn ping_due(&self) -> Option<Instant> {
         let series = self.series.as_ref()?;
         series.coming.map(|(due, _)| due)
     }
 
     /// Reports an answer that has taken its time.
-    pub(super) fn tick_echo(&mut self, now: Instant) {
+    pub(super) fn tick_ping(&mut self, now: Instant) {
         let due = self.series.as_mut().and_then(|series| {
-            let (_, echoed) = series.coming.take_if(|(due, _)| *due <= now)?;
-            Some(echoed)
+            let (_, reply) = series.coming.take_if(|(due, _)| *due <= now)?;
+            Some(reply)
         });
-        if let Some(echoed) = due {
-            self.echo_came(echoed);
+        if let Some(reply) = due {
+            self.ping_answered(reply);
         }
     }
 
-    fn echo_came(&mut self, echoed: Echoed) {
+    fn ping_answered(&mut self, reply: PingReply) {
         let reachable = self.has_network();
         let Some(series) = &mut self.series else {
             return;
         };
         let row = series.row;
         if !reachable {
-            return self.echo_lost(row);
+            return self.ping_lost(row);
         }
-        let Echoed { address, took, ttl } = echoed;
+        let PingReply { address, took, ttl } = reply;
         let time = took.as_millis();
         series.times.push(time);
         let (bytes, quote) = (series.bytes, if row.quoted { "\"" } else { "" });
         match row.kind {
-            EchoKind::Series { .. } => {
-                self.report_echo(row.name, format_args!("0,{quote}{address}{quote},{bytes},{time},{ttl}"));
+            PingKind::Series { .. } => {
+                self.report_ping(row.name, format_args!("0,{quote}{address}{quote},{bytes},{time},{ttl}"));
             }
-            EchoKind::Once { .. } => {
-                self.report_echo(row.name, format_args!("{quote}{address}{quote},{ttl},{time}"));
+            PingKind::Once { .. } => {
+                self.report_ping(row.name, format_args!("{quote}{address}{quote},{ttl},{time}"));
             }
         }
-        self.next_echo();
+        self.next_ping();
     }
 
-    fn echo_lost(&mut self, row: &Echo) {
+    fn ping_lost(&mut self, row: &Ping) {
         match row.kind {
-            EchoKind::Series { unanswered, .. } => self.report_echo(row.name, unanswered),
-            EchoKind::Once { failed, unanswered, .. } => self.report_echo(failed, unanswered),
+            PingKind::Series { unanswered, .. } => self.report_ping(row.name, unanswered),
+            PingKind::Once { failed, unanswered, .. } => self.report_ping(failed, unanswered),
         }
-        self.next_echo();
+        self.next_ping();
     }
 
     /// Sends the next echo, or sums up.
-    fn next_echo(&mut self) {
+    fn next_ping(&mut self) {
         let Some(series) = &mut self.series else {
             return;
         };
@@ -265,9 +265,9 @@ impl Module {
             series.left -= 1;
             series.sent += 1;
             self.connections += 1;
-            series.asked = EchoId(self.connections);
-            self.actions.push_back(Action::Echo {
-                echo: series.asked,
+            series.asked = PingId(self.connections);
+            self.actions.push_back(Action::Ping {
+                ping: series.asked,
                 host: series.host.clone(),
                 bytes: series.bytes,
                 within: series.within,
@@ -275,7 +275,7 @@ impl Module {
             return;
         }
         if let Some(series) = self.series.take()
-            && let EchoKind::Series { finished, .. } = series.row.kind
+            && let PingKind::Series { finished, .. } = series.row.kind
         {
             let Series { row, sent, times, .. } = series;
             let received = times.len();
@@ -283,7 +283,7 @@ impl Module {
             let least = times.iter().min().copied().unwrap_or_default();
             let most = times.iter().max().copied().unwrap_or_default();
             let average = times.iter().sum::<u128>() / times.len().max(1) as u128;
-            self.report_echo(
+            self.report_ping(
                 row.name,
                 format_args!("{finished},{sent},{received},{lost},{least},{most},{average}"),
             );

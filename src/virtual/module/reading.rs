@@ -4,8 +4,8 @@ use modemqtt_at::codes::ConnectionState;
 use modemqtt_at::{ClientIndex, Command};
 
 use super::Module;
-use super::clients::Link;
-use crate::broker::bridge::Phase;
+use super::client::Link;
+use crate::broker::bridge::SessionPhase;
 use crate::command_line::Checked;
 use crate::fault::Fault;
 
@@ -45,10 +45,10 @@ impl Module {
             return Some(format!("+QMTCONN: {index},{code}"));
         }
         let state = match phase {
-            Phase::Initial => ConnectionState::INITIALISING,
-            Phase::Connecting => ConnectionState::CONNECTING,
-            Phase::Connected => ConnectionState::CONNECTED,
-            Phase::Over => ConnectionState::DISCONNECTING,
+            SessionPhase::Initial => ConnectionState::INITIALISING,
+            SessionPhase::Connecting => ConnectionState::CONNECTING,
+            SessionPhase::Connected => ConnectionState::CONNECTED,
+            SessionPhase::Over => ConnectionState::DISCONNECTING,
         };
         Some(format!("+QMTCONN: {index},{}", state.0))
     }

@@ -15,30 +15,30 @@ use crate::command_line::{Cursor, Head, Suffix, Value, check, payload_position};
 use crate::script::{Expectation, LONGEST_DATA, Step};
 
 /// Of the command lines that came, how many [`Unmet`] shows, and how many characters of each.
-const LISTED: usize = 100;
-const SHOWN: usize = 200;
+const LISTED_LINES: usize = 100;
+const SHOWN_CHARACTERS: usize = 200;
 /// Answers that wait for a pause to end; a further one has none.
-const WAITING: usize = 256;
+const MOST_ANSWERS: usize = 256;
 
 /// What is expected, and what is on its way.
 #[derive(Debug, Default)]
 pub(super) struct Script {
-    entries: Vec<Entry>,
+    entries: Vec<Expected>,
     /// How many before them are expected no more.
     dropped: usize,
     came: History,
     /// How many had come when the first was expected.
     came_before: usize,
-    answers: VecDeque<Answer>,
+    answers: VecDeque<ScriptedAnswer>,
 }
 
 #[derive(Debug)]
-struct Entry {
+struct Expected {
     expectation: Expectation,
     seen: u32,
 }
 
-impl Entry {
+impl Expected {
     fn is_open(&self) -> bool {
         self.expectation.times.is_none_or(|times| self.seen < times)
     }
@@ -87,7 +87,7 @@ impl History {
 
 /// What is left of an answer.
 #[derive(Debug)]
-struct Answer {
+struct ScriptedAnswer {
     line: Vec<u8>,
     steps: VecDeque<Step>,
     due: Instant,
@@ -115,7 +115,7 @@ impl fmt::Display for Unmet {
             write!(f, "\n  … {} earlier", self.forgotten)?;
         }
         for Came { text, expected } in &self.came {
-            let mut text: String = text.escape_debug().take(SHOWN).collect();
+            let mut text: String = text.escape_debug().take(SHOWN_CHARACTERS).collect();
             text = text.replace("\\\"", "\"");
             let expected = if *expected { "  (expected)" } else { "" };
             write!(f, "\n  {text}{expected}")?;
@@ -131,7 +131,7 @@ impl Module {
         if self.script.entries.is_empty() {
             self.script.came_before = self.script.came.count();
         }
-        self.script.entries.push(Entry { expectation, seen: 0 });
+        self.script.entries.push(Expected { expectation, seen: 0 });
         self.script.dropped + self.script.entries.len() - 1
     }
 
@@ -153,7 +153,7 @@ impl Module {
     pub fn unmet(&self) -> Option<Unmet> {
         let entries = self.script.entries.iter().filter(|entry| entry.is_unmet());
         let expected: Vec<_> = entries
-            .map(|Entry { expectation, seen }| {
+            .map(|Expected { expectation, seen }| {
                 let pattern = masked(expectation.pattern());
                 match expectation.times {
                     Some(times) if times > 1 => format!("{pattern}  ({seen} of {times} times)"),
@@ -162,7 +162,7 @@ impl Module {
             })
             .collect();
         let came = &self.script.came;
-        let first = came.count().saturating_sub(LISTED).max(self.script.came_before);
+        let first = came.count().saturating_sub(LISTED_LINES).max(self.script.came_before);
         (!expected.is_empty()).then(|| Unmet {
             expected,
             came: came
@@ -192,10 +192,10 @@ impl Module {
         });
         script.came.push(&line, steps.is_some());
         let Some(mut steps) = steps else { return false };
-        if script.answers.len() >= WAITING {
+        if script.answers.len() >= MOST_ANSWERS {
             steps.retain(|step| !matches!(step, Step::Pause(_)));
         }
-        script.answers.push_back(Answer {
+        script.answers.push_back(ScriptedAnswer {
             line: body.to_vec(),
             steps,
             due: now,
@@ -238,13 +238,13 @@ impl Module {
 
     /// When [`Module::play_script`] has something to do. Data goes first.
     pub(super) fn script_due(&self) -> Option<Instant> {
-        let answers = self.script.answers.iter().filter(|_| self.data.is_none());
+        let answers = self.script.answers.iter().filter(|_| !self.takes_data());
         answers.map(|answer| answer.due).min()
     }
 
     /// Does what is due of the answers.
     pub(super) fn play_script(&mut self, now: Instant) {
-        if !self.lasting.powered {
+        if !self.is_on() {
             // What is off goes on with nothing.
             self.script.answers.clear();
         }
@@ -263,7 +263,7 @@ impl Module {
                     Step::Own => self.execute(&answer.line, now),
                     Step::Pause(pause) => answer.due = now + pause,
                 }
-                if answer.due > now || self.data.is_some() {
+                if answer.due > now || self.takes_data() {
                     if !answer.steps.is_empty() {
                         self.script.answers.push_back(answer);
                     }

@@ -1,15 +1,16 @@
 //! The signal of the cell that serves the module.
 
 use super::Module;
+use super::general::{Answer, Asked};
 
 /// In steps of `+CSQ`: not known, or not detectable (3GPP TS 27.007 section 8.5).
-pub(super) const UNKNOWN: u8 = 99;
+pub(super) const UNKNOWN_RSSI: u8 = 99;
 const HIGHEST: u8 = 31;
 /// A carrier of 12 equal subcarriers has 10.8 dB less in each.
 const OF_A_SUBCARRIER: i16 = 11;
 /// In dB, where nobody says otherwise.
-const RSRQ: i16 = -11;
-const SINR: i16 = 13;
+const ORDINARY_RSRQ: i16 = -11;
+const ORDINARY_SINR: i16 = 13;
 
 /// What the module measures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,8 +53,8 @@ impl Signal {
     pub(super) const ORDINARY: Self = Self::of(20, 0);
     /// That of a module whose radio is off.
     pub(super) const NONE: Self = Self {
-        rssi: UNKNOWN,
-        ber: UNKNOWN,
+        rssi: UNKNOWN_RSSI,
+        ber: UNKNOWN_RSSI,
         rsrp: None,
         rsrq: None,
         sinr: None,
@@ -70,17 +71,17 @@ impl Signal {
     }
 
     pub(super) fn rsrq(self) -> i16 {
-        self.rsrq.unwrap_or(RSRQ)
+        self.rsrq.unwrap_or(ORDINARY_RSRQ)
     }
 
     pub(super) fn sinr(self) -> i16 {
-        self.sinr.unwrap_or(SINR)
+        self.sinr.unwrap_or(ORDINARY_SINR)
     }
 
     /// `<rxlev>` to `<rsrp>` of `+CESQ`: RSRQ from -20 dB on in steps of half a dB, RSRP from -141 dBm on in steps of one (3GPP TS 27.007
     /// section 8.69).
     pub(super) fn extended(self) -> String {
-        if self.rssi == UNKNOWN {
+        if self.rssi == UNKNOWN_RSSI {
             return "99,99,255,255,255,255".into();
         }
         let quality = (2 * self.rsrq() + 39).clamp(0, 34);
@@ -93,6 +94,23 @@ impl Module {
     /// Sets what the module measures from now on.
     pub const fn set_signal(&mut self, signal: Signal) {
         self.lasting.signal = signal;
+    }
+
+    /// What the module measures, as it is asked for.
+    pub(super) fn signal_quality(&mut self, name: &str, asked: &Asked) -> Answer {
+        let around = self.dialect.around;
+        match (name, asked) {
+            ("CSQ", Asked::Execute) => {
+                let Signal { rssi, ber, .. } = self.signal();
+                self.answer(name, format_args!("{rssi},{ber}"))
+            }
+            ("CSQ", Asked::Test) => self.answer(name, "(0-31,99),(0-7,99)"),
+            ("CESQ", Asked::Execute) if around.extended_signal => self.answer(name, self.signal().extended()),
+            ("CESQ", Asked::Test) if around.extended_signal => {
+                self.answer(name, "(0-63,99),(0-7,99),(0-96,255),(0-127,255),(0-34,255),(0-97,255)")
+            }
+            _ => Ok(None),
+        }
     }
 
     /// What it measures, as long as its radio is on.

@@ -5,7 +5,7 @@ use std::time::Instant;
 use modemqtt_at::dialect::{Effect, Everyday};
 
 use super::Module;
-use super::terminal::Kind;
+use super::terminal::PieceKind;
 
 /// The command whose values eDRX is asked for with (3GPP TS 27.007 section 7.40).
 const REQUESTED_DRX: &str = "CEDRXS";
@@ -22,7 +22,7 @@ pub(super) struct Battery {
 
 /// Where the module is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct Location {
     pub(super) area: u16,
     pub(super) cell: u32,
 }
@@ -31,7 +31,7 @@ pub(super) struct Place {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Surroundings {
     pub(super) battery: Battery,
-    pub(super) place: Place,
+    pub(super) place: Location,
 }
 
 impl Default for Surroundings {
@@ -41,7 +41,7 @@ impl Default for Surroundings {
                 millivolts: 3860,
                 charge: 88,
             },
-            place: Place {
+            place: Location {
                 area: 0x1A2B,
                 cell: 0x01A2_B3C4,
             },
@@ -58,13 +58,13 @@ impl Module {
     /// Moves the module to another cell; whoever has asked for the place of a registration is told of it.
     pub fn set_cell(&mut self, area: u16, cell: u32, now: Instant) {
         self.pace.look(now);
-        self.change(|module| module.lasting.surroundings.place = Place { area, cell });
+        self.change(|module| module.lasting.surroundings.place = Location { area, cell });
         self.settle(now);
     }
 
     /// `"<area>","<cell>",<access technology>` (3GPP TS 27.007 section 7.2).
     pub(super) fn location(&self) -> String {
-        let Place { area, cell } = self.lasting.surroundings.place;
+        let Location { area, cell } = self.lasting.surroundings.place;
         let access = self.dialect.around.cell.access;
         format!("\"{area:04X}\",\"{cell:08X}\",{access}")
     }
@@ -77,7 +77,7 @@ impl Module {
         }
         for row in self.reporters(Effect::RadioReports) {
             let line = self.line(row.name, u8::from(connected));
-            self.terminal.urc(Kind::Urc, &line);
+            self.terminal.urc(PieceKind::Urc, &line);
         }
     }
 

@@ -16,30 +16,35 @@ pub(super) struct Terminal {
     pub(super) echo: bool,
     /// `+CMEE`: 0 `ERROR` only, 1 numbers, 2 words (3GPP TS 27.007 section 9.1).
     pub(super) cmee: u8,
-    /// `V`: words or digits (V.250 section 6.2.6).
-    pub(super) verbose: bool,
-    /// `Q`: whether there are result codes at all (V.250 section 6.2.5).
-    pub(super) quiet: bool,
+    pub(super) codes: ResultCodes,
     output: VecDeque<Piece>,
     urcs: VecDeque<Piece>,
     held: usize,
 }
 
-/// The settings that `AT&W` keeps.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Profile {
-    pub(super) echo: bool,
+/// How result codes come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct ResultCodes {
+    /// `V`: words or digits (V.250 section 6.2.6).
     pub(super) verbose: bool,
+    /// `Q`: none at all (V.250 section 6.2.5).
     pub(super) quiet: bool,
+}
+
+/// The settings that `AT&W` stores.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct StoredSettings {
+    pub(super) echo: bool,
+    pub(super) codes: ResultCodes,
 }
 
 /// What a strict module prints in one piece, and what it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Piece {
-    pub(super) kind: Kind,
+    pub(super) kind: PieceKind,
     pub(super) bytes: Vec<u8>,
     /// Where the `OK` of its command stands, if that was held back for it.
-    pub(super) ok: Option<Place>,
+    pub(super) ok: Option<Side>,
     /// The payload that it has.
     pub(super) payload: Option<Payload>,
 }
@@ -62,7 +67,7 @@ impl Payload {
 }
 
 impl Piece {
-    pub(super) const fn of(kind: Kind, bytes: Vec<u8>) -> Self {
+    pub(super) const fn of(kind: PieceKind, bytes: Vec<u8>) -> Self {
         Self {
             kind,
             bytes,
@@ -74,14 +79,14 @@ impl Piece {
 
 /// On which side of a result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum Side {
     Before,
     Behind,
 }
 
 /// What a piece is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum PieceKind {
     /// No line.
     Echo,
     /// What asks for data.
@@ -104,7 +109,7 @@ pub(super) enum Kind {
     Urc,
 }
 
-impl Kind {
+impl PieceKind {
     /// Whether no command has asked for it.
     pub(super) const fn is_unsolicited(self) -> bool {
         matches!(self, Self::Result(_) | Self::Stat | Self::Message | Self::Urc)
@@ -118,8 +123,10 @@ impl Terminal {
             dialect,
             echo: dialect.echo,
             cmee: dialect.error_level,
-            verbose: true,
-            quiet: false,
+            codes: ResultCodes {
+                verbose: true,
+                quiet: false,
+            },
             output: VecDeque::new(),
             urcs: VecDeque::new(),
             held: 0,
@@ -128,19 +135,21 @@ impl Terminal {
 
     /// Puts the settings back to what they are after a start (V.250 sections 6.1.1 and 6.1.2).
     pub(super) fn reset(&mut self) {
-        let Self {
-            echo,
-            cmee,
-            verbose,
-            quiet,
-            ..
-        } = Self::new(self.dialect);
-        (self.echo, self.cmee, self.verbose, self.quiet) = (echo, cmee, verbose, quiet);
+        let Self { echo, cmee, codes, .. } = Self::new(self.dialect);
+        (self.echo, self.cmee, self.codes) = (echo, cmee, codes);
     }
 
-    /// Brings back what was kept.
-    pub(super) const fn take(&mut self, profile: Profile) {
-        (self.echo, self.verbose, self.quiet) = (profile.echo, profile.verbose, profile.quiet);
+    /// The settings that `AT&W` stores.
+    pub(super) const fn settings(&self) -> StoredSettings {
+        StoredSettings {
+            echo: self.echo,
+            codes: self.codes,
+        }
+    }
+
+    /// Brings back what was stored.
+    pub(super) const fn restore(&mut self, stored: StoredSettings) {
+        (self.echo, self.codes) = (stored.echo, stored.codes);
     }
 
     /// What is to be printed next.
@@ -150,13 +159,13 @@ impl Terminal {
 
     /// Asks for data.
     pub(super) fn prompt(&mut self) {
-        self.push(Kind::Prompt, b"\r\n> ".to_vec());
+        self.push(PieceKind::Prompt, b"\r\n> ".to_vec());
     }
 
     /// Asks for the content of a file.
     pub(super) fn connect(&mut self) {
         let code = self.result_code("CONNECT", "1");
-        self.push(Kind::Connect, code);
+        self.push(PieceKind::Connect, code);
     }
 
     /// Echoes a character of a command line, if that is wanted.
@@ -168,23 +177,23 @@ impl Terminal {
 
     /// Echoes a byte.
     pub(super) fn echo_data(&mut self, byte: u8) {
-        match self.output.back_mut().filter(|piece| piece.kind == Kind::Echo) {
+        match self.output.back_mut().filter(|piece| piece.kind == PieceKind::Echo) {
             Some(last) => last.bytes.push(byte),
-            None => self.push(Kind::Echo, vec![byte]),
+            None => self.push(PieceKind::Echo, vec![byte]),
         }
     }
 
     /// An information response of one line or of several (V.250 section 5.7.1).
     pub(super) fn information(&mut self, lines: &[impl AsRef<[u8]>]) {
         let mut bytes = Vec::new();
-        if self.verbose {
+        if self.codes.verbose {
             bytes.extend_from_slice(b"\r\n");
         }
         for line in lines {
             bytes.extend_from_slice(line.as_ref());
             bytes.extend_from_slice(b"\r\n");
         }
-        self.push(Kind::Information, bytes);
+        self.push(PieceKind::Information, bytes);
     }
 
     /// A message that the host has asked for.
@@ -197,12 +206,12 @@ impl Terminal {
 
     /// Exactly these bytes: what a boot ROM prints, or a script.
     pub(super) fn verbatim(&mut self, text: &[u8]) {
-        self.push(Kind::Information, text.to_vec());
+        self.push(PieceKind::Information, text.to_vec());
     }
 
     pub(super) fn ok(&mut self) {
         let code = self.result_code("OK", "0");
-        self.push(Kind::Ok, code);
+        self.push(PieceKind::Ok, code);
     }
 
     pub(super) fn refuse(&mut self, refusal: Refusal) {
@@ -211,7 +220,7 @@ impl Terminal {
             (Refusal::Cme(code), 2) => self.error_words(code),
             _ => self.result_code("ERROR", "4"),
         };
-        self.push(Kind::Error(refusal), code);
+        self.push(PieceKind::Error(refusal), code);
     }
 
     /// `+CME ERROR` with words, where the family has some.
@@ -223,16 +232,16 @@ impl Terminal {
     }
 
     /// Queues an unsolicited line.
-    pub(super) fn urc(&mut self, kind: Kind, text: &(impl AsRef<[u8]> + ?Sized)) {
+    pub(super) fn urc(&mut self, kind: PieceKind, text: &(impl AsRef<[u8]> + ?Sized)) {
         let bytes = self.extended(text);
         self.queue(kind, bytes);
     }
 
     /// Queues a result, with the `OK` of its command.
-    pub(super) fn result(&mut self, operation: Operation, text: &str, ok: Option<Place>) {
+    pub(super) fn result(&mut self, operation: Operation, text: &str, ok: Option<Side>) {
         let bytes = self.extended(text);
         self.enqueue(Piece {
-            kind: Kind::Result(operation),
+            kind: PieceKind::Result(operation),
             bytes,
             ok,
             payload: None,
@@ -243,7 +252,7 @@ impl Terminal {
     pub(super) fn urc_now(&mut self, text: &(impl AsRef<[u8]> + ?Sized)) {
         self.flush_urcs();
         let bytes = self.extended(text);
-        self.push(Kind::Urc, bytes);
+        self.push(PieceKind::Urc, bytes);
     }
 
     /// Queues a received message; `false` when too much waits already, so that it is lost.
@@ -251,9 +260,9 @@ impl Terminal {
         let fits = self.held + text.len() <= HELD;
         if fits {
             let bytes = self.extended(text);
-            let end = if self.verbose { "\r\n".len() } else { "\r".len() };
+            let end = if self.codes.verbose { "\r\n".len() } else { "\r".len() };
             self.enqueue(Piece {
-                kind: Kind::Message,
+                kind: PieceKind::Message,
                 bytes,
                 ok: None,
                 payload: Some(payload.before(end)),
@@ -265,7 +274,7 @@ impl Terminal {
     /// Queues `OK` behind the unsolicited lines.
     pub(super) fn late_ok(&mut self) {
         let code = self.result_code("OK", "0");
-        self.queue(Kind::Ok, code);
+        self.queue(PieceKind::Ok, code);
     }
 
     /// Queues what was printed before those that wait.
@@ -282,7 +291,7 @@ impl Terminal {
         self.held = 0;
     }
 
-    fn queue(&mut self, kind: Kind, bytes: Vec<u8>) {
+    fn queue(&mut self, kind: PieceKind, bytes: Vec<u8>) {
         self.enqueue(Piece::of(kind, bytes));
     }
 
@@ -291,7 +300,7 @@ impl Terminal {
         self.urcs.push_back(piece);
     }
 
-    fn push(&mut self, kind: Kind, bytes: Vec<u8>) {
+    fn push(&mut self, kind: PieceKind, bytes: Vec<u8>) {
         self.output.push_back(Piece::of(kind, bytes));
     }
 
@@ -303,7 +312,7 @@ impl Terminal {
     /// A result code of the extended syntax, unsolicited ones included: it has no digits in place of its text, but `V` decides on what stands
     /// round it, and `Q` on whether it comes (V.250 sections 5.7.3, 6.2.5 and 6.2.6).
     pub(super) fn extended(&self, text: impl AsRef<[u8]>) -> Vec<u8> {
-        match (self.quiet, self.verbose) {
+        match (self.codes.quiet, self.codes.verbose) {
             (true, _) => Vec::new(),
             (false, true) => framed(text.as_ref()),
             (false, false) => [text.as_ref(), b"\r"].concat(),
@@ -311,7 +320,7 @@ impl Terminal {
     }
 
     pub(super) fn result_code(&self, word: &str, digit: &str) -> Vec<u8> {
-        match (self.quiet, self.verbose) {
+        match (self.codes.quiet, self.codes.verbose) {
             (true, _) => Vec::new(),
             (false, true) => format!("\r\n{word}\r\n").into_bytes(),
             (false, false) => format!("{digit}\r").into_bytes(),
@@ -373,12 +382,15 @@ mod tests {
             let mut terminal = Terminal {
                 echo: !settings.0,
                 cmee: 2,
-                quiet: true,
+                codes: ResultCodes {
+                    verbose: false,
+                    quiet: true,
+                },
                 ..terminal(model)
             };
             terminal.reset();
             assert_eq!((terminal.echo, terminal.cmee), settings, "{model}");
-            assert!(terminal.verbose && !terminal.quiet);
+            assert!(terminal.codes.verbose && !terminal.codes.quiet);
         }
     }
 
@@ -388,7 +400,7 @@ mod tests {
         terminal.echo = true;
         b"AT\r".iter().for_each(|byte| terminal.echo(*byte));
         terminal.information(&["+A: 1", "+A: 2"]);
-        terminal.urc(Kind::Stat, "+QMTSTAT: 0,1");
+        terminal.urc(PieceKind::Stat, "+QMTSTAT: 0,1");
         terminal.late_ok();
         terminal.ok();
         terminal.flush_urcs();
@@ -414,7 +426,7 @@ mod tests {
         let payload = Payload { length: 900, behind: 0 };
         let kept = (0..100).filter(|_| terminal.message(&[b'x'; 996], payload)).count();
         assert_eq!(kept, 65);
-        terminal.urc(Kind::Stat, "+QMTSTAT: 0,1");
+        terminal.urc(PieceKind::Stat, "+QMTSTAT: 0,1");
         terminal.flush_urcs();
         assert_eq!(printed_by(&mut terminal).len(), 65_000 + 17);
         assert!(terminal.message(&[b'x'; 996], payload));

@@ -8,12 +8,12 @@ use std::time::{Duration, Instant};
 use modemqtt_at::dialect::Refusal;
 use modemqtt_at::tls::{Credential, OtherOption, Tls, TlsForm, TlsKey, TlsOption, TlsValue, Upload};
 
-use super::data_phase::{Data, End, Idle, Purpose};
+use super::data_phase::{Data, End, Idle, Intake, Purpose};
 use super::{Module, Next};
 use crate::command_line::{Cursor, Suffix, Value};
 
 /// `QSSLCFG` answers every mistake so: no note of a family has a code.
-const REFUSED: Refusal = Refusal::Error;
+const TLS_REFUSAL: Refusal = Refusal::Error;
 /// The number that stands for every cipher suite.
 const EVERY_SUITE: u16 = 0xFFFF;
 
@@ -47,14 +47,14 @@ impl fmt::Debug for Security {
 
 /// What was set, by context; an option of all contexts is of context 0.
 #[derive(Debug, Default)]
-pub(super) struct Contexts {
-    values: BTreeMap<(u8, TlsKey), Setting>,
+pub(super) struct TlsContexts {
+    values: BTreeMap<(u8, TlsKey), TlsSetting>,
     /// Those that MQTT does not depend on, by context and name.
     others: BTreeMap<(u8, &'static str), Vec<i64>>,
 }
 
 #[derive(Clone, Debug)]
-enum Setting {
+enum TlsSetting {
     Number(i64),
     Suite(u16),
     /// The full name of a file.
@@ -89,12 +89,12 @@ impl Module {
                 Ok(Next::Command)
             }
             Suffix::Set => self.configure_tls(tls, cursor, now),
-            Suffix::None | Suffix::Read => Err(REFUSED),
+            Suffix::None | Suffix::Read => Err(TLS_REFUSAL),
         })
     }
 
     fn configure_tls(&mut self, tls: &'static Tls, cursor: &mut Cursor<'_>, now: Instant) -> Result<Next, Refusal> {
-        let values = cursor.parameters(|_| None).map_err(|_| REFUSED)?;
+        let values = cursor.parameters(|_| None).map_err(|_| TLS_REFUSAL)?;
         self.look_behind(cursor);
         if let (TlsForm::ContextFirst, [Value::Integer(context), Value::Integer(0)]) = (tls.form, values.as_slice()) {
             let context = in_use(tls, *context)?;
@@ -121,10 +121,10 @@ impl Module {
                 }
             }
             (_, _, [value]) => {
-                let setting = self.tls_setting(named.option.value, value).ok_or(REFUSED)?;
+                let setting = self.tls_setting(named.option.value, value).ok_or(TLS_REFUSAL)?;
                 self.contexts.values.insert((named.context, named.option.key), setting);
             }
-            _ => return Err(REFUSED),
+            _ => return Err(TLS_REFUSAL),
         }
         Ok(Next::Command)
     }
@@ -164,7 +164,7 @@ impl Module {
             let defaults = || option.values.iter().map(|(_, _, default)| *default).collect();
             let values = self.contexts.others.get(&key).cloned().unwrap_or_else(defaults);
             let values: Vec<_> = values.iter().map(ToString::to_string).collect();
-            let head = head(tls, option.name, true, &context.to_string(), "0");
+            let head = option_head(tls, option.name, true, &context.to_string(), "0");
             self.terminal
                 .information(&[format!("+QSSLCFG: {head},{}", values.join(","))]);
             return Ok(Next::Command);
@@ -174,7 +174,9 @@ impl Module {
             _ => None,
         };
         let values: Option<Vec<_>> = given.iter().zip(option.values).map(value).collect();
-        let values = values.filter(|_| given.len() == option.values.len()).ok_or(REFUSED)?;
+        let values = values
+            .filter(|_| given.len() == option.values.len())
+            .ok_or(TLS_REFUSAL)?;
         self.contexts.others.insert(key, values);
         Ok(Next::Command)
     }
@@ -184,7 +186,7 @@ impl Module {
         let idle = self.dialect.data_idle.map(Idle::Cancel);
         let echo = self.terminal.echo;
         let purpose = Purpose::Credential(name);
-        self.data = Some(Data::raw(purpose, End::CtrlZ(most), echo, idle, now));
+        self.intake = Intake::Data(Data::raw(purpose, End::CtrlZ(most), echo, idle, now));
         Next::Data
     }
 
@@ -195,16 +197,16 @@ impl Module {
         self.vault.insert(name, bytes, true);
     }
 
-    fn tls_setting(&self, kind: TlsValue, value: &Value) -> Option<Setting> {
+    fn tls_setting(&self, kind: TlsValue, value: &Value) -> Option<TlsSetting> {
         match (kind, value) {
             (TlsValue::Number { low, high, .. }, Value::Integer(number)) => {
-                (low..=high).contains(number).then_some(Setting::Number(*number))
+                (low..=high).contains(number).then_some(TlsSetting::Number(*number))
             }
             (TlsValue::Suites { quoted: true }, Value::Quoted(text))
-            | (TlsValue::Suites { quoted: false }, Value::Word(text)) => suite(text).map(Setting::Suite),
+            | (TlsValue::Suites { quoted: false }, Value::Word(text)) => suite(text).map(TlsSetting::Suite),
             (TlsValue::Credential, Value::Quoted(text)) => {
                 let name = self.named_file(std::str::from_utf8(text).ok()?)?;
-                Some(Setting::File(name))
+                Some(TlsSetting::File(name))
             }
             _ => None,
         }
@@ -214,18 +216,18 @@ impl Module {
     fn tls_line(&self, tls: &Tls, option: &TlsOption, context: u8) -> Option<String> {
         let set = self.contexts.values.get(&(context, option.key));
         let value = match (set, option.value) {
-            (Some(Setting::Number(number)), _) => number.to_string(),
+            (Some(TlsSetting::Number(number)), _) => number.to_string(),
             (None, TlsValue::Number { default, .. }) => default.to_string(),
-            (Some(Setting::File(name)), _) => format!("\"{name}\""),
-            (Some(Setting::Suite(suite)), TlsValue::Suites { quoted: true }) => format!("\"0X{suite:04X}\""),
-            (Some(Setting::Suite(suite)), _) => format!("0X{suite:04X}"),
+            (Some(TlsSetting::File(name)), _) => format!("\"{name}\""),
+            (Some(TlsSetting::Suite(suite)), TlsValue::Suites { quoted: true }) => format!("\"0X{suite:04X}\""),
+            (Some(TlsSetting::Suite(suite)), _) => format!("0X{suite:04X}"),
             (None, TlsValue::Suites { quoted: true }) => format!("\"0X{EVERY_SUITE:04X}\""),
             (None, TlsValue::Suites { quoted: false }) => format!("0X{EVERY_SUITE:04X}"),
             (None, TlsValue::Credential) => return None,
         };
         Some(format!(
             "+QSSLCFG: {},{value}",
-            head(tls, option.name, option.of_context, &context.to_string(), "0")
+            option_head(tls, option.name, option.of_context, &context.to_string(), "0")
         ))
     }
 
@@ -238,7 +240,7 @@ impl Module {
         Some(Security {
             version: number(TlsKey::Version)?,
             suite: match self.contexts.values.get(&(context, TlsKey::Suites)) {
-                Some(Setting::Suite(suite)) if *suite != EVERY_SUITE => Some(*suite),
+                Some(TlsSetting::Suite(suite)) if *suite != EVERY_SUITE => Some(*suite),
                 _ => None,
             },
             authorities: if level > 0 {
@@ -268,7 +270,7 @@ impl Module {
         let option = tls.option(key)?;
         let context = if option.of_context { context } else { 0 };
         match (self.contexts.values.get(&(context, key)), option.value) {
-            (Some(Setting::Number(number)), _) => Some(*number),
+            (Some(TlsSetting::Number(number)), _) => Some(*number),
             (_, TlsValue::Number { default, .. }) => Some(default),
             _ => None,
         }
@@ -278,7 +280,7 @@ impl Module {
         let key = TlsKey::Credential(credential);
         let name = match (&tls.upload, self.contexts.values.get(&(context, key))) {
             (Upload::Prompt { .. }, _) => tls.option(key)?.name,
-            (_, Some(Setting::File(name))) => name,
+            (_, Some(TlsSetting::File(name))) => name,
             _ => return None,
         };
         self.vault.get(name).map(<[u8]>::to_vec)
@@ -292,11 +294,11 @@ fn named<'a>(tls: &'static Tls, values: &'a [Value]) -> Result<Named<'a>, Refusa
             (text, Some(context), rest)
         }
         (TlsForm::OptionFirst, [Value::Quoted(text), rest @ ..]) => (text, None, rest),
-        _ => return Err(REFUSED),
+        _ => return Err(TLS_REFUSAL),
     };
     let mut options = tls.options.iter();
     let option = options.find(|option| option.name.as_bytes().eq_ignore_ascii_case(text));
-    let option = option.ok_or(REFUSED)?;
+    let option = option.ok_or(TLS_REFUSAL)?;
     let (context, value) = match (context, rest) {
         (None, value) if !option.of_context => {
             return Ok(Named {
@@ -306,7 +308,7 @@ fn named<'a>(tls: &'static Tls, values: &'a [Value]) -> Result<Named<'a>, Refusa
             });
         }
         (Some(Value::Integer(context)), value) | (None, [Value::Integer(context), value @ ..]) => (*context, value),
-        _ => return Err(REFUSED),
+        _ => return Err(TLS_REFUSAL),
     };
     let context = in_use(tls, context)?;
     Ok(Named { option, context, value })
@@ -316,11 +318,11 @@ fn in_use(tls: &Tls, context: i64) -> Result<u8, Refusal> {
     let context = u8::try_from(context)
         .ok()
         .filter(|context| *context <= tls.last_context);
-    context.ok_or(REFUSED)
+    context.ok_or(TLS_REFUSAL)
 }
 
 /// What stands before the value, in the order of the family.
-fn head(tls: &Tls, name: &str, of_context: bool, context: &str, connect: &str) -> String {
+fn option_head(tls: &Tls, name: &str, of_context: bool, context: &str, connect: &str) -> String {
     match tls.form {
         TlsForm::ContextFirst => format!("{context},{connect},\"{name}\""),
         TlsForm::OptionFirst if of_context => format!("\"{name}\",{context}"),
@@ -343,7 +345,7 @@ fn ranges(tls: &Tls, option: &TlsOption) -> String {
     };
     format!(
         "+QSSLCFG: {}{value}",
-        head(tls, option.name, option.of_context, &context, "(0)")
+        option_head(tls, option.name, option.of_context, &context, "(0)")
     )
 }
 

@@ -16,11 +16,11 @@ pub(super) struct Hosts {
     /// `None` where the system does not tell: there some host is always taken for present, and a new one may be given what the former
     /// left.
     watch: Option<Watch>,
-    presence: Presence,
+    attendance: Attendance,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Presence {
+enum Attendance {
     Nobody,
     Somebody,
 }
@@ -30,7 +30,7 @@ impl Hosts {
     pub(super) fn new(path: &str) -> Self {
         Self {
             watch: Watch::new(path),
-            presence: Presence::Nobody,
+            attendance: Attendance::Nobody,
         }
     }
 
@@ -40,7 +40,7 @@ impl Hosts {
     }
 
     pub(super) fn are_there(&self) -> bool {
-        self.watch.is_none() || self.presence == Presence::Somebody
+        self.watch.is_none() || self.attendance == Attendance::Somebody
     }
 
     /// Sees who has come. `heard`: bytes have been read since the last look. `true` when somebody has left, perhaps the last.
@@ -48,7 +48,7 @@ impl Hosts {
         let Some(watch) = &self.watch else { return false };
         let Seen { opened, closed } = watch.seen();
         if opened > 0 || heard {
-            self.presence = Presence::Somebody;
+            self.attendance = Attendance::Somebody;
         }
         closed > 0
     }
@@ -66,10 +66,10 @@ impl Hosts {
         let Some(watch) = &self.watch else { return false };
         let Seen { opened, closed } = watch.seen();
         // One opening is the module's own.
-        self.presence = if deserted && opened < 2 {
-            Presence::Nobody
+        self.attendance = if deserted && opened < 2 {
+            Attendance::Nobody
         } else {
-            Presence::Somebody
+            Attendance::Somebody
         };
         closed > 0
     }

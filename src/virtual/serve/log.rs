@@ -14,12 +14,13 @@ use modemqtt_at::secrets::{masked, remembered, secrets_in};
 use modemqtt_at::shown;
 use modemqtt_os::LogFile;
 
+use crate::command_line::LineEnd;
 use crate::module::Print;
 
 /// How much of a line is shown.
-const LINE: usize = 8192;
+const SHOWN_OF_A_LINE: usize = 8192;
 /// Secrets that are looked for in what does not look like a secret.
-const SECRETS: usize = 32;
+const MOST_SECRETS: usize = 32;
 
 /// A file, and the lines that have begun.
 #[derive(Debug)]
@@ -27,10 +28,8 @@ pub(super) struct Log {
     file: LogFile,
     origin: (Instant, SystemTime),
     host: Text,
-    /// Whether the host's last line has ended, and an LF that comes next belongs to it.
-    ended: bool,
-    /// Whether the host ends its lines by CR and LF.
-    pairs: bool,
+    /// Tells an LF that belongs to the CR of the host's last line: its time would be that of the line before.
+    line_end: LineEnd,
     module: Text,
     /// How many messages the module has lost so far.
     lost_messages: u64,
@@ -87,8 +86,7 @@ impl Log {
             file: LogFile::open(path)?,
             origin: (now, SystemTime::now()),
             host: Text::default(),
-            ended: false,
-            pairs: false,
+            line_end: LineEnd::default(),
             module: Text::default(),
             lost_messages: 0,
             keys: [Key::default(), Key::default()],
@@ -105,22 +103,21 @@ impl Log {
             self.host.data = data;
         }
         for byte in bytes {
-            if std::mem::take(&mut self.ended) {
-                let ends = *byte == LF && (self.pairs || !data);
-                self.pairs = ends;
-                if ends {
-                    continue; // its time would be that of the line before
-                }
+            if self.line_end.absorbs(*byte, data) {
+                continue;
             }
             self.host.secret |= self.keys[0].holds(*byte);
             self.host.push(*byte, now);
             // `A/` repeats the line before, and has no end of its own (V.250 section 5.2.4).
             let repeats = self.host.bytes.eq_ignore_ascii_case(b"A/");
             if !data && (*byte == CR || repeats) {
-                self.ended = *byte == CR;
+                if *byte == CR {
+                    self.line_end.ended();
+                }
                 self.write_host();
             }
         }
+        self.line_end.next_piece();
     }
 
     /// Says how many messages the module has lost, if there are more than before.
@@ -201,7 +198,7 @@ impl Log {
         }
         for secret in secrets {
             self.secrets.extend(remembered(secret.as_bytes()));
-            if self.secrets.len() > SECRETS {
+            if self.secrets.len() > MOST_SECRETS {
                 self.secrets.pop_front();
             }
         }
@@ -282,7 +279,7 @@ impl Text {
     fn push(&mut self, byte: u8, now: Instant) {
         self.began.get_or_insert(now);
         self.count += 1;
-        if self.bytes.len() < if self.data { shown::DATA } else { LINE } {
+        if self.bytes.len() < if self.data { shown::MOST_DATA } else { SHOWN_OF_A_LINE } {
             self.bytes.push(byte);
         }
     }

@@ -25,7 +25,7 @@ use crate::profile::{self, Profile};
 use crate::script::{Expectation, Step};
 use log::Log;
 use port::Port;
-use reactor::{Message, Reactor};
+use reactor::{Mail, ModuleReactor};
 
 /// How a virtual module is started.
 #[derive(Clone, Debug, Default)]
@@ -135,11 +135,11 @@ pub struct VirtualModem {
     /// The process that started it. In a child of it nobody may touch the channel, for whoever held its lock when it was forked never
     /// lets go.
     process: u32,
-    running: Option<Running>,
+    running: Option<RunningModule>,
 }
 
 #[derive(Debug)]
-struct Running {
+struct RunningModule {
     mailbox: Mailbox,
     thread: Worker,
 }
@@ -147,7 +147,7 @@ struct Running {
 /// The way to the module's thread, which sleeps in `poll` and looks at the channel only when it is woken.
 #[derive(Clone, Debug)]
 struct Mailbox {
-    messages: Sender<Message>,
+    messages: Sender<Mail>,
     waker: Waker,
 }
 
@@ -194,7 +194,7 @@ impl VirtualModem {
             model,
             port: port.name().to_string(),
             process: process::id(),
-            running: Some(Running::start(module, port, log, &options).map_err(VirtualError::Start)?),
+            running: Some(RunningModule::start(module, port, log, &options).map_err(VirtualError::Start)?),
         })
     }
 
@@ -217,7 +217,7 @@ impl VirtualModem {
     /// The same without waiting for it.
     pub fn close_later(&self) {
         if let Some(running) = self.here() {
-            running.mailbox.send(Message::Close);
+            running.mailbox.send(Mail::Close);
         }
     }
 
@@ -227,7 +227,7 @@ impl VirtualModem {
     }
 
     /// What runs, in the process in which it does.
-    fn here(&self) -> Option<&Running> {
+    fn here(&self) -> Option<&RunningModule> {
         self.running.as_ref().filter(|_| self.process == process::id())
     }
 
@@ -339,7 +339,7 @@ impl VirtualModem {
     fn call(&self, job: impl FnOnce(&mut Module) + Send + 'static) {
         let Some(running) = self.here() else { return };
         let (done, is_done) = bounded(1);
-        running.mailbox.send(Message::Call(Box::new(job), done));
+        running.mailbox.send(Mail::Call(Box::new(job), done));
         // When the module is closed meanwhile the other end is dropped, which ends the wait too.
         let _ = is_done.recv();
     }
@@ -356,14 +356,14 @@ impl Drop for VirtualModem {
     }
 }
 
-impl Running {
+impl RunningModule {
     fn start(module: Module, port: Port, log: Option<Log>, options: &Options) -> io::Result<Self> {
         /// Calls that wait for the thread at the same time; one more waits for a place.
         const CALLS: usize = 256;
         let (messages, inbox) = bounded(CALLS);
         let (waker, wake) = waker::pair()?;
         let mailbox = Mailbox { messages, waker };
-        let mut reactor = Reactor::new(module, port, log, options, (mailbox.clone(), inbox, wake));
+        let mut reactor = ModuleReactor::new(module, port, log, options, (mailbox.clone(), inbox, wake));
         let name = format!("modemqtt-virtual-{}", options.model);
         let thread = Worker::spawn(name, move || reactor.run())?;
         Ok(Self { mailbox, thread })
@@ -371,7 +371,7 @@ impl Running {
 }
 
 impl Mailbox {
-    fn send(&self, message: Message) {
+    fn send(&self, message: Mail) {
         if self.messages.send(message).is_ok() {
             self.waker.wake();
         }

@@ -7,16 +7,16 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use modemqtt_os::{Kept, echo};
+use modemqtt_os::{Kept, ping};
 
 use super::Mailbox;
 use super::port::is_temporary;
-use super::reactor::Message;
+use super::reactor::Mail;
 use super::tls::{Progress, Secured, Unsecured};
-use crate::module::{ConnectionId, EchoId, Echoed, Failure, Ipv4, Security};
+use crate::module::{ConnectionId, Failure, Ipv4, PingId, PingReply, Security};
 
 /// Bytes that may wait for a broker that reads slowly; beyond them its connection counts as broken.
-const OUTPUT: usize = 1024 * 1024;
+const MOST_OUTPUT: usize = 1024 * 1024;
 /// Threads that look up names and connect; a name server that does not answer can keep one for long.
 const CONNECTING: usize = 32;
 /// Connections that were closed on this side and not yet on the other.
@@ -27,19 +27,19 @@ const ABANDONED: usize = 64;
 /// The connections to brokers.
 #[derive(Debug)]
 pub(super) struct Network {
-    sockets: BTreeMap<ConnectionId, Socket>,
+    sockets: BTreeMap<ConnectionId, BrokerSocket>,
     /// Closed, but for what the broker may still send: to close with unread bytes would reset the connection and could cost the
     /// broker the DISCONNECT on its way.
-    lingering: VecDeque<(ConnectionId, Socket)>,
+    lingering: VecDeque<(ConnectionId, BrokerSocket)>,
     /// Left as they are, neither read nor written.
-    abandoned: VecDeque<Socket>,
+    abandoned: VecDeque<BrokerSocket>,
     mailbox: Mailbox,
     /// Shared with every thread that connects; what others hold of it counts them.
     connecting: Arc<()>,
 }
 
 #[derive(Debug)]
-pub(super) struct Socket {
+pub(super) struct BrokerSocket {
     _kept: Kept,
     pub(super) stream: TcpStream,
     /// What secures it.
@@ -65,7 +65,7 @@ pub(super) struct NotMade {
 }
 
 /// What a socket had to say.
-pub(super) enum Reading<'a> {
+pub(super) enum SocketRead<'a> {
     Nothing,
     /// The handshake is done.
     Established,
@@ -89,7 +89,7 @@ impl Network {
     }
 
     /// Every socket that `poll` should watch.
-    pub(super) fn sockets(&self) -> impl Iterator<Item = (ConnectionId, &Socket)> {
+    pub(super) fn sockets(&self) -> impl Iterator<Item = (ConnectionId, &BrokerSocket)> {
         let open = self.sockets.iter().map(|(id, socket)| (*id, socket));
         open.chain(self.lingering.iter().map(|(id, socket)| (*id, socket)))
     }
@@ -106,19 +106,17 @@ impl Network {
     ) -> bool {
         self.spawn("modemqtt-connect", move || {
             let outcome = make(&host, port, within, security.as_deref());
-            Message::Connected(connection, outcome)
+            Mail::Connected(connection, outcome)
         })
     }
 
     /// Asks a host for an echo, on a thread of its own as well.
-    pub(super) fn echo(&self, echo: EchoId, host: String, bytes: usize, within: Duration) -> bool {
-        self.spawn("modemqtt-echo", move || {
-            Message::Echoed(echo, ask(&host, bytes, within))
-        })
+    pub(super) fn ping(&self, ping: PingId, host: String, bytes: usize, within: Duration) -> bool {
+        self.spawn("modemqtt-ping", move || Mail::Pinged(ping, ask(&host, bytes, within)))
     }
 
     /// Has a thread do what cannot be interrupted, and tells what came of it; `false` when there are too many of them.
-    fn spawn(&self, name: &str, work: impl FnOnce() -> Message + Send + 'static) -> bool {
+    fn spawn(&self, name: &str, work: impl FnOnce() -> Mail + Send + 'static) -> bool {
         if Arc::strong_count(&self.connecting) > CONNECTING {
             return false;
         }
@@ -136,7 +134,7 @@ impl Network {
     pub(super) fn insert(&mut self, connection: ConnectionId, made: Made) -> bool {
         let Made { stream, secured } = made;
         let open = secured.is_none();
-        let mut socket = Socket {
+        let mut socket = BrokerSocket {
             _kept: Kept::new(&stream),
             stream,
             secured,
@@ -158,7 +156,7 @@ impl Network {
             None => socket.output.extend_from_slice(bytes),
         }
         socket.flush();
-        socket.output.len() <= OUTPUT
+        socket.output.len() <= MOST_OUTPUT
     }
 
     /// Closes a connection behind what is still to be written.
@@ -179,7 +177,7 @@ impl Network {
     /// Has nothing to do with a connection any more; the broker finds out for itself.
     pub(super) fn abandon(&mut self, connection: ConnectionId) {
         // Who has found out has closed.
-        self.abandoned.retain(Socket::is_open);
+        self.abandoned.retain(BrokerSocket::is_open);
         self.abandoned.extend(self.sockets.remove(&connection));
         if self.abandoned.len() > ABANDONED {
             self.abandoned.pop_front();
@@ -187,7 +185,7 @@ impl Network {
     }
 
     /// Writes and reads what one socket is ready for.
-    pub(super) fn serve<'a>(&mut self, connection: ConnectionId, buffer: &'a mut [u8]) -> Reading<'a> {
+    pub(super) fn serve<'a>(&mut self, connection: ConnectionId, buffer: &'a mut [u8]) -> SocketRead<'a> {
         if let Some(socket) = self.sockets.get_mut(&connection) {
             socket.flush();
             return socket.read(buffer);
@@ -195,22 +193,22 @@ impl Network {
         if let Some(at) = self.lingering.iter().position(|(id, _)| *id == connection) {
             let socket = &mut self.lingering[at].1;
             socket.flush();
-            if matches!(socket.read(buffer), Reading::Closed | Reading::Unsecured(_)) {
+            if matches!(socket.read(buffer), SocketRead::Closed | SocketRead::Unsecured(_)) {
                 self.lingering.remove(at);
             }
         }
-        Reading::Nothing
+        SocketRead::Nothing
     }
 }
 
 /// It ends as this is dropped, whoever has copies of its descriptor.
-impl Drop for Socket {
+impl Drop for BrokerSocket {
     fn drop(&mut self) {
         let _ = self.stream.shutdown(Shutdown::Both); // the broker may have gone
     }
 }
 
-impl Socket {
+impl BrokerSocket {
     pub(super) const fn is_writing(&self) -> bool {
         !self.output.is_empty()
     }
@@ -244,31 +242,31 @@ impl Socket {
         }
     }
 
-    fn read<'a>(&mut self, buffer: &'a mut [u8]) -> Reading<'a> {
+    fn read<'a>(&mut self, buffer: &'a mut [u8]) -> SocketRead<'a> {
         let count = match self.stream.read(buffer) {
             Ok(count) if count > 0 => count,
-            Err(error) if is_temporary(&error) => return Reading::Nothing,
+            Err(error) if is_temporary(&error) => return SocketRead::Nothing,
             _ => return self.broken(Unsecured::Ended),
         };
         let Some(secured) = &mut self.secured else {
-            return Reading::Bytes(&buffer[..count]);
+            return SocketRead::Bytes(&buffer[..count]);
         };
         let progress = secured.receive(&buffer[..count]);
         // The next flight of the handshake, or the alert that ends it.
         self.flush();
         match (progress, &mut self.secured) {
-            (Progress::Established, _) => Reading::Established,
-            (Progress::Data, Some(secured)) => Reading::Plain(secured.take_plain()),
+            (Progress::Established, _) => SocketRead::Established,
+            (Progress::Data, Some(secured)) => SocketRead::Plain(secured.take_plain()),
             (Progress::Broken(reason), _) => self.broken(reason),
-            _ => Reading::Nothing,
+            _ => SocketRead::Nothing,
         }
     }
 
     /// How the end of a connection shows.
-    fn broken<'a>(&self, reason: Unsecured) -> Reading<'a> {
+    fn broken<'a>(&self, reason: Unsecured) -> SocketRead<'a> {
         match &self.secured {
-            Some(secured) if !secured.is_established() => Reading::Unsecured(reason),
-            _ => Reading::Closed,
+            Some(secured) if !secured.is_established() => SocketRead::Unsecured(reason),
+            _ => SocketRead::Closed,
         }
     }
 }
@@ -320,15 +318,15 @@ impl NotMade {
 }
 
 /// Asks the host's first address of version 4: the modules ask no others.
-fn ask(host: &str, bytes: usize, within: Duration) -> Result<Echoed, Failure> {
+fn ask(host: &str, bytes: usize, within: Duration) -> Result<PingReply, Failure> {
     let mut found = (host, 0).to_socket_addrs().map_err(|_| Failure::NameUnknown)?;
     let address: Option<Ipv4Addr> = found.find_map(|address| match address.ip() {
         IpAddr::V4(address) => Some(address),
         IpAddr::V6(_) => None,
     });
     let address = address.ok_or(Failure::NameUnknown)?;
-    let echo::Echoed { took, ttl } = echo::echo(address, bytes, within).ok_or(Failure::Unreachable)?;
-    Ok(Echoed {
+    let ping::PingReply { took, ttl } = ping::ping(address, bytes, within).ok_or(Failure::Unreachable)?;
+    Ok(PingReply {
         address: Ipv4(address.octets()),
         took,
         ttl,

@@ -11,11 +11,13 @@ use modemqtt_os::Wake;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::log::Log;
-use super::network::{Made, Network, NotMade, Reading};
+use super::network::{Made, Network, NotMade, SocketRead};
 use super::port::Port;
 use super::{Mailbox, Options};
 use crate::line::Line;
-use crate::module::{Action, ConnectionId, EchoId, Echoed, Event, Failure, Module, Parting, Print, Timing};
+use crate::module::{
+    Action, ConnectionEvent, ConnectionId, Failure, Module, Parting, PingId, PingReply, Print, Timing,
+};
 
 /// Bytes on their way to a host that reads slowly, or does not read at all; beyond them lines are lost.
 const TO_HOST: usize = 1024 * 1024;
@@ -23,30 +25,30 @@ const TO_HOST: usize = 1024 * 1024;
 const ANSWERS: usize = 64 * 1024;
 /// Bytes on their way from the host; beyond them the port is not read.
 const FROM_HOST: usize = 4096;
-const READ_SIZE: usize = 16 * 1024;
+const PORT_READ: usize = 16 * 1024;
 
 /// What reaches the thread from others.
-pub(super) enum Message {
+pub(super) enum Mail {
     /// Do this, and tell by dropping the sender.
-    Call(Job, Sender<()>),
+    Call(ModuleJob, Sender<()>),
     /// A connection was made, or not.
     Connected(ConnectionId, Result<Made, NotMade>),
     /// A host has answered, or not.
-    Echoed(EchoId, Result<Echoed, Failure>),
+    Pinged(PingId, Result<PingReply, Failure>),
     /// End.
     Close,
 }
 
-pub(super) type Job = Box<dyn FnOnce(&mut Module) + Send>;
+pub(super) type ModuleJob = Box<dyn FnOnce(&mut Module) + Send>;
 
-pub(super) struct Reactor {
+pub(super) struct ModuleReactor {
     module: Module,
     port: Port,
     log: Option<Log>,
     from_host: Line,
     to_host: Line,
     network: Network,
-    inbox: Receiver<Message>,
+    inbox: Receiver<Mail>,
     wake: Wake,
     buffer: Vec<u8>,
     /// Whether the module is off until a host comes.
@@ -55,21 +57,21 @@ pub(super) struct Reactor {
     blocked: bool,
 }
 
-/// What there is to do after a sleep.
-struct Ready {
+/// What there is to do once something has happened.
+struct ModuleReady {
     wake: bool,
     door: bool,
     line: bool,
     sockets: Vec<ConnectionId>,
 }
 
-impl Reactor {
+impl ModuleReactor {
     pub(super) fn new(
         module: Module,
         port: Port,
         log: Option<Log>,
         options: &Options,
-        (mailbox, inbox, wake): (Mailbox, Receiver<Message>, Wake),
+        (mailbox, inbox, wake): (Mailbox, Receiver<Mail>, Wake),
     ) -> Self {
         let mut module = module;
         if options.timing == Timing::Field {
@@ -84,7 +86,7 @@ impl Reactor {
             network: Network::new(mailbox),
             inbox,
             wake,
-            buffer: vec![0; READ_SIZE],
+            buffer: vec![0; PORT_READ],
             cold: options.timing == Timing::Field,
             blocked: false,
         }
@@ -94,7 +96,7 @@ impl Reactor {
     pub(super) fn run(&mut self) {
         self.set_line();
         loop {
-            let Ok(ready) = self.sleep() else {
+            let Ok(ready) = self.wait_for_work() else {
                 return; // poll fails for want of kernel memory only; the host then finds the port closed
             };
             let mut done = Vec::new();
@@ -110,12 +112,12 @@ impl Reactor {
             if self.port.attend(ready.door, Instant::now()) {
                 self.to_host.clear();
             }
-            self.work();
+            self.run_module();
             drop(done);
         }
     }
 
-    fn sleep(&self) -> io::Result<Ready> {
+    fn wait_for_work(&self) -> io::Result<ModuleReady> {
         let now = Instant::now();
         let mut descriptors = vec![PollFd::new(&self.wake, PollFlags::IN)];
         let mut line_at = None;
@@ -146,7 +148,7 @@ impl Reactor {
         }
         let is_ready = |at: usize| !descriptors[at].revents().is_empty();
         let sockets = self.network.sockets().enumerate();
-        Ok(Ready {
+        Ok(ModuleReady {
             wake: is_ready(0),
             line: line_at.is_some_and(is_ready),
             door: door_at.is_some_and(is_ready),
@@ -173,12 +175,12 @@ impl Reactor {
         self.wake.clear();
         while let Ok(message) = self.inbox.try_recv() {
             match message {
-                Message::Call(job, caller) => {
+                Mail::Call(job, caller) => {
                     job(&mut self.module);
                     self.set_line();
                     done.push(caller);
                 }
-                Message::Connected(connection, outcome) => {
+                Mail::Connected(connection, outcome) => {
                     let event = match outcome {
                         Ok(made) => {
                             let open = self.network.insert(connection, made);
@@ -188,7 +190,7 @@ impl Reactor {
                             if !open {
                                 continue;
                             }
-                            Event::Connected
+                            ConnectionEvent::Connected
                         }
                         Err(not_made) => {
                             self.tell_not_made(connection, &not_made);
@@ -197,8 +199,8 @@ impl Reactor {
                     };
                     self.tell(connection, event);
                 }
-                Message::Echoed(echo, outcome) => self.module.tell_echo(echo, outcome, Instant::now()),
-                Message::Close => return false,
+                Mail::Pinged(ping, outcome) => self.module.tell_ping(ping, outcome, Instant::now()),
+                Mail::Close => return false,
             }
         }
         true
@@ -226,18 +228,18 @@ impl Reactor {
 
     fn read_socket(&mut self, connection: ConnectionId) {
         let event = match self.network.serve(connection, &mut self.buffer) {
-            Reading::Nothing => return,
-            Reading::Bytes(bytes) => Event::Data(bytes),
-            Reading::Plain(bytes) => return self.tell(connection, Event::Data(&bytes)),
-            Reading::Closed => Event::Closed,
-            Reading::Established => return self.tell(connection, Event::Connected),
-            Reading::Unsecured(reason) => return self.tell_not_made(connection, &NotMade::unsecured(&reason)),
+            SocketRead::Nothing => return,
+            SocketRead::Bytes(bytes) => ConnectionEvent::Data(bytes),
+            SocketRead::Plain(bytes) => return self.tell(connection, ConnectionEvent::Data(&bytes)),
+            SocketRead::Closed => ConnectionEvent::Closed,
+            SocketRead::Established => return self.tell(connection, ConnectionEvent::Connected),
+            SocketRead::Unsecured(reason) => return self.tell_not_made(connection, &NotMade::unsecured(&reason)),
         };
         self.module.tell(connection, event, Instant::now());
     }
 
     /// Tells the module. A connection that it has given up is closed.
-    fn tell(&mut self, connection: ConnectionId, event: Event<'_>) {
+    fn tell(&mut self, connection: ConnectionId, event: ConnectionEvent<'_>) {
         if !self.module.tell(connection, event, Instant::now()) {
             self.network.close(connection);
         }
@@ -248,11 +250,11 @@ impl Reactor {
         if let Some(log) = &mut self.log {
             log.note(&not_made.reason, Instant::now());
         }
-        self.tell(connection, Event::Failed(not_made.failure));
+        self.tell(connection, ConnectionEvent::Failed(not_made.failure));
     }
 
     /// Passes on everything that is due.
-    fn work(&mut self) {
+    fn run_module(&mut self) {
         let now = Instant::now();
         // One that takes its time is switched on by its first host, which would miss the start otherwise.
         if self.cold && self.port.has_host() {
@@ -303,20 +305,20 @@ impl Reactor {
                 within,
                 security,
             } => (!self.network.connect(connection, host, port, within, security))
-                .then_some((connection, Event::Failed(Failure::Unreachable))),
-            Action::Echo {
-                echo,
+                .then_some((connection, ConnectionEvent::Failed(Failure::Unreachable))),
+            Action::Ping {
+                ping,
                 host,
                 bytes,
                 within,
             } => {
-                if !self.network.echo(echo, host, bytes, within) {
-                    self.module.tell_echo(echo, Err(Failure::Unreachable), now);
+                if !self.network.ping(ping, host, bytes, within) {
+                    self.module.tell_ping(ping, Err(Failure::Unreachable), now);
                 }
                 None
             }
             Action::Send { connection, bytes } => {
-                (!self.network.send(connection, &bytes)).then_some((connection, Event::Closed))
+                (!self.network.send(connection, &bytes)).then_some((connection, ConnectionEvent::Closed))
             }
             Action::Abandon { connection } => {
                 self.network.abandon(connection);

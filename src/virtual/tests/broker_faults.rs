@@ -60,7 +60,7 @@ fn connected_clients_stay_when_the_broker_starts_to_refuse() {
     let broker = start();
     let mut client = Client::connect(broker.port(), "c");
     broker.refuse(Some(5)).unwrap();
-    broker.silence(true).unwrap();
+    broker.ignore_connects(true).unwrap();
     client.expect_nothing();
 }
 
@@ -68,12 +68,12 @@ fn connected_clients_stay_when_the_broker_starts_to_refuse() {
 fn a_silent_broker_leaves_a_connect_without_an_answer() {
     let broker = start();
     let mut barrier = Client::connect(broker.port(), "barrier");
-    broker.silence(true).unwrap();
+    broker.ignore_connects(true).unwrap();
     let mut ignored = Client::open(broker.port());
     ignored.send(&Connect::new("ignored").bytes());
     barrier.expect_nothing(); // by now the connection is accepted
     barrier.expect_nothing(); // and by now its CONNECT is read
-    broker.silence(false).unwrap();
+    broker.ignore_connects(false).unwrap();
     ignored.expect_silence(Duration::from_millis(50));
     assert_eq!(broker.clients().unwrap(), ["barrier"]);
 }

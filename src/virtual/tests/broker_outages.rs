@@ -7,7 +7,7 @@ use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
 use broker_support::*;
-use modemqtt_virtual::broker::state::{ConnectionId, Disposition, State};
+use modemqtt_virtual::broker::state::{Disposition, SocketId, State};
 use modemqtt_virtual::broker::{Broker, BrokerError, BrokerOptions, Limits, QoS};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -20,7 +20,7 @@ fn start() -> Broker {
 struct Bench {
     state: State,
     now: Instant,
-    client: ConnectionId,
+    client: SocketId,
 }
 
 impl Bench {
@@ -141,7 +141,7 @@ fn what_is_slow_is_cut_when_it_arrives() {
 #[test]
 fn a_silent_broker_takes_everything_and_says_nothing_until_it_speaks_again() {
     let mut bench = Bench::new(Limits::default());
-    bench.state.silent(true);
+    bench.state.mute(true);
     bench.send(&PINGREQ);
     bench.send(&Publish::new("t", b"x").qos(1, 7).bytes());
     bench.send(&subscribe(8, &[("t", 1)]));
@@ -151,7 +151,7 @@ fn a_silent_broker_takes_everything_and_says_nothing_until_it_speaks_again() {
     let late = bench.state.accept(bench.now).unwrap();
     bench.state.receive(late, &Connect::new("late").bytes(), bench.now);
     assert_eq!(bench.state.pending(late), b"");
-    bench.state.silent(false);
+    bench.state.mute(false);
     bench.send(&PINGREQ);
     let again = Publish::new("t", b"y").qos(1, 1).dup().bytes();
     assert_eq!(bench.take(), [&again[..], &PINGRESP].concat());

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use broker_support::*;
 use bytes::Bytes;
 use modemqtt_virtual::broker::QoS;
-use modemqtt_virtual::broker::state::{ConnectionId, Disposition, State};
+use modemqtt_virtual::broker::state::{Disposition, SocketId, State};
 use modemqtt_virtual::broker::wire::{self, Decoder, Packet};
 use modemqtt_virtual::broker::{BrokerOptions, Limits};
 use proptest::collection::vec;
@@ -125,7 +125,7 @@ fn small_state() -> State {
     })
 }
 
-fn take(state: &mut State, connections: &mut Vec<ConnectionId>, step: Step, now: &mut Instant) {
+fn take(state: &mut State, connections: &mut Vec<SocketId>, step: Step, now: &mut Instant) {
     match step {
         Step::Accept => connections.extend(state.accept(*now)),
         Step::Receive(which, bytes) => {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use broker_support::*;
 use bytes::Bytes;
 use modemqtt_virtual::broker::QoS;
-use modemqtt_virtual::broker::state::{ConnectionId, Disposition, State};
+use modemqtt_virtual::broker::state::{Disposition, SocketId, State};
 use modemqtt_virtual::broker::{BrokerOptions, Limits};
 
 /// A state, its clock, and a client at the end of every connection.
@@ -29,22 +29,22 @@ impl Bench {
         }
     }
 
-    fn open(&mut self) -> ConnectionId {
+    fn open(&mut self) -> SocketId {
         self.state.accept(self.now).unwrap()
     }
 
-    fn connect(&mut self, connect: &Connect) -> ConnectionId {
+    fn connect(&mut self, connect: &Connect) -> SocketId {
         let id = self.open();
         self.send(id, &connect.bytes());
         assert_eq!(self.take(id), CONNACK);
         id
     }
 
-    fn send(&mut self, id: ConnectionId, bytes: &[u8]) {
+    fn send(&mut self, id: SocketId, bytes: &[u8]) {
         self.state.receive(id, bytes, self.now);
     }
 
-    fn take(&mut self, id: ConnectionId) -> Vec<u8> {
+    fn take(&mut self, id: SocketId) -> Vec<u8> {
         let bytes = self.state.pending(id).to_vec();
         self.state.sent(id, bytes.len());
         bytes
@@ -64,7 +64,7 @@ impl Bench {
         self.state.publish(topic, payload, qos, false).unwrap();
     }
 
-    fn is_open(&self, id: ConnectionId) -> bool {
+    fn is_open(&self, id: SocketId) -> bool {
         self.state.disposition(id) == Disposition::Open
     }
 }
@@ -118,7 +118,7 @@ fn a_connection_without_a_connect_is_closed_in_the_end() {
 #[test]
 fn an_ignored_client_is_ignored_for_as_long_as_it_stays() {
     let mut bench = Bench::new(Limits::default());
-    bench.state.silence(true);
+    bench.state.ignore_connects(true);
     let id = bench.open();
     bench.send(id, &Connect::new("c").keep_alive(1).bytes());
     bench.send(id, &[0xFF; 100]);

@@ -116,13 +116,13 @@ fn a_server_without_a_session_of_its_own_ends_that_of_the_client() {
 fn what_is_in_flight_is_sent_again_when_a_silent_broker_speaks() {
     let mut rig = Rig::connected("M95", &[]);
     rig.answer("AT+QMTSUB=0,1,\"t\",2\r");
-    rig.broker.silent(true);
+    rig.broker.mute(true);
     for payload in ["a", "b"] {
         rig.publish("t", payload.as_bytes(), 1, false);
     }
     rig.publish("t", b"c", 2, false);
     assert_eq!(rig.take(), "");
-    rig.broker.silent(false);
+    rig.broker.mute(false);
     let printed = rig.answer("");
     for payload in ["a", "b", "c"] {
         assert!(printed.contains(&format!(",{payload}\\r")), "{printed}");

@@ -7,7 +7,7 @@ mod rig;
 use std::time::{Duration, Instant};
 
 use modemqtt_at::dialect;
-use modemqtt_virtual::module::{Action, Echoed, Failure, Ipv4, Module, Timing};
+use modemqtt_virtual::module::{Action, Failure, Ipv4, Module, PingReply, Timing};
 use rig::Rig;
 
 const OK: &str = "\\r\\nOK\\r\\n";
@@ -33,7 +33,7 @@ fn a_series_under_way_is_told_to_another_and_goes_on() {
     ] {
         let mut module = module(model);
         assert_eq!(type_in(&mut module, command), OK, "{model}");
-        let Some(Action::Echo { echo, host, bytes, .. }) = module.next_action() else {
+        let Some(Action::Ping { ping, host, bytes, .. }) = module.next_action() else {
             panic!("{model}: no echo")
         };
         assert_eq!((host.as_str(), bytes), ("h", 32));
@@ -43,8 +43,8 @@ fn a_series_under_way_is_told_to_another_and_goes_on() {
             "{model}"
         );
         assert_eq!(module.next_action(), None);
-        module.tell_echo(echo, Err(Failure::Unreachable), Instant::now());
-        assert!(matches!(module.next_action(), Some(Action::Echo { .. })), "{model}");
+        module.tell_ping(ping, Err(Failure::Unreachable), Instant::now());
+        assert!(matches!(module.next_action(), Some(Action::Ping { .. })), "{model}");
     }
     let mut module = module("BC28");
     assert_eq!(type_in(&mut module, "AT+NPING=192.0.2.7"), OK);
@@ -55,17 +55,17 @@ fn a_series_under_way_is_told_to_another_and_goes_on() {
 fn an_answer_from_before_a_restart_is_told_to_nobody() {
     let mut module = module("M95");
     type_in(&mut module, "AT+QPING=\"h\"");
-    let Some(Action::Echo { echo, .. }) = module.next_action() else {
+    let Some(Action::Ping { ping, .. }) = module.next_action() else {
         panic!("no echo")
     };
     module.restart(Instant::now());
     module.take_output();
-    let echoed = Echoed {
+    let reply = PingReply {
         address: Ipv4([192, 0, 2, 7]),
         took: Duration::from_millis(1),
         ttl: 64,
     };
-    module.tell_echo(echo, Ok(echoed), Instant::now());
+    module.tell_ping(ping, Ok(reply), Instant::now());
     assert_eq!((module.take_output(), module.next_action()), (Vec::new(), None));
 }
 

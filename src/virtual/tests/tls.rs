@@ -5,7 +5,7 @@
 use std::time::{Duration, Instant};
 
 use modemqtt_at::dialect::of_model;
-use modemqtt_virtual::module::{Action, Event, Failure, Module, Security};
+use modemqtt_virtual::module::{Action, ConnectionEvent, Failure, Module, Security};
 
 const CA: &str = "-----BEGIN CERTIFICATE-----\nTUlJQg==\n-----END CERTIFICATE-----\n";
 
@@ -126,7 +126,7 @@ fn a_handshake_that_fails_is_a_connection_that_cannot_be_opened() {
     };
     assert!(line.module.knows(connection));
     line.module
-        .tell(connection, Event::Failed(Failure::Handshake), line.now);
+        .tell(connection, ConnectionEvent::Failed(Failure::Handshake), line.now);
     assert_eq!(line.answer(""), "\r\n+QMTOPEN: 0,-1\r\n");
     assert!(!line.module.knows(connection));
 }

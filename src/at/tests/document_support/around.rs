@@ -1,6 +1,6 @@
 //! The commands around MQTT, one line for each.
 
-use modemqtt_at::dialect::{Dialect, Echo, EchoKind, Everyday, FixedCommand, Parameter, Stack};
+use modemqtt_at::dialect::{Dialect, Everyday, FixedCommand, Parameter, Ping, PingKind, Stack};
 
 /// What every family has.
 const EVERYWHERE: &[&str] = &[
@@ -43,7 +43,7 @@ pub(super) fn all() -> String {
 pub(super) fn one(dialect: &Dialect) -> String {
     let lines: Vec<_> = commands(dialect).iter().map(|line| format!("`{line}`")).collect();
     let rows = dialect.around.everyday.iter().map(everyday);
-    let rows: Vec<_> = rows.chain(dialect.around.echo.as_ref().map(echo)).collect();
+    let rows: Vec<_> = rows.chain(dialect.around.ping.as_ref().map(ping)).collect();
     format!(
         "### Commands around MQTT\n\nThe virtual module has, besides those of every family: {}.\n\n{}{}\n\n",
         lines.join(", "),
@@ -71,14 +71,14 @@ fn everyday(row: &Everyday) -> String {
     format!("| {} | {} |", forms.join(", "), row.source)
 }
 
-fn echo(row: &Echo) -> String {
+fn ping(row: &Ping) -> String {
     let form = match row.kind {
-        EchoKind::Series { contexts, .. } => {
+        PingKind::Series { contexts, .. } => {
             let context = if contexts.is_some() { "<context>," } else { "" };
             let bytes = if row.sizes.is_some() { "[,<bytes>]" } else { "" };
             format!("{context}<host>[,<seconds>[,<echoes>{bytes}]]")
         }
-        EchoKind::Once { .. } => "<address>[,<bytes>[,<milliseconds>]]".into(),
+        PingKind::Once { .. } => "<address>[,<bytes>[,<milliseconds>]]".into(),
     };
     format!("| `AT+{}={form}` | {} |", row.name, row.source)
 }

@@ -1,7 +1,7 @@
 //! The mutants of what a dialect has around MQTT.
 
 use modemqtt_at::codes::CmeCode;
-use modemqtt_at::dialect::{Address, Around, Cell, Dialect, Echo, EchoKind, FixedCommand, Refusal, Stack};
+use modemqtt_at::dialect::{Address, Around, Cell, Dialect, FixedCommand, Ping, PingKind, Refusal, Stack};
 
 use super::{Mutant, with, without};
 
@@ -19,7 +19,7 @@ pub(super) fn of(dialect: &'static Dialect) -> Vec<Mutant> {
     maker.power();
     maker.contexts();
     maker.lists();
-    maker.echo();
+    maker.ping();
     maker.mutants
 }
 
@@ -210,11 +210,11 @@ impl Maker {
         self.add("a port more", "urcport", Around { urc_ports, ..around });
     }
 
-    fn echo(&mut self) {
+    fn ping(&mut self) {
         let around = *self.dialect.around;
-        let Some(echo) = around.echo else { return };
-        let quoted = !echo.quoted;
-        let sizes = match echo.sizes {
+        let Some(ping) = around.ping else { return };
+        let quoted = !ping.quoted;
+        let sizes = match ping.sizes {
             None => vec![Some((1, 1500))],
             Some((low, high)) => vec![
                 None,
@@ -223,25 +223,25 @@ impl Maker {
                 Some((low + 1, high)),
             ],
         };
-        let bytes = echo.bytes + 1;
-        let mut changed: Vec<_> = sizes.into_iter().map(|sizes| Echo { sizes, ..echo }).collect();
-        changed.push(Echo { quoted, ..echo });
-        if matches!(echo.kind, EchoKind::Series { .. }) {
-            changed.push(Echo { bytes, ..echo });
+        let bytes = ping.bytes + 1;
+        let mut changed: Vec<_> = sizes.into_iter().map(|sizes| Ping { sizes, ..ping }).collect();
+        changed.push(Ping { quoted, ..ping });
+        if matches!(ping.kind, PingKind::Series { .. }) {
+            changed.push(Ping { bytes, ..ping });
         }
-        changed.extend(kinds(echo.kind).into_iter().map(|kind| Echo { kind, ..echo }));
-        for echo in changed {
-            let echo = Some(echo);
-            self.add("echo", "PING", Around { echo, ..around });
+        changed.extend(kinds(ping.kind).into_iter().map(|kind| Ping { kind, ..ping }));
+        for ping in changed {
+            let ping = Some(ping);
+            self.add("ping", "PING", Around { ping, ..around });
         }
-        self.add("no echo", "PING", Around { echo: None, ..around });
+        self.add("no ping", "PING", Around { ping: None, ..around });
     }
 }
 
 /// The same with one value changed.
-fn kinds(kind: EchoKind) -> Vec<EchoKind> {
+fn kinds(kind: PingKind) -> Vec<PingKind> {
     match kind {
-        EchoKind::Series {
+        PingKind::Series {
             contexts,
             finished,
             unanswered,
@@ -249,7 +249,7 @@ fn kinds(kind: EchoKind) -> Vec<EchoKind> {
             no_network,
             busy,
         } => {
-            let of = |contexts, [finished, unanswered, unknown, no_network]: [u16; 4]| EchoKind::Series {
+            let of = |contexts, [finished, unanswered, unknown, no_network]: [u16; 4]| PingKind::Series {
                 contexts,
                 finished,
                 unanswered,
@@ -275,7 +275,7 @@ fn kinds(kind: EchoKind) -> Vec<EchoKind> {
             let changed_ranges = ranges.into_iter().map(|range| of(range, codes));
             changed_codes.chain(changed_ranges).collect()
         }
-        EchoKind::Once {
+        PingKind::Once {
             failed,
             unanswered,
             unsent,
@@ -284,7 +284,7 @@ fn kinds(kind: EchoKind) -> Vec<EchoKind> {
             (failed, unanswered + 1, unsent),
             (failed, unanswered, unsent + 1),
         ]
-        .map(|(failed, unanswered, unsent)| EchoKind::Once {
+        .map(|(failed, unanswered, unsent)| PingKind::Once {
             failed,
             unanswered,
             unsent,

@@ -122,6 +122,12 @@ fn each(files: Files) -> Vec<Files> {
         ];
         changed.extend(storages.map(|storages| Files { storages, ..files }));
     }
+    for at in 0..files.commands.len() {
+        let commands = without(files.commands, at);
+        changed.push(Files { commands, ..files });
+    }
+    let acknowledged = files.acknowledged.map_or(Some(1024), |_| None);
+    changed.push(Files { acknowledged, ..files });
     for patience in [files.patience - 1, files.patience + 1] {
         changed.push(Files { patience, ..files });
     }

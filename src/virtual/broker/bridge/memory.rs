@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use modemqtt_at::Version;
 
-use super::{Awaits, DUP};
+use super::{Awaits, DUP_FLAG};
 use crate::broker::wire::{self, Packet, Pid};
 
 /// The publishes that no acknowledgement has ended, and the QoS 2 messages that were handed on and not released.
@@ -40,7 +40,7 @@ impl Memory {
             bytes.extend_from_slice(packet);
             // MQTT 3.1 marks every packet that is repeated (its section 2.1), 3.1.1 only PUBLISH.
             if *awaits != Awaits::Pubcomp || version == Version::V31 {
-                bytes[at] |= DUP;
+                bytes[at] |= DUP_FLAG;
             }
         }
         bytes

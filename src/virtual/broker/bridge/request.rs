@@ -52,7 +52,7 @@ pub struct Outgoing {
 
 /// What the broker, or its silence, brought about.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event {
+pub enum SessionEvent {
     /// CONNACK, with its return code.
     Connack(u8),
     /// No CONNACK in time.
@@ -94,7 +94,7 @@ pub enum BridgeError {
 
 /// How far a session has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Phase {
+pub enum SessionPhase {
     /// Nothing has been sent.
     Initial,
     /// CONNECT has been sent.

@@ -11,14 +11,14 @@ const PATIENCE: Patience = Patience {
 };
 
 struct Rig {
-    session: Session,
+    session: ClientSession,
     now: Instant,
 }
 
 impl Rig {
     fn connecting(version: Version, keep_alive: u16) -> Self {
         let now = Instant::now();
-        let mut session = Session::new(1024, now);
+        let mut session = ClientSession::new(1024, now);
         let credentials = Credentials {
             version,
             client_id: "c".into(),
@@ -36,20 +36,20 @@ impl Rig {
     fn connected(version: Version, keep_alive: u16) -> Self {
         let mut rig = Self::connecting(version, keep_alive);
         rig.session.take_output();
-        assert_eq!(rig.events_of(b"\x20\x02\x00\x00"), [Event::Connack(0)]);
+        assert_eq!(rig.events_of(b"\x20\x02\x00\x00"), [SessionEvent::Connack(0)]);
         rig
     }
 
-    fn events_of(&mut self, bytes: &[u8]) -> Vec<Event> {
+    fn events_of(&mut self, bytes: &[u8]) -> Vec<SessionEvent> {
         self.session.receive(bytes, self.now);
         self.events()
     }
 
-    fn events(&mut self) -> Vec<Event> {
+    fn events(&mut self) -> Vec<SessionEvent> {
         std::iter::from_fn(|| self.session.next_event()).collect()
     }
 
-    fn after(&mut self, seconds: u64) -> (Vec<u8>, Vec<Event>) {
+    fn after(&mut self, seconds: u64) -> (Vec<u8>, Vec<SessionEvent>) {
         self.now += Duration::from_secs(seconds);
         self.session.tick(self.now);
         (self.session.take_output(), self.events())
@@ -67,8 +67,8 @@ impl Rig {
     }
 }
 
-fn published(id: u16) -> Event {
-    Event::Acknowledged(Operation::Publish, id, Vec::new())
+fn published(id: u16) -> SessionEvent {
+    SessionEvent::Acknowledged(Operation::Publish, id, Vec::new())
 }
 
 #[test]
@@ -82,8 +82,11 @@ fn connect_names_its_version() {
 #[test]
 fn a_refusal_ends_the_session() {
     let mut rig = Rig::connecting(Version::V311, 60);
-    assert_eq!(rig.events_of(b"\x20\x02\x00\x05"), [Event::Connack(5)]);
-    assert_eq!((rig.session.phase(), rig.session.next_timeout()), (Phase::Over, None));
+    assert_eq!(rig.events_of(b"\x20\x02\x00\x05"), [SessionEvent::Connack(5)]);
+    assert_eq!(
+        (rig.session.phase(), rig.session.next_timeout()),
+        (SessionPhase::Over, None)
+    );
 }
 
 #[test]
@@ -91,8 +94,8 @@ fn a_missing_connack_ends_the_session_after_the_packet_timeout() {
     let mut rig = Rig::connecting(Version::V311, 60);
     assert_eq!(rig.session.next_timeout(), Some(rig.now + PATIENCE.timeout));
     rig.session.take_output();
-    assert_eq!(rig.after(5), (Vec::new(), vec![Event::ConnackMissing]));
-    assert_eq!(rig.session.phase(), Phase::Over);
+    assert_eq!(rig.after(5), (Vec::new(), vec![SessionEvent::ConnackMissing]));
+    assert_eq!(rig.session.phase(), SessionPhase::Over);
 }
 
 #[test]
@@ -137,11 +140,14 @@ fn qos_2_comes_in_once_however_often_it_is_sent() {
 fn what_is_not_acknowledged_is_sent_again_and_then_given_up() {
     let mut rig = Rig::connected(Version::V311, 0);
     rig.publish(7, QoS::Level1);
-    let again = |times| vec![Event::Retransmitted(Operation::Publish, 7, times)];
+    let again = |times| vec![SessionEvent::Retransmitted(Operation::Publish, 7, times)];
     assert_eq!(rig.after(4), (Vec::new(), Vec::new()));
     assert_eq!(rig.after(1), (b"\x3a\x06\x00\x01t\x00\x07m".to_vec(), again(1)));
     assert_eq!(rig.after(5), (b"\x3a\x06\x00\x01t\x00\x07m".to_vec(), again(2)));
-    assert_eq!(rig.after(5), (Vec::new(), vec![Event::Failed(Operation::Publish, 7)]));
+    assert_eq!(
+        rig.after(5),
+        (Vec::new(), vec![SessionEvent::Failed(Operation::Publish, 7)])
+    );
     assert_eq!(rig.events_of(b"\x40\x02\x00\x07"), []);
 }
 
@@ -173,7 +179,7 @@ fn a_subscription_is_granted_topic_by_topic() {
     let mut rig = Rig::connected(Version::V311, 0);
     let topics = ["a", "b"].map(|name| (TopicFilter::try_from(name).unwrap(), QoS::Level2));
     rig.session.subscribe(9, topics.to_vec(), PATIENCE, rig.now).unwrap();
-    let granted = Event::Acknowledged(Operation::Subscribe, 9, vec![1, 128]);
+    let granted = SessionEvent::Acknowledged(Operation::Subscribe, 9, vec![1, 128]);
     assert_eq!(rig.events_of(b"\x90\x04\x00\x09\x01\x80"), [granted]);
 }
 
@@ -203,15 +209,15 @@ fn a_subscription_of_identifier_0_has_one_of_its_own_on_the_wire() {
     assert_eq!(rig.session.take_output(), b"\x82\x06\xff\xff\x00\x01t\x00");
     rig.session.unsubscribe(0, vec![filter], PATIENCE, rig.now).unwrap();
     assert_eq!(rig.session.take_output(), b"\xa2\x05\xff\xfe\x00\x01t");
-    let again = Event::Retransmitted(Operation::Unsubscribe, 0, 1);
+    let again = SessionEvent::Retransmitted(Operation::Unsubscribe, 0, 1);
     assert_eq!(
         rig.events_of(b"\x90\x03\xff\xff\x00"),
-        [Event::Acknowledged(Operation::Subscribe, 0, vec![0])]
+        [SessionEvent::Acknowledged(Operation::Subscribe, 0, vec![0])]
     );
     assert_eq!(rig.after(5).1, [again]);
     assert_eq!(
         rig.events_of(b"\xb0\x02\xff\xfe"),
-        [Event::Acknowledged(Operation::Unsubscribe, 0, Vec::new())]
+        [SessionEvent::Acknowledged(Operation::Unsubscribe, 0, Vec::new())]
     );
 }
 
@@ -225,7 +231,7 @@ fn a_silent_client_pings_and_a_silent_broker_is_left() {
     assert_eq!(rig.after(1).0, b"\xc0\x00");
     assert_eq!(rig.events_of(b"\xd0\x00"), []);
     assert_eq!(rig.after(60).0, b"\xc0\x00");
-    assert_eq!(rig.after(5).1, [Event::PingMissing]);
+    assert_eq!(rig.after(5).1, [SessionEvent::PingMissing]);
 }
 
 #[test]
@@ -238,7 +244,7 @@ fn a_packet_that_no_server_sends_ends_the_session() {
     ] {
         let mut rig = Rig::connected(Version::V311, 0);
         assert!(
-            matches!(rig.events_of(bytes)[..], [Event::Broken(_)]),
+            matches!(rig.events_of(bytes)[..], [SessionEvent::Broken(_)]),
             "{}",
             bytes.escape_ascii()
         );

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::super::connection::{Client, Connection, ConnectionId, Phase};
+use super::super::connection::{ConnectedClient, Connection, ConnectionPhase, SocketId};
 use super::super::message::Message;
 use super::super::session::{Delivery, Session};
 use super::super::shared::{is_malformed, shared_filter};
@@ -15,7 +15,7 @@ use super::super::wire::{
 use super::State;
 
 impl State {
-    pub(super) fn handle(&mut self, id: ConnectionId, packet: Packet) {
+    pub(super) fn handle(&mut self, id: SocketId, packet: Packet) {
         let Some(connection) = self.connections.get(&id) else {
             return;
         };
@@ -57,8 +57,8 @@ impl State {
         }
     }
 
-    pub(super) fn misread(&mut self, id: ConnectionId, error: &WireError) {
-        let greeting = |connection: &Connection| matches!(connection.phase, Phase::Greeting);
+    pub(super) fn misread(&mut self, id: SocketId, error: &WireError) {
+        let greeting = |connection: &Connection| matches!(connection.phase, ConnectionPhase::Greeting);
         let is_greeting = self.connections.get(&id).is_some_and(greeting);
         if is_greeting && *error == WireError::UnacceptableProtocol {
             self.turn_away(id, ConnectReturnCode::UnacceptableProtocolVersion);
@@ -67,9 +67,9 @@ impl State {
         }
     }
 
-    fn connect(&mut self, id: ConnectionId, connect: Connect) {
-        if self.script.silence || self.script.silent {
-            return self.enter(id, Phase::Ignored);
+    fn connect(&mut self, id: SocketId, connect: Connect) {
+        if self.misbehaviour.ignores_connects || self.misbehaviour.mute {
+            return self.enter(id, ConnectionPhase::Ignored);
         }
         if is_forbidden(&connect) {
             return self.fail(id);
@@ -82,7 +82,7 @@ impl State {
 
     /// The client's id, or the return code that refuses it.
     fn admit(&mut self, connect: &Connect) -> Result<String, ConnectReturnCode> {
-        if let Some(code) = self.script.refuse {
+        if let Some(code) = self.misbehaviour.refuse {
             return Err(code);
         }
         if let Some(users) = &self.options.users {
@@ -119,7 +119,7 @@ impl State {
         }
     }
 
-    fn welcome(&mut self, id: ConnectionId, client: String, connect: Connect) {
+    fn welcome(&mut self, id: SocketId, client: String, connect: Connect) {
         // Whoever had the id before has to go (MQTT 3.1.1 section 3.1.4), and hears of its own will at best as a message to the session.
         let known = self.sessions.get(&client);
         if let Some(former) = known.and_then(|session| session.connection) {
@@ -136,7 +136,7 @@ impl State {
         session.connection = Some(id);
         let packets = session.resume(&self.options.limits);
         let keep_alive = Duration::from_secs(connect.keep_alive.into());
-        let phase = Phase::Connected(Client {
+        let phase = ConnectionPhase::Connected(ConnectedClient {
             id: client,
             keep_alive: Some(keep_alive).filter(|time| !time.is_zero()),
             will: connect.last_will,
@@ -149,12 +149,12 @@ impl State {
         self.send_all(id, &packets);
     }
 
-    fn turn_away(&mut self, id: ConnectionId, code: ConnectReturnCode) {
+    fn turn_away(&mut self, id: SocketId, code: ConnectReturnCode) {
         self.send(id, &Connack::new(false, code).into());
-        self.enter(id, Phase::Refused);
+        self.enter(id, ConnectionPhase::Refused);
     }
 
-    fn published(&mut self, id: ConnectionId, client: String, publish: Publish) {
+    fn published(&mut self, id: SocketId, client: String, publish: Publish) {
         // DUP has no meaning at QoS 0 and must not be set (MQTT 3.1.1 section 3.3.1.1).
         let is_dup_of_nothing = publish.dup && publish.qos_pid == QosPid::Level0;
         if is_dup_of_nothing || !topics::is_topic(&publish.topic_name) || !is_text(&publish.topic_name) {
@@ -187,7 +187,7 @@ impl State {
         }
     }
 
-    fn subscribe(&mut self, id: ConnectionId, client: &str, subscribe: Subscribe) {
+    fn subscribe(&mut self, id: SocketId, client: &str, subscribe: Subscribe) {
         // The codec lets a wildcard pass that only begins the last level.
         let mut filters = subscribe.topics.iter().map(|(filter, _)| filter);
         if !filters.all(|filter| topics::is_filter(filter) && is_text(filter) && !is_malformed(filter)) {
@@ -202,7 +202,11 @@ impl State {
             let limit = self.options.limits.subscriptions;
             let shared = shared_filter(&filter);
             let wanted = shared.unwrap_or(&filter);
-            let denied = self.script.denied.iter().any(|denied| topics::covers(denied, wanted));
+            let denied = self
+                .misbehaviour
+                .denied
+                .iter()
+                .any(|denied| topics::covers(denied, wanted));
             if denied || !session.subscriptions.insert(filter.clone(), qos, limit) {
                 codes.push(SubscribeReturnCode::Failure);
                 continue;
@@ -222,7 +226,7 @@ impl State {
         }
     }
 
-    fn unsubscribe(&mut self, id: ConnectionId, client: &str, unsubscribe: &Unsubscribe) {
+    fn unsubscribe(&mut self, id: SocketId, client: &str, unsubscribe: &Unsubscribe) {
         if unsubscribe.topics.iter().any(|filter| is_malformed(filter)) {
             return self.fail(id);
         }
@@ -236,8 +240,10 @@ impl State {
     }
 
     /// DISCONNECT: the will is forgotten (MQTT 3.1.1 section 3.14.4).
-    fn part(&mut self, id: ConnectionId) {
-        if let Some(Phase::Connected(client)) = self.connections.get_mut(&id).map(|connection| &mut connection.phase) {
+    fn part(&mut self, id: SocketId) {
+        if let Some(ConnectionPhase::Connected(client)) =
+            self.connections.get_mut(&id).map(|connection| &mut connection.phase)
+        {
             client.will = None;
         }
         self.fail(id);

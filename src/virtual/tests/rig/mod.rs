@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 use modemqtt_at::dialect::{self, Dialect};
 use modemqtt_virtual::broker::state::{self, Disposition, State};
 use modemqtt_virtual::broker::{BrokerOptions, QoS};
-use modemqtt_virtual::module::{Action, ConnectionId, Echoed, Event, Failure, Ipv4, Module, Parting, Registration};
+use modemqtt_virtual::module::{
+    Action, ConnectionEvent, ConnectionId, Failure, Ipv4, Module, Parting, PingReply, Registration,
+};
 use modemqtt_virtual::{Fault, Injection};
 
 pub struct Rig {
@@ -16,7 +18,7 @@ pub struct Rig {
     pub broker: State,
     pub dialect: &'static Dialect,
     now: Instant,
-    connections: BTreeMap<ConnectionId, state::ConnectionId>,
+    connections: BTreeMap<ConnectionId, state::SocketId>,
     unknown_names: BTreeSet<String>,
     broker_down: bool,
     /// Whether what is sent to the broker is lost on the way.
@@ -137,7 +139,7 @@ impl Rig {
     }
 
     pub fn set_broker_silent(&mut self, on: bool) {
-        self.broker.silent(on);
+        self.broker.mute(on);
         self.pump();
     }
 
@@ -188,7 +190,7 @@ impl Rig {
     /// What no broker sends.
     pub fn babble(&mut self, bytes: &[u8]) {
         for connection in self.connections.keys() {
-            self.module.tell(*connection, Event::Data(bytes), self.now);
+            self.module.tell(*connection, ConnectionEvent::Data(bytes), self.now);
         }
         self.pump();
     }
@@ -209,30 +211,30 @@ impl Rig {
         match action {
             Action::Connect { connection, host, .. } => {
                 let event = if self.unknown_names.contains(&host) {
-                    Event::Failed(Failure::NameUnknown)
+                    ConnectionEvent::Failed(Failure::NameUnknown)
                 } else if self.broker_down {
-                    Event::Failed(Failure::Unreachable)
+                    ConnectionEvent::Failed(Failure::Unreachable)
                 } else {
                     self.connections
                         .insert(connection, self.broker.accept(self.now).unwrap());
-                    Event::Connected
+                    ConnectionEvent::Connected
                 };
                 self.module.tell(connection, event, self.now);
             }
             // Every host that has a name answers alike.
-            Action::Echo { echo, host, .. } => {
+            Action::Ping { ping, host, .. } => {
                 let outcome = if self.unknown_names.contains(&host) {
                     Err(Failure::NameUnknown)
                 } else if self.broker_down {
                     Err(Failure::Unreachable)
                 } else {
-                    Ok(Echoed {
+                    Ok(PingReply {
                         address: Ipv4([192, 0, 2, 7]),
                         took: Duration::from_millis(48),
                         ttl: 55,
                     })
                 };
-                self.module.tell_echo(echo, outcome, self.now);
+                self.module.tell_ping(ping, outcome, self.now);
             }
             Action::Send { connection, bytes } => {
                 self.sent.extend(&bytes);
@@ -256,13 +258,13 @@ impl Rig {
             let bytes = self.broker.pending(id).to_vec();
             if !bytes.is_empty() {
                 self.broker.sent(id, bytes.len());
-                self.module.tell(connection, Event::Data(&bytes), self.now);
+                self.module.tell(connection, ConnectionEvent::Data(&bytes), self.now);
                 return true;
             }
             if self.broker.disposition(id) != Disposition::Open {
                 self.broker.lost(id);
                 self.connections.remove(&connection);
-                self.module.tell(connection, Event::Closed, self.now);
+                self.module.tell(connection, ConnectionEvent::Closed, self.now);
                 return true;
             }
         }

@@ -84,11 +84,11 @@ fn change(rig: &mut Rig, world: &World) {
         World::BrokerAccept => rig.broker.refuse(None).unwrap(),
         World::BrokerWithhold => {
             rig.broker.withhold_acks(true);
-            rig.broker.silence(true);
+            rig.broker.ignore_connects(true);
         }
         World::BrokerRelease => {
             rig.broker.withhold_acks(false);
-            rig.broker.silence(false);
+            rig.broker.ignore_connects(false);
             rig.muted = false;
         }
         World::BrokerMute => rig.muted = true,

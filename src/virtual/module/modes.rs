@@ -12,7 +12,7 @@ const URC_PORT: &str = "urcport";
 const EVERY_PORT: &str = "all";
 
 impl Module {
-    pub(super) fn power(&mut self, name: &str, asked: &Asked) -> Answer {
+    pub(super) fn modes(&mut self, name: &str, asked: &Asked) -> Answer {
         let around = self.dialect.around;
         match name {
             "QSCLK" if !around.sleep_modes.is_empty() => self.sleep_clock(name, asked),
@@ -78,7 +78,7 @@ impl Module {
                 };
                 let chosen: Option<Vec<i64>> = values.iter().map(band).collect();
                 let chosen = chosen.filter(|chosen| !chosen.is_empty() && chosen.len() <= known.len());
-                let chosen = chosen.ok_or(self.refused())?;
+                let chosen = chosen.ok_or(self.general_refusal())?;
                 // With the radio off only.
                 if self.general.function != 0 {
                     return Err(self.dialect.refusals.state);
@@ -103,10 +103,10 @@ impl Module {
             }
             [Some(key), Some(port)] if key.eq_ignore_ascii_case(URC_PORT) => {
                 let port = ports.iter().find(|known| known.eq_ignore_ascii_case(port));
-                self.lasting.urc_port = Some(port.ok_or(self.refused())?);
+                self.lasting.urc_port = Some(port.ok_or(self.general_refusal())?);
                 DONE
             }
-            _ => Err(self.refused()),
+            _ => Err(self.general_refusal()),
         }
     }
 }

@@ -4,19 +4,19 @@ use super::make::with_contexts;
 
 /// Such a command. Its `OK` comes at once, and a line for each echo behind it.
 #[derive(Clone, Copy, Debug)]
-pub struct Echo {
+pub struct Ping {
     /// Its name, without `+`.
     pub name: &'static str,
     /// How it is asked, and what it reports.
-    pub kind: EchoKind,
+    pub kind: PingKind,
     /// Whether the address stands in quotes in its reports.
     pub quoted: bool,
     /// Bytes of an echo where the command does not say.
     pub bytes: usize,
     /// The smallest and the largest number of bytes that the command may ask for.
     pub sizes: Option<(i64, i64)>,
-    /// How long an echo is waited for where the command does not say: seconds of [`EchoKind::Series`], milliseconds of
-    /// [`EchoKind::Once`].
+    /// How long an echo is waited for where the command does not say: seconds of [`PingKind::Series`], milliseconds of
+    /// [`PingKind::Once`].
     pub patience: u32,
     /// Document and section, or where it was seen.
     pub source: &'static str,
@@ -24,7 +24,7 @@ pub struct Echo {
 
 /// How the command is asked, and what it reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EchoKind {
+pub enum PingKind {
     /// `[<context>,]"<host>"[,<seconds>[,<echoes>[,<bytes>]]]`: a line for each echo, and one that sums up.
     Series {
         /// The lowest and the highest context; `None` where none is named.
@@ -52,7 +52,7 @@ pub enum EchoKind {
 }
 
 /// The numbers of the TCP/IP Application Notes, chapter "Summary of Error Codes".
-const NUMBERED: EchoKind = EchoKind::Series {
+const NUMBERED: PingKind = PingKind::Series {
     contexts: Some((1, 15)),
     finished: 0,
     unanswered: 569,
@@ -61,7 +61,7 @@ const NUMBERED: EchoKind = EchoKind::Series {
     busy: 568,
 };
 
-const SERIES: Echo = Echo {
+const SERIES: Ping = Ping {
     name: "QPING",
     kind: NUMBERED,
     quoted: true,
@@ -71,24 +71,24 @@ const SERIES: Echo = Echo {
     source: "BG96 TCP/IP Application Note, AT+QPING; programs for EG915U and EC20, of the same command set",
 };
 
-pub(super) const EG91XQ: Echo = SERIES;
+pub(super) const EG91XQ: Ping = SERIES;
 
-pub(super) const BG9X: Echo = Echo {
+pub(super) const BG9X: Ping = Ping {
     kind: with_contexts(NUMBERED, (1, 16)),
     source: "BG95&BG77&BG600L Series TCP/IP Application Note, AT+QPING",
     ..SERIES
 };
 
 /// With the size of an echo at the end, as a program for the family sends it; its range is that of BC26.
-pub(super) const BC660K: Echo = Echo {
+pub(super) const BC660K: Ping = Ping {
     kind: with_contexts(NUMBERED, (0, 10)),
     sizes: Some((8, 1460)),
     source: "programs for BC660K-GL; BC26 AT Commands Manual, 4.1",
     ..SERIES
 };
 
-pub(super) const M95: Echo = Echo {
-    kind: EchoKind::Series {
+pub(super) const M95: Ping = Ping {
+    kind: PingKind::Series {
         contexts: None,
         finished: 2,
         unanswered: 1,
@@ -102,9 +102,9 @@ pub(super) const M95: Echo = Echo {
     ..SERIES
 };
 
-pub(super) const BC35: Echo = Echo {
+pub(super) const BC35: Ping = Ping {
     name: "NPING",
-    kind: EchoKind::Once {
+    kind: PingKind::Once {
         failed: "NPINGERR",
         unanswered: 1,
         unsent: 2,

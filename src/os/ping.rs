@@ -23,7 +23,7 @@ const ECHO_REPLY: u8 = 0;
 
 /// What came back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Echoed {
+pub struct PingReply {
     /// The time until then.
     pub took: Duration,
     /// Its time to live; that of this system where a TCP connection stood in, since no program is told that of its answer.
@@ -31,7 +31,7 @@ pub struct Echoed {
 }
 
 /// Asks a host for an echo of so many bytes, and waits no longer than that; `None` if nothing comes.
-pub fn echo(host: Ipv4Addr, bytes: usize, within: Duration) -> Option<Echoed> {
+pub fn ping(host: Ipv4Addr, bytes: usize, within: Duration) -> Option<PingReply> {
     let due = Instant::now() + within;
     match icmp_socket(host) {
         Ok(socket) => by_icmp(&socket, bytes, due),
@@ -47,7 +47,7 @@ fn icmp_socket(host: Ipv4Addr) -> io::Result<OwnedFd> {
 }
 
 /// The system fills in checksum and identifier, and hands over no answer but those to this socket.
-fn by_icmp(socket: &OwnedFd, bytes: usize, due: Instant) -> Option<Echoed> {
+fn by_icmp(socket: &OwnedFd, bytes: usize, due: Instant) -> Option<PingReply> {
     let _kept = Kept::new(socket);
     report_ttl(socket).ok()?;
     let mut request = vec![0; HEADER + bytes];
@@ -55,11 +55,11 @@ fn by_icmp(socket: &OwnedFd, bytes: usize, due: Instant) -> Option<Echoed> {
     request[7] = 1; // sequence number
     let sent = Instant::now();
     send(socket, &request, SendFlags::empty()).ok()?;
-    while wait(&[socket.as_fd()], PollFlags::IN, due) {
+    while wait_for(&[socket.as_fd()], PollFlags::IN, due) {
         match receive(socket) {
             Ok((ECHO_REPLY, ttl)) => {
                 let took = sent.elapsed();
-                return Some(Echoed { took, ttl });
+                return Some(PingReply { took, ttl });
             }
             Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
@@ -123,7 +123,7 @@ fn receive(socket: &OwnedFd) -> io::Result<(u8, u8)> {
     Ok((message[0], u8::try_from(ttl).unwrap_or_default()))
 }
 
-fn by_tcp(host: Ipv4Addr, due: Instant) -> Option<Echoed> {
+fn by_tcp(host: Ipv4Addr, due: Instant) -> Option<PingReply> {
     let asked = Instant::now();
     let mut waiting = Vec::new();
     for port in PORTS {
@@ -136,7 +136,7 @@ fn by_tcp(host: Ipv4Addr, due: Instant) -> Option<Echoed> {
             Err(_) => {}
         }
     }
-    while !waiting.is_empty() && wait(&sockets(&waiting), PollFlags::OUT, due) {
+    while !waiting.is_empty() && wait_for(&sockets(&waiting), PollFlags::OUT, due) {
         let mut still = Vec::new();
         for (kept, socket) in waiting {
             match sockopt::socket_error(&socket) {
@@ -155,17 +155,17 @@ fn sockets(waiting: &[(Kept, OwnedFd)]) -> Vec<rustix::fd::BorrowedFd<'_>> {
     waiting.iter().map(|(_, socket)| socket.as_fd()).collect()
 }
 
-fn answered(socket: &OwnedFd, asked: Instant) -> Option<Echoed> {
+fn answered(socket: &OwnedFd, asked: Instant) -> Option<PingReply> {
     let took = asked.elapsed();
     let ttl = sockopt::ip_ttl(socket).ok()?;
-    Some(Echoed {
+    Some(PingReply {
         took,
         ttl: u8::try_from(ttl).unwrap_or(u8::MAX),
     })
 }
 
 /// Whether one of them is ready before its time is up.
-fn wait(sockets: &[rustix::fd::BorrowedFd<'_>], wanted: PollFlags, due: Instant) -> bool {
+fn wait_for(sockets: &[rustix::fd::BorrowedFd<'_>], wanted: PollFlags, due: Instant) -> bool {
     loop {
         let left = due.saturating_duration_since(Instant::now());
         if left.is_zero() {
@@ -186,7 +186,7 @@ mod tests {
 
     #[test]
     fn this_machine_answers_itself_with_the_ttl_of_its_system() {
-        let echoed = echo(Ipv4Addr::LOCALHOST, 32, Duration::from_secs(5)).unwrap();
+        let echoed = ping(Ipv4Addr::LOCALHOST, 32, Duration::from_secs(5)).unwrap();
         assert!(echoed.took < Duration::from_secs(5));
         assert_eq!(echoed.ttl, 64);
     }

@@ -1,0 +1,170 @@
+//! One MQTT client of the module, and its connection.
+//!
+//! | link | what it is | what ends it |
+//! |---|---|---|
+//! | `Closed` | no connection | `AT+QMTOPEN` |
+//! | `Opening` | a TCP connection, and its TLS handshake, on the way | news of it, or its time is up |
+//! | `Open` | a session on it, however far it has come ([`SessionPhase`]) | `AT+QMTCLOSE`, the server, the network, or [`Leaving`] |
+
+use std::time::Instant;
+
+use modemqtt_at::dialect::Dialect;
+
+use super::ConnectionId;
+use super::messages::Store;
+use super::settings::Settings;
+use crate::broker::bridge::{ClientSession, Memory, SessionPhase};
+
+/// One MQTT client of the module.
+#[derive(Debug)]
+pub(super) struct Client {
+    pub(super) settings: Settings,
+    pub(super) link: Link,
+    kept: Option<KeptSession>,
+}
+
+/// What is left of a session that is not clean, for the next connection of the same client to the same server.
+#[derive(Debug)]
+struct KeptSession {
+    server: Server,
+    client_id: String,
+    memory: Memory,
+}
+
+/// Its network connection.
+#[derive(Debug)]
+pub(super) enum Link {
+    Closed,
+    Opening {
+        connection: ConnectionId,
+        server: Server,
+        due: Instant,
+    },
+    Open {
+        connection: ConnectionId,
+        server: Server,
+        session: Box<ClientSession>,
+        /// That of its CONNECT.
+        client_id: String,
+        store: Store,
+        leaving: Leaving,
+    },
+}
+
+/// Whether an open connection is on its way out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Leaving {
+    No,
+    /// DISCONNECT has been sent, so that the server closes the connection; the module closes it when the server has not by then.
+    Disconnected(Instant),
+    /// `QMTCLOSE` was asked for, and takes until then (the fault `slow-close`).
+    Closing(Instant),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Server {
+    pub(super) host: String,
+    pub(super) port: u16,
+}
+
+impl Client {
+    pub(super) fn new(dialect: &'static Dialect) -> Self {
+        Self {
+            settings: Settings::new(dialect),
+            link: Link::Closed,
+            kept: None,
+        }
+    }
+
+    /// Has the session that is about to connect under that client id go on with what is left of a former one.
+    pub(super) fn recall(&mut self, client_id: &str) {
+        let Link::Open {
+            server,
+            session,
+            client_id: own,
+            ..
+        } = &mut self.link
+        else {
+            return;
+        };
+        client_id.clone_into(own);
+        if let Some(kept) = self
+            .kept
+            .take_if(|kept| kept.server == *server && kept.client_id == client_id)
+        {
+            session.recall(kept.memory);
+        }
+    }
+
+    /// Keeps what the next session of the same client has to go on with.
+    pub(super) fn remember(&mut self) {
+        if let Link::Open {
+            server,
+            session,
+            client_id,
+            ..
+        } = &self.link
+            && session.phase() != SessionPhase::Initial
+        {
+            self.kept = session.memory().map(|memory| KeptSession {
+                server: server.clone(),
+                client_id: client_id.clone(),
+                memory,
+            });
+        }
+    }
+
+    pub(super) const fn connection(&self) -> Option<ConnectionId> {
+        match &self.link {
+            Link::Closed => None,
+            Link::Opening { connection, .. } | Link::Open { connection, .. } => Some(*connection),
+        }
+    }
+
+    pub(super) fn session(&self) -> Option<&ClientSession> {
+        match &self.link {
+            Link::Open { session, .. } => Some(session),
+            _ => None,
+        }
+    }
+
+    pub(super) fn session_mut(&mut self) -> Option<&mut ClientSession> {
+        match &mut self.link {
+            Link::Open { session, .. } => Some(session),
+            _ => None,
+        }
+    }
+
+    pub(super) fn store(&self) -> Option<&Store> {
+        match &self.link {
+            Link::Open { store, .. } => Some(store),
+            _ => None,
+        }
+    }
+
+    pub(super) fn store_mut(&mut self) -> Option<&mut Store> {
+        match &mut self.link {
+            Link::Open { store, .. } => Some(store),
+            _ => None,
+        }
+    }
+
+    pub(super) fn next_timeout(&self) -> Option<Instant> {
+        match &self.link {
+            Link::Closed => None,
+            Link::Opening { due, .. } => Some(*due),
+            // One that is on its way out sends nothing again.
+            Link::Open { session, leaving, .. } => match leaving {
+                Leaving::No => session.next_timeout(),
+                Leaving::Disconnected(due) | Leaving::Closing(due) => Some(*due),
+            },
+        }
+    }
+
+    /// Has an open connection leave, or stay after all.
+    pub(super) const fn leave(&mut self, how: Leaving) {
+        if let Link::Open { leaving, .. } = &mut self.link {
+            *leaving = how;
+        }
+    }
+}
