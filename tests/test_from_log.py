@@ -29,6 +29,8 @@ def test_the_log_of_a_session_is_a_transcript_of_it(model: str, tmp_path: Path) 
             assert mqtt.receive(timeout=10).payload == b"a\0\\ b"
             broker.publish("b", b"from another", qos=1)
             assert mqtt.receive(timeout=10).payload == b"from another"
+            broker.publish("b", b'a quote ends it"', qos=1)
+            assert mqtt.receive(timeout=10).payload == b'a quote ends it"'
             mqtt.publish("elsewhere", b"y" * 200, qos=0)
             mqtt.unsubscribe(["käse\\x", "b"])
     told = from_log.convert(log.read_text(encoding="utf-8"), model, "A session of ours")

@@ -1,4 +1,6 @@
-"""Makes a transcript of a wire log: what `Modem(log=…)` or `modemqtt virtual --log` has written.
+"""Makes a transcript of a wire log: what `Modem(log=…)`, `--log` of a command or `modemqtt virtual --log` has written.
+
+The log of another program will do as well, if each of its lines says which way it went: see `support.foreign_log`.
 
     make transcript LOG=wire.log MODEL=M95 FILE=tests/transcripts/m95/report.at
 
@@ -16,10 +18,13 @@ from collections import defaultdict, deque
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from support import foreign_log, transcript
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _ENTRY = re.compile(r"(\d+\.\d+) ([<>]) (.*)")
+_OURS = re.compile(r"^\d+\.\d+ [<>#] ", re.MULTILINE)
 _COUNT = re.compile(r"(…?)(\"?) <(\d+) bytes?>$")
 _ESCAPED = re.compile(r"\\(?:x([0-9a-f]{2})|([rnt\\]))")
 _NAMED = {"r": b"\r", "n": b"\n", "t": b"\t", "\\": b"\\"}
@@ -52,7 +57,11 @@ class Entry(NamedTuple):
 
 
 def entries(text: str) -> Iterator[Entry]:
-    """Read a log."""
+    """Read a log of ours, or one of another program."""
+    if not _OURS.search(text):
+        for piece in foreign_log.pieces(text):
+            yield Entry(*piece, cut=0)
+        return
     for number, row in enumerate(text.splitlines(), start=1):
         match = _ENTRY.fullmatch(row)
         if match is None:
@@ -60,9 +69,12 @@ def entries(text: str) -> Iterator[Entry]:
         shown = match[3]
         payload, behind, cut = None, "", 0
         if count := _COUNT.search(shown):
-            shown = shown[: count.start()]
             behind = count[2]
-            before, payload = _parted(_bytes(shown), int(count[3]), cut=bool(count[1]))
+            before, payload = _parted(_bytes(shown[: count.start()]), int(count[3]), cut=bool(count[1]))
+            if behind and not count[1] and not _MESSAGE.fullmatch(before.decode(errors="replace")):
+                # The quote is the payload's last byte.
+                before, payload = _parted(_bytes(shown[: count.start()] + behind), int(count[3]), cut=False)
+                behind = ""
             cut = int(count[3]) - len(payload)
             payload += b"x" * cut
         else:
@@ -108,7 +120,9 @@ def word(data: bytes) -> str:
 class Converter:
     """A log under way to a transcript."""
 
-    def __init__(self, model: str, source: str) -> None:
+    def __init__(self, model: str, source: str, *, foreign: bool) -> None:
+        # What our host asks before it opens a client, which another program does not.
+        self.prepared = _prepared(model) if foreign else []
         self.lines = [f"# {source}", f"@ model {model}", ""]
         self.call: tuple[str, ...] = ()
         self.answer: list[bytes] = []
@@ -175,6 +189,7 @@ class Converter:
         self.waits = True
         self.call, self.answer = ("open", match[1].decode()), []
         self.lines.append(f"* open {match[1].decode()} {word(match[2])} {match[3].decode()}")
+        self.lines += [re.sub(r'("),\d', rf"\1,{match[1].decode()}", row) for row in self.prepared]
 
     def _call(self, entry: Entry, rest: list[Entry]) -> tuple[str, ...]:
         line = entry.line
@@ -349,6 +364,15 @@ def _without_set_up(log: list[Entry]) -> list[Entry]:
     return kept
 
 
+def _prepared(model: str) -> list[str]:
+    """Return what stands between the call and the command where the model's transcript opens a client."""
+    path = transcript.find(transcript.dialect_of(model), "open")
+    assert path is not None
+    rows = path.read_text(encoding="utf-8").splitlines()
+    rows = rows[next(at for at, row in enumerate(rows) if row.startswith("* open")) + 1 :]
+    return rows[: next(at for at, row in enumerate(rows) if row.startswith("> AT+QMTOPEN"))]
+
+
 def convert(log: str, model: str, source: str) -> str:
     """Make a transcript of a log.
 
@@ -356,7 +380,7 @@ def convert(log: str, model: str, source: str) -> str:
         UnreadableError: of something in it no transcript can be made.
 
     """
-    return Converter(model, source).convert(list(entries(log)))
+    return Converter(model, source, foreign=not _OURS.search(log)).convert(list(entries(log)))
 
 
 def main() -> int:
