@@ -41,8 +41,7 @@ FORMS: dict[str, Callable[[str, bytes], str]] = {
     "bytes, as Python writes them": lambda way, data: f"2026-05-01 12:00:00,100 DEBUG {way}: {data!r}",
     "text behind arrows": lambda way, data: f"{'-->' if way == 'TX' else '<--'} {data.decode()!r}",
     "text with names of control characters": lambda way, data: (
-        f"[12:00:00.1] [{way}] "
-        + data.decode().replace("\r", "<CR>").replace("\n", "<LF>").replace("\x1a", "<Ctrl-Z>")
+        f"[12:00:00.1] [{way}] " + data.decode().replace("\r", "<CR>").replace("\n", "<LF>").replace("\x1a", "<Ctrl-Z>")
     ),
 }
 
@@ -68,13 +67,14 @@ def test_the_log_of_another_program_is_a_transcript_of_what_it_did(form: str) ->
 
 def test_data_of_a_foreign_log_is_what_the_command_asked_for() -> None:
     pieces = foreign_log.pieces(
-        '1.0 >> AT+QMTPUBEX=0,1,1,0,"t",5\n1.1 << >\n1.2 >> hello\n1.3 << OK\n1.4 >> AT+QMTPUB=0,2,1,0,"t"\n1.5 << >\n1.6 >> hi\n'
+        '1.0 >> AT+QMTPUBEX=0,1,1,0,"t",5\n1.1 << >\n1.2 >> hello\n1.3 << OK\n'
+        '1.4 >> AT+QMTPUB=0,2,1,0,"t"\n1.5 << >\n1.6 >> hi\n'
     )
     assert [piece.payload for piece in pieces if piece.payload is not None] == [b"hello", b"hi\x1a"]
 
 
 def test_a_line_end_in_a_counted_message_of_a_foreign_log_is_the_payloads() -> None:
-    pieces = foreign_log.pieces("12:00:00 RX: b'\\r\\n+QMTRECV: 0,0,\"t\",4,\"a\\r\\nb\"\\r\\n\\r\\nOK\\r\\n'")
+    pieces = foreign_log.pieces('12:00:00 RX: b\'\\r\\n+QMTRECV: 0,0,"t",4,"a\\r\\nb"\\r\\n\\r\\nOK\\r\\n\'')
     assert [(piece.line, piece.payload, piece.behind) for piece in pieces] == [
         (b'+QMTRECV: 0,0,"t",4,"', b"a\r\nb", '"'),
         (b"OK", None, ""),

@@ -1,4 +1,10 @@
-# The Rust core. Programs use the classes of `modemqtt`, which document what these do.
+"""The Rust core, as the package uses it. Programs use the classes of `modemqtt`, which stand on these.
+
+Times are in seconds, sizes in bytes, timestamps in seconds since 1970. With a `timeout` of None the dialect's own limit
+holds, where there is one. A client `index` must be one that the dialect has. Whatever is wrong with an argument is a
+`UsageError`, raised before a byte is sent. In a forked child a call that needs a thread of the parent's raises
+`UsageError`.
+"""
 
 from collections.abc import Callable, Sequence
 from os import PathLike
@@ -30,21 +36,39 @@ __version__: str
 
 _T = TypeVar("_T")
 
-def models() -> list[tuple[str, str, bool]]: ...
-def let_go() -> None: ...
-def fault_table() -> list[tuple[str, str, str]]: ...
-def profile_table() -> list[tuple[str, list[str], str, str]]: ...
-def option_table() -> list[tuple[str, str]]: ...
-def parse_script(text: str) -> list[tuple[str, int | None, list[tuple[str, bytes, float]]]]: ...
+def models() -> list[tuple[str, str, bool]]:
+    """Return name, dialect and whether it is experimental, of every model."""
+
+def let_go() -> None:
+    """Close in a forked child what belongs to its parent. `os.register_at_fork()` calls it; nothing else may."""
+
+def fault_table() -> list[tuple[str, str, str]]:
+    """Return the name of every fault of the virtual module, what its value means, and what it does."""
+
+def profile_table() -> list[tuple[str, list[str], str, str]]:
+    """Return the name of every profile, its models, what it looks like, and where it was seen."""
+
+def option_table() -> list[tuple[str, str]]:
+    """Return every option of a client with its annotation in `modemqtt.Options`."""
+
+def parse_script(text: str) -> list[tuple[str, int | None, list[tuple[str, bytes, float]]]]:
+    """Return the expectations of a script: pattern, how often, steps. Raises `UsageError` with the wrong line."""
 
 @final
 class Bell:
-    def __new__(cls) -> Bell: ...
-    def fileno(self) -> int: ...
-    def take(self) -> list[int]: ...
+    """A descriptor that is readable while there is something to look at; for event loops."""
+
+    def __new__(cls) -> Bell:
+        """Raise `OSError` where no descriptor can be had."""
+    def fileno(self) -> int:
+        """Return the descriptor, which stays the bell's."""
+    def take(self) -> list[int]:
+        """Silence the bell, and return the numbers of the calls that have come further."""
 
 @final
 class Opening:
+    """A port from before it is opened until after it is closed. Closing it closes whatever was opened."""
+
     def __new__(
         cls,
         port: str,
@@ -64,21 +88,38 @@ class Opening:
         journal: Journal,
         traced: bool,
         after: Engine | None = None,
-    ) -> Opening: ...
-    def start(self, gone: bool, timeout: float | None) -> None: ...
-    def wait(self) -> Engine: ...
-    def poll(self) -> Engine | None: ...
-    def attend(self, bell: Bell) -> None: ...
-    def close(self) -> None: ...
+    ) -> Opening:
+        """Take the settings; nothing is opened yet."""
+    def start(self, gone: bool, timeout: float | None) -> None:
+        """Begin to open. Within `timeout` try again a busy port and, if `gone`, a missing one or a silent module."""
+    def wait(self) -> Engine:
+        """Wait for the modem. Raises `PortError`, `ResponseTimeout`, `UsageError` or `ModuleRestarted`."""
+    def poll(self) -> Engine | None:
+        """Return the modem, or None while it is being opened. Raises what `wait()` raises."""
+    def attend(self, bell: Bell) -> None:
+        """Ring that bell when the modem is open or cannot be opened."""
+    def close(self) -> None:
+        """Give up, and close what is open. May be repeated; a signal ends the wait and not the closing."""
     @property
-    def closed(self) -> bool: ...
+    def closed(self) -> bool:
+        """Whether it was closed."""
 
 @final
 class Engine:
-    def command(self, line: str, *, data: bytes | None = None, timeout: float | None = None) -> Pending: ...
-    def token(self, device: Tencent, *, timeout: float | None = None) -> Pending: ...
-    def configure(self, index: int, values: dict[str, Any], *, timeout: float | None = None) -> Pending: ...
-    def configuration(self, index: int, *, timeout: float | None = None) -> Pending: ...
+    """An open modem.
+
+    A method that returns a `Pending` puts a call in the queue; `Pending.wait()` gives its result, or raises. When the
+    port is gone or closed a call raises `PortError` at once.
+    """
+
+    def command(self, line: str, *, data: bytes | None = None, timeout: float | None = None) -> Pending:
+        """Send a line; `data` goes behind its prompt. Gives the lines of the answer, or raises `CommandError`."""
+    def token(self, device: Tencent, *, timeout: float | None = None) -> Pending:
+        """Get a token of Tencent Cloud. Gives the password, or raises `OperationError`."""
+    def configure(self, index: int, values: dict[str, Any], *, timeout: float | None = None) -> Pending:
+        """Set options of a client by their names. Raises `CommandError` where the module refuses one."""
+    def configuration(self, index: int, *, timeout: float | None = None) -> Pending:
+        """Read the options of a client. Gives a dict by name; None where the module says nothing."""
     def enter(
         self,
         index: int,
@@ -90,13 +131,20 @@ class Engine:
         values: dict[str, Any],
         *,
         timeout: float | None = None,
-    ) -> Pending: ...
-    def leave(self, index: int, *, timeout: float | None = None) -> Pending: ...
-    def errand(self, name: str, *, pin: str | None = None, timeout: float | None = None) -> Pending: ...
-    def open_network(self, index: int, host: str, port: int, *, timeout: float | None = None) -> Pending: ...
-    def operate(self, index: int, word: str, *values: str | int | None, timeout: float | None = None) -> Pending: ...
-    def subscribe(self, index: int, topics: Sequence[tuple[str, int]], *, timeout: float | None = None) -> Pending: ...
-    def unsubscribe(self, index: int, topics: Sequence[str], *, timeout: float | None = None) -> Pending: ...
+    ) -> Pending:
+        """Configure, open and connect a client; `timeout` holds for each of these. Raises what each of them raises."""
+    def leave(self, index: int, *, timeout: float | None = None) -> Pending:
+        """Disconnect and close a client as far as there is something to end; `timeout` holds for each."""
+    def errand(self, name: str, *, pin: str | None = None, timeout: float | None = None) -> Pending:
+        """Run an errand, such as "imei" or "wait_registered", by its name; `pin` is that of "unlock"."""
+    def open_network(self, index: int, host: str, port: int, *, timeout: float | None = None) -> Pending:
+        """Open the connection of a client to a server. Raises `OpenError`."""
+    def operate(self, index: int, word: str, *values: str | int | None, timeout: float | None = None) -> Pending:
+        """Carry out an operation of one command by its word, with the values of its row; None leaves a value out."""
+    def subscribe(self, index: int, topics: Sequence[tuple[str, int]], *, timeout: float | None = None) -> Pending:
+        """Subscribe to topics, each with its QoS. Gives the granted QoS of each, or raises `SubscribeError`."""
+    def unsubscribe(self, index: int, topics: Sequence[str], *, timeout: float | None = None) -> Pending:
+        """End subscriptions. Raises `OperationError`."""
     def publish(
         self,
         index: int,
@@ -107,50 +155,88 @@ class Engine:
         form: str | None,
         *,
         timeout: float | None = None,
-    ) -> Pending: ...
-    def has_room(self, index: int) -> bool: ...
-    def take_messages(self, index: int) -> list[Message] | None: ...
-    def take_urc(self) -> str | None: ...
-    def take_events(self) -> list[tuple[Any, ...]]: ...
-    def attend(self, bell: Bell) -> None: ...
-    def next_message(self, index: int, timeout: float | None = None) -> Message | None: ...
-    def next_urc(self, timeout: float | None = None) -> str | None: ...
-    def take_dropped(self, index: int | None = None) -> int: ...
-    def listen(self, run: Callable[[], None]) -> None: ...
-    def notice(self) -> None: ...
-    def told(self) -> None: ...
-    def wait_told(self) -> None: ...
-    def next_events(self) -> list[tuple[Any, ...]] | None: ...
-    def close(self) -> None: ...
-    def set_line(self, name: str, on: bool) -> None: ...
-    def read_line(self, name: str) -> bool: ...
-    def close_later(self) -> None: ...
-    def trace(self, wanted: bool) -> None: ...
-    def check_process(self) -> None: ...
+    ) -> Pending:
+        """Publish, once there is room in the queue. Raises `ResponseTimeout` where none comes in time."""
+    def has_room(self, index: int) -> bool:
+        """Whether the queue has room for a publish of that client."""
+    def take_messages(self, index: int) -> list[Message] | None:
+        """Return the messages that have come, or None. With none left, raises the reason that no more come."""
+    def take_urc(self) -> str | None:
+        """Return the next line that no one waited for, or None. Raises `PortError` once the port is gone."""
+    def take_events(self) -> list[tuple[Any, ...]]:
+        """Return the events that have come: name, client index or None, values. See `notice()`."""
+    def attend(self, bell: Bell) -> None:
+        """Ring that bell whenever there is something new."""
+    def next_message(self, index: int, timeout: float | None = None) -> Message | None:
+        """Wait for a message; None when the time is up. Raises `ConnectionLost` or `PortError` where none can come."""
+    def next_urc(self, timeout: float | None = None) -> str | None:
+        """Wait for a line that no one waited for; None when the time is up. Raises `PortError` at the end."""
+    def take_dropped(self, index: int | None = None) -> int:
+        """Return how many messages of a client, or lines, were dropped since this was asked last."""
+    def listen(self, run: Callable[[], None]) -> None:
+        """Keep events for `next_events()`. The first call has `run` start the thread that takes them."""
+    def notice(self) -> None:
+        """Keep events for `take_events()` from now on."""
+    def told(self) -> None:
+        """Note that all events were told."""
+    def wait_told(self) -> None:
+        """Wait until all events were told."""
+    def next_events(self) -> list[tuple[Any, ...]] | None:
+        """Wait for events; None when the modem is closed and all were taken. No signal ends the wait."""
+    def close(self) -> None:
+        """Close the port and wait for its thread. A signal ends the wait and not the closing."""
+    def set_line(self, name: str, on: bool) -> None:
+        """Switch "dtr" or "rts" of the port. Raises `PortError` where the port has no such line."""
+    def read_line(self, name: str) -> bool:
+        """Whether "cts" or "dsr" of the port is on. Raises `PortError` where the port has no such line."""
+    def close_later(self) -> None:
+        """Have the thread close the port, without waiting."""
+    def trace(self, wanted: bool) -> None:
+        """Write the wire to `logging`, or stop."""
+    def check_process(self) -> None:
+        """Raise `UsageError` in a forked child."""
     @property
-    def is_open(self) -> bool: ...
+    def is_open(self) -> bool:
+        """Whether the port is open."""
     @property
-    def lost(self) -> PortError | None: ...
+    def lost(self) -> PortError | None:
+        """How the port was lost; None while it is open, or where the program has closed it."""
     @property
-    def model(self) -> tuple[str, str] | None: ...
-    def watch(self, index: int, watched: bool) -> None: ...
-    def watch_urcs(self, watched: bool) -> None: ...
-    def wait_connected(self, index: int, timeout: float | None = None) -> bool: ...
-    def client_state(self, index: int) -> str: ...
-    def server(self, index: int) -> tuple[str, int] | None: ...
-    def wire(self, at_most: int) -> list[tuple[float, bool, str]]: ...
-    def statistics(self) -> dict[str, int]: ...
+    def model(self) -> tuple[str, str] | None:
+        """Model and dialect of the module, once it was set up."""
+    def watch(self, index: int, watched: bool) -> None:
+        """Have the messages of a client taken from events alone, so that none counts as dropped."""
+    def watch_urcs(self, watched: bool) -> None:
+        """Have lines that no one waited for taken from events alone."""
+    def wait_connected(self, index: int, timeout: float | None = None) -> bool:
+        """Wait until a client is connected; False when the time is up. Raises the reason that it cannot be."""
+    def client_state(self, index: int) -> str:
+        """Return the state of a client: "closed", "opening", "open", "connecting", "connected" and so on."""
+    def server(self, index: int) -> tuple[str, int] | None:
+        """Return host and port of a client's connection; None while it has none."""
+    def wire(self, at_most: int) -> list[tuple[float, bool, str]]:
+        """Return the last lines of the wire, oldest first: timestamp, whether the host sent it, text."""
+    def statistics(self) -> dict[str, int]:
+        """Return the counters since the port was opened."""
 
 @final
 class Journal:
+    """What the modems of the process have to say to `logging`."""
+
     def __new__(cls) -> Journal: ...
-    def write(self, run: Callable[[], None]) -> None: ...
-    def next(self) -> list[tuple[str, Literal["info", "warning", "wire"], str]] | None: ...
-    def take_dropped(self) -> int: ...
-    def end(self) -> None: ...
+    def write(self, run: Callable[[], None]) -> None:
+        """Have `run` start the thread that writes, once however often this is called."""
+    def next(self) -> list[tuple[str, Literal["info", "warning", "wire"], str]] | None:
+        """Wait for remarks: port, kind, text. None at the end. No signal ends the wait."""
+    def take_dropped(self) -> int:
+        """Return how many remarks were dropped since this was asked last."""
+    def end(self) -> None:
+        """Take no more remarks."""
 
 @final
 class KeptSession:
+    """A session that connects again by itself. It outlives the engine that it began with."""
+
     def __new__(
         cls,
         engine: Engine,
@@ -167,47 +253,73 @@ class KeptSession:
         factor: float,
         attempts: int | None,
         timeout: float | None,
-    ) -> KeptSession: ...
-    def take_over(self, engine: Engine) -> None: ...
-    def end(self) -> None: ...
-    def wait_connected(self, timeout: float | None = None) -> bool | None: ...
+    ) -> KeptSession:
+        """Keep a session. The waits grow from `first` by `factor` up to `most`; `attempts` None is for ever."""
+    def take_over(self, engine: Engine) -> None:
+        """Go on with another engine, once the one before has ended."""
+    def end(self) -> None:
+        """Connect no more by itself. May be repeated."""
+    def wait_connected(self, timeout: float | None = None) -> bool | None:
+        """Whether it is connected in time; None where it was ended. Raises the reason once it has given up."""
 
 @final
 class Pending:
-    def wait(self, timeout: float | None = None) -> Any: ...
-    def outcome(self, waited: float) -> Any: ...
-    def attend(self, bell: Bell) -> None: ...
-    def take_back_later(self) -> None: ...
-    def take_upload(self) -> tuple[str, int, int] | None: ...
-    def next_upload(self) -> tuple[str, int, int] | None: ...
+    """A call under way."""
+
+    def wait(self, timeout: float | None = None) -> Any:
+        """Wait for the result. Raises what the call has come to, and `ResponseTimeout` after `timeout`."""
+    def outcome(self, waited: float) -> Any:
+        """Return the result or raise; where there is none yet, `ResponseTimeout` of `waited` seconds."""
+    def attend(self, bell: Bell) -> None:
+        """Ring that bell whenever the call has come further."""
+    def take_back_later(self) -> None:
+        """Take the call back if nothing of it was sent, without waiting to see."""
+    def take_upload(self) -> tuple[str, int, int] | None:
+        """Return a credential on its way: name, bytes sent, bytes in all; None where there is nothing new."""
+    def next_upload(self) -> tuple[str, int, int] | None:
+        """Wait for that; None at the end."""
     @property
-    def taken(self) -> bool: ...
-    def take_back(self) -> bool: ...
+    def taken(self) -> bool:
+        """Whether the call was looked at: refused, or in the queue."""
+    def take_back(self) -> bool:
+        """Take the call back; whether nothing of it was sent, which is seen within 0.1 s."""
     @property
-    def subject(self) -> str: ...
-    def wait_taken(self) -> None: ...
+    def subject(self) -> str:
+        """What an error calls the call."""
+    def wait_taken(self) -> None:
+        """Wait until the call was looked at."""
     @property
-    def done(self) -> bool: ...
+    def done(self) -> bool:
+        """Whether the call has ended."""
     @property
-    def number(self) -> int: ...
+    def number(self) -> int:
+        """A number that no other call of the process has."""
     @property
-    def state(self) -> Literal["queued", "accepted", "retransmitting", "sent", "acknowledged", "failed", "unknown"]: ...
+    def state(self) -> Literal["queued", "accepted", "retransmitting", "sent", "acknowledged", "failed", "unknown"]:
+        """How far a publish has come."""
     @property
-    def retransmissions(self) -> int: ...
+    def retransmissions(self) -> int:
+        """How often the module has sent a publish again."""
     @property
-    def times(self) -> list[float | None]: ...
+    def times(self) -> list[float | None]:
+        """When a publish was queued, sent, accepted and ended; None where it has not come so far."""
     @property
-    def message_id(self) -> int: ...
+    def message_id(self) -> int:
+        """The message id; 0 before there is one, and with QoS 0."""
 
 @final
 class Turn:
-    def __new__(cls) -> Turn: ...
-    def take(
-        self, work: Callable[[], _T], *, timeout: float | None = None, late: BaseException | None = None
-    ) -> _T: ...
+    """Work that one thread at a time does, and that no interrupt leaves half locked."""
+
+    def __new__(cls) -> Turn:
+        """Belong to this process; in a forked child every turn comes at once."""
+    def take(self, work: Callable[[], _T], *, timeout: float | None = None, late: BaseException | None = None) -> _T:
+        """Call `work` in a turn of its own and return what that returns. After `timeout` raise `late` instead."""
 
 @final
 class VirtualModem:
+    """A virtual module on a port of its own."""
+
     def __new__(
         cls,
         model: str,
@@ -222,54 +334,94 @@ class VirtualModem:
         faults: Sequence[str],
         script: Sequence[tuple[str, int | None, Sequence[tuple[str, bytes, float]]]],
         log: str | PathLike[str] | None,
-    ) -> VirtualModem: ...
+    ) -> VirtualModem:
+        """Start it; `baudrate` in bit/s, None for no limit. Raises `OSError` where port or log cannot be had."""
     @property
-    def port(self) -> str: ...
+    def port(self) -> str:
+        """What a host opens: a path, or `socket://host:port`."""
     @property
-    def model(self) -> str: ...
-    def close(self) -> None: ...
-    def restart(self) -> None: ...
-    def network(self, up: bool, told: bool) -> None: ...
-    def set_signal(self, rssi: int, ber: int, levels: Sequence[int | None]) -> None: ...
-    def set_battery(self, millivolts: int, charge: int) -> None: ...
-    def set_cell(self, area: int, cell: int) -> None: ...
-    def set_registration(self, stat: int) -> None: ...
-    def set_sim(self, state: str) -> None: ...
-    def power_off(self, told: bool) -> None: ...
-    def power_on(self) -> None: ...
-    def power_key(self) -> None: ...
-    def urc(self, line: bytes) -> None: ...
+    def model(self) -> str:
+        """The model."""
+    def close(self) -> None:
+        """End it. A signal ends the wait and not the closing."""
+    def restart(self) -> None:
+        """Restart it, as a loss of power would."""
+    def network(self, up: bool, told: bool) -> None:
+        """Take the network away or give it back. Servers see the end of connections if `told`."""
+    def set_signal(self, rssi: int, ber: int, levels: Sequence[int | None]) -> None:
+        """Set `<rssi>` (0 to 31, 99), `<ber>` (0 to 7, 99), and RSRP in dBm, RSRQ and SINR in dB, or None."""
+    def set_battery(self, millivolts: int, charge: int) -> None:
+        """Set the battery: millivolts and percent."""
+    def set_cell(self, area: int, cell: int) -> None:
+        """Move it to another cell."""
+    def set_registration(self, stat: int) -> None:
+        """Set `<stat>` of the registration, 0 to 5."""
+    def set_sim(self, state: str) -> None:
+        """Set the SIM card: "ready", "pin", "absent", "failure" or "busy"."""
+    def power_off(self, told: bool) -> None:
+        """Take its power. Servers see the end of connections if `told`."""
+    def power_on(self) -> None:
+        """Switch it on, if it is off."""
+    def power_key(self) -> None:
+        """Press its power key: it is switched on, or off."""
+    def urc(self, line: bytes) -> None:
+        """Print an unsolicited line as soon as one may come."""
     @property
-    def commands(self) -> list[str]: ...
-    def inject(self, fault: str) -> None: ...
-    def heal(self, fault: str | None) -> None: ...
-    def expect(self, expected: tuple[str, int | None, Sequence[tuple[str, bytes, float]]]) -> int: ...
-    def expect_nothing(self) -> None: ...
-    def answer(self, number: int, steps: Sequence[tuple[str, bytes, float]]) -> None: ...
-    def unmet(self) -> str | None: ...
+    def commands(self) -> list[str]:
+        """The command lines that came, oldest first, secrets masked."""
+    def inject(self, fault: str) -> None:
+        """Misbehave from now on: `NAME` or `NAME=VALUE`."""
+    def heal(self, fault: str | None) -> None:
+        """End a fault, whatever its value, or all with None."""
+    def expect(self, expected: tuple[str, int | None, Sequence[tuple[str, bytes, float]]]) -> int:
+        """Expect a command line, and return its number for `answer()`. Raises `UsageError` once it is closed."""
+    def expect_nothing(self) -> None:
+        """Answer every command line as ever."""
+    def answer(self, number: int, steps: Sequence[tuple[str, bytes, float]]) -> None:
+        """Answer an expected line by these steps."""
+    def unmet(self) -> str | None:
+        """Return what was expected and has not come, or None. Raises `UsageError` once it is closed."""
     @property
-    def faults(self) -> list[str]: ...
+    def faults(self) -> list[str]:
+        """The faults that are on, each as it could be injected."""
 
 @final
 class Broker:
-    def __new__(cls, *, port: int, users: dict[str, str] | None) -> Broker: ...
+    """An MQTT broker on 127.0.0.1. Every call raises `OSError` once the broker is closed."""
+
+    def __new__(cls, *, port: int, users: dict[str, str] | None) -> Broker:
+        """Start it; `port` 0 lets the system choose. Raises `OSError` where the port is in use."""
     @property
-    def host(self) -> str: ...
+    def host(self) -> str:
+        """Where it listens: 127.0.0.1."""
     @property
-    def port(self) -> int: ...
-    def messages(self) -> list[tuple[str, bytes, int, bool, str | None, float]]: ...
-    def wait(
-        self, topic_filter: str, timeout: float | None
-    ) -> tuple[str, bytes, int, bool, str | None, float] | None: ...
-    def deny(self, topic_filter: str | None) -> None: ...
-    def clients(self) -> list[str]: ...
-    def publish(self, topic: str, payload: bytes, qos: int, retain: bool) -> None: ...
-    def refuse(self, return_code: int | None) -> None: ...
-    def withhold_acks(self, on: bool) -> None: ...
-    def silent(self, on: bool) -> None: ...
-    def slow(self, seconds: float) -> None: ...
-    def cut(self, after: int | None) -> None: ...
-    def stop(self, forget: bool) -> None: ...
-    def start(self) -> None: ...
-    def drop_clients(self) -> None: ...
-    def close(self) -> None: ...
+    def port(self) -> int:
+        """The TCP port it listens on."""
+    def messages(self) -> list[tuple[str, bytes, int, bool, str | None, float]]:
+        """Return what was published: topic, payload, QoS, retain, client id or None, timestamp."""
+    def wait(self, topic_filter: str, timeout: float | None) -> tuple[str, bytes, int, bool, str | None, float] | None:
+        """Return the next message that the filter matches and no call has taken; None when the time is up."""
+    def deny(self, topic_filter: str | None) -> None:
+        """Refuse a topic filter to subscribers and publishers; None denies nothing any longer."""
+    def clients(self) -> list[str]:
+        """Return the ids of the clients that are connected."""
+    def publish(self, topic: str, payload: bytes, qos: int, retain: bool) -> None:
+        """Publish from outside of MQTT. Raises `UsageError` for a topic with wildcards, or too large a message."""
+    def refuse(self, return_code: int | None) -> None:
+        """Answer every CONNECT with this return code, 1 to 5; None lets clients in again."""
+    def withhold_acks(self, on: bool) -> None:
+        """Send no acknowledgement while on."""
+    def silent(self, on: bool) -> None:
+        """Send nothing at all while on; then what is in flight goes out again."""
+    def slow(self, seconds: float) -> None:
+        """Send everything that many seconds later; 0 ends it."""
+    def cut(self, after: int | None) -> None:
+        """Cut each connection when so many bytes have gone to its client; None cuts no more."""
+    def stop(self, forget: bool) -> None:
+        """Close the port and all connections; `forget` sessions and retained messages as well."""
+    def start(self) -> None:
+        """Listen again. Raises `OSError` where the port is in use."""
+    def drop_clients(self) -> None:
+        """Cut every connection; wills are published."""
+    def close(self) -> None:
+        """End it. A signal ends the wait and not the closing."""

@@ -5,8 +5,8 @@ A line of it is a direction and what went over the wire, with anything in front:
     12:00:01.250 TX: AT+CSQ
     2026-05-01 12:00:01,300 DEBUG <- b'\\r\\n+CSQ: 20,0\\r\\n\\r\\nOK\\r\\n'
 
-What went over the wire is text, or bytes as Python writes them. Pieces of one direction are put together, since a program
-reads as the bytes come. Behind a prompt the host's bytes are data until the module prints something.
+What went over the wire is text, or bytes as Python writes them. Pieces of one direction are put together, since a
+program reads as the bytes come. Behind a prompt the host's bytes are data until the module prints something.
 """
 
 from __future__ import annotations
@@ -70,8 +70,8 @@ def _time(before: str, last: float) -> float:
         hours, minutes, seconds = (int(part) for part in clock.group(1, 2, 3))
         at = 3600 * hours + 60 * minutes + seconds + float(f"0.{clock[4] or 0}")
         return at if at >= last else at + _DAY
-    if seconds := _SECONDS.search(before):
-        return float(seconds[1])
+    if told := _SECONDS.search(before):
+        return float(told[1])
     return last + _STEP
 
 
@@ -155,7 +155,7 @@ def _printed(chunk: Chunk) -> list[Piece]:
         quote = message[3]
         if counted is None and quote:
             payload = payload.removesuffix(b'"')
-        rest = rest[len(quote) :] if rest.startswith(quote) else rest
+        rest = rest.removeprefix(quote)
         piece = Piece(chunk.number, chunk.at, sent=False, line=message[0], payload=payload, behind=quote.decode())
         found.append(piece)
     return found
