@@ -38,7 +38,7 @@ mod errors;
 
 pub use errors::{CmeCode, CmsCode};
 
-/// In place of a granted QoS: the server has refused the topic (MQTT 3.1.1 section 3.9.3).
+/// Stands in place of a granted QoS where the server has refused the topic (MQTT 3.1.1 section 3.9.3).
 pub const SUBSCRIPTION_REFUSED: i64 = 128;
 
 codes! {
@@ -121,7 +121,7 @@ codes! {
 }
 
 impl StatCode {
-    /// Whether the notes advise to bring the PDP context up afresh before the connection is opened again.
+    /// Whether the notes advise bringing up the PDP context afresh before opening the connection again.
     #[must_use]
     pub fn wants_fresh_context(self) -> bool {
         self == Self::PING_FAILED

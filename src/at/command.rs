@@ -4,8 +4,8 @@
 
 use std::fmt;
 
-/// One line per variant: its documentation, the variant, its name. Whatever both ends do with a command that they know nothing
-/// more of than its rows, they do in a default arm: none of these enums is exhaustive.
+/// One line per variant: its documentation, the variant, its name. Both ends handle a command
+/// of which they know only the rows in a default arm: none of these enums is exhaustive.
 macro_rules! named {
     (
         $(#[$doc:meta])*
@@ -77,7 +77,7 @@ impl Command {
         }
     }
 
-    /// The command of that name; V.250 section 5.4.1 lets letters be of either case.
+    /// The command of that name, in upper or lower case (V.250 section 5.4.1).
     #[must_use]
     pub fn from_name(name: &[u8]) -> Option<Self> {
         Self::ALL.iter().copied().find(|command| {
@@ -115,7 +115,7 @@ named! {
         Unsubscribe "unsubscribe",
         /// A publish.
         Publish "publish",
-        /// A token of Tencent Cloud. It is about no client.
+        /// A token of Tencent Cloud. It belongs to no client.
         Token "token",
     }
 }
@@ -137,7 +137,7 @@ impl Operation {
         }
     }
 
-    /// The command that starts it. Of the two that publish it is `QMTPUB`.
+    /// The command that starts it; `QMTPUB` of the two that publish.
     #[must_use]
     pub fn command(self) -> Command {
         let starts = |command: &Command| Self::of(*command) == Some(self);

@@ -46,7 +46,7 @@ const ACCEPTED: &[(&str, &str)] = &[
 /// Commands that some families refuse with a final result code of their own.
 const REFUSED: &[(&str, &str)] = &[("QISEND", "SEND FAIL"), ("QSSLSEND", "SEND FAIL")];
 
-/// What a module prints by itself, without a name before it: it answers nothing, wherever it stands.
+/// Lines that a module prints unasked, without a name before a colon. They never answer a command.
 const UNSOLICITED: &[&str] = &[
     // V.250 section 5.7.1, of a call that comes or ends.
     "RING",
@@ -59,16 +59,16 @@ const UNSOLICITED: &[&str] = &[
     "SMS Ready",
 ];
 
-/// Those of them that refuse a call (V.250 section 6.3), behind the commands that make or answer one.
+/// Those that refuse a call (V.250 section 6.3) when they follow a command that makes or answers one.
 const NO_CALL: &[&str] = &["NO CARRIER", "NO ANSWER", "NO DIALTONE", "BUSY"];
 
-/// Whether a line tells of itself what it is, and belongs to the answer of no command.
+/// Whether a line is unsolicited by its words alone, whatever command is under way.
 #[must_use]
 pub fn is_unsolicited(line: &str) -> bool {
     UNSOLICITED.contains(&line)
 }
 
-/// Whether a line is the final result code of a call that there is not, for a command of that name: `D…` or `A`.
+/// Whether a line is the final result code of a command of that name, `D…` or `A`, that could make or answer no call.
 #[must_use]
 pub fn is_no_call(name: &str, line: &str) -> bool {
     let calls = name.eq_ignore_ascii_case("A") || name.get(..1).is_some_and(|first| first.eq_ignore_ascii_case("D"));

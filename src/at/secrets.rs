@@ -1,14 +1,15 @@
 //! What must not be shown, in command lines and in what the module gives back.
 //!
 //! Lines that the host writes itself know their secrets from the rows. These rules are for lines that a program has
-//! written, and for answers; they would rather mask too much than too little.
+//! written, and for answers; in doubt they mask too much.
 
 use std::ops::Range;
 
-/// What stands in a log for a secret.
+/// What a log has in place of a secret.
 pub const MASK: &str = "***";
 
-/// Commands that take a secret, the parameter from which on everything is masked, counted from 0, and for `QMTCFG` the key.
+/// Commands that take a secret, the first parameter that is masked, counted from 0, and for `QMTCFG` the key. Everything behind it is
+/// masked too.
 const COMMANDS: &[(&str, Option<&str>, usize)] = &[
     ("QMTCONN", None, 3),
     ("QMTCFG", Some("aliauth"), 4),
@@ -28,7 +29,7 @@ const COMMANDS: &[(&str, Option<&str>, usize)] = &[
     ("QSMTPCFG", Some("account"), 1),
 ];
 
-/// Answers that repeat a secret, likewise. Their key, where there is one, comes first.
+/// The same for answers that repeat a secret. A key, where there is one, comes first.
 const ANSWERS: &[(&str, Option<&str>, usize)] = &[
     ("QMTCFG", Some("aliauth"), 3),
     ("QMTCFG", Some("onenet"), 2),
@@ -86,7 +87,7 @@ pub fn secrets_in(line: &str) -> Vec<String> {
         .collect()
 }
 
-/// A secret as it is looked for in what the module prints; one so short that it would be found everywhere is not.
+/// The text by which a secret is recognised in what the module prints; `None` for one so short that it would be found everywhere.
 pub fn remembered(secret: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(secret).into_owned();
     (text.len() > 3).then_some(text)

@@ -1,8 +1,8 @@
 //! How both ends of the line show bytes in their logs: one line each, on which nothing acts and in which no byte is missing.
 //!
-//! In a log a backslash is doubled, so that every byte can be read back; a text that is shown elsewhere, as in an error, has it as it is.
+//! A log doubles each backslash, so that every byte can be read back; text in an error, and elsewhere, leaves it alone.
 
-/// How much of data is shown.
+/// How many bytes of data are shown.
 pub const MOST_DATA: usize = 64;
 
 /// Text of a line. What acts on the terminal or on the text beside it is escaped, as `\\r` or `\\x1b`; everything else is shown as it is.
@@ -21,8 +21,8 @@ pub fn text(text: &str) -> String {
     shown
 }
 
-/// Whether a character that is no control character ends a line, turns the text behind it about, or is not to be seen: U+2028 and
-/// U+2029, those of the bidirectional algorithm, those without a width, and tags.
+/// Whether a character that is no control character ends a line, reverses the text behind it, or is invisible: U+2028 and U+2029,
+/// those of the bidirectional algorithm, those without a width, and tags.
 fn acts_on_text(character: char) -> bool {
     matches!(
         character,
@@ -69,7 +69,7 @@ pub fn data(bytes: &[u8]) -> String {
     shown
 }
 
-/// Data of so many bytes, of which these are the first, between what stands round it: no more of them than [`MOST_DATA`], and their number.
+/// Data between what stands around it: its first bytes, at most [`MOST_DATA`], and how many there are in all (`count`).
 #[must_use]
 pub fn counted(before: &str, first: &[u8], count: usize, behind: &str) -> String {
     let first = &first[..first.len().min(MOST_DATA)];

@@ -45,7 +45,7 @@ pub struct TlsOption {
     pub name: &'static str,
     /// What it takes.
     pub value: TlsValue,
-    /// Whether it is of one context; otherwise it is of all, and no context is named.
+    /// Whether each context has its own; otherwise it holds for all, and the command names no context.
     pub of_context: bool,
 }
 
@@ -69,7 +69,7 @@ pub enum TlsKey {
     Level,
     /// A certificate or a key.
     Credential(Credential),
-    /// Whether the times in certificates are of no account.
+    /// Whether the times in certificates are ignored.
     IgnoreTime,
     /// How long the handshake may take, in seconds.
     HandshakeTime,
@@ -115,7 +115,7 @@ pub enum TlsValue {
         /// After a start.
         default: i64,
     },
-    /// One cipher suite by its number in hexadecimal digits, or 0xFFFF for all, which is what holds after a start.
+    /// One cipher suite by its number in hexadecimal digits, or 0xFFFF for all of them, the default.
     Suites {
         /// Whether it stands in quotes.
         quoted: bool,
@@ -147,7 +147,7 @@ pub struct Files {
     pub storages: &'static [Storage],
     /// How many seconds the module waits for the content unless told.
     pub patience: u16,
-    /// After how many bytes each the module prints an `A`, if the command that writes asks for that; `None` where it cannot.
+    /// The module prints an `A` after each so many bytes, if the command that writes asks for it; `None` where it cannot.
     pub acknowledged: Option<usize>,
     /// What is refused.
     pub refusals: FileRefusals,
@@ -203,7 +203,7 @@ pub struct FileRefusals {
     pub exists: Refusal,
     /// There is no room for it.
     pub full: Refusal,
-    /// Not all of the content has come in time; `None` where that is no error and what has come is kept.
+    /// The content has not all come in time; `None` where what has come is kept and no error is reported.
     pub late: Option<Refusal>,
 }
 

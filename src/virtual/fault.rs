@@ -1,6 +1,6 @@
-//! Named faults: what modules and lines were seen to do and strict ones do not. Each is off unless asked for.
+//! Named faults: what modules and lines in the field do, and strict ones do not. Each is off unless asked for.
 //!
-//! The table below is all that says which there are; the help of the command line and the documentation are written from it.
+//! The table below is the only list of them; the help of the command line and the documentation are written from it.
 
 use std::fmt;
 use std::str::FromStr;
@@ -67,10 +67,10 @@ faults! {
     PublishResultBeforeOk "publish-result-before-ok" Each, "`+QMTPUB` comes before the `OK` of its command";
     ResultBeforeOk "result-before-ok" Each, "the result of any command comes before its `OK`";
     ResultWithOk "result-with-ok" Each, "the `OK` of a command waits for its result, and both come together";
-    ResultDelay "result-delay" Seconds(2.0), "results come so much later";
+    ResultDelay "result-delay" Seconds(2.0), "results come this much later";
     LateClose "late-close" Each, "`+QMTCLOSE` comes before the `OK` of the next command line";
     LateStat "late-stat" Each, "`+QMTSTAT` comes before the `OK` of the next command line";
-    SlowClose "slow-close" Seconds(2.0), "`AT+QMTCLOSE` takes so long, and the index is occupied meanwhile";
+    SlowClose "slow-close" Seconds(2.0), "`AT+QMTCLOSE` takes this long, and the index is occupied meanwhile";
     SilentPublish "silent-publish" Each, "`+QMTPUB` never comes";
     LostResult "lost-result" Each, "the result of a command never comes";
     LostOk "lost-ok" Each, "an `OK` never comes";
@@ -83,7 +83,7 @@ faults! {
     CloseResult "close-result" Code(-1.0, -1.0, 255.0), "`+QMTCLOSE` has this result; unless it is 0 the connection stays";
     DisconnectResult "disconnect-result" Code(-1.0, -1.0, 255.0), "`+QMTDISC` has this result; unless it is 0 the client stays connected";
     ConnectResult "connect-result" Code(2.0, 0.0, 255.0), "`+QMTCONN` has this result: 1 in front of its own, another in place of it, and the connection is lost";
-    ReturnCode "return-code" Code(5.0, 0.0, 255.0), "a CONNECT that is accepted is told refused with this return code; 0 is acceptance";
+    ReturnCode "return-code" Code(5.0, 0.0, 255.0), "a CONNECT that is accepted is reported as refused, with this return code; 0 is acceptance";
     StateCode "state-code" Code(2.0, 0.0, 255.0), "`AT+QMTCONN?` shows this state";
     PacketResult "packet-result" Code(2.0, 0.0, 255.0), "`+QMTSUB`, `+QMTUNS` and `+QMTPUB` have this result: 1 in front of their own, another in place of it";
     TokenResult "token-result" Code(6.0, 0.0, 255.0), "`+QMTENAUTH` has this result; unless it is 0 there is no token";
@@ -114,17 +114,17 @@ faults! {
     LineFlipped "line-flipped" Probability(0.001), "each byte of the line has one bit flipped, in both directions";
     LineBreak "line-break" Probability(0.0001), "at each byte there is a break: a NUL is received in its place, in both directions";
     LineOverrun "line-overrun" Probability(0.0001), "at each byte a receiver is late and loses 16 bytes, in both directions";
-    LineChunk "line-chunk" Bytes(1.0), "bytes come through in pieces of so many, in both directions";
-    LineGap "line-gap" Seconds(0.01), "after each piece nothing comes through for so long, in both directions";
-    Latency "latency" Seconds(0.1), "bytes take so much longer, in both directions";
+    LineChunk "line-chunk" Bytes(1.0), "bytes come through in pieces of this many, in both directions";
+    LineGap "line-gap" Seconds(0.01), "after each piece nothing comes through for this long, in both directions";
+    Latency "latency" Seconds(0.1), "bytes take this much longer, in both directions";
 }
 
-/// What may follow a fault's name, as `NAME=VALUE`, and what holds without it.
+/// What may follow a fault's name, as `NAME=VALUE`, and the default.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Takes {
     /// No value.
     Nothing,
-    /// On how many occasions it shows from now on, or, below 1, with which probability on each; without it on each.
+    /// How many times it shows from now on or, below 1, the probability that it shows each time; without a value it shows each time.
     Each,
     /// A time.
     Seconds(f64),
@@ -132,7 +132,7 @@ pub enum Takes {
     Probability(f64),
     /// A number of bytes.
     Bytes(f64),
-    /// A code: what holds without one, the lowest and the highest.
+    /// A code: the default, the lowest and the highest.
     Code(f64, f64, f64),
 }
 
@@ -242,13 +242,13 @@ impl fmt::Display for Injection {
     }
 }
 
-/// `inf`, `nan` and `1e9` are numbers to Rust, and slips here.
+/// `inf`, `nan` and `1e9` are numbers to Rust; here they are mistakes.
 fn fault_takes_number(text: &str) -> bool {
     let text = text.strip_prefix('-').unwrap_or(text);
     text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
 }
 
-/// What was asked for is no fault.
+/// Why a fault cannot be had.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FaultError {
     /// None has the name.
@@ -301,7 +301,7 @@ impl Faults {
         }
     }
 
-    /// Those that are on; one with a number of times has what is left of it.
+    /// Those that are on; one with a number of times has the number left.
     pub(crate) fn list(&self) -> Vec<Injection> {
         self.on.iter().copied().flatten().collect()
     }
@@ -331,7 +331,7 @@ impl Faults {
         self.value(fault).map(std::time::Duration::from_secs_f64)
     }
 
-    /// Whether it shows on this occasion. To be asked once on each.
+    /// Whether it shows this time. Ask once each time: a fault with a number of times counts down.
     pub(crate) fn strikes(&mut self, fault: Fault) -> bool {
         match self.on[fault as usize] {
             None => false,

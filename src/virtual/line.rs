@@ -10,7 +10,7 @@ use crate::random::Random;
 /// Start bit, eight data bits, stop bit.
 const BITS: u128 = 10;
 const NANOSECONDS: u128 = 1_000_000_000;
-/// A UART's FIFO hands over at most so many bytes at a time, and loses as many when it is not emptied in time.
+/// The size of a UART's FIFO: it hands over at most this many bytes at a time, and loses as many when it is not emptied in time.
 const FIFO: u8 = 16;
 
 /// One direction of the line.
@@ -30,7 +30,7 @@ pub struct Line {
     rests: Option<Instant>,
     /// How many bytes come out together next.
     piece: usize,
-    /// How many bytes more are lost for want of a receiver.
+    /// How many more bytes are lost because the receiver is late.
     overrun: u8,
     pace: Random,
     noise: Random,
@@ -85,8 +85,8 @@ impl Quality {
 }
 
 impl Line {
-    /// A line that holds so many bytes. With a baud rate, bytes come out in handfuls whose size depends on the seed. The two directions
-    /// differ by their stream.
+    /// A line that holds this many bytes. With a baud rate, bytes come out in handfuls whose size depends on the seed; each direction
+    /// has a stream of the seed to itself.
     pub fn new(limit: usize, baudrate: Option<u32>, seed: u64, stream: u64) -> Self {
         let mut line = Self {
             bytes: Vec::new(),
@@ -106,7 +106,7 @@ impl Line {
         line
     }
 
-    /// Behaves so from now on. What is on its way is no noisier for it.
+    /// Changes the quality from now on. Bytes that are on their way get no noisier.
     pub fn set_quality(&mut self, quality: Quality) {
         if self.quality != quality {
             // What is on its way keeps its order, and is no later than what comes now.
@@ -177,7 +177,7 @@ impl Line {
         &self.bytes[self.gone..self.gone + count]
     }
 
-    /// Takes so many of the due bytes off the line.
+    /// Takes this many of the due bytes off the line.
     pub fn consume(&mut self, count: usize, now: Instant) {
         self.gone += count;
         if self.gone * 2 >= self.bytes.len() {
@@ -246,7 +246,7 @@ impl Line {
         through
     }
 
-    /// How long so many bytes take. Rounded up, so that they are through by then.
+    /// How long this many bytes take, rounded up, so that they are through by then.
     fn time_of(&self, count: usize) -> Duration {
         let Some(rate) = self.baudrate else {
             return Duration::ZERO;

@@ -1,8 +1,8 @@
-//! Modules as they were seen: a profile is the faults that one capture, or one firmware, shows together.
+//! Modules as they were seen: a profile holds the faults that one capture, or one firmware, shows together.
 
 use crate::fault::{Fault, Injection};
 
-/// The faults of one module that was seen.
+/// The faults of one module in the field.
 #[derive(Clone, Copy, Debug)]
 pub struct Profile {
     /// The name by which it is asked for.
@@ -63,7 +63,7 @@ pub fn of_name(name: &str) -> Option<&'static Profile> {
 }
 
 impl Profile {
-    /// What is injected for it.
+    /// Its faults, ready to be injected.
     pub fn injections(&self) -> impl Iterator<Item = Injection> {
         self.faults.iter().map(|fault| (*fault).into())
     }

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use modemqtt_at::ascii::{CR, LF};
 
-/// The longest pause; a longer one is a slip.
+/// The longest pause, in seconds; a longer one is a mistake.
 const LONGEST_PAUSE: f64 = 3600.0;
 /// The most bytes of a data phase.
 pub const LONGEST_DATA: usize = 65_536;
@@ -29,8 +29,8 @@ pub enum Step {
     Bytes(Vec<u8>),
     /// Prints this line as an unsolicited one, behind all that stands before it.
     Urc(Vec<u8>),
-    /// Asks for data and takes it, so many bytes, or as the command line says that came; such a line may carry its data itself, and then nothing
-    /// is asked for. What comes is dropped.
+    /// Asks for data, this many bytes or as many as the command line says, and drops what comes. Where the line carries its data itself,
+    /// nothing is asked for.
     Prompt(Option<usize>),
     /// Waits.
     Pause(Duration),
@@ -70,14 +70,14 @@ impl Expectation {
     }
 }
 
-/// What is no script.
+/// Why a script cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ScriptError {
-    /// No command line is like this.
-    #[error("{0:?} is no command line: it begins with AT, or with *, and holds no line end")]
+    /// A pattern that no command line can match.
+    #[error("a command line must begin with AT, or with *, and hold no line end, not {0:?}")]
     Pattern(String),
     /// Not a time.
-    #[error("{0} is no pause; seconds from 0 to 3600 are")]
+    #[error("a pause must be 0 to 3600 s, not {0}")]
     Pause(String),
     /// A line of a file.
     #[error("line {line} of the script: {reason}")]
@@ -239,7 +239,7 @@ impl Pattern {
         })
     }
 
-    /// Each part where it comes first, the last at the end: no other choice finds more.
+    /// Takes each part where it comes first, and the last at the end: no other choice finds more.
     fn matches(&self, line: &[u8]) -> bool {
         let Some((first, rest)) = self.parts.split_first() else {
             return false;

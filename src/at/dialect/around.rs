@@ -12,7 +12,7 @@ use crate::codes::CmeCode;
 #[derive(Clone, Copy, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct Around {
-    /// What answers parameters that are none, in the commands other than those of the note.
+    /// What refuses a wrong parameter of a command other than those of the note.
     pub refused: Refusal,
     /// `<fun>` of `AT+CFUN` (3GPP TS 27.007 section 8.2).
     pub functions: &'static [i64],
@@ -28,7 +28,7 @@ pub struct Around {
     pub sleep_modes: &'static [bool],
     /// The commands that switch the module off.
     pub power_off: &'static [FixedCommand],
-    /// What the module prints last of all; the first is what a command brings about.
+    /// The last lines that the module may print; a command brings about the first.
     pub powered_down: &'static [&'static str],
     /// Whether `AT&W` keeps the settings of `E`, `Q`, `V` and of the registration reports (V.250 section 6.1).
     pub stores_profile: bool,
@@ -38,17 +38,17 @@ pub struct Around {
     pub contexts: Option<(i64, i64)>,
     /// Whether `AT+QCGDEFCONT` names the access point.
     pub default_context: bool,
-    /// How a context is had for the module's own protocols.
+    /// How the module's own protocols get a context.
     pub stack: Option<Stack>,
     /// The bands of `AT+NBAND`, in the order in which it lists them.
     pub bands: &'static [i64],
     /// Whether there is `AT+NPSMR`.
     pub power_saving: bool,
-    /// What nearly every program sends beside all this.
+    /// The other commands that nearly every program sends.
     pub everyday: &'static [Everyday],
     /// The command that asks a host for an echo.
     pub ping: Option<Ping>,
-    /// The letters of V.250 that are taken without effect, with their highest number; those behind an ampersand with it.
+    /// The letters of V.250 that are accepted and do nothing, each with its highest number; an ampersand is part of the name.
     pub letters: &'static [(&'static str, u32)],
     /// The S-parameters of V.250.
     pub registers: &'static [Register],
@@ -67,12 +67,12 @@ pub struct Address {
     pub quoted: bool,
 }
 
-/// How a context is had for the module's own protocols.
+/// How the module's own protocols get a context.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stack {
     /// One at a time: `AT+QIFGCNT`, `AT+QICSGP`, `AT+QIREGAPP`, `AT+QIACT`, `AT+QILOCIP`.
     Single,
-    /// Contexts 1 to so many: `AT+QICSGP`, `AT+QIACT`, `AT+QIDEACT`.
+    /// Contexts 1 to this number: `AT+QICSGP`, `AT+QIACT`, `AT+QIDEACT`.
     Numbered(i64),
 }
 
@@ -120,7 +120,7 @@ const LTE: Cell = Cell {
     identity: 383,
 };
 
-/// V.250 sections 6.2.8, 6.2.9, 6.3.14, and 6.3.6 of a call that there is not, as far as a line without those circuits can follow them.
+/// V.250 sections 6.2.8, 6.2.9 and 6.3.14, and 6.3.6 without a call, as far as a line without those circuits can follow them.
 const LETTERS: &[(&str, u32)] = &[("X", 4), ("H", 0), ("&C", 1), ("&D", 2)];
 
 /// An S-parameter.

@@ -13,7 +13,7 @@ pub struct DataCommand {
     pub uncounted: Uncounted,
     /// Whether a count of 0 asks for nothing, but reports what was sent before.
     pub zero_reports: bool,
-    /// Whether the data are a file, which may be a private key and is shown nowhere.
+    /// Whether the data are a file: it may be a private key, and is never shown.
     pub file: bool,
     /// Document and section.
     pub source: &'static str,
@@ -35,7 +35,7 @@ pub enum Count {
 pub enum Uncounted {
     /// Data that Ctrl-Z ends and ESC cancels.
     UntilCtrlZ,
-    /// As many bytes as the module cares to wait for; the host sends no such line.
+    /// An unknown number of bytes; the host sends no such line.
     Unbounded,
 }
 

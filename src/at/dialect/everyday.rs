@@ -7,7 +7,7 @@
 use super::make::{EVERYDAY, TEST_ON_OR_OFF, clock, context, integer, numbers, operator, rate, secret, text, told};
 use super::rows::Parameter;
 
-/// One command that is answered from the state of the module and its world.
+/// One command, answered from the state of the module and its world.
 #[derive(Clone, Copy, Debug)]
 pub struct Everyday {
     /// Its name, without `+`.
@@ -20,7 +20,7 @@ pub struct Everyday {
     pub execute: Option<&'static [&'static str]>,
     /// The parameters of the set form.
     pub set: Option<&'static [Parameter]>,
-    /// How many of them must be given.
+    /// The least number of them.
     pub least: usize,
     /// What answers the set form before `OK`.
     pub answer: &'static [&'static str],

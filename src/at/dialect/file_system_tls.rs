@@ -1,7 +1,7 @@
 //! TLS with files, in the families that have a file system.
 //!
 //! The EG800Q&EG91xQ MQTT note shows the commands in 5.2. Defaults, `negotiatetime`, `sni`, sizes and file errors are those
-//! of sister modules (EG800K, BG96), for whose like no note of the family itself could be had.
+//! of sister modules (EG800K, BG96): no note of the family itself gives them.
 
 use super::rows::Refusal;
 use crate::codes::CmeCode;

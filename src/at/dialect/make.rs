@@ -87,7 +87,7 @@ pub(super) const fn read_setting(key: SettingKey, client: &'static [Parameter; 1
     }
 }
 
-/// The rows of one edition of a note made those of another: what has changed stands in its old place, what is new behind.
+/// The rows of another edition of a note: what has changed stands in its old place, what is new at the end.
 pub(super) const fn revised<const OLD: usize, const NEW: usize>(old: &[Row; OLD], changed: &[Row]) -> [Row; NEW] {
     let mut rows = [ROW; NEW];
     let mut used = 0;
@@ -157,7 +157,7 @@ pub(super) const EVERYDAY: Everyday = Everyday {
     source: "",
 };
 
-/// Of a flag.
+/// The test form's answer for a parameter that is 0 or 1.
 pub(super) const TEST_ON_OR_OFF: &[&str] = &["(0,1)"];
 
 const RATES: &[i64] = &[
@@ -196,7 +196,7 @@ pub(super) const fn numbers(
     }
 }
 
-/// An everyday row of that kind.
+/// `AT+COPS`.
 pub(super) const fn operator(
     read: &'static [&'static str],
     test: &'static [&'static str],
@@ -214,7 +214,7 @@ pub(super) const fn operator(
     }
 }
 
-/// An everyday row of that kind.
+/// `AT+CCLK`.
 pub(super) const fn clock(read: &'static [&'static str], source: &'static str) -> Everyday {
     Everyday {
         name: "CCLK",
@@ -227,7 +227,7 @@ pub(super) const fn clock(read: &'static [&'static str], source: &'static str) -
     }
 }
 
-/// An everyday row of that kind.
+/// `AT+CGACT`.
 pub(super) const fn context(read: &'static [&'static str], source: &'static str) -> Everyday {
     Everyday {
         name: "CGACT",
@@ -240,7 +240,7 @@ pub(super) const fn context(read: &'static [&'static str], source: &'static str)
     }
 }
 
-/// An everyday row of that kind.
+/// `AT+IPR`.
 pub(super) const fn rate(default: &'static [&'static str], source: &'static str) -> Everyday {
     Everyday {
         effect: Effect::OneOf(RATES),
@@ -254,7 +254,7 @@ pub(super) const fn rate(default: &'static [&'static str], source: &'static str)
     }
 }
 
-/// An everyday row of that kind.
+/// A command alone that is answered by these lines.
 pub(super) const fn told(name: &'static str, lines: &'static [&'static str], source: &'static str) -> Everyday {
     Everyday {
         name,
@@ -265,7 +265,7 @@ pub(super) const fn told(name: &'static str, lines: &'static [&'static str], sou
     }
 }
 
-/// The same with other contexts.
+/// That kind of ping with other contexts.
 pub(super) const fn with_contexts(kind: PingKind, contexts: (i64, i64)) -> PingKind {
     match kind {
         PingKind::Series {

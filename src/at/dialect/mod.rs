@@ -51,7 +51,7 @@ pub fn editions(dialect: &str) -> impl Iterator<Item = &'static Dialect> {
     all.filter(move |edition| edition.name == dialect)
 }
 
-/// The model of that name, of either case, and its dialect.
+/// The model of that name, in upper or lower case, and its dialect.
 #[must_use]
 pub fn of_model(name: &str) -> Option<(&'static Dialect, &'static Model)> {
     models().find(|(_, model)| model.name.eq_ignore_ascii_case(name))
@@ -114,7 +114,7 @@ mod tests {
             assert_eq!(recognise(line).map(|(_, model)| model.name), Some(name), "{line}");
         }
         assert!(recognise("SIM800L").is_none());
-        // Of another maker of chips, although the name begins alike.
+        // Its chips are of another maker, although the name begins alike.
         assert!(recognise("BG770A-GL").is_none());
         assert!(recognise("").is_none());
     }

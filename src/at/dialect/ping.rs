@@ -9,13 +9,13 @@ pub struct Ping {
     pub name: &'static str,
     /// How it is asked, and what it reports.
     pub kind: PingKind,
-    /// Whether the address stands in quotes in its reports.
+    /// Whether its reports have the address in quotes.
     pub quoted: bool,
     /// Bytes of an echo where the command does not say.
     pub bytes: usize,
     /// The smallest and the largest number of bytes that the command may ask for.
     pub sizes: Option<(i64, i64)>,
-    /// How long an echo is waited for where the command does not say: seconds of [`PingKind::Series`], milliseconds of
+    /// How long the module waits for an echo where the command does not say: seconds of [`PingKind::Series`], milliseconds of
     /// [`PingKind::Once`].
     pub patience: u32,
     /// Document and section, or where it was seen.

@@ -19,7 +19,7 @@ pub struct Dialect {
     pub revision: Option<&'static str>,
     /// Title, version and date of the application note that the rows cite.
     pub note: &'static str,
-    /// Whether the rows are second hand, and no module has been asked.
+    /// Whether the rows are second-hand, and were compared with no module.
     pub experimental: bool,
     /// The models that speak it.
     pub models: &'static [Model],
@@ -52,25 +52,25 @@ pub struct Dialect {
     pub refusals: Refusals,
     /// The results that `+QMTOPEN` may carry.
     pub open_results: &'static [OpenResult],
-    /// Keys whose write form the note spells in another way than [`SettingKey::name`], which is tried where that is refused.
+    /// Keys whose write form the note spells otherwise than [`SettingKey::name`]; the host tries that name where the note's is refused.
     pub spellings: &'static [(SettingKey, &'static str)],
-    /// Codes of `+CME ERROR` that the vendor adds, or names in another way.
+    /// Codes of `+CME ERROR` that the vendor adds, or names otherwise.
     pub vendor_errors: &'static [(i64, &'static str)],
     /// Whether `QMTDISC` closes the network connection as well.
     pub disconnect_closes: bool,
-    /// When the module gives a data phase up by itself; `None`: never.
+    /// When the module gives up a data phase by itself; `None`: never.
     pub data_idle: Option<DataIdle>,
     /// What the module prints when it has started.
     pub boot: &'static [&'static str],
-    /// Lines in the middle of a start, by which it is known where its beginning was lost.
+    /// Lines in the middle of a start, which show that there is one where its beginning was lost.
     pub starting: &'static [&'static str],
     /// Which commands of one line have a final result code.
     pub joined: Joined,
     /// The commands that make it start again.
     pub reboots: &'static [FixedCommand],
-    /// The command that gives up the PDP context, without which one that the network took away is not had again.
+    /// The command that gives up the PDP context. Without it the module gets no new one after the network has taken one away.
     pub deactivate: Option<FixedCommand>,
-    /// After so long without a byte the module may be asleep and lose the first characters that it is sent; `None`:
+    /// After this long without a byte the module may be asleep and lose the first characters sent to it; `None`:
     /// it does not sleep while DTR is asserted.
     pub sleeps_after: Option<Duration>,
     /// Whether it echoes command lines after a start (V.250 section 6.2.4).
@@ -82,7 +82,7 @@ pub struct Dialect {
     /// The commands that report the registration, which depend on the radio (3GPP TS 27.007 sections 7.2, 10.1.20 and
     /// 10.1.22).
     pub registration: &'static [&'static str],
-    /// How it secures connections; `None`: not at all.
+    /// How it secures connections; `None`: it cannot.
     pub tls: Option<Tls>,
     /// Whether a blank follows the colon in the answers to commands other than those of the note.
     pub blank_after_colon: bool,
@@ -92,7 +92,7 @@ pub struct Dialect {
     pub around: &'static Around,
 }
 
-/// How a module gives a data phase up in which nothing comes.
+/// How a module gives up a data phase in which nothing comes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DataIdle {
     /// After how long without a byte.
@@ -126,7 +126,7 @@ impl Dialect {
         own.map_or(key.name(), |(_, spelling)| spelling)
     }
 
-    /// Whether a text is a key, in either spelling. Modules mind no case.
+    /// Whether a text is a key, in either spelling. Modules ignore case.
     #[must_use]
     pub fn is_key(&self, text: &[u8], key: SettingKey) -> bool {
         [self.spelling(key), key.name()]
@@ -218,7 +218,7 @@ pub struct Row {
     pub parameters: &'static [Parameter],
     /// How many of them may be given.
     pub arity: Arity,
-    /// The positions of those that may be left empty between two commas: what they are about keeps its value.
+    /// The positions of those that may be left empty between two commas, which leaves their values as they are.
     pub skips: &'static [usize],
     /// What the module prints before `OK` when the form is [`Form::Test`].
     pub answer: &'static [&'static str],
@@ -311,7 +311,7 @@ pub enum Kind {
         /// Whether the module takes it in quotes as well.
         quoted_too: bool,
     },
-    /// A payload in quotes whose own quotes are not escaped: the length before it rules.
+    /// A payload in quotes whose own quotes are not escaped: the length before it decides where it ends.
     Payload,
 }
 
@@ -322,7 +322,7 @@ pub enum Arity {
     Exact(usize),
     /// One of these numbers.
     OneOf(&'static [usize]),
-    /// These many, then one group or more.
+    /// This many, then one group or more.
     Groups {
         /// How many stand before the first group.
         fixed: usize,

@@ -40,7 +40,7 @@ pub enum Refused {
 }
 
 impl Checked {
-    /// The number at a position. The row has made sure of it; an optional one that is missing is 0.
+    /// The number at a position, which the row guarantees; 0 for an optional one that is missing.
     pub fn integer(&self, position: usize) -> i64 {
         match self.arguments.get(position) {
             Some(Argument::Integer(number)) => *number,
@@ -70,7 +70,7 @@ impl Checked {
     }
 }
 
-/// Where the command line may carry a payload: the only parameter whose end its text does not show.
+/// The position of the payload, where a command line may carry one: the only parameter whose text does not show its end.
 pub(crate) fn payload_position(dialect: &Dialect, command: Command) -> Option<usize> {
     let mut rows = dialect.rows.iter().filter(|row| row.command == command);
     rows.find_map(|row| {
@@ -87,7 +87,7 @@ pub fn check(dialect: &Dialect, command: Command, form: Form, values: Vec<Value>
     if form == Form::Set && rows.iter().any(|row| row.setting.is_some()) {
         let key = setting(dialect, &rows, values.first()).ok_or(Refused::Parameter)?;
         values.remove(0);
-        // What reads a setting has the look of setting it: only the number of parameters differs.
+        // Reading a setting looks like setting it: only the number of parameters differs.
         rows.retain(|row| row.setting == Some(key));
     } else {
         rows.retain(|row| row.form == form && row.setting.is_none());

@@ -2,7 +2,7 @@
 
 use modemqtt_at::ascii::LF;
 
-/// Tells that LF from a payload that begins with one.
+/// Tells that LF apart from a payload that begins with one.
 ///
 /// An LF that comes in one piece with its CR belongs to it: nobody has read the prompt yet. One that comes later may be the answer to the
 /// prompt, so it belongs to the CR only where the host has ended its last line by CR and LF as well.
@@ -30,14 +30,14 @@ impl LineEnd {
         self.behind = Behind::Cr;
     }
 
-    /// What comes next has not come together with what came before.
+    /// What comes next comes in another piece.
     pub(crate) fn next_piece(&mut self) {
         if self.behind == Behind::Cr {
             self.behind = Behind::EarlierCr;
         }
     }
 
-    /// Whether a byte is that LF. To be asked of each byte; `data`: whether it would be data otherwise.
+    /// Whether a byte is that LF. Ask once about each byte; `data`: whether it would be data otherwise.
     pub(crate) fn absorbs(&mut self, byte: u8, data: bool) -> bool {
         let behind = std::mem::take(&mut self.behind);
         if behind == Behind::Text {

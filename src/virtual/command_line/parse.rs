@@ -6,7 +6,7 @@ use modemqtt_at::ascii::QUOTE;
 #[derive(Clone, Debug)]
 pub struct Cursor<'a> {
     rest: &'a [u8],
-    /// Whether a backslash in a string stands before the number of a character.
+    /// Whether a backslash in a string introduces the number of a character.
     escapes: bool,
 }
 
@@ -115,8 +115,8 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// The parameters up to the end of the command. `payload` tells, from those before it, the length of a payload that may come next:
-    /// its quotes are not escaped (BC660K-GL note 6.2).
+    /// The parameters up to the end of the command. `payload` derives the length of a payload from the parameters before it, because the
+    /// quotes inside are not escaped (BC660K-GL note 6.2).
     pub fn parameters(&mut self, payload: impl Fn(&[Value]) -> Option<i64>) -> Result<Vec<Value>, Malformed> {
         let mut values = Vec::new();
         if matches!(self.peek(), None | Some(b';')) {
@@ -191,7 +191,7 @@ impl<'a> Cursor<'a> {
         Ok(Head::Register { register, access })
     }
 
-    /// The digits that come next; none are 0.
+    /// The number that the next digits make; 0 where there are none.
     fn number(&mut self) -> Result<u32, Malformed> {
         self.peek();
         let digits = self.run(|byte| byte.is_ascii_digit());
@@ -258,7 +258,7 @@ impl<'a> Cursor<'a> {
     }
 }
 
-/// A decimal number, as long as it fits. V.250 has no sign (section 5.4.2.1), the notes have a minus.
+/// A decimal number, if it fits. V.250 has no sign (section 5.4.2.1); the notes have a minus.
 fn decimal(digits: &[u8]) -> Option<i64> {
     if digits.first() == Some(&b'+') {
         return None;
@@ -266,7 +266,7 @@ fn decimal(digits: &[u8]) -> Option<i64> {
     std::str::from_utf8(digits).ok()?.parse().ok()
 }
 
-/// A string with each backslash and the two hexadecimal digits behind it as the character that they name.
+/// A string in which each backslash with two hexadecimal digits is replaced by the character that they name.
 fn unescaped(text: &[u8]) -> Vec<u8> {
     let mut characters = Vec::with_capacity(text.len());
     let mut rest = text;

@@ -11,8 +11,7 @@ use crate::fault::Fault;
 /// What a boot ROM prints before the firmware runs.
 const ROM: &[u8] = b"\n\rF1: 0000 0000\n\rV0: 0000 0000 [0001]\n\r00: 0007 8000\n\r";
 
-/// What boot text has of a card that is ready, and of one that is not: what Quectel has programs on its GSM modules
-/// compare them with has all four.
+/// What the boot text says of the SIM card: ready, or not. Quectel's own programs for its GSM modules compare lines with all four.
 pub(super) const SIM_READY: &str = "+CPIN: READY";
 
 pub(super) const SIM_LOCKED: &str = "+CPIN: SIM PIN";
@@ -51,8 +50,8 @@ impl Module {
         }
     }
 
-    /// The boot text, as far as the SIM card lets it come: where it has a line of the card, that tells what becomes of it, and is the last
-    /// unless the card can be used.
+    /// The boot text, as far as the SIM card lets it come: its line of the card, where it has one, tells the state of the card, and is the
+    /// last unless the card can be used.
     pub(super) fn boot_lines(&self) -> Vec<&'static str> {
         let lines = self.dialect.boot.iter().copied();
         if self.has_sim_ready() {
@@ -67,7 +66,7 @@ impl Module {
         lines.take_while(|line| *line != SIM_READY).chain(card).collect()
     }
 
-    /// What comes behind it when a card that takes its time can be used.
+    /// The rest of the boot text, for when a card that takes its time can be used.
     pub(super) fn rest_of_boot(&self) -> Vec<&'static str> {
         let lines = self.dialect.boot.iter().copied();
         let rest = lines.skip_while(|line| *line != SIM_READY);

@@ -76,7 +76,7 @@ impl Client {
         }
     }
 
-    /// Has the session that is about to connect under that client id go on with what is left of a former one.
+    /// Hands what is left of a former session to one that is about to connect under the same client id.
     pub(super) fn recall(&mut self, client_id: &str) {
         let Link::Open {
             server,
@@ -96,7 +96,7 @@ impl Client {
         }
     }
 
-    /// Keeps what the next session of the same client has to go on with.
+    /// Keeps what the next session of the same client needs to go on.
     pub(super) fn remember(&mut self) {
         if let Link::Open {
             server,

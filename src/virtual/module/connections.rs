@@ -8,7 +8,7 @@
 //! | the server has closed it after DISCONNECT, or has had its time to | [`StatCode::SERVER_CLOSED`] |
 //! | CONNACK refuses, or is missing | [`StatCode::CONNACK_FAILED`] |
 //! | PINGRESP is missing | [`StatCode::PING_FAILED`] |
-//! | the network or the PDP context is gone, or the server has sent what is no MQTT | [`StatCode::LINK_DOWN`] |
+//! | the network or the PDP context is gone, or the server does not speak MQTT | [`StatCode::LINK_DOWN`] |
 //!
 //! The fault `stat-code` puts another code in place of each.
 
@@ -203,7 +203,7 @@ impl Module {
             ..
         } = self.client(index).link
         {
-            // The host has asked for the end, and is told when that is due.
+            // The host has asked for the end: `finish_close` tells it.
             self.actions.push_back(Action::Close { connection });
             return;
         }

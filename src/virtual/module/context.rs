@@ -41,7 +41,7 @@ impl PdpContexts {
 }
 
 impl Module {
-    /// Gives the context up, and with it every connection.
+    /// Gives up the context, and every connection with it.
     pub(super) fn deactivate(&mut self, command: &FixedCommand) -> Next {
         self.general.contexts.end();
         self.lose_every_connection(Parting::Told);

@@ -1,4 +1,4 @@
-//! What the module takes the host's bytes for, and the data phase: what comes in after the prompt is payload, of a publish, of a will or of a file.
+//! What the module takes the host's bytes for, and the data phase: after the prompt they are the payload of a publish, a will or a file.
 //!
 //! | intake | what a byte is | what ends it |
 //! |---|---|---|
@@ -86,9 +86,9 @@ pub(super) enum Purpose {
 /// How the payload ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum End {
-    /// With Ctrl-Z, or ESC, which discards it. What is over so many bytes is dropped (M95 note 5.1; BC660K-GL note 3.3.8, note 2).
+    /// With Ctrl-Z, or ESC, which discards it. Bytes beyond this many are dropped (M95 note 5.1; BC660K-GL note 3.3.8, note 2).
     CtrlZ(usize),
-    /// With so many bytes, whatever they are. What follows is no part of it.
+    /// After this many bytes, whatever they are. What follows is no part of it.
     Count(usize),
 }
 
@@ -128,7 +128,7 @@ impl Data {
 }
 
 impl Module {
-    /// Asks for so many bytes, or for all up to Ctrl-Z; while they are sent as digits, two of them make one.
+    /// Asks for data. While the client sends digits, two of them make one byte.
     pub(super) fn begin_data(&mut self, purpose: Purpose, end: End, now: Instant) -> Next {
         self.terminal.prompt();
         let (hex, idle, client) = match &purpose {

@@ -16,7 +16,7 @@ use crate::command_line::Value;
 const OPERATOR: &str = "Test Network";
 const PLMN: &str = "00101";
 const SERIAL: &str = "D1Q26AA0000017";
-/// 2026-01-01, in seconds since 1970: the clock of a module that no one has told the time.
+/// 2026-01-01 in seconds since 1970, where the clock starts until someone sets it.
 const UNTOLD: i64 = 1_767_225_600;
 const DAY: i64 = 86_400;
 

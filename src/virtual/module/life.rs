@@ -1,6 +1,6 @@
 //! How the module starts, restarts and ends, and what outlasts that.
 //!
-//! Whether it is there at all says [`Presence`]; what it prints when it comes back says `boot`.
+//! [`Presence`] says whether it is there at all, `boot` what it prints when it comes back.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -52,13 +52,13 @@ impl Default for Lasting {
 }
 
 impl Module {
-    /// Starts again: connections, settings and the echo state are gone, and the boot text is printed. Servers are not told. One that is off
-    /// is switched on.
+    /// Starts again: connections, settings and the echo state are gone, and the boot text is printed. Servers are not told. A module that
+    /// is off is switched on.
     pub fn restart(&mut self, now: Instant) {
         self.start_again(Parting::Silent, now);
     }
 
-    /// The same as part of an order, such as a command.
+    /// The same; `parting` says what servers see of it.
     pub(super) fn start_again(&mut self, parting: Parting, now: Instant) {
         self.end(parting, now);
         self.restore_stored();
@@ -66,7 +66,7 @@ impl Module {
         self.print_all(now);
     }
 
-    /// Takes its power: it hears nothing and prints nothing until [`Module::restart`].
+    /// Takes its power away: it hears nothing and prints nothing until [`Module::power_on`].
     pub fn power_off(&mut self, parting: Parting, now: Instant) {
         self.end(parting, now);
         self.presence = Presence::Off;
@@ -91,7 +91,7 @@ impl Module {
         }
     }
 
-    /// Ends all that does not last.
+    /// Forgets everything that does not last.
     fn end(&mut self, parting: Parting, now: Instant) {
         self.print_all(now);
         for client in &self.clients {

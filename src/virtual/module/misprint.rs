@@ -1,4 +1,4 @@
-//! From what a strict module prints to what this one does: the faults of its answers and of their order.
+//! What faults make of the answers of a strict module, and of their order.
 //!
 //! Every piece passes here, and nothing else asks about these faults.
 
@@ -26,7 +26,7 @@ pub struct Print {
     pub bytes: Vec<u8>,
     /// Whether no command has asked for it.
     pub unsolicited: bool,
-    /// Where the payload stands that it has.
+    /// Where its payload stands, if it has one.
     pub payload: Option<Range<usize>>,
 }
 
@@ -34,7 +34,7 @@ pub struct Print {
 #[derive(Debug, Default)]
 pub(super) struct Output {
     pieces: VecDeque<Print>,
-    /// Whether the last piece is an echo, so that more of it belongs to it.
+    /// Whether the last piece is an echo: more echo joins it.
     echoes: bool,
     /// Whether the last line was ended, so that the next needs no line end before it.
     ended: bool,
@@ -49,7 +49,7 @@ pub(super) struct Output {
 struct Delayed {
     due: Instant,
     piece: Piece,
-    /// Whether it is due as soon as a message has come.
+    /// Whether a message releases it early.
     message: bool,
 }
 
@@ -101,7 +101,7 @@ impl Output {
         self.echoes = echo;
     }
 
-    /// Keeps a piece back; the piece, where too much is kept already.
+    /// Keeps a piece back, or returns it as an error where too much is kept already.
     fn keep(&mut self, piece: Piece) -> Result<Piece, Piece> {
         let fits = self.held + piece.bytes.len() <= HELD;
         if !fits {
@@ -131,7 +131,7 @@ impl Output {
         stashed
     }
 
-    /// What is kept back no more.
+    /// Takes out what is no longer kept back.
     fn take_due(&mut self, is_due: impl Fn(&Delayed) -> bool) -> Vec<Piece> {
         let (due, rest): (VecDeque<_>, _) = std::mem::take(&mut self.delayed).into_iter().partition(is_due);
         self.delayed = rest;
@@ -162,7 +162,7 @@ impl Module {
 
     /// Prints a piece, with what faults make of it.
     pub(super) fn print(&mut self, piece: Piece, now: Instant) {
-        // What a fault has kept back comes in its place although the fault has run out.
+        // What a fault has kept back keeps its place even when the fault has run out.
         if self.faults.any() || self.output.keeps() || piece.ok.is_some() {
             self.misprint(piece, now);
         } else {
@@ -180,7 +180,7 @@ impl Module {
         }
     }
 
-    /// Lets go of what is kept back by a fault that is no more.
+    /// Releases what was kept back by a fault that is off now.
     pub(super) fn give_back(&mut self) {
         let mut kept = Vec::new();
         if !self.faults.has(Fault::LateClose) && !self.faults.has(Fault::LateStat) {
@@ -242,7 +242,7 @@ impl Module {
             }
             return;
         }
-        // One that comes with the `OK` of its own command waits for no other.
+        // A result that comes with the `OK` of its own command does not wait for the next.
         if operation == Operation::Close && piece.ok.is_none() && self.faults.strikes(Fault::LateClose) {
             return self.output.stash(piece);
         }
@@ -300,7 +300,7 @@ impl Module {
                 self.terminal.extended(format!("+CMS ERROR: {UNKNOWN_MESSAGE_ERROR}")),
             ),
         ];
-        // One that makes no difference is not used up.
+        // A fault that makes no difference is not used up.
         let mut others = others.into_iter().filter(|(_, other)| *other != strict);
         let other = others.find(|(fault, _)| self.faults.strikes(*fault));
         other.map_or(strict, |(_, other)| other)
@@ -311,7 +311,7 @@ impl Module {
         self.put(Piece::of(PieceKind::Urc, bytes));
     }
 
-    /// Prints, with what comes between the lines.
+    /// Prints a piece, with what the faults of line ends make of it.
     fn put(&mut self, mut piece: Piece) {
         if self.faults.has(Fault::Mute) {
             return;

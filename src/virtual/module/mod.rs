@@ -96,7 +96,7 @@ pub enum Action {
         port: u16,
         /// How long that may take.
         within: Duration,
-        /// What secures it; `None`: nothing. Then it is open when the handshake is done.
+        /// What secures it, so that it is open once the handshake is done; `None` for plain TCP.
         security: Option<Box<Security>>,
     },
     /// Write to a connection.
@@ -114,7 +114,7 @@ pub enum Action {
         host: String,
         /// The bytes of the echo.
         bytes: usize,
-        /// How long it is waited for.
+        /// How long to wait for it.
         within: Duration,
     },
     /// Close a connection once everything is written. No event answers.
@@ -122,7 +122,7 @@ pub enum Action {
         /// Which one.
         connection: ConnectionId,
     },
-    /// Have nothing to do with a connection any more, without a word to the other end: the module is out of reach. No event answers.
+    /// Drop a connection without a word to the other end: the module is out of reach. No event answers.
     Abandon {
         /// Which one.
         connection: ConnectionId,
@@ -203,7 +203,7 @@ enum Next {
     Answered,
     /// With a restart.
     Restart(&'static FixedCommand),
-    /// With the end of all.
+    /// With the module switched off.
     PowerOff(&'static FixedCommand),
 }
 
@@ -247,7 +247,7 @@ impl Module {
         }
     }
 
-    /// The same with a clock that shows so many seconds since 1970 by now.
+    /// The same with a clock that shows this time now, in seconds since 1970.
     #[must_use]
     pub fn with_clock(mut self, seconds: i64, now: Instant) -> Self {
         self.lasting.clock.set(seconds, Some(now));
@@ -267,7 +267,7 @@ impl Module {
         self.settle(now);
     }
 
-    /// Takes news of a connection. News of one that the module has given up is ignored; `false` says so.
+    /// Takes news of a connection; `false` where the module has given that connection up, and ignores the news.
     pub fn tell(&mut self, connection: ConnectionId, event: ConnectionEvent<'_>, now: Instant) -> bool {
         let Some(index) = self.owner(connection) else {
             return false;
@@ -316,7 +316,7 @@ impl Module {
             .collect()
     }
 
-    /// The same piece by piece, for who has to leave some out.
+    /// The same piece by piece, for a caller who has to leave some out.
     pub fn next_print(&mut self) -> Option<Print> {
         self.intake.end_surplus();
         self.output.next_print()
@@ -337,7 +337,7 @@ impl Module {
         self.faults.insert(fault.into());
     }
 
-    /// Does so no more, with one fault or with all of them. What they have kept back comes with the next tick.
+    /// Ends one fault, or all of them. What they have kept back comes with the next tick.
     pub fn heal(&mut self, fault: Option<Fault>) {
         self.faults.heal(fault);
         self.give_back();
@@ -349,7 +349,7 @@ impl Module {
         }
     }
 
-    /// What it does wrong; a fault that shows a number of times has what is left of them.
+    /// The faults that are on; one that shows a number of times has the number left.
     pub fn faults(&self) -> Vec<Injection> {
         self.faults.list()
     }
@@ -386,14 +386,14 @@ impl Module {
         self.settle(now);
     }
 
-    /// Takes a character of a command line; whether it was the last.
+    /// Takes a character of a command line; `true` if it ended the line.
     fn receive_character(&mut self, byte: u8, now: Instant) -> bool {
         if byte == CR {
             self.line_end.ended();
         }
         let kept = byte == LF && self.reader.is_in_line() && self.faults.strikes(Fault::LfInLine);
         let kept = kept && self.reader.push_lf();
-        // LF is no part of a command line, so it is not reply either: an echo ends in CR alone.
+        // LF is no part of a command line, so it is not echoed either: an echo ends in CR alone.
         if byte != LF || kept {
             self.terminal.echo(byte);
         }
@@ -482,7 +482,7 @@ impl Module {
     }
 
     fn client(&self, index: ClientIndex) -> &Client {
-        // The row that the index came from ends at the dialect's last client.
+        // The row has checked the index against the dialect's last client.
         &self.clients[usize::from(index.0)]
     }
 

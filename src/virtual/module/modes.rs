@@ -8,7 +8,7 @@ use crate::command_line::Value;
 
 /// The key of `AT+QURCCFG`.
 const URC_PORT: &str = "urcport";
-/// The port that is all of them.
+/// The word for all ports.
 const EVERY_PORT: &str = "all";
 
 impl Module {
@@ -45,7 +45,7 @@ impl Module {
         }
     }
 
-    /// The module never saves power, so that there is nothing to report.
+    /// The module never saves power, so there is nothing to report.
     fn power_saving(&mut self, name: &str, asked: &Asked) -> Answer {
         match (asked, self.general.power_saving) {
             (Asked::Read, 0) => self.answer(name, "0"),

@@ -16,7 +16,7 @@ use crate::broker::wire::{QoS, TopicFilter};
 use crate::command_line::Checked;
 use crate::fault::Fault;
 
-/// How many subscriptions and their ends may await their acknowledgement. No note gives a figure; memory wants one.
+/// How many SUBSCRIBE and UNSUBSCRIBE may await their acknowledgement. No note gives a figure; this one bounds memory.
 const MOST_SUBSCRIPTIONS: usize = 16;
 
 impl Module {
@@ -35,7 +35,7 @@ impl Module {
     }
 
     fn act(&mut self, checked: &Checked, now: Instant) -> Result<Next, Refusal> {
-        // What begins with something else has no gate either.
+        // A command whose first parameter is no client index has no gate either.
         let index = ClientIndex(checked.number(0));
         match checked.row.command {
             Command::Publish | Command::PublishExact => return self.start_publish(checked, index, now),
@@ -65,7 +65,7 @@ impl Module {
                 module.request_token(checked);
                 Ok(())
             }
-            // Of any other, no more is known than its row.
+            // Of any other operation only the row is known.
             _ => {
                 module.succeed(operation, checked.row.command, client, id);
                 Ok(())
@@ -82,7 +82,7 @@ impl Module {
         act: impl FnOnce(&mut Self) -> Result<(), Refusal>,
     ) -> Result<Next, Refusal> {
         let faults = [Fault::ResultWithOk, Fault::PublishResultBeforeOk, Fault::ResultBeforeOk];
-        // The commands behind it on its line have the one `OK` of all.
+        // Where other commands follow on its line, all share one `OK`.
         let applies = |fault: &Fault| *fault != Fault::PublishResultBeforeOk || operation == Operation::Publish;
         let before = self.faults.list();
         let mut candidates = faults.into_iter().filter(applies);
@@ -98,9 +98,9 @@ impl Module {
             by,
         });
         if let Err(refusal) = act(self) {
-            // The last is this one: nothing was reported.
+            // It was the last to be added: nothing has been reported.
             self.late_oks.pop();
-            // It does not show, and is not used up.
+            // The fault did not show, so it is not used up.
             before
                 .into_iter()
                 .filter(|it| it.fault() == by)
@@ -151,7 +151,7 @@ impl Module {
             return Err(self.mqtt_refusal());
         }
         self.pass(checked.row, index)?;
-        // Without a flag there is nothing to ask for.
+        // With the flag at 0 there is no message to ask for.
         if checked.row.data.is_some() && checked.integer(1) == 1 {
             self.ends_its_line()?;
             let purpose = Purpose::Will(index, checked.clone());
@@ -308,7 +308,7 @@ impl Module {
             .map(|position| Some((filter(checked.text(position))?, qos(checked, position + 1)?)))
             .collect::<Option<Vec<_>>>()
             .ok_or(self.mqtt_refusal())?;
-        // Id 0 stands with QoS 0 alone (EG800Q&EG91xQ note 3.3.6); the other families do not have it.
+        // Id 0 is allowed with QoS 0 alone (EG800Q&EG91xQ note 3.3.6), and in no other family.
         if checked.integer(1) == 0 && topics.iter().any(|(_, qos)| *qos != QoS::Level0) {
             return Err(self.mqtt_refusal());
         }
@@ -339,7 +339,7 @@ impl Module {
         })
     }
 
-    /// Has the session do something; a packet that cannot be made is the fault of a parameter.
+    /// Has the session do something. If it cannot make the packet, a parameter was wrong.
     pub(super) fn with_session(
         &mut self,
         index: ClientIndex,

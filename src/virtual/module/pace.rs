@@ -1,9 +1,8 @@
 //! How long things take: nothing, or as long as with a module on the air.
 //!
 //! On the air a start takes 2 to 5 s, the SIM card 0.3 to 1.5 s more, the registration 2 to 6 s, a command 5 to 20 ms and a result 50 to
-//! 400 ms. While a command is
-//! carried out the module reads no further; what comes meanwhile waits. A result holds back what is reported behind it, so that nothing
-//! changes places.
+//! 400 ms. The module reads no further while it carries out a command; what comes meanwhile waits. A result holds back what is reported
+//! behind it, so that the order stays.
 
 use std::collections::VecDeque;
 use std::str::FromStr;
@@ -22,7 +21,7 @@ const COMMAND_TIME: (u64, u64) = (5, 20);
 const RESULT_TIME: (u64, u64) = (50, 400);
 /// What waits while a command is carried out; a real module has less. Beyond it bytes are lost.
 const MOST_WAITING: usize = 4096;
-/// Of the seed; the line and the faults have others.
+/// The stream of the seed; the line and the faults have others.
 const STREAM: u64 = 7;
 
 /// How long a module takes.
@@ -35,7 +34,7 @@ pub enum Timing {
     Field,
 }
 
-/// No timing.
+/// A name that is not a timing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("timing must be instant or field, not {0:?}")]
 pub struct NoTiming(String);
@@ -84,7 +83,7 @@ impl Pace {
         }
     }
 
-    /// What is left of it when the module ends.
+    /// What remains of it after a restart.
     pub(super) fn after_end(self) -> Self {
         Self {
             random: self.random,
@@ -101,7 +100,7 @@ impl Pace {
         self.reading_card.is_some()
     }
 
-    /// Nothing is printed of the card when it has been read.
+    /// Prints nothing once the card has been read.
     pub(super) fn forget_card(&mut self) {
         if let Some((_, rest)) = &mut self.reading_card {
             rest.clear();
@@ -116,7 +115,7 @@ impl Pace {
         self.command.is_some()
     }
 
-    /// How long something takes; `None`: no time.
+    /// How long something takes; `None` while everything is instant.
     pub(super) fn draw(&mut self, (least, most): (u64, u64)) -> Option<Duration> {
         let drawn = || Duration::from_micros(least * 1000 + self.random.below((most - least) * 1000));
         (self.timing == Timing::Field).then(drawn)
@@ -127,7 +126,7 @@ impl Pace {
         self.draw(RESULT_TIME)
     }
 
-    /// Keeps a result back, and whatever is reported behind it; the piece, where nothing holds it.
+    /// Keeps back a result, and whatever is reported behind it; returns the piece where nothing holds it.
     pub(super) fn hold(&mut self, piece: Piece, now: Instant) -> Option<Piece> {
         let last = self.results.back().map(|(due, _)| *due);
         let own = match piece.kind {
@@ -207,7 +206,7 @@ impl Module {
             .min()
     }
 
-    /// Does what has taken its time.
+    /// Does whatever has become due.
     pub(super) fn tick_pace(&mut self, now: Instant) {
         self.pace.look(now);
         if let Presence::Starting(started) = self.presence

@@ -1,7 +1,7 @@
 //! Whether a host answers: `AT+QPING` and `AT+NPING`, by echoes that really go out.
 //!
-//! One series at a time. Each echo is an action; its answer, or that there is none, is a line and leads to the next. On the air an answer
-//! takes as long as a result does, and the line has that time in it.
+//! One series at a time. Each echo is an action; its answer, or the lack of one, is reported by a line and leads to the next echo. On the
+//! air an answer takes as long as a result, and the line says so.
 
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -38,7 +38,7 @@ impl fmt::Display for Ipv4 {
 }
 
 impl Ipv4 {
-    /// Four decimal numbers; leading zeros are none of a number.
+    /// Four decimal numbers, without leading zeros.
     fn read(text: &str) -> Option<Self> {
         let parts: Option<Vec<u8>> = text
             .split('.')
@@ -135,7 +135,7 @@ impl Module {
         usize::try_from(bytes).map_err(|_| self.general_refusal())
     }
 
-    /// A number within that range; another where none is given.
+    /// A number within that range; `otherwise` where none is given.
     fn number_or(&self, value: Option<&Value>, (low, high): (i64, i64), otherwise: i64) -> Result<i64, Refusal> {
         match value {
             None | Some(Value::Omitted) => Ok(otherwise),
@@ -184,7 +184,7 @@ impl Module {
         self.terminal.urc(PieceKind::Urc, &line);
     }
 
-    /// Takes the answer to an echo, or that there is none. One that belongs to a series of before a restart is ignored.
+    /// Takes the answer to an echo, or the failure to get one. An answer to a series from before a restart is ignored.
     pub fn tell_ping(&mut self, ping: PingId, outcome: Result<PingReply, Failure>, now: Instant) {
         self.pace.look(now);
         let Some(series) = self.series.as_mut().filter(|series| series.asked == ping) else {

@@ -50,7 +50,7 @@ impl Module {
         }
     }
 
-    /// Has the network treat the module so. Unless it is registered every connection is lost.
+    /// Sets how the network treats the module. Unless it is registered every connection is lost.
     pub fn set_registration(&mut self, registration: Registration, now: Instant) {
         self.pace.look(now);
         self.change(|module| module.lasting.registration = registration);
@@ -62,7 +62,7 @@ impl Module {
         self.registration_by("").is_registered()
     }
 
-    /// What is reported unasked of the first registration that the family knows.
+    /// The unsolicited line about the first registration that the family knows.
     pub(super) fn registration_report(&self) -> String {
         let name = self.dialect.registration.first().copied().unwrap_or("CREG");
         self.line(name, self.registration_by(name).0)
@@ -119,7 +119,7 @@ impl Module {
         }
     }
 
-    /// Changes something that the registration may depend on, and draws the consequences.
+    /// Changes something that the registration may depend on, and reports what follows from it.
     pub(super) fn change(&mut self, change: impl FnOnce(&mut Self)) {
         let before = self.dialect.registration.iter().map(|name| self.reported(name));
         let before: Vec<_> = before.collect();
@@ -161,7 +161,7 @@ impl Module {
         self.general.function == General::default().function
     }
 
-    /// The registration as a command reports it. Detached, the packet domain has none.
+    /// The registration as a command reports it. A detached module has none in the packet domain.
     fn registration_by(&self, name: &str) -> Registration {
         let detached = !self.general.attached && name != "CREG";
         match self.lasting.registration {
@@ -176,7 +176,7 @@ impl Module {
         self.is_on_air() && self.lasting.sim == Sim::Ready && !self.general.kept.left_network()
     }
 
-    /// Whether a network would have it.
+    /// Whether a network would accept it.
     fn could_register(&self) -> bool {
         self.has_radio() && self.lasting.registration.is_registered()
     }

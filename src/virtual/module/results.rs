@@ -73,7 +73,7 @@ impl Module {
         self.result(operation, index, id, last, &text);
     }
 
-    /// Reports a result, with the `OK` of its command if that has been held back. After the last one no other comes.
+    /// Reports a result, and with the last one of an operation the `OK` of its command, if that has been held back.
     pub(super) fn result(&mut self, operation: Operation, client: ClientIndex, id: u16, last: bool, text: &str) {
         let awaits = |late: &LateOk| (late.operation, late.client, late.id) == (operation, client, id);
         let at = self.late_oks.iter().position(awaits).filter(|_| last);
@@ -81,7 +81,7 @@ impl Module {
         self.terminal.result(operation, text, late.map(LateOk::place));
     }
 
-    /// Reports that an operation has come off.
+    /// Reports that an operation has succeeded.
     pub(super) fn succeed(&mut self, operation: Operation, command: Command, client: ClientIndex, id: u16) {
         let id_field = if operation.has_message_id() {
             format!("{id},")
@@ -92,7 +92,7 @@ impl Module {
         self.result(operation, client, id, true, &text);
     }
 
-    /// The name that results of an operation bear: that of the command that starts it.
+    /// The name in the results of an operation: that of the command that starts it.
     fn result_name(&mut self, operation: Operation) -> &'static str {
         let mut rows = self.dialect.rows.iter().filter(|row| row.form == Form::Set);
         match rows.find(|row| Operation::of(row.command) == Some(operation)) {

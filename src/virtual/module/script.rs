@@ -1,4 +1,4 @@
-//! The script of a test: command lines that are expected, and answered otherwise than by the module itself.
+//! The script of a test: command lines that it expects, and answers in place of the module's own.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -14,17 +14,17 @@ use super::{Module, Parting};
 use crate::command_line::{Cursor, Head, Suffix, Value, check, payload_position};
 use crate::script::{Expectation, LONGEST_DATA, Step};
 
-/// Of the command lines that came, how many [`Unmet`] shows, and how many characters of each.
+/// How many of the command lines that came [`Unmet`] shows, and how many characters of each.
 const LISTED_LINES: usize = 100;
 const SHOWN_CHARACTERS: usize = 200;
-/// Answers that wait for a pause to end; a further one has none.
+/// How many answers may wait for a pause to end; the pauses of a further one are left out.
 const MOST_ANSWERS: usize = 256;
 
 /// What is expected, and what is on its way.
 #[derive(Debug, Default)]
 pub(super) struct Script {
     entries: Vec<Expected>,
-    /// How many before them are expected no more.
+    /// How many earlier ones were dropped.
     dropped: usize,
     came: History,
     /// How many had come when the first was expected.
@@ -60,7 +60,7 @@ struct Came {
 struct History {
     lines: VecDeque<Came>,
     bytes: usize,
-    /// How many earlier ones are remembered no more.
+    /// How many earlier ones were forgotten.
     forgotten: usize,
 }
 
@@ -125,8 +125,8 @@ impl fmt::Display for Unmet {
 }
 
 impl Module {
-    /// Expects a command line from now on, and returns its number for [`Module::answer_by`]. A line goes to the first that it fits and that has
-    /// not been met as often as it says; one that fits none is answered as ever. Restarts do not end it.
+    /// Expects a command line from now on, and returns its number for [`Module::answer_by`]. A line meets the first expectation that it fits
+    /// and that is still open; a line that fits none is answered as ever. Restarts do not end it.
     pub fn expect(&mut self, expectation: Expectation) -> usize {
         if self.script.entries.is_empty() {
             self.script.came_before = self.script.came.count();
@@ -135,7 +135,7 @@ impl Module {
         self.script.dropped + self.script.entries.len() - 1
     }
 
-    /// Answers an expected line so from now on.
+    /// Answers an expected line by these steps from now on.
     pub fn answer_by(&mut self, expectation: usize, steps: Vec<Step>) {
         let place = expectation.checked_sub(self.script.dropped);
         if let Some(entry) = place.and_then(|place| self.script.entries.get_mut(place)) {
@@ -204,7 +204,7 @@ impl Module {
         true
     }
 
-    /// Asks for so many bytes, or for what the command asks for; for nothing where its line carries the data, or asks for none.
+    /// Asks for this many bytes, or for as many as the command asks for: none where its line carries the data, or needs none.
     fn ask_by_script(&mut self, line: &[u8], count: Option<usize>, now: Instant) {
         let end = match count {
             Some(count) => Some(End::Count(count)),
@@ -242,10 +242,10 @@ impl Module {
         answers.map(|answer| answer.due).min()
     }
 
-    /// Does what is due of the answers.
+    /// Takes the steps that are due.
     pub(super) fn play_script(&mut self, now: Instant) {
         if !self.is_on() {
-            // What is off goes on with nothing.
+            // A module that is off answers nothing.
             self.script.answers.clear();
         }
         while self.script_due().is_some_and(|due| due <= now) {

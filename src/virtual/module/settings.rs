@@ -1,6 +1,6 @@
 //! The settings of one client: what `QMTCFG` sets and reads. None survives a restart.
 //!
-//! Each key reads back what was set by it. Where two keys are about the same thing, the one that was set last rules.
+//! Each key reads back what was set by it. Where two keys are about the same thing, the one that was set last holds.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -67,7 +67,7 @@ impl Settings {
             *current = given.to_vec();
         }
         if current.first() == Some(&Argument::Integer(1)) {
-            // Of what is left out only one value works, which is its default too (BC660K-GL note 3.3.1, `ssl`).
+            // A value that is left out has only one that works, which is also its default (BC660K-GL note 3.3.1, `ssl`).
             let missing = checked.row.only.iter().filter(|(position, _)| *position > given.len());
             current.extend(missing.map(|(_, value)| Argument::Integer(*value)));
         }
@@ -181,7 +181,7 @@ impl Settings {
 
     /// How long the data phase of a publish may be idle.
     pub(super) fn edit_timeout(&self) -> Option<Duration> {
-        /// Of the range; the note has no default.
+        /// The end of the range, in seconds; the note has no default.
         const LONGEST: u64 = 180;
         let enabled = self.flag(SettingKey::EDIT_TIMEOUT, 0);
         let given = Some(self.number(SettingKey::EDIT_TIMEOUT, 1)).filter(|seconds| *seconds > 0);
@@ -238,7 +238,7 @@ impl Settings {
     }
 }
 
-/// Whether the values of a set command agree with one another, and whether each of them works.
+/// Whether the values of a set command agree with one another, and each of them works.
 pub(super) fn agrees(checked: &Checked) -> bool {
     let row = checked.row;
     let given = checked.arguments.len();

@@ -6,9 +6,9 @@ use super::general::{Answer, Asked};
 /// In steps of `+CSQ`: not known, or not detectable (3GPP TS 27.007 section 8.5).
 pub(super) const UNKNOWN_RSSI: u8 = 99;
 const HIGHEST: u8 = 31;
-/// A carrier of 12 equal subcarriers has 10.8 dB less in each.
+/// In dB: each of 12 equal subcarriers has 10.8 dB less than the carrier.
 const OF_A_SUBCARRIER: i16 = 11;
-/// In dB, where nobody says otherwise.
+/// In dB, unless set otherwise.
 const ORDINARY_RSRQ: i16 = -11;
 const ORDINARY_SINR: i16 = 13;
 

@@ -46,9 +46,9 @@ impl Sim {
     ];
 }
 
-/// No state of a SIM card.
+/// A name that is not a state of a SIM card.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no state of a SIM card; ready, pin, absent, failure and busy are")]
+#[error("the SIM card must be ready, pin, absent, failure or busy, not {0:?}")]
 pub struct NoSim(String);
 
 impl FromStr for Sim {
@@ -104,7 +104,7 @@ impl Module {
         let line = match sim {
             Sim::Ready => SIM_READY,
             Sim::Pin => SIM_LOCKED,
-            // AT+QSIMDET in the AT commands manuals of the LTE families: so a card that is taken out is told.
+            // AT+QSIMDET in the AT commands manuals of the LTE families reports a card that is taken out by this line.
             Sim::Absent | Sim::Failure | Sim::Busy => SIM_NOT_READY,
         };
         if self.is_on() && self.dialect.boot.contains(&SIM_READY) {
@@ -128,7 +128,7 @@ impl Module {
         DONE
     }
 
-    /// What takes a SIM card to answer.
+    /// An answer that needs a SIM card that can be used, or the error that says what is wrong with it.
     fn with_sim(&self, line: &str) -> Answer {
         Err(Refusal::Cme(match self.lasting.sim {
             Sim::Ready if self.pace.is_reading_card() => CmeCode::SIM_BUSY,
