@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from modemqtt import Modem
+from modemqtt import Modem, _core
 from modemqtt.cli import main
 from modemqtt.virtual import Broker, VirtualModem
 from support import shell
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 ROOT = Path(__file__).resolve().parents[1]
+DIALECTS = ", ".join(dict.fromkeys(dialect for _, dialect, _ in _core.models()))
 OPENING = ("pub", "sub", "at", "info", "demo")
 
 # What each command needs to be done to.
@@ -303,7 +304,7 @@ def test_without_a_command_it_says_what_there_is(arguments: tuple[str, ...], tol
         (("pub", "-L", "mqtts://h/t", "-m", "x"), "give --cafile, or --insecure"),
         (("pub", "-t", "x", "-m", "x", "--cert", "c"), "--cert and --key need each other"),
         (("pub", "-t", "x", "-m", "x", "--cafile", "c", "--tls-version", "tlsv1.3"), "tlsv1, tlsv1.1 or tlsv1.2"),
-        (("pub", "-t", "x", "-m", "x", "-V", "mqttv5"), "-V mqttv5: no dialect can (bc35, bc660k, eg91xq, m95, bg9x)"),
+        (("pub", "-t", "x", "-m", "x", "-V", "mqttv5"), f"-V mqttv5: no dialect can ({DIALECTS})"),
         (("sub",), "a topic is missing"),
         (("sub", "-t", "x", "-F", "%z"), "%z is no format"),
         (("sub", "-t", "x", "-F", "%A"), "%A is a property of MQTT 5"),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from modemqtt import _core
 from modemqtt.virtual import Broker
 from support import mosquitto as real_broker
 from support import servers
@@ -32,7 +33,7 @@ NAMES = (
     "seed",
     "timeout-factor",
 )
-MODELS = "BC35-G, BC28, BC660K-GL, EG800Q, EG915Q, EG916Q, M95, BG95, BG96, BG77"
+MODELS = ", ".join(model for model, _, _ in _core.models())
 NOT_YET = "is a recording, which this version of modemqtt cannot play; name a device, or virtual"
 
 

@@ -249,10 +249,10 @@ fn check_fields(packet: &Packet) -> Result<(), WireError> {
 
 /// The codec writes the failure code as 3; MQTT 3.1.1 section 3.9.3 has it as 0x80.
 fn mark_failures(bytes: &mut [u8], codes: &[SubscribeReturnCode]) {
-    const FAILURE: u8 = 0x80;
+    const SUBACK_FAILURE: u8 = 0x80;
     for (byte, code) in bytes.iter_mut().rev().zip(codes.iter().rev()) {
         if *code == SubscribeReturnCode::Failure {
-            *byte = FAILURE;
+            *byte = SUBACK_FAILURE;
         }
     }
 }

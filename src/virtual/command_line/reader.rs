@@ -11,13 +11,13 @@ const PREFIX: usize = 2;
 #[derive(Debug)]
 pub struct LineReader {
     limit: usize,
-    state: State,
+    state: LineProgress,
     body: Vec<u8>,
     last: Vec<u8>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
+enum LineProgress {
     /// Everything before the prefix is ignored (V.250 section 5.2.1).
     Idle,
     /// This `A` or `a` may begin a prefix.
@@ -42,7 +42,7 @@ impl LineReader {
     pub fn new(limit: usize) -> Self {
         Self {
             limit,
-            state: State::Idle,
+            state: LineProgress::Idle,
             body: Vec::new(),
             last: Vec::new(),
         }
@@ -50,7 +50,7 @@ impl LineReader {
 
     /// Takes an LF as a character of the line that has begun; whether one has.
     pub fn push_lf(&mut self) -> bool {
-        let fits = self.state == State::Body && self.body.len() + PREFIX < self.limit;
+        let fits = self.state == LineProgress::Body && self.body.len() + PREFIX < self.limit;
         if fits {
             self.body.push(LF);
         }
@@ -59,53 +59,53 @@ impl LineReader {
 
     /// Whether a line has begun.
     pub fn is_in_line(&self) -> bool {
-        self.state == State::Body
+        self.state == LineProgress::Body
     }
 
     /// Takes one character; the line that it completes.
     pub fn push(&mut self, byte: u8) -> Option<Entered> {
         match (self.state, byte) {
             (_, LF) => None,
-            (State::Body, CR) => {
-                self.state = State::Idle;
+            (LineProgress::Body, CR) => {
+                self.state = LineProgress::Idle;
                 self.last = std::mem::take(&mut self.body);
                 Some(Entered::Line(self.last.clone()))
             }
-            (State::TooLong, CR) => {
-                self.state = State::Idle;
+            (LineProgress::TooLong, CR) => {
+                self.state = LineProgress::Idle;
                 Some(Entered::TooLong)
             }
-            (State::Idle | State::Begun(_), b'A' | b'a') => {
-                self.state = State::Begun(byte);
+            (LineProgress::Idle | LineProgress::Begun(_), b'A' | b'a') => {
+                self.state = LineProgress::Begun(byte);
                 None
             }
-            (State::Begun(b'A'), b'T') | (State::Begun(b'a'), b't') => {
-                self.state = State::Body;
+            (LineProgress::Begun(b'A'), b'T') | (LineProgress::Begun(b'a'), b't') => {
+                self.state = LineProgress::Body;
                 None
             }
             // `A/` repeats the line before, without waiting for a CR (V.250 section 5.2.4).
-            (State::Begun(_), b'/') => {
-                self.state = State::Idle;
+            (LineProgress::Begun(_), b'/') => {
+                self.state = LineProgress::Idle;
                 Some(Entered::Line(self.last.clone()))
             }
-            (State::Idle | State::Begun(_), _) => {
-                self.state = State::Idle;
+            (LineProgress::Idle | LineProgress::Begun(_), _) => {
+                self.state = LineProgress::Idle;
                 None
             }
-            (State::Body, BACKSPACE) => {
+            (LineProgress::Body, BACKSPACE) => {
                 self.body.pop();
                 None
             }
-            (State::Body, _) if self.body.len() + PREFIX >= self.limit => {
-                self.state = State::TooLong;
+            (LineProgress::Body, _) if self.body.len() + PREFIX >= self.limit => {
+                self.state = LineProgress::TooLong;
                 self.body = Vec::new();
                 None
             }
-            (State::Body, _) => {
+            (LineProgress::Body, _) => {
                 self.body.push(byte);
                 None
             }
-            (State::TooLong, _) => None,
+            (LineProgress::TooLong, _) => None,
         }
     }
 }

@@ -26,7 +26,7 @@ pub(super) struct Client {
 /// What is left of a session that is not clean, for the next connection of the same client to the same server.
 #[derive(Debug)]
 struct KeptSession {
-    server: Server,
+    server: ServerAddress,
     client_id: String,
     memory: Memory,
 }
@@ -37,12 +37,12 @@ pub(super) enum Link {
     Closed,
     Opening {
         connection: ConnectionId,
-        server: Server,
+        server: ServerAddress,
         due: Instant,
     },
     Open {
         connection: ConnectionId,
-        server: Server,
+        server: ServerAddress,
         session: Box<ClientSession>,
         /// That of its CONNECT.
         client_id: String,
@@ -62,7 +62,7 @@ pub(super) enum Leaving {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Server {
+pub(super) struct ServerAddress {
     pub(super) host: String,
     pub(super) port: u16,
 }

@@ -6,7 +6,7 @@ use modemqtt_at::codes::{CloseResult, OpenResult};
 use modemqtt_at::dialect::{Gate, Refusal, Row, Wait};
 use modemqtt_at::{ClientIndex, Command, Form, Operation, SettingKey, Version};
 
-use super::client::{Leaving, Link, Server};
+use super::client::{Leaving, Link, ServerAddress};
 use super::data_phase::{End, Purpose};
 use super::results::LateOk;
 use super::settings;
@@ -198,7 +198,7 @@ impl Module {
         };
         self.connections += 1;
         let connection = ConnectionId(self.connections);
-        let server = Server {
+        let server = ServerAddress {
             host: checked.text(1).to_string(),
             port: checked.number(2),
         };

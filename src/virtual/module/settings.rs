@@ -182,10 +182,10 @@ impl Settings {
     /// How long the data phase of a publish may be idle.
     pub(super) fn edit_timeout(&self) -> Option<Duration> {
         /// The end of the range, in seconds; the note has no default.
-        const LONGEST: u64 = 180;
+        const LONGEST_IDLE: u64 = 180;
         let enabled = self.flag(SettingKey::EDIT_TIMEOUT, 0);
         let given = Some(self.number(SettingKey::EDIT_TIMEOUT, 1)).filter(|seconds| *seconds > 0);
-        enabled.then(|| Duration::from_secs(given.unwrap_or(LONGEST)))
+        enabled.then(|| Duration::from_secs(given.unwrap_or(LONGEST_IDLE)))
     }
 
     pub(super) fn will(&self) -> Option<LastWill> {

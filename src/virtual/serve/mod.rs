@@ -8,7 +8,7 @@ mod log;
 mod network;
 mod port;
 mod reactor;
-mod tls;
+mod secured;
 
 use std::io;
 use std::path::PathBuf;

@@ -12,7 +12,7 @@ use modemqtt_os::{Kept, ping};
 use super::Mailbox;
 use super::port::is_temporary;
 use super::reactor::Mail;
-use super::tls::{Progress, Secured, Unsecured};
+use super::secured::{Progress, Secured, Unsecured};
 use crate::module::{ConnectionId, Failure, Ipv4, PingId, PingReply, Security};
 
 /// Bytes that may wait for a broker that reads slowly; beyond them its connection counts as broken.

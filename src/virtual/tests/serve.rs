@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use modemqtt_at::dialect;
 use modemqtt_virtual::broker::{Broker, BrokerOptions};
 use modemqtt_virtual::module::{Parting, Signal};
 use modemqtt_virtual::{Fault, Injection, Options, VirtualError, VirtualModem};
@@ -197,9 +198,11 @@ fn a_link_is_made_and_removed_and_nothing_else_is_overwritten() {
 #[test]
 fn what_cannot_be_started_says_why() {
     let error = VirtualModem::start(options("M96")).unwrap_err().to_string();
+    let known: Vec<_> = dialect::models().map(|(_, model)| model.name).collect();
+    let known = known.join(", ");
     assert_eq!(
         error,
-        "\"M96\" is not a model of the virtual module; the known ones are BC35-G, BC28, BC660K-GL, EG800Q, EG915Q, EG916Q, M95, BG95, BG96, BG77"
+        format!("\"M96\" is not a model of the virtual module; the known ones are {known}")
     );
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let options = Options {

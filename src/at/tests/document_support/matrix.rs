@@ -3,7 +3,7 @@
 use modemqtt_at::codes::{
     CloseResult, CmeCode, ConnectionState, OpenResult, PacketResult, ReturnCode, StatCode, TokenResult,
 };
-use modemqtt_at::dialect::{self, Dialect, ReadBack, ReceiveLength};
+use modemqtt_at::dialect::{self, Dialect, ReadBack, ReceiveLength, Refusal};
 use modemqtt_at::{Command, Form};
 
 use super::words::{forms, gate, numbers, refusal, time, wait, yes};
@@ -160,6 +160,24 @@ fn keys() -> Vec<Vec<String>> {
     [head()].into_iter().chain(lines).collect()
 }
 
+/// The dialects of which that holds, in a sentence.
+fn having(holds: impl Fn(&Dialect) -> bool) -> String {
+    let names = dialect::ALL.iter().filter(|dialect| holds(dialect));
+    names.map(|dialect| dialect.name).collect::<Vec<_>>().join(" and ")
+}
+
+/// Whether it refuses with the codes of the notes' own errors.
+fn has_mqtt_errors(dialect: &Dialect) -> bool {
+    let refusals = [
+        dialect.refusals.parameter,
+        dialect.refusals.state,
+        dialect.refusals.window,
+    ];
+    refusals
+        .iter()
+        .any(|refusal| matches!(refusal, Refusal::Cme(code) if *code >= CmeCode::MQTT_LINK))
+}
+
 fn codes() -> String {
     let mut text = String::from("### Result codes\n\nIn `+QMTOPEN: <client>,<result>`:\n\n");
     let lines = OpenResult::TABLE.iter().map(|(code, name)| {
@@ -196,15 +214,23 @@ fn codes() -> String {
             CloseResult::TABLE.iter().map(|(code, name)| (code.0, *name)).collect(),
         ),
         named(
-            "`<err_code>` of `+QMTSTAT`; 8 in eg91xq only",
+            "`<err_code>` of `+QMTSTAT`; 8 by the EG800Q&EG91xQ note only",
             StatCode::TABLE.iter().map(|(code, name)| (code.0, *name)).collect(),
         ),
         named(
-            "`<result_code>` of `+QMTENAUTH`, in bc35",
+            &format!(
+                "`<result_code>` of `+QMTENAUTH`, in {}",
+                having(|dialect| dialect.row(Command::Token, Form::Set).is_some())
+            ),
             TokenResult::TABLE.iter().map(|(code, name)| (code.0, *name)).collect(),
         ),
         named(
-            "MQTT errors of `+CME ERROR`, in bc660k and m95; 8512 in m95 only",
+            &format!(
+                "MQTT errors of `+CME ERROR`, in {}; {} in {} only",
+                having(has_mqtt_errors),
+                CmeCode::MQTT_WINDOW.0,
+                having(|dialect| dialect.refusals.window == Refusal::Cme(CmeCode::MQTT_WINDOW)),
+            ),
             mqtt.map(|(code, name)| (code.0, *name)).collect(),
         ),
     ]));
