@@ -55,7 +55,7 @@ test: $(BUILT) $(TOOLS) $(WITH_LABGRID)
 	then set -x; cargo nextest run --workspace --exclude modemqtt --no-fail-fast; \
 	else set -x; cargo test --workspace --exclude modemqtt --lib --tests --no-fail-fast; fi
 	$(BIN)/python -m pytest
-	$(LABGRID)/bin/python -m pytest tests/with_labgrid
+	$(LABGRID)/bin/python -m pytest -n2 --dist loadfile tests/with_labgrid
 
 labgrid: $(BUILT) $(WITH_LABGRID)
 	$(LABGRID)/bin/python -m pytest tests/with_labgrid

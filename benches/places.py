@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROUNDS = 300
-# As labgrid's exporter starts it for a RawSerialPort or a USBSerialPort, and what may be changed in a file of one's own.
+# As labgrid's exporter starts it for a serial port, and what may be changed in a file of one's own.
 ACCEPTERS = {
     "ser2net, rfc2217 (as the exporter starts it)": ("telnet(rfc2217,mode=server),", "", "rfc2217"),
     "ser2net, rfc2217, chardelay: false": ("telnet(rfc2217,mode=server),", "    chardelay: false\n", "rfc2217"),
@@ -48,7 +48,8 @@ def ser2net(device: str, accepter: str, options: str) -> Iterator[int]:
             f"%YAML 1.1\n---\nconnection: &con\n  accepter: {accepter}tcp,127.0.0.1,{port}\n"
             f"  connector: serialdev(nouucplock=true),{device},115200n81,local\n  options:\n    mdns: false\n{options}"
         )
-        process = subprocess.Popen([program, "-d", "-n", "-c", str(file)], stderr=subprocess.DEVNULL)
+        command = [program, "-d", "-n", "-c", str(file)]
+        process = subprocess.Popen(command, stderr=subprocess.DEVNULL)  # noqa: S603 - the bench's own
         time.sleep(1)
         try:
             yield port

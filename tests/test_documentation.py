@@ -17,7 +17,7 @@ DOCUMENTS = tuple(
     if "_build" not in path.parts
 )
 # Their examples are suites, which tests of their own run.
-SUITES = ("docs/pytest.md", "docs/tutorials/first-suite.md")
+SUITES = ("docs/labgrid.md", "docs/pytest.md", "docs/tutorials/first-suite.md")
 
 # Each Python example, by its document and its place there.
 EXAMPLES = [

@@ -62,13 +62,13 @@ def run(program: str, folder: Path, device: str, accepter: str) -> Iterator[Serv
         )
     scheme = "socket" if accepter == "socket" else "rfc2217"
     try:
-        yield Server(f"{scheme}://127.0.0.1:{_port(process)}", process)
+        yield Server(f"{scheme}://127.0.0.1:{listening(process)}", process)
     finally:
         process.terminate()
         process.wait()
 
 
-def _port(process: subprocess.Popen[bytes]) -> int:
+def listening(process: subprocess.Popen[bytes]) -> int:
     """Return the port on which it listens. Asking by connecting would have it open the device."""
     deadline = time.monotonic() + _PATIENCE
     while process.poll() is None and time.monotonic() < deadline:

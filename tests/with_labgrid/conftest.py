@@ -1,9 +1,10 @@
-"""Targets of labgrid, made in this process."""
+"""Tests with labgrid, which is in an environment of its own, as pyserial and its fork of that have one name."""
 
 from __future__ import annotations
 
 import importlib
 import importlib.util
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,16 +16,21 @@ if TYPE_CHECKING:
 
     Make = Callable[..., Any]
 
+HERE = Path(__file__).resolve().parent
 
-def _skip_without_labgrid() -> None:
-    if importlib.util.find_spec("labgrid") is None:
-        pytest.skip("labgrid has an environment of its own: make labgrid")
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run what is here where labgrid is; programs of labs take their time."""
+    ours = [item for item in items if HERE in item.path.parents]
+    for item in ours:
+        item.add_marker(pytest.mark.timeout(180))
+        if importlib.util.find_spec("labgrid") is None:
+            item.add_marker(pytest.mark.skip("labgrid has an environment of its own: make labgrid"))
 
 
 @pytest.fixture
 def make() -> Iterator[Make]:
     """Makes a target of resources and drivers, as an environment file has them."""
-    _skip_without_labgrid()
     importlib.import_module("modemqtt.labgrid")
     factory = importlib.import_module("labgrid.factory").target_factory
     targets = []
@@ -42,7 +48,6 @@ def make() -> Iterator[Make]:
 @pytest.fixture
 def served() -> Iterator[VirtualModem]:
     """A BC660K-GL behind a raw TCP port."""
-    _skip_without_labgrid()
     with VirtualModem("BC660K-GL", listen="127.0.0.1:0") as module:
         yield module
 

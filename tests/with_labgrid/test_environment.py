@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,10 +12,6 @@ from test_plugin import outcomes
 
 if TYPE_CHECKING:
     from support.suites import Suite
-
-pytestmark = pytest.mark.skipif(
-    importlib.util.find_spec("labgrid") is None, reason="labgrid has an environment of its own: make labgrid"
-)
 
 TARGET = """
   {name}:

@@ -7,15 +7,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-pytest.importorskip("labgrid", reason="labgrid has an environment of its own: make labgrid")
-
 from modemqtt.virtual import Broker, VirtualModem
 from support import lab as labs
 from support import ser2net
 from support.suites import OF_SMALL, SMALL
 from support.waiting import until
-
-pytestmark = pytest.mark.timeout(180)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-import importlib.util
 from typing import TYPE_CHECKING
-
-import pytest
 
 from modemqtt.virtual import Broker, VirtualModem
 from support import lab as labs
@@ -15,12 +12,7 @@ from support import lab as labs
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = [
-    pytest.mark.timeout(180),
-    pytest.mark.skipif(
-        importlib.util.find_spec("labgrid") is None, reason="labgrid has an environment of its own: make labgrid"
-    ),
-]
+    import pytest
 
 PLACES, MESSAGES = 20, 50
 MODELS = ("M95", "BC28", "BC660K-GL", "EG915Q")
