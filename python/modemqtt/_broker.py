@@ -19,7 +19,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class PublishedMessage:
-    """A message that was published to a :class:`Broker`."""
+    """A message that was published to a :class:`Broker`.
+
+    Example:
+        >>> broker.publish("bench/t", b"1")
+        >>> broker.messages[-1].topic
+        'bench/t'
+
+    """
 
     topic: str
     """The topic name."""
@@ -37,6 +44,12 @@ class PublishedMessage:
 
 class Broker(Single):
     """A small MQTT 3.1 and 3.1.1 broker in this process, on 127.0.0.1.
+
+    Example:
+        >>> with Broker() as broker:
+        ...     broker.publish("bench/t", b"1", retain=True)
+        ...     print(broker.wait("bench/#", timeout=1).payload)
+        b'1'
 
     Args:
         port: TCP port; 0 takes a free one.

@@ -33,6 +33,18 @@ class MqttClient(Configurable):
     ``timeout`` in seconds; ``None`` is the dialect's maximum response time. Any of them may raise :class:`UsageError`
     (nothing was sent), :class:`CommandError` (the module refused), :class:`ResponseTimeout`, :class:`ConnectionLost`,
     :class:`ModuleRestarted` and :class:`PortError`, besides what its own text names.
+
+    Example:
+        >>> with Modem("virtual://M95") as modem:
+        ...     broker, mqtt = modem.virtual.broker, modem.mqtt()
+        ...     with mqtt.session(broker.host, broker.port, client_id="bench-7"):
+        ...         mqtt.subscribe("bench/#", qos=1)
+        ...         print(mqtt.publish("bench/7/temp", b"21.5", qos=1).state)
+        ...         print(mqtt.receive(timeout=5).payload)
+        [1]
+        acknowledged
+        b'21.5'
+
     """
 
     def open(self, host: str, port: int = 1883, *, timeout: float | None = None) -> None:

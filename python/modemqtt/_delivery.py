@@ -15,7 +15,16 @@ if TYPE_CHECKING:
 
 
 class Delivery(Single):
-    """A publish on its way, from :meth:`modemqtt.MqttClient.publish`."""
+    """A publish on its way, from :meth:`modemqtt.MqttClient.publish`.
+
+    Example:
+        >>> delivery = mqtt.publish("bench/t", b"1", qos=1, wait=False)
+        >>> delivery.wait().state
+        'acknowledged'
+        >>> delivery.queued_at <= delivery.sent_at <= delivery.ended_at
+        True
+
+    """
 
     __slots__ = ("__weakref__", "_pending", "client")
 

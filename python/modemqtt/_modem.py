@@ -24,6 +24,13 @@ class Modem(BaseModem, Network):
     ``with Modem("/dev/ttyUSB2") as modem: …`` opens the port, turns the module's echo off, finds out which module it
     is, and closes the port at the end.
 
+    Example:
+        >>> with Modem("virtual://M95") as modem:  # or "/dev/ttyUSB2"
+        ...     print(modem.model, modem.signal(), "dBm")
+        ...     print(modem.command("AT+CSQ").lines)
+        M95 -73 dBm
+        ('+CSQ: 20,0',)
+
     Args:
         port: a serial device such as ``/dev/ttyUSB2``, ``socket://host:port``, or ``rfc2217://host:port`` for a serial
             port of another machine that is set from here (ser2net with ``telnet(rfc2217)``). ``virtual://M95`` is a

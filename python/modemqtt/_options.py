@@ -26,6 +26,11 @@ class Options(TypedDict, total=False):
     """The options of :meth:`MqttClient.configure` and :meth:`MqttClient.session`.
 
     For functions of your own that pass them on: ``def start(**options: Unpack[Options])``.
+
+    Example:
+        >>> options: Options = {"keepalive": 60, "clean_session": True}
+        >>> modem.mqtt(1).configure(**options)
+
     """
 
     version: Literal["3.1.1", "3.1"]

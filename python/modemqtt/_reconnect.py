@@ -20,6 +20,13 @@ class Reconnect:
     times as long where a second look is not worth it sooner: after a PING, CONNECT or CONNACK that timed out, after
     send failures, with the link down, or when no PDP context could be activated; twice as long after a code of
     ``+QMTSTAT`` that no table names.
+
+    Example:
+        >>> plan = Reconnect(first=0.1, attempts=10)
+        >>> with modem.mqtt(1).session(broker.host, broker.port, client_id="bench-8", reconnect=plan) as other:
+        ...     broker.drop_clients()
+        ...     other.wait_connected(timeout=10)
+
     """
 
     first: float = 1.0
@@ -60,7 +67,14 @@ class Reconnect:
 
 @dataclass(frozen=True, slots=True)
 class Reconnected:
-    """A session has its connection back, for :attr:`MqttClient.on_reconnected`."""
+    """A session has its connection back, for :attr:`MqttClient.on_reconnected`.
+
+    Example:
+        >>> def again(back: Reconnected) -> None:
+        ...     print("back after", back.seconds, "s; not known of:", len(back.unknown))
+        >>> mqtt.on_reconnected = again
+
+    """
 
     client: int
     """The client index."""

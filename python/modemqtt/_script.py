@@ -100,6 +100,13 @@ class Expectation(Answering):
     """A command line that is expected, and its answer: each method returns another expectation that says more.
 
     ``Expectation("AT+CSQ").respond("+CSQ: 99,99")``
+
+    Example:
+        >>> script = Script((Expectation("AT+CSQ").respond("+CSQ: 99,99"),))
+        >>> with VirtualModem("M95", script=script) as module, Modem(module.port) as modem:
+        ...     print(modem.command("AT+CSQ").lines, modem.signal())
+        ('+CSQ: 99,99',) -73
+
     """
 
     pattern: str
@@ -119,7 +126,15 @@ class Expectation(Answering):
 
 
 class Expected(Single, Answering):
-    """A command line that a virtual module expects already. Each method changes the answer at once."""
+    """A command line that a virtual module expects already. Each method changes the answer at once.
+
+    Example:
+        >>> expected = modem.virtual.expect("AT+CSQ")
+        >>> expected = expected.respond("+CSQ: 99,99")
+        >>> modem.command("AT+CSQ").lines
+        ('+CSQ: 99,99',)
+
+    """
 
     def __init__(self, core: _core.VirtualModem, expectation: Expectation) -> None:
         """Not for programs: :meth:`VirtualModem.expect` makes it."""
@@ -136,7 +151,15 @@ class Expected(Single, Answering):
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """Expectations, in the order in which they are looked at."""
+    r"""Expectations, in the order in which they are looked at.
+
+    Example:
+        >>> script = Script.parse("> AT+CSQ\n< +CSQ: 99,99\n< OK")
+        >>> with VirtualModem("M95", script=script) as module, Modem(module.port) as modem:
+        ...     print(modem.command("AT+CSQ").lines)
+        ('+CSQ: 99,99',)
+
+    """
 
     expectations: tuple[Expectation, ...] = ()
 

@@ -7,7 +7,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Values:
-    """The values that a parameter takes: single ones, and ranges of which both ends belong to it."""
+    """The values that a parameter takes: single ones, and ranges of which both ends belong to it.
+
+    Example:
+        >>> qos = Values(single=(0, 1))
+        >>> 1 in qos, 2 in qos, 60 in Values(ranges=((1, 60),))
+        (True, False, True)
+
+    """
 
     single: tuple[int, ...] = ()
     """Single values, as in ``(0,1)``."""

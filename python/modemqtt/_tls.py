@@ -36,6 +36,12 @@ class Tls:
     no output, nor does anything of the others but their length.
 
     Not on BC35-G/BC28, which has no TLS.
+
+    Example:
+        >>> tls = Tls(ca="lab-ca.pem", cert="bench-7.pem", key="bench-7.key")
+        >>> tls.versions
+        '1.2'
+
     """
 
     ca: str | os.PathLike[str] | bytes | None = None
@@ -114,7 +120,14 @@ class Tls:
 
 @dataclass(frozen=True, slots=True)
 class UploadProgress:
-    """How far a credential is on its way into the module."""
+    """How far a credential is on its way into the module.
+
+    Example:
+        >>> def shown(upload: UploadProgress) -> None:
+        ...     print(upload.name, upload.sent, "of", upload.total)
+        >>> mqtt.configure(keepalive=60, progress=shown)  # it is called for the credentials of a Tls
+
+    """
 
     name: str
     """``"ca"``, ``"cert"`` or ``"key"``."""

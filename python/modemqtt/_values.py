@@ -11,7 +11,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A received message (``+QMTRECV``)."""
+    """A received message (``+QMTRECV``).
+
+    Example:
+        >>> mqtt.subscribe("bench/#")
+        [0]
+        >>> broker.publish("bench/7", '{"temp": 21.5}')
+        >>> message = mqtt.receive(timeout=5)
+        >>> message.topic, message.payload, message.json()["temp"]
+        ('bench/7', b'{"temp": 21.5}', 21.5)
+
+    """
 
     topic: str
     """The topic name."""
@@ -74,7 +84,13 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """The answer to a command line."""
+    """The answer to a command line.
+
+    Example:
+        >>> modem.command("AT+CSQ")
+        Response(lines=('+CSQ: 20,0',), final='OK')
+
+    """
 
     lines: tuple[str, ...]
     """The information responses, in order."""
@@ -93,6 +109,10 @@ class Will:
 
     Topic and payload stand in a command line, so neither may hold a double quote, CR, LF, Ctrl-Z, ESC or NUL; BC660K-GL
     takes 1 to 256 bytes of each (BC660K-GL MQTT Application Note V1.1, 3.3.1).
+
+    Example:
+        >>> modem.mqtt(1).configure(will=Will("bench/7", b"gone", qos=1))
+
     """
 
     topic: str
@@ -110,6 +130,14 @@ class Alibaba:
     """Device credentials for Alibaba Cloud (``AT+QMTCFG="aliauth"``); ``connect()`` then takes no user and no password.
 
     At most 64 bytes each on BC660K-GL.
+
+    Example:
+        >>> device = Alibaba("a1b2c3", "bench-7", "correct-horse")
+        >>> device
+        Alibaba(product_key='a1b2c3', device_name='bench-7')
+        >>> with Modem("virtual://BC660K-GL") as modem:
+        ...     modem.mqtt().configure(alibaba=device)
+
     """
 
     product_key: str
@@ -125,6 +153,11 @@ class OneNet:
     """Device credentials for China Mobile OneNET (``AT+QMTCFG="onenet"``).
 
     ``connect()`` then takes no user and no password.
+
+    Example:
+        >>> with Modem("virtual://EG915Q") as modem:
+        ...     modem.mqtt().configure(onenet=OneNet("a1b2c3", "correct-horse"))
+
     """
 
     product_id: str
@@ -135,7 +168,14 @@ class OneNet:
 
 @dataclass(frozen=True, slots=True)
 class Tencent:
-    """What a token of Tencent Cloud is asked for with (``AT+QMTENAUTH``; BC35-G&BC28 note V1.0, 3.2.2)."""
+    """What a token of Tencent Cloud is asked for with (``AT+QMTENAUTH``; BC35-G&BC28 note V1.0, 3.2.2).
+
+    Example:
+        >>> device = Tencent("a1b2c3", "bench-7", "a1b2c3@bench-7", "correct-horse")
+        >>> with Modem("virtual://BC28") as modem:
+        ...     token = modem.mqtt().authenticate(device)
+
+    """
 
     product_id: str
     """The product id."""
@@ -153,7 +193,16 @@ class Tencent:
 
 @dataclass(frozen=True, slots=True)
 class WireLine:
-    """One line of the wire log. Secrets are masked; of a payload its head and its length are shown."""
+    """One line of the wire log. Secrets are masked; of a payload its head and its length are shown.
+
+    Example:
+        >>> modem.command("AT+CSQ").final
+        'OK'
+        >>> line = modem.wire[-2]
+        >>> str(line), line.sent
+        ('< +CSQ: 20,0', False)
+
+    """
 
     timestamp: float
     """When, in seconds since 1970."""
@@ -169,7 +218,13 @@ class WireLine:
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """Counters since the port was opened."""
+    """Counters since the port was opened.
+
+    Example:
+        >>> modem.stats.messages_dropped
+        0
+
+    """
 
     bytes_received: int
     """Bytes read from the port."""

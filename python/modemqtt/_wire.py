@@ -28,6 +28,17 @@ class WireLog(Sequence[WireLine]):
         print(modem.wire[-5:])                # the last five lines
         modem.wire.find("+QMTSTAT")           # the lines that hold a text
         [line.text for line in modem.wire if line.sent]
+
+    Example:
+        >>> modem.command("AT+CSQ").final
+        'OK'
+        >>> print(modem.wire[-3:])
+        > AT+CSQ
+        < +CSQ: 20,0
+        < OK
+        >>> [line.text for line in modem.wire.find("+CSQ") if line.sent]
+        ['AT+CSQ']
+
     """
 
     __slots__ = ("_source",)

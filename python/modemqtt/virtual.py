@@ -10,16 +10,15 @@ unless asked for.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal
 
 from modemqtt import _core
 from modemqtt._broker import Broker, PublishedMessage
+from modemqtt._catalogue import FAULT_TABLE, FAULTS, MODELS, PROFILES, Fault, FaultDescription, Model, Profile, written
 from modemqtt._script import Expectation, Expected, Script, rows, urc_line
 from modemqtt._strict import Single
-from modemqtt._usage import arguments, text, whole
-from modemqtt.exceptions import ScriptError, UsageError, UsageTypeError
+from modemqtt._usage import arguments, whole
+from modemqtt.exceptions import ScriptError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -47,86 +46,14 @@ __all__ = [
 ]
 
 
-class Model(NamedTuple):
-    """A model that the virtual module can be, and that :class:`modemqtt.Modem` drives."""
-
-    name: str
-    """Its name, such as ``"M95"``."""
-    dialect: str
-    """The dialect that it speaks, such as ``"m95"``: models of one dialect take the same commands."""
-    experimental: bool
-    """Whether its rows come from other sources than an application note."""
-
-
-MODELS: tuple[Model, ...] = tuple(Model(*row) for row in _core.models())
-"""The models."""
-
-
-class FaultDescription(NamedTuple):
-    """What a fault is."""
-
-    name: str
-    """Its name, as :meth:`VirtualModem.inject` takes it."""
-    value: str
-    """What a value behind the name means, with its range, and what holds without it; empty where it takes none."""
-    description: str
-    """What it does."""
-
-
-FAULT_TABLE: tuple[FaultDescription, ...] = tuple(FaultDescription(*row) for row in _core.fault_table())
-"""The faults that a virtual module can be given."""
-
-
-class Profile(NamedTuple):
-    """A module that was seen."""
-
-    name: str
-    """Its name, as `as_seen` of :class:`VirtualModem` takes it."""
-    models: list[str]
-    """The models that it is of."""
-    description: str
-    """What it does wrong."""
-    source: str
-    """Where it was seen."""
-
-
-PROFILES: tuple[Profile, ...] = tuple(Profile(*row) for row in _core.profile_table())
-"""The modules that were seen."""
-
-FAULTS: tuple[str, ...] = tuple(row.name for row in FAULT_TABLE)
-"""Their names."""
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """A fault with its value, for who has the value as a number: ``Fault("lost-ok", 0.01)`` is ``"lost-ok=0.01"``."""
-
-    name: str
-    """Its name, one of :data:`FAULTS`."""
-    value: float | None = None
-    """What :data:`FAULT_TABLE` says; ``None`` for what holds without a value."""
-
-    def __post_init__(self) -> None:
-        """Check the types; the rest is checked where it is used.
-
-        Raises:
-            UsageTypeError: `name` is no text, or `value` no number.
-
-        """
-        text("name", self.name, '"lost-ok"')
-        if self.value is not None and not isinstance(self.value, (int, float)):
-            raise UsageTypeError(f"value must be a number or None, not {self.value!r}")
-
-    def __str__(self) -> str:
-        """As it is written."""
-        if self.value is None:
-            return self.name
-        digits = f"{Decimal(repr(float(self.value))):f}"
-        return f"{self.name}={digits.removesuffix('.0')}"
-
-
 class VirtualModem(Single):
     """A module that exists in software: it speaks its dialect on a port and really connects to MQTT brokers.
+
+    Example:
+        >>> with VirtualModem("M95") as module, Modem(module.port) as modem:
+        ...     module.set_signal(31)
+        ...     print(modem.model, modem.signal(), module.commands[-1])
+        M95 -51 AT+CSQ
 
     Args:
         model: ``"M95"``, ``"BC35-G"``, ``"BC28"``, ``"BC660K-GL"``, ``"EG800Q"``, ``"EG915Q"`` or ``"EG916Q"``.
@@ -179,7 +106,7 @@ class VirtualModem(Single):
                 timing=timing,
                 revision=revision,
                 as_seen=as_seen,
-                faults=[_written(fault) for fault in faults],
+                faults=[written(fault) for fault in faults],
                 script=rows(script),
                 log=log,
             )
@@ -208,7 +135,7 @@ class VirtualModem(Single):
 
         """
         with arguments():
-            self._core.inject(_written(fault))
+            self._core.inject(written(fault))
 
     def heal(self, fault: str | Fault | None = None) -> None:
         """Switch a fault off, or all of them. A fault that is off stays off.
@@ -221,7 +148,7 @@ class VirtualModem(Single):
 
         """
         with arguments():
-            self._core.heal(None if fault is None else _written(fault))
+            self._core.heal(None if fault is None else written(fault))
 
     @property
     def faults(self) -> tuple[str, ...]:
@@ -445,7 +372,14 @@ class VirtualModem(Single):
 
 
 class VirtualBench(VirtualModem):
-    """A virtual module with its own broker: :attr:`modemqtt.Modem.virtual` of ``Modem("virtual://M95")``."""
+    """A virtual module with its own broker: :attr:`modemqtt.Modem.virtual` of ``Modem("virtual://M95")``.
+
+    Example:
+        >>> with Modem("virtual://M95") as modem:
+        ...     print(modem.virtual.model, modem.virtual.broker.messages)
+        M95 []
+
+    """
 
     broker: Broker
     """The broker, on a free port of 127.0.0.1."""
@@ -459,7 +393,3 @@ class VirtualBench(VirtualModem):
         """End both."""
         super().close()
         self.broker.close()
-
-
-def _written(fault: str | Fault) -> str:
-    return str(fault) if isinstance(fault, Fault) else fault

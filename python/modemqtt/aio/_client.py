@@ -43,6 +43,19 @@ class AsyncMqttClient(BaseClient):
 
     What each call does, takes, returns and raises is said there. One whose wait is cancelled is taken back if nothing
     of it was sent; otherwise it goes on in the module.
+
+    Example:
+        >>> async def main() -> None:
+        ...     async with AsyncModem("virtual://M95") as modem:
+        ...         broker, mqtt = modem.virtual.broker, modem.mqtt()
+        ...         async with mqtt.session(broker.host, broker.port, client_id="bench-7"):
+        ...             await mqtt.subscribe("bench/#", qos=1)
+        ...             await mqtt.publish("bench/7/temp", b"21.5", qos=1)
+        ...             async for message in mqtt.messages(timeout=0.5):
+        ...                 print(message.payload)
+        >>> asyncio.run(main())
+        b'21.5'
+
     """
 
     _awaited = True

@@ -14,7 +14,19 @@ if TYPE_CHECKING:
 
 
 class AsyncDelivery(Delivery):
-    """A publish on its way, from :meth:`AsyncMqttClient.publish`: a :class:`modemqtt.Delivery` that is awaited."""
+    """A publish on its way, from :meth:`AsyncMqttClient.publish`: a :class:`modemqtt.Delivery` that is awaited.
+
+    Example:
+        >>> async def main() -> None:
+        ...     async with AsyncModem("virtual://M95") as modem:
+        ...         broker, mqtt = modem.virtual.broker, modem.mqtt()
+        ...         async with mqtt.session(broker.host, broker.port, client_id="bench-7"):
+        ...             delivery = await mqtt.publish("bench/t", b"1", qos=1, wait=False)
+        ...             print((await delivery.wait()).state)
+        >>> asyncio.run(main())
+        acknowledged
+
+    """
 
     __slots__ = ("_line",)
 

@@ -48,6 +48,14 @@ class AsyncModem(BaseModem):
 
     Callbacks are called in the event loop, one after the other; one that is a coroutine function runs as a task. They
     belong to the loop in which the modem was used first, and once that is closed to the next.
+
+    Example:
+        >>> async def main() -> None:
+        ...     async with AsyncModem("virtual://M95") as modem:
+        ...         print((await modem.command("AT+CSQ")).lines)
+        >>> asyncio.run(main())
+        ('+CSQ: 20,0',)
+
     """
 
     _awaited = True
