@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from pathlib import Path
 
@@ -39,7 +40,15 @@ def run(example: str, **written: str) -> None:
         example = example.replace(name, here)
     # The longest examples receive what they publish; nothing else need wait for seconds.
     example = re.sub(r"messages\(timeout=\d+\)", "messages(timeout=0.2)", example)
-    exec(compile(example, "example", "exec"), {"__name__": "__main__"})  # noqa: S102 - our own
+    # What an example sets for its process must not outlive it here.
+    loggers = [logging.getLogger(name) for name in (None, "modemqtt.wire")]
+    before = [(logger, logger.level, logger.handlers[:]) for logger in loggers]
+    try:
+        exec(compile(example, "example", "exec"), {"__name__": "__main__"})  # noqa: S102 - our own
+    finally:
+        for logger, level, handlers in before:
+            logger.setLevel(level)
+            logger.handlers[:] = handlers
 
 
 @pytest.mark.parametrize("example", ON_A_PORT)
