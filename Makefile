@@ -47,6 +47,9 @@ WITH_LABGRID := $(LABGRID)/.ready
 .DEFAULT_GOAL := demo
 .NOTPARALLEL:
 
+# How many processes share the Python tests; those of a file stay together.
+WORKERS ?= 2
+
 demo: $(BUILT)
 	@$(BIN)/modemqtt demo
 
@@ -54,7 +57,7 @@ test: $(BUILT) $(TOOLS) $(WITH_LABGRID)
 	@if cargo nextest --version >/dev/null 2>&1; \
 	then set -x; cargo nextest run --workspace --exclude modemqtt --no-fail-fast; \
 	else set -x; cargo test --workspace --exclude modemqtt --lib --tests --no-fail-fast; fi
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 	$(LABGRID)/bin/python -m pytest -n2 --dist loadfile tests/with_labgrid
 
 labgrid: $(BUILT) $(WITH_LABGRID)

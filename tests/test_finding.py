@@ -130,7 +130,7 @@ def test_the_command_line_keeps_to_its_timeout_on_a_silent_port(line: Line) -> N
         seconds.append(time.monotonic() - start)
         assert done.returncode == 1
         assert "nothing came" in done.stderr
-    assert 1 <= min(seconds) < 1.5
+    assert 1 <= min(seconds) < 4  # without it a silent port is asked for 7 s
 
 
 def test_a_port_that_another_program_holds_is_waited_for() -> None:
