@@ -284,6 +284,24 @@ def test_a_cancelled_call_that_was_not_sent_is_taken_back(broker: Broker, module
     go(program, within=30)
 
 
+def test_a_session_closes_what_it_opened_and_leaves_alone_what_was_open(broker: Broker, module: VirtualModem) -> None:
+    async def program() -> None:
+        async with AsyncModem(module.port) as modem:
+            mqtt = modem.mqtt()
+            with pytest.raises(UsageError):
+                async with mqtt.session(broker.host, broker.port, client_id="a\rb"):
+                    pytest.fail("there is no session")
+            assert mqtt.state == "closed"
+            await mqtt.open(broker.host, broker.port)
+            await mqtt.connect("bench-7")
+            with pytest.raises(UsageError):
+                async with mqtt.session(broker.host, broker.port, client_id="bench-8", keepalive=5000):
+                    pytest.fail("there is no session")
+            assert mqtt.state == "connected"
+
+    go(program)
+
+
 def test_a_cancelled_session_is_left_within_a_second(broker: Broker, module: VirtualModem) -> None:
     async def program() -> None:
         async with AsyncModem(module.port) as modem:

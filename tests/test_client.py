@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from modemqtt import MqttClient, ResponseTimeout, Will
+from modemqtt import MqttClient, ResponseTimeout, UsageError, Will
 from modemqtt.virtual import Broker, PublishedMessage
 from support.waiting import in_thread, until
 
@@ -120,6 +120,24 @@ def test_a_session_is_left_when_its_block_raises(modem: Modem, broker: Broker) -
         raise ZeroDivisionError
     assert modem.mqtt().state == "closed"
     until(lambda: broker.clients == [], "the end of the session")
+
+
+@pytest.mark.parametrize("wrong", [{"keepalive": 5000}, {"keepalive": "60"}, {"client_id": 7}, {"host": 'a"b'}], ids=repr)
+def test_a_session_that_sends_nothing_leaves_an_open_client_alone(
+    modem: Modem, mqtt: MqttClient, broker: Broker, wrong: dict[str, Any]
+) -> None:
+    arguments = {"host": broker.host, "port": broker.port, "client_id": "bench-8"} | wrong
+    before = list(modem.wire)
+    with pytest.raises(UsageError), mqtt.session(**arguments):
+        pytest.fail("there is no session")
+    assert list(modem.wire) == before
+    assert mqtt.state == "connected"
+
+
+def test_a_session_with_a_wrong_client_id_closes_what_it_opened(modem: Modem, broker: Broker) -> None:
+    with pytest.raises(UsageError), modem.mqtt().session(broker.host, broker.port, client_id="a\rb"):
+        pytest.fail("there is no session")
+    assert modem.mqtt().state == "closed"
 
 
 def test_what_the_block_raised_is_not_hidden_by_a_modem_that_it_closed(modem: Modem, broker: Broker) -> None:

@@ -155,16 +155,22 @@ class MqttClient(Configurable):
         plan = plan_of(reconnect)
         login = (host, port, client_id, username, password, dict(options))
         engine = self._engine()
-        # One session at a time is kept.
-        self._own.end_keeping()
         kept: KeptSession | None = None
-        hurried = False
+        hurried, left = False, False
         try:
-            with arguments():
-                if plan is not None:
-                    kept = self._own.kept = KeptSession(engine, self.index, *login, **asdict(plan), timeout=timeout)
-                entering = engine.enter(self.index, *login, timeout=timeout)
-            wait_told(entering, progress)
+            try:
+                with arguments():
+                    if plan is not None:
+                        kept = KeptSession(engine, self.index, *login, **asdict(plan), timeout=timeout)
+                    entering = engine.enter(self.index, *login, timeout=timeout)
+                # One session at a time is kept.
+                self._own.end_keeping()
+                self._own.kept = kept
+                wait_told(entering, progress)
+            except ModemError:
+                # Nothing was sent, or the core has closed what it had opened.
+                left = True
+                raise
             yield self
         except BaseException as error:
             hurried = in_a_hurry(error)
@@ -172,7 +178,8 @@ class MqttClient(Configurable):
         finally:
             if kept is not None:
                 kept.end()
-            self._leave(timeout, hurried=hurried)
+            if not left:
+                self._leave(timeout, hurried=hurried)
             if self._own.kept is kept:
                 self._own.kept = None
 

@@ -69,17 +69,8 @@ pub struct Told {
     pub name: &'static str,
     /// Whose, if it is about a client.
     pub client: Option<ClientIndex>,
-    /// What there is to say of it.
-    pub facts: Vec<Fact>,
-}
-
-/// One value of what a program is told.
-#[derive(Clone, Debug)]
-pub enum Fact {
-    /// A text, where it is known.
-    Text(Option<&'static str>),
-    /// An error.
-    Error(Error),
+    /// What there is to say of it, each in the form in which a call may end.
+    pub facts: Vec<Result<Reply, Error>>,
 }
 
 impl Event {
@@ -92,11 +83,14 @@ impl Event {
             Self::Lost(client, code) => {
                 let (client, code) = (*client, *code);
                 let error = Error::ConnectionLost { client, code };
-                ("lost", Some(client), Some(Fact::Error(error)))
+                ("lost", Some(client), Some(Err(error)))
             }
-            Self::Reopening(client, reason) => ("reopening", Some(*client), Some(Fact::Text(reason.name()))),
+            Self::Reopening(client, reason) => {
+                let reason = reason.name().unwrap_or("an unknown reason");
+                ("reopening", Some(*client), Some(Ok(Reply::Text(reason.into()))))
+            }
             Self::ReconnectFailed(client, error, _) => {
-                ("reconnect failed", Some(*client), Some(Fact::Error(error.clone())))
+                ("reconnect failed", Some(*client), Some(Err(error.clone())))
             }
             _ => return None,
         };

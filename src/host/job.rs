@@ -5,11 +5,11 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use modemqtt_at::dialect::{DataPhase, Wait};
-use modemqtt_at::{ClientIndex, Form, MessageId, Operation, Qos, SettingKey};
+use modemqtt_at::{ClientIndex, Form, MessageId, Operation, SettingKey};
 
 use crate::call::{Call, Ticket};
 use crate::error::Error;
-use crate::options::Configuration;
+use crate::mqtt::Own;
 use crate::writer::CommandLine;
 
 /// Calls of the session's own have this ticket; no one is told of them.
@@ -63,12 +63,6 @@ pub(crate) enum Task {
     SetUp(Sync),
     /// See whether the module answers again after a command that was not answered.
     Probe(Sync),
-    /// A line of the program's own.
-    Command { lines: Vec<String> },
-    /// Options.
-    Configure { client: ClientIndex },
-    /// Options read back.
-    Configuration { told: Box<Configuration> },
     /// Ask where a client stands.
     Ask {
         client: ClientIndex,
@@ -87,80 +81,82 @@ pub(crate) enum Task {
         /// Its message was printed, and its place may hold another by now.
         printed: bool,
     },
-    /// What has its result in a URC.
-    Operation(OutcomeKey, Own),
+    /// A call of the program's.
+    Call(About, Box<dyn Own>),
 }
 
-/// What only that operation has.
-#[derive(Debug)]
-pub(crate) enum Own {
-    /// Nothing.
-    Nothing,
-    /// An opening.
-    Open(Opening),
-    /// A close; `behind` an opening that no one waits for any longer, once that has ended.
-    Close { behind: bool },
-    /// Subscriptions.
-    Subscribe(Subscribing),
-    /// A publish; `unfinished` with QoS 2 and no final result yet.
-    Publish { unfinished: bool },
+/// What a call is about, which decides what it waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum About {
+    /// The module, or a client whose other calls need not keep their order with it.
+    Module,
+    /// The settings of a client.
+    Client(ClientIndex),
+    /// What has its result in a URC.
+    Operation(OutcomeKey),
 }
 
 impl Task {
-    /// The operation that it is.
-    pub(crate) fn operation(&self) -> Option<Operation> {
+    /// An operation, and what that call of it has of its own.
+    pub(crate) fn of(key: OutcomeKey, own: impl Own + 'static) -> Self {
+        Self::Call(About::Operation(key), Box::new(own))
+    }
+
+    /// What the call has of its own.
+    pub(crate) fn own(&self) -> Option<&dyn Own> {
         match self {
-            Self::Operation(key, _) => Some(key.operation),
+            Self::Call(_, own) => Some(&**own),
             _ => None,
         }
+    }
+
+    /// The same, to be changed.
+    pub(crate) fn own_mut(&mut self) -> Option<&mut dyn Own> {
+        match self {
+            Self::Call(_, own) => Some(&mut **own),
+            _ => None,
+        }
+    }
+
+    /// The operation that it is, whose, and by which message id.
+    pub(crate) fn key(&self) -> Option<OutcomeKey> {
+        match self {
+            Self::Call(About::Operation(key), _) => Some(*key),
+            _ => None,
+        }
+    }
+
+    /// The operation that it is.
+    pub(crate) fn operation(&self) -> Option<Operation> {
+        self.key().map(|key| key.operation)
     }
 
     /// The client whose calls keep their order with it.
     pub(crate) fn client(&self) -> Option<ClientIndex> {
         match self {
-            Self::Configure { client } => Some(*client),
-            Self::Operation(key, _) if key.operation.has_client() => Some(key.client),
+            Self::Call(About::Client(client), _) => Some(*client),
+            Self::Call(About::Operation(key), _) if key.operation.has_client() => Some(key.client),
             _ => None,
         }
     }
 
     pub(crate) fn message_id(&self) -> Option<MessageId> {
-        match self {
-            Self::Operation(key, _) => key.message_id,
-            _ => None,
-        }
+        self.key()?.message_id
     }
 
-    /// What it has of an opening.
-    pub(crate) fn opening(&mut self) -> Option<&mut Opening> {
-        match self {
-            Self::Operation(_, Own::Open(opening)) => Some(opening),
-            _ => None,
-        }
+    /// Whether its line is the program's own.
+    pub(crate) fn is_verbatim(&self) -> bool {
+        self.own().is_some_and(Own::is_verbatim)
+    }
+
+    /// Whether it sets what the program wants.
+    pub(crate) fn configures(&self) -> bool {
+        self.own().is_some_and(Own::configures)
     }
 
     pub(crate) fn is_publish(&self) -> bool {
         self.operation() == Some(Operation::Publish)
     }
-}
-
-/// An opening, in two tries where there is a cure for what has made the first fail.
-#[derive(Debug)]
-pub(crate) struct Opening {
-    pub(crate) host: String,
-    pub(crate) port: u16,
-    pub(crate) reopened: bool,
-    /// The settings that the module would not take.
-    pub(crate) refused: Vec<SettingKey>,
-}
-
-/// How far subscriptions have come.
-#[derive(Clone, Debug)]
-pub(crate) struct Subscribing {
-    /// What was asked for, command by command, of those that have no result yet.
-    pub(crate) asked: VecDeque<Vec<Qos>>,
-    /// What was granted so far.
-    pub(crate) granted: Vec<i64>,
 }
 
 /// Why a client's state is in doubt.

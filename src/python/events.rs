@@ -7,13 +7,13 @@ use std::time::Duration;
 use modemqtt_at::ClientIndex;
 use modemqtt_host::call::Message;
 use modemqtt_host::engine::{Empty, Engine, Inbox, Notice, Shared, Stamped, Statistics, Weigh};
-use modemqtt_host::event::{Fact, Told};
+use modemqtt_host::event::Told;
 use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyTuple};
 
 use crate::errors;
-use crate::pending::Pending;
+use crate::pending::{self, Pending};
 
 /// How many events are handed to Python at once.
 const BATCH: usize = 64;
@@ -117,8 +117,8 @@ fn event<'py>(
             ];
             for fact in facts {
                 values.push(match fact {
-                    Fact::Text(text) => text.into_bound_py_any(py)?,
-                    Fact::Error(error) => errors::raise(py, &error, Some(shared)).into_bound_py_any(py)?,
+                    Ok(reply) => pending::translate(py, reply)?,
+                    Err(error) => errors::raise(py, &error, Some(shared)).into_bound_py_any(py)?,
                 });
             }
             Ok(PyTuple::new(py, values)?.into_any())

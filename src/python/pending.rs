@@ -188,7 +188,8 @@ impl Pending {
     }
 }
 
-fn translate(py: Python<'_>, reply: Reply) -> PyResult<Bound<'_, PyAny>> {
+/// What a call has come to, as Python knows it.
+pub(crate) fn translate(py: Python<'_>, reply: Reply) -> PyResult<Bound<'_, PyAny>> {
     match reply {
         Reply::Done | Reply::Published => Ok(py.None().into_bound(py)),
         Reply::Response { lines } => Ok(PyTuple::new(py, lines)?.into_any()),

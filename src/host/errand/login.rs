@@ -55,8 +55,18 @@ impl Login {
     }
 }
 
-/// Configures, opens and connects. What another program has left open is closed where the module would not be configured
-/// otherwise. It leaves what it has opened when it fails: [`Leave`] is the way out.
+/// Configures, opens and connects.
+///
+/// | [`Step`] | done | refused or failed |
+/// |---|---|---|
+/// | `Configure` | `Open` | refused by the module, which may have another program's connection: `Close` |
+/// | `Close` | `ConfigureAgain` | the end |
+/// | `ConfigureAgain` | `Open` | the end |
+/// | `Open` | `Connect` | `Abandon`, unless nothing was sent |
+/// | `Connect` | the end: it has entered | `Abandon` |
+/// | `Abandon` | the end, with the error from before | the same |
+///
+/// So what it has opened itself is closed when it fails, and what was open before it began is left alone.
 #[derive(Debug)]
 pub(super) struct Enter {
     client: ClientIndex,
@@ -65,7 +75,7 @@ pub(super) struct Enter {
 }
 
 /// What is under way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 enum Step {
     Begin,
     Configure,
@@ -73,6 +83,8 @@ enum Step {
     ConfigureAgain,
     Open,
     Connect,
+    /// What it has opened is being closed, because of that error.
+    Abandon(Error),
 }
 
 impl Enter {
@@ -95,14 +107,25 @@ impl Enter {
             None => self.make(Step::Open, self.login.open(self.client)),
         }
     }
+
+    /// Closes what it has opened. The caller waits for that as long as for any other step; the close itself goes on.
+    fn abandon(&mut self, error: Error, now: Instant) -> Move {
+        self.at = Step::Abandon(error);
+        let client = self.client;
+        let until = self.login.timeout.and_then(|timeout| now.checked_add(timeout));
+        Move::MakeUntil(Call::CloseBehind { client }, until)
+    }
 }
 
 impl Course for Enter {
-    fn next(&mut self, turn: Turn, _: Option<&'static Dialect>, _: Instant) -> Move {
+    fn next(&mut self, turn: Turn, _: Option<&'static Dialect>, now: Instant) -> Move {
         let client = self.client;
-        match (self.at, turn) {
+        match (&self.at, turn) {
             (Step::Begin, Turn::Begin) => self.configure_or_open(Step::Configure),
             (Step::Configure, Turn::Ended(Err(Error::Command { .. }))) => self.make(Step::Close, Call::close(client)),
+            (Step::Abandon(error), Turn::Ended(_) | Turn::Due) => Move::End(Err(error.clone())),
+            (Step::Open, Turn::Ended(Err(error @ Error::Usage(_)))) => Move::End(Err(error)),
+            (Step::Open | Step::Connect, Turn::Ended(Err(error))) => self.abandon(error, now),
             (_, Turn::Ended(Err(error))) => Move::End(Err(error)),
             (Step::Close, Turn::Ended(Ok(_))) => self.configure_or_open(Step::ConfigureAgain),
             (Step::Configure | Step::ConfigureAgain, Turn::Ended(Ok(_))) => {

@@ -117,11 +117,13 @@ pub(crate) enum Move {
     Make(Call, Option<Duration>),
     /// The same while the client is connected. Otherwise it is as if the call had done what it should.
     MakeIfConnected(ClientIndex, Call, Option<Duration>),
+    /// It makes a call and waits for its end, until then if a time is given: at [`Turn::Due`] the call goes on by itself.
+    MakeUntil(Call, Option<Instant>),
     /// It waits until then for [`Turn::Due`], or for something else before.
     WaitUntil(Instant),
     /// What has happened is nothing to it.
     Stay,
-    /// It has ended.
+    /// It has ended. A call that it has made goes on.
     End(Result<Reply, Error>),
 }
 

@@ -4,13 +4,23 @@ use modemqtt_at::codes::CloseResult;
 use modemqtt_at::dialect::Dialect;
 
 use super::clients::Client;
+use super::own::Own;
 use super::rules::{Effect, Loss, Meaning, Refused, Rules, ended};
 use crate::call::{ClientState, Reply};
 use crate::error::Error;
-use crate::job::{Own, Task};
 use crate::reader::Outcome;
 
 pub(super) struct Close;
+
+/// A close behind an opening that no one waits for any longer.
+#[derive(Debug)]
+pub(super) struct Behind;
+
+impl Own for Behind {
+    fn is_behind(&self) -> bool {
+        true
+    }
+}
 
 impl Rules for Close {
     fn effect(&self) -> Effect {
@@ -22,8 +32,8 @@ impl Rules for Close {
     }
 
     /// It is wanted wherever the making of the connection stands, unless it is behind an opening that no one waits for.
-    fn waits_for(&self, task: &Task, effect: Effect) -> bool {
-        effect == Effect::Opens && matches!(task, Task::Operation(_, Own::Close { behind: true }))
+    fn waits_for(&self, own: &dyn Own, effect: Effect) -> bool {
+        effect == Effect::Opens && own.is_behind()
     }
 
     /// Where nothing was left to close, that is what was asked for; elsewhere only the module knows.

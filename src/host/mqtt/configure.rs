@@ -6,13 +6,24 @@ use modemqtt_at::dialect::DataPhase;
 use modemqtt_at::{ClientIndex, Form, SettingKey};
 
 use super::clients::{Kept, Settings};
+use super::own::Own;
 use super::plan::{Planner, Steps};
 use super::topics::topic_name;
 use crate::call::{Value, Will};
 use crate::error::Error;
-use crate::job::{Change, Data, Step, Task};
+use crate::job::{About, Change, Data, Step, Task};
 use crate::options::{Definition, OPTIONS, Options, Shape};
 use crate::writer::Argument;
+
+/// Options on their way: one that is refused ends the call, and those before it are set.
+#[derive(Debug)]
+struct Configuring;
+
+impl Own for Configuring {
+    fn configures(&self) -> bool {
+        true
+    }
+}
 
 impl Planner {
     /// One command a key, in the order of [`OPTIONS`].
@@ -53,7 +64,7 @@ impl Planner {
                 }
             }
         }
-        Ok((Task::Configure { client }, steps))
+        Ok((Task::Call(About::Client(client), Box::new(Configuring)), steps))
     }
 
     /// What stands for an option on the command line.

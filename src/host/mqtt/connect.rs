@@ -7,7 +7,6 @@ use super::clients::Client;
 use super::rules::{Effect, Loss, Meaning, Rules, failed};
 use crate::call::{ClientState, Reply, Value};
 use crate::error::Error;
-use crate::job::Task;
 use crate::reader::Outcome;
 
 pub(super) struct Connect;
@@ -34,7 +33,7 @@ impl Rules for Connect {
         false
     }
 
-    fn begins(&self, client: &mut Client, _: &Task) {
+    fn begins(&self, client: &mut Client, _: Option<(&str, u16)>) {
         client.end_reported = false;
     }
 

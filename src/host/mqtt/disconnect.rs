@@ -4,10 +4,10 @@ use modemqtt_at::codes::CloseResult;
 use modemqtt_at::dialect::Dialect;
 
 use super::clients::Client;
+use super::own::Own;
 use super::rules::{Effect, Loss, Meaning, Rules, ended};
 use crate::call::{ClientState, Reply};
 use crate::error::Error;
-use crate::job::Task;
 use crate::reader::Outcome;
 
 pub(super) struct Disconnect;
@@ -22,7 +22,7 @@ impl Rules for Disconnect {
     }
 
     /// It is wanted wherever the making of the connection stands.
-    fn waits_for(&self, _: &Task, effect: Effect) -> bool {
+    fn waits_for(&self, _: &dyn Own, effect: Effect) -> bool {
         effect == Effect::Ends
     }
 

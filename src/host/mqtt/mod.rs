@@ -2,10 +2,13 @@
 
 mod clients;
 mod close;
+mod configuration;
 mod configure;
 mod connect;
 mod disconnect;
 mod open;
+mod own;
+mod parts;
 mod plan;
 mod prepare;
 mod publish;
@@ -19,8 +22,7 @@ mod verbatim;
 
 pub use clients::Ids;
 pub(crate) use clients::{Client, Clients, Context, Spelling};
-pub(crate) use open::reopen;
-pub(crate) use plan::{drain, outcome_wait, plan, question, read_back};
-pub(crate) use prepare::PREPARED;
+pub(crate) use own::Own;
+pub(crate) use parts::declared_at_most;
+pub(crate) use plan::{drain, outcome_wait, plan, question};
 pub(crate) use rules::{Effect, Loss, Meaning, Refused, ended_by, rules};
-pub(crate) use verbatim::declared_at_most;

@@ -5,13 +5,15 @@ use modemqtt_at::dialect::Dialect;
 use modemqtt_at::{ClientIndex, Command, Form, Operation, SettingKey};
 
 use super::clients::{Client, Clients, Context, Wanted};
+use super::configuration::value_of;
+use super::own::{Cure, Own};
 use super::plan::{Planner, Steps, number};
 use super::prepare::PREPARED;
 use super::rules::{Effect, Loss, Meaning, Rules, ended};
 use super::verbatim::plain;
 use crate::call::{ClientState, Reply};
 use crate::error::Error;
-use crate::job::{Job, Opening, OutcomeKey, Own, Step, Task};
+use crate::job::{OutcomeKey, Step, Task};
 use crate::reader::Outcome;
 use crate::writer::Argument;
 
@@ -30,12 +32,10 @@ impl Rules for Open {
         false
     }
 
-    fn begins(&self, client: &mut Client, task: &Task) {
-        if let Task::Operation(_, Own::Open(opening)) = task {
-            client.server = Some(format!("{}:{}", opening.host, opening.port));
-            client.disconnected = false;
-            client.context = Context::Sound;
-        }
+    fn begins(&self, client: &mut Client, server: Option<(&str, u16)>) {
+        client.server = server.map(|(host, port)| format!("{host}:{port}"));
+        client.disconnected = false;
+        client.context = Context::Sound;
     }
 
     fn meaning(&self, outcome: &Outcome) -> Meaning {
@@ -67,30 +67,85 @@ impl Rules for Open {
     }
 }
 
-/// Gives an opening that has failed for that reason the steps of a second and last try, where there is a cure: an occupied
-/// index is closed, a PDP context that the network took away is given up. Whether there is one.
-pub(crate) fn reopen(job: &mut Job, reason: OpenResult, dialect: &'static Dialect, clients: &mut Clients) -> bool {
-    let (Task::Operation(OutcomeKey { client, .. }, Own::Open(opening)), false) = (&mut job.task, job.ended) else {
-        return false;
-    };
-    if opening.reopened || !job.steps.is_empty() {
-        return false;
+/// An opening, in two tries where there is a cure for what has made the first fail.
+#[derive(Debug)]
+struct Opening {
+    host: String,
+    port: u16,
+    /// Whether it is the second try.
+    again: bool,
+    /// The settings that the module would not take.
+    refused: Vec<SettingKey>,
+}
+
+impl Own for Opening {
+    fn server(&self) -> Option<(&str, u16)> {
+        Some((&self.host, self.port))
     }
-    let Some(known) = clients.get(*client) else {
-        return false;
-    };
-    let (context, wanted) = (known.settings.pdp_context, known.wanted);
-    // A context that carries another client's connection is not the trouble, and would take that one with it.
-    if reason == OpenResult::PDP_FAILED && clients.others_use(*client, context) {
-        return false;
+
+    /// Settings may be left from another program, and waits follow the settings in force.
+    fn take(
+        &mut self,
+        setting: Option<SettingKey>,
+        lines: Vec<String>,
+        dialect: &'static Dialect,
+        client: Option<&mut Client>,
+    ) {
+        if let (Some(key), Some(line), Some(client)) = (setting, lines.first(), client) {
+            client.settings.read_back(dialect, key, value_of(line, key));
+        }
     }
-    let planner = Planner { dialect };
-    let Some(Ok(steps)) = planner.open_again(*client, opening, reason, context, wanted) else {
-        return false;
-    };
-    opening.reopened = true;
-    job.steps = steps;
-    true
+
+    /// What prepares an opening is worth trying, no more: firmware without the setting is met with, and an index that cannot be
+    /// closed is closed already. A setting that the module would not take is read instead, and tried again once the client is
+    /// closed.
+    fn goes_on_without(
+        &mut self,
+        step: &Step,
+        client: Option<ClientIndex>,
+        left: &mut Steps,
+        dialect: &'static Dialect,
+    ) -> bool {
+        if left.is_empty() {
+            return false;
+        }
+        if let Some(key) = step.setting
+            && PREPARED.contains(&key)
+            && step.form == Form::Set
+            && !self.refused.contains(&key)
+        {
+            self.refused.push(key);
+            if let Some((row, client)) = dialect.setting(key, Form::Read).zip(client)
+                && let Ok(read) = (Planner { dialect }).read(row, client)
+            {
+                left.push_front(read);
+            }
+        }
+        true
+    }
+
+    /// An occupied index is closed, a PDP context that the network took away is given up, once.
+    fn cure(
+        &mut self,
+        result: Option<i64>,
+        client: ClientIndex,
+        dialect: &'static Dialect,
+        clients: &mut Clients,
+    ) -> Option<Cure> {
+        // Some firmware answers `ERROR` where the notes have `+QMTOPEN: <client>,2`.
+        let reason = result.map_or(OpenResult::OCCUPIED, OpenResult);
+        let known = clients.get(client).filter(|_| !self.again)?;
+        let (context, wanted) = (known.settings.pdp_context, known.wanted);
+        // A context that carries another client's connection is not the trouble, and would take that one with it.
+        if reason == OpenResult::PDP_FAILED && clients.others_use(client, context) {
+            return None;
+        }
+        let steps = Planner { dialect }
+            .open_again(client, self, reason, context, wanted)?
+            .ok()?;
+        self.again = true;
+        Some(Cure { reason, steps })
+    }
 }
 
 impl Planner {
@@ -115,7 +170,7 @@ impl Planner {
         let opening = Opening {
             host,
             port,
-            reopened: false,
+            again: false,
             refused: Vec::new(),
         };
         let key = OutcomeKey {
@@ -123,7 +178,7 @@ impl Planner {
             client,
             message_id: None,
         };
-        Ok((Task::Operation(key, Own::Open(opening)), steps))
+        Ok((Task::of(key, opening), steps))
     }
 
     /// The steps that cure what made an opening fail, and open again; `None` where there is no cure.

@@ -8,14 +8,15 @@ use modemqtt_at::general::MAXIMUM_RESPONSE_TIME;
 use modemqtt_at::{ClientIndex, Command, Form, MessageId, Operation, Qos, SettingKey};
 
 use super::clients::{Clients, Settings};
+use super::close::Behind;
+use super::own::{Nothing, Own};
 use super::publish::Outgoing;
 use super::rules::rules;
 use super::verbatim::verbatim;
 use crate::call::{Call, Value};
 use crate::error::Error;
-use crate::job::{Goal, OutcomeKey, Own, Step, Sync, Task};
+use crate::job::{About, Goal, OutcomeKey, Step, Sync, Task};
 use crate::names::called;
-use crate::options::Configuration;
 use crate::writer::{self, Argument};
 
 pub(super) type Steps = VecDeque<Step>;
@@ -31,10 +32,7 @@ pub(crate) fn plan(
     let planner = Planner { dialect };
     match call {
         Call::SetUp | Call::SetUpAnew => Ok((Task::SetUp(Sync::default()), Steps::new())),
-        Call::Command { line, data } => {
-            let step = verbatim(&line, data, dialect, clients)?;
-            Ok((Task::Command { lines: Vec::new() }, [step].into()))
-        }
+        Call::Command { line, data } => verbatim(&line, data, dialect, clients),
         Call::Configure { client, options } => {
             writer::client(dialect, client)?;
             let kept = clients.kept.clone();
@@ -43,16 +41,7 @@ pub(crate) fn plan(
             };
             planner.configure(client, &options, state.settings, &kept)
         }
-        Call::Configuration { client } => {
-            writer::client(dialect, client)?;
-            let reads = dialect
-                .rows
-                .iter()
-                .filter(|row| row.setting.is_some() && row.form == Form::Read);
-            let steps = reads.map(|row| planner.read(row, client)).collect::<Result<_, _>>()?;
-            let told = Box::<Configuration>::default();
-            Ok((Task::Configuration { told }, steps))
-        }
+        Call::Configuration { client } => planner.configuration(client),
         Call::Open { client, host, port } => {
             writer::client(dialect, client)?;
             let renewed = clients.context_to_renew(client);
@@ -72,7 +61,7 @@ pub(crate) fn plan(
                     client,
                     message_id,
                 };
-                planner.operation(key, Own::Nothing, &values)
+                planner.operation(key, Nothing, &values)
             };
             if operation.has_message_id() {
                 with_id(clients, client, dialect, id, |id| plan(Some(id)))
@@ -86,10 +75,10 @@ pub(crate) fn plan(
                 client,
                 message_id: None,
             };
-            planner.operation(key, Own::Close { behind: true }, &[])
+            planner.operation(key, Behind, &[])
         }
         // It makes calls of its own.
-        Call::Errand(_) => Ok((Task::Command { lines: Vec::new() }, Steps::new())),
+        Call::Errand(_) => Ok((Task::Call(About::Module, Box::new(Nothing)), Steps::new())),
         Call::Subscribe { client, topics } => with_id(clients, client, dialect, id, |id| {
             planner.subscribe(client, id, &topics)
         }),
@@ -121,12 +110,6 @@ pub(crate) fn plan(
             }
         }
     }
-}
-
-/// The step that reads a setting back; `None` where the dialect cannot.
-pub(crate) fn read_back(dialect: &'static Dialect, key: SettingKey, client: ClientIndex) -> Option<Step> {
-    let row = dialect.setting(key, Form::Read)?;
-    Planner { dialect }.read(row, client).ok()
 }
 
 /// The step that asks how a command stands with all clients; `None` where the dialect cannot.
@@ -170,7 +153,12 @@ pub(super) struct Planner {
 
 impl Planner {
     /// An operation that is one command: its values behind the client index, as its row has them.
-    fn operation(&self, key: OutcomeKey, own: Own, values: &[Option<Value>]) -> Result<(Task, Steps), Error> {
+    fn operation(
+        &self,
+        key: OutcomeKey,
+        own: impl Own + 'static,
+        values: &[Option<Value>],
+    ) -> Result<(Task, Steps), Error> {
         rules(key.operation).check(values)?;
         let row = self.action(key.operation.command())?;
         let mut arguments = Vec::new();
@@ -192,7 +180,7 @@ impl Planner {
             arguments.push(value.argument());
         }
         let step = self.step(row, &arguments, outcome(row, key.client, key.message_id))?;
-        Ok((Task::Operation(key, own), [step].into()))
+        Ok((Task::of(key, own), [step].into()))
     }
 
     /// The row of a command that acts, or an error that names the dialects that have it.

@@ -11,7 +11,7 @@ use crate::job::{Change, Step};
 use crate::writer::Argument;
 
 /// Their keys, in the order in which they are set: of `dataformat` and `send/mode` the last one rules.
-pub(crate) const PREPARED: [SettingKey; 4] = [
+pub(super) const PREPARED: [SettingKey; 4] = [
     SettingKey::RECEIVE_MODE,
     SettingKey::SHOW_RECEIVE_LENGTH,
     SettingKey::DATA_FORMAT,

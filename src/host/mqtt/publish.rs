@@ -6,12 +6,13 @@ use modemqtt_at::dialect::DataPhase;
 use modemqtt_at::{ClientIndex, MessageId, Operation, Qos};
 
 use super::clients::Client;
+use super::own::{Nothing, Own};
 use super::plan::{Planner, Steps, dialects, number, outcome};
 use super::rules::{Meaning, Rules, acknowledged};
 use super::topics::topic_name;
 use crate::call::Reply;
 use crate::error::Error;
-use crate::job::{Data, OutcomeKey, Own, Task};
+use crate::job::{Data, OutcomeKey, Task};
 use crate::names::models;
 use crate::reader::Outcome;
 use crate::writer::Argument;
@@ -40,7 +41,7 @@ impl Rules for Publish {
         false
     }
 
-    fn begins(&self, client: &mut Client, _: &Task) {
+    fn begins(&self, client: &mut Client, _: Option<(&str, u16)>) {
         client.in_flight += 1;
     }
 
@@ -52,19 +53,36 @@ impl Rules for Publish {
         acknowledged(outcome, Reply::Published)
     }
 
-    fn told(&self, task: &mut Task, _: bool, result: Result<Reply, Error>) -> Option<Result<Reply, Error>> {
-        if result.is_ok()
-            && let Task::Operation(_, Own::Publish { unfinished }) = task
-        {
-            *unfinished = false;
-        }
-        Some(result)
-    }
-
     fn given_up(&self, client: &mut Client, key: OutcomeKey) {
         if key.message_id == Some(MessageId(0)) {
             client.debt.grow();
         }
+    }
+}
+
+/// A publish with QoS 2, which takes two exchanges with the server.
+#[derive(Debug)]
+enum ExactlyOnce {
+    /// It has no result yet, and may have come half way.
+    Unfinished,
+    /// The server has all of it, or nothing.
+    Settled,
+}
+
+impl Own for ExactlyOnce {
+    fn may_be_half_way(&self) -> bool {
+        matches!(self, Self::Unfinished)
+    }
+
+    fn was_not_sent(&mut self) {
+        *self = Self::Settled;
+    }
+
+    fn told(&mut self, _: ClientIndex, _: bool, result: Result<Reply, Error>) -> Option<Result<Reply, Error>> {
+        if result.is_ok() {
+            *self = Self::Settled;
+        }
+        Some(result)
     }
 }
 
@@ -125,8 +143,11 @@ impl Planner {
             client,
             message_id: Some(message_id),
         };
-        let unfinished = qos == Qos::ExactlyOnce;
-        Ok((Task::Operation(key, Own::Publish { unfinished }), [step].into()))
+        let task = match qos {
+            Qos::ExactlyOnce => Task::of(key, ExactlyOnce::Unfinished),
+            Qos::AtMostOnce | Qos::AtLeastOnce => Task::of(key, Nothing),
+        };
+        Ok((task, [step].into()))
     }
 
     /// The form that is wanted, or the first that the dialect has and that can carry the bytes.

@@ -6,10 +6,11 @@ use modemqtt_at::dialect::Dialect;
 use modemqtt_at::{ClientIndex, Operation};
 
 use super::clients::Client;
+use super::own::Own;
 use super::{close, connect, disconnect, open, publish, subscribe, token, unsubscribe};
 use crate::call::{Call, ClientState, Errand, Reply, Value};
 use crate::error::Error;
-use crate::job::{OutcomeKey, Task};
+use crate::job::OutcomeKey;
 use crate::reader::Outcome;
 
 /// Those of an operation.
@@ -107,7 +108,7 @@ pub(crate) trait Rules: Sync {
     }
 
     /// Whether it waits until another of its client has ended that has that effect on the connection.
-    fn waits_for(&self, _task: &Task, _effect: Effect) -> bool {
+    fn waits_for(&self, _own: &dyn Own, _effect: Effect) -> bool {
         true
     }
 
@@ -116,8 +117,8 @@ pub(crate) trait Rules: Sync {
         true
     }
 
-    /// Its command is being sent.
-    fn begins(&self, _client: &mut Client, _task: &Task) {}
+    /// Its command is being sent, to have the client lead to that server if it is an opening.
+    fn begins(&self, _client: &mut Client, _server: Option<(&str, u16)>) {}
 
     /// Its command was refused, in a way that may mean that there is no connection or not.
     fn refused(&self, _client: &Client, _vague: bool) -> Refused {
@@ -132,11 +133,6 @@ pub(crate) trait Rules: Sync {
     /// Reads the fields of its result.
     fn meaning(&self, outcome: &Outcome) -> Meaning {
         acknowledged(outcome, Reply::Done)
-    }
-
-    /// What its caller is told; `None` while other commands of the call are to follow, as they do where there are `more`.
-    fn told(&self, _task: &mut Task, _more: bool, result: Result<Reply, Error>) -> Option<Result<Reply, Error>> {
-        Some(result)
     }
 
     /// Where its client stands behind a result, if elsewhere than before.

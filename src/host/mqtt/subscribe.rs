@@ -1,14 +1,17 @@
 //! Subscriptions, `AT+QMTSUB`: as many commands as the command line needs, and what was granted.
 
+use std::collections::VecDeque;
+
 use modemqtt_at::codes::SUBSCRIPTION_REFUSED;
 use modemqtt_at::{ClientIndex, Command, MessageId, Operation, Qos};
 
+use super::own::Own;
 use super::plan::{Planner, Steps, number};
 use super::rules::{Meaning, Rules, acknowledged};
 use super::topics::{in_commands, topic_filter};
 use crate::call::Reply;
 use crate::error::Error;
-use crate::job::{OutcomeKey, Own, Subscribing, Task};
+use crate::job::{OutcomeKey, Task};
 use crate::reader::Outcome;
 use crate::writer::Argument;
 
@@ -23,13 +26,22 @@ impl Rules for Subscribe {
         // How many topics were asked for, the task knows.
         acknowledged(outcome, Reply::Granted(outcome.values.clone()))
     }
+}
 
-    fn told(&self, task: &mut Task, _: bool, result: Result<Reply, Error>) -> Option<Result<Reply, Error>> {
-        match (result, task) {
-            (Ok(Reply::Granted(granted)), Task::Operation(key, Own::Subscribe(subscribing))) => {
-                subscribing.granted(key.client, &granted)
-            }
-            (result, _) => Some(result),
+/// How far subscriptions have come.
+#[derive(Debug)]
+struct Subscribing {
+    /// What was asked for, command by command, of those that have no result yet.
+    asked: VecDeque<Vec<Qos>>,
+    /// What was granted so far.
+    granted: Vec<i64>,
+}
+
+impl Own for Subscribing {
+    fn told(&mut self, client: ClientIndex, _: bool, result: Result<Reply, Error>) -> Option<Result<Reply, Error>> {
+        match result {
+            Ok(Reply::Granted(granted)) => self.granted(client, &granted),
+            result => Some(result),
         }
     }
 }
@@ -62,13 +74,13 @@ impl Planner {
             message_id: Some(id),
         };
         let steps = commands.into_iter().map(|(_, step)| step).collect();
-        Ok((Task::Operation(key, Own::Subscribe(subscribing)), steps))
+        Ok((Task::of(key, subscribing), steps))
     }
 }
 
 impl Subscribing {
     /// Takes what the module says was granted of the topics of one command. `None` while other commands are to follow.
-    pub(crate) fn granted(&mut self, client: ClientIndex, granted: &[i64]) -> Option<Result<Reply, Error>> {
+    fn granted(&mut self, client: ClientIndex, granted: &[i64]) -> Option<Result<Reply, Error>> {
         let asked = self.asked.pop_front().unwrap_or_default();
         let wrong = |expected| {
             let values: Vec<_> = granted.iter().map(ToString::to_string).collect();

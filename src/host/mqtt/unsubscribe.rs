@@ -2,12 +2,13 @@
 
 use modemqtt_at::{ClientIndex, Command, MessageId, Operation};
 
+use super::own::Own;
 use super::plan::{Planner, Steps, number};
 use super::rules::Rules;
 use super::topics::{in_commands, topic_filter};
 use crate::call::Reply;
 use crate::error::Error;
-use crate::job::{OutcomeKey, Own, Task};
+use crate::job::{OutcomeKey, Task};
 use crate::writer::Argument;
 
 pub(super) struct Unsubscribe;
@@ -16,8 +17,14 @@ impl Rules for Unsubscribe {
     fn needs_connection(&self) -> bool {
         true
     }
+}
 
-    fn told(&self, _: &mut Task, more: bool, result: Result<Reply, Error>) -> Option<Result<Reply, Error>> {
+/// Topics on their way out.
+#[derive(Debug)]
+struct Unsubscribing;
+
+impl Own for Unsubscribing {
+    fn told(&mut self, _: ClientIndex, more: bool, result: Result<Reply, Error>) -> Option<Result<Reply, Error>> {
         (result.is_err() || !more).then_some(result)
     }
 }
@@ -43,6 +50,6 @@ impl Planner {
             message_id: Some(id),
         };
         let steps = commands.into_iter().map(|(_, step)| step).collect();
-        Ok((Task::Operation(key, Own::Nothing), steps))
+        Ok((Task::of(key, Unsubscribing), steps))
     }
 }

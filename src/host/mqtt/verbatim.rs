@@ -1,15 +1,19 @@
 //! A command line that the program has written itself: how it is answered, how long that may take, and which data it
 //! asks for.
 
-use modemqtt_at::ascii::{CTRL_Z, ESC, QUOTE};
+use modemqtt_at::ascii::{CTRL_Z, ESC};
 use modemqtt_at::dialect::{Count, DataPhase, Dialect, Uncounted};
 use modemqtt_at::general::{MAXIMUM_RESPONSE_TIME, maximum_response_time};
 use modemqtt_at::tls::{TlsForm, TlsValue, Upload};
-use modemqtt_at::{ClientIndex, Command, Form, MessageId};
+use modemqtt_at::{ClientIndex, Command, Form, MessageId, SettingKey};
 
-use super::clients::Clients;
+use super::clients::{Client, Clients};
+use super::own::Own;
+use super::parts::{Part, name_of, parts};
+use super::plan::Steps;
+use crate::call::Reply;
 use crate::error::Error;
-use crate::job::{Data, Goal, Invitation, Step};
+use crate::job::{About, Data, Goal, Invitation, Step, Task};
 use crate::writer::{self, CommandLine};
 
 /// A line of the program's own, and what the module is to be given when it asks for data.
@@ -18,7 +22,35 @@ pub(super) fn verbatim(
     data: Option<Vec<u8>>,
     dialect: &Dialect,
     clients: &mut Clients,
-) -> Result<Step, Error> {
+) -> Result<(Task, Steps), Error> {
+    let step = step_of(line, data, dialect, clients)?;
+    let task = Task::Call(About::Module, Box::new(Verbatim { lines: Vec::new() }));
+    Ok((task, [step].into()))
+}
+
+/// What such a line was answered. A refusal is the whole answer.
+#[derive(Debug)]
+struct Verbatim {
+    lines: Vec<String>,
+}
+
+impl Own for Verbatim {
+    fn is_verbatim(&self) -> bool {
+        true
+    }
+
+    fn take(&mut self, _: Option<SettingKey>, lines: Vec<String>, _: &'static Dialect, _: Option<&mut Client>) {
+        self.lines = lines;
+    }
+
+    fn reply(&mut self) -> Reply {
+        Reply::Response {
+            lines: std::mem::take(&mut self.lines),
+        }
+    }
+}
+
+fn step_of(line: &str, data: Option<Vec<u8>>, dialect: &Dialect, clients: &mut Clients) -> Result<Step, Error> {
     let mut step = plain(line)?;
     let text = String::from_utf8_lossy(&step.line.bytes).into_owned();
     let parts: Vec<_> = parts(&text).collect();
@@ -82,17 +114,6 @@ pub(super) fn plain(line: &str) -> Result<Step, Error> {
         setting: None,
         other: None,
     })
-}
-
-/// How many bytes a line that is not known may have declared: its largest number up to `most`.
-pub(crate) fn declared_at_most(line: &[u8], most: usize) -> Option<usize> {
-    let text = String::from_utf8_lossy(line);
-    let part = parts(&text).last()?;
-    let numbers = part
-        .fields
-        .iter()
-        .filter_map(|field| field.trim_matches('"').parse().ok());
-    numbers.filter(|number| *number <= most).max()
 }
 
 /// The data that a command asks for.
@@ -314,71 +335,6 @@ fn no_id_in_flight(part: &Part<'_>, clients: &mut Clients) -> Result<(), Error> 
     Ok(())
 }
 
-/// One command of a line.
-struct Part<'a> {
-    /// Without `+`.
-    name: &'a str,
-    form: Form,
-    /// Its parameters as they stand there, blanks round them left out.
-    fields: Vec<&'a str>,
-}
-
-/// The commands of a line that begins with `AT`. Behind a basic command an extended one needs no semicolon (V.250 section
-/// 5.2.1).
-fn parts(line: &str) -> impl Iterator<Item = Part<'_>> {
-    let texts = split(line.get(2..).unwrap_or_default(), ';');
-    let apart = texts.flat_map(|text| {
-        let sign = text.find(['+', '=', '"']).filter(|at| text[*at..].starts_with('+'));
-        let (basic, extended) = text.split_at(sign.unwrap_or(0));
-        [Some(basic).filter(|basic| !basic.trim().is_empty()), Some(extended)]
-    });
-    apart.flatten().map(|text| {
-        let (name, values) = text.split_once('=').unwrap_or((text, ""));
-        let form = match values.trim_end() {
-            "?" => Form::Test,
-            _ if name.ends_with('?') => Form::Read,
-            _ => Form::Set,
-        };
-        Part {
-            name: name.trim().trim_start_matches('+'),
-            form,
-            fields: match values {
-                "" => Vec::new(),
-                values => split(values, ',').map(str::trim).collect(),
-            },
-        }
-    })
-}
-
-/// The pieces between separators that stand outside quotes.
-fn split(text: &str, separator: char) -> impl Iterator<Item = &str> {
-    let mut quoted = false;
-    text.split(move |letter| {
-        quoted ^= letter == char::from(QUOTE);
-        letter == separator && !quoted
-    })
-}
-
-/// The names in a command line, joined by `;`: `AT+CSQ;+CREG?` has `+CSQ;+CREG`.
-fn name_of(line: &[u8]) -> String {
-    let mut in_string = false;
-    let mut in_value = false;
-    let mut name = String::new();
-    for &byte in line.iter().skip(2) {
-        match byte {
-            QUOTE => in_string = !in_string,
-            b';' if !in_string => {
-                in_value = false;
-                name.push(';');
-            }
-            b'=' | b'?' => in_value = true,
-            _ if !in_value && !in_string => name.push(char::from(byte.to_ascii_uppercase())),
-            _ => {}
-        }
-    }
-    name
-}
-
 #[cfg(test)]
 mod tests {
     use modemqtt_at::dialect;
@@ -387,7 +343,7 @@ mod tests {
 
     fn step(model: &str, line: &str, data: Option<&[u8]>) -> Result<Step, Error> {
         let (dialect, _) = dialect::of_model(model).unwrap();
-        verbatim(line, data.map(<[u8]>::to_vec), dialect, &mut Clients::of(dialect))
+        step_of(line, data.map(<[u8]>::to_vec), dialect, &mut Clients::of(dialect))
     }
 
     fn refused(model: &str, line: &str, data: Option<&[u8]>) -> String {
@@ -395,13 +351,6 @@ mod tests {
             Err(Error::Usage(message)) => message,
             other => panic!("{model} {line}: {other:?}"),
         }
-    }
-
-    #[test]
-    fn the_names_of_a_joined_line_are_all_found() {
-        assert_eq!(name_of(b"AT+CSQ;+creg?"), "+CSQ;+CREG");
-        assert_eq!(name_of(b"AT+QMTPUB=0,0,0,0,\"a;b\""), "+QMTPUB");
-        assert_eq!(name_of(b"ATE0"), "E0");
     }
 
     #[test]
@@ -458,8 +407,6 @@ mod tests {
         let phase = |line| step("M95", line, Some(b"abc")).unwrap().data.unwrap().phase;
         assert_eq!(phase("AT+QFOO=1,3"), DataPhase::Counted);
         assert_eq!(phase("AT+QFOO=\"3\""), DataPhase::UntilCtrlZ);
-        assert_eq!(declared_at_most(b"AT+QFOO=1,\"x\",30", 100), Some(30));
-        assert_eq!(declared_at_most(b"AT+QFOO=\"x\"", 100), None);
     }
 
     #[test]
@@ -479,7 +426,7 @@ mod tests {
             format!("AT+QMTPUB=0,{},1,0,\"t\"", id.0),
             format!("AT+QMTSUB=0,{},\"t\",1", id.0),
         ] {
-            let error = verbatim(&line, Some(b"x".into()), dialect, &mut clients).unwrap_err();
+            let error = step_of(&line, Some(b"x".into()), dialect, &mut clients).unwrap_err();
             assert!(error.to_string().contains("in flight"), "{error}");
         }
     }

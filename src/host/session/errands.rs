@@ -20,7 +20,7 @@ pub(super) struct Errands {
 
 #[derive(Debug)]
 struct UnderWay {
-    /// `None`: it was taken back, and only the call that it had made is still to end.
+    /// `None`: it has ended, and only the call that it had made is still to end.
     course: Option<Box<dyn Course>>,
     /// Whether it has made a call that has not ended.
     calls: bool,
@@ -123,9 +123,20 @@ impl Session {
                 under_way.calls = true;
                 self.take(Ticket(ticket.0 | OF_AN_ERRAND), call, timeout, now);
             }
+            Move::MakeUntil(call, until) => {
+                under_way.calls = true;
+                self.timers.clear(Timer::Errand(ticket));
+                if let Some(until) = until {
+                    self.timers.set(Timer::Errand(ticket), until);
+                }
+                return self.take(Ticket(ticket.0 | OF_AN_ERRAND), call, None, now);
+            }
             Move::WaitUntil(at) => return self.timers.set(Timer::Errand(ticket), at),
             Move::End(result) => {
-                self.errands.under_way.remove(&ticket);
+                under_way.course = None;
+                if !under_way.calls {
+                    self.errands.under_way.remove(&ticket);
+                }
                 self.events.push_back(Event::Ended(ticket, result));
             }
         }

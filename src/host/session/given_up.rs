@@ -4,7 +4,6 @@ use std::time::Instant;
 
 use super::{DataState, Exchange, Session, TRANSPORT_ALLOWANCE};
 use crate::error::Error;
-use crate::job::{Own, Task};
 use crate::timers::Timer;
 
 impl Session {
@@ -35,9 +34,8 @@ impl Session {
             report,
             hint: self.data_hint(&exchange),
         };
-        if let Task::Operation(_, Own::Publish { unfinished }) = &mut exchange.job.task {
-            // Nothing was sent to the server.
-            *unfinished = false;
+        if let Some(own) = exchange.job.task.own_mut() {
+            own.was_not_sent();
         }
         self.end(&mut exchange.job, Err(error));
         exchange.data = DataState::GivenUp { written };

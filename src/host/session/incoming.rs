@@ -2,7 +2,6 @@
 
 use std::time::Instant;
 
-use modemqtt_at::codes::OpenResult;
 use modemqtt_at::secrets::with_mask;
 use modemqtt_at::{ClientIndex, Form, MessageId, Operation};
 
@@ -12,8 +11,8 @@ use super::{DataState, Exchange, Session};
 use crate::call::{Event, Message, Reply};
 use crate::error::{Error, Refusal};
 use crate::framer::Frame;
-use crate::job::{Goal, INTERNAL, Invitation, Job, OutcomeKey, Own, Task};
-use crate::mqtt::{Effect, Refused, rules};
+use crate::job::{Goal, INTERNAL, Invitation, Job, Task};
+use crate::mqtt::{Effect, Own, Refused, rules};
 use crate::reader::{self, Incoming, Pending};
 use crate::receive::RawMessage;
 use crate::timers::Timer;
@@ -167,7 +166,7 @@ impl Session {
         if let DataState::GivenUp { written } = exchange.data {
             return self.data_phase_is_over(&exchange, written, now);
         }
-        if !matches!(exchange.job.task, Task::Configure { .. }) {
+        if !exchange.job.task.configures() {
             self.uploads.are_over();
         }
         if let Err(refusal) = &result {
@@ -243,7 +242,7 @@ impl Session {
     /// Goes on with a job whose step, one without a result URC, is over; after the last its caller is told.
     fn step_done(&mut self, mut job: Job, now: Instant) {
         if job.steps.is_empty() && !job.ended {
-            let reply = Self::finish(&mut job.task);
+            let reply = job.task.own_mut().map_or(Reply::Done, Own::reply);
             self.end(&mut job, Ok(reply));
         }
         self.continue_or_release(job, now);
@@ -253,45 +252,30 @@ impl Session {
     fn keep(&mut self, exchange: &mut Exchange) {
         self.note_spelling(&exchange.step);
         let lines = std::mem::take(&mut exchange.lines);
-        let client = exchange.job.task.client();
-        if let (Some(change), Some(client)) = (exchange.step.change, client)
-            && let Some(known) = self.clients.get(client)
-        {
-            known.apply(change, matches!(exchange.job.task, Task::Configure { .. }));
-            self.follow_settings(client);
-        }
-        if matches!(exchange.job.task, Task::Configure { .. } | Task::Command { .. }) {
+        let task = &mut exchange.job.task;
+        let (client, configures) = (task.client(), task.configures());
+        if configures || task.is_verbatim() {
             // It may have been about the echo.
             self.framer.set_echoes_data(None);
         }
-        match (&mut exchange.job.task, &exchange.step.goal) {
-            (Task::Command { lines: kept }, _) => *kept = lines,
-            (Task::Configuration { told }, Goal::Values(key)) => {
-                let read: Vec<_> = lines.iter().map(|line| value_of(line, key.name())).collect();
-                if let Some(dialect) = self.dialect {
-                    told.add(dialect, *key, read.join(";"));
-                }
-            }
-            (Task::Operation(OutcomeKey { client, .. }, _), Goal::Values(key)) => {
-                let client = *client;
-                let known = self.clients.get(client).zip(self.dialect);
-                if let (Some((known, dialect)), Some(line)) = (known, lines.first()) {
-                    known.settings.read_back(dialect, *key, value_of(line, key.name()));
-                    self.follow_settings(client);
-                }
-            }
-            _ => {}
+        let known = client.and_then(|client| self.clients.get(client));
+        if let (Some(change), Some(known)) = (exchange.step.change, known) {
+            known.apply(change, configures);
         }
-    }
-
-    /// What the caller is told when the last step, one without a result URC, is done.
-    pub(super) fn finish(task: &mut Task) -> Reply {
-        match task {
-            Task::Command { lines } => Reply::Response {
-                lines: std::mem::take(lines),
-            },
-            Task::Configuration { told } => Reply::Configuration(std::mem::take(told)),
-            _ => Reply::Done,
+        let setting = match exchange.step.goal {
+            Goal::Values(key) => Some(key),
+            _ => None,
+        };
+        if let (Some(own), Some(dialect)) = (task.own_mut(), self.dialect) {
+            own.take(
+                setting,
+                lines,
+                dialect,
+                client.and_then(|client| self.clients.get(client)),
+            );
+        }
+        if let Some(client) = client {
+            self.follow_settings(client);
         }
     }
 
@@ -315,21 +299,10 @@ impl Session {
             Goal::Outcome { key, .. } => Some(*key),
             _ => None,
         };
-        // What prepares the opening is worth trying, no more: firmware without the setting is met with, and an index that
-        // cannot be closed is closed already.
-        let preparing = exchange.job.task.opening().is_some() && !exchange.job.steps.is_empty();
-        // A setting that this firmware cannot read is left out, unless that leaves none.
-        let reading = matches!(&exchange.job.task, Task::Configuration { told }
-            if !(told.printed.is_empty() && exchange.job.steps.is_empty()));
-        if preparing && !exchange.job.ended {
-            self.read_what_is_refused(&mut exchange);
-        }
-        if (preparing || reading) && !exchange.job.ended {
+        if self.goes_on_without(&mut exchange) {
             return self.step_done(exchange.job, now);
         }
-        // Some firmware answers so where the notes have `+QMTOPEN: <client>,2`.
-        if *refusal == Refusal::Error && !exchange.outcome_seen && self.reopen(&mut exchange.job, OpenResult::OCCUPIED)
-        {
+        if *refusal == Refusal::Error && !exchange.outcome_seen && self.cure(&mut exchange.job, None) {
             return self.continue_or_release(exchange.job, now);
         }
         let name = self.name_of(refusal);
@@ -338,9 +311,8 @@ impl Session {
             refusal: refusal.clone(),
             name,
         };
-        if let Task::Operation(_, Own::Publish { unfinished }) = &mut exchange.job.task {
-            // Nothing was sent to the server.
-            *unfinished = false;
+        if let Some(own) = exchange.job.task.own_mut() {
+            own.was_not_sent();
         }
         let seen = exchange.outcome_seen;
         // Where it has been seen, the state has followed the outcome already.
@@ -391,6 +363,16 @@ impl Session {
         self.start_next(now);
     }
 
+    /// Whether a call goes on without the command that was refused.
+    fn goes_on_without(&self, exchange: &mut Exchange) -> bool {
+        let Exchange { job, step, .. } = exchange;
+        let client = job.task.client();
+        let (Some(own), Some(dialect), false) = (job.task.own_mut(), self.dialect, job.ended) else {
+            return false;
+        };
+        own.goes_on_without(step, client, &mut job.steps, dialect)
+    }
+
     pub(super) fn continue_or_release(&mut self, job: Job, now: Instant) {
         if job.steps.is_empty() || job.ended {
             self.release(&job, true);
@@ -408,18 +390,4 @@ impl Session {
         let possible = matches!(data, None | Some(DataState::Impossible | DataState::NotDue));
         possible && self.believes_prompts() && matches!(line, b">" | b"> ")
     }
-}
-
-/// The values in a line of `AT+QMTCFG`, with or without the key before them.
-fn value_of<'a>(line: &'a str, key: &str) -> &'a str {
-    let values = line.split_once(':').map_or(line, |(_, values)| values).trim();
-    let unkeyed = values
-        .strip_prefix('"')
-        .and_then(|rest| {
-            rest.get(..key.len())
-                .filter(|head| head.eq_ignore_ascii_case(key))
-                .map(|_| &rest[key.len()..])
-        })
-        .and_then(|rest| rest.strip_prefix("\","));
-    unkeyed.unwrap_or(values)
 }

@@ -6,7 +6,7 @@ use modemqtt_at::dialect::Joined;
 
 use super::Session;
 use crate::error::Refusal;
-use crate::job::{Job, Step, Task};
+use crate::job::{Job, Step};
 use crate::timers::Timer;
 
 /// How long after one code the next may come. A BC28 was seen to take 40 ms.
@@ -25,12 +25,11 @@ impl Session {
     /// How many codes a command has.
     pub(super) fn codes_due(&self, job: &Job, step: &Step) -> Codes {
         let each = self.dialect.is_some_and(|dialect| dialect.joined == Joined::Each);
-        let more = match job.task {
-            Task::Command { .. } if each => {
-                let commands = step.name.split(';').filter(|name| !name.is_empty());
-                commands.count().saturating_sub(1)
-            }
-            _ => 0,
+        let more = if each && job.task.is_verbatim() {
+            let commands = step.name.split(';').filter(|name| !name.is_empty());
+            commands.count().saturating_sub(1)
+        } else {
+            0
         };
         Codes { more, so_far: None }
     }

@@ -1,13 +1,13 @@
-//! What the module keeps: messages in its buffer, which are fetched, and settings that it would not change, which are believed.
+//! What the module keeps: messages in its buffer, which are fetched, and the settings that say how they are printed.
 
 use std::time::{Duration, Instant};
 
-use modemqtt_at::{ClientIndex, Command, Form};
+use modemqtt_at::{ClientIndex, Command};
 
 use super::{Exchange, Session};
 use crate::call::{ClientState, Event};
 use crate::job::{Job, Task};
-use crate::mqtt::{PREPARED, drain, question, read_back};
+use crate::mqtt::{drain, question};
 use crate::timers::Timer;
 
 /// How often a message is asked for that the module keeps.
@@ -21,24 +21,6 @@ impl Session {
         if let Some(known) = self.clients.get(client) {
             self.framer.set_length_shown(client.0, known.settings.length_shown);
             self.framer.set_hex(client.0, known.settings.receive_hex);
-        }
-    }
-
-    /// A setting that the module would not take while it prepares an opening is read instead, and tried again once the
-    /// client is closed.
-    pub(super) fn read_what_is_refused(&self, exchange: &mut Exchange) {
-        let Some((client, opening)) = exchange.job.task.client().zip(exchange.job.task.opening()) else {
-            return;
-        };
-        let Some(key) = exchange.step.setting.filter(|key| PREPARED.contains(key)) else {
-            return;
-        };
-        if exchange.step.form == Form::Set && !opening.refused.contains(&key) {
-            opening.refused.push(key);
-            let read = self.dialect.and_then(|dialect| read_back(dialect, key, client));
-            if let Some(read) = read {
-                exchange.job.steps.push_front(read);
-            }
         }
     }
 

@@ -38,9 +38,9 @@ use modemqtt_at::{ClientIndex, MessageId};
 use crate::call::{Call, ClientState, Event, Reply, Ticket};
 use crate::error::Error;
 use crate::framer::Framer;
-use crate::job::{INTERNAL, Job, Own, Sync, Task};
+use crate::job::{INTERNAL, Job, Sync, Task};
 pub use crate::mqtt::Ids;
-use crate::mqtt::{Clients, Context, ended_by, plan};
+use crate::mqtt::{Clients, Context, Own, ended_by, plan};
 use crate::timers::{Timer, Timers};
 use crate::trace::{Piece, Trace};
 use behind::Left;
@@ -269,7 +269,7 @@ impl Session {
         }
         if job.steps.is_empty() {
             // Nothing was asked for.
-            let reply = Self::finish(&mut job.task);
+            let reply = job.task.own_mut().map_or(Reply::Done, Own::reply);
             return self.end(&mut job, Ok(reply));
         }
         self.remember_secrets(&job);
@@ -433,7 +433,7 @@ impl Session {
         if let Some(id) = job.task.message_id()
             && id != MessageId(0)
         {
-            if started && matches!(job.task, Task::Operation(_, Own::Publish { unfinished: true })) {
+            if started && job.task.own().is_some_and(Own::may_be_half_way) {
                 client.retire_id(id);
             } else {
                 client.release_id(id);

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use modemqtt_at::ascii::CR;
 
-use super::{DataState, Exchange, Session, Task};
+use super::{DataState, Exchange, Session};
 use crate::call::Event;
 use crate::timers::Timer;
 use crate::writer::CommandLine;
@@ -78,7 +78,7 @@ impl Session {
     /// result tells the state.
     pub(super) fn take_back_held(&mut self, exchange: &Exchange) -> bool {
         let task = &exchange.job.task;
-        let held = self.pauses.held.is_some() && (task.is_publish() || matches!(task, Task::Command { .. }));
+        let held = self.pauses.held.is_some() && (task.is_publish() || task.is_verbatim());
         if held {
             self.pauses.held = None;
             self.transmit.clear();

@@ -9,8 +9,8 @@ use modemqtt_at::codes::StatCode;
 use super::{Session, Waiting};
 use crate::call::Ticket;
 use crate::error::Error;
-use crate::job::{INTERNAL, Job, Own, Task};
-use crate::mqtt::{Effect, plan, rules};
+use crate::job::{INTERNAL, Job, Task};
+use crate::mqtt::{Effect, Own, plan, rules};
 
 /// How many secrets are remembered.
 const SECRETS: usize = 16;
@@ -115,9 +115,13 @@ impl Session {
 /// Whether what a job comes to depends on how an operation of its client ends.
 fn builds_on(task: &Task, waiting: &Waiting) -> bool {
     let effect = rules(waiting.key.operation).effect();
-    let behind = matches!(waiting.job.task, Task::Operation(_, Own::Close { behind: true }));
-    let waits = |operation| rules(operation).waits_for(task, effect);
-    effect != Effect::None && ((behind && effect == Effect::Ends) || task.operation().is_some_and(waits))
+    let behind = waiting.job.task.own().is_some_and(Own::is_behind);
+    let waits = || {
+        task.operation()
+            .zip(task.own())
+            .is_some_and(|(operation, own)| rules(operation).waits_for(own, effect))
+    };
+    effect != Effect::None && ((behind && effect == Effect::Ends) || waits())
 }
 
 /// Whether a job need not wait for publishes that find no room in the window.

@@ -3,13 +3,13 @@
 use std::time::Instant;
 
 use modemqtt_at::ClientIndex;
-use modemqtt_at::codes::{OpenResult, StatCode};
+use modemqtt_at::codes::StatCode;
 
 use super::{DataState, Exchange, Session, TRANSPORT_ALLOWANCE};
 use crate::call::{ClientState, Event, Reply};
 use crate::error::Error;
-use crate::job::{Doubt, Goal, Job, Opening, OutcomeKey};
-use crate::mqtt::{Client, Effect, Meaning, reopen, rules};
+use crate::job::{Doubt, Goal, Job, OutcomeKey};
+use crate::mqtt::{Client, Effect, Meaning, Own, rules};
 use crate::reader::Outcome;
 use crate::timers::Timer;
 
@@ -105,15 +105,19 @@ impl Session {
     fn operation_ended(&mut self, mut job: Job, key: OutcomeKey, result: Result<Reply, Error>, now: Instant) -> Job {
         let (rules, client) = (rules(key.operation), key.client);
         let more = !job.steps.is_empty();
-        let Some(result) = rules.told(&mut job.task, more, result) else {
-            return job;
+        let own_result = job.task.operation() == Some(key.operation);
+        let told = match job.task.own_mut() {
+            // What it was closed for on the way is not its result.
+            Some(own) if own_result => own.told(client, more, result),
+            _ => Some(result),
         };
+        let Some(result) = told else { return job };
         let result = result.map_err(|error| self.with_server(key, error));
         let effect = result.as_ref().map_or(Effect::None, |_| rules.effect());
         if effect == Effect::Opens
-            && let Some(Opening { host, port, .. }) = job.task.opening()
+            && let Some((host, port)) = job.task.own().and_then(Own::server)
         {
-            let (host, port) = (host.clone(), *port);
+            let host = host.to_owned();
             self.events.push_back(Event::Opened { client, host, port });
         }
         let closed = |known: &mut Client| known.state == ClientState::Closed;
@@ -130,13 +134,13 @@ impl Session {
             rules.ended(known, result.is_ok());
         }
         if let Err(Error::Operation { result: code, .. }) = &result
-            && rules.effect() == Effect::Opens
-            && self.reopen(&mut job, OpenResult(*code))
+            && own_result
+            && self.cure(&mut job, Some(*code))
         {
             return job;
         }
         // The index is closed on the way to opening it again; how that ends shows in the opening.
-        if job.task.operation() != Some(key.operation) {
+        if !own_result {
             return job;
         }
         if let Err(Error::Operation { result: code, .. }) = &result
@@ -185,15 +189,21 @@ impl Session {
         self.set_state(key.client, state);
     }
 
-    /// Whether an opening that has failed for that reason has been given a second try.
-    pub(super) fn reopen(&mut self, job: &mut Job, reason: OpenResult) -> bool {
-        let again = self
-            .dialect
-            .is_some_and(|dialect| reopen(job, reason, dialect, &mut self.clients));
-        if again && let Some(client) = job.task.client() {
-            self.events.push_back(Event::Reopening(client, reason));
+    /// Whether a call that has failed so, or with `ERROR` where there is no result, has been given a second try.
+    pub(super) fn cure(&mut self, job: &mut Job, result: Option<i64>) -> bool {
+        let (Some(client), Some(dialect)) = (job.task.client(), self.dialect) else {
+            return false;
+        };
+        if job.ended || !job.steps.is_empty() {
+            return false;
         }
-        again
+        let own = job.task.own_mut();
+        let Some(cure) = own.and_then(|own| own.cure(result, client, dialect, &mut self.clients)) else {
+            return false;
+        };
+        job.steps = cure.steps;
+        self.events.push_back(Event::Reopening(client, cure.reason));
+        true
     }
 }
 

@@ -10,7 +10,7 @@ use super::{DataState, Exchange, Phase, SLOWEST_LINE, Session, TRANSPORT_ALLOWAN
 use crate::call::{ClientState, Event, Reply, Ticket};
 use crate::error::Error;
 use crate::job::{Goal, INTERNAL, Invitation, Job, OutcomeKey, Task};
-use crate::mqtt::{Effect, outcome_wait, rules};
+use crate::mqtt::{Effect, Own, outcome_wait, rules};
 use crate::timers::Timer;
 
 /// A call that has waited so long while the module was looked for need not have it looked for again.
@@ -72,7 +72,7 @@ impl Session {
         let data = match (&step.data, &job.task) {
             (Some(_), _) => DataState::Due,
             // A line of the program's own may ask for data that it cannot bring.
-            (None, Task::Command { .. }) => DataState::NotDue,
+            (None, task) if task.is_verbatim() => DataState::NotDue,
             (None, _) => DataState::Impossible,
         };
         let codes = self.codes_due(&job, &step);
@@ -99,7 +99,7 @@ impl Session {
         let Some(client) = self.clients.get(key.client) else {
             return;
         };
-        rules.begins(client, &job.task);
+        rules.begins(client, job.task.own().and_then(Own::server));
         if let Some(state) = rules.passing() {
             if !client.state.is_passing() {
                 client.before = client.state.clone();

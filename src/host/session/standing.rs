@@ -160,19 +160,19 @@ impl Session {
 
     /// An operation has ended, and the module has not said how: the state is what it was until the module tells.
     pub(super) fn doubt_outcome(&mut self, task: &Task, now: Instant) {
-        let Task::Operation(OutcomeKey { operation, client, .. }, _) = task else {
+        let Some(OutcomeKey { operation, client, .. }) = task.key() else {
             return;
         };
-        if rules(*operation).effect() == Effect::None {
+        if rules(operation).effect() == Effect::None {
             return;
         }
-        let Some(known) = self.clients.get(*client).filter(|known| known.state.is_passing()) else {
+        let Some(known) = self.clients.get(client).filter(|known| known.state.is_passing()) else {
             return;
         };
         let ending = matches!(known.state, ClientState::Disconnecting | ClientState::Closing);
         let ending = ending || known.before == ClientState::Closed;
-        self.as_before(*client);
-        self.ask(*client, Doubt::Outcome { ending }, now);
+        self.as_before(client);
+        self.ask(client, Doubt::Outcome { ending }, now);
     }
 
     /// A result that no one waits for any longer tells of a state that is not the one that is known: the module is asked.

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use keeping::{keep_alive, login};
 use modemqtt_at::dialect;
-use modemqtt_host::call::{Call, ClientState, Errand, Login, Reply};
+use modemqtt_host::call::{Call, ClientState, Errand, Login, Options, Reply};
 use modemqtt_host::error::Error;
 use pair::{CLIENT, Pair};
 
@@ -104,5 +104,59 @@ fn a_wrong_client_id_ends_the_way_in_with_what_was_wrong() {
         assert!(matches!(error, Error::Usage(_)), "{model}: {error}");
         assert_eq!(pair.call(leave()), Ok(Reply::Done), "{model}");
         assert_eq!(pair.state, ClientState::Closed, "{model}");
+    });
+}
+
+#[test]
+fn a_way_in_that_fails_closes_what_it_has_opened() {
+    each_model(|model, pair| {
+        let mut refused = login(None);
+        refused.client_id = "a\rb".into();
+        let error = pair.call(enter(refused)).unwrap_err();
+        assert!(matches!(error, Error::Usage(_)), "{model}: {error}");
+        assert_eq!(pair.state, ClientState::Closed, "{model}");
+        pair.rig.broker.refuse(Some(5)).unwrap();
+        let error = pair.call(enter(login(None))).unwrap_err();
+        assert!(matches!(error, Error::Operation { .. }), "{model}: {error}");
+        assert_eq!(pair.state, ClientState::Closed, "{model}");
+    });
+}
+
+#[test]
+fn a_way_in_with_a_wrong_value_leaves_an_open_client_alone() {
+    for (_, model) in dialect::models() {
+        let mut pair = Pair::connected(model.name, 7);
+        pair.sent.clear();
+        let wrong_option = Options {
+            keep_alive: Some(u16::MAX),
+            ..Options::default()
+        };
+        let mut wrong_host = login(None);
+        wrong_host.host = "a\"b".into();
+        for login in [login(Some(wrong_option)), wrong_host] {
+            let error = pair.call(enter(login)).unwrap_err();
+            assert!(matches!(error, Error::Usage(_)), "{}: {error}", model.name);
+            assert_eq!(pair.state, ClientState::Connected, "{}", model.name);
+            assert_eq!(commands(&mut pair), [""; 0], "{}", model.name);
+        }
+    }
+}
+
+#[test]
+fn a_module_that_will_not_close_holds_nobody_up_longer_than_a_step() {
+    each_model(|model, pair| {
+        pair.rig.broker.mute(true);
+        let mut login = login(None);
+        login.timeout = Some(Duration::from_millis(500));
+        let entering = pair.submit_for(enter(login), None);
+        pair.elapse(Duration::from_millis(450));
+        pair.rig.inject("mute");
+        pair.elapse(Duration::from_secs(1));
+        let (ended, result) = pair.ended.remove(0);
+        assert_eq!(ended, entering, "{model}");
+        assert!(
+            matches!(result, Err(Error::Timeout { awaited: "result", .. })),
+            "{model}: {result:?}"
+        );
     });
 }
