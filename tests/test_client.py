@@ -122,7 +122,9 @@ def test_a_session_is_left_when_its_block_raises(modem: Modem, broker: Broker) -
     until(lambda: broker.clients == [], "the end of the session")
 
 
-@pytest.mark.parametrize("wrong", [{"keepalive": 5000}, {"keepalive": "60"}, {"client_id": 7}, {"host": 'a"b'}], ids=repr)
+@pytest.mark.parametrize(
+    "wrong", [{"keepalive": 5000}, {"keepalive": "60"}, {"client_id": 7}, {"host": 'a"b'}], ids=repr
+)
 def test_a_session_that_sends_nothing_leaves_an_open_client_alone(
     modem: Modem, mqtt: MqttClient, broker: Broker, wrong: dict[str, Any]
 ) -> None:

@@ -75,6 +75,16 @@ pub fn is_no_call(name: &str, line: &str) -> bool {
     calls && NO_CALL.contains(&line)
 }
 
+/// Commands behind which `CONNECT` is a connection, whatever numbers they have: 3GPP TS 27.007 section 10.1.12, and the TCP/IP
+/// application notes of the families.
+const CONNECTING: &[&str] = &["QIOPEN", "QSSLOPEN", "QISWTMD", "CGDATA"];
+
+/// Whether a command, of that name without `+`, opens a connection through the module.
+#[must_use]
+pub fn opens_connection(name: &str) -> bool {
+    CONNECTING.contains(&name)
+}
+
 /// Commands that some families answer with a line and no final result code.
 const BARE: &[&str] = &[
     // GSM/GPRS families.

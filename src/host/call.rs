@@ -11,6 +11,49 @@ pub use crate::event::{ClientState, Event, Message, Reconnected};
 pub use crate::options::{Configuration, Options};
 use crate::writer::Argument;
 
+/// What a program hands over: one call, or an errand, which makes several.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "an allocation for each call costs more than its moves"
+)]
+#[derive(Clone, Debug)]
+pub enum Submission {
+    /// One call.
+    Call(Call),
+    /// An errand.
+    Errand(Errand),
+}
+
+impl From<Call> for Submission {
+    fn from(call: Call) -> Self {
+        Self::Call(call)
+    }
+}
+
+impl From<Errand> for Submission {
+    fn from(errand: Errand) -> Self {
+        Self::Errand(errand)
+    }
+}
+
+impl Submission {
+    /// The client that it is about.
+    pub fn client(&self) -> Option<ClientIndex> {
+        match self {
+            Self::Call(call) => call.client(),
+            Self::Errand(errand) => errand.client(),
+        }
+    }
+
+    /// What an error calls it.
+    pub fn subject(&self) -> Cow<'static, str> {
+        match self {
+            Self::Call(call) => call.subject(),
+            Self::Errand(errand) => errand.subject().into(),
+        }
+    }
+}
+
 /// One request.
 #[derive(Clone, Debug)]
 pub enum Call {
@@ -75,8 +118,6 @@ pub enum Call {
         /// Filters.
         topics: Vec<String>,
     },
-    /// What takes other calls to carry out.
-    Errand(Errand),
     /// Publish a message.
     Publish {
         /// Whose.
@@ -154,8 +195,7 @@ impl Call {
             | Self::CloseBehind { client }
             | Self::Subscribe { client, .. }
             | Self::Unsubscribe { client, .. }
-            | Self::Publish { client, .. }
-            | Self::Errand(Errand::Enter(client, _) | Errand::Leave(client)) => Some(*client),
+            | Self::Publish { client, .. } => Some(*client),
             _ => None,
         }
     }
@@ -165,7 +205,6 @@ impl Call {
         let command = match self {
             Self::SetUp | Self::SetUpAnew => return "the set-up".into(),
             Self::Command { .. } => return "the command".into(),
-            Self::Errand(errand) => return errand.subject().into(),
             Self::Publish { .. } => return "the publish".into(),
             Self::Configure { .. } | Self::Configuration { .. } => Command::Configure,
             Self::Open { .. } => Command::Open,

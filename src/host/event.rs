@@ -89,9 +89,7 @@ impl Event {
                 let reason = reason.name().unwrap_or("an unknown reason");
                 ("reopening", Some(*client), Some(Ok(Reply::Text(reason.into()))))
             }
-            Self::ReconnectFailed(client, error, _) => {
-                ("reconnect failed", Some(*client), Some(Err(error.clone())))
-            }
+            Self::ReconnectFailed(client, error, _) => ("reconnect failed", Some(*client), Some(Err(error.clone()))),
             _ => return None,
         };
         let facts = fact.into_iter().collect();

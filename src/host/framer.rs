@@ -8,8 +8,8 @@
 use modemqtt_at::ascii::{CR, LF, PROMPT, QUOTE};
 use modemqtt_at::dialect::ReceiveUrc;
 
-use crate::reader;
 use crate::receive::{self, Layout, Lines, Parsed, RawMessage};
+use crate::tokens;
 use crate::trace::Place;
 
 /// The longest line that is not a message. BC35-G/BC28 answers are at most 2,048 characters; no note says more.
@@ -257,7 +257,7 @@ impl Framer {
     /// Whether a line that is known stands there, but for its LF.
     fn lacks_line_feed(&self) -> bool {
         let rest = &self.buffer[self.start..];
-        !self.discarding && rest.len() <= LONGEST_LINE && rest.ends_with(b"\r") && reader::is_recognised(trim_end(rest))
+        !self.discarding && rest.len() <= LONGEST_LINE && rest.ends_with(b"\r") && tokens::is_recognised(trim_end(rest))
     }
 
     /// How many bytes are kept.
@@ -319,7 +319,7 @@ impl Framer {
             };
             let line = trim_end(&self.buffer[self.start..end]);
             let echoed = expect.echo.is_some_and(|echo| line.starts_with(echo));
-            if echoed || reader::is_recognised(line) || message.payload.len() > receive::LONGEST_PAYLOAD {
+            if echoed || tokens::is_recognised(line) || message.payload.len() > receive::LONGEST_PAYLOAD {
                 break;
             }
             // What was taken for the quote behind the payload was its own.

@@ -9,7 +9,7 @@ use modemqtt_at::{ClientIndex, Form, MessageId, Operation, SettingKey};
 
 use crate::call::{Call, Ticket};
 use crate::error::Error;
-use crate::mqtt::Own;
+use crate::mqtt::{Change, Own};
 use crate::writer::CommandLine;
 
 /// Calls of the session's own have this ticket; no one is told of them.
@@ -31,8 +31,16 @@ pub(crate) struct Job {
     /// What the program has asked for, where the steps follow from settings that may change before it is its turn.
     pub(crate) call: Option<Call>,
     pub(crate) submitted_at: Instant,
-    /// The caller has been told the end; the job only keeps its place until the module has finished with it.
-    pub(crate) ended: bool,
+    pub(crate) caller: Caller,
+}
+
+/// Whether the caller of a job has been told its end, which happens once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Caller {
+    /// Not yet.
+    Untold,
+    /// It has been, by a result, an error or its own time. The job only keeps its place until the module is done with it.
+    Told,
 }
 
 impl Job {
@@ -44,8 +52,13 @@ impl Job {
             steps: steps.into(),
             call: None,
             submitted_at: now,
-            ended: false,
+            caller: Caller::Untold,
         }
+    }
+
+    /// Whether its caller has been told the end.
+    pub(crate) fn is_told(&self) -> bool {
+        self.caller == Caller::Told
     }
 
     /// Whether one of the steps ahead starts that operation.
@@ -220,27 +233,6 @@ impl Step {
     pub(crate) fn is_probe(&self) -> bool {
         self.line.bytes == PROBE.as_bytes()
     }
-}
-
-/// What an accepted `AT+QMTCFG` changes that the host minds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Change {
-    /// `timeout`.
-    Timeout {
-        packet_timeout: u8,
-        retries: u8,
-        notice: bool,
-    },
-    /// Whether `+QMTRECV` carries a length.
-    Length(bool),
-    /// The same, and whether messages are kept in the module's buffer.
-    ReceiveMode { buffered: bool, length: bool },
-    /// The PDP context.
-    PdpContext(u8),
-    /// Whether payloads are sent as hexadecimal digits.
-    SendMode(bool),
-    /// Whether payloads are hexadecimal digits.
-    Format { send_hex: bool, receive_hex: bool },
 }
 
 /// What is handed over when the module asks for it.

@@ -3,11 +3,11 @@
 //! A line is compared by whole tokens: `OK` is the line `OK`. A prefix that serves both as an answer and as a
 //! notice is told apart by the pending command, never guessed from its fields.
 
-use modemqtt_at::codes::{CmeCode, CmsCode};
-use modemqtt_at::{ClientIndex, Command, Form, MessageId, Operation, general};
+use modemqtt_at::{ClientIndex, Command, Form, MessageId, Operation, dialect, general};
 
 use crate::call::Secret;
 use crate::error::Refusal;
+use crate::tokens::{final_result, is_smeared_start};
 
 /// What a line means.
 #[derive(Debug, PartialEq, Eq)]
@@ -58,14 +58,14 @@ pub struct Report {
 
 /// What the reader must know of the command in flight.
 #[derive(Clone, Copy, Debug)]
-pub struct Pending<'a> {
+pub struct InFlight<'a> {
     /// The command's name with its prefix, as in `+QMTOPEN`; of several in one line, joined by `;`.
     pub name: &'a str,
     /// The form in which it was given.
     pub form: Form,
 }
 
-impl<'a> Pending<'a> {
+impl<'a> InFlight<'a> {
     fn names(self) -> impl Iterator<Item = &'a str> {
         self.name.split(';').map(|name| name.trim_start_matches('+'))
     }
@@ -80,20 +80,8 @@ impl<'a> Pending<'a> {
     }
 }
 
-/// Whether a line begins a start: `RDY`, or on BC35-G/BC28 the cause of the restart.
-fn is_start(line: &str) -> bool {
-    line == "RDY" || line.starts_with("REBOOT_CAUSE_")
-}
-
-/// Whether a line is the beginning of a start with something glued to its front: a line of the boot ROM without its end,
-/// or what a UART that is switched on makes of the change of its level.
-fn is_smeared_start(line: &[u8]) -> bool {
-    line.strip_suffix(b"RDY")
-        .is_some_and(|front| front.starts_with(b"^boot") || front.iter().any(|byte| !matches!(byte, b' '..=b'~')))
-}
-
 /// Reads one line.
-pub fn read(line: &[u8], pending: Option<Pending<'_>>) -> Incoming {
+pub fn read(line: &[u8], pending: Option<InFlight<'_>>) -> Incoming {
     if is_smeared_start(line) {
         return Incoming::Started;
     }
@@ -107,7 +95,7 @@ pub fn read(line: &[u8], pending: Option<Pending<'_>>) -> Incoming {
     if general::is_unsolicited(&line) {
         return Incoming::Unsolicited(line.into_owned());
     }
-    if is_start(&line) {
+    if dialect::is_start(&line) {
         return Incoming::Started;
     }
     let answers = pending.is_some_and(|pending| answers(pending, &line) && !is_result(&line));
@@ -123,43 +111,8 @@ pub fn read(line: &[u8], pending: Option<Pending<'_>>) -> Incoming {
     Incoming::Unsolicited(line.into_owned())
 }
 
-/// Whether a line could be anything but the middle of a payload.
-pub(crate) fn is_recognised(line: &[u8]) -> bool {
-    let Ok(line) = std::str::from_utf8(line) else {
-        return false;
-    };
-    is_start(line)
-        || final_result(line).is_some()
-        || line
-            .strip_prefix('+')
-            .and_then(|rest| rest.split_once(':'))
-            .is_some_and(|(name, _)| {
-                !name.is_empty() && name.trim_end().bytes().all(|byte| byte.is_ascii_alphanumeric())
-            })
-}
-
-/// A final result code (V.250 section 5.7.1, 3GPP TS 27.007 section 9.2, TS 27.005 section 3.2.5).
-fn final_result(line: &str) -> Option<Result<(), Refusal>> {
-    match line {
-        "OK" => return Some(Ok(())),
-        "ERROR" => return Some(Err(Refusal::Error)),
-        _ => {}
-    }
-    let (name, value) = line.split_once(':')?;
-    let value = value.trim();
-    let refusal = match (name.trim_end(), value.parse()) {
-        ("+CME ERROR", Ok(code)) => Refusal::Cme(CmeCode(code)),
-        // `+CMEE=2` prints the name in place of the number.
-        ("+CME ERROR", Err(_)) => Refusal::CmeText(value.to_owned()),
-        ("+CMS ERROR", Ok(code)) => Refusal::Cms(CmsCode(code)),
-        ("+CMS ERROR", Err(_)) => Refusal::CmsText(value.to_owned()),
-        _ => return None,
-    };
-    Some(Err(refusal))
-}
-
 /// Whether a line is part of the answer to the command in flight.
-fn answers(pending: Pending<'_>, line: &str) -> bool {
+fn answers(pending: InFlight<'_>, line: &str) -> bool {
     let Some(name) = name_of(line) else {
         // Text without a name answers any command but an MQTT one, whose answers are all named.
         return !line.starts_with('+')
@@ -254,11 +207,13 @@ fn integers(fields: &str) -> Option<Vec<i64>> {
 
 #[cfg(test)]
 mod tests {
+    use modemqtt_at::codes::CmeCode;
+
     use super::*;
 
     #[expect(clippy::unnecessary_wraps, reason = "read() takes an option")]
-    fn set(name: &str) -> Option<Pending<'_>> {
-        Some(Pending { name, form: Form::Set })
+    fn set(name: &str) -> Option<InFlight<'_>> {
+        Some(InFlight { name, form: Form::Set })
     }
 
     fn outcome(operation: Operation, message_id: Option<u16>, result: i64, values: &[i64]) -> Incoming {
@@ -326,7 +281,7 @@ mod tests {
 
     #[test]
     fn the_pending_command_decides_what_a_shared_prefix_means() {
-        let asked = Some(Pending {
+        let asked = Some(InFlight {
             name: "+QMTCONN",
             form: Form::Read,
         });

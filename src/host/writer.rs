@@ -141,7 +141,7 @@ fn spelled(dialect: &Dialect, row: &Row, key: Option<&str>, arguments: &[Argumen
 }
 
 /// A command line that the program has written itself.
-pub fn verbatim(line: &str) -> Result<CommandLine, Error> {
+pub fn as_written(line: &str) -> Result<CommandLine, Error> {
     let line = line.trim_end_matches('\r');
     if let Some(byte) = line.bytes().find(|byte| ascii::is_forbidden_in_string(*byte)) {
         return Err(Error::Usage(format!(
@@ -283,8 +283,8 @@ mod tests {
     #[test]
     fn a_line_that_is_no_command_or_more_than_one_is_refused() {
         for bad in ["", "hello", "AT\rATZ", "AT+CSQ\nATZ"] {
-            assert!(matches!(verbatim(bad), Err(Error::Usage(_))), "{bad:?}");
+            assert!(matches!(as_written(bad), Err(Error::Usage(_))), "{bad:?}");
         }
-        assert_eq!(verbatim("AT+CSQ\r").unwrap().bytes, b"AT+CSQ");
+        assert_eq!(as_written("AT+CSQ\r").unwrap().bytes, b"AT+CSQ");
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use modemqtt_host::call::{Call, Errand};
+use modemqtt_host::call::{Call, Errand, Submission};
 use modemqtt_host::engine::{self, Shared};
 use modemqtt_host::error::Error;
 use modemqtt_host::port::Line;
@@ -85,13 +85,13 @@ impl Engine {
     ) -> PyResult<Pending> {
         let login = login(py, self, host, port, client_id, username, password, values, timeout)?;
         let errand = Errand::Enter(client(py, index)?, Box::new(login));
-        self.submit(py, Call::Errand(errand), None)
+        self.submit(py, errand, None)
     }
 
     /// Disconnects and closes a client as far as there is something to end, each with that timeout.
     #[pyo3(signature = (index, *, timeout=None))]
     fn leave(&self, py: Python<'_>, index: i64, timeout: Option<f64>) -> PyResult<Pending> {
-        self.submit(py, Call::Errand(Errand::Leave(client(py, index)?)), timeout)
+        self.submit(py, Errand::Leave(client(py, index)?), timeout)
     }
 
     /// Runs an errand by its name; `pin` is that of `"unlock"`.
@@ -103,7 +103,7 @@ impl Engine {
         pin: Option<&Bound<'_, PyAny>>,
         timeout: Option<f64>,
     ) -> PyResult<Pending> {
-        self.submit(py, Call::Errand(errand(py, name, pin)?), timeout)
+        self.submit(py, errand(py, name, pin)?, timeout)
     }
 
     /// Opens the network connection of a client.
@@ -448,11 +448,16 @@ impl Engine {
         shared(py, &self.engine)
     }
 
-    fn submit(&self, py: Python<'_>, call: Call, timeout: Option<f64>) -> PyResult<Pending> {
+    fn submit(
+        &self,
+        py: Python<'_>,
+        submission: impl Into<Submission> + Send,
+        timeout: Option<f64>,
+    ) -> PyResult<Pending> {
         let timeout = seconds(py, timeout)?;
         let shared = self.shared(py)?;
         let pending = py
-            .detach(|| self.engine.submit(call, timeout))
+            .detach(|| self.engine.submit(submission, timeout))
             .map_err(|error| errors::raise(py, &error, Some(shared)))?;
         Ok(Pending::new(pending, Arc::clone(&self.engine)))
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::make::{MQTT_STRING, ROW, integer, read, read_setting, revised, secret, test, text};
 use super::rows::{
     Arity, DataPhase, Dialect, FixedCommand, Flag, Gate, Joined, Kind, Model, Parameter, ReadBack, ReceiveLength,
-    ReceiveUrc, Refusal, Refusals, Row, Urc, Wait,
+    ReceiveUrc, Refusal, Refusals, Row, Start, Urc, Wait,
 };
 use crate::codes::{CmeCode, OpenResult};
 use crate::{Command, SettingKey, Version};
@@ -156,6 +156,7 @@ const EDITION_2018: Dialect = Dialect {
     disconnect_closes: false,
     data_idle: None,
     // BC35-G&BC28&BC95 R2.0 AT Commands Manual V1.0, 2019-12-04, 4.1.
+    start: Start::Cause("REBOOT_CAUSE_"),
     boot: &["REBOOT_CAUSE_APPLICATION_AT", "Neul", "OK"],
     // A log of a BC28 at a rate that it does not start with: of its start only these can be read.
     starting: &["Neul"],

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::make::{ROW, integer, read, read_setting, secret, test, text};
 use super::rows::{
     Arity, DataIdle, DataPhase, Dialect, FixedCommand, Flag, Gate, Joined, Kind, Model, Parameter, ReadBack,
-    ReceiveLength, ReceiveUrc, Refusal, Refusals, Row, Urc, Wait,
+    ReceiveLength, ReceiveUrc, Refusal, Refusals, Row, Start, Urc, Wait,
 };
 use crate::codes::{CmeCode, OpenResult};
 use crate::tls::{Credential, OtherOption, Tls, TlsForm, TlsKey, Upload, credential, number};
@@ -103,6 +103,7 @@ pub(super) static DIALECT: Dialect = Dialect {
         report: "Timeout",
     }),
     // BC660K-GL&BC950K-GL AT Commands Manual, 2024-01-26.
+    start: Start::Line("RDY"),
     boot: &["RDY", "+CFUN: 1", "+CEREG: 2"],
     starting: &[],
     joined: Joined::Last,

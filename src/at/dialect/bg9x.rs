@@ -8,7 +8,7 @@ use super::file_system_tls::FILE_SYSTEM_TLS;
 use super::make::{MQTT_STRING, ROW, integer, read, read_setting, secret, test, text};
 use super::rows::{
     Arity, Buffer, DataPhase, Dialect, FixedCommand, Flag, Gate, Joined, Kind, Model, Parameter, ReadBack,
-    ReceiveLength, ReceiveUrc, Refusal, Refusals, Row, Urc, Wait,
+    ReceiveLength, ReceiveUrc, Refusal, Refusals, Row, Start, Urc, Wait,
 };
 use crate::codes::OpenResult;
 use crate::tls::Tls;
@@ -127,6 +127,7 @@ pub(super) static DIALECT: Dialect = Dialect {
     disconnect_closes: true,
     data_idle: None,
     // Logs of a BG96 and of a BG95.
+    start: Start::Line("RDY"),
     boot: &["RDY", "APP RDY", "+CFUN: 1", "+CPIN: READY", "+QIND: SMS DONE"],
     starting: &[],
     joined: Joined::Last,

@@ -6,7 +6,7 @@ use super::file_system_tls::FILE_SYSTEM_TLS;
 use super::make::{MQTT_STRING, ROW, integer, read, read_setting, secret, test, text};
 use super::rows::{
     Arity, Buffer, DataPhase, Dialect, FixedCommand, Flag, Gate, Joined, Kind, Model, Parameter, ReadBack,
-    ReceiveLength, ReceiveUrc, Refusal, Refusals, Row, Urc, Wait,
+    ReceiveLength, ReceiveUrc, Refusal, Refusals, Row, Start, Urc, Wait,
 };
 use crate::codes::OpenResult;
 use crate::tls::Tls;
@@ -127,6 +127,7 @@ pub(super) static DIALECT: Dialect = Dialect {
     // 3.3.1, edit/timeout, when it is enabled.
     data_idle: None,
     // EG800Q&EG91xQ Series AT Commands Manual V1.1, 2024-11-03.
+    start: Start::Line("RDY"),
     boot: &[
         "RDY",
         "+CFUN: 1",

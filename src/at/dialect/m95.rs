@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::make::{MQTT_STRING, ROW, integer, read, read_setting, secret, test, text};
 use super::rows::{
     Arity, DataPhase, Dialect, FixedCommand, Flag, Gate, Joined, Kind, Model, Parameter, ReadBack, ReceiveLength,
-    ReceiveUrc, Refusal, Refusals, Row, Urc, Wait,
+    ReceiveUrc, Refusal, Refusals, Row, Start, Urc, Wait,
 };
 use crate::codes::{CmeCode, OpenResult};
 use crate::tls::{
@@ -92,6 +92,7 @@ pub(super) static DIALECT: Dialect = Dialect {
     disconnect_closes: false,
     data_idle: None,
     // M95 Hardware Design, 3.4: at a fixed baud rate.
+    start: Start::Line("RDY"),
     boot: &["RDY", "+CFUN: 1", "+CPIN: READY", "Call Ready"],
     starting: &[],
     joined: Joined::Last,

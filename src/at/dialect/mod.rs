@@ -23,7 +23,7 @@ pub use everyday::{Cell, Effect, Everyday};
 pub use ping::{Ping, PingKind};
 pub use rows::{
     Arity, Buffer, DataIdle, DataPhase, Dialect, FixedCommand, Flag, Gate, Joined, Kind, Model, Parameter, ReadBack,
-    ReceiveLength, ReceiveUrc, Refusal, Refusals, Row, Urc, Wait,
+    ReceiveLength, ReceiveUrc, Refusal, Refusals, Row, Start, Urc, Wait,
 };
 
 /// Every dialect, in the order in which they are listed to the user.
@@ -75,6 +75,12 @@ pub fn recognise(line: &str) -> Option<(&'static Dialect, &'static Model)> {
 pub fn models() -> impl Iterator<Item = (&'static Dialect, &'static Model)> {
     ALL.iter()
         .flat_map(|dialect| dialect.models.iter().map(|model| (*dialect, model)))
+}
+
+/// Whether a module of any family begins its start with that line.
+#[must_use]
+pub fn is_start(line: &str) -> bool {
+    ALL.iter().any(|dialect| dialect.start.is(line))
 }
 
 /// Every key of `AT+QMTCFG` that a dialect has, once.

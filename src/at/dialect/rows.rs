@@ -60,6 +60,8 @@ pub struct Dialect {
     pub disconnect_closes: bool,
     /// When the module gives up a data phase by itself; `None`: never.
     pub data_idle: Option<DataIdle>,
+    /// The line that a start begins with.
+    pub start: Start,
     /// What the module prints when it has started.
     pub boot: &'static [&'static str],
     /// Lines in the middle of a start, which show that there is one where its beginning was lost.
@@ -90,6 +92,26 @@ pub struct Dialect {
     pub data_commands: &'static [DataCommand],
     /// What else it has around MQTT.
     pub around: &'static Around,
+}
+
+/// The line that a start begins with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// That line.
+    Line(&'static str),
+    /// One that begins so and goes on with the cause.
+    Cause(&'static str),
+}
+
+impl Start {
+    /// Whether a line is the one.
+    #[must_use]
+    pub fn is(self, line: &str) -> bool {
+        match self {
+            Self::Line(whole) => line == whole,
+            Self::Cause(head) => line.starts_with(head),
+        }
+    }
 }
 
 /// How a module gives up a data phase in which nothing comes.

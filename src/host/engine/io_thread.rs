@@ -18,7 +18,7 @@ use super::kept_session::KeptSession;
 use super::pending::{Pending, Stage};
 use super::queues::{READ, Reading};
 use super::shared::{Modem, Notice, Shared};
-use crate::call::{Call, ClientState, Event, Reply, Ticket};
+use crate::call::{ClientState, Event, Reply, Submission, Ticket};
 use crate::error::Error;
 use crate::keep::Upkeep;
 use crate::port::{Port, PortError};
@@ -28,7 +28,7 @@ pub(super) enum Request {
     /// A call.
     Call {
         ticket: Ticket,
-        call: Box<Call>,
+        submission: Box<Submission>,
         timeout: Option<Duration>,
         pending: Arc<Pending>,
     },
@@ -153,13 +153,13 @@ impl IoThread {
             match request {
                 Request::Call {
                     ticket,
-                    call,
+                    submission,
                     timeout,
                     pending,
                 } => {
                     self.taken.push(Arc::clone(&pending));
                     self.pending.insert(ticket, pending);
-                    self.upkeep.submit(ticket, *call, timeout, Instant::now());
+                    self.upkeep.submit(ticket, *submission, timeout, Instant::now());
                 }
                 Request::TakeBack(ticket) => self.upkeep.take_back(ticket, Instant::now()),
                 Request::Keep(kept) => self.keep(kept),

@@ -26,7 +26,7 @@ use crossbeam_channel::Sender;
 use modemqtt_at::dialect::{Dialect, Model};
 use modemqtt_os::{LogFile, Waker, Worker, waker};
 
-use crate::call::{Call, Ticket};
+use crate::call::{Submission, Ticket};
 use crate::error::Error;
 use crate::keep::Upkeep;
 use crate::port::{Line, Port, PortError, PortOptions};
@@ -131,14 +131,15 @@ impl Engine {
         })
     }
 
-    /// Takes a call. Its end shows in what is returned.
-    pub fn submit(&self, call: Call, timeout: Option<Duration>) -> Result<Arc<Pending>, Error> {
+    /// Takes a call or an errand. Its end shows in what is returned.
+    pub fn submit(&self, submission: impl Into<Submission>, timeout: Option<Duration>) -> Result<Arc<Pending>, Error> {
         self.same_process()?;
+        let submission = submission.into();
         let ticket = Ticket(LAST_TICKET.fetch_add(1, Ordering::Relaxed) + 1);
-        let pending = Arc::new(Pending::new(ticket, &call));
+        let pending = Arc::new(Pending::new(ticket, &submission));
         let request = Request::Call {
             ticket,
-            call: Box::new(call),
+            submission: Box::new(submission),
             timeout,
             pending: Arc::clone(&pending),
         };

@@ -9,7 +9,7 @@ use modemqtt_at::{ClientIndex, MessageId, Qos};
 use modemqtt_os::{Condvar, Mutex};
 
 use super::bell::{Bell, Bells};
-use crate::call::{Call, Reply, Ticket};
+use crate::call::{Call, Reply, Submission, Ticket};
 use crate::error::Error;
 
 /// A call under way.
@@ -109,15 +109,15 @@ impl PublishState {
 }
 
 impl Pending {
-    pub(super) fn new(ticket: Ticket, call: &Call) -> Self {
-        let message = match call {
-            Call::Publish { client, qos, .. } => Some((*client, *qos)),
+    pub(super) fn new(ticket: Ticket, submission: &Submission) -> Self {
+        let message = match submission {
+            Submission::Call(Call::Publish { client, qos, .. }) => Some((*client, *qos)),
             _ => None,
         };
         Self {
             ticket,
             message,
-            subject: call.subject(),
+            subject: submission.subject(),
             queued_at: Instant::now(),
             progress: Mutex::default(),
             changed: Condvar::new(),

@@ -20,7 +20,7 @@ pub struct Values {
 pub(super) fn capabilities(timeout: Option<Duration>) -> Inquiry {
     Inquiry {
         line: |_| "AT+QMTCFG=?".into(),
-        read: |lines, _| Reply::Capabilities(lines.iter().filter_map(|line| told(line)).collect()),
+        read: |lines, _| Reply::Capabilities(lines.iter().filter_map(|line| key_and_values(line)).collect()),
         timeout,
     }
 }
@@ -30,7 +30,7 @@ pub(super) fn capabilities(timeout: Option<Duration>) -> Inquiry {
 ///
 /// Modules differ in blanks and in what they write for a text, so only the key and the groups in parentheses count, and
 /// whatever stands between two commas without one is a parameter whose values are not listed.
-fn told(line: &str) -> Option<(String, Vec<Values>)> {
+fn key_and_values(line: &str) -> Option<(String, Vec<Values>)> {
     let quotes = ['"', '“', '”'];
     let behind = line.strip_prefix("+QMTCFG")?.trim_start().strip_prefix(':')?;
     let behind = behind.trim_start();
@@ -131,7 +131,7 @@ mod tests {
             ("+QMTCFG: \"x\"", "x", vec![]),
             ("+QMTCFG: \"x\",(0-5),(1", "x", vec![clients(), text()]),
         ] {
-            assert_eq!(told(line), Some((key.to_owned(), values)), "{line}");
+            assert_eq!(key_and_values(line), Some((key.to_owned(), values)), "{line}");
         }
     }
 
@@ -146,7 +146,7 @@ mod tests {
             "+QMTCFG:",
             "+QMTCFG: \"\"",
         ] {
-            assert_eq!(told(line), None, "{line}");
+            assert_eq!(key_and_values(line), None, "{line}");
         }
     }
 }

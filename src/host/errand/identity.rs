@@ -4,12 +4,12 @@ use std::time::{Duration, Instant};
 
 use modemqtt_at::dialect::Dialect;
 
-use super::sim::{is_about_the_card, refusal};
+use super::sim::is_about_the_card;
 use super::{Course, Inquiry, Move, Turn, lines, unreadable};
 use crate::call::Reply;
 use crate::error::Error;
 
-/// The commands that tell the number of the card, besides the family's own.
+/// The command that tells the number of the card of a family that has none of its own, and of one that does not know it.
 const ICCID_COMMANDS: [&str; 2] = ["CCID", "QCCID"];
 
 /// The lines that answer `ATI`.
@@ -52,7 +52,7 @@ impl Course for Number {
         let refused = match turn {
             Turn::Begin => None,
             Turn::Ended(Err(error @ Error::Command { .. })) => Some(error),
-            Turn::Ended(answer) => return Move::End(lines(answer).and_then(|lines| digits(&lines, self.what))),
+            Turn::Ended(answer) => return Move::End(lines(answer).and_then(|lines| long_number(&lines, self.what))),
             _ => return Move::Stay,
         };
         match (self.commands.next(), refused) {
@@ -63,7 +63,7 @@ impl Course for Number {
     }
 }
 
-fn digits(lines: &[String], what: &'static str) -> Result<Reply, Error> {
+fn long_number(lines: &[String], what: &'static str) -> Result<Reply, Error> {
     let number = lines.iter().find_map(|line| {
         let line = line.strip_suffix('"').unwrap_or(line);
         let rest = line.trim_end_matches(|one: char| one.is_ascii_digit());
@@ -86,7 +86,7 @@ impl Course for Iccid {
         match (turn, &self.refused) {
             (Turn::Begin, _) => Move::command(format!("AT+{own}"), None),
             (Turn::Ended(Err(error @ Error::Command { .. })), None) => {
-                if refusal(&error).is_some_and(|(code, _)| code.is_some_and(is_about_the_card)) {
+                if is_about_the_card(&error) {
                     return Move::End(Err(error));
                 }
                 self.refused = Some(error);
@@ -121,7 +121,7 @@ mod tests {
 
     #[test]
     fn a_number_stands_at_the_end_of_a_line_with_quotes_or_without() {
-        let number = |line: &str| digits(&[line.to_owned()], "an IMEI").ok();
+        let number = |line: &str| long_number(&[line.to_owned()], "an IMEI").ok();
         for line in ["490154203237518", "+CGSN: 490154203237518", "+CGSN:\"490154203237518\""] {
             assert_eq!(number(line), Some(Reply::Text("490154203237518".into())), "{line}");
         }

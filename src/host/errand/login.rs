@@ -57,7 +57,7 @@ impl Login {
 
 /// Configures, opens and connects.
 ///
-/// | [`Step`] | done | refused or failed |
+/// | [`Entering`] | done | refused or failed |
 /// |---|---|---|
 /// | `Configure` | `Open` | refused by the module, which may have another program's connection: `Close` |
 /// | `Close` | `ConfigureAgain` | the end |
@@ -71,12 +71,12 @@ impl Login {
 pub(super) struct Enter {
     client: ClientIndex,
     login: Login,
-    at: Step,
+    at: Entering,
 }
 
 /// What is under way.
 #[derive(Clone, Debug)]
-enum Step {
+enum Entering {
     Begin,
     Configure,
     Close,
@@ -92,25 +92,25 @@ impl Enter {
         Self {
             client,
             login,
-            at: Step::Begin,
+            at: Entering::Begin,
         }
     }
 
-    fn make(&mut self, at: Step, call: Call) -> Move {
+    fn make(&mut self, at: Entering, call: Call) -> Move {
         self.at = at;
         Move::Make(call, self.login.timeout)
     }
 
-    fn configure_or_open(&mut self, at: Step) -> Move {
+    fn configure_or_open(&mut self, at: Entering) -> Move {
         match self.login.configure(self.client) {
             Some(call) => self.make(at, call),
-            None => self.make(Step::Open, self.login.open(self.client)),
+            None => self.make(Entering::Open, self.login.open(self.client)),
         }
     }
 
     /// Closes what it has opened. The caller waits for that as long as for any other step; the close itself goes on.
     fn abandon(&mut self, error: Error, now: Instant) -> Move {
-        self.at = Step::Abandon(error);
+        self.at = Entering::Abandon(error);
         let client = self.client;
         let until = self.login.timeout.and_then(|timeout| now.checked_add(timeout));
         Move::MakeUntil(Call::CloseBehind { client }, until)
@@ -121,18 +121,20 @@ impl Course for Enter {
     fn next(&mut self, turn: Turn, _: Option<&'static Dialect>, now: Instant) -> Move {
         let client = self.client;
         match (&self.at, turn) {
-            (Step::Begin, Turn::Begin) => self.configure_or_open(Step::Configure),
-            (Step::Configure, Turn::Ended(Err(Error::Command { .. }))) => self.make(Step::Close, Call::close(client)),
-            (Step::Abandon(error), Turn::Ended(_) | Turn::Due) => Move::End(Err(error.clone())),
-            (Step::Open, Turn::Ended(Err(error @ Error::Usage(_)))) => Move::End(Err(error)),
-            (Step::Open | Step::Connect, Turn::Ended(Err(error))) => self.abandon(error, now),
-            (_, Turn::Ended(Err(error))) => Move::End(Err(error)),
-            (Step::Close, Turn::Ended(Ok(_))) => self.configure_or_open(Step::ConfigureAgain),
-            (Step::Configure | Step::ConfigureAgain, Turn::Ended(Ok(_))) => {
-                self.make(Step::Open, self.login.open(client))
+            (Entering::Begin, Turn::Begin) => self.configure_or_open(Entering::Configure),
+            (Entering::Configure, Turn::Ended(Err(Error::Command { .. }))) => {
+                self.make(Entering::Close, Call::close(client))
             }
-            (Step::Open, Turn::Ended(Ok(_))) => self.make(Step::Connect, self.login.connect(client)),
-            (Step::Connect, Turn::Ended(Ok(_))) => Move::End(Ok(Reply::Done)),
+            (Entering::Abandon(error), Turn::Ended(_) | Turn::Due) => Move::End(Err(error.clone())),
+            (Entering::Open, Turn::Ended(Err(error @ Error::Usage(_)))) => Move::End(Err(error)),
+            (Entering::Open | Entering::Connect, Turn::Ended(Err(error))) => self.abandon(error, now),
+            (_, Turn::Ended(Err(error))) => Move::End(Err(error)),
+            (Entering::Close, Turn::Ended(Ok(_))) => self.configure_or_open(Entering::ConfigureAgain),
+            (Entering::Configure | Entering::ConfigureAgain, Turn::Ended(Ok(_))) => {
+                self.make(Entering::Open, self.login.open(client))
+            }
+            (Entering::Open, Turn::Ended(Ok(_))) => self.make(Entering::Connect, self.login.connect(client)),
+            (Entering::Connect, Turn::Ended(Ok(_))) => Move::End(Ok(Reply::Done)),
             _ => Move::Stay,
         }
     }

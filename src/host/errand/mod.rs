@@ -52,6 +52,14 @@ pub enum Errand {
 }
 
 impl Errand {
+    /// The client that it is about.
+    pub(crate) fn client(&self) -> Option<ClientIndex> {
+        match self {
+            Self::Enter(client, _) | Self::Leave(client) => Some(*client),
+            _ => None,
+        }
+    }
+
     /// What an error calls it.
     pub(crate) fn subject(&self) -> &'static str {
         match self {
@@ -79,7 +87,7 @@ impl Errand {
             Self::Iccid => Box::new(identity::Iccid::default()),
             Self::Signal => Box::new(registration::signal(timeout)),
             Self::Registration => Box::new(registration::stat(timeout)),
-            Self::WaitRegistered => Box::new(registration::Wait::new(limit)),
+            Self::WaitRegistered => Box::new(registration::WaitRegistered::new(limit)),
             Self::Unlock(pin) => Box::new(sim::Unlock::new(pin, timeout)),
             Self::Restart => Box::new(restart::Restart::new(limit)),
             Self::Capabilities => Box::new(capabilities::capabilities(timeout)),

@@ -44,7 +44,7 @@ pub(super) fn signal(timeout: Option<Duration>) -> Inquiry {
 pub(super) fn stat(timeout: Option<Duration>) -> Inquiry {
     Inquiry {
         line: |dialect| format!("AT+{}?", first_registration(dialect)),
-        read: |lines, dialect| Reply::Number(Some(told(lines, first_registration(dialect)))),
+        read: |lines, dialect| Reply::Number(Some(stat_in(lines, first_registration(dialect)))),
         timeout,
     }
 }
@@ -63,7 +63,7 @@ fn registrations(dialect: Option<&'static Dialect>) -> &'static [&'static str] {
     }
 }
 
-fn told(lines: &[String], name: &str) -> i64 {
+fn stat_in(lines: &[String], name: &str) -> i64 {
     let stat = numbers(lines, &format!("+{name}")).map(|[_, stat]: [i64; 2]| stat);
     stat.filter(|stat| STAT.contains(stat)).unwrap_or(UNKNOWN)
 }
@@ -75,9 +75,9 @@ fn is_registered(stat: i64) -> bool {
 /// Waits until the module is registered. Each round asks for what is not known to be in order yet: the radio, which is
 /// switched on, the SIM card, then the registrations.
 #[derive(Debug)]
-pub(super) struct Wait {
+pub(super) struct WaitRegistered {
     limit: Limit,
-    at: At,
+    at: Asked,
     radio_on: bool,
     card_ready: bool,
     /// What the registrations of this round are.
@@ -86,7 +86,7 @@ pub(super) struct Wait {
 
 /// What was asked last.
 #[derive(Clone, Copy, Debug)]
-enum At {
+enum Asked {
     /// Nothing: it is waited for the next round.
     Rest,
     /// Whether the radio is on.
@@ -99,18 +99,18 @@ enum At {
     Registration(usize),
 }
 
-impl Wait {
+impl WaitRegistered {
     pub(super) fn new(limit: Limit) -> Self {
         Self {
             limit,
-            at: At::Rest,
+            at: Asked::Rest,
             radio_on: false,
             card_ready: false,
             stats: Vec::new(),
         }
     }
 
-    fn ask(&mut self, at: At, line: impl Into<String>, now: Instant) -> Move {
+    fn ask(&mut self, at: Asked, line: impl Into<String>, now: Instant) -> Move {
         self.at = at;
         Move::command(line, self.limit.left(now).map(|left| left.max(LEAST)))
     }
@@ -118,10 +118,10 @@ impl Wait {
     /// Asks for what comes first and is not in order.
     fn go_on(&mut self, known: &[&str], now: Instant) -> Move {
         if !self.radio_on {
-            return self.ask(At::Radio, "AT+CFUN?", now);
+            return self.ask(Asked::Radio, "AT+CFUN?", now);
         }
         if !self.card_ready {
-            return self.ask(At::Card, sim::ASK, now);
+            return self.ask(Asked::Card, sim::ASK, now);
         }
         self.ask_registration(0, known, now)
     }
@@ -130,7 +130,7 @@ impl Wait {
         let one_will_do = known.contains(&EPS);
         let mut rest = known.iter().enumerate().skip(from);
         match rest.find(|(_, name)| !(one_will_do && **name == "CREG")) {
-            Some((at, name)) => self.ask(At::Registration(at), format!("AT+{name}?"), now),
+            Some((at, name)) => self.ask(Asked::Registration(at), format!("AT+{name}?"), now),
             None => self.judge(one_will_do, now),
         }
     }
@@ -163,32 +163,32 @@ impl Wait {
                 card_ready: self.card_ready,
             }));
         }
-        self.at = At::Rest;
+        self.at = Asked::Rest;
         Move::WaitUntil(self.limit.at_most(now + BETWEEN))
     }
 
     fn answered(&mut self, answer: Result<Reply, Error>, known: &[&str], now: Instant) -> Result<Move, Error> {
         let refused = matches!(answer, Err(Error::Command { .. }));
         match self.at {
-            At::Rest => Ok(Move::Stay),
+            Asked::Rest => Ok(Move::Stay),
             // A module that does not tell is left as it is.
-            At::Radio if refused => {
+            Asked::Radio if refused => {
                 self.radio_on = true;
                 Ok(self.go_on(known, now))
             }
-            At::Radio => match numbers(&lines(answer)?, "+CFUN") {
+            Asked::Radio => match numbers(&lines(answer)?, "+CFUN") {
                 None | Some([1]) => {
                     self.radio_on = true;
                     Ok(self.go_on(known, now))
                 }
-                Some([_]) => Ok(self.ask(At::SwitchingOn, "AT+CFUN=1", now)),
+                Some([_]) => Ok(self.ask(Asked::SwitchingOn, "AT+CFUN=1", now)),
             },
-            At::SwitchingOn => {
+            Asked::SwitchingOn => {
                 answer?;
                 self.radio_on = true;
                 Ok(self.go_on(known, now))
             }
-            At::Card => {
+            Asked::Card => {
                 let state = sim::state(answer)?;
                 if let Some(state) = state
                     .as_ref()
@@ -203,10 +203,10 @@ impl Wait {
                 self.card_ready = state.as_deref() == Some(sim::READY);
                 Ok(self.ask_registration(0, known, now))
             }
-            At::Registration(at) => {
+            Asked::Registration(at) => {
                 // A module without GSM need not know the command of GPRS.
                 if !(refused && known[at] != EPS && known.contains(&EPS)) {
-                    self.stats.push(told(&lines(answer)?, known[at]));
+                    self.stats.push(stat_in(&lines(answer)?, known[at]));
                 }
                 Ok(self.ask_registration(at + 1, known, now))
             }
@@ -214,11 +214,11 @@ impl Wait {
     }
 }
 
-impl Course for Wait {
+impl Course for WaitRegistered {
     fn next(&mut self, turn: Turn, dialect: Option<&'static Dialect>, now: Instant) -> Move {
         let known = registrations(dialect);
         match (turn, self.at) {
-            (Turn::Begin | Turn::Due | Turn::Reported, At::Rest) => self.go_on(known, now),
+            (Turn::Begin | Turn::Due | Turn::Reported, Asked::Rest) => self.go_on(known, now),
             (Turn::Ended(answer), _) => self
                 .answered(answer, known, now)
                 .unwrap_or_else(|error| Move::End(Err(error))),

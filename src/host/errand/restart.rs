@@ -16,12 +16,12 @@ const SILENCE: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(super) struct Restart {
     limit: Limit,
-    at: At,
+    at: Restarting,
 }
 
 /// How far it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum At {
+enum Restarting {
     /// The command has not ended.
     Command,
     /// The command has not ended, and the module has started. Some restart without an `OK`.
@@ -34,11 +34,14 @@ enum At {
 
 impl Restart {
     pub(super) fn new(limit: Limit) -> Self {
-        Self { limit, at: At::Command }
+        Self {
+            limit,
+            at: Restarting::Command,
+        }
     }
 
     fn search(&mut self, call: Call, now: Instant) -> Move {
-        self.at = At::Search;
+        self.at = Restarting::Search;
         Move::Make(call, self.limit.left(now))
     }
 }
@@ -46,26 +49,26 @@ impl Restart {
 impl Course for Restart {
     fn next(&mut self, turn: Turn, dialect: Option<&'static Dialect>, now: Instant) -> Move {
         match (self.at, turn) {
-            (At::Command, Turn::Begin) => {
+            (Restarting::Command, Turn::Begin) => {
                 let own = dialect
                     .and_then(|dialect| dialect.reboots.first())
                     .map(FixedCommand::line);
                 Move::command(own.unwrap_or_else(|| "AT+CFUN=1,1".into()), self.limit.allowed)
             }
-            (At::Command, Turn::Restarted) => {
-                self.at = At::Started;
+            (Restarting::Command, Turn::Restarted) => {
+                self.at = Restarting::Started;
                 Move::Stay
             }
-            (At::Silence, Turn::Restarted) => self.search(Call::SetUp, now),
-            (At::Silence, Turn::Due) => self.search(Call::SetUpAnew, now),
-            (At::Command, Turn::Ended(Ok(_) | Err(Error::Restarted | Error::PoweredDown))) => {
-                self.at = At::Silence;
+            (Restarting::Silence, Turn::Restarted) => self.search(Call::SetUp, now),
+            (Restarting::Silence, Turn::Due) => self.search(Call::SetUpAnew, now),
+            (Restarting::Command, Turn::Ended(Ok(_) | Err(Error::Restarted | Error::PoweredDown))) => {
+                self.at = Restarting::Silence;
                 Move::WaitUntil(self.limit.at_most(now + SILENCE))
             }
-            (At::Started, Turn::Ended(Ok(_) | Err(Error::Restarted | Error::PoweredDown))) => {
+            (Restarting::Started, Turn::Ended(Ok(_) | Err(Error::Restarted | Error::PoweredDown))) => {
                 self.search(Call::SetUp, now)
             }
-            (At::Search, Turn::Ended(Err(Error::Timeout { .. } | Error::Restarted | Error::PoweredDown)))
+            (Restarting::Search, Turn::Ended(Err(Error::Timeout { .. } | Error::Restarted | Error::PoweredDown)))
                 if !self.limit.is_over(now) =>
             {
                 self.search(Call::SetUp, now)

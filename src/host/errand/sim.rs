@@ -15,11 +15,13 @@ const PIN: &str = "SIM PIN";
 /// What wants nothing any more.
 pub(super) const READY: &str = "READY";
 
+/// That it wants its PIN, as an error says so.
+const PIN_REQUIRED: &str = "SIM PIN REQUIRED";
 /// What is wrong with the card, in words: with `AT+CMEE=2`, and where `AT+CPIN?` gives them for a state.
 const WORDS: [&str; 9] = [
     "SIM NOT INSERTED",
     "NOT INSERTED",
-    "SIM PIN REQUIRED",
+    PIN_REQUIRED,
     "PH-SIM PIN REQUIRED",
     "SIM FAILURE",
     "SIM WRONG",
@@ -28,18 +30,21 @@ const WORDS: [&str; 9] = [
     "SIM PUK2 REQUIRED",
 ];
 
-/// Whether a code says what is wrong with the card (3GPP TS 27.007 section 9.2), but for 14, busy, which passes. BC35-G/BC28
-/// add 300 to each.
-pub(super) fn is_about_the_card(code: i64) -> bool {
-    matches!(code, 10..=13 | 15..=18 | 310..=313 | 315..=318)
+/// Whether a refusal says what is wrong with the card, in words or by a code that the family names so. A card that is busy passes.
+pub(super) fn is_about_the_card(error: &Error) -> bool {
+    words(error).is_some_and(is_of_the_card)
 }
 
-/// Code and words of a refusal.
-pub(super) fn refusal(error: &Error) -> Option<(Option<i64>, &str)> {
+/// The words of a refusal, or the name that its code has in the family (3GPP TS 27.007 section 9.2); empty where there is none.
+fn words(error: &Error) -> Option<&str> {
     match error {
-        Error::Command { refusal, name, .. } => Some((refusal.code(), refusal.text().or(*name).unwrap_or_default())),
+        Error::Command { refusal, name, .. } => Some(refusal.text().or(*name).unwrap_or_default()),
         _ => None,
     }
+}
+
+fn is_of_the_card(words: &str) -> bool {
+    WORDS.iter().any(|known| known.eq_ignore_ascii_case(words))
 }
 
 /// The state of the card: [`READY`], or the code that it asks for; `None` while it is busy.
@@ -52,14 +57,13 @@ pub(super) fn state(answer: Result<Reply, Error>) -> Result<Option<String>, Erro
     let lines = match lines(answer) {
         Ok(lines) => lines,
         Err(error) => {
-            let Some((code, words)) = refusal(&error) else {
+            let Some(words) = words(&error) else {
                 return Err(error);
             };
-            let upper = words.to_uppercase();
-            if matches!(code, Some(11 | 311)) || upper == "SIM PIN REQUIRED" {
+            if words.eq_ignore_ascii_case(PIN_REQUIRED) {
                 return Ok(Some(PIN.into()));
             }
-            if code.is_some_and(is_about_the_card) || WORDS.contains(&&*upper) {
+            if is_of_the_card(words) {
                 return Err(useless(words, Some(Box::new(error.clone()))));
             }
             return Ok(None);
@@ -67,7 +71,7 @@ pub(super) fn state(answer: Result<Reply, Error>) -> Result<Option<String>, Erro
     };
     let told = lines.iter().find(|line| line.starts_with("+CPIN"));
     let state = told.map_or(READY, |line| line.split_once(':').map_or("", |(_, state)| state.trim()));
-    if WORDS.contains(&&*state.to_uppercase()) {
+    if is_of_the_card(state) {
         return Err(useless(state, None));
     }
     Ok(Some(state.to_owned()))

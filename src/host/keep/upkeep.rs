@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use modemqtt_at::ClientIndex;
 
 use super::machine::{Action, Keep};
-use crate::call::{Call, ClientState, Event, Ticket};
+use crate::call::{ClientState, Errand, Event, Submission, Ticket};
 use crate::error::Error;
 use crate::mqtt::ended_by;
 use crate::session::{Ids, Session};
@@ -71,18 +71,25 @@ impl Upkeep {
     }
 
     /// Takes a call. A call that ends the connection also ends the kept session.
-    pub fn submit(&mut self, ticket: Ticket, call: Call, timeout: Option<Duration>, now: Instant) {
-        if let Some(client) = call.client()
+    pub fn submit(
+        &mut self,
+        ticket: Ticket,
+        submission: impl Into<Submission>,
+        timeout: Option<Duration>,
+        now: Instant,
+    ) {
+        let submission = submission.into();
+        if let Some(client) = submission.client()
             && let Some(keep) = self.keeps.iter_mut().find(|keep| keep.client() == client)
         {
-            if ended_by(&call).is_some() {
+            if ends(&submission) {
                 self.release(client, now);
                 self.events.push_back(Event::Unkept(client));
-            } else {
-                keep.submitted(ticket, &call);
+            } else if let Submission::Call(call) = &submission {
+                keep.submitted(ticket, call);
             }
         }
-        self.session.submit(ticket, call, timeout, now);
+        self.session.submit(ticket, submission, timeout, now);
         self.settle(now);
     }
 
@@ -228,5 +235,13 @@ impl Upkeep {
         if !own {
             self.events.push_back(event);
         }
+    }
+}
+
+/// Whether it is to end the connection of its client.
+fn ends(submission: &Submission) -> bool {
+    match submission {
+        Submission::Call(call) => ended_by(call).is_some(),
+        Submission::Errand(errand) => matches!(errand, Errand::Leave(_)),
     }
 }

@@ -1,16 +1,17 @@
 //! The clients of the module, as the host knows them.
 
 use std::collections::{HashMap, HashSet};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use modemqtt_at::codes::StatCode;
 use modemqtt_at::dialect::Dialect;
-use modemqtt_at::{ClientIndex, MessageId, SettingKey};
+use modemqtt_at::{ClientIndex, MessageId};
 
+use super::known_end::KnownEnd;
+use super::settings::{Change, Settings, Wanted};
 use crate::call::ClientState;
 use crate::credentials::digest;
-use crate::job::{Change, Stored};
-use crate::options::{self, Options};
+use crate::job::Stored;
 
 /// The files that the session has put into the module, each with the length and the digest of its content.
 #[derive(Clone, Debug, Default)]
@@ -29,136 +30,6 @@ impl Kept {
             self.0.insert(name.clone(), (stored.size, stored.digest));
         } else {
             self.0.remove(name);
-        }
-    }
-}
-
-/// The settings that decide how long the host waits and how it reads.
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "they are independent settings of the module"
-)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Settings {
-    /// Seconds until the module sends a packet again.
-    pub(crate) packet_timeout: u8,
-    /// How often it does.
-    pub(crate) retries: u8,
-    /// Whether it reports that.
-    pub(crate) timeout_notice: bool,
-    /// Whether `+QMTRECV` carries a length.
-    pub(crate) length_shown: bool,
-    /// Whether that was set, one way or the other.
-    pub(crate) length_asked: bool,
-    /// Whether messages are kept in the module's buffer.
-    pub(crate) buffered: bool,
-    /// Whether payloads are sent as hexadecimal digits.
-    pub(crate) send_hex: bool,
-    /// Whether payloads are received as hexadecimal digits.
-    pub(crate) receive_hex: bool,
-    /// The PDP context of its connection.
-    pub(crate) pdp_context: u8,
-}
-
-impl Settings {
-    fn defaults(dialect: &Dialect) -> Self {
-        let timeout = dialect.defaults(SettingKey::TIMEOUT);
-        let number = |at: usize| timeout.get(at).and_then(|value| u8::try_from(*value).ok());
-        Self {
-            packet_timeout: number(0).unwrap_or(60),
-            retries: number(1).unwrap_or(10),
-            timeout_notice: number(2) == Some(1),
-            // Every dialect starts without, in text, and reports messages as they come.
-            length_shown: false,
-            length_asked: false,
-            buffered: false,
-            send_hex: false,
-            receive_hex: false,
-            pdp_context: dialect
-                .defaults(SettingKey::PDP_CONTEXT)
-                .first()
-                .and_then(|value| u8::try_from(*value).ok())
-                .unwrap_or(1),
-        }
-    }
-
-    /// Takes over what the module has accepted.
-    pub(crate) fn apply(&mut self, change: Change) {
-        match change {
-            Change::Timeout {
-                packet_timeout,
-                retries,
-                notice,
-            } => {
-                self.packet_timeout = packet_timeout;
-                self.retries = retries;
-                self.timeout_notice = notice;
-            }
-            Change::PdpContext(context) => self.pdp_context = context,
-            Change::SendMode(hex) => self.send_hex = hex,
-            Change::Length(shown) => {
-                self.length_shown = shown;
-                self.length_asked = true;
-            }
-            Change::ReceiveMode { buffered, length } => {
-                self.buffered = buffered;
-                self.length_shown = length;
-                self.length_asked = true;
-            }
-            Change::Format { send_hex, receive_hex } => {
-                self.send_hex = send_hex;
-                self.receive_hex = receive_hex;
-            }
-        }
-    }
-
-    /// `<pkt_timeout>` × (`<retry_times>` + 1).
-    pub(crate) fn delivery(self) -> Duration {
-        Duration::from_secs(u64::from(self.packet_timeout) * (u64::from(self.retries) + 1))
-    }
-
-    /// Takes over what `AT+QMTCFG="<key>",<client>` has printed; what is illegible leaves all as it was.
-    pub(crate) fn read_back(&mut self, dialect: &Dialect, key: SettingKey, values: &str) {
-        let mut told = Options::default();
-        options::read(dialect, key, values, &mut told);
-        self.packet_timeout = told.packet_timeout.unwrap_or(self.packet_timeout);
-        self.retries = told.retries.unwrap_or(self.retries);
-        self.timeout_notice = told.timeout_notice.unwrap_or(self.timeout_notice);
-        self.length_shown = told.show_length.unwrap_or(self.length_shown);
-        self.buffered = told.buffered.unwrap_or(self.buffered);
-        self.send_hex = told.send_mode_hex.or(told.send_hex).unwrap_or(self.send_hex);
-        self.receive_hex = told.receive_hex.unwrap_or(self.receive_hex);
-    }
-}
-
-/// What the program wants of the settings that decide how bytes are read and written, whatever the module has.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Wanted {
-    /// Whether `+QMTRECV` carries a length; `None` where the program has not said.
-    pub(crate) length_shown: Option<bool>,
-    /// Whether messages are kept in the module's buffer.
-    pub(crate) buffered: bool,
-    /// Whether payloads are sent as hexadecimal digits.
-    pub(crate) send_hex: bool,
-    /// Whether payloads are received as hexadecimal digits.
-    pub(crate) receive_hex: bool,
-}
-
-impl Wanted {
-    /// Takes over what the program has set, as the module has accepted it.
-    fn apply(&mut self, change: Change) {
-        match change {
-            Change::Length(shown) => self.length_shown = Some(shown),
-            Change::ReceiveMode { buffered, length } => {
-                self.buffered = buffered;
-                self.length_shown = Some(length);
-            }
-            Change::SendMode(hex) => self.send_hex = hex,
-            Change::Format { send_hex, receive_hex } => {
-                self.send_hex = send_hex;
-                self.receive_hex = receive_hex;
-            }
-            Change::Timeout { .. } | Change::PdpContext(_) => {}
         }
     }
 }
@@ -226,10 +97,7 @@ pub(crate) struct Client {
     pub(crate) state: ClientState,
     /// The state before the operation under way.
     pub(crate) before: ClientState,
-    /// A `+QMTSTAT` that follows is the tail of something already reported: a refused CONNECT or a DISCONNECT.
-    pub(crate) end_reported: bool,
-    /// A DISCONNECT went over the connection, which the server closes for it.
-    pub(crate) disconnected: bool,
+    pub(crate) known_end: KnownEnd,
     /// The slots of the module's buffer that hold a message, a bit each.
     pub(crate) unread: u32,
     /// Host and port of the last opening, as an error shows them.
@@ -256,8 +124,7 @@ impl Client {
             buffer_asked: false,
             state: ClientState::Closed,
             before: ClientState::Closed,
-            end_reported: false,
-            disconnected: false,
+            known_end: KnownEnd::default(),
             unread: 0,
             server: None,
             lost: None,
@@ -427,16 +294,5 @@ mod tests {
         assert_eq!((2..u16::MAX).filter_map(|_| client.take_id()).count(), 65_533);
         assert_eq!(client.take_id(), Some(MessageId(1)));
         assert_eq!(client.take_id(), None);
-    }
-
-    #[test]
-    fn a_wait_is_never_shorter_than_the_retransmissions() {
-        let (bc660k, _) = dialect::of_model("BC660K-GL").unwrap();
-        let mut settings = Settings::defaults(bc660k);
-        assert_eq!(settings.delivery(), Duration::from_secs(30));
-        settings.read_back(bc660k, SettingKey::TIMEOUT, "5, 3,1");
-        assert_eq!(settings.delivery(), Duration::from_secs(20));
-        settings.read_back(bc660k, SettingKey::TIMEOUT, "garbage");
-        assert_eq!(settings.delivery(), Duration::from_secs(20));
     }
 }

@@ -24,18 +24,18 @@ impl Planner {
             .iter()
             .filter(|row| row.setting.is_some() && row.form == Form::Read);
         let steps = reads.map(|row| self.read(row, client)).collect::<Result<_, _>>()?;
-        let reading = Reading::default();
+        let reading = BeingRead::default();
         Ok((Task::Call(About::Module, Box::new(reading)), steps))
     }
 }
 
 /// What was read so far.
 #[derive(Debug, Default)]
-struct Reading {
+struct BeingRead {
     told: Box<Configuration>,
 }
 
-impl Own for Reading {
+impl Own for BeingRead {
     fn take(
         &mut self,
         setting: Option<SettingKey>,

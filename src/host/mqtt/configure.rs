@@ -5,13 +5,14 @@ use modemqtt_at::ascii::{QUOTE, is_forbidden_in_string};
 use modemqtt_at::dialect::DataPhase;
 use modemqtt_at::{ClientIndex, Form, SettingKey};
 
-use super::clients::{Kept, Settings};
+use super::clients::Kept;
 use super::own::Own;
 use super::plan::{Planner, Steps};
+use super::settings::{Change, Format, Length, Settings};
 use super::topics::topic_name;
 use crate::call::{Value, Will};
 use crate::error::Error;
-use crate::job::{About, Change, Data, Step, Task};
+use crate::job::{About, Data, Step, Task};
 use crate::options::{Definition, OPTIONS, Options, Shape};
 use crate::writer::Argument;
 
@@ -117,15 +118,13 @@ impl Planner {
             retries: options.retries.unwrap_or(now.retries),
             timeout_notice: options.timeout_notice.unwrap_or(now.timeout_notice),
             // What is not said otherwise is exact.
-            length_shown: options.show_length.unwrap_or(if now.length_asked {
-                now.length_shown
-            } else {
-                options.buffered.is_some()
-            }),
-            length_asked: now.length_asked,
+            length: match now.length {
+                Length::Assumed(_) => Length::Assumed(options.show_length.unwrap_or(options.buffered.is_some())),
+                set @ Length::Set(_) => set.told(options.show_length),
+            },
             buffered: options.buffered.unwrap_or(now.buffered),
-            send_hex: options.send_mode_hex.or(options.send_hex).unwrap_or(now.send_hex),
-            receive_hex: options.receive_hex.unwrap_or(now.receive_hex),
+            send: options.send_mode_hex.or(options.send_hex).map_or(now.send, Format::of),
+            receive: options.receive_hex.map_or(now.receive, Format::of),
             pdp_context: options.pdp_context.unwrap_or(now.pdp_context),
         };
         if options.edit_timeout == Some(Some(0)) {
@@ -199,10 +198,10 @@ fn with_those_in_force(options: &Options, settings: Settings) -> Options {
         packet_timeout: Some(settings.packet_timeout),
         retries: Some(settings.retries),
         timeout_notice: Some(settings.timeout_notice),
-        show_length: Some(settings.length_shown),
+        show_length: Some(settings.length.is_shown()),
         buffered: Some(settings.buffered),
-        send_hex: options.send_hex.or(Some(settings.send_hex)),
-        receive_hex: Some(settings.receive_hex),
+        send_hex: options.send_hex.or(Some(settings.send.is_hex())),
+        receive_hex: Some(settings.receive.is_hex()),
         ..options.clone()
     }
 }
@@ -216,16 +215,16 @@ fn change(key: SettingKey, settings: Settings) -> Option<Change> {
             notice: settings.timeout_notice,
         }),
         SettingKey::PDP_CONTEXT => Some(Change::PdpContext(settings.pdp_context)),
-        SettingKey::SHOW_RECEIVE_LENGTH => Some(Change::Length(settings.length_shown)),
+        SettingKey::SHOW_RECEIVE_LENGTH => Some(Change::Length(settings.length.is_shown())),
         SettingKey::RECEIVE_MODE => Some(Change::ReceiveMode {
             buffered: settings.buffered,
-            length: settings.length_shown,
+            length: settings.length.is_shown(),
         }),
         // Set after `dataformat`: the last one rules.
-        SettingKey::SEND_MODE => Some(Change::SendMode(settings.send_hex)),
-        SettingKey::DATA_FORMAT => Some(Change::Format {
-            send_hex: settings.send_hex,
-            receive_hex: settings.receive_hex,
+        SettingKey::SEND_MODE => Some(Change::SendMode(settings.send)),
+        SettingKey::DATA_FORMAT => Some(Change::Formats {
+            send: settings.send,
+            receive: settings.receive,
         }),
         _ => None,
     }

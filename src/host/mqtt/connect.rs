@@ -4,6 +4,7 @@ use modemqtt_at::codes::{ConnectionState, PacketResult, ReturnCode, StatCode};
 use modemqtt_at::dialect::Dialect;
 
 use super::clients::Client;
+use super::known_end::KnownEnd;
 use super::rules::{Effect, Loss, Meaning, Rules, failed};
 use crate::call::{ClientState, Reply, Value};
 use crate::error::Error;
@@ -34,7 +35,7 @@ impl Rules for Connect {
     }
 
     fn begins(&self, client: &mut Client, _: Option<(&str, u16)>) {
-        client.end_reported = false;
+        client.known_end.settle();
     }
 
     fn meaning(&self, outcome: &Outcome) -> Meaning {
@@ -70,9 +71,11 @@ impl Rules for Connect {
     }
 
     fn ended(&self, client: &mut Client, ok: bool) {
-        // `+QMTSTAT: <client>,4` follows a refusal.
-        client.end_reported = !ok;
-        client.disconnected &= !ok;
+        if ok {
+            client.known_end = KnownEnd::Unknown;
+        } else {
+            client.known_end.refused();
+        }
     }
 
     fn contradicts(&self, state: &ClientState) -> bool {

@@ -4,6 +4,7 @@ use modemqtt_at::codes::CloseResult;
 use modemqtt_at::dialect::Dialect;
 
 use super::clients::Client;
+use super::known_end::KnownEnd;
 use super::own::Own;
 use super::rules::{Effect, Loss, Meaning, Rules, ended};
 use crate::call::{ClientState, Reply};
@@ -40,9 +41,11 @@ impl Rules for Disconnect {
     }
 
     fn ended(&self, client: &mut Client, ok: bool) {
-        // `+QMTSTAT: <client>,5` follows.
-        client.end_reported = ok;
-        client.disconnected |= ok;
+        if ok {
+            client.known_end = KnownEnd::Left;
+        } else {
+            client.known_end.settle();
+        }
     }
 
     fn leaves_in_doubt(&self, _: i64) -> bool {

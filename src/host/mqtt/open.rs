@@ -4,12 +4,13 @@ use modemqtt_at::codes::OpenResult;
 use modemqtt_at::dialect::Dialect;
 use modemqtt_at::{ClientIndex, Command, Form, Operation, SettingKey};
 
-use super::clients::{Client, Clients, Context, Wanted};
+use super::clients::{Client, Clients, Context};
 use super::configuration::value_of;
 use super::own::{Cure, Own};
-use super::plan::{Planner, Steps, number};
+use super::plan::{Planner, Steps, index_of};
 use super::prepare::PREPARED;
 use super::rules::{Effect, Loss, Meaning, Rules, ended};
+use super::settings::Wanted;
 use super::verbatim::plain;
 use crate::call::{ClientState, Reply};
 use crate::error::Error;
@@ -34,7 +35,7 @@ impl Rules for Open {
 
     fn begins(&self, client: &mut Client, server: Option<(&str, u16)>) {
         client.server = server.map(|(host, port)| format!("{host}:{port}"));
-        client.disconnected = false;
+        client.known_end.opens();
         client.context = Context::Sound;
     }
 
@@ -191,7 +192,7 @@ impl Planner {
         wanted: Wanted,
     ) -> Option<Result<Steps, Error>> {
         let cure = match reason {
-            OpenResult::OCCUPIED => self.act(Command::Close, client, None, &[number(client)]),
+            OpenResult::OCCUPIED => self.act(Command::Close, client, None, &[index_of(client)]),
             OpenResult::PDP_FAILED => self.deactivate(pdp_context)?,
             _ => return None,
         };
@@ -215,7 +216,7 @@ impl Planner {
 
     fn open_step(&self, client: ClientIndex, host: &str, port: u16) -> Result<Step, Error> {
         let arguments = [
-            number(client),
+            index_of(client),
             Argument::Text(host.as_bytes()),
             Argument::Number(port.into()),
         ];

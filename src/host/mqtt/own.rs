@@ -1,7 +1,7 @@
 //! What one call knows of itself beyond its steps: what it takes from their answers, when it goes on without one that was
-//! refused, and what its caller is told. The file of a call says it; what that leaves out is as here.
+//! refused, and what its caller is told. The file of the call says it; what that leaves out is as here.
 //!
-//! What holds for every call of an operation, whether or not one is under way, is in its [`super::Rules`]. Among that is what
+//! What holds for every call of an operation, whether or not one is under way, is in its [`super::rules::Rules`]. Among that is what
 //! the loss of a connection means to it. A call without a result URC has nothing to lose: its final result code ends it.
 
 use std::collections::VecDeque;
@@ -38,7 +38,7 @@ pub(crate) trait Own: fmt::Debug + Send {
         false
     }
 
-    /// Whether the server may have a message of its half way when it ends.
+    /// Whether the server may have one of its messages half way when it ends.
     fn may_be_half_way(&self) -> bool {
         false
     }
@@ -46,7 +46,7 @@ pub(crate) trait Own: fmt::Debug + Send {
     /// Nothing was sent to the server.
     fn was_not_sent(&mut self) {}
 
-    /// Takes the lines that a command of its has brought; those of a setting are about its client, if it has one.
+    /// Takes the lines that answered one of its commands. Where the command read a setting, that is the key.
     fn take(
         &mut self,
         _setting: Option<SettingKey>,
@@ -56,7 +56,7 @@ pub(crate) trait Own: fmt::Debug + Send {
     ) {
     }
 
-    /// One of its commands was refused: whether it goes on, with the steps that are left by then.
+    /// One of its commands was refused. Whether the call goes on with the steps that are left, to which it may add some.
     fn goes_on_without(
         &mut self,
         _step: &Step,
@@ -67,7 +67,7 @@ pub(crate) trait Own: fmt::Debug + Send {
         false
     }
 
-    /// It has failed with that result, or with `ERROR` where there is none: what can be done about it before it is told.
+    /// The call has failed with that result, or with `ERROR` where there is none. What may cure it before the caller is told.
     fn cure(
         &mut self,
         _result: Option<i64>,
@@ -78,7 +78,7 @@ pub(crate) trait Own: fmt::Debug + Send {
         None
     }
 
-    /// What its caller is told of a result; `None` while other commands of the call are to follow, as they do where there are
+    /// What the caller is told of a result; `None` while other commands of the call are to follow, as they are where there are
     /// `more`.
     fn told(
         &mut self,
@@ -89,7 +89,7 @@ pub(crate) trait Own: fmt::Debug + Send {
         Some(result)
     }
 
-    /// What its caller is told when its last command, one without a result URC, is done.
+    /// What the caller is told once the last command is done, if that has no result URC.
     fn reply(&mut self) -> Reply {
         Reply::Done
     }

@@ -60,7 +60,7 @@ fn split(text: &str, separator: char) -> impl Iterator<Item = &str> {
 }
 
 /// The names in a command line, joined by `;`: `AT+CSQ;+CREG?` has `+CSQ;+CREG`.
-pub(super) fn name_of(line: &[u8]) -> String {
+pub(super) fn names_of(line: &[u8]) -> String {
     let mut in_string = false;
     let mut in_value = false;
     let mut name = String::new();
@@ -85,9 +85,9 @@ mod tests {
 
     #[test]
     fn the_names_of_a_joined_line_are_all_found() {
-        assert_eq!(name_of(b"AT+CSQ;+creg?"), "+CSQ;+CREG");
-        assert_eq!(name_of(b"AT+QMTPUB=0,0,0,0,\"a;b\""), "+QMTPUB");
-        assert_eq!(name_of(b"ATE0"), "E0");
+        assert_eq!(names_of(b"AT+CSQ;+creg?"), "+CSQ;+CREG");
+        assert_eq!(names_of(b"AT+QMTPUB=0,0,0,0,\"a;b\""), "+QMTPUB");
+        assert_eq!(names_of(b"ATE0"), "E0");
     }
 
     #[test]

@@ -7,15 +7,16 @@ use modemqtt_at::dialect::{self, Dialect, Row, Wait};
 use modemqtt_at::general::MAXIMUM_RESPONSE_TIME;
 use modemqtt_at::{ClientIndex, Command, Form, MessageId, Operation, Qos, SettingKey};
 
-use super::clients::{Clients, Settings};
+use super::clients::Clients;
 use super::close::Behind;
 use super::own::{Nothing, Own};
 use super::publish::Outgoing;
 use super::rules::rules;
+use super::settings::Settings;
 use super::verbatim::verbatim;
 use crate::call::{Call, Value};
 use crate::error::Error;
-use crate::job::{About, Goal, OutcomeKey, Step, Sync, Task};
+use crate::job::{Goal, OutcomeKey, Step, Sync, Task};
 use crate::names::called;
 use crate::writer::{self, Argument};
 
@@ -77,8 +78,6 @@ pub(crate) fn plan(
             };
             planner.operation(key, Behind, &[])
         }
-        // It makes calls of its own.
-        Call::Errand(_) => Ok((Task::Call(About::Module, Box::new(Nothing)), Steps::new())),
         Call::Subscribe { client, topics } => with_id(clients, client, dialect, id, |id| {
             planner.subscribe(client, id, &topics)
         }),
@@ -94,7 +93,7 @@ pub(crate) fn plan(
             form,
         } => {
             writer::client(dialect, client)?;
-            let hex = clients.get(client).is_some_and(|client| client.settings.send_hex);
+            let hex = clients.get(client).is_some_and(|client| client.settings.send.is_hex());
             let message = Outgoing {
                 client,
                 topic,
@@ -121,7 +120,7 @@ pub(crate) fn question(dialect: &'static Dialect, command: Command) -> Option<St
 /// The step that fetches one message out of the module's buffer; `None` where the dialect has none.
 pub(crate) fn drain(dialect: &'static Dialect, client: ClientIndex, slot: u8) -> Option<Step> {
     let row = dialect.row(Command::Receive, Form::Set)?;
-    let arguments = [number(client), Argument::Number(slot.into())];
+    let arguments = [index_of(client), Argument::Number(slot.into())];
     Planner { dialect }.step(row, &arguments, Goal::Lines).ok()
 }
 
@@ -164,7 +163,7 @@ impl Planner {
         let mut arguments = Vec::new();
         if key.operation.has_client() {
             writer::client(self.dialect, key.client)?;
-            arguments.push(number(key.client));
+            arguments.push(index_of(key.client));
         }
         arguments.extend(key.message_id.map(|id| Argument::Number(id.0.into())));
         let given = values.iter().rposition(Option::is_some).map_or(0, |last| last + 1);
@@ -208,7 +207,7 @@ impl Planner {
 
     pub(super) fn set(&self, key: SettingKey, client: ClientIndex, values: &[Argument<'_>]) -> Result<Step, Error> {
         let row = self.row(key)?;
-        let arguments: Vec<_> = [number(client)].into_iter().chain(values.iter().copied()).collect();
+        let arguments: Vec<_> = [index_of(client)].into_iter().chain(values.iter().copied()).collect();
         writer::client(self.dialect, client)?;
         self.step(row, &arguments, Goal::Final)
     }
@@ -216,7 +215,7 @@ impl Planner {
     pub(super) fn read(&self, row: &'static Row, client: ClientIndex) -> Result<Step, Error> {
         writer::client(self.dialect, client)?;
         let goal = row.setting.map_or(Goal::Lines, Goal::Values);
-        self.step(row, &[number(client)], goal)
+        self.step(row, &[index_of(client)], goal)
     }
 
     /// The row that sets a key, or an error that names the dialects that have it.
@@ -275,7 +274,7 @@ pub(super) fn outcome(row: &Row, client: ClientIndex, message_id: Option<Message
     }
 }
 
-pub(super) fn number(client: ClientIndex) -> Argument<'static> {
+pub(super) fn index_of(client: ClientIndex) -> Argument<'static> {
     Argument::Number(client.0.into())
 }
 

@@ -4,10 +4,10 @@
 use modemqtt_at::dialect::ReceiveLength;
 use modemqtt_at::{ClientIndex, Form, SettingKey};
 
-use super::clients::Wanted;
 use super::plan::{Planner, Steps};
+use super::settings::{Change, Wanted};
 use crate::error::Error;
-use crate::job::{Change, Step};
+use crate::job::Step;
 use crate::writer::Argument;
 
 /// Their keys, in the order in which they are set: of `dataformat` and `send/mode` the last one rules.
@@ -47,10 +47,10 @@ impl Planner {
                 (vec![buffered, length], Change::ReceiveMode { buffered, length })
             }
             SettingKey::SHOW_RECEIVE_LENGTH => (vec![length], Change::Length(length)),
-            SettingKey::SEND_MODE => (vec![wanted.send_hex], Change::SendMode(wanted.send_hex)),
+            SettingKey::SEND_MODE => (vec![wanted.send.is_hex()], Change::SendMode(wanted.send)),
             _ => {
-                let (send_hex, receive_hex) = (wanted.send_hex, wanted.receive_hex);
-                (vec![send_hex, receive_hex], Change::Format { send_hex, receive_hex })
+                let (send, receive) = (wanted.send, wanted.receive);
+                (vec![send.is_hex(), receive.is_hex()], Change::Formats { send, receive })
             }
         }
     }

@@ -7,7 +7,7 @@ use modemqtt_at::{ClientIndex, MessageId, Operation, Qos};
 
 use super::clients::Client;
 use super::own::{Nothing, Own};
-use super::plan::{Planner, Steps, dialects, number, outcome};
+use super::plan::{Planner, Steps, dialects, index_of, outcome};
 use super::rules::{Meaning, Rules, acknowledged};
 use super::topics::topic_name;
 use crate::call::Reply;
@@ -116,13 +116,13 @@ impl Planner {
             )));
         }
         let length = Argument::Number(i64::try_from(payload.len()).unwrap_or(i64::MAX));
-        let bytes = if hex { digits(&payload) } else { payload };
+        let bytes = if hex { in_hex(&payload) } else { payload };
         let phase = self.form(form, &bytes)?;
         let Some(row) = self.dialect.publish(phase) else {
             return Err(self.lacks(phase));
         };
         let mut arguments = vec![
-            number(client),
+            index_of(client),
             Argument::Number(message_id.0.into()),
             Argument::Number(qos.number().into()),
             Argument::Number(retain.into()),
@@ -197,7 +197,7 @@ fn unfit(form: DataPhase, bytes: &[u8]) -> Option<u8> {
 }
 
 /// Two upper-case hexadecimal digits a byte.
-fn digits(payload: &[u8]) -> Vec<u8> {
+fn in_hex(payload: &[u8]) -> Vec<u8> {
     const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
     let pair = |byte: &u8| [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]];
     payload.iter().flat_map(pair).collect()

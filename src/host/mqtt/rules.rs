@@ -8,7 +8,7 @@ use modemqtt_at::{ClientIndex, Operation};
 use super::clients::Client;
 use super::own::Own;
 use super::{close, connect, disconnect, open, publish, subscribe, token, unsubscribe};
-use crate::call::{Call, ClientState, Errand, Reply, Value};
+use crate::call::{Call, ClientState, Reply, Value};
 use crate::error::Error;
 use crate::job::OutcomeKey;
 use crate::reader::Outcome;
@@ -31,7 +31,7 @@ pub(crate) fn rules(operation: Operation) -> &'static dyn Rules {
 /// The client whose connection a call is to end.
 pub(crate) fn ended_by(call: &Call) -> Option<ClientIndex> {
     match call {
-        Call::CloseBehind { client } | Call::Errand(Errand::Leave(client)) => Some(*client),
+        Call::CloseBehind { client } => Some(*client),
         Call::Operate { operation, client, .. } => (rules(*operation).effect() == Effect::Ends).then_some(*client),
         _ => None,
     }
@@ -142,7 +142,7 @@ pub(crate) trait Rules: Sync {
 
     /// It has ended.
     fn ended(&self, client: &mut Client, _ok: bool) {
-        client.end_reported = false;
+        client.known_end.settle();
     }
 
     /// Whether a result other than 0 leaves in doubt where its client stands.

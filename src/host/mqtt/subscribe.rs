@@ -6,7 +6,7 @@ use modemqtt_at::codes::SUBSCRIPTION_REFUSED;
 use modemqtt_at::{ClientIndex, Command, MessageId, Operation, Qos};
 
 use super::own::Own;
-use super::plan::{Planner, Steps, number};
+use super::plan::{Planner, Steps, index_of};
 use super::rules::{Meaning, Rules, acknowledged};
 use super::topics::{in_commands, topic_filter};
 use crate::call::Reply;
@@ -54,7 +54,7 @@ impl Planner {
         topics: &[(String, Qos)],
     ) -> Result<(Task, Steps), Error> {
         let commands = in_commands(topics, &|topics| {
-            let mut arguments = vec![number(client), Argument::Number(id.0.into())];
+            let mut arguments = vec![index_of(client), Argument::Number(id.0.into())];
             for (topic, qos) in topics {
                 topic_filter(topic)?;
                 arguments.extend([Argument::Text(topic.as_bytes()), Argument::Number(qos.number().into())]);

@@ -45,12 +45,15 @@ impl Planner {
             match tls.upload {
                 Upload::Prompt { most } => {
                     fits(credential, pem, most, self.dialect.name)?;
-                    steps.push_back(prompted(&head(tls, option, context), credential, pem));
+                    steps.push_back(prompted(&option_head(tls, option, context), credential, pem));
                 }
                 Upload::SecureFile(files) | Upload::FileSystem(files) => {
                     let file = File::new(&files, credential, context, pem, self.dialect.name)?;
                     steps.extend(file.steps(&files, kept));
-                    steps.push_back(set(&head(tls, option, context), &format!("\"{}\"", file.name)));
+                    steps.push_back(set_option(
+                        &option_head(tls, option, context),
+                        &format!("\"{}\"", file.name),
+                    ));
                 }
             }
         }
@@ -71,7 +74,10 @@ impl Planner {
             };
             if let Some(value) = value {
                 in_range(option, what, value)?;
-                steps.push_back(set(&head(tls, option, wanted.context), &value.to_string()));
+                steps.push_back(set_option(
+                    &option_head(tls, option, wanted.context),
+                    &value.to_string(),
+                ));
             }
             Ok(())
         };
@@ -106,7 +112,7 @@ impl Planner {
                     TlsValue::Suites { quoted: true } => format!("\"0X{suite:04X}\""),
                     _ => format!("0X{suite:04X}"),
                 };
-                steps.push_back(set(&head(tls, option, wanted.context), &value));
+                steps.push_back(set_option(&option_head(tls, option, wanted.context), &value));
             }
         }
         Ok(())
@@ -164,10 +170,10 @@ impl<'a> File<'a> {
             && kept.holds(&self.name, bytes)
         {
             let goal = Goal::Present(stored.clone());
-            steps.push_back(command(checksum, &format!("\"{}\"", self.name), goal));
+            steps.push_back(vendor_command(checksum, &format!("\"{}\"", self.name), goal));
         }
         if let Some(delete) = files.command(FileAction::Delete) {
-            steps.push_back(command(delete, &format!("\"{}\"", self.name), Goal::Whatever));
+            steps.push_back(vendor_command(delete, &format!("\"{}\"", self.name), Goal::Whatever));
         }
         let patience = PATIENCE.as_secs() + bytes.len().div_ceil(SLOWEST) as u64;
         let values = format!("\"{}\",{},{patience}", self.name, bytes.len());
@@ -179,7 +185,7 @@ impl<'a> File<'a> {
                 upload: Some(self.credential.stem()),
                 bytes: bytes.to_vec(),
             }),
-            ..command(write, &values, Goal::Stored(stored))
+            ..vendor_command(write, &values, Goal::Stored(stored))
         });
         steps
     }
@@ -201,7 +207,7 @@ fn prompted(head: &str, credential: Credential, pem: &Pem) -> Step {
             upload: Some(credential.stem()),
             bytes: pem.bytes().to_vec(),
         }),
-        ..command("QSSLCFG", head, Goal::Stored(stored(pem)))
+        ..vendor_command("QSSLCFG", head, Goal::Stored(stored(pem)))
     }
 }
 
@@ -240,7 +246,7 @@ fn in_range(option: &TlsOption, what: &str, value: i64) -> Result<(), Error> {
 }
 
 /// What stands before the value of an option.
-fn head(tls: &tls::Tls, option: &TlsOption, context: u8) -> String {
+fn option_head(tls: &tls::Tls, option: &TlsOption, context: u8) -> String {
     match tls.form {
         TlsForm::ContextFirst => format!("{context},0,\"{}\"", option.name),
         TlsForm::OptionFirst if option.of_context => format!("\"{}\",{context}", option.name),
@@ -248,12 +254,12 @@ fn head(tls: &tls::Tls, option: &TlsOption, context: u8) -> String {
     }
 }
 
-fn set(head: &str, value: &str) -> Step {
-    command("QSSLCFG", &format!("{head},{value}"), Goal::Final)
+fn set_option(head: &str, value: &str) -> Step {
+    vendor_command("QSSLCFG", &format!("{head},{value}"), Goal::Final)
 }
 
 /// Names and numbers of our own: nothing in it could act on the line.
-fn command(name: &str, values: &str, goal: Goal) -> Step {
+fn vendor_command(name: &str, values: &str, goal: Goal) -> Step {
     Step {
         line: CommandLine::plain(&format!("AT+{name}={values}")),
         form: Form::Set,

@@ -3,7 +3,7 @@
 use modemqtt_at::{ClientIndex, Command, MessageId, Operation};
 
 use super::own::Own;
-use super::plan::{Planner, Steps, number};
+use super::plan::{Planner, Steps, index_of};
 use super::rules::Rules;
 use super::topics::{in_commands, topic_filter};
 use crate::call::Reply;
@@ -37,7 +37,7 @@ impl Planner {
         topics: &[String],
     ) -> Result<(Task, Steps), Error> {
         let commands = in_commands(topics, &|topics| {
-            let mut arguments = vec![number(client), Argument::Number(id.0.into())];
+            let mut arguments = vec![index_of(client), Argument::Number(id.0.into())];
             for topic in topics {
                 topic_filter(topic)?;
                 arguments.push(Argument::Text(topic.as_bytes()));

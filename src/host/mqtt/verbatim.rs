@@ -9,7 +9,7 @@ use modemqtt_at::{ClientIndex, Command, Form, MessageId, SettingKey};
 
 use super::clients::{Client, Clients};
 use super::own::Own;
-use super::parts::{Part, name_of, parts};
+use super::parts::{Part, names_of, parts};
 use super::plan::Steps;
 use crate::call::Reply;
 use crate::error::Error;
@@ -76,7 +76,7 @@ fn step_of(line: &str, data: Option<Vec<u8>>, dialect: &Dialect, clients: &mut C
         (Some(request), Some(bytes)) => {
             let hex = request
                 .publish
-                .is_some_and(|client| clients.get(client).is_some_and(|client| client.settings.send_hex));
+                .is_some_and(|client| clients.get(client).is_some_and(|client| client.settings.send.is_hex()));
             Some(request.data(bytes, hex)?)
         }
         (None, Some(bytes)) => {
@@ -91,8 +91,8 @@ fn step_of(line: &str, data: Option<Vec<u8>>, dialect: &Dialect, clients: &mut C
 
 /// A line that asks for no data.
 pub(super) fn plain(line: &str) -> Result<Step, Error> {
-    let line = writer::verbatim(line)?;
-    let name = name_of(&line.bytes);
+    let line = writer::as_written(line)?;
+    let name = names_of(&line.bytes);
     let wait = name
         .split(';')
         .map(maximum_response_time)
@@ -117,7 +117,7 @@ pub(super) fn plain(line: &str) -> Result<Step, Error> {
 }
 
 /// The data that a command asks for.
-struct Request {
+struct DataRequest {
     /// How many bytes were declared; `None` where Ctrl-Z ends them.
     count: Option<usize>,
     /// Whether they are a file.
@@ -126,7 +126,7 @@ struct Request {
     publish: Option<ClientIndex>,
 }
 
-impl Request {
+impl DataRequest {
     fn without_data(&self, line: &CommandLine) -> Error {
         let wanted = match self.count {
             Some(1) => "1 byte of data".into(),
@@ -218,7 +218,7 @@ fn carried(phase: DataPhase, bytes: &[u8]) -> Result<(), Error> {
 }
 
 /// What a command of the line asks for.
-fn request(part: &Part<'_>, dialect: &Dialect, line: &CommandLine) -> Result<Option<Request>, Error> {
+fn request(part: &Part<'_>, dialect: &Dialect, line: &CommandLine) -> Result<Option<DataRequest>, Error> {
     if part.form != Form::Set {
         return Ok(None);
     }
@@ -226,7 +226,7 @@ fn request(part: &Part<'_>, dialect: &Dialect, line: &CommandLine) -> Result<Opt
         return Ok(of_the_note(part, command, dialect));
     }
     if asks_for_credential(part, dialect) {
-        return Ok(Some(Request {
+        return Ok(Some(DataRequest {
             count: None,
             file: true,
             publish: None,
@@ -258,7 +258,7 @@ fn request(part: &Part<'_>, dialect: &Dialect, line: &CommandLine) -> Result<Opt
             Err(_) => return Ok(None),
         },
     };
-    Ok(Some(Request {
+    Ok(Some(DataRequest {
         count,
         file: known.file,
         publish: None,
@@ -266,7 +266,7 @@ fn request(part: &Part<'_>, dialect: &Dialect, line: &CommandLine) -> Result<Opt
 }
 
 /// A publish, or `willex`: the row whose parameters are all given.
-fn of_the_note(part: &Part<'_>, command: Command, dialect: &Dialect) -> Option<Request> {
+fn of_the_note(part: &Part<'_>, command: Command, dialect: &Dialect) -> Option<DataRequest> {
     dialect.rows.iter().find_map(|row| {
         let fields = match row.setting {
             None => &part.fields[..],
@@ -286,7 +286,7 @@ fn of_the_note(part: &Part<'_>, command: Command, dialect: &Dialect) -> Option<R
             DataPhase::Inline | DataPhase::Quoted => return None,
         };
         let publish = row.setting.is_none().then(|| fields[0].parse().ok().map(ClientIndex));
-        Some(Request {
+        Some(DataRequest {
             count,
             file: false,
             publish: publish.flatten(),

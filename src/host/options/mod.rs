@@ -8,7 +8,7 @@ use modemqtt_at::dialect::{Dialect, Kind};
 use modemqtt_at::{Form, SettingKey, Version};
 
 pub use self::read::{Configuration, Printed, WillHead};
-pub(crate) use self::read::{number, read};
+pub(crate) use self::read::{number, read_setting};
 use crate::call::{Alibaba, OneNet, Will};
 use crate::credentials::Tls;
 
@@ -60,7 +60,7 @@ pub struct Options {
 }
 
 /// Where an option stands among the others.
-pub type Place<T> = fn(&mut Options) -> &mut Option<T>;
+pub type Field<T> = fn(&mut Options) -> &mut Option<T>;
 
 /// One option of a client.
 #[derive(Debug)]
@@ -81,25 +81,25 @@ pub struct Definition {
 #[derive(Clone, Copy, Debug)]
 pub enum Shape {
     /// A small number.
-    Byte(Place<u8>),
+    Byte(Field<u8>),
     /// A number.
-    Short(Place<u16>),
+    Short(Field<u16>),
     /// 0 or 1.
-    Flag(Place<bool>),
+    Flag(Field<bool>),
     /// One of two words, of which the second is true.
-    Word(Place<bool>, [&'static str; 2]),
+    Word(Field<bool>, [&'static str; 2]),
     /// 1 and a number behind it; 0 for `None`.
-    Unless(Place<Option<u8>>),
+    Unless(Field<Option<u8>>),
     /// A code of the dialect's.
-    Version(Place<Version>),
+    Version(Field<Version>),
     /// The will; 0 for `None`.
-    Will(Place<Option<Will>>),
+    Will(Field<Option<Will>>),
     /// Three strings.
-    Alibaba(Place<Alibaba>),
+    Alibaba(Field<Alibaba>),
     /// Two strings.
-    OneNet(Place<OneNet>),
+    OneNet(Field<OneNet>),
     /// More than one command: it is configured, and read back as `tls_context`.
-    Tls(Place<Option<Box<Tls>>>),
+    Tls(Field<Option<Box<Tls>>>),
 }
 
 const fn definition(name: &'static str, key: SettingKey, position: usize, shape: Shape) -> Definition {

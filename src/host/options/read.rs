@@ -47,7 +47,7 @@ impl Configuration {
         let legible = if key == SettingKey::WILL_EXACT {
             self.read_will_head(&text).is_some()
         } else {
-            read(dialect, key, &text, &mut self.options)
+            read_setting(dialect, key, &text, &mut self.options)
         };
         self.printed.push(Printed { key, text, legible });
     }
@@ -68,7 +68,7 @@ impl Configuration {
 
 /// Reads the values of a key, and returns whether all of them have the form that the note gives. Those that have it are
 /// taken over even where others have not.
-pub(crate) fn read(dialect: &Dialect, key: SettingKey, text: &str, options: &mut Options) -> bool {
+pub(crate) fn read_setting(dialect: &Dialect, key: SettingKey, text: &str, options: &mut Options) -> bool {
     let fields = fields(text);
     let definitions = || {
         OPTIONS
@@ -214,7 +214,7 @@ mod tests {
     fn read_of(key: SettingKey, text: &str) -> (Options, bool) {
         let (dialect, _) = dialect::of_model("EG915Q").unwrap();
         let mut options = Options::default();
-        let legible = read(dialect, key, text, &mut options);
+        let legible = read_setting(dialect, key, text, &mut options);
         (options, legible)
     }
 

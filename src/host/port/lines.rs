@@ -26,14 +26,14 @@ pub enum Line {
 /// Where the lines of an open port are reached.
 #[derive(Debug)]
 pub struct Lines {
-    place: Place,
+    place: Reach,
     /// What the host's lines were set to; opening the port asserts both.
     dtr: bool,
     rts: bool,
 }
 
 #[derive(Debug)]
-enum Place {
+enum Reach {
     /// The descriptor of a device.
     Device(RawFd),
     /// A server of RFC 2217.
@@ -42,14 +42,14 @@ enum Place {
 
 impl Lines {
     pub(super) fn of(descriptor: RawFd) -> Self {
-        Self::at(Place::Device(descriptor))
+        Self::at(Reach::Device(descriptor))
     }
 
     pub(super) fn remote(lines: Arc<RemoteLines>) -> Self {
-        Self::at(Place::Remote(lines))
+        Self::at(Reach::Remote(lines))
     }
 
-    fn at(place: Place) -> Self {
+    fn at(place: Reach) -> Self {
         Self {
             place,
             dtr: true,
@@ -61,9 +61,9 @@ impl Lines {
     pub fn set(&mut self, line: Line, on: bool) -> Option<()> {
         match (&self.place, line) {
             (_, Line::Cts | Line::Dsr) => return None,
-            (Place::Remote(remote), _) => remote.set(line, on)?,
-            (Place::Device(descriptor), Line::Dtr) => device(*descriptor).write_data_terminal_ready(on).ok()?,
-            (Place::Device(descriptor), Line::Rts) => device(*descriptor).write_request_to_send(on).ok()?,
+            (Reach::Remote(remote), _) => remote.set(line, on)?,
+            (Reach::Device(descriptor), Line::Dtr) => port_at(*descriptor).write_data_terminal_ready(on).ok()?,
+            (Reach::Device(descriptor), Line::Rts) => port_at(*descriptor).write_request_to_send(on).ok()?,
         }
         match line {
             Line::Dtr => self.dtr = on,
@@ -75,9 +75,9 @@ impl Lines {
     /// Whether a line is on; the host's is as it was set. `None` where the port has no such lines.
     pub fn read(&mut self, line: Line) -> Option<bool> {
         let (clear, ready) = match &self.place {
-            Place::Remote(remote) => remote.module()?,
-            Place::Device(descriptor) => {
-                let mut port = device(*descriptor);
+            Reach::Remote(remote) => remote.module()?,
+            Reach::Device(descriptor) => {
+                let mut port = port_at(*descriptor);
                 (port.read_clear_to_send().ok()?, port.read_data_set_ready().ok()?)
             }
         };
@@ -90,7 +90,7 @@ impl Lines {
     }
 }
 
-fn device(descriptor: RawFd) -> ManuallyDrop<TTYPort> {
+fn port_at(descriptor: RawFd) -> ManuallyDrop<TTYPort> {
     // SAFETY: whoever has the lines keeps the descriptor open meanwhile, and it is not closed here.
     ManuallyDrop::new(unsafe { TTYPort::from_raw_fd(descriptor) })
 }

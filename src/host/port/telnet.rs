@@ -57,7 +57,7 @@ struct NegotiatedOption {
 }
 
 #[derive(Clone, Copy, Debug)]
-enum State {
+enum Parsing {
     Data,
     /// Behind an IAC.
     Command,
@@ -78,11 +78,17 @@ struct LineState {
     /// Whether the server has agreed to set a line.
     agreed: bool,
     /// The values of SET-CONTROL that are to be sent, of which the last of each line counts.
-    dtr: Option<bool>,
-    rts: Option<bool>,
+    dtr: Option<u8>,
+    rts: Option<u8>,
     /// The last modem state that the server has told.
     modem: Option<u8>,
 }
+
+/// Values of SET-CONTROL.
+const DTR_ON: u8 = 8;
+const DTR_OFF: u8 = 9;
+const RTS_ON: u8 = 11;
+const RTS_OFF: u8 = 12;
 
 /// Bits of the modem state: CTS and DSR.
 const CTS_ON: u8 = 0x10;
@@ -96,8 +102,8 @@ impl RemoteLines {
             return None;
         }
         match line {
-            Line::Dtr => state.dtr = Some(on),
-            Line::Rts => state.rts = Some(on),
+            Line::Dtr => state.dtr = Some(if on { DTR_ON } else { DTR_OFF }),
+            Line::Rts => state.rts = Some(if on { RTS_ON } else { RTS_OFF }),
             Line::Cts | Line::Dsr => return None,
         }
         Some(())
@@ -113,9 +119,7 @@ impl RemoteLines {
     /// The values of SET-CONTROL that are due.
     fn take(&self) -> impl Iterator<Item = u8> {
         let mut state = self.0.lock();
-        let dtr = state.dtr.take().map(|on| if on { 8 } else { 9 });
-        let rts = state.rts.take().map(|on| if on { 11 } else { 12 });
-        dtr.into_iter().chain(rts)
+        state.dtr.take().into_iter().chain(state.rts.take())
     }
 }
 
@@ -135,7 +139,7 @@ pub(super) struct Telnet {
     options: [NegotiatedOption; 3],
     /// The subnegotiations that set the line.
     settings: Vec<u8>,
-    state: State,
+    state: Parsing,
     subnegotiation: Vec<u8>,
     after_cr: bool,
     suspended: bool,
@@ -160,7 +164,7 @@ impl Telnet {
                 option(COM_PORT, Side::Off),
             ],
             settings: settings(options),
-            state: State::Data,
+            state: Parsing::Data,
             subnegotiation: Vec::new(),
             after_cr: false,
             suspended: false,
@@ -234,35 +238,35 @@ impl Telnet {
 
     fn take(&mut self, byte: u8) -> Option<u8> {
         match (self.state, byte) {
-            (State::Data, IAC) => self.state = State::Command,
-            (State::Data, data) => return self.data(data),
-            (State::Command, IAC) => {
-                self.state = State::Data;
+            (Parsing::Data, IAC) => self.state = Parsing::Command,
+            (Parsing::Data, data) => return self.data(data),
+            (Parsing::Command, IAC) => {
+                self.state = Parsing::Data;
                 return self.data(IAC);
             }
-            (State::Command | State::SubnegotiationCommand, WILL | WONT | DO | DONT) => {
-                self.state = State::Option(byte);
+            (Parsing::Command | Parsing::SubnegotiationCommand, WILL | WONT | DO | DONT) => {
+                self.state = Parsing::Option(byte);
             }
-            (State::Command | State::SubnegotiationCommand, SB) => {
+            (Parsing::Command | Parsing::SubnegotiationCommand, SB) => {
                 self.subnegotiation.clear();
-                self.state = State::Subnegotiation;
+                self.state = Parsing::Subnegotiation;
             }
-            (State::Subnegotiation, IAC) => self.state = State::SubnegotiationCommand,
-            (State::SubnegotiationCommand, SE) => {
+            (Parsing::Subnegotiation, IAC) => self.state = Parsing::SubnegotiationCommand,
+            (Parsing::SubnegotiationCommand, SE) => {
                 self.subnegotiated();
-                self.state = State::Data;
+                self.state = Parsing::Data;
             }
-            (State::Subnegotiation, byte) | (State::SubnegotiationCommand, byte @ IAC) => {
+            (Parsing::Subnegotiation, byte) | (Parsing::SubnegotiationCommand, byte @ IAC) => {
                 if self.subnegotiation.len() < SUBNEGOTIATION {
                     self.subnegotiation.push(byte);
                 }
-                self.state = State::Subnegotiation;
+                self.state = Parsing::Subnegotiation;
             }
             // A command without an option, such as NOP: none asks anything of a modem's line. One within a subnegotiation, where
             // nothing but IAC and SE may follow an IAC (RFC 855), ends it.
-            (State::Command | State::SubnegotiationCommand, _) => self.state = State::Data,
-            (State::Option(verb), code) => {
-                self.state = State::Data;
+            (Parsing::Command | Parsing::SubnegotiationCommand, _) => self.state = Parsing::Data,
+            (Parsing::Option(verb), code) => {
+                self.state = Parsing::Data;
                 self.negotiate(verb, code);
             }
         }

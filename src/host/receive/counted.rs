@@ -7,7 +7,7 @@
 use modemqtt_at::ascii::{CR, LF, QUOTE};
 
 use super::{Head, LONGEST_PAYLOAD, OTHER, Parsed, Step, find_line_end, length_for_payload, message};
-use crate::reader;
+use crate::tokens;
 
 /// How many blank lines may stand between a length that ends its line and the payload.
 const MOST_BLANK_LINES: usize = 6;
@@ -37,7 +37,7 @@ pub(super) fn read(
     // Blank lines are none of a payload's own if they are all that it would have.
     let is_line = |(from, to): (usize, usize)| {
         let text = &bytes[from..to];
-        (from != at && bytes[from - 1] == LF && reader::is_recognised(text))
+        (from != at && bytes[from - 1] == LF && tokens::is_recognised(text))
             || (length > 0 && text.iter().all(|byte| matches!(*byte, CR | LF)))
     };
     for start in starts.into_iter().flatten() {

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use modemqtt_at::Form;
 
+use super::presence::Presence;
 use super::{DataState, SLOWEST_LINE, Session, wire_time};
 use crate::framer::{Expect, Hold, Prompt};
 use crate::job::Invitation;
@@ -19,7 +20,7 @@ impl Session {
     pub fn receive(&mut self, bytes: &[u8], now: Instant) {
         self.framer.push(bytes);
         self.held_in_vain = false;
-        if !self.set_up {
+        if self.presence != Presence::SetUp {
             self.heard.note(bytes);
         }
         if let Some((last, paused)) = &mut self.payload {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::Session;
-use crate::call::{Call, ClientState, Event, Reply, Ticket};
+use crate::call::{ClientState, Event, Reply, Submission, Ticket};
 use crate::errand::{Course, Errand, Move, Turn};
 use crate::error::Error;
 use crate::timers::Timer;
@@ -33,12 +33,18 @@ impl Errands {
 }
 
 impl Session {
-    /// Takes a call. It ends with [`Event::Ended`] in every case: by its result, by the dialect's maximum response
+    /// Takes a call or an errand. It ends with [`Event::Ended`] in every case: by its result, by the dialect's maximum response
     /// time, or by `timeout` where that is shorter.
-    pub fn submit(&mut self, ticket: Ticket, call: Call, timeout: Option<Duration>, now: Instant) {
-        match call {
-            Call::Errand(errand) => self.run_errand(ticket, errand, timeout, now),
-            call => self.take(ticket, call, timeout, now),
+    pub fn submit(
+        &mut self,
+        ticket: Ticket,
+        submission: impl Into<Submission>,
+        timeout: Option<Duration>,
+        now: Instant,
+    ) {
+        match submission.into() {
+            Submission::Errand(errand) => self.run_errand(ticket, errand, timeout, now),
+            Submission::Call(call) => self.take(ticket, call, timeout, now),
         }
         self.settle_errands(now);
     }

@@ -1,10 +1,33 @@
 //! The command in flight, and operations whose command was accepted.
+//!
+//! An [`Exchange`] lasts from the command line to its final result code, or to the time at which that is given up. Three things of
+//! it move on their own:
+//!
+//! | [`DataState`] | moved by |
+//! |---|---|
+//! | `Impossible`, `NotDue` | nothing: the command has no data, or has brought none |
+//! | `Due` | the prompt: `Invited` where a pause is wanted behind it, else `Sent`; what else ends the wait is a final result code, a start of the module, or the time |
+//! | `Invited` | the end of the pause: `Sent` |
+//! | `Sent` | silence behind a length of 0: `Ended` |
+//! | `Due`, `Invited`, `Sent`, `Ended` | the module gives the data phase up: `GivenUp` |
+//!
+//! | [`Seen`] | moved by |
+//! |---|---|
+//! | `Nothing` | the result URC: `Result`; the end of the connection: `Loss` |
+//! | `Result`, `Loss` | nothing: the final result code alone is missing |
+//!
+//! | [`crate::job::Caller`] | moved by |
+//! |---|---|
+//! | `Untold` | a result, an error, a lost connection, the caller's own time: `Told` |
+//! | `Told` | nothing: the exchange keeps the line until the module is done with it |
+//!
+//! A command with a result URC becomes a [`Waiting`] with its `OK`, unless the result came before.
 
 use std::time::Instant;
 
 use modemqtt_at::codes::StatCode;
 use modemqtt_at::dialect::DataPhase;
-use modemqtt_at::{Command, Form};
+use modemqtt_at::{Command, Form, general};
 
 use super::Session;
 use super::joined::Codes;
@@ -21,9 +44,6 @@ const STORED_DAMAGED: &str = "; the module may have lost some of the data, and t
 
 /// How many bytes a line that is not known, and has not been answered, is believed to have declared.
 const MOST_GUESSED: usize = 2 * 1024;
-/// Commands behind which `CONNECT` is a connection, whatever numbers they have (3GPP TS 27.007 section 10.1.12, and the
-/// TCP/IP application notes).
-const CONNECTING: &[&str] = &["QIOPEN", "QSSLOPEN", "QISWTMD", "CGDATA"];
 /// What a line may be waiting for that is not known to ask for data.
 const ASKS_FOR_DATA: &str = "; if the line asks for data, give it as command(line, data=b\"…\")";
 
@@ -41,10 +61,18 @@ pub(super) struct Exchange {
     pub(super) lines: Vec<String>,
     /// The bytes that the lines take up.
     pub(super) size: usize,
-    /// The result URC has come before the final result code, which is legal.
-    pub(super) outcome_seen: bool,
-    /// The connection was lost meanwhile, which is an outcome too.
-    pub(super) lost: bool,
+    pub(super) seen: Seen,
+}
+
+/// What is known of an operation before the final result code of its command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Seen {
+    /// Nothing.
+    Nothing,
+    /// The result URC has come, which is legal.
+    Result,
+    /// The connection was lost, which ends the operation.
+    Loss,
 }
 
 /// Where the data phase of a command stands.
@@ -115,7 +143,7 @@ impl Exchange {
 
     /// Whether its last command opens a connection through the module.
     pub(super) fn opens_connection(&self) -> bool {
-        CONNECTING.contains(&self.last_name())
+        general::opens_connection(self.last_name())
     }
 
     /// The name of its last command, without `+`. 3GPP names begin with C.
@@ -131,7 +159,7 @@ impl Exchange {
 
     /// What an error says of data whose missing bytes are made up for.
     pub(super) fn damage(&self) -> &'static str {
-        if !matches!(self.phase(), Some(Phase::Counted(_))) || self.outcome_seen {
+        if !matches!(self.phase(), Some(Phase::Counted(_))) || self.seen != Seen::Nothing {
             return "";
         }
         match (self.data, &self.job.task) {

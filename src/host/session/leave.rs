@@ -3,7 +3,7 @@
 //! No command text is sent while one may be open: the module would take it for data. The way out is a ladder, climbed
 //! until the module gives a sign of itself, a final result code or the result of the operation:
 //!
-//! | [`Stage`] | what has been sent | silence behind it |
+//! | [`Rung`] | what has been sent | silence behind it |
 //! |---|---|---|
 //! | `Doubt` | nothing; a refusal may have been another command's, and the prompt still on its way | 200 ms |
 //! | `Escaped` | ESC, alone: firmware takes it as cancel only at the end of a burst | 100 ms |
@@ -20,6 +20,7 @@ use std::time::{Duration, Instant};
 use modemqtt_at::ascii::{CR, ESC};
 use modemqtt_at::dialect::{self, DataPhase, Dialect};
 
+use super::presence::Presence;
 use super::{DataState, Session};
 use crate::call::Ticket;
 use crate::error::Error;
@@ -95,12 +96,20 @@ pub(super) struct Suspicion {
     prompts: u8,
     /// Whether the module has given a sign of itself since the last ESC.
     answered: bool,
-    /// Whether it lasts until a question is answered, or is over with the ladder.
-    lasting: bool,
+    term: Term,
+}
+
+/// How long a suspicion lasts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Term {
+    /// Until a question is answered: the data phase is of this session's own making.
+    Answer,
+    /// As long as the ladder: another program may have left the module in one.
+    Ladder,
 }
 
 impl Suspicion {
-    fn of(phase: Phase, lasting: bool) -> Self {
+    fn of(phase: Phase, term: Term) -> Self {
         Self {
             phase,
             fillers: match phase {
@@ -110,7 +119,7 @@ impl Suspicion {
             escaped: false,
             prompts: 0,
             answered: false,
-            lasting,
+            term,
         }
     }
 }
@@ -118,7 +127,7 @@ impl Suspicion {
 /// The ladder being climbed.
 #[derive(Debug)]
 pub(super) struct Leaving {
-    stage: Stage,
+    stage: Rung,
     /// What goes on afterwards.
     pub(super) then: Option<Job>,
 }
@@ -131,7 +140,7 @@ impl Leaving {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
+enum Rung {
     Doubt,
     Escaped,
     /// How many CRs the next piece has at most.
@@ -147,11 +156,11 @@ impl Session {
         // One that has not gone out is no ESC yet.
         let escape_unsent = self.transmit.contains(&ESC);
         self.discard_unsent();
-        let former = self.suspicion.take().filter(|former| former.lasting);
+        let former = self.suspicion.take().filter(|former| former.term == Term::Answer);
         self.suspicion = Some(Suspicion {
             escaped: former.as_ref().is_some_and(|former| former.escaped && !escape_unsent),
             prompts: former.map_or(0, |former| former.prompts),
-            ..Suspicion::of(phase, true)
+            ..Suspicion::of(phase, Term::Answer)
         });
         self.climb_from_the_ground(then, now);
     }
@@ -166,7 +175,7 @@ impl Session {
             return self.send_step(then, now);
         };
         if suspicion.phase == Phase::Online {
-            return self.climb(Stage::Guard, Some(then), GUARD, now);
+            return self.climb(Rung::Guard, Some(then), GUARD, now);
         }
         let again = std::mem::replace(&mut suspicion.escaped, true) && suspicion.phase != Phase::UntilCtrlZ;
         if again && suspicion.fillers == 0 {
@@ -176,16 +185,16 @@ impl Session {
             self.transmit.push(ESC);
             self.trace.sent_data(now, &[ESC]);
         }
-        self.climb(Stage::Escaped, Some(then), ESCAPE_SILENCE + self.wire_time(1), now);
+        self.climb(Rung::Escaped, Some(then), ESCAPE_SILENCE + self.wire_time(1), now);
     }
 
     /// Sends nothing for a moment: the final result code that has refused a command may have been another's, and its
     /// prompt may be on its way.
     pub(super) fn doubt(&mut self, now: Instant) {
-        self.climb(Stage::Doubt, None, DOUBT, now);
+        self.climb(Rung::Doubt, None, DOUBT, now);
     }
 
-    fn climb(&mut self, stage: Stage, then: Option<Job>, silence: Duration, now: Instant) {
+    fn climb(&mut self, stage: Rung, then: Option<Job>, silence: Duration, now: Instant) {
         self.leaving = Some(Leaving { stage, then });
         self.timers.set(Timer::Leaving, now + silence);
     }
@@ -197,14 +206,14 @@ impl Session {
         };
         let fillers = self.suspicion.as_ref().map_or(0, |suspicion| suspicion.fillers);
         match stage {
-            Stage::Escaped if fillers > 0 => self.fill(FIRST_PIECE, then, now),
-            Stage::Filling(piece) if fillers > 0 => self.fill(piece, then, now),
-            Stage::Guard => {
+            Rung::Escaped if fillers > 0 => self.fill(FIRST_PIECE, then, now),
+            Rung::Filling(piece) if fillers > 0 => self.fill(piece, then, now),
+            Rung::Guard => {
                 self.transmit.extend(b"+++");
                 self.trace.sent_line(now, b"+++", &[], b"");
-                self.climb(Stage::Attention, then, GUARD + self.wire_time(3), now);
+                self.climb(Rung::Attention, then, GUARD + self.wire_time(3), now);
             }
-            Stage::Doubt | Stage::Escaped | Stage::Filling(_) | Stage::Attention => self.left(then, now),
+            Rung::Doubt | Rung::Escaped | Rung::Filling(_) | Rung::Attention => self.left(then, now),
         }
     }
 
@@ -222,7 +231,7 @@ impl Session {
         };
         self.transmit.extend(std::iter::repeat_n(CR, count));
         self.trace.sent_data(now, &vec![CR; count]);
-        self.climb(Stage::Filling(2 * most), then, silence + self.wire_time(count), now);
+        self.climb(Rung::Filling(2 * most), then, silence + self.wire_time(count), now);
     }
 
     /// A final result code, or the result of a publish that no one waits for.
@@ -230,7 +239,7 @@ impl Session {
         if let Some(suspicion) = &mut self.suspicion {
             suspicion.answered = true;
         }
-        let doubting = |leaving: &mut Leaving| leaving.stage == Stage::Doubt;
+        let doubting = |leaving: &mut Leaving| leaving.stage == Rung::Doubt;
         if let Some(Leaving { then, .. }) = self.leaving.take_if(|leaving| !doubting(leaving)) {
             self.left(then, now);
         }
@@ -238,7 +247,7 @@ impl Session {
 
     fn left(&mut self, then: Option<Job>, now: Instant) {
         self.timers.clear(Timer::Leaving);
-        self.suspicion.take_if(|suspicion| !suspicion.lasting);
+        self.suspicion.take_if(|suspicion| suspicion.term == Term::Ladder);
         match then {
             Some(job) => self.send_step(job, now),
             None => self.start_next(now),
@@ -266,9 +275,16 @@ impl Session {
     /// The module is looked for, and so many questions were not answered: another program may have left it in a data phase.
     pub(super) fn search_further(&mut self, unanswered: u8) {
         let fill = self.leads_to_a_module();
-        let ours = self.suspicion.as_ref().is_some_and(|suspicion| suspicion.lasting);
+        let ours = self
+            .suspicion
+            .as_ref()
+            .is_some_and(|suspicion| suspicion.term == Term::Answer);
         // One that was set up is asleep rather.
-        let rungs = if self.set_up { [3, 5, 6] } else { [1, 2, 3] };
+        let rungs = if self.presence == Presence::SetUp {
+            [3, 5, 6]
+        } else {
+            [1, 2, 3]
+        };
         let phase = match rungs.iter().position(|rung| *rung == unanswered) {
             Some(0) => Phase::UntilCtrlZ,
             Some(1) if fill => Phase::Counted(self.longest_counted()),
@@ -276,7 +292,7 @@ impl Session {
             _ => return,
         };
         if !ours {
-            self.suspicion = Some(Suspicion::of(phase, false));
+            self.suspicion = Some(Suspicion::of(phase, Term::Ladder));
         }
     }
 

@@ -5,8 +5,25 @@
 //! the program ([`Session::submit`]), input from line and clock ([`Session::receive`], [`Session::handle_timeout`]),
 //! output ([`Session::poll_transmit`], [`Session::poll_event`], [`Session::poll_wire`]) and the time at which to come back
 //! ([`Session::next_timeout`]). After any input, take the output until there is none.
+//!
+//! | where to look | for |
+//! |---|---|
+//! | `presence` | whether the module is there; a restart |
+//! | `setup`, `question` | how it is found; how a late answer is told from its own |
+//! | `queue` | which call is next, and what overtakes what |
+//! | `send`, `exchange` | what a step sends; the command in flight, its prompt and its data |
+//! | `bytes`, `incoming`, `shown` | bytes and lines in, and what of them may be shown |
+//! | `answered` | what follows from a final result code |
+//! | `results` | what follows from a result URC; what it means says the file of the call in `mqtt` |
+//! | `urc` | a lost connection, and what ends with it; a kept session hears of it in [`crate::keep`] |
+//! | `time_is_up` | what did not come in time |
+//! | `leave`, `given_up` | the way out of a data phase; one that the module gives up |
+//! | `standing` | where a client stands, asked of the module |
+//! | `errands`, `behind`, `buffer`, `upload`, `pauses`, `joined`, `spelling`, `heard` | what some calls or modules need besides |
 
+mod answered;
 mod behind;
+mod buffer;
 mod bytes;
 mod errands;
 mod exchange;
@@ -14,17 +31,18 @@ mod given_up;
 mod heard;
 mod incoming;
 mod joined;
-mod kept;
 mod leave;
-mod life;
 mod pauses;
+mod presence;
+mod question;
 mod queue;
 mod results;
-mod run;
+mod send;
 mod setup;
 mod shown;
 mod spelling;
 mod standing;
+mod time_is_up;
 mod upload;
 mod urc;
 
@@ -35,22 +53,21 @@ use std::time::{Duration, Instant};
 use modemqtt_at::dialect::{Dialect, Model};
 use modemqtt_at::{ClientIndex, MessageId};
 
-use crate::call::{Call, ClientState, Event, Reply, Ticket};
+use crate::call::{ClientState, Event, Reply};
 use crate::error::Error;
 use crate::framer::Framer;
-use crate::job::{INTERNAL, Job, Sync, Task};
+use crate::job::{Caller, INTERNAL, Job, Task};
 pub use crate::mqtt::Ids;
-use crate::mqtt::{Clients, Context, Own, ended_by, plan};
+use crate::mqtt::{Clients, Context, Own};
 use crate::timers::{Timer, Timers};
 use crate::trace::{Piece, Trace};
-use behind::Left;
 use errands::Errands;
 use exchange::{DataState, Exchange, Waiting};
 use heard::Heard;
 pub use leave::Search;
 use leave::{Leaving, Phase, Suspicion};
-use life::Life;
 use pauses::Pauses;
+use presence::Presence;
 pub use setup::edition;
 use upload::{Uploading, Uploads};
 
@@ -94,9 +111,7 @@ pub struct Session {
     framer: Framer,
     timers: Timers,
     clients: Clients,
-    /// Whether echo and error form are as the session wants them.
-    set_up: bool,
-    life: Life,
+    presence: Presence,
     pauses: Pauses,
     /// When the last of a payload on its way came, and how long it has paused so far.
     payload: Option<(Instant, Duration)>,
@@ -157,8 +172,7 @@ impl Session {
             framer: Framer::default(),
             timers: Timers::default(),
             clients: Clients::default(),
-            set_up: false,
-            life: Life::default(),
+            presence: Presence::default(),
             pauses: Pauses::default(),
             payload: None,
             held_in_vain: false,
@@ -219,97 +233,6 @@ impl Session {
     /// Says which bytes the line takes for itself, as XON and XOFF: none of them gets through as data.
     pub fn reserve(&mut self, bytes: &'static [u8]) {
         self.reserved = bytes;
-    }
-
-    /// Takes a call that is no errand.
-    fn take(&mut self, ticket: Ticket, call: Call, timeout: Option<Duration>, now: Instant) {
-        if matches!(call, Call::SetUpAnew) {
-            self.forget(&Error::Restarted);
-            self.events.push_back(Event::Restarted);
-        }
-        if let Some(error) = self.takes_for_itself(&call) {
-            return self.events.push_back(Event::Ended(ticket, Err(error)));
-        }
-        if let Some(client) = ended_by(&call) {
-            self.end_queued_publishes(client);
-        }
-        let left = match call {
-            Call::CloseBehind { client } => self.left_of(client),
-            _ => Left::Open,
-        };
-        if left == Left::Nothing {
-            return self.events.push_back(Event::Ended(ticket, Ok(Reply::Done)));
-        }
-        // What is sent at once finds the settings as they are now.
-        let at_once =
-            self.exchange.is_none() && self.leaving.is_none() && self.queue.is_empty() && self.waiting.is_empty();
-        let later = !at_once && matches!(call, Call::Publish { .. } | Call::Configure { .. } | Call::Open { .. });
-        let kept = later.then(|| call.clone());
-        let planned = match (call, self.dialect) {
-            (Call::SetUp | Call::SetUpAnew, _) => Ok((Task::SetUp(Sync::default()), VecDeque::new())),
-            (call, Some(dialect)) => plan(call, dialect, &mut self.clients, None),
-            (_, None) => Err(Error::Usage(
-                "the module is not known yet; open() finds out which it is".into(),
-            )),
-        };
-        let (task, steps) = match planned {
-            Ok(planned) => planned,
-            Err(error) => return self.events.push_back(Event::Ended(ticket, Err(error))),
-        };
-        let mut job = Job {
-            ticket,
-            task,
-            steps,
-            call: kept,
-            submitted_at: now,
-            ended: false,
-        };
-        if matches!(job.task, Task::SetUp(_)) {
-            self.plan_set_up(&mut job);
-        }
-        if job.steps.is_empty() {
-            // Nothing was asked for.
-            let reply = job.task.own_mut().map_or(Reply::Done, Own::reply);
-            return self.end(&mut job, Ok(reply));
-        }
-        self.remember_secrets(&job);
-        if left == Left::Opening {
-            self.end(&mut job, Ok(Reply::Done));
-            self.queue.push_back(job);
-            return self.start_next(now);
-        }
-        self.queue.push_back(job);
-        // A time beyond what the clock can tell is no limit.
-        if let Some(at) = timeout.and_then(|timeout| now.checked_add(timeout)) {
-            self.timers.set(Timer::Caller(ticket), at);
-        }
-        self.start_next(now);
-    }
-
-    /// What is wrong with data that hold a byte of the flow control's own.
-    fn takes_for_itself(&mut self, call: &Call) -> Option<Error> {
-        let (what, data) = match call {
-            Call::Publish { client, payload, .. } => {
-                let hex = self.clients.get(*client).is_some_and(|client| client.settings.send_hex);
-                ("the payload holds", Some(payload).filter(|_| !hex)?)
-            }
-            Call::Command { data: Some(data), .. } => ("data holds", data),
-            Call::Configure { options, .. } => match &options.will {
-                Some(Some(will)) => ("the will holds", &will.payload),
-                _ => return None,
-            },
-            _ => return None,
-        };
-        let byte = data.iter().find(|byte| self.reserved.contains(byte))?;
-        Some(Error::Usage(format!(
-            "{what} the byte 0x{byte:02X}, which the flow control of the port takes for itself; another flow_control \
-             carries it{}",
-            if matches!(call, Call::Publish { .. }) {
-                ", and so does send_format=\"hex\" where the dialect has it"
-            } else {
-                ""
-            }
-        )))
     }
 
     /// Does what is due.
@@ -406,8 +329,8 @@ impl Session {
 
     /// Tells the caller how the call ended, once.
     fn end(&mut self, job: &mut Job, result: Result<Reply, Error>) {
-        if !job.ended {
-            job.ended = true;
+        if !job.is_told() {
+            job.caller = Caller::Told;
             self.timers.clear(Timer::Caller(job.ticket));
             if job.ticket != INTERNAL {
                 self.events.push_back(Event::Ended(job.ticket, result));

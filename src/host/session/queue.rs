@@ -1,21 +1,117 @@
-//! The calls that wait for their turn: which is next, what overtakes what, and which are taken back.
+//! Calls in: planned, and queued until it is their turn; which is next, what overtakes what, and which are taken back.
 
 use std::collections::VecDeque;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use modemqtt_at::ClientIndex;
 use modemqtt_at::codes::StatCode;
 
+use super::behind::Left;
 use super::{Session, Waiting};
-use crate::call::Ticket;
+use crate::call::{Call, Event, Reply, Ticket};
 use crate::error::Error;
-use crate::job::{INTERNAL, Job, Task};
-use crate::mqtt::{Effect, Own, plan, rules};
+use crate::job::{Caller, INTERNAL, Job, Sync, Task};
+use crate::mqtt::{Effect, Own, ended_by, plan, rules};
+use crate::timers::Timer;
 
 /// How many secrets are remembered.
 const SECRETS: usize = 16;
 
 impl Session {
+    /// Takes a call, of the program's or of an errand's.
+    pub(super) fn take(&mut self, ticket: Ticket, call: Call, timeout: Option<Duration>, now: Instant) {
+        if matches!(call, Call::SetUpAnew) {
+            self.forget(&Error::Restarted);
+            self.events.push_back(Event::Restarted);
+        }
+        if let Some(error) = self.takes_for_itself(&call) {
+            return self.events.push_back(Event::Ended(ticket, Err(error)));
+        }
+        if let Some(client) = ended_by(&call) {
+            self.end_queued_publishes(client);
+        }
+        let left = match call {
+            Call::CloseBehind { client } => self.left_of(client),
+            _ => Left::Open,
+        };
+        if left == Left::Nothing {
+            return self.events.push_back(Event::Ended(ticket, Ok(Reply::Done)));
+        }
+        // What is sent at once finds the settings as they are now.
+        let at_once =
+            self.exchange.is_none() && self.leaving.is_none() && self.queue.is_empty() && self.waiting.is_empty();
+        let later = !at_once && matches!(call, Call::Publish { .. } | Call::Configure { .. } | Call::Open { .. });
+        let kept = later.then(|| call.clone());
+        let planned = match (call, self.dialect) {
+            (Call::SetUp | Call::SetUpAnew, _) => Ok((Task::SetUp(Sync::default()), VecDeque::new())),
+            (call, Some(dialect)) => plan(call, dialect, &mut self.clients, None),
+            (_, None) => Err(Error::Usage(
+                "the module is not known yet; open() finds out which it is".into(),
+            )),
+        };
+        let (task, steps) = match planned {
+            Ok(planned) => planned,
+            Err(error) => return self.events.push_back(Event::Ended(ticket, Err(error))),
+        };
+        let mut job = Job {
+            ticket,
+            task,
+            steps,
+            call: kept,
+            submitted_at: now,
+            caller: Caller::Untold,
+        };
+        if matches!(job.task, Task::SetUp(_)) {
+            self.plan_set_up(&mut job);
+        }
+        if job.steps.is_empty() {
+            // Nothing was asked for.
+            let reply = job.task.own_mut().map_or(Reply::Done, Own::reply);
+            return self.end(&mut job, Ok(reply));
+        }
+        self.remember_secrets(&job);
+        if left == Left::Opening {
+            self.end(&mut job, Ok(Reply::Done));
+            self.queue.push_back(job);
+            return self.start_next(now);
+        }
+        self.queue.push_back(job);
+        // A time beyond what the clock can tell is no limit.
+        if let Some(at) = timeout.and_then(|timeout| now.checked_add(timeout)) {
+            self.timers.set(Timer::Caller(ticket), at);
+        }
+        self.start_next(now);
+    }
+
+    /// What is wrong with data that hold a byte of the flow control's own.
+    pub(super) fn takes_for_itself(&mut self, call: &Call) -> Option<Error> {
+        let (what, data) = match call {
+            Call::Publish { client, payload, .. } => {
+                let hex = self
+                    .clients
+                    .get(*client)
+                    .is_some_and(|client| client.settings.send.is_hex());
+                ("the payload holds", Some(payload).filter(|_| !hex)?)
+            }
+            Call::Command { data: Some(data), .. } => ("data holds", data),
+            Call::Configure { options, .. } => match &options.will {
+                Some(Some(will)) => ("the will holds", &will.payload),
+                _ => return None,
+            },
+            _ => return None,
+        };
+        let byte = data.iter().find(|byte| self.reserved.contains(byte))?;
+        Some(Error::Usage(format!(
+            "{what} the byte 0x{byte:02X}, which the flow control of the port takes for itself; another flow_control \
+             carries it{}",
+            if matches!(call, Call::Publish { .. }) {
+                ", and so does send_format=\"hex\" where the dialect has it"
+            } else {
+                ""
+            }
+        )))
+    }
+
     /// The first job that may run. Jobs of one client keep their order, but that publishes which wait for room in the
     /// window hold up no subscription and no end of the connection; a full window of one client holds up no other.
     pub(super) fn next_runnable(&mut self) -> Option<usize> {

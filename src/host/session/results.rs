@@ -5,6 +5,7 @@ use std::time::Instant;
 use modemqtt_at::ClientIndex;
 use modemqtt_at::codes::StatCode;
 
+use super::exchange::Seen;
 use super::{DataState, Exchange, Session, TRANSPORT_ALLOWANCE};
 use crate::call::{ClientState, Event, Reply};
 use crate::error::Error;
@@ -44,7 +45,7 @@ impl Session {
         let Some(exchange) = self.exchange.take_if(|exchange| {
             // Before its data are asked for a publish has no result: that is another's, which had no message id either.
             matches!(&exchange.step.goal, Goal::Outcome { key, .. } if fits(key))
-                && !exchange.outcome_seen
+                && exchange.seen == Seen::Nothing
                 && exchange.data != DataState::Due
         }) else {
             return false;
@@ -53,21 +54,17 @@ impl Session {
         let (job, seen) = match meaning {
             Meaning::Interim(times) => {
                 self.events.extend(retransmitting(&job, times));
-                (job, false)
+                (job, Seen::Nothing)
             }
             Meaning::End(result) => {
                 let Goal::Outcome { key, .. } = exchange.step.goal else {
                     return false;
                 };
-                (self.operation_ended(job, key, result, now), true)
+                (self.operation_ended(job, key, result, now), Seen::Result)
             }
         };
-        self.exchange = Some(Exchange {
-            job,
-            outcome_seen: seen,
-            ..exchange
-        });
-        if seen {
+        self.exchange = Some(Exchange { job, seen, ..exchange });
+        if seen == Seen::Result {
             // Nothing but the final result code is missing now.
             self.timers.set(Timer::Exchange, now + TRANSPORT_ALLOWANCE);
         }
@@ -194,7 +191,7 @@ impl Session {
         let (Some(client), Some(dialect)) = (job.task.client(), self.dialect) else {
             return false;
         };
-        if job.ended || !job.steps.is_empty() {
+        if job.is_told() || !job.steps.is_empty() {
             return false;
         }
         let own = job.task.own_mut();
@@ -209,5 +206,5 @@ impl Session {
 
 /// The module sends that job's message again, if there is a program that still waits for it.
 fn retransmitting(job: &Job, times: i64) -> Option<Event> {
-    (job.task.is_publish() && !job.ended).then_some(Event::Retransmitting(job.ticket, times))
+    (job.task.is_publish() && !job.is_told()).then_some(Event::Retransmitting(job.ticket, times))
 }

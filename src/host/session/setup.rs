@@ -7,21 +7,15 @@ use modemqtt_at::dialect::{self, Dialect, Model};
 use modemqtt_at::general::MAXIMUM_RESPONSE_TIME;
 
 use super::heard::Heard;
-use super::leave::ESCAPE_SILENCE;
-use super::life::Life;
+use super::presence::Presence;
+use super::question::{probe_step, sync_step};
 use super::{Exchange, Session, TRANSPORT_ALLOWANCE, Wake};
 use crate::call::Reply;
 use crate::error::{Error, Refusal};
-use crate::job::{Goal, Job, PROBE, SYNC, SYNC_IN_WORDS, Step, Sync, Task};
+use crate::job::{Goal, Job, SYNC, Step, Sync, Task};
 use crate::timers::Timer;
 use crate::writer::CommandLine;
 
-/// How long one `AT` is waited for. A module asleep, or one that looks for the baud rate, loses the first ones.
-const SYNC_WAIT: Duration = Duration::from_millis(500);
-/// After so many without an answer they are sent half as often.
-const SYNC_PATIENCE: u8 = 4;
-/// How many are sent, over 5 s: a module that starts is silent for some seconds.
-const SYNC_ATTEMPTS: u8 = 7;
 /// How long a module that refuses `AT` is asked again, for a caller without a timeout. Some modules refuse everything for some seconds
 /// after their start.
 const READY_PATIENCE: Duration = Duration::from_secs(10);
@@ -33,12 +27,6 @@ const SETTING_WAIT: Duration = Duration::from_secs(1);
 /// By how much sooner than it may sleep the module is woken: its answer was on the way to here, and the command will be on the way to
 /// it.
 const ON_THE_LINE: Duration = Duration::from_millis(250);
-/// How long a probe is waited for.
-const PROBE_WAIT: Duration = Duration::from_secs(1);
-/// How long the answer to one that was given up is waited for, once the module answers: it comes with those behind it.
-const STALE_WAIT: Duration = Duration::from_millis(200);
-/// How many are sent before the module is left to the next command.
-const PROBE_ATTEMPTS: u8 = 5;
 
 impl Session {
     /// The steps of a set-up: find the module, echo off before anything else, numbers for errors, see that no answer to
@@ -89,7 +77,7 @@ impl Session {
         let Exchange {
             mut job, step, lines, ..
         } = exchange;
-        if job.ended {
+        if job.is_told() {
             return self.start_next(now);
         }
         if matches!(step.goal, Goal::Lines) && !step.is_probe() {
@@ -131,98 +119,12 @@ impl Session {
         if !job.steps.is_empty() {
             return self.step(job, now);
         }
-        self.set_up = true;
-        self.life = Life::Running;
+        self.presence = Presence::SetUp;
         self.heard = Heard::default();
         // Whether it has said anything or not: it is not asked again before the call that it was asked for.
         self.answered_at = Some(now);
         self.end(&mut job, Ok(Reply::Done));
         self.start_next(now);
-    }
-
-    /// Sees whether the module answers again.
-    pub(super) fn probe(&mut self, now: Instant) {
-        self.step(Self::probe_job(now), now);
-    }
-
-    pub(super) fn probe_job(now: Instant) -> Job {
-        Job::internal(Task::Probe(Sync::default()), [probe_step()], now)
-    }
-
-    /// A question that was given up may be answered later, before any that is asked then.
-    pub(super) fn give_up_question(&mut self, job: &Job) {
-        if let Task::Probe(sync) = &job.task {
-            self.stale_probes = sync.unanswered;
-        }
-    }
-
-    /// Whether a final result code is the late answer to something before the question in flight, whose own answer has a
-    /// line before it.
-    pub(super) fn is_stale(&mut self) -> bool {
-        // The same question of the program's own may be refused like any other.
-        let asked = |exchange: &&mut Exchange| {
-            exchange.step.is_probe() && matches!(exchange.job.task, Task::SetUp(_) | Task::Probe(_))
-        };
-        let Some(exchange) = self.exchange.as_mut().filter(asked) else {
-            return false;
-        };
-        let stale = !exchange.lines.iter().any(|line| line.starts_with("+CMEE"));
-        if stale && let Some((sync, _)) = Self::sync_of(exchange) {
-            sync.bare = sync.bare.saturating_add(1);
-        }
-        stale
-    }
-
-    /// Whether the command in flight is a question that is asked until it is answered, and how often.
-    fn sync_of(exchange: &mut Exchange) -> Option<(&mut Sync, u8)> {
-        let most = match () {
-            () if exchange.step.is_sync() => SYNC_ATTEMPTS,
-            () if exchange.step.is_probe() => PROBE_ATTEMPTS,
-            () => return None,
-        };
-        match &mut exchange.job.task {
-            Task::SetUp(sync) | Task::Probe(sync) => Some((sync, most)),
-            _ => None,
-        }
-    }
-
-    /// A question has had a final result code. Comes back when it is settled: the module answers, and no answer to an
-    /// earlier copy is still to come.
-    pub(super) fn question_answered(&mut self, mut exchange: Exchange, ok: bool, now: Instant) -> Option<Exchange> {
-        let probing = exchange.step.is_probe();
-        let Some((sync, _)) = Self::sync_of(&mut exchange) else {
-            return Some(exchange);
-        };
-        if probing {
-            // Every copy is answered once the module wakes, and none of those answers is another command's.
-            if std::mem::replace(&mut sync.answered, true) {
-                sync.unanswered = sync.unanswered.saturating_sub(1);
-            }
-            let awaited = sync.unanswered > 0;
-            if !awaited && self.stale_probes == 0 {
-                self.is_in_command_mode();
-                return Some(exchange);
-            }
-            if !awaited {
-                self.stale_probes -= 1;
-            }
-            exchange.lines.clear();
-            let wait = if awaited { PROBE_WAIT } else { STALE_WAIT };
-            self.timers.set(Timer::Exchange, now + wait);
-            self.exchange = Some(exchange);
-            return None;
-        }
-        if ok {
-            // The probe to come sorts out what is left of other answers.
-            *sync = Sync {
-                restarts: sync.restarts,
-                ..Sync::default()
-            };
-            self.heard.ready();
-            return Some(exchange);
-        }
-        self.refused_to_answer(exchange, now);
-        None
     }
 
     /// Keeps what a module has refused that was asked whether it is there, or who it is.
@@ -235,10 +137,10 @@ impl Session {
     }
 
     /// The module has refused to say that it is there, or who it is: it is asked again.
-    fn refused_to_answer(&mut self, mut exchange: Exchange, now: Instant) {
+    pub(super) fn refused_to_answer(&mut self, mut exchange: Exchange, now: Instant) {
         let patient = self.timers.is_set(Timer::Caller(exchange.job.ticket))
             || now.saturating_duration_since(exchange.job.submitted_at) < READY_PATIENCE;
-        if exchange.job.ended || !patient {
+        if exchange.job.is_told() || !patient {
             return self.unanswered(exchange, "OK", now);
         }
         if let Task::SetUp(sync) | Task::Probe(sync) = &mut exchange.job.task {
@@ -255,46 +157,6 @@ impl Session {
         }
         exchange.job.steps.push_front(again);
         self.step(exchange.job, now);
-    }
-
-    /// A question has had no answer in time. Comes back when it is settled, or will not be asked again.
-    pub(super) fn question_unanswered(&mut self, mut exchange: Exchange, now: Instant) -> Option<(Exchange, bool)> {
-        let given_up = exchange.job.ended;
-        let looking = exchange.step.is_sync();
-        let Some((sync, most)) = Self::sync_of(&mut exchange) else {
-            return Some((exchange, false));
-        };
-        sync.unanswered = sync.unanswered.saturating_add(1);
-        let unanswered = sync.unanswered;
-        // A module that knows no such question refuses every copy of it, and a stand-in may accept it without a line.
-        if sync.answered || (sync.bare >= unanswered && unanswered > 1) {
-            self.is_in_command_mode();
-            return Some((exchange, true));
-        }
-        self.may_be_in_data_phase();
-        if unanswered >= most || given_up {
-            return Some((exchange, false));
-        }
-        if looking {
-            self.search_further(unanswered);
-        }
-        let mut again = exchange.step.clone();
-        if looking {
-            let in_words = unanswered >= SYNC_PATIENCE - 1 && unanswered % 2 == 1;
-            let in_words = in_words && (self.leads_to_a_module() || self.heard.anything());
-            again.line = CommandLine::plain(if in_words { SYNC_IN_WORDS } else { SYNC });
-        }
-        again.final_wait = match looking {
-            true if unanswered < SYNC_PATIENCE => SYNC_WAIT,
-            true => 2 * SYNC_WAIT,
-            false => PROBE_WAIT,
-        };
-        if self.must_leave_first() {
-            again.final_wait -= ESCAPE_SILENCE;
-        }
-        exchange.job.steps.push_front(again);
-        self.step(exchange.job, now);
-        None
     }
 
     /// What is added to the time a command may take. The commands that ask whether anyone is there are sent again, so
@@ -323,17 +185,8 @@ pub fn edition(dialect: &'static Dialect, model: &Model, year: Option<&str>) -> 
     })
 }
 
-/// Asks whether anyone is there.
-fn sync_step() -> Step {
-    basic(SYNC, "", Form::Set, Goal::Final, SYNC_WAIT)
-}
-
-/// Asks what no late answer to another command can be taken for.
-pub(super) fn probe_step() -> Step {
-    basic(PROBE, "+CMEE", Form::Read, Goal::Lines, PROBE_WAIT)
-}
-
-fn basic(line: &str, name: &str, form: Form, goal: Goal, final_wait: Duration) -> Step {
+/// A command of the set-up's own.
+pub(super) fn basic(line: &str, name: &str, form: Form, goal: Goal, final_wait: Duration) -> Step {
     Step {
         line: CommandLine::plain(line),
         form,

@@ -9,7 +9,8 @@ use modemqtt_at::secrets::{places, with_mask};
 
 use super::{Exchange, Session};
 use crate::job::Goal;
-use crate::reader::{self, Incoming};
+use crate::reader::Incoming;
+use crate::tokens;
 use crate::trace::{Form, Piece, Place};
 
 impl Session {
@@ -52,7 +53,7 @@ impl Session {
             }
             // Nor is anything else shown that may be a piece of an echo: noise, or a line of the module's own, can break it anywhere.
             Incoming::Unsolicited(_)
-                if self.exchange.as_ref().is_some_and(Exchange::may_echo_a_secret) && !reader::is_recognised(line) =>
+                if self.exchange.as_ref().is_some_and(Exchange::may_echo_a_secret) && !tokens::is_recognised(line) =>
             {
                 all(0..line.len())
             }

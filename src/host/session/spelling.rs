@@ -33,7 +33,7 @@ impl Session {
     /// Sends a refused command once more in the other spelling, unless the module is known to take the one that it had. Gives the
     /// exchange back where there is none.
     pub(super) fn respell(&mut self, mut exchange: Exchange, now: Instant) -> Option<Exchange> {
-        let untried = self.clients.spelling == Spelling::Untried && !exchange.job.ended;
+        let untried = self.clients.spelling == Spelling::Untried && !exchange.job.is_told();
         let Some(other) = exchange.step.other.take_if(|_| untried) else {
             return Some(exchange);
         };

@@ -7,7 +7,7 @@ use modemqtt_at::codes::StatCode;
 use modemqtt_at::dialect;
 use modemqtt_at::{ClientIndex, Command};
 
-use super::setup::probe_step;
+use super::question::probe_step;
 use super::{Exchange, Session};
 use crate::call::{ClientState, Event, Reply};
 use crate::error::{Error, Refusal};

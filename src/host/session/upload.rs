@@ -189,7 +189,7 @@ fn is_connect(line: &[u8]) -> bool {
 /// `+QFUPL: <size>,<checksum>`, or `+QSSLCFG: 0,0,"cacert",<size>`, which calls its last field a checksum and gives the
 /// length (BC660K-GL MQTT Application Note V1.1, 6.2).
 fn is_stored(line: &str, stored: &Stored) -> bool {
-    let fields = fields(line);
+    let fields = values_in(line);
     match (stored.name.is_some(), fields.as_slice()) {
         (true, [size, checksum]) => size.parse() == Ok(stored.size) && is_checksum(checksum, stored),
         (false, [.., size]) => size.parse() == Ok(stored.size),
@@ -199,14 +199,14 @@ fn is_stored(line: &str, stored: &Stored) -> bool {
 
 /// `+QSECREAD: <good>,<checksum>`.
 fn is_present(line: &str, stored: &Stored) -> bool {
-    matches!(fields(line).as_slice(), ["1", checksum] if is_checksum(checksum, stored))
+    matches!(values_in(line).as_slice(), ["1", checksum] if is_checksum(checksum, stored))
 }
 
 fn is_checksum(digits: &str, stored: &Stored) -> bool {
     u16::from_str_radix(digits, 16) == Ok(stored.checksum)
 }
 
-fn fields(line: &str) -> Vec<&str> {
+fn values_in(line: &str) -> Vec<&str> {
     let values = line.split_once(':').map_or("", |(_, values)| values);
     // A name holds a colon and no comma.
     values.split(',').map(str::trim).collect()

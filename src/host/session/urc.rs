@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use modemqtt_at::ClientIndex;
 use modemqtt_at::codes::StatCode;
 
+use super::exchange::Seen;
 use super::{Session, TRANSPORT_ALLOWANCE};
 use crate::call::{ClientState, Event};
 use crate::error::Error;
@@ -48,7 +49,7 @@ impl Session {
         // While an opening is under way it is about the connection before it, if there was one.
         let opening = known.state == ClientState::Opening;
         let state = if opening { &known.before } else { &known.state }.clone();
-        let expected = std::mem::take(&mut known.end_reported);
+        let expected = known.known_end.settle();
         let error = Error::ConnectionLost { client, code };
         if state == ClientState::Closed {
             // The tail of a former connection, for nothing ends before it has begun; or that of a connection which another
@@ -61,7 +62,7 @@ impl Session {
             return expected || ended;
         }
         // No server closes a connection after a DISCONNECT that this one has not seen.
-        let farewell = code == StatCode::SERVER_CLOSED && known.disconnected;
+        let farewell = code == StatCode::SERVER_CLOSED && known.known_end.has_left();
         let foreign = code == StatCode::SERVER_CLOSED
             && !expected
             && !farewell
@@ -150,12 +151,11 @@ impl Session {
         if let Some(mut exchange) = self.exchange.take() {
             if let Goal::Outcome { key, .. } = exchange.step.goal
                 && concerns(key, client)
-                && !exchange.outcome_seen
+                && exchange.seen == Seen::Nothing
             {
                 told.note(key);
                 self.end(&mut exchange.job, Err(error.clone()));
-                exchange.outcome_seen = true;
-                exchange.lost = true;
+                exchange.seen = Seen::Loss;
             }
             self.exchange = Some(exchange);
         }

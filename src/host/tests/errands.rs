@@ -22,7 +22,7 @@ fn each_model(test: impl Fn(&str, &mut Pair)) {
 }
 
 fn begin(pair: &mut Pair, errand: Errand, timeout: Duration) -> Ticket {
-    pair.submit_for(Call::Errand(errand), Some(timeout))
+    pair.submit_for(errand, Some(timeout))
 }
 
 /// Lets so much time pass, and returns the end of the call if it has ended.
@@ -40,11 +40,7 @@ fn the_numbers_of_module_subscriber_and_card_are_told() {
             (Errand::Imsi, "001010123456789"),
             (Errand::Iccid, "89001010000000000017"),
         ] {
-            assert_eq!(
-                pair.call(Call::Errand(errand)),
-                Ok(Reply::Text(number.into())),
-                "{model}"
-            );
+            assert_eq!(pair.call(errand), Ok(Reply::Text(number.into())), "{model}");
         }
     });
 }
@@ -108,13 +104,13 @@ fn other_calls_go_between_two_questions() {
 fn a_denied_registration_and_a_missing_card_end_the_wait_at_once() {
     each_model(|model, pair| {
         pair.rig.set_registration(3);
-        let error = pair.call(Call::Errand(Errand::WaitRegistered)).unwrap_err();
+        let error = pair.call(Errand::WaitRegistered).unwrap_err();
         assert!(
             matches!(error, Error::Registration { stat: Some(3), .. }),
             "{model}: {error}"
         );
         pair.rig.set_sim("absent");
-        let error = pair.call(Call::Errand(Errand::WaitRegistered)).unwrap_err();
+        let error = pair.call(Errand::WaitRegistered).unwrap_err();
         let Error::Registration {
             stat: None,
             cause: Some(cause),
@@ -130,7 +126,7 @@ fn a_denied_registration_and_a_missing_card_end_the_wait_at_once() {
 #[test]
 fn a_card_is_given_its_pin_once_and_one_that_asks_for_none_is_left_alone() {
     each_model(|model, pair| {
-        let unlock = |pin: &str| Call::Errand(Errand::Unlock(Secret(pin.into())));
+        let unlock = |pin: &str| Errand::Unlock(Secret(pin.into()));
         assert_eq!(pair.call(unlock("1234")), Ok(Reply::Done), "{model}");
         pair.rig.set_sim("pin");
         assert!(matches!(pair.call(unlock("12a4")), Err(Error::Usage(_))), "{model}");
@@ -139,11 +135,7 @@ fn a_card_is_given_its_pin_once_and_one_that_asks_for_none_is_left_alone() {
             "{model}"
         );
         assert_eq!(pair.call(unlock("1234")), Ok(Reply::Done), "{model}");
-        assert_eq!(
-            pair.call(Call::Errand(Errand::WaitRegistered)),
-            Ok(Reply::Number(Some(1))),
-            "{model}"
-        );
+        assert_eq!(pair.call(Errand::WaitRegistered), Ok(Reply::Number(Some(1))), "{model}");
     });
 }
 

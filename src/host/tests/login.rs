@@ -11,16 +11,16 @@ use std::time::Duration;
 
 use keeping::{keep_alive, login};
 use modemqtt_at::dialect;
-use modemqtt_host::call::{Call, ClientState, Errand, Login, Options, Reply};
+use modemqtt_host::call::{ClientState, Errand, Login, Options, Reply};
 use modemqtt_host::error::Error;
 use pair::{CLIENT, Pair};
 
-fn enter(login: Login) -> Call {
-    Call::Errand(Errand::Enter(CLIENT, Box::new(login)))
+fn enter(login: Login) -> Errand {
+    Errand::Enter(CLIENT, Box::new(login))
 }
 
-fn leave() -> Call {
-    Call::Errand(Errand::Leave(CLIENT))
+fn leave() -> Errand {
+    Errand::Leave(CLIENT)
 }
 
 /// The commands that went out, by their names.

@@ -188,7 +188,7 @@ fn every_option_of_a_dialect_is_read_back() {
 fn what_a_module_says_of_the_values_of_its_timeouts_is_what_its_rows_say() {
     for (dialect, model) in dialect::models() {
         let mut pair = Pair::new(model.name, 7);
-        let Ok(Reply::Capabilities(told)) = pair.call(Call::Errand(Errand::Capabilities)) else {
+        let Ok(Reply::Capabilities(told)) = pair.call(Errand::Capabilities) else {
             panic!("no capabilities");
         };
         let (_, values) = told.iter().find(|(key, _)| key == "timeout").unwrap();

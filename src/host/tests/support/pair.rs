@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use modemqtt_at::{ClientIndex, Qos, dialect};
-use modemqtt_host::call::{Call, ClientState, Event, Message, Reply, Ticket};
+use modemqtt_host::call::{Call, ClientState, Event, Message, Reply, Submission, Ticket};
 use modemqtt_host::error::Error;
 use modemqtt_host::keep::Upkeep;
 use modemqtt_host::session::Session;
@@ -91,12 +91,12 @@ impl Pair {
         })
     }
 
-    pub(crate) fn submit(&mut self, call: Call) -> Ticket {
+    pub(crate) fn submit(&mut self, call: impl Into<Submission>) -> Ticket {
         self.submit_for(call, None)
     }
 
     /// Begins a call that is waited for so long at most.
-    pub(crate) fn submit_for(&mut self, call: Call, timeout: Option<Duration>) -> Ticket {
+    pub(crate) fn submit_for(&mut self, call: impl Into<Submission>, timeout: Option<Duration>) -> Ticket {
         self.tickets += 1;
         self.host.submit(Ticket(self.tickets), call, timeout, self.now);
         self.pump();
@@ -104,7 +104,7 @@ impl Pair {
     }
 
     /// Carries a call out, letting time pass until it ends.
-    pub(crate) fn call(&mut self, call: Call) -> Result<Reply, Error> {
+    pub(crate) fn call(&mut self, call: impl Into<Submission>) -> Result<Reply, Error> {
         let ticket = self.submit(call);
         for _ in 0..100_000 {
             if let Some(at) = self.ended.iter().position(|(ended, _)| *ended == ticket) {

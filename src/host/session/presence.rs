@@ -1,11 +1,15 @@
-//! The life of the module, as far as its reports tell.
+//! Whether the module is there, as far as its answers and its reports tell. Here the session notices that it has restarted.
 //!
-//! | [`Life`] | what is known | a start is |
-//! |---|---|---|
-//! | `Unknown` | it was never set up | its first, and no restart |
-//! | `Running` | it was set up | a restart, told once |
-//! | `Off` | its last words have come, and the restart was told | the rest of that restart, however late |
-//! | `Starting` | it has started and was not set up since | another restart |
+//! | [`Presence`] | what is known | a start is | a call |
+//! |---|---|---|---|
+//! | `Unknown` | it was never set up | its first, and no restart | sets it up first |
+//! | `SetUp` | it was set up | a restart, told once: `Starting` | is sent |
+//! | `Silent` | it was set up, and has answered nothing since when it was asked | the same | sets it up first |
+//! | `Off` | its last words have come, and the restart was told | the rest of that restart, however late: `Starting` | sets it up first |
+//! | `Starting` | it has started | another restart | sets it up first |
+//!
+//! Its last words lead from `SetUp`, `Silent` and `Starting` to `Off`, which is told as the restart that it is the first half
+//! of; a set-up leads to `SetUp` from anywhere. A module that may be asleep is `SetUp`: what wakes it loses no settings.
 
 use std::time::Instant;
 
@@ -19,12 +23,14 @@ const MOST_RESTARTS: u8 = 3;
 
 /// What is known of the module.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Life {
+pub(super) enum Presence {
     /// It was never set up.
     #[default]
     Unknown,
-    /// It was set up.
-    Running,
+    /// Echo and error form are as the session wants them.
+    SetUp,
+    /// It was set up, and is to be looked for before the next call.
+    Silent,
     /// It has said that it switches itself off.
     Off,
     /// It has started, and was not set up since.
@@ -42,7 +48,14 @@ pub(super) enum Sign {
     SwitchedOff,
 }
 
-impl Life {
+impl Presence {
+    /// It has not answered, or has to be set up anew.
+    pub(super) fn lost(&mut self) {
+        if *self == Self::SetUp {
+            *self = Self::Silent;
+        }
+    }
+
     /// What is known behind a report, and whether it is a restart that was not told yet; `None` where it says nothing new.
     fn after(self, sign: Sign) -> Option<(Self, bool)> {
         Some(match (self, sign) {
@@ -50,8 +63,8 @@ impl Life {
             (Self::Unknown, _) => (Self::Unknown, false),
             (Self::Off, Sign::SwitchedOff) => (Self::Off, false),
             (Self::Off, Sign::Start) => (Self::Starting, false),
-            (Self::Running | Self::Starting, Sign::SwitchedOff) => (Self::Off, true),
-            (Self::Running | Self::Starting, _) => (Self::Starting, true),
+            (Self::SetUp | Self::Silent | Self::Starting, Sign::SwitchedOff) => (Self::Off, true),
+            (Self::SetUp | Self::Silent | Self::Starting, _) => (Self::Starting, true),
         })
     }
 }
@@ -60,7 +73,7 @@ impl Session {
     /// The module has started again, or has switched itself off: to the program that is the first half of a restart. A
     /// set-up that is under way looks for it from the start, any other call ends and the next one looks for it.
     pub(super) fn handle_restart(&mut self, sign: Sign, now: Instant) {
-        let Some((life, told)) = self.life.after(sign) else {
+        let Some((presence, told)) = self.presence.after(sign) else {
             return;
         };
         let reason = if sign == Sign::SwitchedOff {
@@ -77,7 +90,7 @@ impl Session {
                 .and_then(|leaving| leaving.then.take_if(|job| programs(job))),
         };
         self.forget(reason);
-        self.life = life;
+        self.presence = presence;
         if told {
             self.events.push_back(Event::Restarted);
         }
@@ -110,6 +123,6 @@ impl Session {
             self.framer.set_receive(dialect.receive);
             self.clients.restarted(dialect);
         }
-        self.set_up = false;
+        self.presence.lost();
     }
 }

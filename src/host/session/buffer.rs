@@ -1,9 +1,10 @@
-//! What the module keeps: messages in its buffer, which are fetched, and the settings that say how they are printed.
+//! Messages that the module keeps in its buffer until they are fetched.
 
 use std::time::{Duration, Instant};
 
 use modemqtt_at::{ClientIndex, Command};
 
+use super::presence::Presence;
 use super::{Exchange, Session};
 use crate::call::{ClientState, Event};
 use crate::job::{Job, Task};
@@ -16,14 +17,6 @@ const MOST_TRIES: u8 = 4;
 const PAUSE: Duration = Duration::from_secs(1);
 
 impl Session {
-    /// Reads messages as the settings of that client have it.
-    pub(super) fn follow_settings(&mut self, client: ClientIndex) {
-        if let Some(known) = self.clients.get(client) {
-            self.framer.set_length_shown(client.0, known.settings.length_shown);
-            self.framer.set_hex(client.0, known.settings.receive_hex);
-        }
-    }
-
     /// Asks once which messages were in the buffer before the module was known to keep them there.
     pub(super) fn ask_for_unread(&mut self, client: ClientIndex, now: Instant) {
         let Some(known) = self.clients.get(client).filter(|known| !known.buffer_asked) else {
@@ -83,7 +76,7 @@ impl Session {
         let Some(known) = self
             .clients
             .get(client)
-            .filter(|_| self.set_up && usize::from(slot) < slots)
+            .filter(|_| self.presence == Presence::SetUp && usize::from(slot) < slots)
         else {
             self.events.push_back(Event::Urc(text.to_owned()));
             return;

@@ -1,0 +1,164 @@
+//! The questions that are asked until they are answered: `AT`, whether anyone is there, and `AT+CMEE?`, whose answer has a line that
+//! no other has. By that a late answer is told from its own: a final result code without the line is the answer to something
+//! before ([`Session::is_stale`]), and every copy that was sent is answered before the next command goes out.
+
+use std::time::{Duration, Instant};
+
+use modemqtt_at::Form;
+
+use super::leave::ESCAPE_SILENCE;
+use super::setup::basic;
+use super::{Exchange, Session};
+use crate::job::{Goal, Job, PROBE, SYNC, SYNC_IN_WORDS, Step, Sync, Task};
+use crate::timers::Timer;
+use crate::writer::CommandLine;
+
+/// How long one `AT` is waited for. A module asleep, or one that looks for the baud rate, loses the first ones.
+const SYNC_WAIT: Duration = Duration::from_millis(500);
+/// After so many without an answer they are sent half as often.
+const SYNC_PATIENCE: u8 = 4;
+/// How many are sent, over 5 s: a module that starts is silent for some seconds.
+const SYNC_ATTEMPTS: u8 = 7;
+/// How long a probe is waited for.
+const PROBE_WAIT: Duration = Duration::from_secs(1);
+/// How long the answer to one that was given up is waited for, once the module answers: it comes with those behind it.
+const STALE_WAIT: Duration = Duration::from_millis(200);
+/// How many are sent before the module is left to the next command.
+const PROBE_ATTEMPTS: u8 = 5;
+
+impl Session {
+    /// Sees whether the module answers again.
+    pub(super) fn probe(&mut self, now: Instant) {
+        self.step(Self::probe_job(now), now);
+    }
+
+    pub(super) fn probe_job(now: Instant) -> Job {
+        Job::internal(Task::Probe(Sync::default()), [probe_step()], now)
+    }
+
+    /// A question that was given up may be answered later, before any that is asked then.
+    pub(super) fn give_up_question(&mut self, job: &Job) {
+        if let Task::Probe(sync) = &job.task {
+            self.stale_probes = sync.unanswered;
+        }
+    }
+
+    /// Whether a final result code is the late answer to something before the question in flight, whose own answer has a
+    /// line before it.
+    pub(super) fn is_stale(&mut self) -> bool {
+        // The same question of the program's own may be refused like any other.
+        let asked = |exchange: &&mut Exchange| {
+            exchange.step.is_probe() && matches!(exchange.job.task, Task::SetUp(_) | Task::Probe(_))
+        };
+        let Some(exchange) = self.exchange.as_mut().filter(asked) else {
+            return false;
+        };
+        let stale = !exchange.lines.iter().any(|line| line.starts_with("+CMEE"));
+        if stale && let Some((sync, _)) = Self::sync_of(exchange) {
+            sync.bare = sync.bare.saturating_add(1);
+        }
+        stale
+    }
+
+    /// Whether the command in flight is a question that is asked until it is answered, and how often.
+    pub(super) fn sync_of(exchange: &mut Exchange) -> Option<(&mut Sync, u8)> {
+        let most = match () {
+            () if exchange.step.is_sync() => SYNC_ATTEMPTS,
+            () if exchange.step.is_probe() => PROBE_ATTEMPTS,
+            () => return None,
+        };
+        match &mut exchange.job.task {
+            Task::SetUp(sync) | Task::Probe(sync) => Some((sync, most)),
+            _ => None,
+        }
+    }
+
+    /// A question has had a final result code. Comes back when it is settled: the module answers, and no answer to an
+    /// earlier copy is still to come.
+    pub(super) fn question_answered(&mut self, mut exchange: Exchange, ok: bool, now: Instant) -> Option<Exchange> {
+        let probing = exchange.step.is_probe();
+        let Some((sync, _)) = Self::sync_of(&mut exchange) else {
+            return Some(exchange);
+        };
+        if probing {
+            // Every copy is answered once the module wakes, and none of those answers is another command's.
+            if std::mem::replace(&mut sync.answered, true) {
+                sync.unanswered = sync.unanswered.saturating_sub(1);
+            }
+            let awaited = sync.unanswered > 0;
+            if !awaited && self.stale_probes == 0 {
+                self.is_in_command_mode();
+                return Some(exchange);
+            }
+            if !awaited {
+                self.stale_probes -= 1;
+            }
+            exchange.lines.clear();
+            let wait = if awaited { PROBE_WAIT } else { STALE_WAIT };
+            self.timers.set(Timer::Exchange, now + wait);
+            self.exchange = Some(exchange);
+            return None;
+        }
+        if ok {
+            // The probe to come sorts out what is left of other answers.
+            *sync = Sync {
+                restarts: sync.restarts,
+                ..Sync::default()
+            };
+            self.heard.ready();
+            return Some(exchange);
+        }
+        self.refused_to_answer(exchange, now);
+        None
+    }
+
+    /// A question has had no answer in time. Comes back when it is settled, or will not be asked again.
+    pub(super) fn question_unanswered(&mut self, mut exchange: Exchange, now: Instant) -> Option<(Exchange, bool)> {
+        let given_up = exchange.job.is_told();
+        let looking = exchange.step.is_sync();
+        let Some((sync, most)) = Self::sync_of(&mut exchange) else {
+            return Some((exchange, false));
+        };
+        sync.unanswered = sync.unanswered.saturating_add(1);
+        let unanswered = sync.unanswered;
+        // A module that knows no such question refuses every copy of it, and a stand-in may accept it without a line.
+        if sync.answered || (sync.bare >= unanswered && unanswered > 1) {
+            self.is_in_command_mode();
+            return Some((exchange, true));
+        }
+        self.may_be_in_data_phase();
+        if unanswered >= most || given_up {
+            return Some((exchange, false));
+        }
+        if looking {
+            self.search_further(unanswered);
+        }
+        let mut again = exchange.step.clone();
+        if looking {
+            let in_words = unanswered >= SYNC_PATIENCE - 1 && unanswered % 2 == 1;
+            let in_words = in_words && (self.leads_to_a_module() || self.heard.anything());
+            again.line = CommandLine::plain(if in_words { SYNC_IN_WORDS } else { SYNC });
+        }
+        again.final_wait = match looking {
+            true if unanswered < SYNC_PATIENCE => SYNC_WAIT,
+            true => 2 * SYNC_WAIT,
+            false => PROBE_WAIT,
+        };
+        if self.must_leave_first() {
+            again.final_wait -= ESCAPE_SILENCE;
+        }
+        exchange.job.steps.push_front(again);
+        self.step(exchange.job, now);
+        None
+    }
+}
+
+/// Asks whether anyone is there.
+pub(super) fn sync_step() -> Step {
+    basic(SYNC, "", Form::Set, Goal::Final, SYNC_WAIT)
+}
+
+/// Asks what no late answer to another command can be taken for.
+pub(super) fn probe_step() -> Step {
+    basic(PROBE, "+CMEE", Form::Read, Goal::Lines, PROBE_WAIT)
+}
