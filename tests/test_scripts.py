@@ -100,8 +100,8 @@ def test_a_script_is_an_object_and_a_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("wrong", "reason"),
     [
-        (lambda module: module.expect("CSQ"), "no command line"),
-        (lambda module: module.expect("AT\r"), "no command line"),
+        (lambda module: module.expect("CSQ"), "must begin with AT"),
+        (lambda module: module.expect("AT\r"), "must begin with AT"),
         (lambda module: module.expect("AT", times=0), "times"),
         (lambda module: module.expect("AT").respond("a\r\nb"), "line end"),
         (lambda module: module.expect("AT").respond(-1), "pause"),
@@ -109,7 +109,7 @@ def test_a_script_is_an_object_and_a_file(tmp_path: Path) -> None:
         (lambda module: module.expect("AT").respond(None), "neither"),
         (lambda _: Script.parse("< OK"), "line 1"),
         (lambda _: VirtualModem("M95", script=["AT"]), "no Expectation"),  # type: ignore[list-item]
-        (lambda _: VirtualModem("M95", script=[Expectation("x")]), "no command line"),
+        (lambda _: VirtualModem("M95", script=[Expectation("x")]), "must begin with AT"),
     ],
 )
 def test_what_is_no_script_is_refused(wrong: Callable[[VirtualModem], Any], reason: str) -> None:

@@ -1,6 +1,6 @@
 //! The descriptors that a forked child has to let go of.
 //!
-//! A child has a copy of each descriptor of its parent's, and none of the threads that use them. As long as it keeps a copy,
+//! A child has a copy of each of its parent's descriptors, and none of the threads that use them. As long as it keeps a copy,
 //! a port stays locked, a server goes on listening and the other end of a line is not told of its end. Descriptors are noted
 //! here by number, one bit each: fork meets no lock on its way, so a child never waits for one that no one can release.
 //!
@@ -14,8 +14,8 @@ const MOST: usize = 65_536;
 
 static NOTED: [AtomicU64; MOST / 64] = [const { AtomicU64::new(0) }; MOST / 64];
 
-/// A descriptor that a forked child lets go of, for as long as this lives. It has to end before the descriptor does: in a
-/// struct it stands before what it is about.
+/// A descriptor that a forked child lets go of, for as long as this lives. It must be dropped before the descriptor: in a struct it
+/// stands before its owner.
 #[derive(Debug)]
 pub struct Kept {
     descriptor: RawFd,
@@ -53,8 +53,8 @@ pub unsafe fn let_go() {
             let descriptor = at * 64 + bits.trailing_zeros() as usize;
             bits &= bits - 1;
             if let Ok(descriptor) = RawFd::try_from(descriptor) {
-                // SAFETY: it was open when it was noted, was still noted when the process was forked, and the caller vouches for
-                // it that no one closes it once more.
+                // SAFETY: it was open when it was noted, it was still noted when the process was forked, and the caller vouches that
+                // no one closes it a second time.
                 unsafe { rustix::io::close(descriptor) };
             }
         }

@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use crate::Kept;
 
-/// A listening socket. A forked child that has not let go of its copy yet would go on listening, and keep the port.
+/// A listening socket. It is shut down before it is closed: a forked child that still has a copy would go on listening.
 #[derive(Debug)]
 pub struct Listener {
     _kept: Kept,
@@ -37,7 +37,7 @@ impl AsFd for Listener {
 
 impl Drop for Listener {
     fn drop(&mut self) {
-        // Where a system does not know this for listeners, the child has to let go of it by itself.
+        // Where the system cannot shut a listener down, the child has to let go of it by itself.
         let _ = rustix::net::shutdown(&self.socket, rustix::net::Shutdown::Both);
     }
 }

@@ -1,14 +1,14 @@
 //! Locks that a fork leaves whole.
 //!
-//! All that these know is in themselves. `parking_lot` has a table of the process in which threads are noted that wait for any of its
-//! locks: in a forked child these threads do not exist, their memory is used for others, and whoever waits for a lock of the child's own
-//! trips over it.
+//! These keep all their state in themselves. `parking_lot` keeps a table, one for the process, of the threads that wait for any of its
+//! locks. In a forked child those threads do not exist and their memory is used for others, so that whoever waits for a lock of the
+//! child's own trips over it.
 
 use std::ops::{Deref, DerefMut};
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
-/// A value that one thread at a time sees. A thread that has panicked with it leaves it as it is.
+/// A value for one thread at a time. A thread that panics while it has the value leaves it as it is.
 #[derive(Debug, Default)]
 pub struct Mutex<T> {
     inner: std::sync::Mutex<T>,
@@ -21,7 +21,7 @@ pub struct MutexGuard<'a, T> {
     inner: Option<std::sync::MutexGuard<'a, T>>,
 }
 
-/// What threads that have a [`Mutex`] wait on for others to change its value.
+/// Where threads that have locked a [`Mutex`] wait for others to change its value.
 #[derive(Debug, Default)]
 pub struct Condvar {
     inner: std::sync::Condvar,
@@ -69,7 +69,7 @@ impl Condvar {
         }
     }
 
-    /// Lets the value go until it is notified, for at most that long; whether the time was up. It may end without a reason.
+    /// Unlocks the value until it is notified, for at most that long. Returns whether the time was up. The wait may end without a reason.
     pub fn wait_for<T>(&self, guard: &mut MutexGuard<'_, T>, at_most: Duration) -> bool {
         let Some(inner) = guard.inner.take() else { return true };
         let (inner, waited) = self

@@ -19,7 +19,7 @@ const WAITING: usize = 1024 * 1024;
 /// How long the end of a log waits for a reader that has stalled.
 const LAST_WAIT: Duration = Duration::from_millis(200);
 
-/// A log that is appended to. Dropping it writes what is left, as far as that is taken at once.
+/// A log that is appended to. Dropping it writes what is left, as far as the file takes it at once.
 #[derive(Debug)]
 pub struct LogFile {
     shared: Arc<Backlog>,
@@ -95,16 +95,16 @@ fn text_of(mut entries: &[u8], render: &Render, text: &mut Vec<u8>) {
     }
 }
 
-/// Adds the text of an entry, which is one line, without its end.
+/// Makes the text of an entry: one line, without its end.
 type Render = dyn Fn(&[u8], &mut Vec<u8>) + Send;
 
 impl LogFile {
-    /// Opens a file, which no one else may read where it is made here, a device or a FIFO. A link to a file is not followed.
+    /// Opens a file, a device or a FIFO. No one else may read a file that is made here, and a link to a file is not followed.
     pub fn open(path: &Path) -> io::Result<Self> {
         Self::open_rendered(path, |line, text| text.extend_from_slice(line))
     }
 
-    /// The same, whose entries are made into lines by that function, in the thread that writes.
+    /// The same, with a function that makes lines of the entries, in the thread that writes.
     pub fn open_rendered(path: &Path, render: impl Fn(&[u8], &mut Vec<u8>) + Send + 'static) -> io::Result<Self> {
         let file = open_to_append(path)?;
         let shared = Arc::<Backlog>::default();
@@ -174,7 +174,7 @@ fn write(file: &OwnedFd, shared: &Backlog, render: &Render) {
     }
 }
 
-/// Whether it is worth going on.
+/// Returns whether it is worth going on.
 fn write_all(file: &OwnedFd, mut bytes: &[u8], shared: &Backlog) -> bool {
     let mut patience: Option<Instant> = None;
     while !bytes.is_empty() {

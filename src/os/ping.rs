@@ -15,7 +15,7 @@ use rustix::net::{AddressFamily, SendFlags, SocketFlags, SocketType, connect, ip
 
 use crate::Kept;
 
-/// What a host that is there may listen on; a refusal is an answer as well.
+/// Ports on which a host may listen; a refusal is an answer as well.
 const PORTS: [u16; 4] = [443, 80, 53, 7];
 const HEADER: usize = 8;
 const ECHO_REQUEST: u8 = 8;
@@ -26,11 +26,11 @@ const ECHO_REPLY: u8 = 0;
 pub struct PingReply {
     /// The time until then.
     pub took: Duration,
-    /// Its time to live; that of this system where a TCP connection stood in, since no program is told that of its answer.
+    /// Its time to live; this system's own where a TCP connection stood in, because the system does not tell that of its answer.
     pub ttl: u8,
 }
 
-/// Asks a host for an echo of so many bytes, and waits no longer than that; `None` if nothing comes.
+/// Asks a host for an echo of `bytes` bytes, and waits for it no longer than `within`; `None` if nothing comes.
 pub fn ping(host: Ipv4Addr, bytes: usize, within: Duration) -> Option<PingReply> {
     let due = Instant::now() + within;
     match icmp_socket(host) {
@@ -46,7 +46,7 @@ fn icmp_socket(host: Ipv4Addr) -> io::Result<OwnedFd> {
     Ok(socket)
 }
 
-/// The system fills in checksum and identifier, and hands over no answer but those to this socket.
+/// The system fills in checksum and identifier, and hands over only the answers to this socket.
 fn by_icmp(socket: &OwnedFd, bytes: usize, due: Instant) -> Option<PingReply> {
     let _kept = Kept::new(socket);
     report_ttl(socket).ok()?;

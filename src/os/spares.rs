@@ -10,7 +10,7 @@ use crate::Kept;
 
 /// A few descriptors of one kind that nobody uses just now.
 ///
-/// A fork meets no lock here, and what the parent has put aside the child leaves alone: it has let go of it.
+/// A fork meets no lock here, and a child leaves alone what its parent has put aside: it has let go of it.
 #[derive(Debug)]
 pub struct Spares<const MOST: usize> {
     /// The process above, the descriptor below; 0 for none.

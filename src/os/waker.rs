@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::Kept;
 use crate::lock::Mutex;
 
-/// The end that wakes. It has no descriptor any more once the other end is gone.
+/// The end that wakes. Once the other end is gone it has no descriptor.
 #[derive(Clone, Debug)]
 pub struct Waker {
     shared: Arc<WakeState>,
@@ -75,7 +75,7 @@ impl Waker {
 }
 
 impl Wake {
-    /// Takes the wake-up. What was asked for before it is looked at afterwards.
+    /// Takes the wake-up. Look afterwards at what was asked for before it.
     pub fn clear(&mut self) {
         let mut byte = [0];
         // Nothing to read is no error here.

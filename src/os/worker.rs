@@ -22,7 +22,7 @@ struct Ended {
     changed: Condvar,
 }
 
-/// Tells of the end, however the thread comes to it.
+/// Reports the end of the thread, however it comes.
 struct Farewell(Arc<Ended>);
 
 impl Drop for Farewell {
@@ -47,9 +47,9 @@ impl Worker {
         })
     }
 
-    /// Waits for its end, for at most that long; whether it has ended. What it owned is gone then.
+    /// Waits for its end, for at most that long. Returns whether it has ended; then what it owned is gone.
     pub fn wait(&self, at_most: Duration) -> bool {
-        // A time beyond what the clock can tell is an hour, after which the caller looks again.
+        // A time beyond the end of the clock becomes an hour, after which the caller looks again.
         let now = Instant::now();
         let deadline = now.checked_add(at_most).unwrap_or(now + Duration::from_hours(1));
         let mut is_over = self.ended.is_over.lock();
@@ -62,7 +62,7 @@ impl Worker {
         // Held until it is gone, so that whoever waits at the same time waits for that too.
         let mut thread = self.thread.lock();
         if let Some(thread) = thread.take() {
-            // A panic over there was printed when it happened.
+            // A panic of the thread was printed when it happened.
             let _ = thread.join();
         }
         true

@@ -1,4 +1,4 @@
-//! A bell for a program that waits in a loop of its own, as Python sees it.
+//! A bell for a program that waits in an event loop, as Python sees it.
 //!
 //! A seam of the operating system: `docs/windows.md` says what another one has instead.
 
@@ -33,7 +33,7 @@ impl Bell {
         Ok(wake.lock().as_fd().as_raw_fd())
     }
 
-    /// Silences it; the numbers of the calls that have come further.
+    /// Silences it. Returns the numbers of the calls that have come further.
     fn take(&self, py: Python<'_>) -> PyResult<Vec<u64>> {
         let (bell, wake) = self.parts.get(py)?;
         wake.lock().clear();

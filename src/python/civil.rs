@@ -4,10 +4,10 @@ use std::time::{Duration, Instant};
 
 use pyo3::prelude::*;
 
-/// After this long at the latest a signal is seen.
+/// A signal is seen after this long at the latest.
 const PATIENCE: Duration = Duration::from_millis(50);
 
-/// Waits until `step` has something, or until the time is up. `step` waits for at most as long as it is told.
+/// Waits until `step` returns something, or until the time is up. `step` waits for at most the time that it is given.
 pub(crate) fn wait<T: Send>(
     py: Python<'_>,
     timeout: Option<Duration>,

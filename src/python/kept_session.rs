@@ -23,7 +23,7 @@ pub(crate) struct KeptSession {
 
 #[pymethods]
 impl KeptSession {
-    /// Keeps the session of a client from its first connection on, which is the program's to make.
+    /// Keeps the session of a client, from the first connection on. The program makes that one itself.
     #[expect(clippy::too_many_arguments, reason = "Python names them")]
     #[new]
     #[pyo3(signature = (engine, index, host, port, client_id, username, password, values, *, first, most, factor, attempts, timeout))]
@@ -70,8 +70,8 @@ impl KeptSession {
         }
     }
 
-    /// Waits for the connection: whether it has come in time, or `None` where the session is kept no longer. Raises the reason
-    /// once the session has given up.
+    /// Waits for the connection. Returns whether it came in time, or `None` where the session is no longer kept. Raises the reason once the
+    /// session has given up.
     #[pyo3(signature = (timeout=None))]
     fn wait_connected(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<Option<bool>> {
         let kept = self.kept.get(py)?;
@@ -85,7 +85,7 @@ impl KeptSession {
 }
 
 impl Drop for KeptSession {
-    /// Nobody is left who could end it: an interrupt has come before it had a name.
+    /// Nobody is left to end it: an interrupt came before it had a name.
     fn drop(&mut self) {
         self.end();
     }

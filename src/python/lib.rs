@@ -45,11 +45,11 @@ mod _core {
     use pyo3::prelude::*;
     use pyo3::types::PyDict;
 
-    /// Closes in a forked child what belongs to its parent. For `os.register_at_fork()`, and nothing else.
+    /// Closes in a forked child what belongs to its parent. `os.register_at_fork()` calls it; nothing else may.
     #[pyfunction]
     fn let_go() {
-        // SAFETY: the objects of the parent's that own descriptors are left to themselves in a child, as `Owned` and the engine
-        // see to, and `after_in_child` is called before the child goes on.
+        // SAFETY: `Owned` and the engine see to it that a child never uses those objects of its parent that own descriptors, and
+        // `after_in_child` is called before the child goes on.
         unsafe { modemqtt_os::descriptors::let_go() }
     }
 

@@ -17,7 +17,7 @@ use crate::journal::Journal;
 use crate::pending::seconds;
 use crate::{civil, errors};
 
-/// A port from before it is opened until after it is closed. Once this is closed nothing of it stays open.
+/// A port from before it is opened until after it is closed. Closing it closes whatever was opened.
 #[pyclass(frozen, module = "modemqtt._core")]
 pub(crate) struct Opening {
     opening: PortOpening,
@@ -68,8 +68,8 @@ impl Opening {
         })
     }
 
-    /// Begins to open the port and to set up the module, unless it was closed before. With a time a port that is held is tried
-    /// again; `gone`: so is one that is missing, and a module that does not answer.
+    /// Begins to open the port and to set up the module, unless it was closed before. Within `timeout` a busy port is tried again and, if
+    /// `gone`, a missing port or a silent module as well.
     fn start(&self, py: Python<'_>, gone: bool, timeout: Option<f64>) -> PyResult<()> {
         let retry = if gone { Retry::Gone } else { Retry::Busy };
         let timeout = seconds(py, timeout)?;
@@ -96,8 +96,8 @@ impl Opening {
         Ok(())
     }
 
-    /// Gives up, and closes what is open, also if `wait()` has returned it. A signal may end this, and another call takes it up. In a
-    /// forked child there is nothing to close.
+    /// Gives up, and closes what is open, even if `wait()` has returned it. A signal may end the wait; another call resumes it. A forked
+    /// child has nothing to close.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
         self.opening.close_later();
         let since = Instant::now();
@@ -182,7 +182,7 @@ fn known_model(
     Ok((edition, model))
 }
 
-/// A pause in seconds, whose range was checked as the modem was made.
+/// A pause in seconds. Its range was checked when the modem was made.
 fn pause(py: Python<'_>, name: &str, seconds: f64) -> PyResult<Duration> {
     Duration::try_from_secs_f64(seconds).map_err(|error| errors::usage(py, format!("{name}: {error}")))
 }

@@ -14,7 +14,7 @@ use crate::bell::Bell;
 use crate::engine::shared;
 use crate::{civil, errors, settings};
 
-/// How long it is waited to see whether a call could be taken back.
+/// How long to wait to see whether a call could be taken back.
 const TAKING_BACK: Duration = Duration::from_millis(50);
 
 /// A call under way.
@@ -29,8 +29,8 @@ impl Pending {
         Self { pending, engine }
     }
 
-    /// What the engine has put down, and the call itself: a lock that the thread held as the process was forked is never
-    /// released in the child.
+    /// What the engine has put down, and the call itself. In a forked child this is an error: a lock that the thread held at the fork is
+    /// never released there.
     fn here(&self, py: Python<'_>) -> PyResult<(&Shared, &engine::Pending)> {
         Ok((shared(py, &self.engine)?, &self.pending))
     }
@@ -66,7 +66,7 @@ impl Pending {
         let (shared, pending) = self.here(py)?;
         let waited = civil::wait(py, timeout, |at_most| {
             let done = pending.wait(done, at_most);
-            // A call that was handed over as the thread ended has no one left to answer it.
+            // Nobody is left to answer a call that was handed over as the thread ended.
             (done || shared.end().is_some()).then_some(())
         })?;
         Ok(waited.is_some())
@@ -85,7 +85,7 @@ impl Pending {
         self.translated(py, result.or_else(ended), seconds(py, timeout)?.unwrap_or_default())
     }
 
-    /// The result, or its exception; `ResponseTimeout` of so many seconds where there is none yet.
+    /// The result, or its exception; where there is none yet, `ResponseTimeout` of `waited` seconds.
     fn outcome<'py>(&self, py: Python<'py>, waited: f64) -> PyResult<Bound<'py, PyAny>> {
         let (shared, pending) = self.here(py)?;
         let waited = seconds(py, Some(waited))?.unwrap_or_default();
@@ -93,7 +93,7 @@ impl Pending {
         self.translated(py, result, waited)
     }
 
-    /// Notes at that bell whenever the call has come further.
+    /// Rings that bell whenever the call has come further.
     fn attend(&self, py: Python<'_>, bell: &Bell) -> PyResult<()> {
         self.here(py)?.1.attend(bell.bell(py)?);
         Ok(())
@@ -104,19 +104,19 @@ impl Pending {
         self.engine.take_back_later(&self.pending);
     }
 
-    /// Whether the call was looked at, and either refused or queued.
+    /// Whether the session has looked at the call, and either refused or queued it.
     #[getter]
     fn taken(&self, py: Python<'_>) -> PyResult<bool> {
         let progress = self.here(py)?.1.progress();
         Ok(progress.stage >= engine::Stage::Taken || progress.result.is_some())
     }
 
-    /// What has been told of a credential on its way and not been taken: its name, the bytes that were sent and all of them.
+    /// The news of a credential on its way that nobody has taken: its name, the bytes sent and the bytes in all.
     fn take_upload(&self, py: Python<'_>) -> PyResult<Option<(&'static str, usize, usize)>> {
         Ok(self.here(py)?.1.take_upload())
     }
 
-    /// The next word of a credential on its way: its name, the bytes that were sent and all of them; `None` at the end.
+    /// Waits for the next news of a credential on its way: its name, the bytes sent and the bytes in all; `None` at the end.
     fn next_upload(&self, py: Python<'_>) -> PyResult<Option<(&'static str, usize, usize)>> {
         self.until(py, None, |progress| {
             !progress.uploads.is_empty() || progress.result.is_some()
@@ -124,7 +124,7 @@ impl Pending {
         Ok(self.here(py)?.1.take_upload())
     }
 
-    /// Takes the call back if nothing of it has been sent, which is seen within a tenth of a second; whether that is so.
+    /// Takes the call back if nothing of it has been sent. Returns whether it did, which shows within a tenth of a second.
     fn take_back(&self, py: Python<'_>) -> bool {
         py.detach(|| self.engine.take_back(&self.pending, TAKING_BACK))
     }
@@ -135,7 +135,7 @@ impl Pending {
         self.pending.subject()
     }
 
-    /// Waits until the call was looked at, and either refused or queued.
+    /// Waits until the session has looked at the call, and either refused or queued it.
     fn wait_taken(&self, py: Python<'_>) -> PyResult<()> {
         self.until(py, None, |progress| {
             progress.stage >= engine::Stage::Taken || progress.result.is_some()
@@ -149,7 +149,7 @@ impl Pending {
         Ok(self.here(py)?.1.progress().result.is_some())
     }
 
-    /// What no other call of the process goes by.
+    /// A number that no other call of the process has.
     #[getter]
     fn number(&self) -> u64 {
         self.pending.ticket().0

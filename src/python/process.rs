@@ -1,4 +1,4 @@
-//! What belongs to one process: a forked child has the objects and not their threads.
+//! What belongs to one process: a forked child has the objects, but not their threads.
 
 use std::process;
 
@@ -39,7 +39,7 @@ impl<T> Owned<T> {
 
 impl<T> Drop for Owned<T> {
     fn drop(&mut self) {
-        // In a child there is no thread to wait for, and its locks may be held for ever.
+        // A child has no thread to wait for, and locks that may be held for ever.
         if self.process != process::id() {
             std::mem::forget(self.value.take());
         }

@@ -1,4 +1,4 @@
-//! What the module has told of its options, to Python values.
+//! The options as the module reports them, as Python values.
 
 use modemqtt_at::SettingKey;
 use modemqtt_host::call::{Configuration, Values};
@@ -7,7 +7,7 @@ use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyTuple};
 
-/// The options by their names for programs; under the name of its key what has another form than the note gives.
+/// The options by their names for programs. A value of a form that the note does not give stands under the name of its key.
 pub(crate) fn configuration(py: Python<'_>, mut told: Box<Configuration>) -> PyResult<Bound<'_, PyAny>> {
     let found = PyDict::new(py);
     for printed in &told.printed {

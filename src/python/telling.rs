@@ -1,10 +1,10 @@
-//! How far the program was told of the events of an engine.
+//! How far an engine's events have been told to the program.
 
 use std::time::Duration;
 
 use modemqtt_os::{Condvar, Mutex};
 
-/// How far the program was told.
+/// How far the events have been told.
 #[derive(Default)]
 pub(crate) struct Telling {
     stage: Mutex<Stage>,

@@ -1,7 +1,7 @@
-//! What one thread at a time does, and the start of threads: both so that no interrupt comes between.
+//! Work for one thread at a time, and the start of threads, both safe from interrupts.
 //!
-//! Python raises `KeyboardInterrupt` between any two of its instructions, behind the last one of a `with lock:` and before the release
-//! among them. Nothing is raised in here.
+//! Python raises `KeyboardInterrupt` between any two of its instructions, even between the last one of a `with lock:` and the release.
+//! In here nothing is raised.
 
 use std::process;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use crate::pending::seconds;
 pub(crate) struct Turn {
     taken: Mutex<Taken>,
     ended: Condvar,
-    /// In a forked child whoever has the turn may not exist. There every turn comes at once.
+    /// In a forked child the thread that has the turn may not exist, so there every turn comes at once.
     process: u32,
 }
 
@@ -44,7 +44,7 @@ impl Turn {
         }
     }
 
-    /// Calls `work` in a turn of its own and returns what that returns. Raises `late` where the turn has not come after `timeout` seconds.
+    /// Calls `work` in a turn of its own and returns its result. Raises `late` if the turn has not come after `timeout` seconds.
     #[pyo3(signature = (work, *, timeout=None, late=None))]
     fn take<'py>(
         &self,
@@ -68,7 +68,7 @@ impl Turn {
 }
 
 impl Turn {
-    /// Waits for the turn, for at most that long; whether it has come.
+    /// Waits for the turn, for at most that long. Returns whether it has come.
     fn begin(&self, at_most: Duration) -> bool {
         let me = thread::current().id();
         let mut taken = self.taken.lock();
@@ -124,7 +124,7 @@ pub(crate) fn aside(work: &Bound<'_, PyAny>) -> PyResult<Arc<Aside>> {
 }
 
 impl Aside {
-    /// Waits for the end of the work, and raises what that has raised. A signal may end the wait; the work goes on.
+    /// Waits for the end of the work, and raises what it has raised. A signal may end the wait; the work goes on.
     pub(crate) fn wait(&self, py: Python<'_>) -> PyResult<()> {
         let outcome = civil::wait(py, None, |at_most| {
             let mut outcome = self.outcome.lock();

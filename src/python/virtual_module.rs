@@ -81,14 +81,14 @@ impl VirtualModem {
         Ok(self.modem.get(py)?.model())
     }
 
-    /// Ends it, minding signals: one that ends the wait does not keep it from ending.
+    /// Ends it. A signal ends the wait, but not the closing.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
         let Some(modem) = self.modem.here() else { return Ok(()) };
         modem.close_later();
         civil::wait(py, None, |at_most| modem.wait_closed(at_most).then_some(())).map(drop)
     }
 
-    /// Restarts it, as a loss of power would.
+    /// Restarts it, as if it had lost its power.
     fn restart(&self, py: Python<'_>) -> PyResult<()> {
         let modem = self.modem.get(py)?;
         py.detach(|| modem.restart());
@@ -137,7 +137,7 @@ impl VirtualModem {
         Ok(py.detach(|| modem.commands()))
     }
 
-    /// How the network treats it.
+    /// Sets `<stat>` of its registration.
     fn set_registration(&self, py: Python<'_>, stat: i64) -> PyResult<()> {
         let registration = u8::try_from(stat).ok().and_then(Registration::new);
         let registration =
@@ -147,7 +147,7 @@ impl VirtualModem {
         Ok(())
     }
 
-    /// The state of its SIM card.
+    /// Sets the state of its SIM card.
     fn set_sim(&self, py: Python<'_>, state: &str) -> PyResult<()> {
         let sim = state
             .parse()
@@ -157,7 +157,7 @@ impl VirtualModem {
         Ok(())
     }
 
-    /// What `AT+CSQ` answers, and what goes with it.
+    /// Sets what `AT+CSQ` answers, and RSRP, RSRQ and SINR.
     fn set_signal(&self, py: Python<'_>, rssi: u8, ber: u8, levels: [Option<i16>; 3]) -> PyResult<()> {
         let signal = Signal::of(rssi, ber).with_levels(levels);
         let modem = self.modem.get(py)?;
@@ -165,14 +165,14 @@ impl VirtualModem {
         Ok(())
     }
 
-    /// What `AT+CBC` answers.
+    /// Sets what `AT+CBC` answers.
     fn set_battery(&self, py: Python<'_>, millivolts: u16, charge: u8) -> PyResult<()> {
         let modem = self.modem.get(py)?;
         py.detach(|| modem.set_battery(millivolts, charge));
         Ok(())
     }
 
-    /// The cell that serves it.
+    /// Moves it to another cell.
     fn set_cell(&self, py: Python<'_>, area: u16, cell: u32) -> PyResult<()> {
         let modem = self.modem.get(py)?;
         py.detach(|| modem.set_cell(area, cell));
@@ -187,7 +187,7 @@ impl VirtualModem {
         Ok(())
     }
 
-    /// Does so no more; a value is no matter.
+    /// Ends a fault, whatever its value, or all of them.
     fn heal(&self, py: Python<'_>, fault: Option<&str>) -> PyResult<()> {
         let fault = fault.map(|text| injection(py, text)).transpose()?;
         let modem = self.modem.get(py)?;
@@ -195,7 +195,7 @@ impl VirtualModem {
         Ok(())
     }
 
-    /// Expects a command line from now on; the number by which `answer` knows it.
+    /// Expects a command line from now on. Returns the number by which `answer` knows it.
     #[expect(clippy::needless_pass_by_value, reason = "extracted from Python as an owned tuple")]
     fn expect(&self, py: Python<'_>, expected: PyExpectation) -> PyResult<usize> {
         let expected = expectation(py, &expected)?;
@@ -210,7 +210,7 @@ impl VirtualModem {
         Ok(())
     }
 
-    /// Answers it so from now on.
+    /// Answers an expected line by these steps from now on.
     #[expect(clippy::needless_pass_by_value, reason = "extracted from Python as an owned list")]
     fn answer(&self, py: Python<'_>, number: usize, steps: Vec<PyStep>) -> PyResult<()> {
         let steps = self::steps(py, &steps)?;
@@ -219,14 +219,14 @@ impl VirtualModem {
         Ok(())
     }
 
-    /// What was expected and has not come, for people; `None` when all has.
+    /// What was expected and has not come, as text; `None` when everything has.
     fn unmet(&self, py: Python<'_>) -> PyResult<Option<String>> {
         let modem = self.modem.get(py)?;
         let unmet = py.detach(|| modem.unmet()).ok_or_else(|| closed_error(py))?;
         Ok(unmet.err().map(|unmet| unmet.to_string()))
     }
 
-    /// What it does wrong, each as it could be injected.
+    /// The faults that are on, each as it could be injected.
     #[getter]
     fn faults(&self, py: Python<'_>) -> PyResult<Vec<String>> {
         let modem = self.modem.get(py)?;
@@ -248,7 +248,7 @@ type PyStep = (String, Vec<u8>, f64);
 fn closed_error(py: Python<'_>) -> PyErr {
     errors::usage(
         py,
-        "the virtual module is closed, and knows of no expectation any more; check() comes before close()",
+        "the virtual module is closed and has forgotten its expectations; call check() before close()",
     )
 }
 
@@ -272,12 +272,12 @@ fn steps(py: Python<'_>, steps: &[PyStep]) -> PyResult<Vec<Step>> {
         "pause" => script::pause(*seconds)
             .map(Step::Pause)
             .map_err(|error| errors::usage(py, error.to_string())),
-        _ => Err(errors::usage(py, format!("{name:?} is no step"))),
+        _ => Err(errors::usage(py, format!("there is no step {name:?}"))),
     };
     steps.iter().map(step).collect()
 }
 
-/// A script's text, taken apart.
+/// The expectations of a script's text.
 #[pyfunction]
 pub(crate) fn parse_script(py: Python<'_>, text: &str) -> PyResult<Vec<PyExpectation>> {
     let script = script::parse(text).map_err(|error: ScriptError| errors::usage(py, error.to_string()))?;
@@ -381,14 +381,14 @@ impl Broker {
         self.call(py, |broker| broker.mute(on))
     }
 
-    /// Sends everything so many seconds late; 0 ends that.
+    /// Sends everything this many seconds late; 0 ends that.
     fn slow(&self, py: Python<'_>, seconds: f64) -> PyResult<()> {
         let by = script::pause(seconds)
             .map_err(|_| errors::usage(py, format!("seconds must be 0 to 3600, not {seconds}")))?;
         self.call(py, |broker| broker.slow(Some(by).filter(|by| !by.is_zero())))
     }
 
-    /// Cuts each connection when so many bytes have gone to its client.
+    /// Cuts each connection once this many bytes have gone to its client.
     fn cut(&self, py: Python<'_>, after: Option<usize>) -> PyResult<()> {
         self.call(py, |broker| broker.cut(after))
     }
@@ -408,7 +408,7 @@ impl Broker {
         self.call(py, broker::Broker::drop_clients)
     }
 
-    /// Ends it, minding signals: one that ends the wait does not keep it from ending.
+    /// Ends it. A signal ends the wait, but not the closing.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
         let Some(broker) = self.broker.here() else {
             return Ok(());
@@ -482,7 +482,7 @@ fn failure(py: Python<'_>, error: &VirtualError) -> PyErr {
         | VirtualError::Baudrate
         | VirtualError::LinkToTcp(_) => errors::usage(py, error.to_string()),
         VirtualError::Log { .. } => {
-            // What tells it from the port's errors; that it cannot be set is no loss.
+            // Tells it from the port's errors; where it cannot be set nothing is lost.
             let failure = PyOSError::new_err(error.to_string());
             let _ = failure.value(py).setattr("is_log", true);
             failure

@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 use crate::pending::seconds;
 use crate::{civil, errors};
 
-/// Takes a place in the queue of a client's publishes; what is left of the time then, in seconds.
+/// Takes a place in the queue of a client's publishes. Returns the time that is left, in seconds.
 pub(crate) fn for_room(
     py: Python<'_>,
     shared: &Shared,
@@ -41,7 +41,7 @@ pub(crate) fn for_room(
     }
 }
 
-/// Waits for what comes out there, or for the end that `end` tells of.
+/// Waits for the next value of an inbox, or for the end that `end` reports.
 pub(crate) fn for_next<T: Send + Weigh>(
     py: Python<'_>,
     shared: &Shared,

@@ -116,7 +116,7 @@ pub fn parse(text: &str) -> Result<Vec<Expectation>, ScriptError> {
             continue;
         }
         let Some(expectation) = script.last_mut() else {
-            return Err(wrong("the first is `> ` and a command line".into()));
+            return Err(wrong("a script must begin with `> ` and a command line".into()));
         };
         if mark == "!"
             && let Some(times) = rest.strip_prefix("times ")
@@ -125,7 +125,11 @@ pub fn parse(text: &str) -> Result<Vec<Expectation>, ScriptError> {
                 "any" => None,
                 times => match times.parse() {
                     Ok(times) if times > 0 => Some(times),
-                    _ => return Err(wrong(format!("{times:?} is no number of times, from 1, nor `any`"))),
+                    _ => {
+                        return Err(wrong(format!(
+                            "times must be a whole number from 1, or `any`, not {times:?}"
+                        )));
+                    }
                 },
             };
             continue;
@@ -133,7 +137,7 @@ pub fn parse(text: &str) -> Result<Vec<Expectation>, ScriptError> {
         let step = match mark {
             "<" => Some(Step::Line(without_escapes(rest).map_err(wrong)?)),
             "!" => order(rest).map_err(wrong)?,
-            _ => return Err(wrong(format!("{mark:?} begins no line; #, >, < and ! do"))),
+            _ => return Err(wrong(format!("a line must begin with #, >, < or !, not {mark:?}"))),
         };
         // The module's own answer is what holds without any other.
         if !std::mem::replace(&mut answered, true) {
@@ -158,18 +162,20 @@ fn order(text: &str) -> Result<Option<Step>, String> {
                 .ok()
                 .filter(|count| (1..=LONGEST_DATA).contains(count))
                 .ok_or_else(|| {
-                    format!("behind prompt comes nothing, or how many bytes, 1 to {LONGEST_DATA}, not {count:?}")
+                    format!("prompt must stand alone or before 1 to {LONGEST_DATA}, the number of bytes, not {count:?}")
                 })?,
         )),
         ("urc", line) if !line.is_empty() => Step::Urc(without_escapes(line)?),
         ("bytes", bytes) if !bytes.is_empty() => Step::Bytes(without_escapes(bytes)?),
         (seconds, "") if seconds.starts_with(|first: char| first.is_ascii_digit()) => {
-            let seconds = seconds.parse().map_err(|_| format!("{seconds} is no pause"))?;
+            let seconds = seconds
+                .parse()
+                .map_err(|_| ScriptError::Pause(seconds.into()).to_string())?;
             Step::Pause(pause(seconds).map_err(|error| error.to_string())?)
         }
         _ => {
             return Err(format!(
-                "{text:?} is no order; a pause in seconds, times, own, ignore, urc, bytes, prompt and drop are"
+                "behind ! must stand a pause in seconds, times, own, ignore, urc, bytes, prompt or drop, not {text:?}"
             ));
         }
     }))
@@ -185,8 +191,10 @@ fn without_escapes(text: &str) -> Result<Vec<u8>, String> {
                 Some(b'r') => CR,
                 Some(b'n') => LF,
                 Some(b'\\') => b'\\',
-                Some(b'x') => hexadecimal(rest.next(), rest.next()).ok_or("\\x is followed by two digits")?,
-                _ => return Err("behind \\ comes r, n, \\ or xHH".into()),
+                Some(b'x') => {
+                    hexadecimal(rest.next(), rest.next()).ok_or("behind \\x must stand two hexadecimal digits")?
+                }
+                _ => return Err("behind \\ must stand r, n, \\ or xHH".into()),
             },
             byte => byte,
         });
@@ -315,19 +323,19 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_script_is_told_with_its_line() {
+    fn a_wrong_script_is_an_error_with_its_line() {
         for (text, line, reason) in [
-            ("< OK", 1, "the first"),
-            ("> AT\n\n= x", 3, "begins no line"),
-            ("> CSQ", 1, "no command line"),
-            ("> AT\n! 3601", 2, "no pause"),
-            ("> AT\n! 0x", 2, "no pause"),
-            ("> AT\n! times 0", 2, "no number of times"),
-            ("> AT\n! urc", 2, "no order"),
-            ("> AT\n! drop all", 2, "no order"),
+            ("< OK", 1, "must begin with `> `"),
+            ("> AT\n\n= x", 3, "#, >, < or !"),
+            ("> CSQ", 1, "must begin with AT"),
+            ("> AT\n! 3601", 2, "0 to 3600 s, not 3601"),
+            ("> AT\n! 0x", 2, "0 to 3600 s, not 0x"),
+            ("> AT\n! times 0", 2, "whole number from 1"),
+            ("> AT\n! urc", 2, "must stand a pause"),
+            ("> AT\n! drop all", 2, "must stand a pause"),
             ("> AT\n! prompt 0", 2, "1 to 65536"),
-            ("> AT\n< \\xg0", 2, "two digits"),
-            ("ü", 1, "first"),
+            ("> AT\n< \\xg0", 2, "two hexadecimal digits"),
+            ("ü", 1, "must begin with `> `"),
         ] {
             let error = parse(text).unwrap_err().to_string();
             assert!(

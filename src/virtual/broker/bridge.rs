@@ -192,7 +192,7 @@ impl ClientSession {
         self.begin(pid, operation, Awaits::Unsuback, packet, patience, now)
     }
 
-    /// Sends PUBLISH. With QoS 0, where the identifier is of no account, it is acknowledged by having been sent.
+    /// Sends PUBLISH. With QoS 0, where the identifier does not matter, sending it counts as its acknowledgement.
     pub fn publish(&mut self, id: u16, message: Outgoing, patience: Patience, now: Instant) -> Result<(), BridgeError> {
         let (qos_pid, awaits) = match message.qos {
             QoS::Level0 => (QosPid::Level0, None),
@@ -383,7 +383,7 @@ impl ClientSession {
         self.send(&packet, now);
     }
 
-    /// An acknowledgement that nothing awaits, such as one that comes too late, is dropped.
+    /// Drops an acknowledgement that nothing awaits, such as one that comes too late.
     fn acknowledge(&mut self, pid: Pid, awaited: Awaits, granted: Vec<u8>) {
         if let Entry::Occupied(entry) = self.in_flight.entry(pid.value())
             && entry.get().awaits == awaited
@@ -424,7 +424,7 @@ impl ClientSession {
 
     fn identifier_or_own(&self, id: u16) -> Result<Pid, BridgeError> {
         match id {
-            // From the far end, where hosts that count from 1 come last.
+            // Counted down from the highest, which hosts that count up from 1 reach last.
             0 => (1..=u16::MAX)
                 .rev()
                 .find(|own| !self.in_flight.contains_key(own) && !self.memory.holds(*own))

@@ -8,7 +8,7 @@ use bytes::{Buf as _, BytesMut};
 use super::options::Limits;
 use super::wire::{self, Decoder, LastWill, Packet, WireError};
 
-/// What keeping a packet costs beside its bytes, so that many small ones are bounded too.
+/// What a kept packet costs besides its bytes, so that many small ones are bounded too.
 const PACKET_OVERHEAD: usize = 64;
 
 /// Names a connection for as long as the broker runs; never used twice.
@@ -56,7 +56,7 @@ pub(crate) struct Connection {
     pub(crate) phase: ConnectionPhase,
     decoder: Decoder,
     output: BytesMut,
-    /// What is on a slow way, by when it arrives, and how much that is.
+    /// Delayed bytes, each piece with the time at which it arrives.
     delayed: VecDeque<(Instant, BytesMut)>,
     delayed_bytes: usize,
     /// How many bytes still go out before the connection is cut.
@@ -71,7 +71,7 @@ pub(crate) enum Sending {
     Done,
     /// There is no room for it.
     Full,
-    /// All of it that may go out has, and the connection is to be closed.
+    /// Its allowance is used up: the connection is to be closed.
     Cut,
 }
 
@@ -99,7 +99,7 @@ impl Connection {
             return Ok(None);
         }
         let packet = self.decoder.next_packet();
-        // A packet that is refused is heard as well: what follows is measured from here.
+        // A refused packet counts as a sign of life as well.
         if !matches!(packet, Ok(None)) {
             self.heard = now;
         }
@@ -110,7 +110,7 @@ impl Connection {
         matches!(self.phase, ConnectionPhase::Greeting | ConnectionPhase::Connected(_))
     }
 
-    /// Appends a packet to the output, to come out at that time and behind what is on its way.
+    /// Appends a packet to the output, to come out at that time, behind what is already delayed.
     pub(crate) fn send(&mut self, packet: &Packet, limits: &Limits, due: Option<Instant>) -> Sending {
         let Ok(bytes) = wire::encode(packet) else {
             return Sending::Full;
@@ -132,7 +132,7 @@ impl Connection {
         Sending::Done
     }
 
-    /// Has what is on its way arrive by then.
+    /// Lets delayed bytes arrive by then.
     pub(crate) fn hasten(&mut self, latest: Instant) {
         for (due, _) in &mut self.delayed {
             *due = latest.min(*due);
@@ -153,7 +153,7 @@ impl Connection {
         Sending::Done
     }
 
-    /// Cuts the connection after so many bytes from now on.
+    /// Cuts the connection after this many more bytes.
     pub(crate) const fn allow(&mut self, allowance: Option<usize>) {
         self.allowance = allowance;
     }
@@ -208,7 +208,7 @@ impl Connection {
         self.heard.checked_add(patience)
     }
 
-    /// When something is to be done: patience ends, or what is on a slow way arrives.
+    /// When something is due: patience ends, or delayed bytes arrive.
     pub(crate) fn deadline(&self, limits: &Limits) -> Option<Instant> {
         let arrives = self.delayed.front().map(|(due, _)| *due);
         self.patience_ends(limits).into_iter().chain(arrives).min()

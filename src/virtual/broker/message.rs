@@ -32,7 +32,7 @@ impl Message {
     }
 }
 
-/// A message, and whether someone has waited for it and got it.
+/// A message, and whether a call that waits for one has taken it.
 #[derive(Debug)]
 struct LoggedMessage {
     message: Message,
@@ -99,7 +99,7 @@ impl Retained {
         }
     }
 
-    /// Those that a new subscription to `filter` is greeted with.
+    /// Those that a new subscription to `filter` gets at once.
     pub(crate) fn matching(&self, filter: &str) -> Vec<Message> {
         let matching = self.0.values();
         matching

@@ -45,7 +45,7 @@ pub enum BrokerError {
 #[derive(Debug)]
 pub struct Broker {
     address: SocketAddr,
-    /// The process that started it. In a child of it nobody may touch the locks, for whoever held them when it was forked never lets go.
+    /// The process that started it. A child of it must not touch the locks: whoever held them at the fork never lets go.
     process: u32,
     running: Option<RunningBroker>,
     /// Whether it listens, and the lock of who changes that.
@@ -138,7 +138,7 @@ impl Broker {
         self.ask(|state, _| state.messages())
     }
 
-    /// The oldest message that the filter matches and that no call has taken before; waits for one that long, and gives `None` if none has come.
+    /// The oldest message that the filter matches and no call has taken. Waits for one that long; `None` if none has come.
     pub fn wait(&self, filter: &str, patience: Duration) -> Result<Option<Message>, BrokerError> {
         let claim = || {
             let filter = filter.to_owned();
@@ -249,17 +249,17 @@ impl Broker {
     /// The same without waiting for it.
     pub fn close_later(&self) {
         if let Ok(running) = self.here() {
-            // A thread that has ended hears no more, and need not.
+            // A thread that has ended need not be told.
             let _ = running.call(Work::End);
         }
     }
 
-    /// Waits until it is closed, for at most that long; whether it is.
+    /// Waits until it is closed, for at most that long. Returns whether it is.
     pub fn wait_closed(&self, at_most: Duration) -> bool {
         self.here().is_ok_and(|running| running.thread.wait(at_most)) || self.here().is_err()
     }
 
-    /// What runs, in the process in which it does.
+    /// What runs; an error in any process but the one that started it.
     fn here(&self) -> Result<&RunningBroker, BrokerError> {
         let running = self.running.as_ref().filter(|_| self.process == process::id());
         running.ok_or(BrokerError::Closed)

@@ -148,7 +148,7 @@ impl Session {
             .retain(|flight| flight.id != id || flight.delivery.qos != QoS::Level1);
     }
 
-    /// PUBREC from the client; PUBREL is the answer even to an id unknown here, or the client would never be done with it.
+    /// PUBREC from the client; PUBREL answers even an unknown id, or the client would repeat it for ever.
     pub(crate) fn received(&mut self, id: Pid) -> Packet {
         for flight in &mut self.in_flight {
             if flight.id == id && flight.delivery.qos == QoS::Level2 {

@@ -1,4 +1,4 @@
-//! Shared subscriptions, `$share/group/filter`: of the members of a group one at a time gets a message (MQTT 5.0 section 4.8.2).
+//! Shared subscriptions, `$share/group/filter`: each message goes to one member of a group (MQTT 5.0 section 4.8.2).
 //!
 //! MQTT 3.1.1 has none, but servers take them from its clients too; mosquitto 2.0.11 is the reference for the turns.
 
@@ -15,8 +15,8 @@ pub(super) fn shared_filter(filter: &str) -> Option<&str> {
     group.split_once('/').map(|(_, inner)| inner)
 }
 
-/// Whether a filter has the mark and not, behind it, the name of a group without wildcards and a filter (MQTT 5.0 section 4.8.2).
-/// mosquitto closes the connection for the mark alone and takes the rest, which never hears anything.
+/// Whether a filter has the mark, but not the name of a group without wildcards and a filter behind it (MQTT 5.0 section 4.8.2).
+/// mosquitto closes the connection for the mark alone; it accepts the other wrong ones, which then receive nothing.
 pub(super) fn is_malformed(filter: &str) -> bool {
     let mut levels = filter.splitn(3, '/');
     let has_mark = levels.next() == Some(MARK);
@@ -30,7 +30,7 @@ pub(super) fn is_malformed(filter: &str) -> bool {
 pub(super) struct Shares(BTreeMap<TopicFilter, VecDeque<String>>);
 
 impl Shares {
-    /// A client joins at the end of the row. Where it is a member it keeps its place.
+    /// Adds a client at the end of the row; a member keeps its place.
     pub(super) fn join(&mut self, filter: &TopicFilter, client: &str) {
         let row = self.0.entry(filter.clone()).or_default();
         if !row.iter().any(|member| member == client) {

@@ -28,7 +28,7 @@ pub enum StateError {
     /// Empty, or with a wildcard in the wrong place.
     #[error("topic_filter must be a topic filter of MQTT, such as `bench/#` or `bench/+/temp`, not {0:?}")]
     Filter(String),
-    /// A client could not have published it either.
+    /// More than a client could have published.
     #[error("a message of {size} bytes is over the limit of {limit}")]
     TooLarge {
         /// Payload and topic.
@@ -37,7 +37,7 @@ pub enum StateError {
         limit: usize,
     },
     /// A CONNACK refuses with 1 to 5 (MQTT 3.1.1 section 3.2.2.3).
-    #[error("{0} is not a return code that refuses a connection (1 to 5)")]
+    #[error("a return code that refuses a connection must be 1 to 5, not {0}")]
     ReturnCode(u8),
 }
 
@@ -125,7 +125,7 @@ impl State {
         self.publish_wills();
     }
 
-    /// Time has passed: what was on a slow way arrives, and connections whose client was silent for too long are closed.
+    /// Time has passed: delayed bytes arrive, and connections whose clients were silent for too long are closed.
     pub fn tick(&mut self, now: Instant) {
         self.clock = Some(now);
         let limits = &self.options.limits;
@@ -154,7 +154,7 @@ impl State {
         self.connections.get(&id).map_or(&[], Connection::pending)
     }
 
-    /// So many of the pending bytes were written.
+    /// This many of the pending bytes were written.
     pub fn sent(&mut self, id: SocketId, count: usize) {
         if let Some(connection) = self.connections.get_mut(&id) {
             connection.sent(count);
@@ -236,8 +236,8 @@ impl State {
         Ok(())
     }
 
-    /// Denies a topic filter: a SUBSCRIBE to it, or to a filter within it, is answered with 128, and what is published to a topic that it
-    /// matches is acknowledged and dropped, whoever publishes it. It joins those denied before; `None` denies nothing any longer.
+    /// Denies a topic filter: a SUBSCRIBE to it, or to a filter within it, is answered with 128, and a publish to a topic that it matches is
+    /// acknowledged and dropped, whoever sends it. The filter joins those denied before; `None` clears all of them.
     pub fn deny(&mut self, filter: Option<&str>) -> Result<(), StateError> {
         match filter {
             None => self.misbehaviour.denied.clear(),
@@ -249,7 +249,7 @@ impl State {
         Ok(())
     }
 
-    /// Leaves every CONNECT from now on without an answer, the connection open; what else comes on it is ignored, for good.
+    /// Leaves every CONNECT from now on without an answer. The connection stays open, and whatever else comes on it is ignored for good.
     pub fn ignore_connects(&mut self, on: bool) {
         self.misbehaviour.ignores_connects = on;
     }
@@ -260,8 +260,8 @@ impl State {
         self.misbehaviour.withhold_acks = on;
     }
 
-    /// Sends nothing at all while on: no acknowledgement, no answer to a ping, no message. Packets take effect all the same, but for a CONNECT, which
-    /// is ignored for good as by [`State::ignore_connects`]. When it ends, what is in flight is sent again, PUBREL included.
+    /// Sends nothing at all while on: no acknowledgement, no answer to a ping, no message. Packets take effect all the same, except a CONNECT,
+    /// which is ignored for good as by [`State::ignore_connects`]. When it ends, what is in flight is sent again, PUBREL included.
     pub fn mute(&mut self, on: bool) {
         let ends = self.misbehaviour.mute && !on;
         self.misbehaviour.mute = on;
@@ -275,7 +275,7 @@ impl State {
         }
     }
 
-    /// Sends everything from now on so much later. What is on its way comes no later than that either. `None` ends it.
+    /// Delays everything from now on by this much. What is already delayed comes no later than that. `None` ends it.
     pub fn slow(&mut self, by: Option<Duration>) {
         if let Some(now) = self.clock {
             let latest = now + by.unwrap_or_default();
@@ -286,8 +286,8 @@ impl State {
         self.misbehaviour.slow = by;
     }
 
-    /// Cuts each connection, and each later one, when so many bytes have gone to its client from now on, in the middle of a packet if that
-    /// is where they end; with 0, in place of the next packet. Wills are published. `None` cuts no more.
+    /// Cuts each connection, present and future, once this many bytes have gone to its client, in the middle of a packet if need be; with 0,
+    /// in place of the next packet. Wills are published. `None` cuts no more.
     pub fn cut(&mut self, after: Option<usize>) {
         self.misbehaviour.cut = after;
         for connection in self.connections.values_mut() {

@@ -1,7 +1,7 @@
 //! The log of the line: what the host has sent and what the module has printed, time-stamped, secrets masked.
 //!
-//! It has the form of the host's own wire log: seconds since 1970, `>` for what the host sent and `<` for what the module printed. What the faults of
-//! the line do to the bytes comes behind it, in both directions.
+//! It has the form of the host's own wire log: seconds since 1970, `>` for what the host sent and `<` for what the module printed. The faults
+//! of the line are not in it: they lie between this log and the host.
 
 use std::collections::VecDeque;
 use std::io;
@@ -19,7 +19,7 @@ use crate::module::Print;
 
 /// How much of a line is shown.
 const SHOWN_OF_A_LINE: usize = 8192;
-/// Secrets that are looked for in what does not look like a secret.
+/// How many secrets of former lines are masked wherever they come up.
 const MOST_SECRETS: usize = 32;
 
 /// A file, and the lines that have begun.
@@ -38,7 +38,7 @@ pub(super) struct Log {
     secrets: VecDeque<String>,
     /// The host's last command line.
     last: Vec<u8>,
-    /// Whether a line of the host's held a secret and was not answered yet: what comes meanwhile may be pieces of its echo.
+    /// Whether a line from the host held a secret and has no answer yet: what comes meanwhile may be pieces of its echo.
     echoing: bool,
 }
 
@@ -186,7 +186,7 @@ impl Log {
 
     fn write_host(&mut self) {
         let mut text = std::mem::take(&mut self.host);
-        // A key that was broken off ends with the next command line, which is not as long as a line of a key is.
+        // A key that was cut short ends with the next command line, which does not have the length of a line of a key.
         if !text.data && text.bytes.starts_with(b"AT") && text.line().len() != 64 {
             self.keys = <[Key; 2]>::default();
             text.secret = false;
@@ -214,8 +214,8 @@ impl Log {
         self.write('<', &text);
     }
 
-    /// Whether a line of the module's is neither the whole echo of a line with a secret nor a line that it prints of its own. A URC,
-    /// and what the line does to the bytes, can break an echo anywhere, while the host's line is being typed as well.
+    /// Whether a line from the module may be part of the echo of a secret: it is neither the whole echo nor a line of the module's own. A
+    /// URC, and faults of the line, can break an echo anywhere, even while the host's line is being typed.
     fn may_be_a_piece_of_an_echo(&self, line: &[u8]) -> bool {
         let typed = || !self.host.data && !secrets_in(&shown::line(self.host.line())).is_empty();
         line != self.last && (self.echoing || typed()) && !is_the_modules_own(line)
@@ -258,7 +258,7 @@ fn is_final(line: &[u8]) -> bool {
     matches!(line, b"OK" | b"ERROR") || line.starts_with(b"+CME ERROR:") || line.starts_with(b"+CMS ERROR:")
 }
 
-/// A line that begins as those do that a module prints by itself or as an answer, or one of a known word.
+/// Whether a line begins as the lines do that a module prints unasked or as an answer, or is a known word.
 fn is_the_modules_own(line: &[u8]) -> bool {
     let named = || {
         let rest = line.strip_prefix(b"+")?;

@@ -17,11 +17,11 @@ use crate::module::{ConnectionId, Failure, Ipv4, PingId, PingReply, Security};
 
 /// Bytes that may wait for a broker that reads slowly; beyond them its connection counts as broken.
 const MOST_OUTPUT: usize = 1024 * 1024;
-/// Threads that look up names and connect; a name server that does not answer can keep one for long.
+/// Threads that look up names and connect; a name server that does not answer can keep one busy for long.
 const CONNECTING: usize = 32;
 /// Connections that were closed on this side and not yet on the other.
 const LINGERING: usize = 16;
-/// Connections of which the broker has not been told that nobody is there any more; beyond them the oldest is closed.
+/// Connections that were abandoned without telling the broker; beyond this many the oldest is closed.
 const ABANDONED: usize = 64;
 
 /// The connections to brokers.
@@ -34,7 +34,7 @@ pub(super) struct Network {
     /// Left as they are, neither read nor written.
     abandoned: VecDeque<BrokerSocket>,
     mailbox: Mailbox,
-    /// Shared with every thread that connects; what others hold of it counts them.
+    /// Shared with every thread that connects: the number of its holders is that of the threads.
     connecting: Arc<()>,
 }
 
@@ -94,7 +94,7 @@ impl Network {
         open.chain(self.lingering.iter().map(|(id, socket)| (*id, socket)))
     }
 
-    /// Connects on a thread of its own, for looking up a name cannot be interrupted. The outcome comes by the mailbox; `false` when
+    /// Connects on a thread of its own, because looking up a name cannot be interrupted. The outcome comes by the mailbox; `false` when
     /// there are too many such threads.
     pub(super) fn connect(
         &self,
@@ -130,7 +130,7 @@ impl Network {
         thread.is_ok()
     }
 
-    /// Whether it is open: one that is to be secured is so after the handshake, which is begun.
+    /// Takes a connection that was made. Returns whether it is open: one that is to be secured opens after its handshake, which begins now.
     pub(super) fn insert(&mut self, connection: ConnectionId, made: Made) -> bool {
         let Made { stream, secured } = made;
         let open = secured.is_none();
@@ -174,7 +174,7 @@ impl Network {
         }
     }
 
-    /// Has nothing to do with a connection any more; the broker finds out for itself.
+    /// Abandons a connection; the broker finds out for itself.
     pub(super) fn abandon(&mut self, connection: ConnectionId) {
         // Who has found out has closed.
         self.abandoned.retain(BrokerSocket::is_open);
@@ -213,7 +213,7 @@ impl BrokerSocket {
         !self.output.is_empty()
     }
 
-    /// Whether the other end has not closed it; what it has sent is dropped.
+    /// Whether the other end still has it open. What it has sent is dropped.
     fn is_open(&self) -> bool {
         let mut dropped = [0; 4096];
         loop {
@@ -233,7 +233,7 @@ impl BrokerSocket {
             match self.stream.write(&self.output) {
                 Ok(count) => drop(self.output.drain(..count)),
                 Err(error) if is_temporary(&error) => return,
-                // That the connection is broken shows when it is read.
+                // Reading will show that the connection is broken.
                 Err(_) => self.output.clear(),
             }
         }
@@ -317,7 +317,7 @@ impl NotMade {
     }
 }
 
-/// Asks the host's first address of version 4: the modules ask no others.
+/// Asks the host's first IPv4 address: the modules ask no others.
 fn ask(host: &str, bytes: usize, within: Duration) -> Result<PingReply, Failure> {
     let mut found = (host, 0).to_socket_addrs().map_err(|_| Failure::NameUnknown)?;
     let address: Option<Ipv4Addr> = found.find_map(|address| match address.ip() {

@@ -7,9 +7,9 @@ use modemqtt_at::Version;
 use super::{Awaits, DUP_FLAG};
 use crate::broker::wire::{self, Packet, Pid};
 
-/// The publishes that no acknowledgement has ended, and the QoS 2 messages that were handed on and not released.
+/// The publishes without their last acknowledgement, and the QoS 2 messages that were handed on and not released.
 ///
-/// The host has been told that the connection is lost, so that what becomes of the publishes is reported to nobody.
+/// The host knows that the connection is lost, so the fate of the publishes is reported to nobody.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Memory {
     /// In the order in which they were sent.

@@ -59,7 +59,7 @@ pub enum SessionEvent {
     ConnackMissing,
     /// An operation was acknowledged; a subscription with the granted QoS, or 128, for each topic.
     Acknowledged(Operation, u16, Vec<u8>),
-    /// A packet was sent again, so many times by now.
+    /// A packet was sent again; the number says how many times so far.
     Retransmitted(Operation, u16, u32),
     /// An operation was given up.
     Failed(Operation, u16),
@@ -87,7 +87,7 @@ pub enum BridgeError {
     /// Identifiers begin with 1 (MQTT 3.1.1 section 2.3.1).
     #[error("a packet identifier must not be 0")]
     IdentifierZero,
-    /// The codec cannot make a packet of it.
+    /// The codec cannot encode it.
     #[error(transparent)]
     Wire(#[from] WireError),
 }

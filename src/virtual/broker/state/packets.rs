@@ -120,7 +120,7 @@ impl State {
     }
 
     fn welcome(&mut self, id: SocketId, client: String, connect: Connect) {
-        // Whoever had the id before has to go (MQTT 3.1.1 section 3.1.4), and hears of its own will at best as a message to the session.
+        // The former client of that id has to go (MQTT 3.1.1 section 3.1.4). Its own will reaches it, if at all, as a message to the session.
         let known = self.sessions.get(&client);
         if let Some(former) = known.and_then(|session| session.connection) {
             self.fail(former);
@@ -188,7 +188,7 @@ impl State {
     }
 
     fn subscribe(&mut self, id: SocketId, client: &str, subscribe: Subscribe) {
-        // The codec lets a wildcard pass that only begins the last level.
+        // The codec accepts a last level such as `#x`.
         let mut filters = subscribe.topics.iter().map(|(filter, _)| filter);
         if !filters.all(|filter| topics::is_filter(filter) && is_text(filter) && !is_malformed(filter)) {
             return self.fail(id);
