@@ -53,13 +53,13 @@ class World:
         """The same object can be opened and does everything; nothing of before goes on."""
         lines: list[str] = []
         async with self.modem as modem:
-            sent = len(self.module.commands)
             modem.on_urc = lines.append
             self.module.urc("+BENCH: 1")
-            await modem.command("AT")
             await soon(lambda: lines, "the callback")
             assert lines.count("+BENCH: 1") == 1
-            assert set(self.module.commands[sent:]) <= {"AT"}, "a session goes on"
+            for _ in range(5):
+                await modem.command("AT")
+            assert self.module.commands[-5:] == 5 * ["AT"], "a session goes on"
             modem.on_urc = None
 
     def is_as_before(self) -> bool:
@@ -99,6 +99,8 @@ async def a_session(world: World) -> None:
 
 # `make long` interrupts every instruction of the interpreter's, a test run every line.
 OPCODES = os.environ.get("MODEMQTT_OPCODES") == "1"
+# Between the instruction that makes a coroutine and the one that awaits it nobody can be of help.
+UNAWAITED = ["ignore:coroutine .* was never awaited:RuntimeWarning"] if OPCODES else []
 PROGRAMS = (an_open, a_reopen, a_session)
 each_program = pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: program.__name__)
 
@@ -116,7 +118,7 @@ def closed(modem: AsyncModem) -> None:
 
 
 @pytest.mark.timeout(1800 if OPCODES else 60)
-@pytest.mark.filterwarnings("ignore::ResourceWarning")
+@pytest.mark.filterwarnings("ignore::ResourceWarning", *UNAWAITED)
 # A session opens and closes as well; the others are for `make long`.
 @pytest.mark.parametrize("program", PROGRAMS if OPCODES else [a_session], ids=lambda program: program.__name__)
 def test_what_an_interrupt_leaves_in_a_loop_is_cured_by_close(

@@ -77,7 +77,6 @@ class World:
             assert other.command("AT").final == "OK"
         lines: list[str] = []
         with self.modem as modem:
-            sent = len(self.module.commands)
             modem.on_urc = lines.append
             self.module.urc("+CREG: 1")
             until(lambda: lines, "the callback", 1)
@@ -85,7 +84,7 @@ class World:
             for _ in range(5):
                 modem.command("AT")
             assert lines.count("+CREG: 1") == 1
-            assert set(self.module.commands[sent:]) == {"AT"}, "a session goes on"
+            assert self.module.commands[-5:] == 5 * ["AT"], "a session goes on"
             self.session()
         self.modem.on_urc = None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -43,6 +44,18 @@ def test_a_restart_is_warned_of(modem: Modem, virtual_modem: VirtualModem, warni
     virtual_modem.restart()
     until(lambda: told(warnings), "the warning")
     assert told(warnings) == [f"{modem.port}: the module restarted; its connections and settings are gone"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no device that is always full")
+def test_a_log_file_that_cannot_be_written_is_warned_of_once(
+    virtual_modem: VirtualModem, warnings: pytest.LogCaptureFixture
+) -> None:
+    with Modem(virtual_modem.port, log="/dev/full") as modem:
+        until(lambda: told(warnings), "the warning")
+        for _ in range(20):
+            modem.command("AT")
+    reason = "No space left on device (os error 28); the modem goes on, and lines are missing there"
+    assert told(warnings) == [f"{modem.port}: the log /dev/full cannot be written: {reason}"]
 
 
 def test_one_thread_writes_for_all_modems(model: str, warnings: pytest.LogCaptureFixture) -> None:

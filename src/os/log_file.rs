@@ -2,6 +2,7 @@
 //!
 //! A seam of the operating system: `docs/windows.md` says what another one has instead.
 
+use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
@@ -38,12 +39,49 @@ struct Queue {
     bytes: Vec<u8>,
     /// Entries that found no room since the last one that did.
     dropped: u64,
+    failure: Failure,
     over: bool,
+}
+
+/// Tells of the first error of writing.
+type Teller = Box<dyn FnOnce(io::Error) + Send>;
+
+/// Whether the file could be written.
+#[derive(Default)]
+enum Failure {
+    #[default]
+    NoneYet,
+    /// It could, and whoever is to be told otherwise.
+    Awaited(Teller),
+    /// It could not, before anyone was to be told.
+    Untold(io::Error),
+    Told,
+}
+
+impl fmt::Debug for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Failure").finish_non_exhaustive()
+    }
 }
 
 impl Backlog {
     fn queue(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The file could not be written; so many lines are lost.
+    fn fail(&self, error: io::Error, lost: u64) {
+        let mut queue = self.queue();
+        queue.dropped += lost;
+        match std::mem::replace(&mut queue.failure, Failure::Told) {
+            Failure::NoneYet => queue.failure = Failure::Untold(error),
+            Failure::Awaited(tell) => {
+                drop(queue);
+                tell(error);
+            }
+            untold @ Failure::Untold(_) => queue.failure = untold,
+            Failure::Told => {}
+        }
     }
 }
 
@@ -111,6 +149,19 @@ impl LogFile {
         let queue = Arc::clone(&shared);
         let writer = Worker::spawn("modemqtt-log-file", move || write(&file, &queue, &render))?;
         Ok(Self { shared, writer })
+    }
+
+    /// Has the first error of writing told, in the thread that writes or at once.
+    pub fn on_failure(&self, tell: impl FnOnce(io::Error) + Send + 'static) {
+        let mut queue = self.shared.queue();
+        match std::mem::replace(&mut queue.failure, Failure::Told) {
+            Failure::NoneYet | Failure::Awaited(_) => queue.failure = Failure::Awaited(Box::new(tell)),
+            Failure::Untold(error) => {
+                drop(queue);
+                tell(error);
+            }
+            Failure::Told => {}
+        }
     }
 
     /// Adds an entry. It waits for nothing but memory.
@@ -191,9 +242,9 @@ fn write_all(file: &OwnedFd, mut bytes: &[u8], shared: &Backlog) -> bool {
                 await_room(file);
             }
             // A full disk must not stop anything; what it does not take is dropped.
-            Err(_) => {
+            Err(error) => {
                 let lost = bytes.split(|byte| *byte == b'\n').count() - 1;
-                shared.queue().dropped += lost as u64;
+                shared.fail(error.into(), lost as u64);
                 return true;
             }
         }
@@ -258,6 +309,19 @@ mod tests {
         symlink("/dev/null", &device).unwrap();
         assert!(LogFile::open(&link).unwrap_err().to_string().contains("link"));
         LogFile::open(&device).unwrap().push(b"line");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_file_that_cannot_be_written_is_told_once() {
+        let log = LogFile::open(Path::new("/dev/full")).unwrap();
+        log.push(b"one");
+        let (told, errors) = std::sync::mpsc::channel();
+        log.on_failure(move |error| told.send(error).unwrap());
+        assert_eq!(errors.recv().unwrap().raw_os_error(), Some(Errno::NOSPC.raw_os_error()));
+        log.push(b"two");
+        drop(log);
+        assert!(errors.recv().is_err());
     }
 
     #[test]

@@ -75,6 +75,13 @@ impl Journal {
 fn remark_for_python(remark: Remark) -> (String, &'static str, String) {
     let (kind, text) = match remark.news {
         News::Lost(error) => ("warning", error.to_string()),
+        News::Unlogged(path, reason) => {
+            let text = format!(
+                "the log {} cannot be written: {reason}; the modem goes on, and lines are missing there",
+                path.display()
+            );
+            ("warning", text)
+        }
         News::Wire(record) => {
             let record = Record::read(&record);
             ("wire", errors::shown(record.sent(), &record.text()))

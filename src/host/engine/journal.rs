@@ -1,5 +1,6 @@
 //! What is worth a line in the program's log, of all modems of a process, until the program writes it there.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,6 +35,8 @@ pub enum News {
     Reconnected(ClientIndex, u32, Duration),
     /// A kept session has given up: the reason, and the number of attempts.
     ReconnectFailed(ClientIndex, Error, u32),
+    /// The log file of a modem cannot be written: its path, and why.
+    Unlogged(PathBuf, String),
     /// A line of the wire, as a [`crate::trace::Record`].
     Wire(Box<[u8]>),
 }

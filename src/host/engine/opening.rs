@@ -251,7 +251,8 @@ impl Work {
         let engine = Engine::open(&self.url, &self.options).map_err(Error::Port)?;
         let engine = Arc::new(engine);
         let shared = Arc::clone(engine.shared()?);
-        shared.report_to(&self.reporting.name, Arc::clone(&self.reporting.journal));
+        let Reporting { name, journal, .. } = &self.reporting;
+        shared.report_to(name, Arc::clone(journal), self.options.log.as_deref());
         shared.trace(self.reporting.traced);
         let mut state = self.state.lock();
         let closed = state.closed;

@@ -1,6 +1,7 @@
 //! What the thread knows and has put down for the program. Everything here is bounded.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -255,10 +256,16 @@ impl Shared {
         &self.room
     }
 
-    /// From now on what is worth a line in the program's log is put down there, under the name of that port.
-    pub fn report_to(&self, port: &str, journal: Arc<Journal>) {
+    /// From now on what is worth a line in the program's log is put down there, under the name of that port: among it, that its log file
+    /// cannot be written.
+    pub fn report_to(&self, port: &str, journal: Arc<Journal>, log: Option<&Path>) {
+        let port = Arc::<str>::from(port);
+        if let Some(log) = log {
+            let wire = self.wire.lock();
+            wire.tell_failure(log.to_path_buf(), Arc::clone(&port), Arc::clone(&journal));
+        }
         // The first one stays.
-        let _ = self.journal.set((port.into(), journal));
+        let _ = self.journal.set((port, journal));
     }
 
     /// Whether the lines of the wire are among that.

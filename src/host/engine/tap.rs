@@ -2,6 +2,7 @@
 //! whoever else taps it, such as a recording.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -58,6 +59,13 @@ impl Wire {
     /// Whether the program's log is told too, under the name of that port.
     pub(super) fn trace(&mut self, journal: Option<(Arc<str>, Arc<Journal>)>) {
         self.journal = journal;
+    }
+
+    /// Has it told in the program's log, under the name of that port, that the log file cannot be written.
+    pub(super) fn tell_failure(&self, path: PathBuf, port: Arc<str>, journal: Arc<Journal>) {
+        if let Some(log) = &self.log {
+            log.on_failure(move |error| journal.note(&port, News::Unlogged(path, error.to_string())));
+        }
     }
 
     pub(super) fn take(&mut self, piece: &Piece<'_>) {

@@ -198,14 +198,35 @@ impl Session {
     /// The program wants no connection any longer: the publishes that wait for their turn are not sent.
     pub(super) fn end_queued_publishes(&mut self, client: ClientIndex) {
         let code = StatCode::CLIENT_CLOSED;
-        let ends = |job: &Job| job.task.is_publish() && job.task.client() == Some(client);
+        self.end_queued(&Error::ConnectionLost { client, code }, |job| {
+            job.task.is_publish() && job.task.client() == Some(client)
+        });
+    }
+
+    /// The connection is lost: what waits to be published on it is not sent, but for that which waits for another connection.
+    pub(super) fn end_publishes_of(&mut self, client: ClientIndex, error: &Error) {
+        let mut another = false;
+        self.end_queued(error, |job| {
+            let concerned = job.task.client() == Some(client);
+            another |= concerned && changes_connection(&job.task);
+            concerned && !another && job.task.is_publish()
+        });
+    }
+
+    fn end_queued(&mut self, error: &Error, ends: impl FnMut(&Job) -> bool) {
         let (ending, staying): (VecDeque<Job>, _) = std::mem::take(&mut self.queue).into_iter().partition(ends);
         self.queue = staying;
         for mut job in ending {
-            self.end(&mut job, Err(Error::ConnectionLost { client, code }));
+            self.end(&mut job, Err(error.clone()));
             self.release(&job, false);
         }
     }
+}
+
+/// Whether a job begins or ends the connection of its client.
+fn changes_connection(task: &Task) -> bool {
+    task.operation()
+        .is_some_and(|operation| rules(operation).effect() != Effect::None)
 }
 
 /// Whether what a job comes to depends on how an operation of its client ends.

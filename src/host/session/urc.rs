@@ -80,6 +80,9 @@ impl Session {
         }
         let outlasting = self.await_more(client, code, now);
         let told = self.end_operations(client, &error).told || outlasting;
+        if state == ClientState::Connected {
+            self.end_publishes_of(client, &error);
+        }
         self.hurry_end(client, now);
         let expected =
             expected || farewell || told || matches!(state, ClientState::Disconnecting | ClientState::Closing);

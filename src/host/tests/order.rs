@@ -49,6 +49,30 @@ fn the_end_of_a_connection_overtakes_the_publishes_that_wait_and_ends_them() {
 }
 
 #[test]
+fn a_lost_connection_ends_the_publishes_that_wait_for_their_turn_and_none_that_waits_for_another() {
+    let mut bench = Bench::connected("M95");
+    let sent = bench.publish(b"0");
+    let waiting: Vec<_> = (0..100).map(|_| bench.publish(b"1")).collect();
+    let opening = bench.submit(Call::Open {
+        client: CLIENT,
+        host: "broker.lab".into(),
+        port: 1883,
+    });
+    let login = bench.submit(Call::connect(CLIENT, "bench-7".into(), None, None));
+    let later = bench.publish(b"2");
+    assert!(bench.sent().starts_with("AT+QMTPUB"));
+    bench.feed(b"\r\n+QMTSTAT: 0,1\r\n");
+    let lost = |result| matches!(result, Some(Err(Error::ConnectionLost { .. })));
+    assert!(lost(bench.ended(sent)));
+    assert!(waiting.into_iter().all(|ticket| lost(bench.ended(ticket))));
+    assert!(
+        [opening, login, later]
+            .iter()
+            .all(|ticket| bench.ended(*ticket).is_none())
+    );
+}
+
+#[test]
 fn a_subscription_needs_no_room_in_the_window() {
     let (mut bench, _) = full_window();
     let subscribe = bench.submit(Call::Subscribe {
