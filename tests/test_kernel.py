@@ -30,8 +30,8 @@ AWAITED = (
 
 
 @pytest.fixture(scope="module")
-def notebook(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
-    with kernel(tmp_path_factory.mktemp("ipython")) as started:
+def notebook() -> Iterator[Kernel]:
+    with kernel() as started:
         yield started
 
 

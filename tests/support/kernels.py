@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import os
+import tempfile
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jupyter_client.manager import KernelManager
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from jupyter_client.blocking.client import BlockingKernelClient
 
@@ -97,16 +98,20 @@ class Kernel:
 
 
 @contextlib.contextmanager
-def kernel(folder: Path) -> Iterator[Kernel]:
+def kernel() -> Iterator[Kernel]:
     """Start a kernel that knows of no settings but its own."""
-    manager = KernelManager(kernel_name="python3", transport="ipc")
-    manager.start_kernel(env=os.environ | {"IPYTHONDIR": str(folder), "MPLBACKEND": "agg"})
-    try:
-        started = Kernel(manager)
+    # A path of its own, and a short one: its sockets are files there.
+    with tempfile.TemporaryDirectory() as folder:
+        manager = KernelManager(
+            kernel_name="python3", transport="ipc", connection_file=str(Path(folder, "kernel.json"))
+        )
+        manager.start_kernel(env=os.environ | {"IPYTHONDIR": folder, "MPLBACKEND": "agg"})
         try:
-            yield started
+            started = Kernel(manager)
+            try:
+                yield started
+            finally:
+                started.close()
         finally:
-            started.close()
-    finally:
-        manager.shutdown_kernel(now=True)
-        manager.cleanup_resources()
+            manager.shutdown_kernel(now=True)
+            manager.cleanup_resources()
