@@ -78,6 +78,14 @@ def test_the_layers_of_the_package_point_one_way() -> None:
     assert all(order.index(below) < order.index(above) for below, above in pairwise(tower))
 
 
+def test_nobody_needs_labgrid_who_has_not_asked_for_it() -> None:
+    ours = {name for name, used in arrows().items() if any(each.startswith("modemqtt.labgrid") for each in used)}
+    assert {name for name in ours if not name.startswith("modemqtt.labgrid")} == set()
+    theirs = re.compile(r"^\s*(?:from|import) labgrid\b", re.MULTILINE)
+    users = {name for name, path in sources().items() if theirs.search(path.read_text(encoding="utf-8"))}
+    assert users == {"modemqtt.labgrid._foreign", "modemqtt._pytest.lab"}
+
+
 def test_few_files_reach_into_what_another_class_keeps_to_itself() -> None:
     reaches = [
         f"{name}: {line.strip()}"

@@ -43,6 +43,8 @@ class Line:
         # The one before, which may be in a callback still.
         self._last_dispatcher: Dispatcher | None = None
         self._settings = settings
+        # What gives the line its port, where it has none yet.
+        self.absent: str | None = None
         # Whether a module has answered on the port.
         self._found = False
         self._opening: Opening | None = None
@@ -61,16 +63,20 @@ class Line:
         if self.virtual is not None:
             self.virtual.renew_turn()
 
-    def move(self, port: str) -> None:
+    def move(self, port: str, *, absent: str | None = None) -> None:
         """Take another port, which the next open() opens.
+
+        Args:
+            port: the port, or a name for it until it has one.
+            absent: what gives it one, where it has none now: nothing else opens it.
 
         Raises:
             UsageError: the port is open or being opened.
 
         """
-        self.turn.take(lambda: self._move(port))
+        self.turn.take(lambda: self._move(port, absent))
 
-    def _move(self, port: str) -> None:
+    def _move(self, port: str, absent: str | None) -> None:
         if self._opening is not None and not self._opening.closed:
             raise UsageError(f"{self.port} is open; close() comes before another port")
         virtual = VirtualPort.of(port, self._settings["revision"])
@@ -78,6 +84,7 @@ class Line:
             self.virtual.close()
         self.virtual = virtual
         self.port = self.listeners.port = port
+        self.absent = absent
         self._found = False
 
     @property
@@ -134,7 +141,7 @@ class Line:
         """
         engine = self.engine
         if engine is None:
-            raise PortError(f"{self.port} is not open; open() opens it")
+            raise PortError(f"{self.port} is not open; {self.absent or 'open() opens it'}")
         if self._traced is not (wanted := _journal.traced()):
             self._traced = wanted
             engine.trace(wanted)
@@ -242,6 +249,8 @@ class Line:
     def _begin(self, closes: int, *, recover: bool) -> Opening:
         if self.closes != closes:
             raise PortError(f"{self.port} was closed before it was open")
+        if self.absent is not None:
+            raise PortError(f"{self.port} cannot be opened yet; {self.absent}")
         device, journal = self.device, _journal.journal()
         with arguments():
             self._opening = Opening(

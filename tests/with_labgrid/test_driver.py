@@ -83,7 +83,7 @@ def test_the_modem_is_the_same_object_and_is_open_while_the_driver_is_active(mak
     assert (modem.is_open, modem.port) == (False, "labgrid:main")
     for open_it in (modem.open, modem.reopen):
         with pytest.raises(
-            PortError, match=r"^labgrid:main: ModemMqttDriver is not active; target\.activate\(\) opens"
+            PortError, match=r'^labgrid:main cannot be opened yet; transition\("ready"\) of its strategy opens it'
         ):
             open_it()
     for _ in range(2):

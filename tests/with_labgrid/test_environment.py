@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING
 
 import pytest
@@ -60,8 +61,10 @@ def test_asked_for_before_the_strategy_opens_it_the_modem_is_the_same_and_closed
         def test_before(modem, strategy, target):
             assert target.get_driver("ModemMqttDriver", activate=False).modem is modem
             assert not modem.is_open
-            with pytest.raises(PortError, match=r'^labgrid:main: .* transition\\("ready"\\)'):
+            with pytest.raises(PortError, match=r'^labgrid:main cannot be opened yet; transition'):
                 modem.open()
+            with pytest.raises(PortError, match=r'^labgrid:main is not open; transition\\("ready"\\) of its strategy'):
+                modem.command("AT")
             strategy.transition("ready")
             assert modem.command("AT").final == "OK"
             modem.on_urc = print
@@ -89,6 +92,18 @@ def test_asked_for_before_the_strategy_opens_it_the_modem_is_the_same_and_closed
     result = lab.run_apart(*ENV, "-p", "no:randomly")
     assert outcomes(result) == {"passed": 5, "skipped": 1}
     result.stdout.fnmatch_lines(["SKIPPED*needs BC28; there is M95 on labgrid's target main"])
+
+
+def test_a_fixture_of_the_suite_goes_there_first(lab: Suite) -> None:
+    lab.write(
+        """
+        import pytest
+        @pytest.fixture(autouse=True)
+        def ready(strategy): strategy.transition("ready")
+        """
+        + textwrap.indent(textwrap.dedent(SMALL), " " * 8)
+    )
+    assert outcomes(lab.run_apart(*ENV)) == {"passed": OF_SMALL}
 
 
 def test_a_module_on_a_port_is_hardware(lab: Suite) -> None:

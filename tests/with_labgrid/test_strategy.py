@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import threading
 from typing import TYPE_CHECKING, Any
 
 import attr
@@ -12,6 +14,8 @@ from modemqtt.virtual import Broker, VirtualModem
 from with_labgrid.conftest import network, virtual
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from with_labgrid.conftest import Make
 
 STATES = ("off", "ready", "attached", "connected")
@@ -112,6 +116,23 @@ def test_a_module_that_does_not_answer_loses_its_power_once(make: Make, served: 
     assert driver.command("AT").final == "OK"
     strategy.transition("off")
     assert (switch.done[-1], driver.modem.is_open) == ("off", False)
+
+
+def test_a_module_that_is_away_for_a_moment_is_waited_for(make: Make, tmp_path: Path) -> None:
+    link = tmp_path / "module"
+    drivers: dict[str, dict[str, object]] = {"ModemMqttDriver": {}, "ModemMqttStrategy": {"boot_timeout": 5}}
+    strategy, driver = parts(make(resources={"QuectelModem": {"port": str(link)}}, drivers=drivers))
+    with contextlib.ExitStack() as stack:
+
+        def come() -> None:
+            stack.enter_context(VirtualModem("M95", link=link))
+
+        comes = threading.Timer(0.3, come)
+        comes.start()
+        strategy.transition("ready")
+        comes.join()
+        assert driver.modem.model == "M95"
+        driver.target.deactivate(driver)
 
 
 def test_off_without_a_power_driver_is_told_and_breaks_nothing(make: Make, served: VirtualModem) -> None:

@@ -30,13 +30,14 @@ from modemqtt.labgrid._virtual import VirtualQuectelModemDriver
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from typing_extensions import Self, Unpack
+    from typing_extensions import Unpack
 
     from modemqtt import Delivery, Message, MqttClient, Options, Response
     from modemqtt.labgrid._foreign import Step
     from modemqtt.virtual import VirtualBench
 
 _INACTIVE = "labgrid:"
+_ABSENT = 'transition("ready") of its strategy opens it, or target.activate(driver)'
 # Who claims a place where no test run does.
 _RUN = uuid.uuid4().hex
 
@@ -44,22 +45,13 @@ _RUN = uuid.uuid4().hex
 class TargetModem(Modem):
     """The modem of a target, which has a port while its driver is active."""
 
-    def open(self, *, timeout: float | None = None, recover: bool = False, take_over: bool | None = None) -> Self:
-        """Open the port; see :meth:`modemqtt.Modem.open`."""
-        self._check()
-        return super().open(timeout=timeout, recover=recover, take_over=take_over)
+    def plug(self, port: str) -> None:
+        """Give it its port."""
+        self._line.move(port)
 
-    def reopen(self, *, timeout: float | None = None) -> Self:
-        """Open the port again; see :meth:`modemqtt.Modem.reopen`."""
-        self._check()
-        return super().reopen(timeout=timeout)
-
-    def _check(self) -> None:
-        if self.port.startswith(_INACTIVE):
-            raise PortError(
-                f"{self.port}: ModemMqttDriver is not active; target.activate() opens the modem, and so does "
-                'transition("ready") of a ModemMqttStrategy'
-            )
+    def unplug(self, name: str) -> None:
+        """Take its port from it, and leave a name."""
+        self._line.move(name, absent=_ABSENT)
 
 
 @target_factory.reg_driver
@@ -103,6 +95,7 @@ class ModemMqttDriver(Console):
         settings = {"baudrate": getattr(self.port, "speed", 115200), **self.settings}
         try:
             self._modem = TargetModem(self._inactive, model=self.model, **settings)
+            self._modem.unplug(self._inactive)
         except (ModemError, TypeError) as error:
             raise InvalidConfigError(f"ModemMqttDriver: {error}") from error
 
@@ -138,7 +131,7 @@ class ModemMqttDriver(Console):
         with contextlib.ExitStack() as undone:
             self.hold()
             undone.callback(self.let_go)
-            self._modem.port = self._address()
+            self._modem.plug(self._address())
             undone.callback(self._leave)
             self._modem.open(timeout=self.timeout, recover=True)
             self._check_module()
@@ -156,7 +149,7 @@ class ModemMqttDriver(Console):
                 self._end(index)
         self._modem.close()
         self.tell(self._modem)
-        self._modem.port = self._inactive
+        self._modem.unplug(self._inactive)
 
     def _address(self) -> str:
         port = self.port

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import enum
+import errno
 import time
 from typing import Any
 
 import attr
 
-from modemqtt import ModemError
+from modemqtt import ModemError, ModuleRestarted, PortError, ResponseTimeout
 from modemqtt.labgrid._driver import ModemMqttDriver
 from modemqtt.labgrid._foreign import (
     BindingState,
@@ -23,6 +24,8 @@ from modemqtt.labgrid._foreign import (
     target_factory,
 )
 
+# What is raised while a module, or its port, is not there yet.
+_ABSENT = (PortError, ResponseTimeout, ModuleRestarted, NoResourceFoundError)
 # Seconds between two looks for a module that starts.
 _BETWEEN_LOOKS = 0.25
 
@@ -53,7 +56,7 @@ class ModemMqttStrategy(Strategy):
         broker: ``HOST:PORT`` of the broker for ``connected``; not needed on a virtual module, which has its own.
         username: who connects; ``MODEMQTT_PASSWORD`` has the password.
         client_id: the client id; ``modemqtt-`` and the name of the target without it.
-        boot_timeout: seconds for a module that was given its power to answer.
+        boot_timeout: seconds for the module to be there and answer, with its power or without.
         attach_timeout: seconds for its registration.
 
     """
@@ -155,15 +158,13 @@ class ModemMqttStrategy(Strategy):
         if self.modem.is_active and self._answers():
             return
         self._deactivate()
-        if self.power is None:
-            self.target.activate(self.modem)
-            return
-        self.target.activate(self.power)
-        self.power.on()
+        if self.power is not None:
+            self.target.activate(self.power)
+            self.power.on()
         try:
             self._wait_for_module()
-        except (ModemError, NoResourceFoundError):
-            if before is Status.off:
+        except _ABSENT:
+            if self.power is None or before is Status.off:
                 raise  # its power has just come back
             self.power.cycle()
             self._wait_for_module()
@@ -181,8 +182,9 @@ class ModemMqttStrategy(Strategy):
         while True:
             try:
                 self.target.activate(self.modem)
-            except (ModemError, NoResourceFoundError):
-                if time.monotonic() >= deadline:
+            except _ABSENT as error:
+                forbidden = isinstance(error, PortError) and error.errno == errno.EACCES
+                if forbidden or time.monotonic() >= deadline:
                     raise
                 time.sleep(_BETWEEN_LOOKS)
             else:
