@@ -5,7 +5,7 @@
 //! child's own trips over it.
 
 use std::ops::{Deref, DerefMut};
-use std::sync::PoisonError;
+use std::sync::{PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
 /// A value for one thread at a time. A thread that panics while it has the value leaves it as it is.
@@ -40,6 +40,16 @@ impl<T> Mutex<T> {
         MutexGuard {
             inner: Some(self.inner.lock().unwrap_or_else(PoisonError::into_inner)),
         }
+    }
+
+    /// The value, unless another thread has it.
+    pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
+        let inner = match self.inner.try_lock() {
+            Ok(inner) => inner,
+            Err(TryLockError::Poisoned(error)) => error.into_inner(),
+            Err(TryLockError::WouldBlock) => return None,
+        };
+        Some(MutexGuard { inner: Some(inner) })
     }
 }
 
@@ -119,6 +129,18 @@ mod tests {
         assert_eq!(*value, 7);
         drop(value);
         thread.join().unwrap();
+    }
+
+    #[test]
+    fn a_value_that_another_thread_has_is_not_waited_for() {
+        let value = Mutex::new(7);
+        let held = value.lock();
+        assert!(thread::scope(|scope| scope
+            .spawn(|| value.try_lock().is_none())
+            .join()
+            .unwrap()));
+        drop(held);
+        assert_eq!(value.try_lock().map(|value| *value), Some(7));
     }
 
     #[test]

@@ -11,11 +11,13 @@ mod kept_session;
 mod opening;
 mod pending;
 mod queues;
+mod request;
 mod ring;
 mod room;
 mod shared;
 mod stock;
 mod tap;
+mod traffic;
 
 use std::mem::ManuallyDrop;
 use std::sync::Arc;
@@ -34,14 +36,16 @@ use crate::session::{Ids, Search, Session, Wake};
 use crate::trace::Record;
 pub use bell::Bell;
 pub use inbox::{Empty, Inbox, Weigh};
-use io_thread::{IoThread, Request};
+use io_thread::IoThread;
 pub use journal::{Journal, News, Remark};
 pub use kept_session::{KeptSession, Wait};
 pub use opening::{Failure, PortOpening, Reporting, Retry};
 pub use pending::{Pending, Progress, PublishState, Stage};
+use request::Request;
 pub use room::{MOST_QUEUED, Room};
 pub use shared::{Messages, Modem, Notice, Shared, Stamped, Statistics};
 pub use tap::Tap;
+use traffic::{Place, Traffic};
 
 /// A session that is kept names calls of one engine to the next, so no two calls of the process have the same.
 static LAST_TICKET: AtomicU64 = AtomicU64::new(0);
@@ -79,6 +83,8 @@ pub struct Engine {
     url: String,
     shared: Arc<Shared>,
     requests: ManuallyDrop<Sender<Request>>,
+    /// What a caller carries on while the thread sleeps.
+    place: Arc<Place>,
     waker: Waker,
     thread: ManuallyDrop<Worker>,
     /// The process that opened the port: its thread does not exist in a forked child.
@@ -118,13 +124,16 @@ impl Engine {
         session.set_revision(options.revision.clone());
         session.reserve(options.port.flow_control.characters());
         shared.reach(port.lines());
-        let io = IoThread::new(url, port, wake, receiver, Upkeep::new(session), Arc::clone(&shared));
+        let traffic = Traffic::new(url, port, receiver, Upkeep::new(session), Arc::clone(&shared));
+        let io = IoThread::new(url, traffic, wake, Arc::clone(&shared));
+        let place = io.place();
         let name = format!("modemqtt-io-{}", url.rsplit('/').next().unwrap_or(url));
         let thread = Worker::spawn(name, move || io.run()).map_err(other)?;
         Ok(Self {
             url: url.to_owned(),
             shared,
             requests: ManuallyDrop::new(requests),
+            place,
             waker,
             thread: ManuallyDrop::new(thread),
             process: std::process::id(),
@@ -143,13 +152,12 @@ impl Engine {
             timeout,
             pending: Arc::clone(&pending),
         };
-        if self.requests.send(request).is_err() {
+        if !self.hand_over(request, None) {
             return Err(self.shared.end().unwrap_or(Error::Closed));
         }
-        self.waker.wake();
         if let Some(end) = self.shared.end() {
             // The thread may have ended between, and has no one left to answer.
-            pending.update(|progress| progress.end(Err(end)));
+            pending.end(Err(end));
         }
         Ok(pending)
     }
@@ -157,15 +165,9 @@ impl Engine {
     /// Takes a call back that has not been sent, waiting for up to `at_most` to see how it stands; whether nothing of it
     /// was sent, and nothing will be.
     pub fn take_back(&self, pending: &Pending, at_most: Duration) -> bool {
-        if self.same_process().is_err()
-            || self
-                .requests
-                .send_timeout(Request::TakeBack(pending.ticket()), at_most)
-                .is_err()
-        {
+        if self.same_process().is_err() || !self.hand_over(Request::TakeBack(pending.ticket()), Some(at_most)) {
             return false;
         }
-        self.waker.wake();
         pending.wait(
             |progress| progress.stage >= Stage::Started || progress.result.is_some(),
             at_most,
@@ -176,17 +178,42 @@ impl Engine {
 
     /// Takes a call back that has not been sent, without waiting to see how it stands.
     pub fn take_back_later(&self, pending: &Pending) {
-        if self.same_process().is_ok() && self.requests.send(Request::TakeBack(pending.ticket())).is_ok() {
-            self.waker.wake();
+        if self.same_process().is_ok() {
+            self.hand_over(Request::TakeBack(pending.ticket()), None);
         }
     }
 
     /// Keeps a session from now on, in place of any other of its client; one that another engine has kept goes on. With the port
     /// gone it waits for the next.
     pub fn keep(&self, kept: &Arc<KeptSession>) {
-        if self.same_process().is_ok() && self.requests.send(Request::Keep(Arc::clone(kept))).is_ok() {
+        if self.same_process().is_ok() {
+            self.hand_over(Request::Keep(Arc::clone(kept)), None);
+        }
+    }
+
+    /// Has a request carried out: at once and here while nobody is at it, otherwise by the thread, whose queue may have no room for so
+    /// long at most. Whether there is a thread, and was room.
+    fn hand_over(&self, request: Request, at_most: Option<Duration>) -> bool {
+        if let Some(mut place) = self.place.try_lock()
+            && let Some(traffic) = place.as_mut()
+            && !self.shared.closing()
+        {
+            let (wake, told) = traffic.take_from_caller(request);
+            drop(place);
+            told.wake(&self.shared);
+            if wake {
+                self.waker.wake();
+            }
+            return true;
+        }
+        let taken = match at_most {
+            Some(at_most) => self.requests.send_timeout(request, at_most).is_ok(),
+            None => self.requests.send(request).is_ok(),
+        };
+        if taken {
             self.waker.wake();
         }
+        taken
     }
 
     /// What the thread knows and has put down for the program. There is no other way to it, so that no one in a forked child

@@ -20,9 +20,16 @@ pub struct Pending {
     message: Option<(ClientIndex, Qos)>,
     subject: Cow<'static, str>,
     queued_at: Instant,
-    progress: Mutex<Progress>,
+    state: Mutex<State>,
     changed: Condvar,
     bells: Bells,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    progress: Progress,
+    /// How many threads wait for it to come further.
+    waiting: usize,
 }
 
 /// How far a call has come.
@@ -119,22 +126,38 @@ impl Pending {
             message,
             subject: submission.subject(),
             queued_at: Instant::now(),
-            progress: Mutex::default(),
+            state: Mutex::default(),
             changed: Condvar::new(),
             bells: Bells::default(),
         }
     }
 
-    pub(super) fn update(&self, change: impl FnOnce(&mut Progress)) {
-        change(&mut self.progress.lock());
-        self.changed.notify_all();
+    /// Notes how far it has come. Whether anyone waits for that, who is to be woken then.
+    pub(super) fn update(&self, change: impl FnOnce(&mut Progress)) -> bool {
+        let mut state = self.state.lock();
+        change(&mut state.progress);
+        let awaited = state.waiting > 0;
+        drop(state);
         self.bells.each(|bell| bell.note(self.ticket));
+        awaited
+    }
+
+    /// Wakes whoever waits.
+    pub(super) fn wake(&self) {
+        self.changed.notify_all();
+    }
+
+    /// Ends it, and wakes whoever waits.
+    pub(super) fn end(&self, result: Result<Reply, Error>) {
+        if self.update(|progress| progress.end(result)) {
+            self.wake();
+        }
     }
 
     /// Notes at that bell from now on that it has come further. It rings at once if it has.
     pub fn attend(&self, bell: &Arc<Bell>) {
         self.bells.add(bell);
-        let progress = self.progress.lock();
+        let progress = &self.state.lock().progress;
         if progress.stage > Stage::Submitted || progress.result.is_some() {
             bell.note(self.ticket);
             bell.ring();
@@ -168,21 +191,24 @@ impl Pending {
 
     /// How far it has come.
     pub fn progress(&self) -> Progress {
-        self.progress.lock().clone()
+        self.state.lock().progress.clone()
     }
 
     /// The next word of a credential on its way, if there is one.
     pub fn take_upload(&self) -> Option<(&'static str, usize, usize)> {
-        self.progress.lock().uploads.pop_front()
+        self.state.lock().progress.uploads.pop_front()
     }
 
     /// Waits until `done` or for that long; whether it was done.
     pub fn wait(&self, done: impl Fn(&Progress) -> bool, at_most: Duration) -> bool {
         let deadline = Instant::now() + at_most;
-        let mut progress = self.progress.lock();
-        while !done(&progress) {
-            if self.changed.wait_until(&mut progress, deadline) {
-                return done(&progress);
+        let mut state = self.state.lock();
+        while !done(&state.progress) {
+            state.waiting += 1;
+            let late = self.changed.wait_until(&mut state, deadline);
+            state.waiting -= 1;
+            if late {
+                return done(&state.progress);
             }
         }
         true
@@ -190,7 +216,7 @@ impl Pending {
 
     /// Where a publish stands. What was sent and has no final result may have arrived: that is unknown, not failed.
     pub fn publish_state(&self) -> PublishState {
-        let progress = self.progress.lock();
+        let progress = &self.state.lock().progress;
         match &progress.result {
             None if progress.retransmissions > 0 => PublishState::Retransmitting,
             None if progress.stage == Stage::Accepted => PublishState::Accepted,

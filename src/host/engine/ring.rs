@@ -5,6 +5,11 @@ use std::time::Instant;
 
 use crate::trace::{Entry, Record};
 
+/// How many bytes there is room for to begin with, enough for a modem that does nothing.
+const LEAST: usize = 2 * 1024;
+/// How many times as much room there is when that is used up.
+const STEP: usize = 32;
+
 /// The records of lines, of which the oldest go for want of room.
 #[derive(Debug)]
 pub(super) struct Ring {
@@ -30,10 +35,12 @@ impl Ring {
         if needed > self.limit {
             return;
         }
-        // Doubled up to the limit, and never beyond.
+        // In few steps, and never beyond the limit: of a new piece the system gives what is used, and keeps what an old one
+        // leaves behind.
         if self.bytes.capacity() < self.bytes.len() + needed {
-            let doubled = (2 * self.bytes.capacity()).clamp(self.bytes.len() + needed, self.limit);
-            self.bytes.reserve_exact(doubled - self.bytes.len());
+            let grown = (STEP * self.bytes.capacity()).max(LEAST);
+            let grown = grown.clamp(self.bytes.len() + needed, self.limit);
+            self.bytes.reserve_exact(grown - self.bytes.len());
         }
         self.bytes.extend(record);
     }

@@ -1,0 +1,476 @@
+//! What goes between the program, the session and the port: requests in, time on, bytes out and in, events away.
+//!
+//! Whoever has it carries all of that on: the I/O thread, and while that sleeps a caller, who writes its own command. The
+//! lock round it is held for as long as there is something to do, and nothing in here blocks.
+
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use std::{fmt, io};
+
+use crossbeam_channel::Receiver;
+use modemqtt_at::ClientIndex;
+use modemqtt_os::Mutex;
+
+use super::journal::News;
+use super::kept_session::KeptSession;
+use super::pending::{Pending, Stage};
+use super::queues::{READ, Reading};
+use super::request::{Request, Sleep, Told};
+use super::shared::{Modem, Notice, Shared};
+use crate::call::{ClientState, Event, Reply, Ticket};
+use crate::error::Error;
+use crate::keep::Upkeep;
+use crate::port::{Port, PortError};
+
+/// Commands that callers write within this time of one another are a row.
+const ROW: Duration = Duration::from_millis(100);
+/// So many commands in a row are followed by more, as far as the thread is concerned.
+const LONG: u32 = 8;
+
+/// Where the I/O thread and the callers find it; gone once the port is closed or lost.
+pub(super) type Place = Mutex<Option<Box<Traffic>>>;
+
+pub(super) struct Traffic {
+    url: String,
+    port: Port,
+    requests: Receiver<Request>,
+    upkeep: Upkeep,
+    /// The sessions that are kept, as the program sees them.
+    kept: HashMap<ClientIndex, Arc<KeptSession>>,
+    shared: Arc<Shared>,
+    pending: HashMap<Ticket, Arc<Pending>>,
+    /// Calls that the session has taken, until what it has to say of them is told.
+    taken: Vec<Arc<Pending>>,
+    unsent: Vec<u8>,
+    /// Whether the port is not read, so that the program can keep up.
+    held: bool,
+    /// The clients that have just ceased to be connected.
+    fallen: Vec<ClientIndex>,
+    sleep: Sleep,
+    /// When a caller last wrote a command, and how many there were in a row.
+    written_by_caller: Option<Instant>,
+    row: u32,
+    /// Who is to be told of what has happened.
+    told: Told,
+    /// What a caller has come to and the thread ends with.
+    failure: Option<PortError>,
+}
+
+impl fmt::Debug for Traffic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Traffic")
+            .field("url", &self.url)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Traffic {
+    pub(super) fn new(url: &str, port: Port, requests: Receiver<Request>, upkeep: Upkeep, shared: Arc<Shared>) -> Self {
+        Self {
+            url: url.to_owned(),
+            port,
+            requests,
+            upkeep,
+            kept: HashMap::new(),
+            shared,
+            pending: HashMap::new(),
+            taken: Vec::new(),
+            unsent: Vec::new(),
+            held: false,
+            fallen: Vec::new(),
+            sleep: Sleep::default(),
+            written_by_caller: None,
+            row: 0,
+            told: Told::default(),
+            failure: None,
+        }
+    }
+
+    /// The port, which is open for as long as this is there.
+    pub(super) const fn port(&self) -> &Port {
+        &self.port
+    }
+
+    /// Takes a request of a caller's behind those that others have handed over, and does what there is to do. Whether the I/O
+    /// thread has to be woken for the rest, and who is told of what has been done.
+    pub(super) fn take_from_caller(&mut self, request: Request) -> (bool, Told) {
+        let served = catch_unwind(AssertUnwindSafe(|| {
+            self.take_requests();
+            self.take(request);
+            self.serve()
+        }));
+        // A mistake of ours must not leave anyone waiting.
+        self.failure = served.unwrap_or_else(|_| Err(PortError::broken(&self.url))).err();
+        let now = Instant::now();
+        let before = self.written_by_caller.replace(now);
+        let follows = before.is_some_and(|before| now - before < ROW);
+        self.row = if follows { self.row.saturating_add(1) } else { 0 };
+        (self.failure.is_some() || self.is_overslept(), self.take_told())
+    }
+
+    /// Who is to be told of what has happened.
+    pub(super) fn take_told(&mut self) -> Told {
+        std::mem::take(&mut self.told)
+    }
+
+    /// Whether the thread sleeps too deeply for what has come up meanwhile.
+    fn is_overslept(&self) -> bool {
+        let due = self.upkeep.next_timeout();
+        due.is_some_and(|due| self.sleep.until.is_none_or(|until| due < until))
+            || self.sleep.reads.is_none()
+            || !self.sleep.writes && self.port.wants_to_write(!self.unsent.is_empty())
+    }
+
+    /// Does what there is to do.
+    pub(super) fn serve(&mut self) -> Result<(), PortError> {
+        if let Some(error) = self.failure.take() {
+            return Err(error);
+        }
+        self.take_requests();
+        self.upkeep.handle_timeout(Instant::now());
+        self.write()?;
+        self.deliver();
+        Ok(())
+    }
+
+    /// Reads what has come, as much of it as was to be read.
+    pub(super) fn read(&mut self, buffer: &mut Vec<u8>) -> Result<(), PortError> {
+        let Some(most) = self.sleep.reads else { return Ok(()) };
+        let room = most.min(buffer.len());
+        match self.port.read(&mut buffer[..room]) {
+            Ok(0) => Err(PortError::lost(&self.url, None)),
+            Ok(count) => {
+                let grown = 2 * buffer.len();
+                if count == buffer.len() && grown <= READ {
+                    buffer.resize(grown, 0);
+                }
+                self.shared
+                    .count(|statistics| statistics.bytes_received += count as u64);
+                self.upkeep.receive(&buffer[..count], Instant::now());
+                Ok(())
+            }
+            Err(error) if is_transient(&error) => Ok(()),
+            Err(error) => Err(PortError::lost(&self.url, Some(&error))),
+        }
+    }
+
+    /// Says how the thread may sleep now.
+    pub(super) fn lie_down(&mut self) -> Sleep {
+        let reading = self.reading();
+        let held_until = match reading {
+            Reading::HeldUntil(until) => Some(until),
+            Reading::UpTo(_) => None,
+        };
+        // Each command has a deadline, for which the thread would have to be woken. In a long row it is not: it looks again by
+        // itself when the row may have ended.
+        let row = self.written_by_caller.filter(|_| self.row >= LONG).map(|at| at + ROW);
+        let row = row.filter(|end| *end > Instant::now());
+        self.sleep = Sleep {
+            until: self
+                .upkeep
+                .next_timeout()
+                .into_iter()
+                .chain(held_until)
+                .chain(row)
+                .min(),
+            reads: match reading {
+                Reading::UpTo(most) => Some(most),
+                Reading::HeldUntil(_) => None,
+            },
+            writes: self.port.wants_to_write(!self.unsent.is_empty()),
+            none: held_until.is_none() && self.port.has_read_ahead(),
+        };
+        self.sleep
+    }
+
+    /// Ends what is under way, because the port is closed or lost.
+    pub(super) fn abandon(&mut self, end: &Error) {
+        // Whoever is told so finds it so.
+        self.shared.leave();
+        self.forget_ended();
+        self.upkeep.abandon(end, Instant::now());
+        self.deliver();
+        self.shared.keep_ids(self.upkeep.ids());
+    }
+
+    /// Tells whoever waits still that all is over, and why.
+    pub(super) fn end(mut self, end: &Error) {
+        for (client, kept) in self.kept.drain() {
+            kept.hand_back(self.upkeep.take(client));
+        }
+        // From here on a request is refused; one that came in between ends like the others.
+        self.shared.ended(end.clone());
+        let between = self.requests.try_iter().filter_map(|request| match request {
+            Request::Call { pending, .. } => Some(pending),
+            Request::TakeBack(_) | Request::Keep(_) => None,
+        });
+        for pending in self.pending.drain().map(|(_, pending)| pending).chain(between) {
+            pending.end(Err(end.clone()));
+        }
+        self.take_told().wake(&self.shared);
+        self.shared.ring();
+        self.shared.close_log();
+    }
+
+    fn take_requests(&mut self) {
+        while let Ok(request) = self.requests.try_recv() {
+            self.take(request);
+        }
+        self.forget_ended();
+    }
+
+    fn take(&mut self, request: Request) {
+        // What the program has ended does nothing behind its next call.
+        self.forget_ended();
+        match request {
+            Request::Call {
+                ticket,
+                submission,
+                timeout,
+                pending,
+            } => {
+                self.taken.push(Arc::clone(&pending));
+                self.pending.insert(ticket, pending);
+                self.upkeep.submit(ticket, *submission, timeout, Instant::now());
+            }
+            Request::TakeBack(ticket) => self.upkeep.take_back(ticket, Instant::now()),
+            Request::Keep(kept) => self.keep(kept),
+        }
+    }
+
+    fn keep(&mut self, kept: Arc<KeptSession>) {
+        if let Some(keep) = kept.hand_over(&self.shared) {
+            self.upkeep.keep(keep, Instant::now());
+        }
+        if let Some(former) = self.kept.insert(kept.client(), kept) {
+            former.end();
+        }
+    }
+
+    /// Keeps no longer what the program has ended.
+    fn forget_ended(&mut self) {
+        let upkeep = &mut self.upkeep;
+        self.kept.retain(|client, kept| {
+            if kept.is_over() {
+                upkeep.release(*client, Instant::now());
+            }
+            !kept.is_over()
+        });
+    }
+
+    fn write(&mut self) -> Result<(), PortError> {
+        if self.upkeep.poll_stale() {
+            // A line that takes nothing would make them more with each call.
+            self.unsent.clear();
+        }
+        let mut result = self.port.flush();
+        // What comes in pieces is taken from the session as the port takes it.
+        while result.is_ok() {
+            while self.unsent.is_empty()
+                && let Some(bytes) = self.upkeep.poll_transmit()
+            {
+                self.unsent.extend(bytes);
+            }
+            let mut written = 0;
+            result = self.write_unsent(&mut written);
+            self.unsent.drain(..written);
+            if written == 0 {
+                break;
+            }
+            self.shared.count(|statistics| statistics.bytes_sent += written as u64);
+        }
+        match result {
+            // What the other end said before it closed is read first: it may say why.
+            Err(error) if is_hang_up(&error) => {
+                self.unsent.clear();
+                Ok(())
+            }
+            result => result.map_err(|error| PortError::lost(&self.url, Some(&error))),
+        }
+    }
+
+    fn write_unsent(&mut self, written: &mut usize) -> io::Result<()> {
+        while *written < self.unsent.len() {
+            match self.port.write(&self.unsent[*written..]) {
+                Ok(0) => break,
+                Ok(count) => *written += count,
+                Err(error) if is_transient(&error) => break,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// What may be read now. While a call waits for its answer everything is.
+    fn reading(&mut self) -> Reading {
+        let now = Instant::now();
+        let patient = self.port.waits() && self.pending.is_empty() && self.upkeep.unfinished() == 0;
+        let reading = self.shared.reading(patient, now);
+        let held = matches!(reading, Reading::HeldUntil(_));
+        if held != std::mem::replace(&mut self.held, held) {
+            if held {
+                self.upkeep.stop_reading();
+            } else {
+                self.upkeep.go_on_reading(now);
+            }
+        }
+        reading
+    }
+
+    /// Hands on what the session has to say.
+    fn deliver(&mut self) {
+        self.told.bells |= !self.taken.is_empty();
+        self.fallen.clear();
+        while let Some(piece) = self.upkeep.poll_wire() {
+            self.shared.on_wire(&piece);
+        }
+        while let Some(event) = self.upkeep.poll_event() {
+            self.handle(event);
+            self.told.bells = true;
+        }
+        for pending in std::mem::take(&mut self.taken) {
+            self.advance(&pending, |progress| progress.reach(Stage::Taken));
+        }
+    }
+
+    fn handle(&mut self, event: Event) {
+        let told = event.told();
+        match event {
+            Event::Started(ticket, id) => {
+                self.leaves_queue(ticket);
+                self.update(ticket, |progress| {
+                    progress.reach(Stage::Started);
+                    progress.message_id = id.unwrap_or(progress.message_id);
+                });
+            }
+            Event::Sent(ticket) => self.update(ticket, |progress| {
+                progress.sent_at.get_or_insert_with(Instant::now);
+            }),
+            Event::Accepted(ticket) => self.update(ticket, |progress| {
+                progress.reach(Stage::Accepted);
+                progress.accepted_at.get_or_insert_with(Instant::now);
+            }),
+            Event::Retransmitting(ticket, times) => self.update(ticket, |progress| progress.retransmissions = times),
+            Event::Uploading(ticket, name, sent, total) => {
+                self.update(ticket, |progress| progress.uploads.push_back((name, sent, total)));
+            }
+            Event::Ended(ticket, result) => self.ended(ticket, result),
+            event => self.put_down(event),
+        }
+        if let Some(told) = told {
+            self.shared.notify(Notice::Told(told));
+        }
+    }
+
+    fn ended(&mut self, ticket: Ticket, result: Result<Reply, Error>) {
+        self.leaves_queue(ticket);
+        let Some(pending) = self.pending.remove(&ticket) else {
+            return;
+        };
+        self.advance(&pending, |progress| progress.end(result));
+        if let Some(kept) = pending.client().and_then(|client| self.kept.get(&client))
+            && self.upkeep.remembers(ticket)
+        {
+            kept.remember(Arc::clone(&pending));
+        }
+        if pending.is_publish() {
+            self.shared.notify(Notice::Delivery(pending));
+        }
+    }
+
+    /// Puts down what is no step of a call.
+    fn put_down(&mut self, event: Event) {
+        match event {
+            Event::Identified(dialect, model) => self.shared.identified(Modem { dialect, model }),
+            Event::Opened { client, host, port } => self.shared.opened(client, host, port),
+            Event::Client(client, state) => {
+                let connected = state == ClientState::Connected;
+                if !connected && self.shared.client_state(client) == ClientState::Connected {
+                    self.fallen.push(client);
+                }
+                // Whoever has waited for the connection finds the state so.
+                self.shared.client_changed(client, state);
+                if let Some(kept) = self.kept.get(&client) {
+                    kept.connected(connected);
+                }
+            }
+            Event::Message(message) => self.shared.message(message),
+            Event::Urc(line) => self.shared.urc(Instant::now(), line),
+            Event::Lost(client, code) => {
+                let error = Error::ConnectionLost { client, code };
+                self.stays_lost(client, &error);
+                self.shared.report(News::Lost(error));
+            }
+            Event::Restarted => {
+                for client in std::mem::take(&mut self.fallen) {
+                    self.stays_lost(client, &Error::Restarted);
+                }
+                self.shared.count(|statistics| statistics.restarts += 1);
+                self.shared.report(News::Lost(Error::Restarted));
+            }
+            Event::Overrun(_) => self.shared.count(|statistics| statistics.overruns += 1),
+            Event::Reconnecting(client, error, within) => {
+                self.shared.report(News::Reconnecting(client, error, within));
+            }
+            Event::Reconnected(told) => {
+                let kept = self.kept.get(&told.client);
+                let unknown = kept.map_or_else(Vec::new, |kept| kept.take_unknown(&told.unknown));
+                let news = News::Reconnected(told.client, told.attempts, told.away);
+                self.shared.report(news);
+                self.shared.notify(Notice::Reconnected(told, unknown));
+            }
+            Event::ReconnectFailed(client, error, attempts) => {
+                if let Some(kept) = self.kept.get(&client) {
+                    kept.has_failed(error.clone());
+                }
+                self.shared.stays_lost(client, error.clone());
+                self.shared.report(News::ReconnectFailed(client, error, attempts));
+            }
+            Event::Unkept(client) => {
+                if let Some(kept) = self.kept.remove(&client) {
+                    kept.end();
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Whoever waits for messages is told, unless a session connects again.
+    fn stays_lost(&self, client: ClientIndex, error: &Error) {
+        if !self.kept.contains_key(&client) {
+            self.shared.stays_lost(client, error.clone());
+        }
+    }
+
+    /// Makes room for another publish, the first time that it is told of one.
+    fn leaves_queue(&self, ticket: Ticket) {
+        if let Some(pending) = self.pending.get(&ticket)
+            && let Some(client) = pending.client()
+            && pending.progress().stage < Stage::Started
+        {
+            self.shared.room().give_back(client);
+        }
+    }
+
+    fn update(&mut self, ticket: Ticket, change: impl FnOnce(&mut super::Progress)) {
+        if let Some(pending) = self.pending.get(&ticket).cloned() {
+            self.advance(&pending, change);
+        }
+    }
+
+    fn advance(&mut self, pending: &Arc<Pending>, change: impl FnOnce(&mut super::Progress)) {
+        if pending.update(change) {
+            self.told.callers.push(Arc::clone(pending));
+        }
+    }
+}
+
+fn is_transient(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
+}
+
+fn is_hang_up(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset)
+}

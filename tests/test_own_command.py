@@ -1,0 +1,101 @@
+"""A caller writes its own command, and the I/O thread wakes for the answer alone."""
+
+from __future__ import annotations
+
+import re
+import socket
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import pytest
+
+from modemqtt import Modem
+from support.waiting import until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+COMMANDS = 100
+OK = b"\r\nOK\r\n"
+
+
+class Module:
+    """A module on TCP that echoes the number of each command."""
+
+    def __init__(self) -> None:
+        self.server = socket.create_server(("127.0.0.1", 0))
+        self.port = f"socket://127.0.0.1:{self.server.getsockname()[1]}"
+        self.lines: list[bytes] = []
+        # While this is not set nothing is read.
+        self.reads = threading.Event()
+        self.reads.set()
+        threading.Thread(target=self._run, daemon=True).start()
+
+    def _run(self) -> None:
+        client, _ = self.server.accept()
+        unread = b""
+        with client:
+            while read := client.recv(65536):
+                unread += read
+                *lines, unread = unread.split(b"\r")
+                for line in lines:
+                    self.lines.append(line)
+                    client.sendall(self._answer(line))
+                self.reads.wait()
+
+    @staticmethod
+    def _answer(line: bytes) -> bytes:
+        if line == b"AT+CMEE?":
+            return b"\r\n+CMEE: 1\r\n" + OK
+        number = re.fullmatch(rb"AT\+N=(\d+).*", line)
+        return b"\r\n+N: %s\r\n%s" % (number[1], OK) if number else OK
+
+
+@pytest.fixture
+def module() -> Iterator[Module]:
+    module = Module()
+    with module.server:
+        yield module
+
+
+def test_the_thread_wakes_once_for_each_of_the_commands_in_a_row(module: Module) -> None:
+    with Modem(module.port, model="M95") as modem:
+        before = modem.stats.wakeups
+        for number in range(COMMANDS):
+            assert modem.command(f"AT+N={number}").lines == (f"+N: {number}",)
+        # It would be twice as many if each command woke it too. A busy machine may have one find the thread at work.
+        assert modem.stats.wakeups - before < 1.5 * COMMANDS
+
+
+def test_commands_of_many_threads_go_out_whole_and_each_gets_its_own_answer(module: Module) -> None:
+    with Modem(module.port, model="M95") as modem, ThreadPoolExecutor(8) as threads:
+        begun = len(module.lines)
+        answers = threads.map(lambda number: modem.command(f"AT+N={number}").lines, range(COMMANDS))
+        assert list(answers) == [(f"+N: {number}",) for number in range(COMMANDS)]
+        assert sorted(module.lines[begun:]) == sorted(b"AT+N=%d" % number for number in range(COMMANDS))
+
+
+def test_what_the_port_does_not_take_at_once_is_left_to_the_thread(module: Module) -> None:
+    with Modem(module.port, model="M95") as modem, ThreadPoolExecutor(1) as threads:
+        module.reads.clear()
+        modem.command("AT+N=1")
+        long = "x" * 8_000_000
+        waiting = threads.submit(modem.command, f'AT+N=2,"{long}"', timeout=30)
+        # The buffers of the system are full, and the program goes on.
+        until(lambda: 0 < modem.stats.bytes_sent < len(long), "a part of the line")
+        assert not waiting.done()
+        module.reads.set()
+        assert waiting.result().lines == ("+N: 2",)
+        assert module.lines[-1].endswith(f'{long}"'.encode())
+
+
+def test_a_pause_between_commands_is_kept_and_the_thread_wakes_for_its_end(module: Module) -> None:
+    with Modem(module.port, model="M95", command_gap=0.05) as modem:
+        for number in range(4):
+            modem.command(f"AT+N={number}")
+        lines = [line for line in modem.wire if line.text.startswith(("AT+N", "OK"))]
+        answered = {line.text: lines[at - 1].timestamp for at, line in enumerate(lines) if line.sent and at}
+        gaps = [line.timestamp - answered[line.text] for line in lines if line.text in answered]
+        assert len(gaps) == 4
+        assert min(gaps) >= 0.0499
