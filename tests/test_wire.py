@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from modemqtt import Modem, UsageTypeError, WireLine, WireLog
+from modemqtt import Modem, UsageError, UsageTypeError, WireLine, WireLog
+
+if TYPE_CHECKING:
+    from modemqtt.virtual import VirtualModem
 
 ANSWER = ["> AT+CSQ", "< +CSQ: 20,0", "< OK"]
 
@@ -80,3 +85,21 @@ def test_the_log_of_a_modem_that_was_never_open_is_empty() -> None:
     assert repr(wire[:]) == "<WireLog of 0 lines>"
     with pytest.raises(IndexError):
         wire[-1]
+
+
+def test_the_log_is_saved_as_a_log_file_has_it(virtual_modem: VirtualModem, tmp_path: Path) -> None:
+    log, saved, part = tmp_path / "wire.log", tmp_path / "saved.log", str(tmp_path / "part.log")
+    with Modem(virtual_modem.port, log=log) as modem:
+        modem.command("AT+CSQ")
+        modem.wire.save(saved)
+        modem.wire[-3:].save(part)
+    assert saved.read_text(encoding="utf-8") == log.read_text(encoding="utf-8")
+    assert [line.partition(" ")[2] for line in Path(part).read_text(encoding="utf-8").splitlines()] == ANSWER
+    with pytest.raises(UsageError, match=r"^path must be that of a new file; '.*part\.log' exists$"):
+        modem.wire.save(part)
+    with pytest.raises(FileNotFoundError):
+        modem.wire.save(tmp_path / "none" / "x.log")
+    with pytest.raises(UsageError, match=r"^path must be the path of a file, not 'a.x00b'$"):
+        modem.wire.save("a\0b")
+    with pytest.raises(UsageTypeError, match=r"^path must be the path of a file, not 3$"):
+        modem.wire.save(3)  # type: ignore[arg-type]

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING, overload
 
 from modemqtt._usage import text as checked_text
 from modemqtt._usage import whole
 from modemqtt._values import WireLine
+from modemqtt.exceptions import UsageError, UsageTypeError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,6 +74,31 @@ class WireLog(Sequence[WireLine]):
         """
         checked_text("text", text, '"OK"')
         return [line for line in self if text in line.text]
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the lines to a file, as ``Modem(log=…)`` does: seconds since 1970, ``>`` or ``<``, the line.
+
+        Of a payload the file has what :attr:`modemqtt.WireLine.text` has: its head and its length.
+
+        Args:
+            path: the file, which must not exist.
+
+        Raises:
+            UsageError: it exists.
+            UsageTypeError: `path` is no path.
+            OSError: it cannot be written.
+
+        """
+        if not isinstance(path, (str, PathLike)):
+            raise UsageTypeError(f"path must be the path of a file, not {path!r}")
+        lines = "".join(f"{line.timestamp:.6f} {line}\n" for line in self)
+        try:
+            with Path(path).open("x", encoding="utf-8", newline="\n") as file:
+                file.write(lines)
+        except FileExistsError:
+            raise UsageError(f"path must be that of a new file; {str(path)!r} exists") from None
+        except ValueError:  # no path has such a character
+            raise UsageError(f"path must be the path of a file, not {path!r}") from None
 
     def to_pandas(self) -> pd.DataFrame:
         """Return a table of the lines: ``timestamp``, a datetime in UTC, ``sent`` and ``text``.
