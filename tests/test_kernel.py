@@ -61,6 +61,30 @@ module.close(); broker.close()
     assert min(seconds) < 0.1
 
 
+def test_an_interrupt_leaves_a_session_within_a_second_however_silent_the_module(notebook: Kernel) -> None:
+    seconds: list[float] = []
+    while not seconds or (seconds[-1] >= 1 and len(seconds) < 4):
+        cell = notebook.run(
+            """import time
+from modemqtt import Modem
+modem = Modem("virtual://M95").open()
+broker, mqtt = modem.virtual.broker, modem.mqtt()
+try:
+    with mqtt.session(broker.host, broker.port, client_id="bench-7"):
+        modem.virtual.inject("mute")
+        print("ready")
+        mqtt.receive()
+except KeyboardInterrupt:
+    print(time.monotonic())
+modem.close()
+""",
+            interrupt_when="ready",
+        )
+        assert cell.error == "", cell.text
+        seconds.append(float(cell.printed.split()[-1]) - notebook.interrupted_at)
+    assert min(seconds) < 1
+
+
 @pytest.mark.parametrize("wait", AWAITED)
 def test_an_interrupt_ends_an_awaited_wait_at_once(notebook: Kernel, wait: str) -> None:
     notebook.ok("""from modemqtt.aio import AsyncModem
