@@ -51,12 +51,15 @@ def findings(
         model=model,
         baudrate=115_200,
         log=None,
+        record=None,
+        record_identities=False,
         recover=False,
         patience=0.3,
         registration=0.3,
         index=0,
         broker=lambda _: server,
         login=("doctor-1", None, None),
+        invented=(),
         options=options or {},
     )
     found = list(examine(plan))

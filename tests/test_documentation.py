@@ -52,13 +52,17 @@ def run(example: str, **written: str) -> None:
 
 
 @pytest.mark.parametrize("example", ON_A_PORT)
-def test_an_example_runs_on_a_port(example: str, broker: Broker, virtual_modem: VirtualModem) -> None:
+def test_an_example_runs_on_a_port(
+    example: str, broker: Broker, virtual_modem: VirtualModem, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     server = {'"broker.lab", 1883': f'"{broker.host}", {broker.port}'}
     run(example, **dict.fromkeys(PORTS, virtual_modem.port), **server)
 
 
 @pytest.mark.parametrize("example", BY_THEMSELVES)
-def test_an_example_runs_by_itself(example: str) -> None:
+def test_an_example_runs_by_itself(example: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     run(example)
 
 

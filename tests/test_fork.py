@@ -208,6 +208,9 @@ ENTRIES: dict[type[Any], dict[str, tuple[Any, ...]]] = {
     },
     _core.KeptSession: {"take_over": (None,), "end": (), "wait_connected": (5,)},
     _core.Turn: {"take": (WORK,)},
+    _core.Recorder: {"invented": ("a",), "flush": (), "failure": ()},
+    _core.Recording: {"header": (), "next": ()},
+    _core.Replay: {"port": (), "header": (), "report": (), "close": ()},
     _core.Journal: {"write": (WORK,), "next": (), "take_dropped": (), "end": ()},
     _core.VirtualModem: {
         "port": (),
@@ -256,7 +259,7 @@ ENTRIES: dict[type[Any], dict[str, tuple[Any, ...]]] = {
 # `take_back` says by its answer.
 INERT = (
     {("Opening", "close"), ("Opening", "closed"), ("Engine", "close_later"), ("Engine", "is_open")}
-    | {(kind, "close") for kind in ("Engine", "VirtualModem", "Broker")}
+    | {(kind, "close") for kind in ("Engine", "VirtualModem", "Broker", "Replay")}
     | {
         ("Pending", "take_back"),
         ("Pending", "take_back_later"),
@@ -264,17 +267,23 @@ INERT = (
         ("Pending", "number"),
         ("KeptSession", "end"),
     }
+    | {("Recorder", name) for name in ("invented", "flush", "failure")}
     | {("Journal", name) for name in ("write", "next", "take_dropped", "end")}
     | {("Engine", "told"), ("Engine", "wait_told"), ("Turn", "take")}
 )
 
 EVERY_ENTRY = """
+import tempfile
 from modemqtt import _core
 connect()
 opening, engine = modem._line._opening, modem._line.engine
 pending = engine.command("AT")
 objects = dict(Opening=opening, Engine=engine, Pending=pending, Journal=_core.Journal())
 objects.update(Turn=modem._line.turn, Bell=_core.Bell())
+recorded = os.path.join(tempfile.mkdtemp(), "a.rec")
+how = dict(kind="device", baudrate=115200, model=None, identities=False, part=None, name="m", journal=_core.Journal())
+objects.update(Recorder=_core.Recorder(recorded, **how), Recording=_core.Recording(recorded))
+objects.update(Replay=_core.Replay(recorded, link=None, listen=None, speed=None))
 objects.update(VirtualModem=module._core, Broker=broker._core)
 session = mqtt.session(broker.host, broker.port, client_id="c", reconnect=True)
 session.__enter__()

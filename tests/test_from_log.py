@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from modemqtt import CommandError, Modem
+from modemqtt.cli._transcript import UnreadableError
 from modemqtt.virtual import Broker, VirtualModem
 from support import from_log, transcript
 from support.player import Player
@@ -61,5 +62,5 @@ def test_ids_begin_at_1_wherever_the_log_does() -> None:
     ],
 )
 def test_a_log_that_makes_no_transcript_is_said_to(log: str, said: str) -> None:
-    with pytest.raises(from_log.UnreadableError, match=said):
+    with pytest.raises(UnreadableError, match=said):
         from_log.convert(log, "M95", "A log")

@@ -20,9 +20,10 @@ ROOT = Path(__file__).resolve().parents[1]
 ARROWS = {
     "modemqtt-at": set(),
     "modemqtt-os": set(),
-    "modemqtt-host": {"modemqtt-at", "modemqtt-os"},
-    "modemqtt-virtual": {"modemqtt-at", "modemqtt-os"},
-    "modemqtt": {"modemqtt-at", "modemqtt-host", "modemqtt-os", "modemqtt-virtual"},
+    "modemqtt-recording": {"modemqtt-at", "modemqtt-os"},
+    "modemqtt-host": {"modemqtt-at", "modemqtt-os", "modemqtt-recording"},
+    "modemqtt-virtual": {"modemqtt-at", "modemqtt-os", "modemqtt-recording"},
+    "modemqtt": {"modemqtt-at", "modemqtt-host", "modemqtt-os", "modemqtt-recording", "modemqtt-virtual"},
 }
 ARROWS_OF_TESTS = {"modemqtt-host": {"modemqtt-virtual"}}
 

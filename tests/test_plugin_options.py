@@ -29,12 +29,12 @@ NAMES = (
     "scope",
     "log-dir",
     "log",
+    "record",
     "require",
     "seed",
     "timeout-factor",
 )
 MODELS = ", ".join(model for model, _, _ in _core.models())
-NOT_YET = "is a recording, which this version of modemqtt cannot play; name a device, or virtual"
 
 
 def usage(result: pytest.RunResult) -> str:
@@ -116,8 +116,8 @@ def test_a_pool_in_the_environment_and_in_the_ini_file(suite: Suite, monkeypatch
             "--modem-port: a run is on virtual modules or on ports, not on both: virtual, /dev/ttyUSB2",
         ),
         (
-            ["--modem-port=replay:bench.rec"],
-            f"--modem-port: replay:bench.rec {NOT_YET}",
+            ["--modem-port=replay:"],
+            "--modem-port: replay: names no file; replay:bench.rec does",
         ),
         (
             ["--modem-port=usb:"],

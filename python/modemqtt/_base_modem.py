@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Literal
 
 from modemqtt._callbacks import ModemCallbacks
 from modemqtt._line import Line
-from modemqtt._opening import check, check_pause, check_size
+from modemqtt._opening import check, check_pause, check_record, check_size
 from modemqtt._options import MOST_INDEX
+from modemqtt._recording import Recording, remember
 from modemqtt._strict import Single
 from modemqtt._usage import payload_bytes, text, whole
 from modemqtt._values import Stats
+from modemqtt._virtual_port import VirtualPort
 from modemqtt._wire import WireLog
 from modemqtt.exceptions import PortError, UsageError, UsageTypeError
 
@@ -36,6 +38,8 @@ class BaseModem(ModemCallbacks, Single):
         baudrate: int = 115200,
         flow_control: Literal["none", "rtscts", "xonxoff"] = "none",
         log: str | PathLike[str] | None = None,
+        record: str | PathLike[str] | None = None,
+        record_identities: bool = False,
         wake_after: float | Literal["auto"] | None = "auto",
         prompt_delay: float = 0,
         command_gap: float = 0,
@@ -44,10 +48,13 @@ class BaseModem(ModemCallbacks, Single):
     ) -> None:
         """Take the settings. Nothing is opened yet."""
         check(port, model, baudrate, flow_control, log, wake_after)
+        check_record(record, record_identities)
         check_pause("prompt_delay", prompt_delay)
         check_pause("command_gap", command_gap)
         check_size("queue", queue)
         check_size("wire_size", wire_size)
+        recording = Recording(port, record, identities=record_identities, model=model, baudrate=baudrate)
+        remember(self, recording)
         self._line = Line(
             port,
             {
@@ -62,6 +69,7 @@ class BaseModem(ModemCallbacks, Single):
                 "queue": queue,
                 "wire_size": wire_size,
             },
+            recording=recording,
         )
         self._prepare()
         # The same modem with another face, `AsyncModem.of`, is none more.
@@ -99,7 +107,7 @@ class BaseModem(ModemCallbacks, Single):
 
         """
         port = self._line.virtual
-        if port is None:
+        if not isinstance(port, VirtualPort):
             raise UsageError(f'{self.port} is not a virtual module; Modem("virtual://M95") makes one')
         return port.bench
 

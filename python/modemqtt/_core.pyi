@@ -21,6 +21,9 @@ __all__ = [
     "KeptSession",
     "Opening",
     "Pending",
+    "Recorder",
+    "Recording",
+    "Replay",
     "Turn",
     "VirtualModem",
     "__version__",
@@ -87,6 +90,7 @@ class Opening:
         name: str,
         journal: Journal,
         traced: bool,
+        recorder: Recorder | None = None,
         after: Engine | None = None,
     ) -> Opening:
         """Take the settings; nothing is opened yet."""
@@ -103,6 +107,49 @@ class Opening:
     @property
     def closed(self) -> bool:
         """Whether it was closed."""
+
+@final
+class Recorder:
+    def __new__(
+        cls,
+        path: str | PathLike[str],
+        *,
+        kind: str,
+        baudrate: int,
+        model: str | None,
+        identities: bool,
+        part: int | None,
+        name: str,
+        journal: Journal,
+    ) -> Recorder: ...
+    def invented(self, value: str) -> None: ...
+    def flush(self) -> None: ...
+    @property
+    def failure(self) -> str | None: ...
+
+@final
+class Recording:
+    def __new__(cls, path: str | PathLike[str]) -> Recording: ...
+    @property
+    def header(self) -> dict[str, Any]: ...
+    def next(self) -> tuple[int, float, bool, bytes] | None: ...
+
+@final
+class Replay:
+    def __new__(
+        cls,
+        path: str | PathLike[str],
+        *,
+        link: str | PathLike[str] | None,
+        listen: str | None,
+        speed: float | None,
+    ) -> Replay: ...
+    @property
+    def port(self) -> str: ...
+    @property
+    def header(self) -> dict[str, Any]: ...
+    def report(self) -> tuple[list[tuple[int | None, str, str]], int, str | None]: ...
+    def close(self) -> None: ...
 
 @final
 class Engine:

@@ -17,21 +17,22 @@ from modemqtt._dispatcher import Dispatcher
 from modemqtt._listeners import Listeners
 from modemqtt._opening import forget, make_way, named
 from modemqtt._usage import Deadline, arguments, finished
-from modemqtt._virtual_port import VirtualPort
+from modemqtt._virtual_port import port_of
 from modemqtt.exceptions import PortError, UsageError
 
 if TYPE_CHECKING:
     from modemqtt._record import ClientRecord
+    from modemqtt._recording import Recording
 
 
 class Line:
     """The life of a port: opened, lost, opened again, closed, from any thread."""
 
-    def __init__(self, port: str, settings: dict[str, Any]) -> None:
+    def __init__(self, port: str, settings: dict[str, Any], *, recording: Recording) -> None:
         """Take the settings of an :class:`Opening`. Nothing is opened yet."""
         self.port = port
         self.listeners = Listeners(port)
-        self.virtual = VirtualPort.of(port, settings["revision"])
+        self.virtual = port_of(port, settings["revision"])
         self.engine: Engine | None = None
         # After the end its wire log is wanted most.
         self.last_engine: Engine | None = None
@@ -45,6 +46,7 @@ class Line:
         self._settings = settings
         # What gives the line its port, where it has none yet.
         self.absent: str | None = None
+        self.recording = recording
         # Whether a module has answered on the port.
         self._found = False
         self._opening: Opening | None = None
@@ -79,7 +81,7 @@ class Line:
     def _move(self, port: str, absent: str | None) -> None:
         if self._opening is not None and not self._opening.closed:
             raise UsageError(f"{self.port} is open; close() comes before another port")
-        virtual = VirtualPort.of(port, self._settings["revision"])
+        virtual = port_of(port, self._settings["revision"])
         if self.virtual is not None:
             self.virtual.close()
         self.virtual = virtual
@@ -89,7 +91,7 @@ class Line:
 
     @property
     def device(self) -> str:
-        """What is opened: the port, or that of the virtual module."""
+        """What is opened: the port, or that of the module in this process."""
         return self.port if self.virtual is None else self.virtual.device
 
     @property
@@ -203,6 +205,7 @@ class Line:
         engine = self.engine
         if engine is not None:
             engine.close()
+        self.recording.finish()
 
     def _open(
         self,
@@ -251,6 +254,7 @@ class Line:
             raise PortError(f"{self.port} was closed before it was open")
         if self.absent is not None:
             raise PortError(f"{self.port} cannot be opened yet; {self.absent}")
+        recorder = self.recording.begun()
         device, journal = self.device, _journal.journal()
         with arguments():
             self._opening = Opening(
@@ -259,6 +263,7 @@ class Line:
                 name=self.port,
                 journal=journal,
                 traced=_journal.traced(),
+                recorder=recorder,
                 after=self.last_engine,
                 **self._settings,
             )
@@ -292,6 +297,7 @@ class Line:
                 self.listeners.tell_dropped(engine)
         if dispatcher is not None:
             dispatcher.join()
+        self.recording.finish()
         self.turn.take(lambda: self._closed(opening, dispatcher, for_good=for_good))
         return closes
 

@@ -35,7 +35,8 @@ class Modem(BaseModem, Network):
         port: a serial device such as ``/dev/ttyUSB2``, ``socket://host:port``, or ``rfc2217://host:port`` for a serial
             port of another machine that is set from here (ser2net with ``telnet(rfc2217)``). ``virtual://M95`` is a
             virtual module in this process with its own broker; settings follow as in
-            ``virtual://M95?timing=field&seed=7&fault=lost-ok``. See :attr:`virtual`.
+            ``virtual://M95?timing=field&seed=7&fault=lost-ok``. See :attr:`virtual`. ``replay://FILE`` plays a
+            recording.
         model: ``"M95"``, ``"BC35-G"``, ``"BC28"``, ``"BC660K-GL"``, ``"EG800Q"``, ``"EG915Q"`` or ``"EG916Q"``, and
             as an experiment ``"BG95"``, ``"BG96"`` or ``"BG77"``; ``"auto"`` asks the module (``AT+CGMM``, ``ATI``).
         revision: the edition of its application note that the module's firmware follows: ``"2019"`` for a BC35-G or
@@ -45,6 +46,11 @@ class Modem(BaseModem, Network):
         flow_control: ``"none"``, ``"rtscts"`` or ``"xonxoff"``, with which no payload may hold the bytes 0x11 and 0x13;
             the line takes them for itself in received payloads too.
         log: a file to which every line of the wire is appended, secrets masked.
+        record: a file to which everything on the line is recorded, for ``modemqtt replay`` to play back. :meth:`open`
+            makes it; it must not exist. Later opens of the same modem go on in it. Secrets are masked. See
+            docs/recording.md.
+        record_identities: whether the recording keeps IMEI, IMSI, ICCID, telephone numbers and addresses of the module.
+            By default each is replaced by another of the same form.
         wake_after: seconds after the module's last answer from which a command is preceded by ``AT``, repeated until
             the module answers: a sleeping module loses the first characters. ``None`` for a module that never sleeps,
             ``0`` for one that sleeps at once; ``"auto"`` is 10 s on M95, BC35-G/BC28 and BC660K-GL, and never on

@@ -46,6 +46,19 @@ def check(  # noqa: PLR0917 - in the order of Modem()
         number("wake_after", wake_after)
 
 
+def check_record(record: object, identities: object) -> None:
+    """Check how a modem is recorded.
+
+    Raises:
+        UsageTypeError: something is of the wrong type.
+
+    """
+    if record is not None and not isinstance(record, (str, os.PathLike)):
+        raise UsageTypeError(f"record must be the path of a file, or None, not {record!r}")
+    if not isinstance(identities, bool):
+        raise UsageTypeError(f"record_identities must be True or False, not {identities!r}")
+
+
 def check_pause(name: str, value: object) -> None:
     """Check one of a modem's pauses.
 

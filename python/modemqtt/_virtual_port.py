@@ -1,18 +1,23 @@
-"""Ports that are virtual modules of this process: ``virtual://M95``."""
+"""Ports whose module is in this process: ``virtual://M95`` and ``replay://FILE``."""
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 from modemqtt._core import Turn
-from modemqtt.exceptions import UsageError
+from modemqtt.exceptions import PortError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from modemqtt._replay import Replay
     from modemqtt.virtual import VirtualBench
 
+logger = logging.getLogger("modemqtt")
+
 _SCHEMES = ("virtual://", "virtual:")
+_REPLAY = ("replay://", "replay:")
 
 # What may stand behind the model, as in a URL: virtual://M95?timing=field&fault=lost-ok
 _SETTINGS: dict[str, Callable[[str], object]] = {
@@ -91,3 +96,88 @@ class VirtualPort:
     def renew_turn(self) -> None:
         """Replace the turn, as in a forked child."""
         self._turn = Turn()
+
+
+class ReplayPort:
+    """The recording behind ``replay://FILE``. It is played from its first use until the modem is closed."""
+
+    def __init__(self, port: str, path: str, speed: float | str) -> None:
+        """Take the file. Nothing is read yet."""
+        self._port = port
+        self._path = path
+        self._speed = speed
+        self._turn = Turn()
+        self._replay: Replay | None = None
+
+    @classmethod
+    def of(cls, port: str) -> ReplayPort | None:
+        """Return that of a port, or ``None`` where it is another kind of port.
+
+        Raises:
+            UsageError: no file is named, or a setting behind it is not known.
+
+        """
+        scheme = next((scheme for scheme in _REPLAY if port.startswith(scheme)), None)
+        if scheme is None:
+            return None
+        path, _, query = port.removeprefix(scheme).partition("?")
+        if not path:
+            raise UsageError(f"{port} names no file; replay://bench.rec does")
+        name, _, value = query.partition("=")
+        if query and name != "speed":
+            raise UsageError(f"{port}: {name!r} is not a setting of a replay; speed is")
+        try:
+            speed = float(value) if query and value != "asap" else "asap"
+        except ValueError:
+            speed = value
+        return cls(port, path, speed)
+
+    @property
+    def replay(self) -> Replay:
+        """The recording. It is started if it does not run."""
+        from modemqtt._replay import Replay  # noqa: PLC0415 - few modems are recordings
+
+        def running() -> Replay:
+            if self._replay is None:
+                try:
+                    self._replay = Replay(self._path, speed=self._speed)
+                except OSError as error:
+                    raise PortError(f"{self._port}: {error.strerror or error}", errno=error.errno) from None
+            return self._replay
+
+        return self._turn.take(running)
+
+    @property
+    def device(self) -> str:
+        """What is opened."""
+        return self.replay.port
+
+    def close(self) -> None:
+        """End it, and tell what was sent otherwise than recorded. The next use begins from the beginning."""
+        self._turn.take(self._close)
+
+    def _close(self) -> None:
+        if self._replay is None:
+            return
+        replay, self._replay = self._replay, None
+        replay.close()
+        for difference in replay.differences[:_TOLD]:
+            logger.warning("%s: %s", self._port, difference)
+
+    def renew_turn(self) -> None:
+        """Replace the turn, as in a forked child."""
+        self._turn = Turn()
+
+
+# How many differences are told.
+_TOLD = 5
+
+
+def port_of(port: str, revision: str | None) -> VirtualPort | ReplayPort | None:
+    """Return what is behind a port whose module is in this process; ``None`` where it is another kind of port.
+
+    Raises:
+        UsageError: a setting behind it is not known, or has no such value.
+
+    """
+    return VirtualPort.of(port, revision) or ReplayPort.of(port)

@@ -71,7 +71,7 @@ def _rebuilt(kind: type[ModemError], arguments: tuple[Any, ...], attributes: dic
 
 
 class ScriptError(ModemError, AssertionError):
-    """What was expected of a virtual module's host did not come; the message lists what was expected and what came.
+    """The host of a virtual module or of a replay did not send what was expected; the message has both.
 
     Example:
         >>> expected = modem.virtual.expect("AT+CGATT?").respond("+CGATT: 1")

@@ -214,7 +214,9 @@ def amodem_mqtt(amodem: AsyncModem, modem_mqtt: MqttClient) -> AsyncMqttClient:
 def modem_topic(request: pytest.FixtureRequest) -> str:
     """A topic, without a slash at its end, under which no other test publishes."""
     bench = running.bench_of(request.config)
-    return f"modemqtt/{bench.run}/{bench.worker}/{short_hash(request.node.nodeid)}"
+    topic = f"modemqtt/{bench.run}/{bench.worker}/{short_hash(request.node.nodeid)}"
+    bench.invent(topic)
+    return topic
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from modemqtt import _core
 from modemqtt._broker import Broker, PublishedMessage
 from modemqtt._catalogue import FAULT_TABLE, FAULTS, MODELS, PROFILES, Fault, FaultDescription, Model, Profile, written
+from modemqtt._replay import Difference, Replay
 from modemqtt._script import Expectation, Expected, Script, rows, urc_line
 from modemqtt._strict import Single
 from modemqtt._usage import arguments, whole
@@ -33,6 +34,7 @@ __all__ = [
     "MODELS",
     "PROFILES",
     "Broker",
+    "Difference",
     "Expectation",
     "Expected",
     "Fault",
@@ -40,6 +42,7 @@ __all__ = [
     "Model",
     "Profile",
     "PublishedMessage",
+    "Replay",
     "Script",
     "VirtualBench",
     "VirtualModem",

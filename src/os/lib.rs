@@ -1,10 +1,12 @@
 //! What the shells of both ends need from the operating system. Nothing here knows about AT: threads that end when they are
-//! told to, descriptors that a forked child lets go of, locks that a fork leaves whole, log files that hold nobody up, hosts that answer.
+//! told to, descriptors that a forked child lets go of, locks that a fork leaves whole, log files that hold nobody up, files that go on in
+//! others, hosts that answer.
 
 pub mod descriptors;
 mod listener;
 pub mod lock;
 mod log_file;
+pub mod parts;
 pub mod ping;
 pub mod spares;
 pub mod waker;

@@ -82,6 +82,7 @@ fn remark_for_python(remark: Remark) -> (String, &'static str, String) {
             );
             ("warning", text)
         }
+        News::Unrecorded(text) => ("warning", text),
         News::Wire(record) => {
             let record = Record::read(&record);
             ("wire", errors::shown(record.sent(), &record.text()))

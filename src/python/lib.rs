@@ -11,6 +11,8 @@ mod opening;
 mod options;
 mod pending;
 mod process;
+mod recorder;
+mod replay;
 mod settings;
 mod telling;
 mod tls;
@@ -35,6 +37,10 @@ mod _core {
     use super::options::models;
     #[pymodule_export]
     use super::pending::Pending;
+    #[pymodule_export]
+    use super::recorder::Recorder;
+    #[pymodule_export]
+    use super::replay::{Recording, Replay};
     #[pymodule_export]
     use super::settings::option_table;
     #[pymodule_export]

@@ -15,6 +15,7 @@ use crate::bell::Bell;
 use crate::engine::Engine;
 use crate::journal::Journal;
 use crate::pending::seconds;
+use crate::recorder::Recorder;
 use crate::{civil, errors};
 
 /// A port from before it is opened until after it is closed. Closing it closes whatever was opened.
@@ -28,7 +29,7 @@ impl Opening {
     /// Takes the settings. Nothing is opened before `start()`.
     #[expect(clippy::too_many_arguments, reason = "Python names them")]
     #[new]
-    #[pyo3(signature = (port, *, model, revision, baudrate, flow_control, log, wake_after, prompt_delay, command_gap, queue, wire_size, search, name, journal, traced, after=None))]
+    #[pyo3(signature = (port, *, model, revision, baudrate, flow_control, log, wake_after, prompt_delay, command_gap, queue, wire_size, search, name, journal, traced, recorder=None, after=None))]
     fn new(
         port: String,
         model: Option<&str>,
@@ -45,6 +46,7 @@ impl Opening {
         name: String,
         journal: &Journal,
         traced: bool,
+        recorder: Option<PyRef<'_, Recorder>>,
         after: Option<PyRef<'_, Engine>>,
     ) -> PyResult<Self> {
         let py = wake_after.py();
@@ -57,6 +59,7 @@ impl Opening {
             "recover" => Search::Recover,
             _ => Search::Gentle,
         };
+        options.recorder = recorder.map(|recorder| Arc::clone(&recorder.recorder));
         options.ids = after.map(|engine| engine.ids(py)).unwrap_or_default();
         let reporting = Reporting {
             name,
@@ -155,6 +158,7 @@ fn engine_options(
         prompt_delay: Duration::ZERO,
         command_gap: Duration::ZERO,
         log,
+        recorder: None,
         wake: wake(wake_after)?,
         search: Search::default(),
         ids: Vec::new(),

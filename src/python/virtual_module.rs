@@ -473,7 +473,7 @@ fn injection(py: Python<'_>, text: &str) -> PyResult<Injection> {
         .map_err(|error: FaultError| errors::usage(py, error.to_string()))
 }
 
-fn failure(py: Python<'_>, error: &VirtualError) -> PyErr {
+pub(crate) fn failure(py: Python<'_>, error: &VirtualError) -> PyErr {
     match error {
         VirtualError::UnknownModel(_)
         | VirtualError::Revision { .. }

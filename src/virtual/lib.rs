@@ -7,8 +7,9 @@ pub mod line;
 pub mod module;
 pub mod profile;
 mod random;
+pub mod replay;
 pub mod script;
 mod serve;
 
 pub use fault::{Fault, FaultError, Injection, Takes};
-pub use serve::{Options, VirtualError, VirtualModem};
+pub use serve::{Options, ReplayError, ReplayModem, ReplayOptions, Report, VirtualError, VirtualModem};

@@ -17,10 +17,12 @@ from modemqtt._claims import Claim, Holder, claim
 from modemqtt._pytest import brokers, settings, usb
 from modemqtt._pytest.failure import fail, told
 from modemqtt._pytest.place import BAUDRATE, OPEN, POWERED, Place, cycle_power
-from modemqtt.virtual import Broker, VirtualModem
+from modemqtt._recording import invented
+from modemqtt.virtual import Broker, Replay, VirtualModem
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterable, Iterator
+    from pathlib import Path
 
     from modemqtt import WireLine
     from modemqtt._pytest.brokers import BrokerAddress
@@ -80,6 +82,9 @@ class Bench:
         # Modems of fixtures that outlive a test, and of test modules.
         self._kept: weakref.WeakSet[Modem | AsyncModem] = weakref.WeakSet()
         self._models: dict[Port, tuple[str, str]] = {}
+        # What was made up for this run, and how many modems were recorded.
+        self._invented: list[str] = []
+        self._recorded = 0
         self._patience = _FOREIGN * self.settings.factor
         # Whether the test has the strategy of a target, and opens and closes the modem itself.
         self._steered = False
@@ -95,6 +100,8 @@ class Bench:
         self._wanted = wanted
         if driver is not None:
             self.place = self._on_a_target(wanted, driver)
+        elif self.settings.replay is not None:
+            self.place = self._on_a_replay(wanted, self.settings.replay)
         else:
             self.place = self._virtual(wanted) if self.settings.virtual else self._on_a_port(wanted)
         return self.place
@@ -112,6 +119,9 @@ class Bench:
     def open(self, place: Place) -> Modem:
         """Return the open modem of a place, for the test that runs."""
         modem = place.open()
+        for value in self._invented:
+            invented(modem, value)
+        self._invented.clear()
         self.test.modem, self.test.model = modem, place.model
         # The opening belongs to a test where the modem is its own.
         self.test.mark = None if self.settings.scope == "function" else _last(modem)
@@ -121,7 +131,41 @@ class Bench:
         model = wanted.name if wanted is not None else next(iter(self.settings.models), _DEFAULT_MODEL)
         with told():
             module = VirtualModem(model, seed=self.settings.seed, baudrate=self.settings.baud)
-        return Place(self.settings, module=module)
+        return Place(self.settings, module=module, record=self._record())
+
+    def _on_a_replay(self, wanted: Wanted | None, file: str) -> Place:
+        with told(self.settings.where):
+            try:
+                replay = Replay(file)
+            except OSError as error:
+                fail(f"{self.settings.where}: {error.strerror or error}")
+            modem = Modem(replay.port, model=self.settings.model or "auto")
+            place = Place(self.settings, modem=modem, replay=replay)
+            try:
+                modem.open(timeout=OPEN * self.settings.factor)
+            except BaseException:
+                place.close()
+                raise
+        place = Place(self.settings, modem=modem, replay=replay)
+        if wanted is not None and not wanted.fits(modem.model, modem.dialect):
+            place.close()
+            pytest.skip(f"needs {wanted}; there is {modem.model} in {self.settings.where}")
+        return place
+
+    def _record(self) -> Path | None:
+        """Return the file in which the next modem is recorded."""
+        path = self.settings.record
+        if path is None:
+            return None
+        self._recorded += 1
+        return path if self._recorded == 1 else path.with_name(f"{path.stem}-{self._recorded}{path.suffix}")
+
+    def invent(self, value: str) -> None:
+        """Have a value that was made up for this run match any when it is played."""
+        if self.place is not None and self.place.modem is not None:
+            invented(self.place.modem, value)
+        else:
+            self._invented.append(value)
 
     def _on_a_target(self, wanted: Wanted | None, driver: ModemDriver) -> Place:
         from modemqtt._pytest.target import TargetPlace  # noqa: PLC0415 - few runs are on one
@@ -183,7 +227,12 @@ class Bench:
         factor = self.settings.factor
         try:
             with told(device):
-                modem = Modem(device, model=self.settings.model or "auto", baudrate=self.settings.baud or BAUDRATE)
+                modem = Modem(
+                    device,
+                    model=self.settings.model or "auto",
+                    baudrate=self.settings.baud or BAUDRATE,
+                    record=self._record(),
+                )
                 try:
                     modem.open(timeout=OPEN * factor, recover=True)
                 except (ModuleRestarted, PortError, ResponseTimeout) as error:

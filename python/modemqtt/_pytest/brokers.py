@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -17,14 +18,18 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
+from modemqtt import _core
 from modemqtt._pytest import settings
 from modemqtt._pytest.failure import fail
+from modemqtt._pytest.failure import told as told_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from modemqtt.virtual import Broker
 
+_OPENS = re.compile(rb'AT\+QMTOPEN=\d+,"(?P<host>[^"]*)","?(?P<port>\d+)', re.IGNORECASE)
+_CONNECTS = re.compile(rb'AT\+QMTCONN=\d+,"[^"]*","(?P<user>[^"]*)"', re.IGNORECASE)
 MOSQUITTO = "mosquitto"
 
 _MQTT = 1883
@@ -92,6 +97,9 @@ def parse(text: str, source: str) -> BrokerAddress | None:
 def serve(config: pytest.Config) -> Iterator[Broker | BrokerAddress]:
     """Give the broker of a test, until its end."""
     told = settings.of(config)
+    if told.replay is not None and told.broker is None:
+        yield _recorded(told.replay, told.where)
+        return
     if told.broker is None:
         if not told.virtual:
             fail(
@@ -108,8 +116,21 @@ def serve(config: pytest.Config) -> Iterator[Broker | BrokerAddress]:
         with _mosquitto(told.factor) as started:
             yield started
         return
-    _check(address, told)
+    if told.replay is None:
+        _check(address, told)
     yield address
+
+
+def _recorded(file: str, where: str) -> BrokerAddress:
+    """Return the broker that a recording leads to. Nobody connects to it, so that any password will do."""
+    with told_of(where):
+        recording = _core.Recording(file)
+        sent = b"".join(piece[3] for piece in iter(recording.next, None) if piece[2])
+    opening, connect = _OPENS.search(sent), _CONNECTS.search(sent)
+    if opening is None:
+        fail(f"modem_broker: {where} opens no connection; give --modem-broker=HOST:PORT")
+    user = None if connect is None else connect["user"].decode()
+    return BrokerAddress(opening["host"].decode(), int(opening["port"]), user, None if user is None else "replayed")
 
 
 def _check(address: BrokerAddress, told: settings.Settings) -> None:

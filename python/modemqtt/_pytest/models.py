@@ -153,6 +153,10 @@ def check_item(item: pytest.Item) -> None:
                 pytest.skip(f"modem_hardware: needs a module on a port, and {told.where} has a virtual one")
             pytest.skip(f"modem_hardware: needs a module on a port, which {_HOW} names")
         return
+    if told.replay is not None and item.get_closest_marker("modem_hardware") is not None:
+        if told.require:
+            fail(f"modem_hardware: --modem-require wants it run, and {told.where} is a recording")
+        pytest.skip(f"modem_hardware: needs a module on a port, and {told.where} is a recording")
     for marker in ("modem_virtual", "modem_fault"):
         if item.get_closest_marker(marker) is not None:
             pytest.skip(f"{marker}: needs a virtual module, and this run is on {told.where}")

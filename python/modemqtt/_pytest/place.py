@@ -15,15 +15,19 @@ from modemqtt.virtual import VirtualModem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from modemqtt import WireLine
     from modemqtt._claims import Claim
     from modemqtt._pytest.settings import Settings
+    from modemqtt.virtual import Replay
 
 # Seconds, before --modem-timeout-factor: for a module to answer, for one whose power was taken to come back, for a step
 # between tests, for AT before a test, and for a module to be registered.
 OPEN, POWERED, _STEP, _ANSWER, _REGISTER = 15.0, 60.0, 15.0, 5.0, 120.0
 BAUDRATE = 115_200
+# How many differences from a recording a test is told.
+_SHOWN = 5
 
 
 class Place:
@@ -36,8 +40,13 @@ class Place:
         module: VirtualModem | None = None,
         modem: Modem | None = None,
         claim: Claim | None = None,
+        replay: Replay | None = None,
+        record: Path | None = None,
     ) -> None:
-        """Take what was made for it: a virtual module, or an open modem and the claim of its port."""
+        """Take what was made for it: a virtual module, or an open modem and the claim of its port, or its recording."""
+        self._replay = replay
+        self._differences = 0
+        self._record = record
         self._settings = settings
         self.module = module
         self.modem = modem
@@ -61,7 +70,7 @@ class Place:
         """Return the open modem."""
         if self.modem is None:
             assert self.module is not None  # noqa: S101 - a port is opened when it is taken
-            modem = Modem(self.module.port, baudrate=self._settings.baud or BAUDRATE)
+            modem = Modem(self.module.port, baudrate=self._settings.baud or BAUDRATE, record=self._record)
             with told():
                 self.modem = modem.open(timeout=OPEN * self._settings.factor)
         if self._settings.scope != "function" and self._known is None:
@@ -104,6 +113,10 @@ class Place:
             return str(error)
         except ModemError:
             pass  # the test has closed it
+        if self._replay is not None and (new := self._replay.differences[self._differences :]):
+            self._differences += len(new)
+            shown = "\n".join(str(difference) for difference in new[:_SHOWN])
+            return f"{self._settings.where}: the test has sent something else than was recorded:\n{shown}"
         return None
 
     def settle(self, lines: list[WireLine], *, all_seen: bool) -> None:
@@ -160,6 +173,8 @@ class Place:
                 self.modem.close()
             if self.module is not None:
                 self.module.close()
+            if self._replay is not None:
+                self._replay.close()
         finally:
             if self._claim is not None:
                 self._claim.release()

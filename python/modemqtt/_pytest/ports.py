@@ -10,6 +10,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+REPLAY = "replay:"
 _VIRTUAL = re.compile(r"virtual(?::(?://)?(?P<model>.*))?", re.DOTALL)
 
 
@@ -41,10 +42,8 @@ def parse_ports(texts: Sequence[str], source: str) -> tuple[Port, ...]:
 def _parse(text: str, source: str) -> Port:
     if (virtual := _VIRTUAL.fullmatch(text)) is not None:
         return Port(text, None, virtual["model"] or None)
-    if text.startswith("replay:"):
-        raise pytest.UsageError(
-            f"{source}: {text} is a recording, which this version of modemqtt cannot play; name a device, or virtual"
-        )
+    if text.startswith(REPLAY) and not text.removeprefix(REPLAY).removeprefix("//"):
+        raise pytest.UsageError(f"{source}: {text} names no file; replay:bench.rec does")
     if not text.strip() or text == "usb:":
         example = "usb:0123456789 for a USB serial number" if text == "usb:" else "/dev/ttyUSB2 or virtual"
         raise pytest.UsageError(f"{source} must be a port such as {example}, not {text!r}")

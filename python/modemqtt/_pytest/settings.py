@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeVar
 import pytest
 
 from modemqtt._pytest.names import model_named
-from modemqtt._pytest.ports import Port, parse_ports
+from modemqtt._pytest.ports import REPLAY, Port, parse_ports
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,8 +51,8 @@ OPTIONS = (
     Option(
         "port",
         "port of a module: a device, socket://HOST:PORT, rfc2217://HOST:PORT, usb:SERIAL for a USB serial number, or "
-        "virtual or virtual:MODEL for virtual modules, which is the default; again for one more port of a pool, of "
-        "which each worker of pytest-xdist takes one",
+        "virtual or virtual:MODEL for virtual modules, which is the default, or replay:FILE for a recording; again for "
+        "one more port of a pool, of which each worker of pytest-xdist takes one",
         "PORT",
         several=True,
     ),
@@ -81,6 +81,12 @@ OPTIONS = (
     ),
     Option("log-dir", "folder for a file with the wire of each test that --modem-log selects", "DIR"),
     Option("log", f"whose wire is reported: {', '.join(LOGS)}; failed is the default", "WHICH"),
+    Option(
+        "record",
+        "file in which everything on the line is recorded, for --modem-port=replay:FILE; a second modem of the run is "
+        "recorded in FILE-2, and so on",
+        "FILE",
+    ),
     Option("require", "fail tests that need hardware where there is none, instead of skipping them"),
     Option("seed", "seed of whatever is random in virtual modules; 0 is the default", "N"),
     Option("timeout-factor", "number by which every wait of the plugin is multiplied; 1 is the default", "F"),
@@ -101,6 +107,7 @@ class Settings(NamedTuple):
     scope: str
     log_dir: Path | None
     log: str
+    record: Path | None
     require: bool
     seed: int
     factor: float
@@ -111,6 +118,12 @@ class Settings(NamedTuple):
     def virtual(self) -> bool:
         """Whether the modules are virtual ones."""
         return self.ports[0].url is None
+
+    @property
+    def replay(self) -> str | None:
+        """The recording that is played in place of a module."""
+        url = self.ports[0].url or ""
+        return url.removeprefix(REPLAY).removeprefix("//") if url.startswith(REPLAY) else None
 
     @property
     def model(self) -> str | None:
@@ -178,6 +191,7 @@ def read(config: pytest.Config) -> Settings:
         scope=_one(config, "scope", _one_of(SCOPES), "function" if virtual else "session"),
         log_dir=_one(config, "log-dir", lambda text: config.invocation_params.dir / Path(text).expanduser(), None),
         log=_one(config, "log", _one_of(LOGS), "failed"),
+        record=_one(config, "record", lambda text: config.invocation_params.dir / Path(text).expanduser(), None),
         require=_one(config, "require", lambda text: text.lower() not in _NO, default=False),
         seed=_one(config, "seed", _seed, 0),
         factor=_one(config, "timeout-factor", _factor, 1.0),

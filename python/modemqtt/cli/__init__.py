@@ -34,6 +34,7 @@ COMMANDS = {
     "term": "talk to a module by hand",
     "ports": "list the serial ports, and with --probe the modules on them",
     "doctor": "find out why a module does not publish",
+    "replay": "play what --record has recorded, until Ctrl-C",
     "info": "print versions and models; with --modem what the module says of itself",
     "completion": "print a script that completes commands and options in bash, zsh or fish",
 }

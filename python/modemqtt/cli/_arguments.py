@@ -112,6 +112,15 @@ def add_modem(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> None
     )
     parser.add_argument("--log", metavar="FILE", help="append what goes over the line, secrets masked")
     parser.add_argument(
+        "--record",
+        metavar="FILE",
+        help="record what goes over the line in a new file, for `modemqtt replay`; secrets are masked, and the numbers "
+        "and addresses of module, card and people replaced",
+    )
+    parser.add_argument(
+        "--record-identities", action="store_true", help="leave numbers and addresses in the recording as they are"
+    )
+    parser.add_argument(
         "--recover",
         action="store_true",
         help="where no module answers, end what a former program may have left: a data phase, PPP",

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from modemqtt import Modem
+from modemqtt._recording import invented
 from modemqtt.cli._arguments import PORT
 from modemqtt.cli._streams import remark
 from modemqtt.exceptions import UsageError
@@ -30,7 +31,17 @@ def modem_of(options: Namespace) -> Modem:
         raise UsageError(
             f"no module is named; give --modem URL or set {PORT}; `modemqtt ports` lists those that are there"
         )
-    return Modem(options.modem, model=options.model or "auto", baudrate=options.baud, log=log_of(options))
+    modem = Modem(
+        options.modem,
+        model=options.model or "auto",
+        baudrate=options.baud,
+        log=log_of(options),
+        record=options.record,
+        record_identities=options.record_identities,
+    )
+    for value in vars(options).get("invented", ()):
+        invented(modem, value)
+    return modem
 
 
 def opened(options: Namespace, *, timeout: float | None = None) -> Modem:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from modemqtt import Modem
+from modemqtt._recording import invented
 from modemqtt.exceptions import (
     CommandError,
     ConnectError,
@@ -96,6 +97,8 @@ class Plan:
     model: str | None
     baudrate: int
     log: str | None
+    record: str | None
+    record_identities: bool
     recover: bool
     """Whether to go to any length where no module answers."""
     patience: float
@@ -107,6 +110,8 @@ class Plan:
     broker: Callable[[Modem], tuple[str, int] | None]
     login: tuple[str, str | None, str | None]
     """Client id, user name and password."""
+    invented: tuple[str, ...]
+    """What of that was made up for this run."""
     options: Options
 
 
@@ -210,7 +215,18 @@ class _Patient:
     def _attempt(self, rate: int, patience: float) -> None:
         """Open the port and look for a module."""
         plan = self._plan
-        modem = Modem(plan.port, model=plan.model or "auto", baudrate=rate, log=plan.log)
+        # A recording is of one rate.
+        record = plan.record if plan.record is None or rate == plan.baudrate else f"{plan.record}-{rate}"
+        modem = Modem(
+            plan.port,
+            model=plan.model or "auto",
+            baudrate=rate,
+            log=plan.log,
+            record=record,
+            record_identities=plan.record_identities,
+        )
+        for value in plan.invented:
+            invented(modem, value)
         self._found = self._stack.enter_context(modem.open(timeout=patience, recover=plan.recover))
 
     def _baud_rate(self) -> Finding:
@@ -390,7 +406,9 @@ class _Patient:
 
     def _publish(self) -> Finding:
         topic = f"modemqtt/doctor/{self._plan.login[0]}"
-        payload = os.urandom(8).hex().encode()
+        own = os.urandom(8).hex()
+        invented(self._modem, own)
+        payload = own.encode()
         began = time.monotonic()
         try:
             self._mqtt.subscribe(topic, qos=1)

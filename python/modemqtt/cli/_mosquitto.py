@@ -176,6 +176,8 @@ def _check_id(parser: Parser, options: Namespace) -> None:
     if options.id is None:
         prefix = options.id_prefix
         options.id = f"modemqtt-{os.urandom(4).hex()}" if prefix is None else f"{prefix}-{os.getpid()}"
+        # A replay takes any in its place.
+        options.invented = (options.id,)
 
 
 def _check_tls(parser: Parser, options: Namespace) -> None:

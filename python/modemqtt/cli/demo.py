@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from modemqtt import Modem
+from modemqtt._recording import invented
 from modemqtt.cli._arguments import Parser, add_modem, command, tcp_port
 from modemqtt.cli._device import modem_of
 from modemqtt.exceptions import ModemError, UsageError
@@ -56,7 +57,7 @@ def run(options: Namespace) -> int:
         server = (broker.host, broker.port) if broker else (options.host, options.port or 1883)
         if virtual:
             module = stack.enter_context(VirtualModem(options.model or "BC660K-GL"))
-            modem = Modem(module.port)
+            modem = Modem(module.port, record=options.record, record_identities=options.record_identities)
         else:
             modem = modem_of(options)
         stack.callback(modem.close)
@@ -108,6 +109,7 @@ def _session(narrator: _Narrator, modem: Modem, server: tuple[str, int], options
     host, port = server
     own = secrets.token_hex(3)
     topic, client_id = f"demo/{own}", f"modemqtt-demo-{own}"
+    invented(modem, own)
     credentials = () if options.username is None else (options.username, options.password)
     mqtt = modem.mqtt(0)
 

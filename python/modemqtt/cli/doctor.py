@@ -64,12 +64,15 @@ def run(options: Namespace) -> int:
         model=options.model,
         baudrate=options.baud,
         log=log_of(options),
+        record=options.record,
+        record_identities=options.record_identities,
         recover=options.recover,
         patience=options.timeout,
         registration=options.wait,
         index=options.client,
         broker=broker,
         login=(options.id, options.username, options.pw),
+        invented=vars(options).get("invented", ()),
         options=_mosquitto.configuration(options),
     )
     findings = []

@@ -37,6 +37,8 @@ pub enum News {
     ReconnectFailed(ClientIndex, Error, u32),
     /// The log file of a modem cannot be written: its path, and why.
     Unlogged(PathBuf, String),
+    /// Nothing is recorded any more, in words.
+    Unrecorded(String),
     /// A line of the wire, as a [`crate::trace::Record`].
     Wire(Box<[u8]>),
 }

@@ -11,6 +11,7 @@ mod kept_session;
 mod opening;
 mod pending;
 mod queues;
+mod recorder;
 mod request;
 mod ring;
 mod room;
@@ -41,6 +42,7 @@ pub use journal::{Journal, News, Remark};
 pub use kept_session::{KeptSession, Wait};
 pub use opening::{Failure, PortOpening, Reporting, Retry};
 pub use pending::{Pending, Progress, PublishState, Stage};
+pub use recorder::{Recorder, RecorderOptions, refusal};
 use request::Request;
 pub use room::{MOST_QUEUED, Room};
 pub use shared::{Messages, Modem, Notice, Shared, Stamped, Statistics};
@@ -65,6 +67,8 @@ pub struct EngineOptions {
     pub command_gap: Duration,
     /// A file to which the wire log is appended.
     pub log: Option<std::path::PathBuf>,
+    /// What goes over the line is recorded there.
+    pub recorder: Option<Arc<Recorder>>,
     /// After how long a silence the module is woken before it is sent a command.
     pub wake: Wake,
     /// How far the search for a module goes.
@@ -112,10 +116,14 @@ impl Engine {
         let shared = Arc::new(Shared::new(
             origin,
             log,
+            options.recorder.clone(),
             options.queue,
             options.wire_size,
             waker.clone(),
         ));
+        if let Some(recorder) = &options.recorder {
+            shared.tap(recorder.tap());
+        }
         let mut session = Session::new(options.model, options.port.baud_rate);
         session.set_wake(options.wake);
         session.set_search(options.search);

@@ -14,6 +14,7 @@ use super::bell::{Bell, Bells};
 use super::inbox::Inbox;
 use super::journal::{Journal, News};
 use super::queues::{Queues, Reading};
+use super::recorder::Recorder;
 use super::room::Room;
 use super::tap::{Tap, Wire};
 use crate::call::{ClientState, Message, Reconnected};
@@ -107,6 +108,7 @@ pub struct Shared {
     changed: Condvar,
     queues: Queues,
     wire: Mutex<Wire>,
+    recorder: Option<Arc<Recorder>>,
     room: Room,
     bells: Bells,
     journal: OnceLock<(Arc<str>, Arc<Journal>)>,
@@ -122,6 +124,7 @@ impl Shared {
     pub(super) fn new(
         origin: (Instant, SystemTime),
         log: Option<LogFile>,
+        recorder: Option<Arc<Recorder>>,
         queue: usize,
         wire_size: usize,
         waker: Waker,
@@ -129,6 +132,7 @@ impl Shared {
         Self {
             known: Mutex::default(),
             changed: Condvar::new(),
+            recorder,
             queues: Queues::new(queue, waker),
             wire: Mutex::new(Wire::new(origin.0, wire_size, log)),
             room: Room::default(),
@@ -390,6 +394,11 @@ impl Shared {
         self.wire.lock().take(piece);
     }
 
+    /// Where what goes over the line is recorded.
+    pub(super) fn recorder(&self) -> Option<&Recorder> {
+        self.recorder.as_deref()
+    }
+
     /// Nothing more is logged. What is left is written, as far as a log that has stalled takes it at once.
     pub(super) fn close_log(&self) {
         let ended = self.wire.lock().end();
@@ -399,6 +408,9 @@ impl Shared {
     /// The port is closed or lost: who waits for messages or lines gets what is left, then the end.
     pub(super) fn ended(&self, error: Error) {
         self.leave();
+        if let Some(recorder) = self.recorder() {
+            recorder.ended(&error);
+        }
         let mut known = self.known.lock();
         known.end.get_or_insert(error);
         known.states.clear();

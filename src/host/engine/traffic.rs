@@ -231,6 +231,9 @@ impl Traffic {
                 timeout,
                 pending,
             } => {
+                if let Some(recorder) = self.shared.recorder() {
+                    recorder.called(&pending);
+                }
                 self.taken.push(Arc::clone(&pending));
                 self.pending.insert(ticket, pending);
                 self.upkeep.submit(ticket, *submission, timeout, Instant::now());
@@ -336,6 +339,9 @@ impl Traffic {
     }
 
     fn handle(&mut self, event: Event) {
+        if let Some(recorder) = self.shared.recorder() {
+            recorder.happened(&event);
+        }
         let told = event.told();
         match event {
             Event::Started(ticket, id) => {

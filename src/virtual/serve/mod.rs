@@ -8,6 +8,7 @@ mod log;
 mod network;
 mod port;
 mod reactor;
+mod replay;
 mod secured;
 
 use std::io;
@@ -26,6 +27,7 @@ use crate::script::{Expectation, Step};
 use log::Log;
 use port::Port;
 use reactor::{Mail, ModuleReactor};
+pub use replay::{ReplayError, ReplayModem, ReplayOptions, Report};
 
 /// How a virtual module is started.
 #[derive(Clone, Debug, Default)]

@@ -351,7 +351,7 @@ impl ModuleReactor {
     }
 }
 
-fn timespec(duration: Duration) -> Timespec {
+pub(super) fn timespec(duration: Duration) -> Timespec {
     // Later than any deadline of ours is early enough to look again.
     Timespec::try_from(duration.min(Duration::from_hours(1))).unwrap_or_default()
 }

@@ -1,0 +1,87 @@
+"""What goes over the line of a modem, kept in a file."""
+
+from __future__ import annotations
+
+import warnings
+import weakref
+from typing import TYPE_CHECKING
+
+from modemqtt import _journal
+from modemqtt._core import Recorder
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+_SCHEMES = {"socket": "socket", "rfc2217": "rfc2217", "virtual": "virtual", "replay": "replay"}
+
+_of_modem: weakref.WeakKeyDictionary[object, Recording] = weakref.WeakKeyDictionary()
+
+
+class Recording:
+    """The recording of a modem, which its first opening begins and its last one goes on with."""
+
+    def __init__(
+        self, port: str, path: str | PathLike[str] | None, *, identities: bool, model: str, baudrate: int
+    ) -> None:
+        """Take the settings. Nothing is written yet."""
+        self._port = port
+        self._path = path
+        self._identities = identities
+        self._model = None if model == "auto" else model
+        self._baudrate = baudrate
+        # How many bytes a part has; None for the usual number.
+        self.part: int | None = None
+        self._recorder: Recorder | None = None
+        self._invented: list[str] = []
+        self._warned = False
+
+    def begun(self) -> Recorder | None:
+        """Return the recording, begun if it is to be.
+
+        Raises:
+            UsageError: the file exists, or cannot be made.
+
+        """
+        if self._path is None:
+            return None
+        if self._recorder is None:
+            self._recorder = Recorder(
+                self._path,
+                kind=_SCHEMES.get(self._port.partition(":")[0], "device"),
+                baudrate=self._baudrate,
+                model=self._model,
+                identities=self._identities,
+                part=self.part,
+                name=self._port,
+                journal=_journal.journal(),
+            )
+            for value in self._invented:
+                self._recorder.invented(value)
+        return self._recorder
+
+    def invented(self, value: str) -> None:
+        """Have a value that was made up for this run match any when the recording is played."""
+        self._invented.append(value)
+        if self._recorder is not None:
+            self._recorder.invented(value)
+
+    def finish(self) -> None:
+        """Have everything so far be in the file, and warn where it is not."""
+        recorder = self._recorder
+        if recorder is None:
+            return
+        recorder.flush()
+        failure = recorder.failure
+        if failure is not None and not self._warned:
+            self._warned = True
+            warnings.warn(f"{self._port}: {failure}", RuntimeWarning, stacklevel=4)
+
+
+def remember(modem: object, recording: Recording) -> None:
+    """Have the recording of a modem be found."""
+    _of_modem[modem] = recording
+
+
+def invented(modem: object, value: str) -> None:
+    """Have a value that was made up for this run match any when the recording of a modem is played."""
+    _of_modem[modem].invented(value)

@@ -1,0 +1,159 @@
+"""A recording that is played: a module that answers as it did."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from modemqtt import _core
+from modemqtt._strict import Single
+from modemqtt._usage import arguments
+from modemqtt.exceptions import ScriptError, UsageError, UsageTypeError
+
+if TYPE_CHECKING:
+    from os import PathLike
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Something that the host sent otherwise than recorded.
+
+    Example:
+        >>> print(Difference(24, "AT+CREG?", "AT+COPS?"))
+        line 24 of the recording
+            expected AT+CREG?
+            got      AT+COPS?
+
+    """
+
+    line: int | None
+    """The line of the file in which what was expected stands; ``None`` behind its end."""
+    expected: str
+    """What was expected, with escapes for bytes that are not printable."""
+    got: str
+    """What came in its place."""
+
+    def __str__(self) -> str:
+        """Both, one below the other."""
+        where = "behind the end of the recording" if self.line is None else f"line {self.line} of the recording"
+        return f"{where}\n    expected {self.expected}\n    got      {self.got}"
+
+
+class Replay(Single):
+    """A recording, played on a port of its own.
+
+    Example:
+        >>> import os, tempfile
+        >>> file = os.path.join(tempfile.mkdtemp(), "csq.rec")
+        >>> with Modem("virtual://M95", record=file) as recorded:
+        ...     asked = recorded.command("AT+CSQ")
+        >>> with Replay(file) as replay, Modem(replay.port) as modem:
+        ...     print(modem.model, modem.command("AT+CSQ") == asked)
+        ...     replay.check()
+        M95 True
+
+    The module prints what it printed once the host has sent what it sent then. How often the host asks for the module
+    while it opens it makes no difference, and what was replaced or made up matches any value of its kind. A line that
+    is another than recorded is answered ``ERROR``, unless it was recorded a little later: then it goes on from there. A
+    host that begins with ``AT`` when all was played gets it from the beginning.
+
+    Args:
+        path: the file; the parts that follow it are found.
+        link: a symbolic link to make to its pseudo-terminal.
+        listen: ``"host:port"`` to listen on TCP in place of a pseudo-terminal; port 0 takes a free one.
+        speed: how many times as fast as recorded the module prints; ``"asap"`` prints at once.
+
+    Raises:
+        UsageError: the file is no recording, is damaged, or is of a later version; or `speed` is no factor.
+        OSError: the file cannot be read, or the port or the link cannot be made.
+
+    """
+
+    def __init__(
+        self,
+        path: str | PathLike[str],
+        *,
+        link: str | PathLike[str] | None = None,
+        listen: str | None = None,
+        speed: float | str = "asap",
+    ) -> None:
+        """Start it."""
+        factor = checked_speed(speed)
+        with arguments():
+            self._core = _core.Replay(path, link=link, listen=listen, speed=factor)
+
+    @property
+    def port(self) -> str:
+        """What a host opens: the path of the pseudo-terminal, or of the link, or ``socket://host:port``."""
+        return self._core.port
+
+    @property
+    def model(self) -> str | None:
+        """The model that was recorded; ``None`` where it was never found out."""
+        model: str | None = self._core.header["model"]
+        return model
+
+    @property
+    def differences(self) -> list[Difference]:
+        """What the host has sent otherwise than recorded, in order: the first 100."""
+        return [Difference(*row) for row in self._core.report()[0]]
+
+    def check(self) -> None:
+        """Check that the host has sent nothing else than what was recorded. Leaving the context does not.
+
+        Raises:
+            ScriptError: it has; the message shows both side by side. It is an :class:`AssertionError` too.
+            UsageError: the recording could not be read to its end.
+
+        """
+        rows, dropped, failure = self._core.report()
+        if failure is not None:
+            raise UsageError(failure)
+        if rows:
+            shown = "\n".join(str(Difference(*row)) for row in rows[:_SHOWN])
+            more = len(rows) - _SHOWN + dropped
+            rest = f"\nand {more} more" if more > 0 else ""
+            raise ScriptError(f"the host sent something else than was recorded:\n{shown}{rest}")
+
+    def close(self) -> None:
+        """End it. A closed one is left as it is."""
+        self._core.close()
+
+    def __enter__(self) -> Self:
+        """Return itself: it runs already."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Close."""
+        self.close()
+
+    def __repr__(self) -> str:
+        """Model and port."""
+        return f"<Replay {self.model or 'of an unknown module'} {self.port}>"
+
+
+# How many differences a message shows.
+_SHOWN = 5
+
+
+def checked_speed(speed: object) -> float | None:
+    """Return the factor of a speed; ``None`` for at once.
+
+    Raises:
+        UsageTypeError: it is neither a number nor a word.
+        UsageError: it is no factor.
+
+    """
+    if speed == "asap":
+        return None
+    wrong = f'speed must be "asap" or a factor from 0.001 to 1000000, not {speed!r}'
+    if isinstance(speed, bool) or not isinstance(speed, (int, float)):
+        raise UsageError(wrong) if isinstance(speed, str) else UsageTypeError(wrong)
+    if not 0.001 <= speed <= 1e6:  # noqa: PLR2004 - as the message says
+        raise UsageError(wrong)
+    return float(speed)

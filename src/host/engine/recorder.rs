@@ -1,0 +1,474 @@
+//! What goes over the line of a modem, into a file: a thread of its own masks it and writes it, and nobody waits for that.
+
+use std::fmt::Display;
+use std::io;
+use std::mem::ManuallyDrop;
+use std::path::{Path, PathBuf};
+use std::process;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use modemqtt_at::ClientIndex;
+use modemqtt_os::parts::PartWriter;
+use modemqtt_os::{Condvar, Mutex, Worker};
+use modemqtt_recording::{Fact, Header, Masker, Note, PART, What};
+
+use super::Pending;
+use super::journal::{Journal, News};
+use super::tap::Tap;
+use crate::call::Event;
+use crate::error::Error;
+use crate::trace::Piece;
+
+/// How many bytes wait at most; what comes beyond that is missing, and counted in the recording itself.
+const WAITING: usize = 16 * 1024 * 1024;
+/// What a note weighs beside its bytes.
+const NOTE: usize = 128;
+/// The time between two looks at the queue while the line is busy.
+const PACE: Duration = Duration::from_millis(5);
+/// How long the end of a recording waits for a disk that has stalled.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// How a recording is made.
+#[derive(Clone, Debug)]
+pub struct RecorderOptions {
+    /// The file, which must not exist.
+    pub path: PathBuf,
+    /// The kind of the port.
+    pub port: String,
+    /// Bits per second.
+    pub baud_rate: u32,
+    /// The model, where the program has named it.
+    pub model: Option<(&'static str, &'static str)>,
+    /// Whether identities stay as they are.
+    pub keeps_identities: bool,
+    /// How many bytes a part has; `None` for the usual number.
+    pub part: Option<u64>,
+}
+
+/// A recording under way. It goes on over any number of engines.
+#[derive(Debug)]
+pub struct Recorder {
+    shared: Arc<Shared>,
+    writer: ManuallyDrop<Worker>,
+    origin: Instant,
+    /// The process that began it. The thread does not exist in a forked child, and the lock may be held there for ever.
+    process: u32,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    queue: Mutex<Queue>,
+    /// There is something to write, or something was written.
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    bytes: Vec<u8>,
+    items: Vec<(Instant, Item)>,
+    /// Bytes that found no room since the last that did.
+    missing: u64,
+    /// Whether the thread waits for something to write.
+    idle: bool,
+    over: bool,
+    /// How often everything was wanted in the file, and how often it was there.
+    wanted: u64,
+    written: u64,
+    /// Why nothing is written any more.
+    failure: Option<String>,
+}
+
+#[derive(Debug)]
+enum Item {
+    /// So many of the bytes.
+    Bytes {
+        sent: bool,
+        count: usize,
+    },
+    Note(What),
+    Invented(Vec<u8>),
+    Secret(Vec<u8>),
+}
+
+struct Tapped(Arc<Recorder>);
+
+impl Tap for Tapped {
+    fn take(&mut self, piece: &Piece<'_>) {
+        for place in piece.secrets {
+            self.0.push(piece.at, Item::Secret(place.of(piece.bytes).to_vec()), &[]);
+        }
+        let (sent, count) = (piece.sent, piece.bytes.len());
+        if count > 0 {
+            self.0.push(piece.at, Item::Bytes { sent, count }, piece.bytes);
+        }
+    }
+}
+
+impl Queue {
+    fn push(&mut self, at: Instant, item: Item, bytes: &[u8]) {
+        if self.failure.is_some() {
+            return;
+        }
+        if self.bytes.len() + NOTE * self.items.len() + bytes.len() > WAITING {
+            self.missing += bytes.len() as u64;
+            return;
+        }
+        let missing = std::mem::take(&mut self.missing);
+        if missing > 0 {
+            self.items.push((at, Item::Note(What::Missing(missing))));
+        }
+        self.bytes.extend_from_slice(bytes);
+        // What is read at once in many pieces is one.
+        if let (
+            Item::Bytes { sent, count },
+            Some((
+                last,
+                Item::Bytes {
+                    sent: was_sent,
+                    count: all,
+                },
+            )),
+        ) = (&item, self.items.last_mut())
+            && sent == was_sent
+            && *last == at
+        {
+            *all += count;
+            return;
+        }
+        self.items.push((at, item));
+    }
+}
+
+impl Recorder {
+    /// Makes the file and starts the thread.
+    pub fn create(options: &RecorderOptions, name: &str, journal: Arc<Journal>) -> io::Result<Self> {
+        let origin = Instant::now();
+        let started = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let header = Header {
+            part: 0,
+            // Microseconds, as entries have them.
+            started: (started.as_secs_f64() * 1e6).round() / 1e6,
+            library: env!("CARGO_PKG_VERSION").into(),
+            port: options.port.clone(),
+            baudrate: options.baud_rate,
+            identities_replaced: !options.keeps_identities,
+            model: options.model.map(|(model, _)| model.into()),
+            dialect: options.model.map(|(_, dialect)| dialect.into()),
+            firmware: None,
+        };
+        let mut file = PartWriter::create(&options.path, options.part.unwrap_or(PART))?;
+        file.write((header.to_line() + "\n").as_bytes())?;
+        let shared = Arc::<Shared>::default();
+        let name: Arc<str> = name.into();
+        let writer = Writer {
+            shared: Arc::clone(&shared),
+            origin,
+            masker: Masker::new(options.keeps_identities),
+            header,
+            file,
+            tell: Box::new(move |text| journal.note(&name, News::Unrecorded(text))),
+        };
+        Ok(Self {
+            shared,
+            writer: ManuallyDrop::new(Worker::spawn("modemqtt-record", move || writer.run())?),
+            origin,
+            process: process::id(),
+        })
+    }
+
+    /// What is told of everything that goes over the wire.
+    pub(super) fn tap(self: &Arc<Self>) -> Box<dyn Tap> {
+        Box::new(Tapped(Arc::clone(self)))
+    }
+
+    /// Takes a call of the program's.
+    pub(super) fn called(&self, pending: &Pending) {
+        let mut facts = vec![("number", number(pending.ticket().0))];
+        facts.extend(pending.client().map(client));
+        self.push(
+            Instant::now(),
+            Item::Note(What::Call(note(pending.subject(), facts))),
+            &[],
+        );
+    }
+
+    /// Takes what happens.
+    pub(super) fn happened(&self, event: &Event) {
+        let now = Instant::now();
+        match event {
+            Event::Identified(dialect, model) => self.module(now, model.name, dialect.name),
+            Event::Ended(ticket, result) => {
+                let mut facts = vec![("number", number(ticket.0))];
+                facts.extend(result.as_ref().err().map(|error| ("error", text(error))));
+                self.event(now, "ended", facts);
+            }
+            Event::Message(message) => {
+                let length = ("bytes", number(message.payload.len() as u64));
+                self.event(message.at, "message", vec![client(message.client), length]);
+            }
+            event => {
+                if let Some(told) = event.told() {
+                    self.event(now, told.name, told.client.map(client).into_iter().collect());
+                }
+            }
+        }
+    }
+
+    /// The port is closed, or lost.
+    pub(super) fn ended(&self, error: &Error) {
+        let (name, facts) = match error {
+            Error::Closed => ("closed", Vec::new()),
+            error => ("port lost", vec![("error", text(error))]),
+        };
+        self.event(Instant::now(), name, facts);
+    }
+
+    fn event(&self, at: Instant, name: &str, facts: Vec<(&str, Fact)>) {
+        self.push(at, Item::Note(What::Event(note(name, facts))), &[]);
+    }
+
+    fn module(&self, at: Instant, model: &str, dialect: &str) {
+        let module = What::Module {
+            model: Some(model.into()),
+            dialect: Some(dialect.into()),
+            firmware: None,
+        };
+        self.push(at, Item::Note(module), &[]);
+    }
+
+    /// Has a value that the program made up for this run match any when the recording is played.
+    pub fn invented(&self, value: &[u8]) {
+        if self.process == process::id() {
+            self.push(Instant::now(), Item::Invented(value.to_vec()), &[]);
+        }
+    }
+
+    /// Has everything so far be in the file, waiting for at most that long; whether it is.
+    pub fn flush(&self, at_most: Duration) -> bool {
+        if self.process != process::id() {
+            return true;
+        }
+        let deadline = Instant::now() + at_most;
+        let mut queue = self.shared.queue.lock();
+        queue.wanted += 1;
+        let wanted = queue.wanted;
+        self.shared.changed.notify_all();
+        while queue.written < wanted {
+            if self.shared.changed.wait_until(&mut queue, deadline) && queue.written < wanted {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Why nothing is recorded any more, if that is so.
+    pub fn failure(&self) -> Option<String> {
+        if self.process != process::id() {
+            return None;
+        }
+        self.shared.queue.lock().failure.clone()
+    }
+
+    fn push(&self, at: Instant, item: Item, bytes: &[u8]) {
+        let at = at.max(self.origin);
+        let mut queue = self.shared.queue.lock();
+        queue.push(at, item, bytes);
+        let idle = std::mem::take(&mut queue.idle);
+        drop(queue);
+        if idle {
+            self.shared.changed.notify_all();
+        }
+    }
+}
+
+impl Drop for Recorder {
+    fn drop(&mut self) {
+        if self.process != process::id() {
+            return;
+        }
+        self.shared.queue.lock().over = true;
+        self.shared.changed.notify_all();
+        self.writer.wait(FAREWELL);
+        // SAFETY: it is dropped here and nowhere else, and nothing uses it afterwards.
+        unsafe {
+            ManuallyDrop::drop(&mut self.writer);
+        }
+    }
+}
+
+/// The thread.
+struct Writer {
+    shared: Arc<Shared>,
+    origin: Instant,
+    masker: Masker,
+    header: Header,
+    file: PartWriter,
+    tell: Box<dyn Fn(String) + Send>,
+}
+
+impl Writer {
+    fn run(mut self) {
+        let (mut bytes, mut items) = (Vec::new(), Vec::new());
+        let mut last = Duration::ZERO;
+        loop {
+            let (over, wanted) = self.wait(&mut bytes, &mut items);
+            let mut rest = bytes.as_slice();
+            for (at, item) in items.drain(..) {
+                // Calls and bytes are stamped by different hands.
+                last = last.max(at.duration_since(self.origin));
+                let at = last;
+                match item {
+                    Item::Bytes { sent, count } => {
+                        let (piece, behind) = rest.split_at(count);
+                        rest = behind;
+                        self.masker.bytes(at, sent, piece);
+                    }
+                    Item::Note(what) => self.masker.note(at, what),
+                    Item::Invented(value) => self.masker.invented(&value),
+                    Item::Secret(value) => self.masker.secret(&value),
+                }
+            }
+            bytes.clear();
+            // What a burst has taken is given back.
+            bytes.shrink_to(WAITING / 64);
+            if over || wanted.is_some() {
+                self.masker.finish();
+            } else {
+                self.masker.tick(self.origin.elapsed());
+            }
+            let result = self.write();
+            let mut queue = self.shared.queue.lock();
+            if let Err(error) = result {
+                let text = format!("nothing is recorded any more, since {error}; the session goes on");
+                queue.failure = Some(text.clone());
+                queue.written = u64::MAX;
+                self.shared.changed.notify_all();
+                drop(queue);
+                return (self.tell)(text);
+            }
+            if let Some(wanted) = wanted {
+                queue.written = wanted;
+                self.shared.changed.notify_all();
+            }
+            if over {
+                return;
+            }
+        }
+    }
+
+    /// Waits for something to write; whether it is the last, and what is to be in the file after it.
+    fn wait(&mut self, bytes: &mut Vec<u8>, items: &mut Vec<(Instant, Item)>) -> (bool, Option<u64>) {
+        let mut queue = self.shared.queue.lock();
+        let mut paced = Instant::now() + PACE;
+        loop {
+            let due = self.masker.next_timeout().map(|due| self.origin + due);
+            let now = Instant::now();
+            let wanted = (queue.written < queue.wanted).then_some(queue.wanted);
+            let late = due.is_some_and(|due| due <= now);
+            let something = !queue.items.is_empty() && paced <= now;
+            if queue.over || wanted.is_some() || late || something {
+                std::mem::swap(bytes, &mut queue.bytes);
+                std::mem::swap(items, &mut queue.items);
+                return (queue.over, wanted);
+            }
+            if queue.items.is_empty() {
+                queue.idle = true;
+                let rest = due.map_or(Duration::from_hours(1), |due| due - now);
+                self.shared.changed.wait_for(&mut queue, rest);
+                if std::mem::take(&mut queue.idle) {
+                    continue;
+                }
+                // The line has gone from silent to busy: a little of it is taken together.
+                paced = Instant::now() + PACE;
+            } else {
+                self.shared.changed.wait_for(&mut queue, paced - now);
+            }
+        }
+    }
+
+    /// Writes what can be told.
+    fn write(&mut self) -> io::Result<()> {
+        let mut lines = String::new();
+        while let Some(mut entry) = self.masker.poll() {
+            match &mut entry.what {
+                What::Module { model, dialect, .. } => {
+                    (self.header.model, self.header.dialect) = (model.clone(), dialect.clone());
+                }
+                What::Call(note) | What::Event(note) => {
+                    for (_, fact) in &mut note.facts {
+                        if let Fact::Text(text) = fact {
+                            *text = self.masker.masked(text);
+                        }
+                    }
+                }
+                _ => {}
+            }
+            lines.push_str(&entry.to_line());
+            lines.push('\n');
+            if let Some(firmware) = self.masker.poll_firmware() {
+                self.header.firmware = Some(firmware.clone());
+                let what = What::Module {
+                    model: self.header.model.clone(),
+                    dialect: self.header.dialect.clone(),
+                    firmware: Some(firmware),
+                };
+                let entry = modemqtt_recording::Entry { at: entry.at, what };
+                lines.push_str(&entry.to_line());
+                lines.push('\n');
+            }
+            if lines.len() > 1024 * 1024 {
+                self.put(&mut lines)?;
+            }
+        }
+        self.put(&mut lines)
+    }
+
+    fn put(&mut self, lines: &mut String) -> io::Result<()> {
+        if lines.is_empty() {
+            return Ok(());
+        }
+        if self.file.is_full() {
+            self.file.next_part()?;
+            self.header.part = self.file.part();
+            self.file.write((self.header.to_line() + "\n").as_bytes())?;
+        }
+        self.file.write(lines.as_bytes())?;
+        lines.clear();
+        Ok(())
+    }
+}
+
+fn note(name: &str, facts: Vec<(&str, Fact)>) -> Note {
+    Note {
+        name: name.into(),
+        facts: facts.into_iter().map(|(name, fact)| (name.to_owned(), fact)).collect(),
+    }
+}
+
+fn number(value: u64) -> Fact {
+    Fact::Number(i64::try_from(value).unwrap_or(i64::MAX))
+}
+
+fn client(client: ClientIndex) -> (&'static str, Fact) {
+    ("client", number(client.0.into()))
+}
+
+/// A fact of anything that can be shown.
+fn text(value: impl Display) -> Fact {
+    Fact::Text(value.to_string())
+}
+
+/// Why no recording can be made there, in one sentence.
+pub fn refusal(path: &Path, error: &io::Error) -> String {
+    let path = path.display();
+    match error.kind() {
+        io::ErrorKind::AlreadyExists => {
+            format!("{path} exists, and a recording takes the place of no file; name another, or move that one away")
+        }
+        io::ErrorKind::NotFound => {
+            format!("{path} cannot be recorded to: its folder does not exist; make it, or name another")
+        }
+        _ => format!("{path} cannot be recorded to: {error}"),
+    }
+}

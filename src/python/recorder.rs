@@ -1,0 +1,74 @@
+//! A recording of what goes over a line, which outlives the engines whose line it is.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use modemqtt_at::dialect;
+use modemqtt_host::engine::{self, RecorderOptions, refusal};
+use pyo3::prelude::*;
+
+use crate::journal::Journal;
+use crate::{civil, errors};
+
+/// How long a disk that has stalled is waited for.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// A recording under way.
+#[pyclass(frozen, module = "modemqtt._core")]
+pub(crate) struct Recorder {
+    pub(crate) recorder: Arc<engine::Recorder>,
+}
+
+#[pymethods]
+impl Recorder {
+    /// Makes the file. What goes wrong later is told to the journal, once.
+    #[expect(clippy::too_many_arguments, reason = "Python names them")]
+    #[new]
+    #[pyo3(signature = (path, *, kind, baudrate, model, identities, part, name, journal))]
+    fn new(
+        py: Python<'_>,
+        path: PathBuf,
+        kind: String,
+        baudrate: u32,
+        model: Option<&str>,
+        identities: bool,
+        part: Option<u64>,
+        name: &str,
+        journal: &Journal,
+    ) -> PyResult<Self> {
+        let options = RecorderOptions {
+            path,
+            port: kind,
+            baud_rate: baudrate,
+            model: model
+                .and_then(dialect::of_model)
+                .map(|(dialect, model)| (model.name, dialect.name)),
+            keeps_identities: identities,
+            part,
+        };
+        let journal = Arc::clone(&journal.remarks);
+        let made = py.detach(|| engine::Recorder::create(&options, name, journal));
+        let recorder =
+            made.map_err(|error| errors::usage(py, format!("record: {}", refusal(&options.path, &error))))?;
+        Ok(Self {
+            recorder: Arc::new(recorder),
+        })
+    }
+
+    /// Has a value that was made up for this run match any when the recording is played.
+    fn invented(&self, value: &str) {
+        self.recorder.invented(value.as_bytes());
+    }
+
+    /// Has everything so far be in the file, unless the disk has stalled.
+    fn flush(&self, py: Python<'_>) -> PyResult<()> {
+        civil::wait(py, Some(FAREWELL), |at_most| self.recorder.flush(at_most).then_some(())).map(drop)
+    }
+
+    /// Why nothing is recorded any more, if that is so.
+    #[getter]
+    fn failure(&self) -> Option<String> {
+        self.recorder.failure()
+    }
+}

@@ -1,0 +1,344 @@
+//! Bytes as they come, and entries in which no secret and no identity is left.
+//!
+//! A piece is held back until the line that it is part of is whole, or [`HELD`] is over: what is to be replaced can be cut anywhere. A
+//! place that is replaced stands whole in the entry in which it begins.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+use std::time::Duration;
+
+use crate::entry::{Entry, Kind, Piece, Span, What};
+use crate::finder::{Finder, LONG_LINE, Mark};
+use crate::known::{Known, Place};
+
+/// How long a piece is held back for the rest of its line.
+const HELD: Duration = Duration::from_millis(500);
+/// How many bytes of a line without end are held back.
+const LONGEST_LINE: usize = 64 * 1024;
+
+/// What stands in a recording for a parameter that is a secret: its length is none of a reader's business.
+const MASK: &[u8] = b"***";
+
+/// An entry, perhaps before all of its bytes are known.
+#[derive(Debug)]
+struct Held {
+    entry: Entry,
+    /// How many of its bytes are looked through yet.
+    due: usize,
+}
+
+/// One direction.
+#[derive(Debug, Default)]
+struct Stream {
+    /// What is held back.
+    text: Vec<u8>,
+    /// The pieces that it belongs to, by their number, and how much is of each.
+    pieces: VecDeque<(u64, usize)>,
+    /// A place that was cut off at the end of what is behind us.
+    cut: Option<Place>,
+}
+
+/// Takes the bytes of both directions and gives entries.
+#[derive(Debug, Default)]
+pub struct Masker {
+    keeps_identities: bool,
+    known: Known,
+    finder: Finder,
+    streams: [Stream; 2],
+    queue: VecDeque<Held>,
+    /// The number of the first in the queue.
+    first: u64,
+    told_firmware: bool,
+}
+
+impl Masker {
+    /// One that replaces secrets, and identities unless they are to be kept.
+    pub fn new(keeps_identities: bool) -> Self {
+        Self {
+            keeps_identities,
+            ..Self::default()
+        }
+    }
+
+    /// Takes bytes of one direction.
+    pub fn bytes(&mut self, at: Duration, sent: bool, bytes: &[u8]) {
+        let number = self.first + self.queue.len() as u64;
+        let piece = Piece {
+            sent,
+            ..Piece::default()
+        };
+        self.queue.push_back(Held {
+            entry: Entry {
+                at,
+                what: What::Piece(piece),
+            },
+            due: bytes.len(),
+        });
+        let stream = &mut self.streams[usize::from(sent)];
+        stream.text.extend_from_slice(bytes);
+        stream.pieces.push_back((number, bytes.len()));
+        let line_end = |byte: &u8| matches!(byte, b'\r' | b'\n');
+        if let Some(last) = bytes.iter().rposition(line_end) {
+            let upto = stream.text.len() - bytes.len() + last + 1;
+            self.settle(sent, upto, false);
+        }
+        let held = self.streams[usize::from(sent)].text.len();
+        if held > LONGEST_LINE {
+            self.settle(sent, held, true);
+        }
+    }
+
+    /// Takes an entry of another kind.
+    pub fn note(&mut self, at: Duration, what: What) {
+        self.queue.push_back(Held {
+            entry: Entry { at, what },
+            due: 0,
+        });
+    }
+
+    /// A text that is told beside the bytes, without what is known to be secret or an identity.
+    pub fn masked(&self, text: &str) -> String {
+        let mut places = Vec::new();
+        self.known.find(text.as_bytes(), false, &mut places);
+        let places = places.into_iter().filter(|place| self.replaces(place.kind)).collect();
+        let (bytes, _) = replaced(text.as_bytes(), places);
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// Has a secret be masked wherever it stands from now on; of a longer one each line is.
+    pub fn secret(&mut self, value: &[u8]) {
+        const LONG: usize = 100;
+        if value.len() <= LONG && lines(value).count() <= 1 {
+            self.known.learn(Kind::Secret, value.trim_ascii());
+            return;
+        }
+        for line in lines(value).filter(|line| line.len() >= LONG_LINE) {
+            self.known.learn(Kind::Secret, &value[line]);
+        }
+    }
+
+    /// Has a value that the library made up match any.
+    pub fn invented(&mut self, value: &[u8]) {
+        self.known.learn(Kind::Invented, value);
+    }
+
+    /// Gives up waiting for the rest of lines that have been held back for long.
+    pub fn tick(&mut self, now: Duration) {
+        while let Some(front) = self.queue.front()
+            && front.due > 0
+            && front.entry.at + HELD <= now
+        {
+            self.settle_front();
+        }
+    }
+
+    /// When [`Masker::tick`] is due.
+    pub fn next_timeout(&self) -> Option<Duration> {
+        let front = self.queue.front()?;
+        (front.due > 0).then(|| front.entry.at + HELD)
+    }
+
+    /// Nothing more will come.
+    pub fn finish(&mut self) {
+        for sent in [false, true] {
+            self.settle(sent, self.streams[usize::from(sent)].text.len(), true);
+        }
+    }
+
+    /// The next entry.
+    pub fn poll(&mut self) -> Option<Entry> {
+        if self.queue.front()?.due > 0 {
+            return None;
+        }
+        self.first += 1;
+        self.queue.pop_front().map(|held| held.entry)
+    }
+
+    /// The firmware, the first time after the module has named it.
+    pub fn poll_firmware(&mut self) -> Option<String> {
+        if self.told_firmware {
+            return None;
+        }
+        self.told_firmware = self.finder.firmware.is_some();
+        self.finder.firmware.clone()
+    }
+
+    fn replaces(&self, kind: Kind) -> bool {
+        !self.keeps_identities || matches!(kind, Kind::Secret | Kind::Invented)
+    }
+
+    fn settle_front(&mut self) {
+        let Some(What::Piece(piece)) = self.queue.front().map(|held| &held.entry.what) else {
+            return;
+        };
+        let sent = piece.sent;
+        self.settle(sent, self.streams[usize::from(sent)].text.len(), true);
+    }
+
+    /// Looks through what is held back of a direction, as far as that. With `open` the line may go on.
+    fn settle(&mut self, sent: bool, upto: usize, open: bool) {
+        let rest = self.streams[usize::from(sent)].text.split_off(upto);
+        let text = std::mem::replace(&mut self.streams[usize::from(sent)].text, rest);
+        let mut places = self.places(sent, &text, open);
+        places.retain(|place| self.replaces(place.kind));
+        self.hand_out(sent, &text, &places);
+    }
+
+    /// What is to be replaced, in order.
+    fn places(&mut self, sent: bool, text: &[u8], open: bool) -> Vec<Place> {
+        let mut places = Vec::new();
+        for line in lines(text) {
+            for (place, mark) in self.finder.line(sent, &text[line.clone()]) {
+                let range = line.start + place.start..line.start + place.end;
+                places.push(self.place(&text[range.clone()], range, &mark));
+            }
+        }
+        if let Some(mut place) = self.streams[usize::from(sent)].cut.take() {
+            let length = place
+                .rest
+                .iter()
+                .zip(text)
+                .take_while(|(rest, byte)| rest == byte)
+                .count();
+            (place.range, place.put) = (0..length, vec![b'*'; length]);
+            place.rest.drain(..length);
+            if length > 0 {
+                places.push(place);
+            }
+        }
+        self.known.find(text, open, &mut places);
+        // Of two that overlap the first is taken, and of two that begin together the longer; one by its place before one by its value.
+        places.sort_by_key(|place| (place.range.start, usize::MAX - place.range.len()));
+        let mut end = 0;
+        places.retain(|place| {
+            let free = place.range.start >= end;
+            end = if free { place.range.end } else { end };
+            free
+        });
+        let cut = places
+            .last()
+            .filter(|place| place.range.end == text.len() && !place.rest.is_empty());
+        self.streams[usize::from(sent)].cut = cut.cloned();
+        places
+    }
+
+    fn place(&mut self, value: &[u8], range: Range<usize>, mark: &Mark) -> Place {
+        let kind = match mark {
+            Mark::Secret | Mark::Credential => Kind::Secret,
+            Mark::Value(kind) => *kind,
+            Mark::MessageId(_) => Kind::Invented,
+        };
+        let (id, put) = match mark {
+            Mark::MessageId(key) => (self.known.id(kind, key), value.to_vec()),
+            mark if mark.is_telling(value) => self.known.learn(kind, value),
+            _ => (self.known.id(kind, value), vec![b'*'; value.len()]),
+        };
+        let put = if *mark == Mark::Secret { MASK.to_vec() } else { put };
+        Place {
+            range,
+            put,
+            kind,
+            id,
+            rest: Vec::new(),
+        }
+    }
+
+    /// Gives each piece its part.
+    fn hand_out(&mut self, sent: bool, text: &[u8], places: &[Place]) {
+        let mut places = places.iter().peekable();
+        let mut at = 0;
+        while at < text.len() {
+            let stream = &mut self.streams[usize::from(sent)];
+            let Some((number, left)) = stream.pieces.front_mut() else {
+                return;
+            };
+            let index = usize::try_from(*number - self.first).unwrap_or(usize::MAX);
+            let end = (at + *left).min(text.len());
+            *left -= end - at;
+            if *left == 0 {
+                stream.pieces.pop_front();
+            }
+            let Some(held) = self.queue.get_mut(index) else { return };
+            held.due -= end - at;
+            let What::Piece(piece) = &mut held.entry.what else {
+                return;
+            };
+            let mut from = at;
+            while let Some(place) = places.next_if(|place| place.range.start < end) {
+                // What an earlier piece has of it is behind us.
+                piece
+                    .bytes
+                    .extend_from_slice(&text[from.min(place.range.start)..place.range.start]);
+                piece.spans.push(Span {
+                    start: piece.bytes.len(),
+                    length: place.put.len(),
+                    kind: place.kind,
+                    id: place.id,
+                });
+                piece.bytes.extend_from_slice(&place.put);
+                from = place.range.end;
+            }
+            if from < end {
+                piece.bytes.extend_from_slice(&text[from..end]);
+            }
+            at = end.max(from);
+            // The rest of a place that goes on in the next pieces is taken from them.
+            self.skip(sent, at - end);
+        }
+    }
+
+    /// Takes so many bytes from the next pieces of a direction.
+    fn skip(&mut self, sent: bool, mut count: usize) {
+        let stream = &mut self.streams[usize::from(sent)];
+        while count > 0 {
+            let Some((number, left)) = stream.pieces.front_mut() else {
+                return;
+            };
+            let taken = count.min(*left);
+            *left -= taken;
+            count -= taken;
+            let index = usize::try_from(*number - self.first).unwrap_or(usize::MAX);
+            if *left == 0 {
+                stream.pieces.pop_front();
+            }
+            if let Some(held) = self.queue.get_mut(index) {
+                held.due -= taken;
+            }
+        }
+    }
+}
+
+/// The lines of a text, without their ends; the last one may have none.
+fn lines(text: &[u8]) -> impl Iterator<Item = Range<usize>> {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let start = at + text[at..].iter().position(|byte| !matches!(byte, b'\r' | b'\n'))?;
+        let length = text[start..]
+            .iter()
+            .take_while(|byte| !matches!(byte, b'\r' | b'\n'))
+            .count();
+        at = start + length;
+        Some(start..at)
+    })
+}
+
+/// A text with what is put in those places.
+fn replaced(text: &[u8], places: Vec<Place>) -> (Vec<u8>, Vec<Span>) {
+    let (mut bytes, mut spans, mut from) = (Vec::new(), Vec::new(), 0);
+    for place in places {
+        bytes.extend_from_slice(&text[from..place.range.start]);
+        spans.push(Span {
+            start: bytes.len(),
+            length: place.put.len(),
+            kind: place.kind,
+            id: place.id,
+        });
+        bytes.extend_from_slice(&place.put);
+        from = place.range.end;
+    }
+    bytes.extend_from_slice(&text[from..]);
+    (bytes, spans)
+}
+
+#[cfg(test)]
+mod tests;

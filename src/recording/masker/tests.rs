@@ -1,0 +1,162 @@
+use super::*;
+
+/// What is recorded of bytes that come in these pieces, each a millisecond behind the last.
+fn recorded(pieces: &[(bool, &[u8])], keeps_identities: bool) -> Vec<Piece> {
+    let mut masker = Masker::new(keeps_identities);
+    for (number, (sent, bytes)) in pieces.iter().enumerate() {
+        masker.bytes(Duration::from_millis(number as u64), *sent, bytes);
+    }
+    masker.finish();
+    let mut pieces = Vec::new();
+    while let Some(entry) = masker.poll() {
+        if let What::Piece(piece) = entry.what {
+            pieces.push(piece);
+        }
+    }
+    assert!(masker.queue.is_empty());
+    pieces
+}
+
+fn text(pieces: &[Piece], sent: bool) -> String {
+    let of = pieces.iter().filter(|piece| piece.sent == sent);
+    of.map(|piece| String::from_utf8_lossy(&piece.bytes).into_owned())
+        .collect()
+}
+
+const CONNECT: &[u8] = b"AT+QMTCONN=0,\"bench\",\"lab\",\"hunter2\"\r";
+
+#[test]
+fn a_secret_is_masked_where_it_is_sent_and_wherever_it_comes_back() {
+    let back: &[u8] =
+        b"AT+QMTCONN=0,\"bench\",\"lab\",\"hunter2\"\r\r\nOK\r\n+X: hunter2 68756E74657232 aHVudGVyMg==\r\n";
+    for at in 1..CONNECT.len() {
+        for cut in (1..back.len()).step_by(5) {
+            let (a, b) = CONNECT.split_at(at);
+            let (c, d) = back.split_at(cut);
+            let pieces = recorded(&[(true, a), (true, b), (false, c), (false, d)], false);
+            assert_eq!(text(&pieces, true), "AT+QMTCONN=0,\"bench\",\"lab\",\"***\"\r");
+            assert_eq!(
+                text(&pieces, false),
+                "AT+QMTCONN=0,\"bench\",\"lab\",\"***\"\r\r\nOK\r\n+X: ******* 2A2A2A2A2A2A2A KioqKioqKg==\r\n"
+            );
+        }
+    }
+}
+
+#[test]
+fn lines_that_cross_do_not_let_a_secret_through() {
+    for at in 1..CONNECT.len() {
+        let (a, b) = CONNECT.split_at(at);
+        let pieces = recorded(&[(true, a), (false, b"\r\n+CREG: 1\r\n"), (true, b)], false);
+        assert_eq!(text(&pieces, true), "AT+QMTCONN=0,\"bench\",\"lab\",\"***\"\r");
+        assert_eq!(
+            pieces.iter().map(|piece| piece.sent).collect::<Vec<_>>(),
+            [true, false, true]
+        );
+    }
+}
+
+#[test]
+fn data_without_a_line_end_are_held_back_for_a_while_only_and_leak_nothing() {
+    let mut masker = Masker::default();
+    masker.bytes(Duration::ZERO, true, CONNECT);
+    masker.bytes(Duration::from_millis(1), true, b"\x00payload hunt");
+    assert_eq!(masker.poll().map(|entry| entry.at), Some(Duration::ZERO));
+    assert!(masker.poll().is_none());
+    let due = masker.next_timeout().unwrap();
+    masker.tick(due);
+    let data = |entry: Option<Entry>| match entry.map(|entry| entry.what) {
+        Some(What::Piece(piece)) => String::from_utf8(piece.bytes).unwrap(),
+        other => format!("{other:?}"),
+    };
+    assert_eq!(data(masker.poll()), "\0payload ****");
+    masker.bytes(due, true, b"er2 too");
+    masker.finish();
+    assert_eq!(data(masker.poll()), "*** too");
+}
+
+#[test]
+fn an_identity_has_the_same_substitute_throughout() {
+    let exchange: [(bool, &[u8]); 4] = [
+        (true, b"AT+GSN\r"),
+        (false, b"\r\n866425031234565\r\n\r\nOK\r\n"),
+        (true, b"AT+QMTCONN=0,\"866425031234565\"\r"),
+        (
+            false,
+            b"\r\n+QMTRECV: 0,0,\"dev/866425031234565\",\"383636343235303331323334353635\"\r\n",
+        ),
+    ];
+    let pieces = recorded(&exchange, false);
+    assert_eq!(text(&pieces, true), "AT+GSN\rAT+QMTCONN=0,\"860000000000017\"\r");
+    assert_eq!(
+        text(&pieces, false),
+        "\r\n860000000000017\r\n\r\nOK\r\n\r\n+QMTRECV: 0,0,\"dev/860000000000017\",\"383630303030303030303030303137\"\r\n"
+    );
+    let spans = pieces.iter().flat_map(|piece| &piece.spans);
+    assert!(spans.clone().all(|span| (span.kind, span.id) == (Kind::Imei, 1)));
+    assert_eq!(spans.count(), 4);
+    assert_eq!(
+        text(&recorded(&exchange, true), false),
+        exchange[1..4]
+            .iter()
+            .filter(|piece| !piece.0)
+            .map(|piece| String::from_utf8_lossy(piece.1))
+            .collect::<String>()
+    );
+}
+
+#[test]
+fn what_the_library_has_made_up_stands_as_it_is_and_is_marked() {
+    let mut masker = Masker::default();
+    masker.invented(b"modemqtt-1a2b");
+    masker.bytes(
+        Duration::ZERO,
+        true,
+        b"AT+QMTCONN=0,\"modemqtt-1a2b\"\rAT+QMTPUB=0,7,1,0,\"t\",2\r",
+    );
+    let Some(What::Piece(piece)) = masker.poll().map(|entry| entry.what) else {
+        panic!()
+    };
+    assert_eq!(
+        piece.bytes,
+        b"AT+QMTCONN=0,\"modemqtt-1a2b\"\rAT+QMTPUB=0,7,1,0,\"t\",2\r"
+    );
+    let marked: Vec<_> = piece
+        .spans
+        .iter()
+        .map(|span| (&piece.bytes[span.start..span.start + span.length], span.kind))
+        .collect();
+    assert_eq!(
+        marked,
+        [(&b"modemqtt-1a2b"[..], Kind::Invented), (b"7", Kind::Invented)]
+    );
+}
+
+#[test]
+fn bytes_that_hide_nothing_stay_as_they_are_however_they_come() {
+    let all: Vec<u8> = (0..=255).cycle().take(5000).collect();
+    for size in [1, 2, 3, 64, 999, 5000] {
+        let pieces: Vec<_> = all.chunks(size).map(|chunk| (false, chunk)).collect();
+        let recorded = recorded(&pieces, false);
+        assert!(
+            recorded
+                .iter()
+                .zip(&pieces)
+                .all(|(piece, (_, bytes))| piece.bytes == *bytes)
+        );
+        assert_eq!(recorded.len(), pieces.len());
+    }
+}
+
+#[test]
+fn the_firmware_is_what_the_module_says_it_is() {
+    let mut masker = Masker::default();
+    masker.bytes(Duration::ZERO, true, b"ATI\r");
+    masker.bytes(
+        Duration::ZERO,
+        false,
+        b"\r\nQuectel\r\nM95\r\nRevision: M95FAR02A08\r\n\r\nOK\r\n",
+    );
+    assert_eq!(masker.poll_firmware().as_deref(), Some("M95FAR02A08"));
+    assert_eq!(masker.poll_firmware(), None);
+}

@@ -1,0 +1,275 @@
+//! A recording on a real port: a thin shell round [`Replay`].
+//!
+//! A seam of the operating system: `docs/windows.md` says what another one has instead.
+
+use std::io;
+use std::path::PathBuf;
+use std::process;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+use modemqtt_os::{Mutex, Wake, Waker, Worker, waker};
+use modemqtt_recording::{Header, ReadError, Recording};
+use rustix::event::{PollFd, PollFlags, poll};
+
+use super::port::Port;
+use super::reactor::timespec;
+use super::{Options, VirtualError};
+use crate::replay::{Difference, Entries, Replay, Source};
+
+/// Bytes on their way to a host that reads slowly; while there are as many nothing is printed.
+const TO_HOST: usize = 256 * 1024;
+
+/// How a recording is played.
+#[derive(Clone, Debug, Default)]
+pub struct ReplayOptions {
+    /// The file.
+    pub path: PathBuf,
+    /// A symbolic link to make to the PTY.
+    pub link: Option<PathBuf>,
+    /// A TCP address to listen on instead of a PTY.
+    pub listen: Option<String>,
+    /// How many times as fast as recorded; `None` as fast as the host asks.
+    pub speed: Option<f64>,
+}
+
+/// Why a recording is not played.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplayError {
+    /// It cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The port cannot be made.
+    #[error(transparent)]
+    Port(#[from] VirtualError),
+}
+
+/// How a replay went.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    /// What the host sent otherwise than recorded, the first of it.
+    pub differences: Vec<Difference>,
+    /// How many more there were.
+    pub dropped: u64,
+    /// Why the recording could not be read to its end.
+    pub failure: Option<String>,
+}
+
+/// A recording that is played on a port, with one thread, for as long as this value lives.
+#[derive(Debug)]
+pub struct ReplayModem {
+    port: String,
+    header: Header,
+    report: Arc<Mutex<Report>>,
+    process: u32,
+    running: Option<Running>,
+}
+
+#[derive(Debug)]
+struct Running {
+    end: Sender<()>,
+    waker: Waker,
+    thread: Worker,
+}
+
+impl ReplayModem {
+    /// Reads the recording once, so that damage is found now, opens the port and starts the thread.
+    pub fn start(options: &ReplayOptions) -> Result<Self, ReplayError> {
+        let header = Recording::check(&options.path)?;
+        let replay = Replay::new(source(options.path.clone()), options.speed);
+        let port = Port::open(&Options {
+            link: options.link.clone(),
+            listen: options.listen.clone(),
+            ..Options::default()
+        })?;
+        let report = Arc::<Mutex<Report>>::default();
+        let (waker, wake) = waker::pair().map_err(VirtualError::Start)?;
+        let (end, ends) = bounded(1);
+        let name = port.name().to_owned();
+        let player = Player {
+            replay,
+            port,
+            report: Arc::clone(&report),
+            wake,
+            ends,
+            to_host: Vec::new(),
+            blocked: false,
+        };
+        let thread = Worker::spawn("modemqtt-replay", move || player.run()).map_err(VirtualError::Start)?;
+        Ok(Self {
+            port: name,
+            header,
+            report,
+            process: process::id(),
+            running: Some(Running { end, waker, thread }),
+        })
+    }
+
+    /// What a host opens.
+    pub fn port(&self) -> &str {
+        &self.port
+    }
+
+    /// What the recording says of itself and of the module.
+    pub const fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// How it went so far; nothing in a forked child.
+    pub fn report(&self) -> Report {
+        if self.here().is_some() {
+            self.report.lock().clone()
+        } else {
+            Report::default()
+        }
+    }
+
+    /// Ends it without waiting.
+    pub fn close_later(&self) {
+        if let Some(running) = self.here() {
+            // A second one finds no room, and the first is enough.
+            let _ = running.end.try_send(());
+            running.waker.wake();
+        }
+    }
+
+    /// Waits until it has ended, for at most that long; whether it has.
+    pub fn wait_closed(&self, at_most: Duration) -> bool {
+        self.here().is_none_or(|running| running.thread.wait(at_most))
+    }
+
+    fn here(&self) -> Option<&Running> {
+        self.running.as_ref().filter(|_| self.process == process::id())
+    }
+}
+
+impl Drop for ReplayModem {
+    fn drop(&mut self) {
+        if self.here().is_some() {
+            self.close_later();
+            while !self.wait_closed(Duration::from_hours(1)) {}
+        } else {
+            // The thread and its channel are those of another process.
+            std::mem::forget(self.running.take());
+        }
+    }
+}
+
+/// What begins the recording.
+fn source(path: PathBuf) -> Source {
+    Box::new(move || {
+        let mut recording = Recording::open(&path)?;
+        let entries: Entries = Box::new(std::iter::from_fn(move || recording.next_entry().transpose()));
+        Ok(entries)
+    })
+}
+
+/// The thread.
+struct Player {
+    replay: Replay,
+    port: Port,
+    report: Arc<Mutex<Report>>,
+    wake: Wake,
+    ends: Receiver<()>,
+    to_host: Vec<u8>,
+    blocked: bool,
+}
+
+impl Player {
+    fn run(mut self) {
+        let mut buffer = vec![0; 16 * 1024];
+        loop {
+            let Ok((line, door)) = self.sleep() else {
+                return; // poll fails for want of kernel memory only; the host then finds the port closed
+            };
+            self.wake.clear();
+            if self.ends.try_recv().is_ok() {
+                return;
+            }
+            if line && self.replay.has_room() {
+                let count = self.port.read(&mut buffer);
+                self.replay.receive(&buffer[..count], Instant::now());
+            }
+            if self.port.attend(door, Instant::now()) {
+                self.to_host.clear();
+                self.replay.forget_received();
+            }
+            self.play();
+        }
+    }
+
+    /// Whether the host has sent something, and whether one may have come or gone.
+    fn sleep(&self) -> io::Result<(bool, bool)> {
+        let now = Instant::now();
+        let mut descriptors = vec![PollFd::new(&self.wake, PollFlags::IN)];
+        let (mut line_at, mut door_at) = (None, None);
+        if let Some(line) = self.port.line() {
+            let mut interest = PollFlags::empty();
+            interest.set(PollFlags::IN, self.replay.has_room());
+            interest.set(PollFlags::OUT, self.blocked);
+            line_at = Some(descriptors.len());
+            descriptors.push(PollFd::from_borrowed_fd(line, interest));
+        }
+        if let Some(door) = self.port.door(now) {
+            door_at = Some(descriptors.len());
+            descriptors.push(PollFd::from_borrowed_fd(door, PollFlags::IN));
+        }
+        let due = self
+            .replay
+            .next_timeout()
+            .filter(|_| !self.blocked && self.port.has_host());
+        let due = due.into_iter().chain(self.port.next_timeout(now)).min();
+        let timeout = due.map(|due| timespec(due.saturating_duration_since(now)));
+        match poll(&mut descriptors, timeout.as_ref()) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let is_ready = |at: usize| !descriptors[at].revents().is_empty();
+        Ok((line_at.is_some_and(is_ready), door_at.is_some_and(is_ready)))
+    }
+
+    fn play(&mut self) {
+        if !self.port.has_host() {
+            return;
+        }
+        self.replay.begin(Instant::now());
+        loop {
+            while self.to_host.len() < TO_HOST
+                && let Some(bytes) = self.replay.next_print(Instant::now())
+            {
+                self.to_host.extend(bytes);
+            }
+            let count = if self.to_host.is_empty() {
+                0
+            } else {
+                self.port.write(&self.to_host)
+            };
+            self.blocked = count < self.to_host.len();
+            self.to_host.drain(..count);
+            if self.blocked || count == 0 {
+                break;
+            }
+        }
+        self.tell();
+    }
+
+    /// Adds what is new to the report.
+    fn tell(&mut self) {
+        let failure = self.replay.failure().map(ToString::to_string);
+        let (differences, dropped) = self.replay.take_differences();
+        if differences.is_empty() && dropped == 0 && failure.is_none() {
+            return;
+        }
+        let mut report = self.report.lock();
+        report.dropped += dropped;
+        for difference in differences {
+            if report.differences.len() < crate::replay::MOST {
+                report.differences.push(difference);
+            } else {
+                report.dropped += 1;
+            }
+        }
+        report.failure = report.failure.take().or(failure);
+    }
+}

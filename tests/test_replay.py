@@ -1,0 +1,224 @@
+"""Recordings that are played: the events of then, and what is told of a host that does otherwise."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from modemqtt import ConnectionLost, Modem, ModuleRestarted, PortError, ScriptError, UsageError, UsageTypeError
+from modemqtt.virtual import MODELS, Broker, Replay, VirtualModem
+from support import mosquitto, secured
+from support.shell import PATIENCE, command, environment, run
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+ONE_OF_EACH = sorted({model.dialect: model.name for model in MODELS}.values())
+# Those that carry every byte, and the printable ones alone.
+BINARY = bytes(range(256))
+TEXT = bytes(range(0x20, 0x7F)).replace(b'"', b"")
+
+
+def events(modem: Modem, broker: tuple[str, int], happens: Callable[[str], None], password: str) -> Iterator[object]:
+    """Yield what a program is told in a session with payloads of all bytes, a lost connection and a restart."""
+    mqtt = modem.mqtt()
+    yield modem.model
+    with (
+        contextlib.suppress(ConnectionLost, ModuleRestarted),
+        mqtt.session(*broker, client_id="bench", username="lab", password=password),
+    ):
+        yield mqtt.subscribe([("bench/#", 1), ("other", 2)])
+        for payload in (TEXT, b"", BINARY):
+            for qos in (0, 1, 2):
+                # Not every dialect carries every byte; what it does not carry is not sent.
+                with contextlib.suppress(UsageError):
+                    yield mqtt.publish("bench/t", payload, qos=qos).state
+                    message = mqtt.receive(timeout=5)
+                    yield message.topic, message.payload, message.complete
+        happens("message")
+        yield mqtt.receive(timeout=5).payload
+        happens("lost")
+        with pytest.raises(ConnectionLost) as lost:
+            mqtt.receive(timeout=5)
+        yield lost.value.code
+    yield modem.command("AT+CSQ").lines
+    with mqtt.session(*broker, client_id="bench"):
+        happens("restart")
+        with pytest.raises(ModuleRestarted):
+            mqtt.receive(timeout=5)
+        yield "restarted"
+    yield modem.imei, modem.command("AT+CSQ").lines, modem.stats.messages, modem.stats.restarts
+
+
+@pytest.mark.parametrize("model", ONE_OF_EACH)
+def test_a_recorded_session_is_played_to_the_same_events(model: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.rec"
+    with Modem(f"virtual://{model}", record=path) as modem:
+        bench = modem.virtual
+        broker = bench.broker
+        address = broker.host, broker.port
+        world = {
+            "message": lambda: broker.publish("other", b"from \xff\x00 another", qos=1),
+            "lost": broker.drop_clients,
+            "restart": bench.restart,
+        }
+        seen = list(events(modem, address, lambda what: world[what](), "hunter2"))
+    with Replay(path) as replay, Modem(replay.port) as modem:
+        again = list(events(modem, address, lambda _: None, "another"))
+        replay.check()
+    # The module's number is another.
+    imei = again[-1][0]  # type: ignore[index]
+    assert imei.startswith("860000")
+    assert again == [*seen[:-1], (imei, *seen[-1][1:])]  # type: ignore[index]
+
+
+@pytest.mark.parametrize("model", ["BC660K-GL", "EG915Q"])
+def test_a_session_with_tls_is_played_without_its_keys(model: str, tmp_path: Path) -> None:
+    program = mosquitto.find()
+    if program is None:
+        pytest.skip("mosquitto is not on the PATH")
+    credentials, path = secured.make(tmp_path), tmp_path / "a.rec"
+    lines = secured.listener(tmp_path, credentials.server, mutual=True)
+    with mosquitto.run(program, tmp_path, lines) as server, VirtualModem(model) as module:
+        for record, where in ((path, module.port), (None, f"replay://{path}")):
+            with (
+                Modem(where, record=record) as modem,
+                modem.mqtt().session(server.host, server.port, client_id="bench", tls=credentials.client()) as mqtt,
+            ):
+                mqtt.subscribe("t", qos=1)
+                mqtt.publish("t", b"\x00secured", qos=1)
+                assert mqtt.receive(timeout=5).payload == b"\x00secured"
+    recorded = path.read_text(encoding="ascii")
+    assert [line for line in credentials.secrets if line in recorded] == []
+
+
+def test_what_the_host_sends_otherwise_is_shown_beside_what_was_recorded(tmp_path: Path) -> None:
+    path = tmp_path / "a.rec"
+    with Modem("virtual://M95", record=path) as modem:
+        modem.command("AT+CSQ")
+        modem.command("AT+CREG?")
+    with Replay(path) as replay, Modem(replay.port) as modem:
+        assert replay.model == "M95"
+        modem.command("AT+CSQ")
+        replay.check()
+        with pytest.raises(Exception, match="ERROR"):
+            modem.command("AT+COPS?")
+        assert modem.command("AT+CREG?").lines
+        with pytest.raises(ScriptError) as told:
+            replay.check()
+    wanted = "line 24 of the recording\n    expected AT+CREG?\\r\n    got      AT+COPS?\\r"
+    lines = path.read_text(encoding="ascii").splitlines()
+    number = next(number for number, line in enumerate(lines, 1) if "AT+CREG?" in line)
+    assert str(told.value).endswith(wanted.replace("24", str(number)))
+
+
+def test_a_recording_that_was_played_begins_again_for_the_next_host(tmp_path: Path) -> None:
+    path = tmp_path / "a.rec"
+    with Modem("virtual://BC28", record=path) as modem:
+        first = modem.command("AT+CSQ")
+    with Replay(path) as replay:
+        for _ in range(3):
+            with Modem(replay.port) as modem:
+                assert modem.command("AT+CSQ") == first
+        replay.check()
+
+
+def test_a_module_that_is_named_is_not_asked_for_in_a_replay(tmp_path: Path) -> None:
+    path = tmp_path / "a.rec"
+    with Modem("virtual://EG915Q", record=path) as modem:
+        first = modem.command("AT+CSQ")
+    with Replay(path) as replay, Modem(replay.port, model="EG915Q") as modem:
+        assert modem.command("AT+CSQ") == first
+        replay.check()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "ends within its first line"),
+        ("hello\n", "is no recording"),
+        ('{"recording":"modemqtt","version":9}\n', "is of version 9 of the format"),
+    ],
+)
+def test_a_file_that_is_no_recording_is_refused_in_one_sentence(text: str, said: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.rec"
+    path.write_text(text, encoding="ascii")
+    with pytest.raises(UsageError, match=said):
+        Replay(path)
+    with pytest.raises(UsageError, match=said):
+        Modem(f"replay:{path}").open()
+
+
+def test_a_damaged_line_is_told_by_its_number(tmp_path: Path) -> None:
+    path = tmp_path / "a.rec"
+    with Modem("virtual://M95", record=path):
+        pass
+    lines = path.read_text(encoding="ascii").splitlines()
+    lines[4] = lines[4][:-3]
+    path.write_text("\n".join(lines) + "\n", encoding="ascii")
+    with pytest.raises(UsageError, match=r"line 5 of .*a\.rec is no JSON; the file is damaged there"):
+        Replay(path)
+
+
+def test_what_cannot_be_played_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        Replay(tmp_path / "none.rec")
+    with pytest.raises(PortError, match=r"none\.rec: No such file"):
+        Modem(f"replay://{tmp_path}/none.rec").open()
+    with pytest.raises(UsageError, match="names no file"):
+        Modem("replay://")
+    for speed in ("fast", 0, -1, float("nan")):
+        with pytest.raises(UsageError, match="speed must be"):
+            Replay(tmp_path / "none.rec", speed=speed)
+    with pytest.raises(UsageTypeError, match="speed must be"):
+        Replay(tmp_path / "none.rec", speed=None)  # type: ignore[arg-type]
+    with Modem("virtual://M95", record=tmp_path / "a.rec") as modem:
+        del modem
+    with Modem(f"replay:{tmp_path}/a.rec") as modem, pytest.raises(UsageError, match="is not a virtual module"):
+        _ = modem.virtual
+
+
+@pytest.mark.parametrize(("line", "status"), [("AT+CSQ", 0), ("AT+COPS?", 1)])
+def test_the_shell_plays_a_recording_until_it_is_told_to_end(line: str, status: int, tmp_path: Path) -> None:
+    path, link = tmp_path / "a.rec", tmp_path / "module"
+    assert run("at", "--modem", "virtual:M95", "--record", str(path), "AT+CSQ").returncode == 0
+    with subprocess.Popen(  # noqa: S603 - our own
+        command("replay", str(path), "--link", str(link)),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment(),
+    ) as player:
+        assert player.stdout is not None
+        assert player.stdout.readline() == f"port: {link}\n".encode()
+        run("at", "--modem", str(link), line)
+        player.send_signal(signal.SIGINT)
+        _, errors = player.communicate(timeout=PATIENCE)
+    assert player.returncode == status
+    assert (b"expected AT+CSQ\\r\n    got      AT+COPS?\\r" in errors) == bool(status)
+    assert not os.path.lexists(link)
+    assert run("at", "--modem", f"replay:{path}", "AT+CSQ").returncode == 0
+
+
+@pytest.mark.parametrize("model", ["M95", "EG915Q"])
+def test_a_recording_becomes_a_transcript_of_both_ends(model: str, tmp_path: Path, broker: Broker) -> None:
+    from support import transcript  # noqa: PLC0415 - with its player
+    from support.player import Player  # noqa: PLC0415
+
+    path = tmp_path / "a.rec"
+    with VirtualModem(model) as module, Modem(module.port, record=path) as modem:
+        modem.command("AT+CSQ")
+        with modem.mqtt().session(broker.host, broker.port, client_id="bench 7", keepalive=60) as mqtt:
+            mqtt.subscribe("b", qos=1)
+            mqtt.publish("b", b"a\0\\ b" + b"y" * 200, qos=1)
+            assert mqtt.receive(timeout=10).payload.endswith(b"y")
+    made = run("replay", str(path), "--transcript")
+    assert (made.returncode, made.stderr) == (0, b"")
+    told = made.stdout.decode()
+    assert told.startswith(f"# Recorded from a {model}")
+    Player(transcript.parse(transcript.FOLDER / transcript.dialect_of(model) / "report.at", told)).play()
