@@ -17,13 +17,13 @@ use crate::keep::Keep;
 #[derive(Debug)]
 pub struct KeptSession {
     client: ClientIndex,
-    known: Mutex<Known>,
+    known: Mutex<Keeping>,
     changed: Condvar,
     over: AtomicBool,
 }
 
 #[derive(Debug, Default)]
-struct Known {
+struct Keeping {
     /// Whether the client is connected, whoever has connected it.
     connected: bool,
     /// Why it connects no more.
@@ -52,9 +52,9 @@ impl KeptSession {
     pub fn new(keep: Keep) -> Self {
         Self {
             client: keep.client(),
-            known: Mutex::new(Known {
+            known: Mutex::new(Keeping {
                 keep: Some(Box::new(keep)),
-                ..Known::default()
+                ..Keeping::default()
             }),
             changed: Condvar::new(),
             over: AtomicBool::new(false),

@@ -57,21 +57,21 @@ struct Work {
     url: String,
     options: EngineOptions,
     reporting: Reporting,
-    state: Mutex<State>,
+    state: Mutex<Attempt>,
     changed: Condvar,
     bells: Bells,
 }
 
 #[derive(Debug, Default)]
-struct State {
-    stage: Stage,
+struct Attempt {
+    stage: Reached,
     /// Nobody wants it any more.
     closed: bool,
     limit: Limit,
 }
 
 #[derive(Debug, Default)]
-enum Stage {
+enum Reached {
     #[default]
     New,
     /// The port itself is awaited. What the last attempt has failed of.
@@ -118,14 +118,14 @@ impl PortOpening {
     pub fn start(&self, retry: Retry, timeout: Option<Duration>) -> Result<(), Error> {
         self.same_process()?;
         let mut state = self.work.state.lock();
-        if state.closed || !matches!(state.stage, Stage::New) {
+        if state.closed || !matches!(state.stage, Reached::New) {
             return Ok(());
         }
         state.limit = Limit::new(timeout, Instant::now());
         let (work, limit) = (Arc::clone(&self.work), state.limit);
         Worker::spawn("modemqtt-open", move || work.run(retry, limit))
             .map_err(|error| PortError::other(&self.work.url, error))?;
-        state.stage = Stage::Opening(None);
+        state.stage = Reached::Opening(None);
         Ok(())
     }
 
@@ -143,15 +143,15 @@ impl PortOpening {
             .is_some_and(|then| state.limit.is_over(then));
         match &state.stage {
             _ if state.closed => Some(Err(Error::Closed.into())),
-            Stage::New => Some(Err(Error::Closed.into())),
-            Stage::Opening(last) if late => {
+            Reached::New => Some(Err(Error::Closed.into())),
+            Reached::Opening(last) if late => {
                 let timed_out = || PortError::timed_out(&self.work.url, state.limit.allowed.unwrap_or_default());
                 Some(Err(last.clone().unwrap_or_else(|| Error::Port(timed_out()).into())))
             }
             // The set-up keeps to the time by itself.
-            Stage::Opening(_) | Stage::SettingUp(_) => None,
-            Stage::Failed(failure) => Some(Err(failure.clone())),
-            Stage::Open(engine) => Some(Ok(Arc::clone(engine))),
+            Reached::Opening(_) | Reached::SettingUp(_) => None,
+            Reached::Failed(failure) => Some(Err(failure.clone())),
+            Reached::Open(engine) => Some(Ok(Arc::clone(engine))),
         }
     }
 
@@ -171,7 +171,7 @@ impl PortOpening {
         state.closed = true;
         self.work.changed.notify_all();
         self.work.bells.ring();
-        if let Stage::SettingUp(engine) | Stage::Open(engine) = &state.stage {
+        if let Reached::SettingUp(engine) | Reached::Open(engine) = &state.stage {
             engine.close_later();
         }
     }
@@ -182,19 +182,19 @@ impl PortOpening {
             return true;
         }
         let mut state = self.work.state.lock();
-        if matches!(state.stage, Stage::Opening(_)) {
+        if matches!(state.stage, Reached::Opening(_)) {
             self.work.changed.wait_for(&mut state, at_most.min(FAREWELL));
         }
         let engine = match &state.stage {
             // A host that does not answer is left to the thread, which closes what comes of it.
-            Stage::Opening(_) => return since.elapsed() >= FAREWELL,
-            Stage::SettingUp(engine) | Stage::Open(engine) => Arc::clone(engine),
-            Stage::New | Stage::Failed(_) => return true,
+            Reached::Opening(_) => return since.elapsed() >= FAREWELL,
+            Reached::SettingUp(engine) | Reached::Open(engine) => Arc::clone(engine),
+            Reached::New | Reached::Failed(_) => return true,
         };
         drop(state);
         let closed = engine.wait_closed(at_most);
         if closed {
-            self.work.state.lock().stage = Stage::New;
+            self.work.state.lock().stage = Reached::New;
         }
         closed
     }
@@ -215,7 +215,7 @@ impl PortOpening {
     }
 }
 
-impl Stage {
+impl Reached {
     fn is_under_way(&self) -> bool {
         matches!(self, Self::Opening(_) | Self::SettingUp(_))
     }
@@ -234,7 +234,7 @@ impl Work {
             if state.closed {
                 break outcome;
             }
-            state.stage = Stage::Opening(Some(failure.clone()));
+            state.stage = Reached::Opening(Some(failure.clone()));
             self.changed.notify_all();
             let rest = limit.left(Instant::now()).unwrap_or_default().min(REST);
             self.changed.wait_for(&mut state, rest);
@@ -242,7 +242,7 @@ impl Work {
                 break Err(Error::Closed.into());
             }
         };
-        self.state.lock().stage = outcome.map_or_else(Stage::Failed, Stage::Open);
+        self.state.lock().stage = outcome.map_or_else(Reached::Failed, Reached::Open);
         self.changed.notify_all();
         self.bells.ring();
     }
@@ -257,7 +257,7 @@ impl Work {
         let mut state = self.state.lock();
         let closed = state.closed;
         if !closed {
-            state.stage = Stage::SettingUp(Arc::clone(&engine));
+            state.stage = Reached::SettingUp(Arc::clone(&engine));
         }
         drop(state);
         let outcome = if closed {

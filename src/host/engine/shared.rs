@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -100,6 +100,13 @@ struct Known {
 /// The messages of one client.
 pub type Messages = Inbox<Stamped<Arc<Message>>>;
 
+/// The port is open.
+const OPEN: u8 = 0;
+/// The program wants it closed.
+const CLOSING: u8 = 1;
+/// The thread has let go of it, or is about to.
+const LEFT: u8 = 2;
+
 /// What the thread and the program share.
 #[derive(Debug)]
 pub struct Shared {
@@ -114,8 +121,8 @@ pub struct Shared {
     journal: OnceLock<(Arc<str>, Arc<Journal>)>,
     listening: AtomicBool,
     lines: Mutex<Option<Lines>>,
-    closing: AtomicBool,
-    left: AtomicBool,
+    /// How far the thread is: one of [`OPEN`], [`CLOSING`] and [`LEFT`], in that order.
+    course: AtomicU8,
     origin: (Instant, SystemTime),
 }
 
@@ -140,8 +147,7 @@ impl Shared {
             journal: OnceLock::new(),
             listening: AtomicBool::new(false),
             lines: Mutex::default(),
-            closing: AtomicBool::new(false),
-            left: AtomicBool::new(false),
+            course: AtomicU8::new(OPEN),
             origin,
         }
     }
@@ -212,7 +218,7 @@ impl Shared {
 
     /// Whether the port is open.
     pub fn is_open(&self) -> bool {
-        !self.left.load(Ordering::Acquire)
+        self.course.load(Ordering::Acquire) < LEFT
     }
 
     /// Why the port is no longer open, once everyone who waited has been told.
@@ -306,7 +312,7 @@ impl Shared {
     }
 
     pub(super) fn ask_to_close(&self) {
-        self.closing.store(true, Ordering::Release);
+        self.course.fetch_max(CLOSING, Ordering::Release);
     }
 
     /// Where the lines of the port are reached from now on, if it has any.
@@ -322,11 +328,11 @@ impl Shared {
     pub(super) fn leave(&self) {
         // Before the port is closed.
         self.reach(None);
-        self.left.store(true, Ordering::Release);
+        self.course.fetch_max(LEFT, Ordering::Release);
     }
 
     pub(super) fn closing(&self) -> bool {
-        self.closing.load(Ordering::Acquire)
+        self.course.load(Ordering::Acquire) >= CLOSING
     }
 
     pub(super) fn notify(&self, notice: Notice) {

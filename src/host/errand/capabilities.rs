@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Inquiry;
 use crate::call::Reply;
-use crate::options::number;
+use crate::options::number_in;
 
 /// The values that a parameter takes: single ones, and ranges of which both ends belong to it. Both are empty where the
 /// module does not list them.
@@ -66,11 +66,11 @@ fn listed(group: &str) -> Values {
     for part in group.split(',') {
         match part
             .split_once('-')
-            .map(|(low, high)| (number(low.trim()), number(high.trim())))
+            .map(|(low, high)| (number_in(low.trim()), number_in(high.trim())))
         {
             Some((Some(low), Some(high))) => values.ranges.push((low, high)),
             Some(_) => {}
-            None => values.single.extend(number::<i64>(part.trim())),
+            None => values.single.extend(number_in::<i64>(part.trim())),
         }
     }
     values

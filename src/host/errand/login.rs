@@ -30,13 +30,13 @@ pub struct Login {
 
 impl Login {
     /// Its options set.
-    pub(crate) fn configure(&self, client: ClientIndex) -> Option<Call> {
+    fn configure(&self, client: ClientIndex) -> Option<Call> {
         let options = self.options.clone()?;
         Some(Call::Configure { client, options })
     }
 
     /// Its network connection.
-    pub(crate) fn open(&self, client: ClientIndex) -> Call {
+    fn open(&self, client: ClientIndex) -> Call {
         Call::Open {
             client,
             host: self.host.clone(),
@@ -45,7 +45,7 @@ impl Login {
     }
 
     /// Its MQTT CONNECT.
-    pub(crate) fn connect(&self, client: ClientIndex) -> Call {
+    fn connect(&self, client: ClientIndex) -> Call {
         Call::connect(
             client,
             self.client_id.clone(),

@@ -4,12 +4,9 @@
 //! |---|---|
 //! | `Entering` | the program opens and connects: `Connected`, or `Ended` |
 //! | `Connected` | a loss: `Waiting`, `PortGone` or `GivenUp` |
-//! | `Waiting` | its time: `Configuring`, or `Opening` where there is nothing to configure |
+//! | `Waiting` | its time: `Attempting` |
 //! | `PortGone` | a new engine takes it over: `Waiting` |
-//! | `Configuring` | done: `Opening`; refused the first time, for the module has the connection still: `Closing` |
-//! | `Closing` | done: `Configuring` |
-//! | `Opening` | done: `Connecting` |
-//! | `Connecting` | done: `Subscribing`, or `Connected` where there is nothing to subscribe to |
+//! | `Attempting` | the errand that configures, opens and connects ([`Errand::Enter`]) is done: `Subscribing`, or `Connected` where there is nothing to subscribe to |
 //! | `Subscribing` | the last call done: `Connected` |
 //! | `Clearing` | what the attempt has left open is closed: `Waiting` or `GivenUp` |
 //! | `GivenUp`, `Ended` | nothing |
@@ -24,7 +21,7 @@ use modemqtt_at::ClientIndex;
 
 use super::subscriptions::{Subscriptions, Topics, levels};
 use super::waits::{is_final, is_of_port, weight};
-use crate::call::{Call, Event, Login, Reconnected, Reply, Ticket};
+use crate::call::{Call, Errand, Event, Login, Reconnected, Reply, Submission, Ticket};
 use crate::error::Error;
 
 /// No wait is longer, for a clock may not tell of any later time.
@@ -60,17 +57,8 @@ pub enum State {
     },
     /// The program has to open the modem again.
     PortGone,
-    /// The options are being set.
-    Configuring {
-        /// Whether this is the second try, after the client was closed.
-        again: bool,
-    },
-    /// The client is being closed, since it could not be configured.
-    Closing,
-    /// The network connection is being opened.
-    Opening,
-    /// The MQTT CONNECT is under way.
-    Connecting,
+    /// The client is being configured, opened and connected.
+    Attempting,
     /// The subscriptions are being made again.
     Subscribing {
         /// The calls that are left, the first of them under way.
@@ -110,8 +98,8 @@ enum Noted {
 /// What is to be done.
 #[derive(Debug)]
 pub(super) enum Action {
-    /// Submit the call, with this timeout.
-    Submit(Call, Option<Duration>),
+    /// Submit this, with this timeout.
+    Submit(Submission, Option<Duration>),
     /// Tell the program.
     Tell(Event),
 }
@@ -242,7 +230,7 @@ impl Keep {
         match &mut self.state {
             State::Connected => self.lose(error, now),
             State::Entering { restarted } => *restarted |= error == Error::Restarted,
-            State::Connecting | State::Subscribing { .. } => {
+            State::Attempting | State::Subscribing { .. } => {
                 if let Some(outage) = &mut self.outage {
                     outage.spoilt = Some(error);
                 }
@@ -284,7 +272,7 @@ impl Keep {
                 outage.spoilt = None;
                 outage.granted.clear();
             }
-            self.configure(false);
+            self.attempt();
         }
     }
 
@@ -331,7 +319,6 @@ impl Keep {
 
     /// Draws the consequences of the end of a step.
     fn step_ended(&mut self, result: &Result<Reply, Error>, now: Instant) {
-        let refused = |error: &Error| matches!(error, Error::Command { .. });
         match (std::mem::replace(&mut self.state, State::Ended), result) {
             (_, Err(error)) if is_of_port(error) => {
                 self.state = State::Clearing { error: error.clone() };
@@ -341,11 +328,6 @@ impl Keep {
                 if let Some(outage) = self.outage.take() {
                     self.wait(outage, error, now);
                 }
-            }
-            (State::Configuring { again: false }, Err(error)) if refused(error) => {
-                let client = self.client;
-                self.state = State::Closing;
-                self.submit(Call::close(client));
             }
             (State::Subscribing { left }, Err(Error::NotGranted { granted, .. })) => self.granted(left, granted, now),
             (_, Err(error)) => self.failed(error.clone()),
@@ -358,13 +340,7 @@ impl Keep {
 
     fn next_step(&mut self, step: State, reply: &Reply, now: Instant) {
         match step {
-            State::Closing => self.configure(true),
-            State::Configuring { .. } => self.open(),
-            State::Opening => {
-                self.state = State::Connecting;
-                self.submit(self.login.connect(self.client));
-            }
-            State::Connecting => self.subscribe(self.subscriptions.calls(), now),
+            State::Attempting => self.subscribe(self.subscriptions.calls(), now),
             State::Subscribing { left } => {
                 let levels = match reply {
                     Reply::Granted(levels) => levels.as_slice(),
@@ -376,17 +352,11 @@ impl Keep {
         }
     }
 
-    fn configure(&mut self, again: bool) {
-        let Some(call) = self.login.configure(self.client) else {
-            return self.open();
-        };
-        self.state = State::Configuring { again };
-        self.submit(call);
-    }
-
-    fn open(&mut self) {
-        self.state = State::Opening;
-        self.submit(self.login.open(self.client));
+    /// Enters as the program did. The login has the time of each step.
+    fn attempt(&mut self) {
+        self.state = State::Attempting;
+        let errand = Errand::Enter(self.client, Box::new(self.login.clone()));
+        self.actions.push_back(Action::Submit(errand.into(), None));
     }
 
     /// The first of these calls has its answer; the rest follows.
@@ -422,7 +392,7 @@ impl Keep {
         self.actions.push_back(Action::Tell(Event::Reconnected(told)));
     }
 
-    /// Leaves no half of a connection behind. What an opening that goes on opens is closed when it has ended.
+    /// Leaves no half of a connection behind, such as one that was lost while it was being made.
     fn failed(&mut self, error: Error) {
         if let Some(outage) = &mut self.outage {
             outage.attempts += 1;
@@ -436,7 +406,7 @@ impl Keep {
     }
 
     fn submit(&mut self, call: Call) {
-        self.actions.push_back(Action::Submit(call, self.login.timeout));
+        self.actions.push_back(Action::Submit(call.into(), self.login.timeout));
     }
 }
 

@@ -191,11 +191,11 @@ impl Upkeep {
         for keep in &mut self.keeps {
             while let Some(action) = keep.poll_action() {
                 match action {
-                    Action::Submit(call, timeout) => {
+                    Action::Submit(submission, timeout) => {
                         self.calls += 1;
                         let ticket = Ticket(OWN + self.calls);
                         keep.handed_over(ticket);
-                        self.session.submit(ticket, call, timeout, now);
+                        self.session.submit(ticket, submission, timeout, now);
                     }
                     Action::Tell(event) => self.events.push_back(event),
                 }

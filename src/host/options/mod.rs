@@ -8,7 +8,7 @@ use modemqtt_at::dialect::{Dialect, Kind};
 use modemqtt_at::{Form, SettingKey, Version};
 
 pub use self::read::{Configuration, Printed, WillHead};
-pub(crate) use self::read::{number, read_setting};
+pub(crate) use self::read::{number_in, read_setting};
 use crate::call::{Alibaba, OneNet, Will};
 use crate::credentials::Tls;
 

@@ -57,7 +57,7 @@ impl Configuration {
             None => None,
             Some((topic, qos, retain, length)) => Some(WillHead {
                 topic: topic.into(),
-                length: number(length.trim())?,
+                length: number_in(length.trim())?,
                 qos,
                 retain,
             }),
@@ -86,11 +86,11 @@ pub(crate) fn read_setting(dialect: &Dialect, key: SettingKey, text: &str, optio
     for definition in definitions() {
         let field = fields.get(definition.position).copied().unwrap_or_default();
         legible &= match definition.shape {
-            Shape::Byte(place) => put(place(options), number(field)),
-            Shape::Short(place) => put(place(options), number(field)),
+            Shape::Byte(place) => put(place(options), number_in(field)),
+            Shape::Short(place) => put(place(options), number_in(field)),
             Shape::Flag(place) | Shape::Word(place, _) => put(place(options), flag(field)),
             Shape::Version(place) => {
-                let code = number::<i64>(field);
+                let code = number_in::<i64>(field);
                 let known = dialect.versions.iter().find(|(_, known)| Some(*known) == code);
                 put(place(options), known.map(|(version, _)| *version))
             }
@@ -140,7 +140,7 @@ fn fields(text: &str) -> Vec<&str> {
 }
 
 /// A number of digits alone.
-pub(crate) fn number<T: std::str::FromStr>(field: &str) -> Option<T> {
+pub(crate) fn number_in<T: std::str::FromStr>(field: &str) -> Option<T> {
     field
         .bytes()
         .all(|byte| byte.is_ascii_digit())
@@ -158,7 +158,7 @@ fn flag(field: &str) -> Option<bool> {
 /// A flag and a number behind it, which may be left out. Other values may follow.
 #[expect(clippy::option_option, reason = "illegible, or no number")]
 fn unless(fields: &[&str]) -> Option<Option<u8>> {
-    let numbers: Vec<u8> = fields.iter().map(|field| number(field)).collect::<Option<_>>()?;
+    let numbers: Vec<u8> = fields.iter().map(|field| number_in(field)).collect::<Option<_>>()?;
     match numbers[..] {
         [1, number, ..] => Some(Some(number)),
         [1] | [0, ..] => Some(None),
@@ -191,7 +191,7 @@ fn will(text: &str) -> Option<Option<(&str, Qos, bool, &str)>> {
         Some(quoted) => quoted.split_once("\",")?,
         None => behind.split_once(',')?,
     };
-    Some(Some((topic, Qos::from_number(number(qos)?)?, flag(retain)?, behind)))
+    Some(Some((topic, Qos::from_number(number_in(qos)?)?, flag(retain)?, behind)))
 }
 
 /// Quotes inside a payload are not escaped: the last one ends it.

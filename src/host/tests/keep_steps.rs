@@ -261,7 +261,10 @@ fn a_loss_that_the_module_does_not_stand_by_spoils_the_attempt() {
     pair.pump();
     pair.rig.broker.slow(Some(SECOND));
     pass(&mut pair, Duration::from_millis(1500));
-    assert_eq!(state(&pair), Some(State::Connecting));
+    assert_eq!(
+        (state(&pair), &pair.state),
+        (Some(State::Attempting), &ClientState::Connecting)
+    );
     // The subscriptions have to wait for the line.
     pair.rig.inject("lost-ok=1");
     let command = pair.submit(Call::command("AT+CSQ"));
@@ -297,7 +300,7 @@ fn what_a_session_was_about_to_send_is_not_sent_once_it_is_left() {
     pair.rig.inject("lost-ok=1");
     pair.submit(Call::command("AT+CSQ"));
     pass(&mut pair, SECOND);
-    assert_eq!(state(&pair), Some(State::Opening));
+    assert_eq!(state(&pair), Some(State::Attempting));
     pair.submit(Call::CloseBehind { client: CLIENT });
     pass(&mut pair, 60 * SECOND);
     assert_eq!(lines(&mut pair), [""; 0]);
