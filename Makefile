@@ -12,7 +12,7 @@
 #   make release  the tag of the version that Cargo.toml and CHANGELOG.md have; pushing it publishes
 #   make fuzz     both fuzz targets for SECONDS seconds each, at the same time (60)
 #   make long     what takes longer than a test run should: 100,000 runs of each property of the session, a thousand forked children, a
-#                 hundred ends of each program, an interrupt at each instruction, an hour of fuzzing, the long soak, 100,000 interrupts
+#                 hundred ends of each program, a recording of 100 MB, an interrupt at each instruction, an hour of fuzzing, the long soak, 100,000 interrupts
 #   make transcript FILE=…   plays one transcript on each end, and shows where it parts; with LOG=wire.log MODEL=M95 makes it of a log first
 #   make mutate   every value of every row changed: each change must fail a transcript
 
@@ -154,6 +154,7 @@ long: $(BUILT) $(TOOLS)
 	MODEMQTT_CASES=100000 cargo test -p modemqtt-host --test data_phase --test memory --test overlap
 	MODEMQTT_FORKS=1000 $(BIN)/python -m pytest -q tests/test_fork.py
 	MODEMQTT_RUNS=100 $(BIN)/python -m pytest -q tests/test_exit.py tests/test_process.py
+	MODEMQTT_MEGABYTES=100 $(BIN)/python -m pytest -q tests/test_replay.py -k long_recording --timeout 600
 	MODEMQTT_OPCODES=1 $(BIN)/python -m pytest -q tests/test_interrupted_anywhere.py tests/test_aio_interrupted.py
 	@$(MAKE) --no-print-directory fuzz SECONDS=3600
 	env -u CONDA_PREFIX VIRTUAL_ENV="$(CURDIR)/$(VENV)" $(BIN)/maturin develop --release --group build

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import contextlib
 import json
 import logging
+import re
 import stat
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import pytest
 
 from modemqtt import CommandError, Modem, UsageError, UsageTypeError
-from modemqtt.virtual import MODELS, Broker, VirtualModem
-from support.shell import run
+from modemqtt.aio import AsyncModem
+from modemqtt.virtual import MODELS, Broker, Replay, VirtualModem
+from support.shell import PATIENCE, run
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -179,3 +184,40 @@ def test_the_commands_of_the_shell_record(tmp_path: Path, broker: Broker) -> Non
     connect = next(entry for entry in entries(tmp_path / "pub.rec") if "QMTCONN=" in entry.get(">", ""))
     # The client id was made up.
     assert [kind for _, _, kind, _ in connect["spans"]] == ["invented"]
+
+
+FULL = """
+import logging, resource, signal, sys, warnings
+logging.basicConfig(stream=sys.stdout, format="%(message)s")
+warnings.simplefilter("ignore", RuntimeWarning)
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+from modemqtt import Modem
+with Modem("virtual://M95", record=sys.argv[1]) as modem:
+    for _ in range(200):
+        assert modem.command("AT+CSQ").final == "OK"
+"""
+
+
+def test_a_file_that_takes_no_more_is_told_once_and_what_is_there_can_be_played(tmp_path: Path) -> None:
+    path = tmp_path / "a.rec"
+    done = subprocess.run(  # noqa: S603 - our own
+        [sys.executable, "-c", FULL, str(path)], capture_output=True, text=True, timeout=PATIENCE, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(re.findall("nothing is recorded any more, since File too large", done.stdout)) == 1
+    assert path.stat().st_size <= 4096
+    with Replay(path) as replay, Modem(replay.port) as modem:
+        assert modem.command("AT+CSQ").lines == ("+CSQ: 20,0",)
+        replay.check()
+
+
+def test_an_awaited_modem_is_recorded_too(tmp_path: Path) -> None:
+    path = tmp_path / "a.rec"
+
+    async def session() -> None:
+        async with AsyncModem("virtual://M95", record=path) as modem:
+            await modem.command("AT+CSQ")
+
+    asyncio.run(session())
+    assert wire(path, ">").endswith("AT+CSQ\r")

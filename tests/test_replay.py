@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
+import resource
 import signal
 import subprocess
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,10 +17,10 @@ from modemqtt import ConnectionLost, Modem, ModuleRestarted, PortError, ScriptEr
 from modemqtt.virtual import MODELS, Broker, Replay, VirtualModem
 from support import mosquitto, secured
 from support.shell import PATIENCE, command, environment, run
+from support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 ONE_OF_EACH = sorted({model.dialect: model.name for model in MODELS}.values())
 # Those that carry every byte, and the printable ones alone.
@@ -222,3 +225,28 @@ def test_a_recording_becomes_a_transcript_of_both_ends(model: str, tmp_path: Pat
     told = made.stdout.decode()
     assert told.startswith(f"# Recorded from a {model}")
     Player(transcript.parse(transcript.FOLDER / transcript.dialect_of(model) / "report.at", told)).play()
+
+
+def test_a_long_recording_is_played_in_little_memory(tmp_path: Path) -> None:
+    path, megabytes = tmp_path / "a.rec", int(os.environ.get("MODEMQTT_MEGABYTES", "1"))
+    with Modem("virtual://M95", record=path) as modem:
+        modem.command("AT+CSQ")
+    count = 0
+    with path.open("a", encoding="ascii") as file:
+        while file.tell() < megabytes * 1e6:
+            count += 1
+            message = {"t": 1 + count / 1000, "<": f'\r\n+QMTRECV: 0,0,"bench/t",{count:0200}\r\n'}
+            file.write(json.dumps(message) + "\n")
+    # What waits for the program is bounded by itself.
+    with Replay(path) as replay, Modem(replay.port, model="M95", queue=64 * 1024) as modem:
+        modem.mqtt().on_message = lambda _: None
+        modem.command("AT+CSQ")
+        before = resident()
+        until(lambda: modem.stats.messages == count, "the last message", patience=60 + 2 * megabytes)
+        assert resident() - before < 32e6
+        replay.check()
+
+
+def resident() -> int:
+    """Return the bytes of memory that this process has."""
+    return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * resource.getpagesize()
