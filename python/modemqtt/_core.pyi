@@ -110,6 +110,8 @@ class Opening:
 
 @final
 class Recorder:
+    """A recording under way."""
+
     def __new__(
         cls,
         path: str | PathLike[str],
@@ -121,21 +123,32 @@ class Recorder:
         part: int | None,
         name: str,
         journal: Journal,
-    ) -> Recorder: ...
-    def invented(self, value: str) -> None: ...
-    def flush(self) -> None: ...
+    ) -> Recorder:
+        """Make the file. Raises `UsageError` where it cannot be made; later trouble is told to `journal`, once."""
+    def invented(self, value: str) -> None:
+        """Note a value made up for this run: any value matches it when the recording is played."""
+    def flush(self) -> None:
+        """Write everything so far to the file, unless the disk has stalled for 2 s."""
     @property
-    def failure(self) -> str | None: ...
+    def failure(self) -> str | None:
+        """Why nothing is recorded any more, or None."""
 
 @final
 class Recording:
-    def __new__(cls, path: str | PathLike[str]) -> Recording: ...
+    """The bytes of a recording, piece by piece."""
+
+    def __new__(cls, path: str | PathLike[str]) -> Recording:
+        """Open it. Raises `OSError` or `UsageError` where it cannot be read."""
     @property
-    def header(self) -> dict[str, Any]: ...
-    def next(self) -> tuple[int, float, bool, bytes] | None: ...
+    def header(self) -> dict[str, Any]:
+        """What it says of itself, and of the module as far as it was read."""
+    def next(self) -> tuple[int, float, bool, bytes] | None:
+        """Return the next piece: line of the file, seconds, whether the host sent it, bytes; None at the end."""
 
 @final
 class Replay:
+    """A recording that is played on a port of its own."""
+
     def __new__(
         cls,
         path: str | PathLike[str],
@@ -143,13 +156,18 @@ class Replay:
         link: str | PathLike[str] | None,
         listen: str | None,
         speed: float | None,
-    ) -> Replay: ...
+    ) -> Replay:
+        """Start it. Raises `OSError` where the port or the file cannot be had."""
     @property
-    def port(self) -> str: ...
+    def port(self) -> str:
+        """What a host opens."""
     @property
-    def header(self) -> dict[str, Any]: ...
-    def report(self) -> tuple[list[tuple[int | None, str, str]], int, str | None]: ...
-    def close(self) -> None: ...
+    def header(self) -> dict[str, Any]:
+        """What the recording says of itself and of the module."""
+    def report(self) -> tuple[list[tuple[int | None, str, str]], int, str | None]:
+        """Return the differences (line, recorded, sent), how many more, and why reading ended early, or None."""
+    def close(self) -> None:
+        """End it. A signal ends the wait and not the closing."""
 
 @final
 class Engine:
@@ -270,7 +288,8 @@ class Engine:
 class Journal:
     """What the modems of the process have to say to `logging`."""
 
-    def __new__(cls) -> Journal: ...
+    def __new__(cls) -> Journal:
+        """Begin one; nobody writes it yet."""
     def write(self, run: Callable[[], None]) -> None:
         """Have `run` start the thread that writes, once however often this is called."""
     def next(self) -> list[tuple[str, Literal["info", "warning", "wire"], str]] | None:
