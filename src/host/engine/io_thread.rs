@@ -12,7 +12,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::request::Sleep;
 use super::shared::Shared;
-use super::traffic::{Place, Traffic};
+use super::traffic::{Seat, Traffic};
 use crate::error::Error;
 use crate::port::PortError;
 
@@ -21,7 +21,7 @@ const BUFFER: usize = 1024;
 
 pub(super) struct IoThread {
     url: String,
-    place: Arc<Place>,
+    place: Arc<Seat>,
     port: RawFd,
     wake: Wake,
     shared: Arc<Shared>,
@@ -40,7 +40,7 @@ impl IoThread {
     }
 
     /// Where callers find what they carry on while this sleeps.
-    pub(super) fn place(&self) -> Arc<Place> {
+    pub(super) fn place(&self) -> Arc<Seat> {
         Arc::clone(&self.place)
     }
 

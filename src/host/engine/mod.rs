@@ -47,7 +47,7 @@ use request::Request;
 pub use room::{MOST_QUEUED, Room};
 pub use shared::{Messages, Modem, Notice, Shared, Stamped, Statistics};
 pub use tap::Tap;
-use traffic::{Place, Traffic};
+use traffic::{Seat, Traffic};
 
 /// A session that is kept names calls of one engine to the next, so no two calls of the process have the same.
 static LAST_TICKET: AtomicU64 = AtomicU64::new(0);
@@ -88,7 +88,7 @@ pub struct Engine {
     shared: Arc<Shared>,
     requests: ManuallyDrop<Sender<Request>>,
     /// What a caller carries on while the thread sleeps.
-    place: Arc<Place>,
+    place: Arc<Seat>,
     waker: Waker,
     thread: ManuallyDrop<Worker>,
     /// The process that opened the port: its thread does not exist in a forked child.

@@ -20,13 +20,13 @@ pub struct Pending {
     message: Option<(ClientIndex, Qos)>,
     subject: Cow<'static, str>,
     queued_at: Instant,
-    state: Mutex<State>,
+    state: Mutex<CallState>,
     changed: Condvar,
     bells: Bells,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct CallState {
     progress: Progress,
     /// How many threads wait for it to come further.
     waiting: usize,

@@ -49,7 +49,7 @@ pub struct RecorderOptions {
 /// A recording under way. It goes on over any number of engines.
 #[derive(Debug)]
 pub struct Recorder {
-    shared: Arc<Shared>,
+    shared: Arc<Writing>,
     writer: ManuallyDrop<Worker>,
     origin: Instant,
     /// The process that began it. The thread does not exist in a forked child, and the lock may be held there for ever.
@@ -57,14 +57,14 @@ pub struct Recorder {
 }
 
 #[derive(Debug, Default)]
-struct Shared {
-    queue: Mutex<Queue>,
+struct Writing {
+    queue: Mutex<Unwritten>,
     /// There is something to write, or something was written.
     changed: Condvar,
 }
 
 #[derive(Debug, Default)]
-struct Queue {
+struct Unwritten {
     bytes: Vec<u8>,
     items: Vec<(Instant, Item)>,
     /// Bytes that found no room since the last that did.
@@ -105,7 +105,7 @@ impl Tap for Tapped {
     }
 }
 
-impl Queue {
+impl Unwritten {
     fn push(&mut self, at: Instant, item: Item, bytes: &[u8]) {
         if self.failure.is_some() {
             return;
@@ -159,7 +159,7 @@ impl Recorder {
         };
         let mut file = PartWriter::create(&options.path, options.part.unwrap_or(PART))?;
         file.write((header.to_line() + "\n").as_bytes())?;
-        let shared = Arc::<Shared>::default();
+        let shared = Arc::<Writing>::default();
         let name: Arc<str> = name.into();
         let writer = Writer {
             shared: Arc::clone(&shared),
@@ -184,8 +184,8 @@ impl Recorder {
 
     /// Takes a call of the program's.
     pub(super) fn called(&self, pending: &Pending) {
-        let mut facts = vec![("number", number(pending.ticket().0))];
-        facts.extend(pending.client().map(client));
+        let mut facts = vec![("number", count_of(pending.ticket().0))];
+        facts.extend(pending.client().map(of_client));
         self.push(
             Instant::now(),
             Item::Note(What::Call(note(pending.subject(), facts))),
@@ -199,17 +199,17 @@ impl Recorder {
         match event {
             Event::Identified(dialect, model) => self.module(now, model.name, dialect.name),
             Event::Ended(ticket, result) => {
-                let mut facts = vec![("number", number(ticket.0))];
+                let mut facts = vec![("number", count_of(ticket.0))];
                 facts.extend(result.as_ref().err().map(|error| ("error", text(error))));
                 self.event(now, "ended", facts);
             }
             Event::Message(message) => {
-                let length = ("bytes", number(message.payload.len() as u64));
-                self.event(message.at, "message", vec![client(message.client), length]);
+                let length = ("bytes", count_of(message.payload.len() as u64));
+                self.event(message.at, "message", vec![of_client(message.client), length]);
             }
             event => {
                 if let Some(told) = event.told() {
-                    self.event(now, told.name, told.client.map(client).into_iter().collect());
+                    self.event(now, told.name, told.client.map(of_client).into_iter().collect());
                 }
             }
         }
@@ -299,7 +299,7 @@ impl Drop for Recorder {
 
 /// The thread.
 struct Writer {
-    shared: Arc<Shared>,
+    shared: Arc<Writing>,
     origin: Instant,
     masker: Masker,
     header: Header,
@@ -446,12 +446,12 @@ fn note(name: &str, facts: Vec<(&str, Fact)>) -> Note {
     }
 }
 
-fn number(value: u64) -> Fact {
+fn count_of(value: u64) -> Fact {
     Fact::Number(i64::try_from(value).unwrap_or(i64::MAX))
 }
 
-fn client(client: ClientIndex) -> (&'static str, Fact) {
-    ("client", number(client.0.into()))
+fn of_client(client: ClientIndex) -> (&'static str, Fact) {
+    ("client", count_of(client.0.into()))
 }
 
 /// A fact of anything that can be shown.

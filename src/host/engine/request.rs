@@ -38,12 +38,12 @@ pub(super) struct Sleep {
 
 /// Who is told of what has happened once the place is free again: whoever is woken earlier finds it taken by us.
 #[derive(Debug, Default)]
-pub(super) struct Told {
+pub(super) struct Waking {
     pub(super) callers: Vec<Arc<Pending>>,
     pub(super) bells: bool,
 }
 
-impl Told {
+impl Waking {
     /// Wakes them.
     pub(super) fn wake(self, shared: &Shared) {
         for pending in self.callers {

@@ -17,7 +17,7 @@ use super::journal::News;
 use super::kept_session::KeptSession;
 use super::pending::{Pending, Stage};
 use super::queues::{READ, Reading};
-use super::request::{Request, Sleep, Told};
+use super::request::{Request, Sleep, Waking};
 use super::shared::{Modem, Notice, Shared};
 use crate::call::{ClientState, Event, Reply, Ticket};
 use crate::error::Error;
@@ -30,7 +30,7 @@ const ROW: Duration = Duration::from_millis(100);
 const LONG: u32 = 8;
 
 /// Where the I/O thread and the callers find it; gone once the port is closed or lost.
-pub(super) type Place = Mutex<Option<Box<Traffic>>>;
+pub(super) type Seat = Mutex<Option<Box<Traffic>>>;
 
 pub(super) struct Traffic {
     url: String,
@@ -53,7 +53,7 @@ pub(super) struct Traffic {
     written_by_caller: Option<Instant>,
     row: u32,
     /// Who is to be told of what has happened.
-    told: Told,
+    told: Waking,
     /// What a caller has come to and the thread ends with.
     failure: Option<PortError>,
 }
@@ -83,7 +83,7 @@ impl Traffic {
             sleep: Sleep::default(),
             written_by_caller: None,
             row: 0,
-            told: Told::default(),
+            told: Waking::default(),
             failure: None,
         }
     }
@@ -95,7 +95,7 @@ impl Traffic {
 
     /// Takes a request of a caller's behind those that others have handed over, and does what there is to do. Whether the I/O
     /// thread has to be woken for the rest, and who is told of what has been done.
-    pub(super) fn take_from_caller(&mut self, request: Request) -> (bool, Told) {
+    pub(super) fn take_from_caller(&mut self, request: Request) -> (bool, Waking) {
         let served = catch_unwind(AssertUnwindSafe(|| {
             self.take_requests();
             self.take(request);
@@ -111,7 +111,7 @@ impl Traffic {
     }
 
     /// Who is to be told of what has happened.
-    pub(super) fn take_told(&mut self) -> Told {
+    pub(super) fn take_told(&mut self) -> Waking {
         std::mem::take(&mut self.told)
     }
 
