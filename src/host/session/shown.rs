@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::time::Instant;
 
 use modemqtt_at::SettingKey;
-use modemqtt_at::ascii::QUOTE;
+use modemqtt_at::ascii::{CR, QUOTE};
 use modemqtt_at::secrets::{places, with_mask};
 
 use super::{Exchange, Session};
@@ -51,14 +51,18 @@ impl Session {
                 let blanks = line[values..].iter().take_while(|byte| **byte == b' ').count();
                 all(values + blanks..line.len())
             }
-            // Nor is anything else shown that may be a piece of an echo: noise, or a line of the module's own, can break it anywhere.
-            Incoming::Unsolicited(_)
-                if self.exchange.as_ref().is_some_and(Exchange::may_echo_a_secret) && !tokens::is_recognised(line) =>
-            {
-                all(0..line.len())
-            }
+            Incoming::Unsolicited(_) if self.may_be_an_echo(line) => all(0..line.len()),
             _ => self.secrets_in(line),
         }
+    }
+
+    /// Whether a line may be a piece of an echo with a secret: noise, or a line of the module's own, can break it anywhere, and what is left
+    /// of it may come long after its command.
+    fn may_be_an_echo(&self, line: &[u8]) -> bool {
+        // A line end that is not whole does not part it from what comes before.
+        let known = tokens::is_recognised(line) && !line.contains(&CR);
+        let due = self.exchange.as_ref().is_some_and(Exchange::may_echo_a_secret);
+        !known && (due || self.secrets.iter().any(|secret| shares(line, secret.as_bytes())))
     }
 
     /// Whether the command in flight reads a secret back.
@@ -161,6 +165,13 @@ impl Session {
             form: form(taken.line, taken.payload),
         });
     }
+}
+
+/// Whether a part of a secret stands in a line in which it does not stand whole.
+fn shares(line: &[u8], secret: &[u8]) -> bool {
+    const PIECE: usize = 4;
+    let holds = |piece: &[u8]| memchr::memmem::find(line, piece).is_some();
+    secret.len() > PIECE && !holds(secret) && secret.windows(PIECE).any(holds)
 }
 
 fn all(place: Range<usize>) -> Vec<Range<usize>> {

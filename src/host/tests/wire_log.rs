@@ -99,3 +99,25 @@ fn every_byte_that_comes_is_told_once_in_order_and_an_echo_with_its_secret_maske
         assert_eq!(String::from_utf8_lossy(&told(&mut bench)), wanted, "{size}");
     }
 }
+
+#[test]
+fn no_piece_of_a_broken_echo_shows_a_password_however_late_it_comes() {
+    let mut bench = Bench::set_up("M95");
+    bench.submit(Call::connect(
+        CLIENT,
+        "bench-7".into(),
+        Some("bench".into()),
+        Some(Secret("7Zuj9VOciCkEgfmE".into())),
+    ));
+    bench.feed(b"AT+QMTCONN=0,\"ben\r\n+CREG: 1\rch-7\",\"bench\",\"7Zuj9\r\n+CREG: 1\r\n");
+    bench.elapse(std::time::Duration::from_secs(60));
+    bench.feed(b"VOciCkEgfmE\"\r\n+CREG: 5\r\n");
+    let mut shown = String::new();
+    while let Some(piece) = bench.session.poll_wire() {
+        shown.push_str(&piece.entry().map_or(String::new(), |entry| entry.text + "\n"));
+    }
+    bench.collect();
+    shown.push_str(&format!("{:?}", bench.events));
+    assert!(!shown.contains("7Zuj") && !shown.contains("gfmE"), "{shown}");
+    assert!(shown.contains("+CREG: 1\n") && shown.contains("+CREG: 5\n"), "{shown}");
+}
