@@ -128,7 +128,7 @@ def test_a_session_is_left_when_its_block_raises(modem: Modem, broker: Broker) -
 def test_a_session_that_sends_nothing_leaves_an_open_client_alone(
     modem: Modem, mqtt: MqttClient, broker: Broker, wrong: dict[str, Any]
 ) -> None:
-    arguments = {"host": broker.host, "port": broker.port, "client_id": "bench-8"} | wrong
+    arguments: dict[str, Any] = {"host": broker.host, "port": broker.port, "client_id": "bench-8"} | wrong
     before = list(modem.wire)
     with pytest.raises(UsageError), mqtt.session(**arguments):
         pytest.fail("there is no session")

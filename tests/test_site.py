@@ -24,6 +24,8 @@ RUN = {
     "sh": "tests/test_shell_documentation.py",
     "console": "tests/test_plugin_document.py and here",
     "toml": "tests/test_plugin_document.py",
+    "yaml": "tests/with_labgrid/test_document.py",
+    "bash": "tests/with_labgrid/test_document.py",
 }
 SHOWN = {"text", "{toctree}", "{eval-rst}", ""}
 
