@@ -25,7 +25,7 @@ _HASH = re.compile(r"::h[0-9a-f]{16}$")
 _PYTHON = re.compile(r"libpython|/python3?[\d.]*$")
 _KERNEL = re.compile(r"kernel|vmlinux|\[unknown\]")
 # What the compiler and the libraries put between ours.
-_BETWEEN = re.compile(r"^(core|std|alloc|pyo3|__rust|<?F as |_start|__libc_start|clone3?|start_thread)")
+_BETWEEN = re.compile(r"^(core|std|alloc|pyo3|__rust|<?F as |_start|_*libc_start|_*clone3?|start_thread)|thread_start$")
 
 
 @dataclass
@@ -45,8 +45,16 @@ def stacks(lines: Iterable[str]) -> Iterator[list[str]]:
         elif line.strip():
             thread, frames = line.split()[0], []
         elif thread:
-            yield [thread, *_shortened(reversed(frames))]
+            yield [thread, *_shortened(_placed_in(frames))]
             thread = ""
+
+
+def _placed_in(frames: list[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """Yield them from the outermost on; what the compiler has put into another function is of that one's binary."""
+    inside = ""
+    for name, binary in reversed(frames):
+        inside = inside if binary == "inlined" else binary
+        yield name, inside
 
 
 def _shortened(frames: Iterable[tuple[str, str]]) -> Iterator[str]:
@@ -69,13 +77,15 @@ def _short(name: str, binary: str) -> str:
     name = _HASH.sub("", name)
     if _BETWEEN.match(name) or name.startswith("[unknown"):
         return ""
+    if name.startswith("_") and not name.startswith("_core"):
+        return ""
     name = re.sub(r"<(?:impl )?(?:[\w:]+ for )?([\w:]+?)(?:<.*?>)? as [^>]+>", r"\1", name)
     return "::".join(part for part in name.replace("modemqtt_", "").split("::")[-3:] if part != "{{closure}}")
 
 
 def draw(root: Box, title: str) -> Iterator[str]:
     """Yield the lines of the SVG."""
-    boxes = list(_placed(root, "all", 0, 0.0, root.samples))
+    boxes = list(_boxes(root, "all", 0, 0.0, root.samples))
     depth = 1 + max(level for _, level, *_ in boxes)
     height = (depth + 2) * HEIGHT
     yield f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}"'
@@ -97,11 +107,11 @@ def draw(root: Box, title: str) -> Iterator[str]:
     yield "</svg>"
 
 
-def _placed(box: Box, name: str, level: int, start: float, whole: int) -> Iterator[tuple[str, int, float, float]]:
+def _boxes(box: Box, name: str, level: int, start: float, whole: int) -> Iterator[tuple[str, int, float, float]]:
     yield name, level, start, box.samples / whole
     for called, inner in sorted(box.calls.items()):
         if inner.samples / whole >= LEAST:
-            yield from _placed(inner, called, level + 1, start, whole)
+            yield from _boxes(inner, called, level + 1, start, whole)
             start += inner.samples / whole
 
 
