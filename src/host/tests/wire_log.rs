@@ -110,14 +110,17 @@ fn no_piece_of_a_broken_echo_shows_a_password_however_late_it_comes() {
         Some(Secret("7Zuj9VOciCkEgfmE".into())),
     ));
     bench.feed(b"AT+QMTCONN=0,\"ben\r\n+CREG: 1\rch-7\",\"bench\",\"7Zuj9\r\n+CREG: 1\r\n");
-    bench.elapse(std::time::Duration::from_secs(60));
+    bench.elapse(std::time::Duration::from_mins(1));
     bench.feed(b"VOciCkEgfmE\"\r\n+CREG: 5\r\n");
-    let mut shown = String::new();
+    let mut shown = Vec::new();
     while let Some(piece) = bench.session.poll_wire() {
-        shown.push_str(&piece.entry().map_or(String::new(), |entry| entry.text + "\n"));
+        shown.extend(piece.entry().map(|entry| entry.text));
     }
     bench.collect();
-    shown.push_str(&format!("{:?}", bench.events));
-    assert!(!shown.contains("7Zuj") && !shown.contains("gfmE"), "{shown}");
-    assert!(shown.contains("+CREG: 1\n") && shown.contains("+CREG: 5\n"), "{shown}");
+    shown.push(format!("{:?}", bench.events));
+    let told = shown.join(" ");
+    assert!(!told.contains("7Zuj") && !told.contains("gfmE"), "{told}");
+    for line in ["+CREG: 1", "+CREG: 5"] {
+        assert!(shown.iter().any(|text| text == line), "{told}");
+    }
 }
