@@ -12,7 +12,6 @@ import argparse
 import json
 import os
 import platform
-import shutil
 import subprocess
 import sys
 import time
@@ -26,13 +25,18 @@ NAMES = ("footprint", "command", "messages", "awaited", "publish", "many_modems"
 DECODE = HERE / "decode" / "Cargo.toml"
 
 
+def command_of(name: str) -> list[str]:
+    """Return what runs a benchmark."""
+    if name != "decode":
+        return [sys.executable, str(HERE / f"bench_{name}.py"), "--json"]
+    built = ["--release", "--manifest-path", str(DECODE), "--target-dir", str(HERE.parent / "target" / "decode")]
+    return ["cargo", "run", "--quiet", *built, "--", "--json"]
+
+
 def measured(name: str) -> list[Row]:
     """Run a benchmark and show its rows as they come."""
     print(f"{name} …", flush=True)
-    command = [sys.executable, str(HERE / f"bench_{name}.py"), "--json"]
-    if name == "decode":
-        command = ["cargo", "run", "--quiet", "--release", "--manifest-path", str(DECODE), "--", "--json"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - our own
+    with subprocess.Popen(command_of(name), stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - our own
         assert process.stdout is not None  # noqa: S101 - a pipe
         rows = []
         for line in process.stdout:
@@ -40,7 +44,7 @@ def measured(name: str) -> list[Row]:
             print(f"    {row.what}: {row.shown(row.figure)} ({row.verdict}) {row.behind}", flush=True)
             rows.append(row)
     if process.returncode:
-        sys.exit(f"{name} has failed")
+        sys.exit(f"the benchmark {name} has failed")
     return rows
 
 

@@ -313,7 +313,7 @@ class MqttClient(Configurable):
         engine = self._engine()
         seconds(timeout, otherwise=0.0)
         with arguments():
-            message = engine.next_message(self.index, timeout)
+            message = self._own.next(engine, timeout)
         self._own.tell_dropped(engine)
         if message is None:
             raise self._no_message(timeout)
@@ -331,6 +331,7 @@ class MqttClient(Configurable):
         """
         engine = self._engine()
         seconds(timeout, otherwise=0.0)
-        while (message := engine.next_message(self.index, timeout)) is not None:
-            self._own.tell_dropped(engine)
+        while (message := self._own.next(engine, timeout)) is not None:
+            if not self._own.taken:
+                self._own.tell_dropped(engine)
             yield message

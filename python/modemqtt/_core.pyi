@@ -6,6 +6,7 @@ holds, where there is one. A client `index` must be one that the dialect has. Wh
 `UsageError`.
 """
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from os import PathLike
 from typing import Any, Literal, TypeVar, final
@@ -232,8 +233,11 @@ class Engine:
         """Return the events that have come: name, client index or None, values. See `notice()`."""
     def attend(self, bell: Bell) -> None:
         """Ring that bell whenever there is something new."""
-    def next_message(self, index: int, timeout: float | None = None) -> Message | None:
-        """Wait for a message; None when the time is up. Raises `ConnectionLost` or `PortError` where none can come."""
+    def next_message(self, index: int, timeout: float | None, rest: deque[Message]) -> Message | None:
+        """Wait for a message; None when the time is up. Those that have come with it are added to `rest`.
+
+        Raises `ConnectionLost` or `PortError` where none can come.
+        """
     def next_urc(self, timeout: float | None = None) -> str | None:
         """Wait for a line that no one waited for; None when the time is up. Raises `PortError` at the end."""
     def take_dropped(self, index: int | None = None) -> int:

@@ -68,13 +68,15 @@ class Dispatcher:
                 self._earlier.join()
                 self._earlier = None
             while (events := self._engine.next_events()) is not None:
-                for event in events:
-                    self._call(event)
+                self._call(events)
+                # What a callback has forgotten is not kept until the next events come.
+                events.clear()
             if (error := self._engine.lost) is not None:
-                self._call(("port lost", None, error))
+                self._call([("port lost", None, error)])
         finally:
             self._engine.told()
 
-    def _call(self, event: tuple[Any, ...]) -> None:
+    def _call(self, events: list[tuple[Any, ...]]) -> None:
         if (handle := self._handle()) is not None:
-            handle(event)
+            for event in events:
+                handle(event)

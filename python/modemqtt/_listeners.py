@@ -78,12 +78,12 @@ class Listeners:
 
     def handle(self, event: tuple[Any, ...]) -> object:
         """Call the callback for an event, and return what it returns."""
-        name, index, *values = event
+        name, index = event[0], event[1]
         if index is None:
             if (callback := self.callbacks.get(name)) is not None:
-                return callback(*values)
+                return callback(*event[2:])
         elif (record := self._records.get(index)) is not None and (callback := record.callbacks.get(name)) is not None:
-            return callback(*record.values(name, values))
+            return callback(*record.values(name, event[2:]))
         self._note(event)
         return None
 

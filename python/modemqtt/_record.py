@@ -47,6 +47,7 @@ class ClientRecord:
 
     def modem_opened(self, engine: Engine) -> None:
         """Go on where the modem has been opened (again)."""
+        self.taken.clear()
         self.watch(engine)
         if self.kept is not None:
             self.kept.take_over(engine)
@@ -64,19 +65,28 @@ class ClientRecord:
             self._pacer.passed()
             logger.warning("client %d: %d messages were dropped, no one took them", self.index, dropped)
 
+    def next(self, engine: Engine, timeout: float | None) -> Message | None:
+        """Return the next message, or ``None`` when none has come in time. Those that have come with it are kept."""
+        try:
+            return self.taken.popleft()
+        except IndexError:
+            return engine.next_message(self.index, timeout, self.taken)
+
     def published(self, pending: Pending, delivery: Delivery) -> None:
         """Keep what was published in a session that connects again: it may become unknown."""
         if self.kept is not None:
             self.deliveries[pending.number] = delivery
 
-    def values(self, name: str, values: list[Any]) -> list[Any]:
+    def values(self, name: str, values: tuple[Any, ...]) -> tuple[Any, ...]:
         """Return what a callback is called with, from what the core tells of an event."""
         match name, values:
-            case "delivery", [pending]:
-                return [self.delivery(pending, self.index)]
-            case "reconnected", [attempts, seconds, granted, unknown]:
+            case "message", _:
+                return values
+            case "delivery", (pending,):
+                return (self.delivery(pending, self.index),)
+            case "reconnected", (attempts, seconds, granted, unknown):
                 # Those that the program has are the very same objects.
                 lost = (self.deliveries.get(one.number) or self.delivery(one, self.index) for one in unknown)
-                return [Reconnected(self.index, attempts, seconds, tuple(granted), tuple(lost))]
+                return (Reconnected(self.index, attempts, seconds, tuple(granted), tuple(lost)),)
             case _:
                 return values

@@ -8,7 +8,7 @@
 use modemqtt_at::ascii::{CR, LF, PROMPT, QUOTE};
 use modemqtt_at::dialect::ReceiveUrc;
 
-use crate::receive::{self, Layout, Lines, Parsed, RawMessage};
+use crate::receive::{self, Found, Layout, Lines, Parsed, RawMessage};
 use crate::tokens;
 use crate::trace::Place;
 
@@ -105,14 +105,24 @@ pub struct Framer {
     held: Option<Held>,
 }
 
-/// A message without a length that has reached a line end.
+/// A message without a length that has reached a line end. It begins where the latest frame does.
 #[derive(Debug)]
 struct Held {
-    message: RawMessage,
+    found: Found,
+    /// The message, once another line was taken for a part of it.
+    joined: Option<Box<RawMessage>>,
     /// A quote stands in front of it.
     quoted: bool,
     /// A quote that stood behind it was taken for the module's.
     closed: bool,
+}
+
+impl Held {
+    /// How long the payload is so far.
+    fn length(&self) -> usize {
+        let (from, to) = self.found.payload;
+        self.joined.as_ref().map_or(to - from, |message| message.payload.len())
+    }
 }
 
 impl Framer {
@@ -218,18 +228,20 @@ impl Framer {
             }
             match receive::parse(rest, &mut self.layout, &mut self.receiving) {
                 Parsed::Incomplete => return None,
-                Parsed::Message { message, consumed } => {
-                    self.note(&message);
+                Parsed::Message { found, consumed } => {
+                    let message = found.message(rest, &self.layout);
+                    self.note(found);
                     self.consume(consumed);
                     return Some(Frame::Message(message));
                 }
-                Parsed::Unterminated { message, consumed } => {
-                    let quoted = rest[..message.place.from].ends_with(b"\"");
+                Parsed::Unterminated { found, consumed } => {
+                    let quoted = rest[..found.payload.0].ends_with(b"\"");
                     let closed = quoted && rest[..consumed].ends_with(b"\"\r\n");
-                    self.note(&message);
+                    self.note(found);
                     self.consume(consumed);
                     self.held = Some(Held {
-                        message,
+                        found,
+                        joined: None,
                         quoted,
                         closed,
                     });
@@ -262,14 +274,14 @@ impl Framer {
 
     /// How many bytes are kept.
     pub fn buffered(&self) -> usize {
-        let held = self.held.as_ref().map_or(0, |held| held.message.payload.len());
+        let held = self.held.as_ref().map_or(0, Held::length);
         self.buffer.len() - self.start + held
     }
 
     /// Takes what is held back as it stands, because nothing more has come for a while.
     pub fn flush(&mut self) -> Option<Frame> {
-        if let Some(held) = self.held.take() {
-            return Some(Frame::Message(held.message));
+        if let Some(message) = self.take_held() {
+            return Some(Frame::Message(message));
         }
         if std::mem::take(&mut self.lone_prompt) {
             self.line = (self.start..self.start + 1).into();
@@ -277,7 +289,7 @@ impl Framer {
             return Some(Frame::Prompt);
         }
         if self.receiving.topic_lines().is_some_and(|lines| lines != Lines::One) {
-            self.receiving = receive::Progress::Head;
+            self.receiving.restart();
             if let Some(line) = self.line() {
                 return Some(line);
             }
@@ -288,8 +300,10 @@ impl Framer {
             self.consume_to(self.buffer.len());
             return Some(Frame::Line(line));
         }
-        let (message, consumed) = receive::give_up(&self.buffer[self.start..], &self.layout, &mut self.receiving)?;
-        self.note(&message);
+        let rest = &self.buffer[self.start..];
+        let (found, consumed) = receive::give_up(rest, &self.layout, &mut self.receiving)?;
+        let message = found.message(rest, &self.layout);
+        self.note(found);
         self.consume(consumed);
         Some(Frame::Message(message))
     }
@@ -299,12 +313,7 @@ impl Framer {
     /// Responses start with CRLF. Text that follows the line end directly is either a line of a module that saves
     /// that CRLF, or the rest of a payload that held one.
     fn settle(&mut self, expect: Expect<'_>) -> Option<RawMessage> {
-        while let Some(Held {
-            message,
-            quoted,
-            closed,
-        }) = &mut self.held
-        {
+        while let Some(held) = &mut self.held {
             let first = *self.buffer.get(self.start)?;
             if matches!(first, CR | LF) || (first == PROMPT && expect.prompt == Prompt::Due) {
                 break;
@@ -319,26 +328,38 @@ impl Framer {
             };
             let line = trim_end(&self.buffer[self.start..end]);
             let echoed = expect.echo.is_some_and(|echo| line.starts_with(echo));
-            if echoed || tokens::is_recognised(line) || message.payload.len() > receive::LONGEST_PAYLOAD {
+            if echoed || tokens::is_recognised(line) || held.length() > receive::LONGEST_PAYLOAD {
                 break;
             }
+            let message = held.joined.get_or_insert_with(|| {
+                let message = held.found.message(&self.buffer[self.line.from..], &self.layout);
+                Box::new(message)
+            });
             // What was taken for the quote behind the payload was its own.
-            if *closed {
+            if held.closed {
                 message.payload.push(QUOTE);
             }
-            *closed = *quoted && line.ends_with(b"\"");
+            held.closed = held.quoted && line.ends_with(b"\"");
+            let text = &line[..line.len() - usize::from(held.closed)];
             message.payload.extend_from_slice(b"\r\n");
-            message
-                .payload
-                .extend_from_slice(&line[..line.len() - usize::from(*closed)]);
-            self.payload.to = self.start + line.len() - usize::from(*closed);
+            message.payload.extend_from_slice(text);
+            self.payload.to = self.start + text.len();
             self.line.to = self.payload.to;
             message.complete = false;
             self.consume_to(end + 1);
         }
         // What was looked at as one line is framed again from its start.
         self.scanned = self.start;
-        self.held.take().map(|held| held.message)
+        self.take_held()
+    }
+
+    /// The message that was held back, as far as it goes.
+    fn take_held(&mut self) -> Option<RawMessage> {
+        let held = self.held.take()?;
+        Some(match held.joined {
+            Some(joined) => *joined,
+            None => held.found.message(&self.buffer[self.line.from..], &self.layout),
+        })
     }
 
     /// Whether the module echoes data: known, or to be found out. What it was told may have changed that.
@@ -396,8 +417,8 @@ impl Framer {
     }
 
     /// Notes where a message is that begins here.
-    fn note(&mut self, message: &RawMessage) {
-        let Place { from, to } = message.place;
+    fn note(&mut self, found: Found) {
+        let (from, to) = found.payload;
         self.payload = (self.start + from..self.start + to).into();
         self.line = (self.start..self.payload.to).into();
     }
@@ -454,7 +475,7 @@ impl Framer {
         self.start = position;
         self.scanned = position;
         // What was begun to be read as a message has been read as something else.
-        self.receiving = receive::Progress::Head;
+        self.receiving.restart();
     }
 }
 

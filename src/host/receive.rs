@@ -15,8 +15,6 @@ use cursor::{Cursor, Missing};
 pub(crate) use layout::Layout;
 use layout::Wrapping;
 
-use crate::trace::Place;
-
 const PREFIX: &[u8] = b"+QMTRECV";
 /// The longest payload believed: far above what any module's buffer holds.
 pub(crate) const LONGEST_PAYLOAD: usize = 128 * 1024;
@@ -40,65 +38,110 @@ pub struct RawMessage {
     pub payload: Vec<u8>,
     /// Whether the layout left no doubt where the payload ends.
     pub complete: bool,
-    /// Where the payload begins and ends on the line, as it was printed.
-    pub place: Place,
 }
 
-/// How far a message has been read, so that each byte is looked at once.
+/// A message by its places on the line, from its start.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Found {
+    head: Head,
+    topic: (usize, usize),
+    pub(crate) payload: (usize, usize),
+    complete: bool,
+}
+
+impl Found {
+    /// The message, of the bytes that it was found in.
+    pub(crate) fn message(self, bytes: &[u8], layout: &Layout) -> RawMessage {
+        let mut message = RawMessage {
+            client: self.head.client,
+            message_id: self.head.message_id,
+            topic: bytes[self.topic.0..self.topic.1].to_vec(),
+            payload: bytes[self.payload.0..self.payload.1].to_vec(),
+            complete: self.complete,
+        };
+        layout.decode(&mut message);
+        message
+    }
+}
+
+/// How far a message has been read, so that each byte is looked at once. What lies behind the stage has no meaning yet.
 #[derive(Debug, Default)]
-pub(crate) enum Progress {
+pub(crate) struct Progress {
+    stage: Stage,
+    head: Head,
+    topic: (usize, usize),
+    /// Where what the stage is about begins.
+    at: usize,
+    /// How far it holds nothing that ends it.
+    scanned: usize,
+    lines: Lines,
+    /// Of a payload whose length is known.
+    length: usize,
+    /// Where the length begins if its line ends with it.
+    alone: Option<usize>,
+}
+
+/// Where the next byte of a message stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Stage {
     /// At the start of a line.
     #[default]
     Head,
     /// In the topic.
-    Topic {
-        head: Head,
-        at: usize,
-        scanned: usize,
-        lines: Lines,
-    },
+    Topic,
     /// Behind the topic, where a length may stand.
-    Length {
-        head: Head,
-        topic: (usize, usize),
-        at: usize,
-    },
+    Length,
     /// In a payload whose length is known.
-    Counted {
-        head: Head,
-        topic: (usize, usize),
-        at: usize,
-        length: usize,
-        /// Where the length begins if its line ends with it.
-        alone: Option<usize>,
-    },
+    Counted,
     /// In a payload that ends with its line.
-    Open {
-        head: Head,
-        topic: (usize, usize),
-        at: usize,
-        scanned: usize,
-    },
+    Open,
 }
 
 impl Progress {
+    /// Back to the start of a line.
+    pub(crate) fn restart(&mut self) {
+        self.stage = Stage::Head;
+    }
+
     pub(crate) fn in_payload(&self) -> bool {
-        matches!(self, Self::Counted { .. } | Self::Open { .. })
+        matches!(self.stage, Stage::Counted | Stage::Open)
     }
 
     /// How the lines of a topic stand, in one.
     pub(crate) fn topic_lines(&self) -> Option<Lines> {
-        match self {
-            Self::Topic { lines, .. } => Some(*lines),
-            _ => None,
+        (self.stage == Stage::Topic).then_some(self.lines)
+    }
+
+    /// On to that stage, which is about what begins there.
+    fn go(&mut self, stage: Stage, at: usize) -> Step {
+        self.stage = stage;
+        self.at = at;
+        self.scanned = at;
+        Step::Go
+    }
+
+    /// The message with a length on a line of its own, from there on, that no payload follows: the number may have been the payload.
+    /// What follows is read as lines, so that nothing is lost.
+    fn without_payload(&self, from: usize) -> Found {
+        self.found((from, self.at - 2), false)
+    }
+
+    /// The message with that payload.
+    fn found(&self, payload: (usize, usize), complete: bool) -> Found {
+        Found {
+            head: self.head,
+            topic: self.topic,
+            payload,
+            complete,
         }
     }
 }
 
 /// The lines of a topic in quotes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Lines {
     /// One so far.
+    #[default]
     One,
     /// A line end stands in it, or the rest of its line was lost.
     Several,
@@ -106,8 +149,8 @@ pub(crate) enum Lines {
     Closed,
 }
 
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Head {
+#[derive(Clone, Copy, Debug, Default)]
+struct Head {
     client: u8,
     message_id: u16,
 }
@@ -119,45 +162,26 @@ pub(crate) enum Parsed {
     /// It may be one; more bytes are needed.
     Incomplete,
     /// A message whose end is certain.
-    Message { message: RawMessage, consumed: usize },
+    Message { found: Found, consumed: usize },
     /// A message that has reached a line end, which may be its own.
-    Unterminated { message: RawMessage, consumed: usize },
+    Unterminated { found: Found, consumed: usize },
 }
 
 /// Reads on where the last call stopped. `bytes` starts where the line starts.
 pub(crate) fn parse(bytes: &[u8], layout: &mut Layout, progress: &mut Progress) -> Parsed {
     loop {
-        let step = match progress {
-            Progress::Head => head(bytes),
-            Progress::Topic {
-                head,
-                at,
-                scanned,
-                lines,
-            } => topic(bytes, *head, *at, scanned, lines),
-            Progress::Length { head, topic, at } => length(bytes, layout, *head, *topic, *at),
-            Progress::Counted {
-                head,
-                topic,
-                at,
-                length,
-                alone,
-            } => counted::read(bytes, layout.hex.get(head.client), *head, *topic, *at, *length, *alone),
-            Progress::Open {
-                head,
-                topic,
-                at,
-                scanned,
-            } => open(bytes, layout, *head, *topic, *at, scanned),
+        let step = match progress.stage {
+            Stage::Head => head(bytes, progress),
+            Stage::Topic => topic(bytes, progress),
+            Stage::Length => length(bytes, layout, progress),
+            Stage::Counted => counted::read(bytes, layout.hex.get(progress.head.client), progress),
+            Stage::Open => open(bytes, layout, progress),
         };
         match step {
-            Step::Go(next) => *progress = next,
+            Step::Go => {}
             Step::More => return Parsed::Incomplete,
-            Step::End(mut parsed) => {
-                *progress = Progress::Head;
-                if let Parsed::Message { message, .. } | Parsed::Unterminated { message, .. } = &mut parsed {
-                    layout.decode(message);
-                }
+            Step::End(parsed) => {
+                progress.restart();
                 return parsed;
             }
         }
@@ -181,54 +205,35 @@ pub(crate) fn is_flags(bytes: &[u8]) -> Option<bool> {
 
 /// Ends a payload whose end has not come: the message goes as far as its first line end, and what follows is read
 /// as lines again, so that nothing is lost. `None` while not even a line end is there.
-pub(crate) fn give_up(bytes: &[u8], layout: &Layout, progress: &mut Progress) -> Option<(RawMessage, usize)> {
-    if let Progress::Counted {
-        head,
-        topic,
-        at,
-        alone: Some(from),
-        ..
-    } = *progress
-    {
-        *progress = Progress::Head;
-        let mut message = length_for_payload(bytes, head, topic, from, at);
-        layout.decode(&mut message);
-        return Some((message, at));
-    }
-    if let Progress::Counted {
-        head,
-        topic,
-        at,
-        length,
-        ..
-    } = *progress
-    {
-        let (from, to, complete, consumed) = counted::cut_short(bytes, layout.hex.get(head.client), at, length)?;
-        *progress = Progress::Head;
-        let mut message = message(bytes, head, topic, (from, to), complete);
-        layout.decode(&mut message);
-        return Some((message, consumed));
-    }
-    let Progress::Open { head, topic, at, .. } = *progress else {
-        return None;
+pub(crate) fn give_up(bytes: &[u8], layout: &Layout, progress: &mut Progress) -> Option<(Found, usize)> {
+    let at = progress.at;
+    let (payload, complete, consumed) = match (progress.stage, progress.alone) {
+        (Stage::Counted, Some(from)) => (progress.without_payload(from).payload, false, at),
+        (Stage::Counted, None) => {
+            let hex = layout.hex.get(progress.head.client);
+            let (from, to, complete, consumed) = counted::cut_short(bytes, hex, at, progress.length)?;
+            ((from, to), complete, consumed)
+        }
+        (Stage::Open, _) => {
+            let end = find_line_end(bytes, at)?;
+            // Some firmware prints no closing quote when the payload held a NUL.
+            (((at + 1).min(end), end), false, end + 2)
+        }
+        (Stage::Head | Stage::Topic | Stage::Length, _) => return None,
     };
-    let end = find_line_end(bytes, at)?;
-    *progress = Progress::Head;
-    // Some firmware prints no closing quote when the payload held a NUL.
-    let mut message = message(bytes, head, topic, ((at + 1).min(end), end), false);
-    layout.decode(&mut message);
-    Some((message, end + 2))
+    progress.restart();
+    Some((progress.found(payload, complete), consumed))
 }
 
 enum Step {
-    Go(Progress),
+    Go,
     More,
     End(Parsed),
 }
 
 const OTHER: Step = Step::End(Parsed::Other);
 
-fn head(bytes: &[u8]) -> Step {
+fn head(bytes: &[u8], progress: &mut Progress) -> Step {
     let known = bytes.len().min(PREFIX.len());
     if bytes[..known] != PREFIX[..known] {
         return OTHER;
@@ -246,12 +251,11 @@ fn head(bytes: &[u8]) -> Step {
     match fields {
         Ok(_) if cursor.at > LONGEST_HEAD => OTHER,
         Ok((client, message_id)) => match (u8::try_from(client), u16::try_from(message_id)) {
-            (Ok(client), Ok(message_id)) if client < 32 => Step::Go(Progress::Topic {
-                head: Head { client, message_id },
-                at: cursor.at,
-                scanned: cursor.at,
-                lines: Lines::One,
-            }),
+            (Ok(client), Ok(message_id)) if client < 32 => {
+                progress.head = Head { client, message_id };
+                progress.lines = Lines::One;
+                progress.go(Stage::Topic, cursor.at)
+            }
             _ => OTHER,
         },
         Err(Missing::More) if bytes.len() <= LONGEST_HEAD => Step::More,
@@ -261,21 +265,18 @@ fn head(bytes: &[u8]) -> Step {
 
 /// A quoted topic ends at a quote before a comma, and a line end inside is its own. An unquoted one ends at its comma, and holds
 /// no line end: it could not be told from that of a line.
-fn topic(bytes: &[u8], head: Head, at: usize, scanned: &mut usize, lines: &mut Lines) -> Step {
+fn topic(bytes: &[u8], progress: &mut Progress) -> Step {
+    let at = progress.at;
     let Some(&first) = bytes.get(at) else { return Step::More };
     if first == b' ' && at > 2 * LONGEST_HEAD {
         return OTHER;
     }
     if first == b' ' {
-        return Step::Go(Progress::Topic {
-            head,
-            at: at + 1,
-            scanned: at + 1,
-            lines: Lines::One,
-        });
+        progress.lines = Lines::One;
+        return progress.go(Stage::Topic, at + 1);
     }
     let quoted = first == QUOTE;
-    let mut from = (*scanned).max(at + usize::from(quoted));
+    let mut from = progress.scanned.max(at + usize::from(quoted));
     let next = |from: usize, lines: Lines| {
         let rest = &bytes[from..];
         let found = match (quoted, lines) {
@@ -285,32 +286,26 @@ fn topic(bytes: &[u8], head: Head, at: usize, scanned: &mut usize, lines: &mut L
         };
         found.map(|found| from + found)
     };
-    while let Some(found) = next(from, *lines) {
+    while let Some(found) = next(from, progress.lines) {
         match bytes[found] {
             CR if quoted => {
                 let closed = found > at + 1 && bytes[found - 1] == QUOTE;
-                *lines = if closed { Lines::Closed } else { Lines::Several };
+                progress.lines = if closed { Lines::Closed } else { Lines::Several };
             }
             QUOTE => match bytes.get(found + 1) {
                 None => {
-                    *scanned = found;
+                    progress.scanned = found;
                     return Step::More;
                 }
                 Some(b',') => {
-                    return Step::Go(Progress::Length {
-                        head,
-                        topic: (at + 1, found),
-                        at: found + 2,
-                    });
+                    progress.topic = (at + 1, found);
+                    return progress.go(Stage::Length, found + 2);
                 }
                 Some(_) => {}
             },
             b',' => {
-                return Step::Go(Progress::Length {
-                    head,
-                    topic: (at, found),
-                    at: found + 1,
-                });
+                progress.topic = (at, found);
+                return progress.go(Stage::Length, found + 1);
             }
             // The end of a line without a payload, or a byte that no topic holds (MQTT 3.1.1 section 4.7.1): the rest of the line
             // was lost.
@@ -318,7 +313,7 @@ fn topic(bytes: &[u8], head: Head, at: usize, scanned: &mut usize, lines: &mut L
         }
         from = found + 1;
     }
-    *scanned = bytes.len().max(at);
+    progress.scanned = bytes.len().max(at);
     if bytes.len() - at > LONGEST_TOPIC + 2 {
         OTHER
     } else {
@@ -326,63 +321,48 @@ fn topic(bytes: &[u8], head: Head, at: usize, scanned: &mut usize, lines: &mut L
     }
 }
 
-fn length(bytes: &[u8], layout: &Layout, head: Head, topic: (usize, usize), at: usize) -> Step {
-    let open = || {
-        Step::Go(Progress::Open {
-            head,
-            topic,
-            at,
-            scanned: at,
-        })
-    };
-    let shown = layout.length_shown.get(head.client);
+fn length(bytes: &[u8], layout: &Layout, progress: &mut Progress) -> Step {
+    let at = progress.at;
+    let shown = layout.length_shown.get(progress.head.client);
     // A module that puts payloads in quotes prints a number in front of one only as its length: another program has
     // left the setting on.
     let guessed = layout.switchable && layout.wrapping != Wrapping::Never;
     if !(shown || guessed) {
-        return open();
+        return progress.go(Stage::Open, at);
     }
     let mut cursor = Cursor { bytes, at };
     cursor.blanks();
     if cursor.at - at > LONGEST_HEAD {
-        return open();
+        return progress.go(Stage::Open, at);
     }
     match cursor.number() {
         Err(Missing::More) => Step::More,
-        Ok(length) if length <= LONGEST_PAYLOAD => match (bytes.get(cursor.at), bytes.get(cursor.at + 1)) {
-            (Some(b','), Some(&next)) if !shown && next != QUOTE => open(),
-            (Some(b','), None) if !shown => Step::More,
-            (Some(b','), _) => Step::Go(Progress::Counted {
-                head,
-                topic,
-                at: cursor.at + 1,
-                length,
-                alone: None,
-            }),
-            // The payload on the next line.
-            (Some(&CR), Some(&LF)) if shown => Step::Go(Progress::Counted {
-                head,
-                topic,
-                at: cursor.at + 2,
-                length,
-                alone: Some(at),
-            }),
-            (None, _) => Step::More,
-            (Some(&CR), None) if shown => Step::More,
-            _ => open(),
-        },
+        Ok(length) if length <= LONGEST_PAYLOAD => {
+            progress.length = length;
+            match (bytes.get(cursor.at), bytes.get(cursor.at + 1)) {
+                (Some(b','), Some(&next)) if !shown && next != QUOTE => progress.go(Stage::Open, at),
+                (Some(b','), None) if !shown => Step::More,
+                (Some(b','), _) => {
+                    progress.alone = None;
+                    progress.go(Stage::Counted, cursor.at + 1)
+                }
+                // The payload on the next line.
+                (Some(&CR), Some(&LF)) if shown => {
+                    progress.alone = Some(at);
+                    progress.go(Stage::Counted, cursor.at + 2)
+                }
+                (None, _) => Step::More,
+                (Some(&CR), None) if shown => Step::More,
+                _ => progress.go(Stage::Open, at),
+            }
+        }
         // None can be read: it was damaged, the setting was lost, or the firmware does not know it.
-        _ => open(),
+        _ => progress.go(Stage::Open, at),
     }
 }
 
-/// The payload that a length announced on a line of its own does not follow: the number may have been the payload. What
-/// follows is read as lines, so that nothing is lost.
-fn length_for_payload(bytes: &[u8], head: Head, topic: (usize, usize), from: usize, at: usize) -> RawMessage {
-    message(bytes, head, topic, (from, at - 2), false)
-}
-
-fn open(bytes: &[u8], layout: &mut Layout, head: Head, topic: (usize, usize), at: usize, scanned: &mut usize) -> Step {
+fn open(bytes: &[u8], layout: &mut Layout, progress: &mut Progress) -> Step {
+    let at = progress.at;
     let Some(&first) = bytes.get(at) else { return Step::More };
     // A note's own example has a blank before the quote.
     let quote = if first == b' ' && bytes.get(at + 1) == Some(&QUOTE) {
@@ -392,42 +372,42 @@ fn open(bytes: &[u8], layout: &mut Layout, head: Head, topic: (usize, usize), at
     };
     let wrapped = bytes[quote] == QUOTE && layout.wrapping != Wrapping::Never;
     // A length was due and none could be read: what stands here may begin with what is left of it.
-    let length_due = layout.length_shown.get(head.client);
-    let mut from = *scanned;
+    let length_due = layout.length_shown.get(progress.head.client);
+    let mut from = progress.scanned;
     while let Some(end) = find_line_end(bytes, from) {
         if !wrapped {
             if bytes[quote] != QUOTE {
                 layout.unquoted_payload_seen();
             }
             return Step::End(Parsed::Unterminated {
-                message: message(bytes, head, topic, (at, end), !length_due),
+                found: progress.found((at, end), !length_due),
                 consumed: end + 2,
             });
         }
         if end > quote + 1 && bytes[end - 1] == QUOTE {
             // A line end before this one was inside the payload, or the end of a payload whose quote is missing.
-            let first_line = find_line_end(bytes, at) == Some(end);
+            let first_line = from == at || find_line_end(bytes, at) == Some(end);
             let complete = first_line && layout.wrapping == Wrapping::Always && !length_due;
-            let message = message(bytes, head, topic, (quote + 1, end - 1), complete);
+            let found = progress.found((quote + 1, end - 1), complete);
             let consumed = end + 2;
             // The quote may be the payload's own as well.
             return Step::End(if first_line {
-                Parsed::Unterminated { message, consumed }
+                Parsed::Unterminated { found, consumed }
             } else {
-                Parsed::Message { message, consumed }
+                Parsed::Message { found, consumed }
             });
         }
         if layout.wrapping != Wrapping::Always {
             // One quote at the front only: the payload's own, or the module's before a payload that holds a line end, or
             // of which it prints no more.
             return Step::End(Parsed::Unterminated {
-                message: message(bytes, head, topic, (at, end), false),
+                found: progress.found((at, end), false),
                 consumed: end + 2,
             });
         }
         from = end + 2;
     }
-    *scanned = bytes.len().saturating_sub(1).max(at);
+    progress.scanned = bytes.len().saturating_sub(1).max(at);
     if bytes.len() - at > LONGEST_PAYLOAD {
         OTHER
     } else {
@@ -435,17 +415,14 @@ fn open(bytes: &[u8], layout: &mut Layout, head: Head, topic: (usize, usize), at
     }
 }
 
-fn message(bytes: &[u8], head: Head, topic: (usize, usize), payload: (usize, usize), complete: bool) -> RawMessage {
-    RawMessage {
-        client: head.client,
-        message_id: head.message_id,
-        topic: bytes[topic.0..topic.1].to_vec(),
-        payload: bytes[payload.0..payload.1].to_vec(),
-        complete,
-        place: (payload.0..payload.1).into(),
-    }
-}
-
+/// Where the first CRLF stands from there on.
 fn find_line_end(bytes: &[u8], from: usize) -> Option<usize> {
-    memchr::memmem::find(bytes.get(from..)?, b"\r\n").map(|at| from + at)
+    let mut at = from;
+    loop {
+        at += memchr::memchr(LF, bytes.get(at..)?)?;
+        if at > from && bytes[at - 1] == CR {
+            return Some(at - 1);
+        }
+        at += 1;
+    }
 }

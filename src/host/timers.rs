@@ -35,6 +35,8 @@ pub(crate) enum Timer {
 /// The deadlines.
 #[derive(Debug, Default)]
 pub(crate) struct Timers {
+    /// [`Timer::Quiet`], which nearly every read sets or clears.
+    quiet: Option<Instant>,
     by_timer: HashMap<Timer, Instant>,
     by_time: BTreeSet<(Instant, Timer)>,
 }
@@ -42,6 +44,10 @@ pub(crate) struct Timers {
 impl Timers {
     /// Sets a deadline in place of any before it.
     pub(crate) fn set(&mut self, timer: Timer, at: Instant) {
+        if timer == Timer::Quiet {
+            self.quiet = Some(at);
+            return;
+        }
         self.clear(timer);
         self.by_timer.insert(timer, at);
         self.by_time.insert((at, timer));
@@ -49,24 +55,34 @@ impl Timers {
 
     /// Takes a deadline back.
     pub(crate) fn clear(&mut self, timer: Timer) {
-        if let Some(at) = self.by_timer.remove(&timer) {
+        if timer == Timer::Quiet {
+            self.quiet = None;
+        } else if let Some(at) = self.by_timer.remove(&timer) {
             self.by_time.remove(&(at, timer));
         }
     }
 
     /// Whether a deadline is set.
     pub(crate) fn is_set(&self, timer: Timer) -> bool {
-        self.by_timer.contains_key(&timer)
+        match timer {
+            Timer::Quiet => self.quiet.is_some(),
+            _ => self.by_timer.contains_key(&timer),
+        }
     }
 
     /// When the next is due.
     pub(crate) fn next_timeout(&self) -> Option<Instant> {
-        self.by_time.first().map(|(at, _)| *at)
+        self.first().map(|(at, _)| at)
+    }
+
+    fn first(&self) -> Option<(Instant, Timer)> {
+        let quiet = self.quiet.map(|at| (at, Timer::Quiet));
+        self.by_time.first().copied().into_iter().chain(quiet).min()
     }
 
     /// Takes one that is due.
     pub(crate) fn expired(&mut self, now: Instant) -> Option<Timer> {
-        let &(at, timer) = self.by_time.first()?;
+        let (at, timer) = self.first()?;
         if at > now {
             return None;
         }

@@ -3,11 +3,15 @@
 //! The session cuts the line into pieces, each of which is a frame of the module's or something that the host has sent, with the
 //! line ends round it. A log keeps a [`Record`] of each, in which secrets are masked, and nothing is made into text before someone looks.
 
+mod ring;
+
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use modemqtt_at::secrets::MASK;
 use modemqtt_at::shown;
+
+pub use ring::Ring;
 
 /// A piece of what went over the line.
 #[derive(Clone, Copy, Debug)]

@@ -1,7 +1,7 @@
 //! The engine, as Python sees it.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use modemqtt_host::call::{Call, Errand, Submission};
 use modemqtt_host::engine::{self, Shared};
@@ -18,6 +18,9 @@ use crate::pending::{Pending, seconds};
 use crate::telling::Telling;
 use crate::turn::aside;
 use crate::{civil, errors, events, waiting};
+
+/// How often a thread that waits for a message looks for those that others have taken.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// An open modem: the port, its thread, and what it has put down.
 #[pyclass(frozen, module = "modemqtt._core")]
@@ -210,20 +213,32 @@ impl Engine {
         Ok(self.shared(py)?.room().is_left(client(py, index)?))
     }
 
-    /// The next message of a client, or `None` when the time is up. With none left it raises why no more come, if that is so.
-    #[pyo3(signature = (index, timeout=None))]
+    /// The next message of a client, or `None` when the time is up. Those that have come with it are added to `rest`. With none left it
+    /// raises why no more come, if that is so.
     fn next_message<'py>(
         &self,
         py: Python<'py>,
         index: i64,
         timeout: Option<f64>,
+        rest: &Bound<'py, PyAny>,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
-        let client = client(py, index)?;
-        let inbox = self.shared(py)?.messages(client);
+        let (shared, client, timeout) = (self.shared(py)?, client(py, index)?, seconds(py, timeout)?);
+        let inbox = shared.messages(client);
         let end = |shared: &Shared| shared.why_no_message(client);
-        match waiting::for_next(py, self.shared(py)?, &inbox, seconds(py, timeout)?, end)? {
-            Some(stamped) => events::message(py, &events::message_class(py)?, &stamped).map(Some),
-            None => Ok(None),
+        let began = Instant::now();
+        loop {
+            let left = timeout.map(|timeout| timeout.saturating_sub(began.elapsed()));
+            let at_most = left.unwrap_or(LOOK).min(LOOK);
+            if let Some(stamped) = waiting::for_next(py, shared, &inbox, Some(at_most), end)? {
+                return events::with_rest(py, shared, client, &stamped, rest).map(Some);
+            }
+            // Another thread may have taken it with one of its own just before this one began to wait.
+            if rest.len()? > 0 {
+                return rest.call_method0("popleft").map(Some);
+            }
+            if left.is_some_and(|left| left <= LOOK) {
+                return Ok(None);
+            }
         }
     }
 

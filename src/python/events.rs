@@ -9,14 +9,18 @@ use modemqtt_host::call::Message;
 use modemqtt_host::engine::{Empty, Engine, Inbox, Notice, Shared, Stamped, Statistics, Weigh};
 use modemqtt_host::event::Told;
 use pyo3::IntoPyObjectExt;
+use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyList, PyTuple};
+use pyo3::types::{PyDict, PyList, PyTuple};
 
 use crate::errors;
+use crate::message::Maker;
 use crate::pending::{self, Pending};
 
 /// How many events are handed to Python at once.
-const BATCH: usize = 64;
+const BATCH: usize = 256;
+/// And how many bytes, about.
+const BATCH_BYTES: usize = 64 * 1024;
 
 /// The events that have come, without waiting for any.
 pub(crate) fn take_events<'py>(py: Python<'py>, shared: &Shared, engine: &Arc<Engine>) -> PyResult<Bound<'py, PyList>> {
@@ -30,16 +34,41 @@ pub(crate) fn take_messages<'py>(
     client: ClientIndex,
 ) -> PyResult<Option<Bound<'py, PyList>>> {
     let inbox = shared.messages(client);
-    let messages = inbox.take_some(BATCH);
+    let messages = inbox.take_some(BATCH, BATCH_BYTES);
     if messages.is_empty() {
         return Ok(None);
     }
-    let class = message_class(py)?;
-    let taken = PyList::empty(py);
-    for stamped in messages {
-        taken.append(message(py, &class, &stamped)?)?;
+    made(py, &messages).map(Some)
+}
+
+/// A message of a client that was waited for. Those that have come with it are added to `rest`, so that no interrupt comes between.
+pub(crate) fn with_rest<'py>(
+    py: Python<'py>,
+    shared: &Shared,
+    client: ClientIndex,
+    first: &Stamped<Arc<Message>>,
+    rest: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let first = Maker::of(py)?.make(py, first)?;
+    let inbox = shared.messages(client);
+    // Another thread that waits is to have the next.
+    if inbox.is_awaited() {
+        return Ok(first);
     }
-    Ok(Some(taken))
+    let more = inbox.take_some(BATCH, BATCH_BYTES);
+    if !more.is_empty() {
+        rest.call_method1(intern!(py, "extend"), (made(py, &more)?,))?;
+    }
+    Ok(first)
+}
+
+fn made<'py>(py: Python<'py>, messages: &[Stamped<Arc<Message>>]) -> PyResult<Bound<'py, PyList>> {
+    let maker = Maker::of(py)?;
+    let made: Vec<_> = messages
+        .iter()
+        .map(|stamped| maker.make(py, stamped))
+        .collect::<PyResult<_>>()?;
+    PyList::new(py, made)
 }
 
 /// The events that have come; `None` when the modem is closed and all were taken.
@@ -71,31 +100,33 @@ fn batch<'py>(
     shared: &Shared,
     engine: &Arc<Engine>,
 ) -> PyResult<Bound<'py, PyList>> {
-    let class = message_class(py)?;
-    let events = PyList::empty(py);
+    let maker = Maker::of(py)?;
     let lost = shared.notices().take_dropped();
     let overflow = (lost > 0).then_some(Notice::Overflow(lost));
     let notices = overflow
         .into_iter()
         .chain(first)
-        .chain(shared.notices().take_some(BATCH));
-    for notice in notices {
-        events.append(event(py, &class, notice, shared, engine)?)?;
-    }
-    Ok(events)
+        .chain(shared.notices().take_some(BATCH, BATCH_BYTES));
+    let events: Vec<_> = notices
+        .map(|notice| event(py, maker, notice, shared, engine))
+        .collect::<PyResult<_>>()?;
+    PyList::new(py, events)
 }
 
 fn event<'py>(
     py: Python<'py>,
-    class: &Bound<'py, PyAny>,
+    maker: &Maker,
     notice: Notice,
     shared: &Shared,
     engine: &Arc<Engine>,
 ) -> PyResult<Bound<'py, PyAny>> {
     match notice {
-        Notice::Message(stamped) => {
-            ("message", stamped.value.client.0, message(py, class, &stamped)?).into_bound_py_any(py)
-        }
+        Notice::Message(stamped) => (
+            intern!(py, "message"),
+            stamped.value.client.0,
+            maker.make(py, &stamped)?,
+        )
+            .into_bound_py_any(py),
         Notice::Urc(line) => ("urc", py.None(), line).into_bound_py_any(py),
         Notice::Delivery(pending) => {
             let client = pending.client().map(|client| client.0);
@@ -124,28 +155,6 @@ fn event<'py>(
             Ok(PyTuple::new(py, values)?.into_any())
         }
     }
-}
-
-/// `modemqtt.Message`.
-pub(crate) fn message_class(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
-    py.import("modemqtt._values")?.getattr("Message")
-}
-
-/// A message as that class.
-pub(crate) fn message<'py>(
-    py: Python<'py>,
-    class: &Bound<'py, PyAny>,
-    stamped: &Stamped<Arc<Message>>,
-) -> PyResult<Bound<'py, PyAny>> {
-    let message = &stamped.value;
-    class.call1((
-        &message.topic,
-        PyBytes::new(py, &message.payload),
-        message.message_id.0,
-        message.client.0,
-        stamped.timestamp,
-        message.complete,
-    ))
 }
 
 /// Counters by their names.

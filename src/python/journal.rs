@@ -49,7 +49,7 @@ impl Journal {
     fn next(&self, py: Python<'_>) -> Option<Vec<(String, &'static str, String)>> {
         let remarks = self.here()?.remarks();
         let first = py.detach(|| events::wait_for(remarks))?;
-        let remarks = std::iter::once(first).chain(remarks.take_some(REMARKS_AT_ONCE));
+        let remarks = std::iter::once(first).chain(remarks.take_some(REMARKS_AT_ONCE, usize::MAX));
         Some(remarks.map(remark_for_python).collect())
     }
 

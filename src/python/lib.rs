@@ -7,6 +7,7 @@ mod errors;
 mod events;
 mod journal;
 mod kept_session;
+mod message;
 mod opening;
 mod options;
 mod pending;

@@ -104,19 +104,30 @@ impl<T: Weigh> Inbox<T> {
         }
     }
 
-    /// Takes the oldest entries, so many at most, without waiting for any.
-    pub fn take_some(&self, most: usize) -> Vec<T> {
+    /// Takes the oldest entries, so many at most and about so many bytes, without waiting for any.
+    pub fn take_some(&self, most: usize, bytes: usize) -> Vec<T> {
         let mut state = self.state.lock();
         state.looked_at = Some(Instant::now());
-        let count = most.min(state.entries.len());
+        let (mut count, mut weight) = (0, 0);
+        for entry in state.entries.iter().take(most) {
+            if weight >= bytes {
+                break;
+            }
+            weight += entry.weight();
+            count += 1;
+        }
         let some: Vec<_> = state.entries.drain(..count).collect();
-        let weight = some.iter().map(T::weight).sum();
         if count > 0 {
             state.taken(weight);
         }
         drop(state);
         self.stock.release(weight);
         some
+    }
+
+    /// Whether anyone waits for an entry.
+    pub fn is_awaited(&self) -> bool {
+        self.state.lock().waiting > 0
     }
 
     /// How many entries were lost since this was asked last.
@@ -133,8 +144,16 @@ impl<T: Weigh> Inbox<T> {
         state.weight += weight;
         state.entries.push_back(entry);
         self.stock.add(weight);
+    }
+
+    /// Wakes who waits, once for all that was put down before.
+    pub(super) fn wake(&self) {
+        let state = self.state.lock();
+        let wanted = state.waiting > 0 && !state.entries.is_empty();
         drop(state);
-        self.filled.notify_one();
+        if wanted {
+            self.filled.notify_all();
+        }
     }
 
     /// Its entries are in another queue as well, or are no longer.
@@ -233,8 +252,10 @@ mod tests {
         (1..=4).for_each(|number| inbox.push(number));
         assert_eq!((inbox.weight(), inbox.stock.left()), (10, 90));
         assert_eq!(inbox.take(Duration::ZERO), Ok(1));
-        assert_eq!(inbox.take_some(2), [2, 3]);
+        assert_eq!(inbox.take_some(2, 9), [2, 3]);
         assert_eq!((inbox.weight(), inbox.stock.left()), (4, 96));
+        (5..=7).for_each(|number| inbox.push(number));
+        assert_eq!(inbox.take_some(9, 10), [4, 5, 6]);
     }
 
     #[test]
@@ -245,7 +266,7 @@ mod tests {
         inbox.set_copies(true);
         assert!(inbox.evict());
         assert_eq!((inbox.take_dropped(), inbox.take_dropped(), inbox.dropped()), (2, 0, 2));
-        assert_eq!(inbox.take_some(9), [4]);
+        assert_eq!(inbox.take_some(9, 9), [4]);
         assert!(!inbox.evict());
     }
 

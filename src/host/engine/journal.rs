@@ -86,6 +86,7 @@ impl Journal {
             news,
         };
         self.remarks.push(remark);
+        self.remarks.wake();
         while self.stock.beyond() > 0 && self.remarks.evict() {}
     }
 }

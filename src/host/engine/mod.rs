@@ -13,7 +13,6 @@ mod pending;
 mod queues;
 mod recorder;
 mod request;
-mod ring;
 mod room;
 mod shared;
 mod stock;

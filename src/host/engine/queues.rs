@@ -97,6 +97,15 @@ impl Queues {
         self.put(&self.notices, notice);
     }
 
+    /// Wakes whoever waits for something that was put down.
+    pub(super) fn wake(&self) {
+        for inbox in self.messages.lock().values() {
+            inbox.wake();
+        }
+        self.urcs.wake();
+        self.notices.wake();
+    }
+
     fn put<T: Weigh>(&self, inbox: &Inbox<T>, entry: T) {
         if inbox.has_copies() {
             let most = self.stock.limit() / PART;
@@ -206,7 +215,7 @@ mod tests {
     }
 
     fn taken(queues: &Queues) -> Vec<usize> {
-        let lines = queues.urcs.take_some(usize::MAX);
+        let lines = queues.urcs.take_some(usize::MAX, usize::MAX);
         lines.iter().map(|line| line.value.parse().expect("a number")).collect()
     }
 
@@ -222,7 +231,7 @@ mod tests {
         assert_eq!(queues.reading(true, Instant::now()), Reading::UpTo(READ));
         // The notice is in the way of two.
         assert_eq!(queues.urcs.dropped(), 7);
-        assert_eq!(queues.notices.take_some(9).len(), 1);
+        assert_eq!(queues.notices.take_some(9, usize::MAX).len(), 1);
         assert_eq!(taken(&queues), (7..ROOM + 5).collect::<Vec<_>>());
     }
 
@@ -264,7 +273,7 @@ mod tests {
         let queues = Queues::new(2 * PART * LIMIT, waker);
         (0..3 * ROOM).for_each(|number| queues.put_urc(urc(number)));
         assert_eq!(queues.urcs.dropped(), ROOM as u64);
-        assert_eq!(queues.urcs.take_some(9).len(), 9);
+        assert_eq!(queues.urcs.take_some(9, usize::MAX).len(), 9);
         (0..3 * ROOM).for_each(|number| queues.put_urc(urc(number)));
         assert_eq!(queues.urcs.dropped(), ROOM as u64);
     }

@@ -9,8 +9,7 @@ use std::time::Instant;
 use modemqtt_os::LogFile;
 
 use super::journal::{Journal, News};
-use super::ring::Ring;
-use crate::trace::{Entry, Piece, Record};
+use crate::trace::{Entry, Piece, Ring};
 
 /// Takes everything that goes over the wire, in order: every byte, with its time, its direction and the places of secrets. It is
 /// called by the thread that owns the port, under a lock, and must not block.
@@ -21,13 +20,10 @@ pub trait Tap: Send {
 
 /// Everything that the wire is told to.
 pub(super) struct Wire {
-    began: Instant,
     ring: Ring,
     log: Option<LogFile>,
     journal: Option<(Arc<str>, Arc<Journal>)>,
     taps: Vec<Box<dyn Tap>>,
-    /// What is kept of the piece at hand.
-    record: Vec<u8>,
 }
 
 impl fmt::Debug for Wire {
@@ -39,15 +35,13 @@ impl fmt::Debug for Wire {
 }
 
 impl Wire {
-    /// Keeps so many bytes of it, and writes the log, whose records it began then.
+    /// Keeps so many bytes of it, and writes the log. The records of both began then.
     pub(super) fn new(began: Instant, size: usize, log: Option<LogFile>) -> Self {
         Self {
-            began,
-            ring: Ring::new(size),
+            ring: Ring::new(size, began),
             log,
             journal: None,
             taps: Vec::new(),
-            record: Vec::new(),
         }
     }
 
@@ -72,22 +66,18 @@ impl Wire {
         for tap in &mut self.taps {
             tap.take(piece);
         }
-        self.record.clear();
-        if !Record::write(piece, self.began, &mut self.record) {
-            return;
-        }
-        self.ring.push(&self.record);
+        let Some(record) = self.ring.take(piece) else { return };
         if let Some(log) = &self.log {
-            log.push(&self.record);
+            log.push(record);
         }
         if let Some((port, journal)) = &self.journal {
-            journal.note(port, News::Wire(self.record.as_slice().into()));
+            journal.note(port, News::Wire(record.into()));
         }
     }
 
     /// The last lines, so many at most, oldest first.
     pub(super) fn last(&self, at_most: usize) -> Vec<Entry> {
-        self.ring.last(at_most, self.began)
+        self.ring.last(at_most)
     }
 
     /// Nothing more is told; what taps it lets go of what it has.

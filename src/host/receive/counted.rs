@@ -6,7 +6,7 @@
 
 use modemqtt_at::ascii::{CR, LF, QUOTE};
 
-use super::{Head, LONGEST_PAYLOAD, OTHER, Parsed, Step, find_line_end, length_for_payload, message};
+use super::{LONGEST_PAYLOAD, OTHER, Parsed, Progress, Step, find_line_end};
 use crate::tokens;
 
 /// How many blank lines may stand between a length that ends its line and the payload.
@@ -23,15 +23,8 @@ enum Fit {
 }
 
 /// Reads on. Of hexadecimal digits some firmware counts the bytes they stand for.
-pub(super) fn read(
-    bytes: &[u8],
-    hex: bool,
-    head: Head,
-    topic: (usize, usize),
-    at: usize,
-    length: usize,
-    alone: Option<usize>,
-) -> Step {
+pub(super) fn read(bytes: &[u8], hex: bool, progress: &Progress) -> Step {
+    let Progress { at, length, alone, .. } = *progress;
     let starts = [Some(at), alone.and_then(|_| behind_blank_lines(bytes, at))];
     // A number at the end of its line may as well be a payload without length: what is known as a line then is one.
     // Blank lines are none of a payload's own if they are all that it would have.
@@ -45,7 +38,7 @@ pub(super) fn read(
             match fit(bytes, start, length, alone.is_none()) {
                 Fit::Whole { payload, consumed } if alone.is_none() || !is_line(payload) => {
                     return Step::End(Parsed::Message {
-                        message: message(bytes, head, topic, payload, true),
+                        found: progress.found(payload, true),
                         consumed,
                     });
                 }
@@ -56,14 +49,14 @@ pub(super) fn read(
     }
     if let Some(from) = alone {
         return Step::End(Parsed::Message {
-            message: length_for_payload(bytes, head, topic, from, at),
+            found: progress.without_payload(from),
             consumed: at,
         });
     }
     // The length does not fit: bytes were lost, or the firmware counts something else.
     match short(bytes, hex, at, length) {
         Some((from, to, complete, consumed)) => Step::End(Parsed::Message {
-            message: message(bytes, head, topic, (from, to), complete),
+            found: progress.found((from, to), complete),
             consumed,
         }),
         None if bytes.len() - at > LONGEST_PAYLOAD => OTHER,

@@ -39,18 +39,20 @@ impl Cursor<'_> {
 
     /// A decimal number that something follows.
     pub(super) fn number(&mut self) -> Result<usize, Missing> {
-        let digits = self.bytes[self.at.min(self.bytes.len())..]
-            .iter()
-            .take_while(|byte| byte.is_ascii_digit())
-            .count();
+        let rest = self.bytes.get(self.at..).unwrap_or_default();
+        let (mut digits, mut number) = (0, Some(0_usize));
+        while let Some(digit) = rest.get(digits).filter(|byte| byte.is_ascii_digit()) {
+            let digit = usize::from(digit - b'0');
+            number = number.and_then(|number| number.checked_mul(10)?.checked_add(digit));
+            digits += 1;
+        }
         if digits > LONGEST_NUMBER {
             return Err(Missing::Wrong);
         }
-        if self.bytes.get(self.at + digits).is_none() && digits <= 7 {
+        if digits == rest.len() && digits <= 7 {
             return Err(Missing::More);
         }
-        let text = std::str::from_utf8(&self.bytes[self.at..self.at + digits]).map_err(|_| Missing::Wrong)?;
-        let number = text.parse().map_err(|_| Missing::Wrong)?;
+        let number = number.filter(|_| digits > 0).ok_or(Missing::Wrong)?;
         self.at += digits;
         Ok(number)
     }

@@ -58,12 +58,13 @@ impl Session {
         {
             known.slot_is_free(*slot);
         }
-        let topic = String::from_utf8_lossy(&raw.topic);
+        let topic =
+            String::from_utf8(raw.topic).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
         self.show_message(now);
         self.events.push_back(Event::Message(Message {
             client: ClientIndex(raw.client),
             message_id: MessageId(raw.message_id),
-            topic: topic.into_owned(),
+            topic,
             payload: raw.payload,
             complete: raw.complete,
             at: now,

@@ -408,6 +408,6 @@ impl Session {
 /// The time that bytes spend on a line of that rate.
 fn wire_time(bytes: usize, baud_rate: u32) -> Duration {
     // Start bit, eight data bits, stop bit.
-    let bits = u32::try_from(bytes).unwrap_or(u32::MAX).saturating_mul(10);
-    Duration::from_secs_f64(f64::from(bits) / f64::from(baud_rate))
+    let bits = u64::try_from(bytes).unwrap_or(u64::MAX).saturating_mul(10);
+    Duration::from_nanos(bits.saturating_mul(1_000_000_000) / u64::from(baud_rate))
 }

@@ -3,7 +3,6 @@
 use modemqtt_at::dialect;
 use modemqtt_host::framer::{Expect, Frame, Framer, Hold, Prompt};
 use modemqtt_host::receive::RawMessage;
-use modemqtt_host::trace::Place;
 use proptest::prelude::*;
 
 fn framer(model: &str, length_shown: bool) -> Framer {
@@ -14,14 +13,6 @@ fn framer(model: &str, length_shown: bool) -> Framer {
     framer
 }
 
-/// A frame as the tests compare it: where a message stood is for the wire log.
-fn bare(mut frame: Frame) -> Frame {
-    if let Frame::Message(message) = &mut frame {
-        message.place = Place::default();
-    }
-    frame
-}
-
 /// Every frame of the bytes, handed over in these pieces; what is held back at the end is taken as it stands.
 fn frames<'a>(mut framer: Framer, pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<Frame> {
     let expect = Expect::default();
@@ -29,14 +20,14 @@ fn frames<'a>(mut framer: Framer, pieces: impl IntoIterator<Item = &'a [u8]>) ->
     for piece in pieces {
         framer.push(piece);
         while let Some(frame) = framer.next_frame(expect) {
-            seen.push(bare(frame));
+            seen.push(frame);
         }
     }
     while framer.hold().is_some() {
         let Some(frame) = framer.flush() else { break };
-        seen.push(bare(frame));
+        seen.push(frame);
         while let Some(frame) = framer.next_frame(expect) {
-            seen.push(bare(frame));
+            seen.push(frame);
         }
     }
     seen
@@ -49,7 +40,6 @@ fn message(topic: &str, payload: &[u8], complete: bool) -> Frame {
         topic: topic.as_bytes().to_vec(),
         payload: payload.to_vec(),
         complete,
-        place: Place::default(),
     })
 }
 
@@ -80,7 +70,7 @@ fn a_payload_whose_rest_stays_away_is_taken_as_it_stands() {
     framer.push(b"\r\n+QMTRECV: 0,3,\"t\",500,\"abc\"\r\n\r\nOK\r\n");
     assert_eq!(framer.next_frame(Expect::default()), None);
     assert_eq!(framer.hold(), Some(Hold::Payload));
-    assert_eq!(framer.flush().map(bare), Some(message("t", b"abc", false)));
+    assert_eq!(framer.flush(), Some(message("t", b"abc", false)));
     assert_eq!(framer.next_frame(Expect::default()), Some(Frame::Line(b"OK".to_vec())));
 }
 
@@ -300,7 +290,7 @@ proptest! {
         let mut seen = Vec::new();
         loop {
             while let Some(frame) = framer.next_frame(Expect::default()) {
-                seen.push(bare(frame));
+                seen.push(frame);
             }
             if framer.hold().is_none() {
                 break;
