@@ -34,6 +34,12 @@ ON_A_PORT = [example for example in EXAMPLES if any(port in str(example.values[0
 BY_THEMSELVES = [example for example in EXAMPLES if example not in ON_A_PORT]
 
 
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let an example write where it stands."""
+    monkeypatch.chdir(tmp_path)
+
+
 def run(example: str, **written: str) -> None:
     """Run what stands in a document, with names of here for those that stand there."""
     for name, here in written.items():
