@@ -1,4 +1,4 @@
-//! What a program may ask for, and how that ends.
+//! What a program may ask for, and how each call ends.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -11,7 +11,7 @@ pub use crate::event::{ClientState, Event, Message, Reconnected};
 pub use crate::options::{Configuration, Options};
 use crate::writer::Argument;
 
-/// What a program hands over: one call, or an errand, which makes several.
+/// What a program submits: one call, or an errand, which makes several.
 #[expect(
     clippy::large_enum_variant,
     reason = "an allocation for each call costs more than its moves"
@@ -37,7 +37,7 @@ impl From<Errand> for Submission {
 }
 
 impl Submission {
-    /// The client that it is about.
+    /// The client concerned.
     pub fn client(&self) -> Option<ClientIndex> {
         match self {
             Self::Call(call) => call.client(),
@@ -57,70 +57,70 @@ impl Submission {
 /// One request.
 #[derive(Clone, Debug)]
 pub enum Call {
-    /// Bring the module to a known state and find out which it is.
+    /// Bring the module to a known state and identify it.
     SetUp,
-    /// The same for a module that is known to have started again without a word.
+    /// The same for a module known to have restarted without reporting it.
     SetUpAnew,
-    /// One command line, answered by its final result code.
+    /// Send one command line; its final result code answers it.
     Command {
         /// From `AT` on, without its CR.
         line: String,
-        /// What the module is given when it asks for data.
+        /// The data to send when the module asks for them.
         data: Option<Vec<u8>>,
     },
     /// Change options of a client.
     Configure {
-        /// Whose.
+        /// The client.
         client: ClientIndex,
-        /// Which.
+        /// The options to set.
         options: Options,
     },
     /// Read every option of a client.
     Configuration {
-        /// Whose.
+        /// The client.
         client: ClientIndex,
     },
     /// Open the network connection.
     Open {
-        /// Whose.
+        /// The client.
         client: ClientIndex,
         /// Name or address of the server.
         host: String,
         /// Its TCP port.
         port: u16,
     },
-    /// Any other operation that is one command.
+    /// Any other operation that takes one command.
     Operate {
-        /// Which.
+        /// The operation.
         operation: Operation,
-        /// Whose, if its result is that of a client.
+        /// The client, if the result belongs to one.
         client: ClientIndex,
-        /// The values behind the client index, in the order of its row; `None` for one that is left out.
+        /// The values after the client index, in the order of the row; `None` leaves one out.
         values: Vec<Option<Value>>,
     },
-    /// Close whatever a client still has open. If an opening is under way, the call ends at once, and the connection is
-    /// closed when the opening has ended.
+    /// Close whatever the client still has open. While an opening is under way, the call ends at once and the
+    /// connection is closed when the opening has ended.
     CloseBehind {
-        /// Whose.
+        /// The client.
         client: ClientIndex,
     },
     /// Subscribe to topics.
     Subscribe {
-        /// Whose.
+        /// The client.
         client: ClientIndex,
-        /// Filters with the QoS asked for.
+        /// Topic filters, each with the QoS requested.
         topics: Vec<(String, Qos)>,
     },
     /// End subscriptions.
     Unsubscribe {
-        /// Whose.
+        /// The client.
         client: ClientIndex,
         /// Filters.
         topics: Vec<String>,
     },
     /// Publish a message.
     Publish {
-        /// Whose.
+        /// The client.
         client: ClientIndex,
         /// Topic name.
         topic: String,
@@ -128,9 +128,9 @@ pub enum Call {
         payload: Vec<u8>,
         /// Quality of service.
         qos: Qos,
-        /// Whether the server keeps it for later subscribers.
+        /// Whether the server keeps the message for later subscribers.
         retain: bool,
-        /// The form of the command; `None` takes the safest that can carry the payload.
+        /// The form of the command; `None` takes the safest one that can carry the payload.
         form: Option<DataPhase>,
     },
 }
@@ -185,7 +185,7 @@ impl Call {
         }
     }
 
-    /// The client that it is about.
+    /// The client concerned.
     pub fn client(&self) -> Option<ClientIndex> {
         match self {
             Self::Operate { operation, client, .. } => operation.has_client().then_some(*client),
@@ -216,7 +216,7 @@ impl Call {
         command.to_string().into()
     }
 
-    /// One command line that asks for no data.
+    /// A command line that asks for no data.
     pub fn command(line: impl Into<String>) -> Self {
         Self::Command {
             line: line.into(),
@@ -243,14 +243,14 @@ impl Value {
     }
 }
 
-/// Not what it holds: that may be a password.
+/// Leaves the value out, since it may be a password.
 impl fmt::Debug for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("***")
     }
 }
 
-/// A string that no trace and no error shows.
+/// A string that never appears in a trace or an error.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(pub String);
 
@@ -280,20 +280,20 @@ pub struct OneNet {
     pub access_key: Secret,
 }
 
-/// What a token of Tencent Cloud is asked for with (`AT+QMTENAUTH`).
+/// The parameters of a request for a Tencent Cloud token (`AT+QMTENAUTH`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tencent {
     /// Product id.
     pub product_id: String,
     /// Device name.
     pub device_name: String,
-    /// Client id, by the note `<product_id>@<device_name>`.
+    /// Client id; the note gives it as `<product_id>@<device_name>`.
     pub client_id: String,
     /// Device secret.
     pub device_secret: Secret,
     /// When the token expires.
     pub expire: Option<u32>,
-    /// Where the token is got; only with `expire`.
+    /// The URL that the token comes from; only with `expire`.
     pub url: Option<String>,
 }
 
@@ -310,14 +310,14 @@ pub struct Will {
     pub retain: bool,
 }
 
-/// Names one call from its submission to its end.
+/// Identifies a call from its submission to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Ticket(pub u64);
 
-/// How a call ended well.
+/// How a call succeeded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reply {
-    /// Nothing to say but that it is done.
+    /// Done, with nothing else to report.
     Done,
     /// Lines and the final result code.
     Response {
@@ -326,16 +326,16 @@ pub enum Reply {
     },
     /// The token.
     Token(Secret),
-    /// A number, where it is known.
+    /// A number, if known.
     Number(Option<i64>),
     /// A text.
     Text(String),
-    /// Every option that the module has told.
+    /// Every option that the module reported.
     Configuration(Box<Configuration>),
-    /// The keys of `AT+QMTCFG` as the module names them in lower case, and the values of each of their parameters.
+    /// The keys of `AT+QMTCFG` that the module lists, in lower case, each with the values of its parameters.
     Capabilities(Vec<(String, Vec<Values>)>),
-    /// The granted QoS of each topic; 128: refused by the server.
+    /// The granted QoS of each topic; 128 where the server refused it.
     Granted(Vec<i64>),
-    /// The module has sent the message and, above QoS 0, has its acknowledgement.
+    /// The module has sent the message and, above QoS 0, has received its acknowledgement.
     Published,
 }

@@ -1,4 +1,4 @@
-//! What a connection is secured with: certificates and keys in PEM, and the settings that go with them.
+//! What secures a connection: certificates and keys in PEM, and the settings that go with them.
 
 use std::fmt;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -7,12 +7,12 @@ use modemqtt_at::tls::Credential;
 
 use crate::error::Error;
 
-/// A certificate or a key in PEM (RFC 7468). No trace and no error shows more of it than its length.
+/// A certificate or a key in PEM (RFC 7468). Traces and errors show only its length.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Pem(Vec<u8>);
 
 impl Pem {
-    /// Checks that it could be such a credential; what is in it the module finds out.
+    /// Checks that the bytes look like such a credential; the module judges their content.
     pub fn new(credential: Credential, bytes: Vec<u8>) -> Result<Self, Error> {
         let stem = credential.stem();
         let wrong = |problem: String| Err(Error::Usage(format!("{stem}: {problem}")));
@@ -43,7 +43,7 @@ impl Pem {
         Ok(Self(bytes))
     }
 
-    /// The bytes as they are sent.
+    /// The bytes to send.
     pub fn bytes(&self) -> &[u8] {
         &self.0
     }
@@ -58,15 +58,15 @@ impl fmt::Debug for Pem {
 /// How a connection is secured.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tls {
-    /// The context in which the module keeps it.
+    /// The TLS context in which the module keeps the settings.
     pub context: u8,
     /// `<sslversion>`: 0 SSL 3.0, 1 to 3 TLS 1.0 to 1.2, 4 all.
     pub version: u8,
-    /// One cipher suite; `None`: all.
+    /// One cipher suite; `None` allows all.
     pub suite: Option<u16>,
-    /// Who is verified.
+    /// Which side is verified.
     pub verify: Verify,
-    /// The certificate of the authority.
+    /// The certificate of the certificate authority.
     pub ca: Option<Pem>,
     /// The client's certificate.
     pub certificate: Option<Pem>,
@@ -74,25 +74,25 @@ pub struct Tls {
     pub key: Option<Pem>,
     /// Whether certificates must be valid now, by the module's clock.
     pub check_time: bool,
-    /// Whether the server is named in the handshake; `None`: where the family can.
+    /// Whether the handshake names the server (SNI); `None` names it where the family can.
     pub server_name: Option<bool>,
-    /// How many seconds the handshake may take; `None` leaves it as it is.
+    /// Time limit of the handshake in seconds; `None` leaves the module's setting.
     pub handshake_time: Option<u16>,
 }
 
-/// Who is verified.
+/// Which side is verified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verify {
-    /// Nobody.
+    /// Neither.
     Nobody,
     /// The server.
     Server,
-    /// The client as well.
+    /// Server and client.
     Mutual,
 }
 
 impl Tls {
-    /// The credentials that it takes, with what is to be handed over; an error where one is missing.
+    /// The credentials that `verify` needs, each with its content; an error if one is missing.
     pub(crate) fn credentials(&self) -> Result<Vec<(Credential, &Pem)>, Error> {
         if self.certificate.is_some() != self.key.is_some() {
             let (given, missing) = if self.key.is_some() {
@@ -131,8 +131,8 @@ impl Tls {
     }
 }
 
-/// The checksum that modules print of a file: its 16-bit words in big-endian order, an odd last byte the high one of
-/// its word, joined by exclusive or (Quectel FILE application notes).
+/// The checksum that modules print for a file: the exclusive or of its 16-bit big-endian words, with an odd last byte
+/// as the high byte of its word (Quectel FILE application notes).
 pub(crate) fn checksum(bytes: &[u8]) -> u16 {
     let mut sum = [0; 2];
     for (at, byte) in bytes.iter().enumerate() {
@@ -141,7 +141,7 @@ pub(crate) fn checksum(bytes: &[u8]) -> u16 {
     u16::from_be_bytes(sum)
 }
 
-/// What tells two contents apart that the module's checksum does not; the session remembers this and no key.
+/// Distinguishes contents that share the module's checksum; the session remembers this digest instead of a key.
 pub(crate) fn digest(bytes: &[u8]) -> u64 {
     let mut hasher = DefaultHasher::new();
     bytes.hash(&mut hasher);

@@ -1,5 +1,5 @@
-//! What can go wrong, one type for the whole host. An error names the command, the code's meaning, and what was
-//! expected; the last lines of the wire are added where it leaves the engine.
+//! What can go wrong: one type for the whole host. An error names the command, the meaning of the code, and what was
+//! expected; the engine adds the last lines of the wire.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use modemqtt_at::{ClientIndex, Operation};
 use crate::port::PortError;
 use crate::trace::escaped;
 
-/// Why a call did not do what it was asked to.
+/// Why a call failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// The call itself was wrong; nothing was sent.
@@ -24,11 +24,11 @@ pub enum Error {
     Timeout {
         /// The command line, secrets masked.
         command: String,
-        /// What did not come.
+        /// What did not arrive.
         awaited: &'static str,
-        /// For how long it was waited.
+        /// How long the host waited.
         waited: Duration,
-        /// What may be wrong, behind a semicolon; empty where nothing is known.
+        /// The likely cause, after a semicolon; empty if unknown.
         hint: Cow<'static, str>,
     },
     /// The module refused a command with a final result code.
@@ -38,63 +38,63 @@ pub enum Error {
         command: String,
         /// The code.
         refusal: Refusal,
-        /// The name of the code in the family.
+        /// The family's name for the code.
         name: Option<&'static str>,
     },
-    /// The module gave up a data phase in which it had to wait too long.
+    /// The module gave up a data phase after waiting too long.
     #[error("the module gave up waiting for the data of {command}: {report}{hint}")]
     DataGivenUp {
         /// The command line, secrets masked.
         command: String,
         /// What the module printed.
         report: String,
-        /// What may help, behind a semicolon; empty where nothing is known.
+        /// A likely remedy, after a semicolon; empty if unknown.
         hint: Cow<'static, str>,
     },
-    /// The module refused what needs a connection, and the client has none.
+    /// The module refused a command that needs a connection, and the client has none.
     #[error("{}", not_connected(*client, command, refusal, *name, *lost))]
     NotConnected {
-        /// Whose.
+        /// The client.
         client: ClientIndex,
         /// The command line, secrets masked.
         command: String,
         /// The code.
         refusal: Refusal,
-        /// The name of the code in the family.
+        /// The family's name for the code.
         name: Option<&'static str>,
-        /// How the last connection was lost, and how long ago; `None` where the client had none.
+        /// How the last connection was lost, and how long ago; `None` if the client never had one.
         lost: Option<(StatCode, Duration)>,
     },
-    /// The module carried a command out and reported failure.
+    /// The module carried out a command and reported failure.
     #[error("{operation}{}{} failed: {}", server.as_ref().map_or(String::new(), |server| format!(" to {server}")), if operation.has_client() { format!(" on client {client}") } else { String::new() }, describe(*result, *name, *return_code))]
     Operation {
-        /// What failed.
+        /// The operation that failed.
         operation: Operation,
-        /// Whose.
+        /// The client.
         client: ClientIndex,
-        /// Host and port of the server, of an opening and a CONNECT.
+        /// Host and port of the server, for an opening and a CONNECT.
         server: Option<String>,
         /// `<result>` of the result URC.
         result: i64,
-        /// Its name.
+        /// Name of the result.
         name: Option<&'static str>,
         /// `<ret_code>` of a CONNECT.
         return_code: Option<ReturnCode>,
     },
-    /// The server has refused every topic, or the module does not say what it has granted of each.
+    /// The server refused every topic, or the module does not say what was granted for each.
     #[error("subscribe on client {client} failed: {}", not_granted(*asked, granted))]
     NotGranted {
-        /// Whose.
+        /// The client.
         client: ClientIndex,
         /// How many topics were asked for.
         asked: usize,
-        /// What was granted of the first of them; 128 where the server refused.
+        /// The QoS granted for the first of them; 128 where the server refused.
         granted: Vec<i64>,
     },
-    /// The connection of the client is gone.
+    /// The client lost its connection.
     #[error("client {client} lost its connection: {code}{}", advice(*code))]
     ConnectionLost {
-        /// Whose.
+        /// The client.
         client: ClientIndex,
         /// Why.
         code: StatCode,
@@ -102,41 +102,41 @@ pub enum Error {
     /// The module has restarted; its sessions and settings are gone.
     #[error("the module restarted; its connections and settings are gone")]
     Restarted,
-    /// The module has switched itself off; its sessions and settings are gone.
+    /// The module has switched off; its sessions and settings are gone.
     #[error("the module has powered down; its connections and settings are gone")]
     PoweredDown,
-    /// The module did what its dialect does not allow.
+    /// The module did something that its dialect does not allow.
     #[error("expected {expected}, the module printed {line:?}")]
     Protocol {
-        /// What was due.
+        /// What was expected.
         expected: &'static str,
-        /// What came.
+        /// What came instead.
         line: String,
     },
-    /// The module will not be registered with a network.
+    /// The module cannot register with a network.
     #[error("{reason}")]
     Registration {
         /// Why.
         reason: String,
-        /// `<stat>`, where the network denies it.
+        /// `<stat>`, if the network denies registration.
         stat: Option<i64>,
-        /// The refusal that tells so.
+        /// The refusal that shows it.
         cause: Option<Box<Self>>,
     },
-    /// It was not registered in time.
+    /// The module did not register in time.
     #[error("not registered with a network within {} s; the last state was {stat}{}", within.as_secs_f64(), if *card_ready { "" } else { "; the SIM card is not ready" })]
     NotRegistered {
-        /// The time that it had.
+        /// The time allowed.
         within: Duration,
         /// The last `<stat>`.
         stat: i64,
         /// Whether the SIM card is ready.
         card_ready: bool,
     },
-    /// The program has taken the call back before it was sent.
+    /// The program took the call back before it was sent.
     #[error("taken back before anything was sent")]
     TakenBack,
-    /// The modem was closed by the program.
+    /// The program has closed the modem.
     #[error("the modem is closed; open() opens it again")]
     Closed,
 }
@@ -154,7 +154,7 @@ pub enum Refusal {
     Cms(CmsCode),
     /// `+CMS ERROR: <text>`.
     CmsText(String),
-    /// `NO CARRIER`, `BUSY` and their like, of a command that makes a call (V.250 section 6.3), or sends: `SEND FAIL`.
+    /// `NO CARRIER`, `BUSY` and the like, for a command that makes a call (V.250 section 6.3) or sends: `SEND FAIL`.
     NoCall(String),
 }
 
@@ -168,7 +168,7 @@ impl Refusal {
         }
     }
 
-    /// The words that the module itself has printed.
+    /// The words that the module itself printed.
     pub fn text(&self) -> Option<&str> {
         match self {
             Self::CmeText(text) | Self::CmsText(text) | Self::NoCall(text) => Some(text),
@@ -176,7 +176,7 @@ impl Refusal {
         }
     }
 
-    /// As an error shows it, with the name of its number.
+    /// The code as an error shows it, with its name.
     pub(crate) fn describe(&self, name: Option<&str>) -> String {
         let code = match self {
             Self::Error => return "ERROR".to_owned(),
@@ -190,7 +190,7 @@ impl Refusal {
     }
 }
 
-/// What may be done about a loss, behind a semicolon.
+/// What to do about a loss, after a semicolon.
 fn advice(code: StatCode) -> String {
     code.advice().map_or(String::new(), |advice| format!("; {advice}"))
 }
@@ -215,8 +215,8 @@ fn not_connected(
     }
 }
 
-/// The result that stands for what was granted: 128 and its name where the server refused every topic, 0 where the module named too
-/// few.
+/// The result that sums up the QoS granted: 128 and its name if the server refused every topic, 0 if the module named
+/// too few.
 pub fn granted_result(asked: usize, granted: &[i64]) -> (i64, Option<&'static str>) {
     if granted.len() == asked {
         (SUBSCRIPTION_REFUSED, Some("refused by the server"))
@@ -238,7 +238,7 @@ fn not_granted(asked: usize, granted: &[i64]) -> String {
     )
 }
 
-/// The one code that says what was wrong: that of the server where it was asked, else that of the module.
+/// The one code that says what was wrong: the server's if the server was asked, otherwise the module's.
 fn describe(result: i64, name: Option<&str>, return_code: Option<ReturnCode>) -> String {
     if let Some(code) = return_code.filter(|_| result == 0) {
         return format!("return code {code}");

@@ -20,62 +20,62 @@ pub enum Event {
     Sent(Ticket),
     /// The module has taken a publish (`OK`).
     Accepted(Ticket),
-    /// The module has sent a publish again, so many times.
+    /// The module has sent a publish again; how many times.
     Retransmitting(Ticket, i64),
-    /// So many bytes of a credential, by its name, of so many are on their way.
+    /// Progress of a credential on its way: its name, the bytes sent so far, and the bytes in all.
     Uploading(Ticket, &'static str, usize, usize),
     /// The call has ended.
     Ended(Ticket, Result<Reply, Error>),
-    /// The module is known.
+    /// The module has been identified.
     Identified(&'static Dialect, &'static Model),
-    /// The module's buffer for that client was full: messages may be lost.
+    /// The module's buffer for this client was full: messages may be lost.
     Overrun(ClientIndex),
-    /// A client could not be opened for that reason, which is being cured before it is tried once more.
+    /// An opening failed for this reason; the host is curing it and will try once more.
     Reopening(ClientIndex, OpenResult),
-    /// The network connection of a client leads to that server.
+    /// A client's network connection leads to this server.
     Opened {
-        /// Whose.
+        /// The client.
         client: ClientIndex,
-        /// Name or address, as the module was given it.
+        /// Name or address, as given to the module.
         host: String,
         /// TCP port.
         port: u16,
     },
-    /// A client has changed its state.
+    /// A client's state has changed.
     Client(ClientIndex, ClientState),
-    /// A message has come.
+    /// A message has arrived.
     Message(Message),
     /// A client has lost its connection.
     Lost(ClientIndex, StatCode),
     /// A line that no one waited for.
     Urc(String),
-    /// The module has restarted, or switched itself off.
+    /// The module has restarted or switched itself off.
     Restarted,
-    /// A kept session has lost its connection, for that reason. It connects again after that time; with `None`, once the program
-    /// has opened the modem again.
+    /// A kept session has lost its connection for this reason. It reconnects after this time; with `None`, once the
+    /// program has opened the modem again.
     Reconnecting(ClientIndex, Error, Option<Duration>),
     /// A kept session has its connection back.
     Reconnected(Reconnected),
-    /// A kept session has given up, for that reason, after this number of attempts.
+    /// A kept session has given up for this reason, after this number of attempts.
     ReconnectFailed(ClientIndex, Error, u32),
-    /// A session is kept no longer: the program has ended its connection.
+    /// A session is no longer kept: the program has ended its connection.
     Unkept(ClientIndex),
 }
 
-/// What a program is told of an event: its name, the client that it is about, and its values in order.
+/// What a program is told about an event: its name, the client concerned, and its values in order.
 #[derive(Clone, Debug)]
 pub struct Told {
-    /// What programs call it.
+    /// The name that programs use.
     pub name: &'static str,
-    /// Whose, if it is about a client.
+    /// The client, if the event concerns one.
     pub client: Option<ClientIndex>,
-    /// What there is to say of it, each in the form in which a call may end.
+    /// The event's values, each in a form in which a call may end.
     pub facts: Vec<Result<Reply, Error>>,
 }
 
 impl Event {
-    /// What a program is told of it. Messages, lines, and what ends a call or a kept session are told with what the engine
-    /// has of them.
+    /// What a program is told about this event. The engine itself tells of messages, lines, and the end of a call or a
+    /// kept session, since it adds what it knows of them.
     pub(crate) fn told(&self) -> Option<Told> {
         let (name, client, fact) = match self {
             Self::Restarted => ("restarted", None, None),
@@ -100,36 +100,36 @@ impl Event {
 /// How a kept session got its connection back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reconnected {
-    /// Whose it is.
+    /// The client.
     pub client: ClientIndex,
-    /// How many attempts it took.
+    /// Number of attempts made.
     pub attempts: u32,
-    /// How long it was without a connection.
+    /// How long the client had no connection.
     pub away: Duration,
-    /// Each topic filter that was subscribed to again with the QoS that was granted; 128: refused by the server.
+    /// Each topic filter subscribed to again, with the QoS granted; 128 where the server refused.
     pub granted: Vec<(String, i64)>,
-    /// The publishes that were under way, in order, of which nobody knows whether they have arrived.
+    /// The publishes that were under way, in order, which may or may not have arrived.
     pub unknown: Vec<Ticket>,
 }
 
 /// A received message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
-    /// Whose.
+    /// The client.
     pub client: ClientIndex,
-    /// 0 with QoS 0.
+    /// Message id; 0 with QoS 0.
     pub message_id: MessageId,
     /// Topic name.
     pub topic: String,
     /// Payload, bit for bit.
     pub payload: Vec<u8>,
-    /// Whether the layout left no doubt where the payload ends.
+    /// Whether the layout left no doubt about where the payload ends.
     pub complete: bool,
     /// When its last byte was read.
     pub at: Instant,
 }
 
-/// Where a client stands.
+/// The state of a client.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum ClientState {
     /// No network connection.
@@ -150,7 +150,7 @@ pub enum ClientState {
 }
 
 impl ClientState {
-    /// Whether an operation under way is about to change it.
+    /// Whether an operation under way is about to change the state.
     pub(crate) const fn is_passing(&self) -> bool {
         matches!(
             self,
@@ -158,7 +158,7 @@ impl ClientState {
         )
     }
 
-    /// The word for it.
+    /// The word for the state.
     pub const fn word(&self) -> &'static str {
         match self {
             Self::Closed => "closed",

@@ -1,9 +1,9 @@
 //! Bytes to frames.
 //!
-//! Frames first, meaning later: nothing here looks for `OK`. A frame is the echo of the command just sent, a
-//! prompt, a line, or a received message, and which of them it is depends on what stands at the start of a line,
-//! never on what stands somewhere inside. Any split of the same bytes into reads gives the same frames: the
-//! framer decides only on what it has, says when more could change its mind, and resumes where it stopped.
+//! Frames first, meaning later: nothing here looks for `OK`. A frame is the echo of the command just sent, a prompt, a
+//! line, or a received message; the start of a line decides which, never its middle. Any split of the same bytes into
+//! reads gives the same frames: the framer decides only on the bytes it has, says when more could change the decision,
+//! and resumes where it stopped.
 
 use modemqtt_at::ascii::{CR, LF, PROMPT, QUOTE};
 use modemqtt_at::dialect::ReceiveUrc;
@@ -12,13 +12,14 @@ use crate::receive::{self, Found, Layout, Lines, Parsed, RawMessage};
 use crate::tokens;
 use crate::trace::Place;
 
-/// The longest line that is not a message. BC35-G/BC28 answers are at most 2,048 characters; no note says more.
+/// The longest line that is not a message. BC35-G/BC28 answers have at most 2,048 characters; no note gives a higher
+/// figure.
 const LONGEST_LINE: usize = 8 * 1024;
 
-/// One unit of what the module printed.
+/// One unit of the module's output.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Frame {
-    /// The command line that was just sent, given back by the module.
+    /// The command line just sent, echoed by the module.
     Echo,
     /// The module waits for data.
     Prompt,
@@ -26,56 +27,56 @@ pub enum Frame {
     Line(Vec<u8>),
     /// A `+QMTRECV` with its payload.
     Message(RawMessage),
-    /// The head of a line that is longer than any the module prints. The rest of it is dropped.
+    /// The head of a line longer than any module prints. The rest is dropped.
     Overlong(Vec<u8>),
 }
 
-/// What the session waits for, which decides what the start of a line may be.
+/// What the session is waiting for, which decides what the start of a line may be.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Expect<'a> {
     /// The command line in flight, without its CR.
     pub echo: Option<&'a [u8]>,
     /// Whether `>` is a prompt.
     pub prompt: Prompt,
-    /// Whether a `+QMTRECV` of numbers alone is the state of the module's buffer.
+    /// Whether a `+QMTRECV` that holds only numbers is the state of the module's buffer.
     pub flags: bool,
-    /// The data that were just sent behind the prompt.
+    /// The data just sent after the prompt.
     pub data: Option<&'a [u8]>,
-    /// Whether the module has echoed the command line that they belong to.
+    /// Whether the module has echoed the command line that the data belong to.
     pub echoing: bool,
 }
 
-/// What `>` at the start of a line is.
+/// What `>` at the start of a line means.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Prompt {
     /// The start of a line.
     #[default]
     None,
-    /// The prompt that the command in flight waits for.
+    /// The prompt that the command in flight is waiting for.
     Due,
-    /// A prompt if it stands alone and nothing follows: the command in flight is the program's own, and its answer may
-    /// start with the character.
+    /// A prompt if it stands alone and nothing follows: the program wrote the command in flight itself, and its answer
+    /// may start with this character.
     Unasked,
 }
 
 /// Why the framer holds bytes back although no more may come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Hold {
-    /// A message without a length has reached a line end, and the next byte tells whether it was the message's own; or a
-    /// line that is known stands there whole but for its LF, which some firmware leaves off.
+    /// A message without a length has reached a line end, and the next byte shows whether that ended the message; or a
+    /// known line is complete except for its LF, which some firmware leaves off.
     Settling,
-    /// A payload, or a topic that holds a line end, has begun and its end has not come.
+    /// A payload, or a topic that holds a line end, has begun and has not ended.
     Payload,
 }
 
-/// The bytes of a frame as they came.
+/// The bytes of a frame as they arrived.
 #[derive(Clone, Copy, Debug)]
 pub struct Taken<'a> {
-    /// Those between the frame before and the one after: line ends are among them, and what was dropped.
+    /// Everything between the previous frame and the next, including line ends and dropped bytes.
     pub bytes: &'a [u8],
-    /// Where the line is among them, without its end; of a message up to the end of its payload.
+    /// Where the line lies among them, without its end; a message runs up to the end of its payload.
     pub line: Place,
-    /// Where the payload of a message is.
+    /// Where the payload of a message lies.
     pub payload: Place,
 }
 
@@ -83,20 +84,20 @@ pub struct Taken<'a> {
 #[derive(Debug, Default)]
 pub struct Framer {
     buffer: Vec<u8>,
-    /// What was taken of the buffer up to here has been shown by [`Framer::taken`].
+    /// Everything in the buffer up to here has been shown by [`Framer::taken`].
     shown: usize,
-    /// Where the latest frame is, and the payload in it.
+    /// Where the latest frame lies, and the payload in it.
     line: Place,
     payload: Place,
     /// Where the line being read starts.
     start: usize,
-    /// How far into the buffer no line end was found.
+    /// The buffer holds no line end before this position.
     scanned: usize,
-    /// The blank that some modules print behind the prompt has not come yet.
+    /// The blank that some modules print after the prompt is still to come.
     after_prompt: bool,
-    /// A `>` stands alone and may be a prompt that no one asked for.
+    /// A `>` stands alone and may be an unexpected prompt.
     lone_prompt: bool,
-    /// Whether the module echoes data, once that was seen.
+    /// Whether the module echoes data, once it has shown that.
     echoes_data: Option<bool>,
     /// An overlong line is being dropped.
     discarding: bool,
@@ -109,11 +110,11 @@ pub struct Framer {
 #[derive(Debug)]
 struct Held {
     found: Found,
-    /// The message, once another line was taken for a part of it.
+    /// The message, once another line has been taken as part of it.
     joined: Option<Box<RawMessage>>,
-    /// A quote stands in front of it.
+    /// A quote precedes it.
     quoted: bool,
-    /// A quote that stood behind it was taken for the module's.
+    /// The quote after it was taken to be the module's.
     closed: bool,
 }
 
@@ -131,17 +132,17 @@ impl Framer {
         self.layout = Layout::of(row);
     }
 
-    /// Whether the module prints lengths in the messages of that client.
+    /// Says whether the module prints lengths in this client's messages.
     pub fn set_length_shown(&mut self, client: u8, shown: bool) {
         self.layout.set_length_shown(client, shown);
     }
 
-    /// Whether the module prints the payloads of that client as hexadecimal digits.
+    /// Says whether the module prints this client's payloads as hexadecimal digits.
     pub fn set_hex(&mut self, client: u8, hex: bool) {
         self.layout.set_hex(client, hex);
     }
 
-    /// Appends what was read.
+    /// Appends bytes that were read.
     pub fn push(&mut self, bytes: &[u8]) {
         let gone = self.shown;
         if gone == self.buffer.len() || (gone > 4096 && gone * 2 > self.buffer.len()) {
@@ -150,14 +151,14 @@ impl Framer {
             self.scanned -= gone;
             self.start -= gone;
             for place in [&mut self.line, &mut self.payload] {
-                // Of a message that is held back.
+                // Of a message held back.
                 *place = (place.from.saturating_sub(gone)..place.to.saturating_sub(gone)).into();
             }
         }
         self.buffer.extend_from_slice(bytes);
     }
 
-    /// The bytes of the latest frame as they came, once.
+    /// The bytes of the latest frame as they arrived; given once.
     pub fn taken(&mut self) -> Taken<'_> {
         let from = std::mem::replace(&mut self.shown, self.start);
         let shifted = |place: Place| (place.from.saturating_sub(from)..place.to.saturating_sub(from)).into();
@@ -173,7 +174,7 @@ impl Framer {
         self.discarding
     }
 
-    /// Everything that has come and is in no frame, once. Nothing comes behind it.
+    /// All bytes that belong to no frame; given once. No more may follow.
     pub fn rest(&mut self) -> &[u8] {
         let from = std::mem::replace(&mut self.shown, self.buffer.len());
         self.held = None;
@@ -181,7 +182,7 @@ impl Framer {
         &self.buffer[from..]
     }
 
-    /// The next frame, or `None` until more bytes come or, where [`Framer::hold`] says so, until it is flushed.
+    /// The next frame, or `None` until more bytes come or, if [`Framer::hold`] says so, until a flush.
     pub fn next_frame(&mut self, expect: Expect<'_>) -> Option<Frame> {
         loop {
             if self.discarding && !self.discard() {
@@ -251,7 +252,7 @@ impl Framer {
         }
     }
 
-    /// Why bytes are held back, if they are.
+    /// Why bytes are held back, if any are.
     pub fn hold(&self) -> Option<Hold> {
         if self.held.is_some() || self.lone_prompt {
             Some(Hold::Settling)
@@ -266,19 +267,19 @@ impl Framer {
         }
     }
 
-    /// Whether a line that is known stands there, but for its LF.
+    /// Whether a known line is complete except for its LF.
     fn lacks_line_feed(&self) -> bool {
         let rest = &self.buffer[self.start..];
         !self.discarding && rest.len() <= LONGEST_LINE && rest.ends_with(b"\r") && tokens::is_recognised(trim_end(rest))
     }
 
-    /// How many bytes are kept.
+    /// The number of bytes kept.
     pub fn buffered(&self) -> usize {
         let held = self.held.as_ref().map_or(0, Held::length);
         self.buffer.len() - self.start + held
     }
 
-    /// Takes what is held back as it stands, because nothing more has come for a while.
+    /// Takes the bytes held back as they are, because no more have come for a while.
     pub fn flush(&mut self) -> Option<Frame> {
         if let Some(message) = self.take_held() {
             return Some(Frame::Message(message));
@@ -308,10 +309,10 @@ impl Framer {
         Some(Frame::Message(message))
     }
 
-    /// Decides whether a line end that a message without length has reached was its own.
+    /// Decides whether the line end that a message without a length has reached ends the message.
     ///
-    /// Responses start with CRLF. Text that follows the line end directly is either a line of a module that saves
-    /// that CRLF, or the rest of a payload that held one.
+    /// Responses start with CRLF. Text directly after the line end is either a line from a module that omits that CRLF,
+    /// or the rest of a payload that contains a line end.
     fn settle(&mut self, expect: Expect<'_>) -> Option<RawMessage> {
         while let Some(held) = &mut self.held {
             let first = *self.buffer.get(self.start)?;
@@ -335,7 +336,7 @@ impl Framer {
                 let message = held.found.message(&self.buffer[self.line.from..], &self.layout);
                 Box::new(message)
             });
-            // What was taken for the quote behind the payload was its own.
+            // The quote after the payload was taken to be the module's, but was the payload's own.
             if held.closed {
                 message.payload.push(QUOTE);
             }
@@ -348,7 +349,7 @@ impl Framer {
             message.complete = false;
             self.consume_to(end + 1);
         }
-        // What was looked at as one line is framed again from its start.
+        // Frame again from the start what was read as one line.
         self.scanned = self.start;
         self.take_held()
     }
@@ -362,15 +363,16 @@ impl Framer {
         })
     }
 
-    /// Whether the module echoes data: known, or to be found out. What it was told may have changed that.
+    /// Says whether the module echoes data; `None` if that is to be found out, since the last command may have changed
+    /// it.
     pub fn set_echoes_data(&mut self, echoes: Option<bool>) {
         self.echoes_data = echoes;
     }
 
-    /// Takes the echo of the data, which stands directly behind the prompt and may look like anything. `None` while
-    /// that cannot be told. A response starts with CRLF, and so does what follows a prompt that has a line end: what
-    /// could be either is an echo unless the module was seen not to echo. The doubt is worth a late final result code,
-    /// not a false one.
+    /// Takes the echo of the data, which comes directly after the prompt and may look like anything. `None` while it is
+    /// undecided. A response starts with CRLF, and so does the text after a prompt that has a line end: bytes that
+    /// could be either count as an echo unless the module is known not to echo. A late final result code is a lesser
+    /// evil than a false one.
     fn data_echo(&mut self, data: Option<&[u8]>, echoing: bool) -> Option<bool> {
         let Some((data, &first)) = data
             .filter(|_| self.after_prompt)
@@ -384,7 +386,7 @@ impl Framer {
             return Some(false);
         }
         let rest = &self.buffer[self.start..];
-        // The blank behind the prompt may have come by now, or a line end in its place.
+        // The blank after the prompt may have come by now, or a line end instead.
         let leads: &[&[u8]] = if doubtful { &[b"", b" ", b"\r\n"] } else { &[b"", b" "] };
         let mut undecided = false;
         for lead in leads {
@@ -416,7 +418,7 @@ impl Framer {
         Some(false)
     }
 
-    /// Notes where a message is that begins here.
+    /// Notes where a message lies that begins here.
     fn note(&mut self, found: Found) {
         let (from, to) = found.payload;
         self.payload = (self.start + from..self.start + to).into();
@@ -443,7 +445,7 @@ impl Framer {
         Some(Frame::Overlong(head))
     }
 
-    /// Drops the rest of an overlong line; whether its end was reached.
+    /// Drops the rest of an overlong line; returns whether its end was reached.
     fn discard(&mut self) -> bool {
         if let Some(at) = memchr::memchr(LF, &self.buffer[self.start..]) {
             self.consume(at + 1);
@@ -454,7 +456,7 @@ impl Framer {
         !self.discarding
     }
 
-    /// Blank lines carry no information, and the ends of lines are CRLF, LF or, from a boot ROM, LF CR.
+    /// Skips blank lines, which carry no information. A line ends in CRLF, LF or, from a boot ROM, LF CR.
     fn skip_blank(&mut self) {
         while let Some(&byte) = self.buffer.get(self.start) {
             if byte == b' ' && self.after_prompt {
@@ -474,12 +476,12 @@ impl Framer {
     fn consume_to(&mut self, position: usize) {
         self.start = position;
         self.scanned = position;
-        // What was begun to be read as a message has been read as something else.
+        // What began as a message turned out to be something else.
         self.receiving.restart();
     }
 }
 
-/// Whether `bytes` starts with `line` and a CR; `None` while that cannot be told.
+/// Whether `bytes` starts with `line` and a CR; `None` while undecided.
 fn starts_with_line(bytes: &[u8], line: &[u8]) -> Option<bool> {
     let known = bytes.len().min(line.len());
     if bytes[..known] != line[..known] {

@@ -1,4 +1,4 @@
-//! One call on its way: the steps that remain, and what it is about.
+//! A call under way: its remaining steps, and what it is about.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -12,39 +12,40 @@ use crate::error::Error;
 use crate::mqtt::{Change, Own};
 use crate::writer::CommandLine;
 
-/// Calls of the session's own have this ticket; no one is told of them.
+/// The ticket of the session's own calls, whose end nobody is told.
 pub(crate) const INTERNAL: Ticket = Ticket(0);
 
 /// The empty command line, which any module answers `OK` (V.250 section 5.2.1).
 pub(crate) const SYNC: &str = "AT";
-/// The same of a module that another program has told to answer in digits or not at all (V.250, 6.2.5 and 6.2.6).
+/// The same for a module that another program has set to answer in digits or not at all (V.250, 6.2.5 and 6.2.6).
 pub(crate) const SYNC_IN_WORDS: &str = "ATQ0V1";
-/// A question whose answer cannot be mistaken for the late answer to another command (3GPP TS 27.007 section 9.1).
+/// A question whose answer cannot be mistaken for a late answer to another command (3GPP TS 27.007 section 9.1).
 pub(crate) const PROBE: &str = "AT+CMEE?";
 
-/// A call on its way.
+/// A call under way.
 #[derive(Debug)]
 pub(crate) struct Job {
     pub(crate) ticket: Ticket,
     pub(crate) task: Task,
     pub(crate) steps: VecDeque<Step>,
-    /// What the program has asked for, where the steps follow from settings that may change before it is its turn.
+    /// The program's call, if its steps depend on settings that may change before its turn.
     pub(crate) call: Option<Call>,
     pub(crate) submitted_at: Instant,
     pub(crate) caller: Caller,
 }
 
-/// Whether the caller of a job has been told its end, which happens once.
+/// Whether the caller has been told how the job ended, which happens once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Caller {
     /// Not yet.
     Untold,
-    /// It has been, by a result, an error or its own time. The job only keeps its place until the module is done with it.
+    /// Told of a result, of an error, or that its own time was up. The job only holds its place until the module has
+    /// finished with it.
     Told,
 }
 
 impl Job {
-    /// One of the session's own.
+    /// A job of the session's own.
     pub(crate) fn internal(task: Task, steps: impl Into<VecDeque<Step>>, now: Instant) -> Self {
         Self {
             ticket: INTERNAL,
@@ -56,12 +57,12 @@ impl Job {
         }
     }
 
-    /// Whether its caller has been told the end.
+    /// Whether the caller has been told how the job ended.
     pub(crate) fn is_told(&self) -> bool {
         self.caller == Caller::Told
     }
 
-    /// Whether one of the steps ahead starts that operation.
+    /// Whether a remaining step starts this operation.
     pub(crate) fn leads_to(&self, operation: OutcomeKey) -> bool {
         self.steps
             .iter()
@@ -74,48 +75,48 @@ impl Job {
 pub(crate) enum Task {
     /// Bring the module to a known state.
     SetUp(Sync),
-    /// See whether the module answers again after a command that was not answered.
+    /// Find out whether the module answers again after an unanswered command.
     Probe(Sync),
-    /// Ask where a client stands.
+    /// Ask for the state of a client.
     Ask {
         client: ClientIndex,
         doubt: Doubt,
-        /// What the module has said so far; `None` while it has answered no question.
+        /// What the module has said so far; `None` until it has answered a question.
         told: Option<Vec<String>>,
     },
-    /// What is in the module's buffers.
+    /// Ask which messages the module's buffers hold.
     Unread,
-    /// One message out of the module's buffer.
+    /// Fetch one message from the module's buffer.
     Drain {
         client: ClientIndex,
         slot: u8,
-        /// How often it was asked for in vain.
+        /// How many requests have failed.
         tries: u8,
-        /// Its message was printed, and its place may hold another by now.
+        /// The message has been printed, and its slot may hold another by now.
         printed: bool,
     },
-    /// A call of the program's.
+    /// A call from the program.
     Call(About, Box<dyn Own>),
 }
 
 /// What a call is about, which decides what it waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum About {
-    /// The module, or a client whose other calls need not keep their order with it.
+    /// The module, or a client whose other calls need not keep their order with this one.
     Module,
     /// The settings of a client.
     Client(ClientIndex),
-    /// What has its result in a URC.
+    /// An operation whose result is a URC.
     Operation(OutcomeKey),
 }
 
 impl Task {
-    /// An operation, and what that call of it has of its own.
+    /// An operation, with the data particular to this call.
     pub(crate) fn of(key: OutcomeKey, own: impl Own + 'static) -> Self {
         Self::Call(About::Operation(key), Box::new(own))
     }
 
-    /// What the call has of its own.
+    /// The data particular to the call.
     pub(crate) fn own(&self) -> Option<&dyn Own> {
         match self {
             Self::Call(_, own) => Some(&**own),
@@ -123,7 +124,7 @@ impl Task {
         }
     }
 
-    /// The same, to be changed.
+    /// The same, mutable.
     pub(crate) fn own_mut(&mut self) -> Option<&mut dyn Own> {
         match self {
             Self::Call(_, own) => Some(&mut **own),
@@ -131,7 +132,7 @@ impl Task {
         }
     }
 
-    /// The operation that it is, whose, and by which message id.
+    /// The operation, its client and its message id.
     pub(crate) fn key(&self) -> Option<OutcomeKey> {
         match self {
             Self::Call(About::Operation(key), _) => Some(*key),
@@ -139,12 +140,12 @@ impl Task {
         }
     }
 
-    /// The operation that it is.
+    /// The operation.
     pub(crate) fn operation(&self) -> Option<Operation> {
         self.key().map(|key| key.operation)
     }
 
-    /// The client whose calls keep their order with it.
+    /// The client whose other calls keep their order with this one.
     pub(crate) fn client(&self) -> Option<ClientIndex> {
         match self {
             Self::Call(About::Client(client), _) => Some(*client),
@@ -157,12 +158,12 @@ impl Task {
         self.key()?.message_id
     }
 
-    /// Whether its line is the program's own.
+    /// Whether the program wrote the line itself.
     pub(crate) fn is_verbatim(&self) -> bool {
         self.own().is_some_and(Own::is_verbatim)
     }
 
-    /// Whether it sets what the program wants.
+    /// Whether it records what the program wants.
     pub(crate) fn configures(&self) -> bool {
         self.own().is_some_and(Own::configures)
     }
@@ -175,30 +176,31 @@ impl Task {
 /// Why a client's state is in doubt.
 #[derive(Clone, Debug)]
 pub(crate) enum Doubt {
-    /// The module has refused what needs a connection; whether the refusal itself says that there is none.
+    /// The module refused a command that needs a connection; `denied` if the refusal itself says that there is none.
     Connection { denied: bool },
-    /// The module has refused, with that error, what needs a connection, on a client that is not known to have one.
+    /// The module refused, with this error, a command that needs a connection, on a client not known to have one.
     Refused { error: Error },
-    /// A PINGREQ has failed, and no report of the loss has followed.
+    /// A PINGREQ failed, and no report of the loss followed.
     Ping,
-    /// An operation has ended without a word of what it has come to; whether it was to end the connection.
+    /// An operation ended without reporting its outcome; `ending` if it was to end the connection.
     Outcome { ending: bool },
-    /// The module would not close the client; whether that may mean that nothing was left to close.
+    /// The module would not close the client; `nothing_left` if that may mean that nothing was left to close.
     Close { error: Error, nothing_left: bool },
 }
 
-/// Where a question stands that is asked again until the module answers.
+/// Progress of a question that is repeated until the module answers.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Sync {
-    /// How often an error has answered it.
+    /// How many errors have answered it.
     pub(crate) refusals: u8,
-    /// How many copies have had no answer yet, besides the last.
+    /// How many copies besides the last are still unanswered.
     pub(crate) unanswered: u8,
     /// The first answer has come.
     pub(crate) answered: bool,
-    /// How many final result codes have come without its line, each of which may be the late answer to something else.
+    /// How many final result codes have come without the question's own line; each may be a late answer to something
+    /// else.
     pub(crate) bare: u8,
-    /// How often the module has started since.
+    /// How many times the module has started since.
     pub(crate) restarts: u8,
 }
 
@@ -206,41 +208,41 @@ pub(crate) struct Sync {
 #[derive(Clone, Debug)]
 pub(crate) struct Step {
     pub(crate) line: CommandLine,
-    /// The same with the other spelling of its key, of which there may be two.
+    /// The same command with the key's other spelling, if the note has two.
     pub(crate) other: Option<CommandLine>,
     pub(crate) form: Form,
-    /// The names whose lines answer it, with the prefix; none for a basic command.
+    /// The names whose lines answer it, with the prefix; empty for a basic command.
     pub(crate) name: String,
-    /// The key of `AT+QMTCFG` that it is about.
+    /// The key of `AT+QMTCFG` that the command concerns.
     pub(crate) setting: Option<SettingKey>,
     pub(crate) data: Option<Data>,
     pub(crate) goal: Goal,
-    /// How long the final result code may take.
+    /// Time limit for the final result code.
     pub(crate) final_wait: Duration,
-    /// The settings that are in force once the module has accepted it.
+    /// The settings in force once the module has accepted the command.
     pub(crate) change: Option<Change>,
 }
 
 impl Step {
-    /// Whether it asks no more than whether anyone is there.
+    /// Whether it only asks whether a module is there.
     pub(crate) fn is_sync(&self) -> bool {
         [SYNC, SYNC_IN_WORDS]
             .iter()
             .any(|line| self.line.bytes == line.as_bytes())
     }
 
-    /// Whether it asks what only it is the answer to.
+    /// Whether no other command has the same answer.
     pub(crate) fn is_probe(&self) -> bool {
         self.line.bytes == PROBE.as_bytes()
     }
 }
 
-/// What is handed over when the module asks for it.
+/// The data to send when the module asks for them.
 #[derive(Clone)]
 pub(crate) struct Data {
     pub(crate) phase: DataPhase,
     pub(crate) invitation: Invitation,
-    /// The name of the credential that it is; then no trace shows it. Otherwise it is a payload.
+    /// The name of the credential, which no trace shows; `None` for a payload.
     pub(crate) upload: Option<&'static str>,
     pub(crate) bytes: Vec<u8>,
 }
@@ -257,7 +259,7 @@ impl Data {
     }
 }
 
-/// Not what it holds: that may be a key.
+/// Leaves the bytes out, since they may be a key.
 impl fmt::Debug for Data {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?}: {} bytes", self.phase, self.bytes.len())
@@ -271,44 +273,44 @@ pub(crate) enum Invitation {
     Prompt,
     /// The line `CONNECT`.
     Connect,
-    /// Either: the command is the program's own.
+    /// Either: the program wrote the command itself.
     Any,
 }
 
-/// What the module has been given to keep.
+/// What the module was given to keep.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Stored {
-    /// Its file; `None` for what has none.
+    /// Its file name; `None` if it has none.
     pub(crate) name: Option<String>,
     pub(crate) size: usize,
     pub(crate) checksum: u16,
-    /// What tells it apart from others that have the same two.
+    /// Distinguishes contents that agree in the other two.
     pub(crate) digest: u64,
 }
 
 /// What ends a step.
 #[derive(Clone, Debug)]
 pub(crate) enum Goal {
-    /// The final result code, whichever it is, or none in time.
+    /// Any final result code, or none in time.
     AnyFinal,
-    /// A final result code, whichever it is.
+    /// Any final result code.
     Whatever,
-    /// `OK` and the size and checksum of what was handed over, or its size.
+    /// `OK` and the size and checksum of what was sent, or only its size.
     Stored(Stored),
-    /// Whichever final result code; where a line before it has the checksum of the file, the two steps that would replace
-    /// it are left out.
+    /// Any final result code; if a line before it has the checksum of the file, the two steps that would replace the
+    /// file are skipped.
     Present(Stored),
     /// `OK`.
     Final,
     /// `OK`, and the lines before it.
     Lines,
-    /// `OK` and the lines before it, the values of that setting.
+    /// `OK` and the lines before it, which are the values of this setting.
     Values(SettingKey),
     /// `OK`, then the result URC.
     Outcome { key: OutcomeKey, wait: Wait },
 }
 
-/// Names the operation that a result URC is about.
+/// Identifies the operation that a result URC belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct OutcomeKey {
     pub(crate) operation: Operation,

@@ -1,8 +1,9 @@
 //! The host: the DTE end of the line.
 //!
-//! From the line upward: `tokens` the lines that are known anywhere, [`framer`] bytes to frames, [`reader`] frames to meaning, [`writer`] calls to command lines,
-//! [`session`] the conversation, `mqtt` the clients, [`keep`] the sessions that connect again by themselves. None of these does I/O, starts a thread or reads a clock;
-//! [`engine`] and [`port`] do, and know nothing of AT.
+//! From the line upward: `tokens` knows the lines that mean the same everywhere, [`framer`] turns bytes into frames,
+//! [`reader`] frames into meaning, [`writer`] calls into command lines. [`session`] holds the conversation, `mqtt` the
+//! clients, [`keep`] the sessions that reconnect by themselves. None of these does I/O, starts a thread or reads a
+//! clock; [`engine`] and [`port`] do, and know nothing of AT.
 
 pub mod call;
 pub mod credentials;

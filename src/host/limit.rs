@@ -1,8 +1,8 @@
-//! For how long something may go on.
+//! Time limits.
 
 use std::time::{Duration, Instant};
 
-/// When it has to be over; never without a time.
+/// The time at which something has to end; `None` means never.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Limit {
     pub(crate) allowed: Option<Duration>,
@@ -11,7 +11,7 @@ pub(crate) struct Limit {
 
 impl Limit {
     pub(crate) fn new(allowed: Option<Duration>, now: Instant) -> Self {
-        // A time beyond what the clock can tell is no limit.
+        // A time beyond the clock's range is no limit.
         let at = allowed.and_then(|allowed| now.checked_add(allowed));
         Self { allowed, at }
     }

@@ -1,10 +1,10 @@
-//! What a program calls the parameters of the notes, for the errors that name them.
+//! What programs call the parameters of the notes, for error messages.
 
 use modemqtt_at::dialect::{Dialect, Row};
 
 use crate::options::OPTIONS;
 
-/// The name in the notes and the name for programs, but for the numbers among the options of a client.
+/// The name in the notes and the name for programs. The numeric options of a client are not listed.
 const NAMES: &[(&str, &str)] = &[
     ("client_idx", "client index"),
     ("host_name", "host"),
@@ -19,10 +19,10 @@ const NAMES: &[(&str, &str)] = &[
     ("will_QoS", "qos of the will"),
 ];
 
-/// What a program calls the parameter of a row at a position, and the unit of its values.
+/// What a program calls the parameter at this position of a row, and the unit of its values.
 pub fn called(row: &Row, position: usize) -> (&'static str, &'static str) {
     let option = OPTIONS.iter().find(|entry| {
-        // Behind the client index.
+        // After the client index.
         row.setting == Some(entry.key) && entry.number().is_some_and(|number| number + 1 == position)
     });
     if let Some(option) = option {
@@ -33,7 +33,7 @@ pub fn called(row: &Row, position: usize) -> (&'static str, &'static str) {
     (named.map_or(parameter, |(_, called)| called), "")
 }
 
-/// The models that speak a dialect, for a sentence.
+/// The models that speak a dialect, as part of a sentence.
 pub fn models(dialect: &Dialect) -> String {
     let names: Vec<_> = dialect.models.iter().map(|model| model.name).collect();
     names.join(", ")

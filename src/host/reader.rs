@@ -1,7 +1,7 @@
-//! Lines to meaning, by the command in flight and the dialect.
+//! Lines to meaning, given the command in flight and the dialect.
 //!
-//! A line is compared by whole tokens: `OK` is the line `OK`. A prefix that serves both as an answer and as a
-//! notice is told apart by the pending command, never guessed from its fields.
+//! Lines are compared as whole tokens: `OK` is the line `OK`. Where one prefix serves both an answer and a notice, the
+//! pending command decides; the fields alone are never trusted.
 
 use modemqtt_at::{ClientIndex, Command, Form, MessageId, Operation, dialect, general};
 
@@ -16,52 +16,52 @@ pub enum Incoming {
     Final(Result<(), Refusal>),
     /// The outcome of an operation (`+QMTOPEN: 0,0`), interim or final.
     Outcome(Outcome),
-    /// What the module reports of a client by itself (`+QMTSTAT: 0,1`).
+    /// Something that the module reports about a client by itself (`+QMTSTAT: 0,1`).
     Report(Report),
-    /// Belongs to the answer of the command in flight.
+    /// Part of the answer to the command in flight.
     Information(String),
-    /// The whole answer of the command in flight, which no final result code follows.
+    /// The whole answer to the command in flight; no final result code follows.
     Whole(String),
     /// The module has started.
     Started,
-    /// No one waits for it.
+    /// A line that nothing was waiting for.
     Unsolicited(String),
 }
 
 /// The fields of a result URC.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outcome {
-    /// What it reports on.
+    /// The operation it reports on.
     pub operation: Operation,
-    /// Whose.
+    /// The client.
     pub client: ClientIndex,
-    /// Which, for those that carry a message id.
+    /// The message id, where the operation has one.
     pub message_id: Option<MessageId>,
     /// `<result>`.
     pub result: i64,
-    /// What follows it.
+    /// The values after it.
     pub values: Vec<i64>,
-    /// The token, which is the one result that is text.
+    /// The token, the only result that is text.
     pub token: Option<Secret>,
 }
 
-/// A URC of a client that is the result of no operation.
+/// A URC about a client that is not the result of an operation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
     /// Its name, without `+`.
     pub name: String,
-    /// Whose.
+    /// The client.
     pub client: ClientIndex,
-    /// What follows.
+    /// The values after it.
     pub values: Vec<i64>,
 }
 
-/// What the reader must know of the command in flight.
+/// What the reader must know about the command in flight.
 #[derive(Clone, Copy, Debug)]
 pub struct InFlight<'a> {
-    /// The command's name with its prefix, as in `+QMTOPEN`; of several in one line, joined by `;`.
+    /// The command's name with its prefix, as in `+QMTOPEN`; names of commands joined in one line are separated by `;`.
     pub name: &'a str,
-    /// The form in which it was given.
+    /// The form of the command.
     pub form: Form,
 }
 
@@ -85,7 +85,7 @@ pub fn read(line: &[u8], pending: Option<InFlight<'_>>) -> Incoming {
     if is_smeared_start(line) {
         return Incoming::Started;
     }
-    // A module prints text; what is not UTF-8 is shown as far as it goes, and no line is dropped for it.
+    // A module prints text; invalid UTF-8 is replaced, and no line is dropped because of it.
     let line = String::from_utf8_lossy(line);
     if let Some(pending) = pending
         && let Some(result) = final_result(&line).or_else(|| pending.own_result(&line))
@@ -114,7 +114,7 @@ pub fn read(line: &[u8], pending: Option<InFlight<'_>>) -> Incoming {
 /// Whether a line is part of the answer to the command in flight.
 fn answers(pending: InFlight<'_>, line: &str) -> bool {
     let Some(name) = name_of(line) else {
-        // Text without a name answers any command but an MQTT one, whose answers are all named.
+        // Text without a name answers any command except MQTT commands, whose answers all carry a name.
         return !line.starts_with('+')
             && pending
                 .names()
@@ -125,14 +125,14 @@ fn answers(pending: InFlight<'_>, line: &str) -> bool {
         let same = pending_name.eq_ignore_ascii_case(name)
             || (operation.is_some() && Command::from_name(name.as_bytes()).and_then(Operation::of) == operation);
         let is_receive = Command::from_name(pending_name.as_bytes()) == Some(Command::Receive);
-        // The set form of an MQTT operation has no answer but its result URC, and what reads the module's buffer is
-        // answered with messages.
+        // The only answer to the set form of an MQTT operation is its result URC; a command that reads the module's
+        // buffer is answered with messages.
         same && ((operation.is_none() && !is_receive) || pending.form != Form::Set)
     })
 }
 
-/// Whether a line that could answer a read has the fields of a result all the same. What is read back is a name in
-/// quotes (`+QMTOPEN: 0,"host",1883`) or exactly two numbers (`+QMTCONN: 0,3`).
+/// Whether a line that could answer a read nevertheless has the fields of a result. A read form gives a name in quotes
+/// (`+QMTOPEN: 0,"host",1883`) or exactly two numbers (`+QMTCONN: 0,3`).
 fn is_result(line: &str) -> bool {
     match urc(line) {
         Some(Incoming::Outcome(outcome)) => outcome.operation != Operation::Connect || !outcome.values.is_empty(),
@@ -160,7 +160,7 @@ fn urc(line: &str) -> Option<Incoming> {
             values: values.to_vec(),
         }));
     }
-    // `AT+QMTPUBEX` is answered as `+QMTPUBEX` by some firmware and as `+QMTPUB` by other: both are a publish.
+    // Some firmware answers `AT+QMTPUBEX` with `+QMTPUBEX`, some with `+QMTPUB`; both report a publish.
     let operation = operation?;
     let (client, rest) = fields.split_first()?;
     let (message_id, rest) = if operation.has_message_id() {
@@ -200,7 +200,7 @@ fn client_index(number: i64) -> Option<ClientIndex> {
     u8::try_from(number).ok().map(ClientIndex)
 }
 
-/// The fields of a result URC are integers, with blanks round the commas in some notes' examples.
+/// The fields of a result URC as integers; examples in some notes have blanks around the commas.
 fn integers(fields: &str) -> Option<Vec<i64>> {
     fields.split(',').map(|field| field.trim().parse().ok()).collect()
 }

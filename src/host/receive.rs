@@ -1,9 +1,9 @@
 //! Where a `+QMTRECV` ends.
 //!
-//! It is the one line whose end depends on its fields: with a length the payload is that many bytes, whatever they
-//! are; without one it runs to the end of the line, and a line end inside the payload cannot be told from the
-//! message's own. Six layouts are met in the field: topic quoted or not, length or not, payload quoted or not, and
-//! the payload on a line of its own behind the length. Quotes inside a payload are never escaped.
+//! The end of this line, unlike that of any other, depends on its fields. With a length, the payload is that many
+//! bytes, whatever they are; without one, it runs to the end of the line, and a line end inside the payload looks like
+//! the message's own. Six layouts occur in the field: topic quoted or not, length or not, payload quoted or not, and
+//! payload on its own line after the length. Quotes inside a payload are never escaped.
 
 use modemqtt_at::ascii::{CR, LF, QUOTE};
 
@@ -16,16 +16,16 @@ pub(crate) use layout::Layout;
 use layout::Wrapping;
 
 const PREFIX: &[u8] = b"+QMTRECV";
-/// The longest payload believed: far above what any module's buffer holds.
+/// The longest payload accepted: far above the capacity of any module's buffer.
 pub(crate) const LONGEST_PAYLOAD: usize = 128 * 1024;
-/// The longest answer to `AT+QMTRECV?`: a client, and a flag for each of a few places.
+/// The longest answer to `AT+QMTRECV?`: a client, and a flag for each of its few slots.
 const LONGEST_FLAGS: usize = 256;
 /// The longest topic (MQTT 3.1.1 section 1.5.3).
 const LONGEST_TOPIC: usize = 65_535;
 /// The longest head: prefix, client index, message id, commas and a few blanks.
 const LONGEST_HEAD: usize = 40;
 
-/// A received message as it stood on the line.
+/// A received message as it was printed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RawMessage {
     /// Client index.
@@ -34,9 +34,9 @@ pub struct RawMessage {
     pub message_id: u16,
     /// Topic, without quotes.
     pub topic: Vec<u8>,
-    /// Payload, without the quotes round it.
+    /// Payload, without the quotes around it.
     pub payload: Vec<u8>,
-    /// Whether the layout left no doubt where the payload ends.
+    /// Whether the layout left no doubt about where the payload ends.
     pub complete: bool,
 }
 
@@ -89,7 +89,7 @@ enum Stage {
     Head,
     /// In the topic.
     Topic,
-    /// Behind the topic, where a length may stand.
+    /// After the topic, where a length may stand.
     Length,
     /// In a payload whose length is known.
     Counted,
@@ -107,7 +107,7 @@ impl Progress {
         matches!(self.stage, Stage::Counted | Stage::Open)
     }
 
-    /// How the lines of a topic stand, in one.
+    /// The lines of the topic being read, if one is.
     pub(crate) fn topic_lines(&self) -> Option<Lines> {
         (self.stage == Stage::Topic).then_some(self.lines)
     }
@@ -137,15 +137,15 @@ impl Progress {
     }
 }
 
-/// The lines of a topic in quotes.
+/// The lines of a quoted topic.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Lines {
     /// One so far.
     #[default]
     One,
-    /// A line end stands in it, or the rest of its line was lost.
+    /// It contains a line end, or the rest of its line was lost.
     Several,
-    /// The same, and a quote before the line end: the line may have ended there, without a payload.
+    /// The same, with a quote before the line end: the line may have ended there, without a payload.
     Closed,
 }
 
@@ -155,11 +155,11 @@ struct Head {
     message_id: u16,
 }
 
-/// What stands at the start of a line.
+/// What the start of a line turned out to be.
 pub(crate) enum Parsed {
     /// Not a message.
     Other,
-    /// It may be one; more bytes are needed.
+    /// Possibly a message; more bytes are needed.
     Incomplete,
     /// A message whose end is certain.
     Message { found: Found, consumed: usize },
@@ -167,7 +167,7 @@ pub(crate) enum Parsed {
     Unterminated { found: Found, consumed: usize },
 }
 
-/// Reads on where the last call stopped. `bytes` starts where the line starts.
+/// Continues where the last call stopped. `bytes` starts at the start of the line.
 pub(crate) fn parse(bytes: &[u8], layout: &mut Layout, progress: &mut Progress) -> Parsed {
     loop {
         let step = match progress.stage {
@@ -188,7 +188,7 @@ pub(crate) fn parse(bytes: &[u8], layout: &mut Layout, progress: &mut Progress) 
     }
 }
 
-/// Whether a line is `+QMTRECV:` and numbers alone, as `AT+QMTRECV?` is answered. `None` while that cannot be told.
+/// Whether a line is `+QMTRECV:` followed only by numbers, the answer to `AT+QMTRECV?`. `None` while undecided.
 pub(crate) fn is_flags(bytes: &[u8]) -> Option<bool> {
     let known = bytes.len().min(PREFIX.len());
     if bytes[..known] != PREFIX[..known] {
@@ -203,8 +203,8 @@ pub(crate) fn is_flags(bytes: &[u8]) -> Option<bool> {
     end.or_else(|| (bytes.len() > LONGEST_FLAGS).then_some(false))
 }
 
-/// Ends a payload whose end has not come: the message goes as far as its first line end, and what follows is read
-/// as lines again, so that nothing is lost. `None` while not even a line end is there.
+/// Gives up on a payload whose end has not come: the message ends at its first line end, and the rest is read as lines,
+/// so that nothing is lost. `None` if there is no line end yet.
 pub(crate) fn give_up(bytes: &[u8], layout: &Layout, progress: &mut Progress) -> Option<(Found, usize)> {
     let at = progress.at;
     let (payload, complete, consumed) = match (progress.stage, progress.alone) {
@@ -216,7 +216,7 @@ pub(crate) fn give_up(bytes: &[u8], layout: &Layout, progress: &mut Progress) ->
         }
         (Stage::Open, _) => {
             let end = find_line_end(bytes, at)?;
-            // Some firmware prints no closing quote when the payload held a NUL.
+            // Some firmware prints no closing quote if the payload contains a NUL.
             (((at + 1).min(end), end), false, end + 2)
         }
         (Stage::Head | Stage::Topic | Stage::Length, _) => return None,
@@ -263,8 +263,8 @@ fn head(bytes: &[u8], progress: &mut Progress) -> Step {
     }
 }
 
-/// A quoted topic ends at a quote before a comma, and a line end inside is its own. An unquoted one ends at its comma, and holds
-/// no line end: it could not be told from that of a line.
+/// A quoted topic ends at a quote before a comma, and may contain line ends. An unquoted one ends at its comma and
+/// contains none, since a line end in it would look like the end of the line.
 fn topic(bytes: &[u8], progress: &mut Progress) -> Step {
     let at = progress.at;
     let Some(&first) = bytes.get(at) else { return Step::More };
@@ -307,8 +307,8 @@ fn topic(bytes: &[u8], progress: &mut Progress) -> Step {
                 progress.topic = (at, found);
                 return progress.go(Stage::Length, found + 1);
             }
-            // The end of a line without a payload, or a byte that no topic holds (MQTT 3.1.1 section 4.7.1): the rest of the line
-            // was lost.
+            // The line ended without a payload, or has a byte that no topic may contain (MQTT 3.1.1 section 4.7.1): the
+            // rest of the line was lost.
             _ => return OTHER,
         }
         from = found + 1;
@@ -324,8 +324,8 @@ fn topic(bytes: &[u8], progress: &mut Progress) -> Step {
 fn length(bytes: &[u8], layout: &Layout, progress: &mut Progress) -> Step {
     let at = progress.at;
     let shown = layout.length_shown.get(progress.head.client);
-    // A module that puts payloads in quotes prints a number in front of one only as its length: another program has
-    // left the setting on.
+    // A module that quotes payloads prints a number before one only as its length: another program has left the setting
+    // on.
     let guessed = layout.switchable && layout.wrapping != Wrapping::Never;
     if !(shown || guessed) {
         return progress.go(Stage::Open, at);
@@ -346,7 +346,7 @@ fn length(bytes: &[u8], layout: &Layout, progress: &mut Progress) -> Step {
                     progress.alone = None;
                     progress.go(Stage::Counted, cursor.at + 1)
                 }
-                // The payload on the next line.
+                // The payload is on the next line.
                 (Some(&CR), Some(&LF)) if shown => {
                     progress.alone = Some(at);
                     progress.go(Stage::Counted, cursor.at + 2)
@@ -356,7 +356,7 @@ fn length(bytes: &[u8], layout: &Layout, progress: &mut Progress) -> Step {
                 _ => progress.go(Stage::Open, at),
             }
         }
-        // None can be read: it was damaged, the setting was lost, or the firmware does not know it.
+        // No readable length: it was damaged, the setting was lost, or the firmware does not know it.
         _ => progress.go(Stage::Open, at),
     }
 }
@@ -364,14 +364,14 @@ fn length(bytes: &[u8], layout: &Layout, progress: &mut Progress) -> Step {
 fn open(bytes: &[u8], layout: &mut Layout, progress: &mut Progress) -> Step {
     let at = progress.at;
     let Some(&first) = bytes.get(at) else { return Step::More };
-    // A note's own example has a blank before the quote.
+    // An example in one note has a blank before the quote.
     let quote = if first == b' ' && bytes.get(at + 1) == Some(&QUOTE) {
         at + 1
     } else {
         at
     };
     let wrapped = bytes[quote] == QUOTE && layout.wrapping != Wrapping::Never;
-    // A length was due and none could be read: what stands here may begin with what is left of it.
+    // A length was due but unreadable: the payload may begin with the remains of it.
     let length_due = layout.length_shown.get(progress.head.client);
     let mut from = progress.scanned;
     while let Some(end) = find_line_end(bytes, from) {
@@ -385,12 +385,12 @@ fn open(bytes: &[u8], layout: &mut Layout, progress: &mut Progress) -> Step {
             });
         }
         if end > quote + 1 && bytes[end - 1] == QUOTE {
-            // A line end before this one was inside the payload, or the end of a payload whose quote is missing.
+            // An earlier line end was inside the payload, or ended a payload whose closing quote is missing.
             let first_line = from == at || find_line_end(bytes, at) == Some(end);
             let complete = first_line && layout.wrapping == Wrapping::Always && !length_due;
             let found = progress.found((quote + 1, end - 1), complete);
             let consumed = end + 2;
-            // The quote may be the payload's own as well.
+            // The quote may also belong to the payload.
             return Step::End(if first_line {
                 Parsed::Unterminated { found, consumed }
             } else {
@@ -398,8 +398,8 @@ fn open(bytes: &[u8], layout: &mut Layout, progress: &mut Progress) -> Step {
             });
         }
         if layout.wrapping != Wrapping::Always {
-            // One quote at the front only: the payload's own, or the module's before a payload that holds a line end, or
-            // of which it prints no more.
+            // An opening quote only: it belongs to the payload, or the module put it before a payload that contains a
+            // line end, or before one that it prints no further.
             return Step::End(Parsed::Unterminated {
                 found: progress.found((at, end), false),
                 consumed: end + 2,

@@ -1,4 +1,4 @@
-//! One table of deadlines with one answer to "how long may I sleep?".
+//! One table of deadlines, with one answer to "how long may I sleep?".
 
 use std::collections::{BTreeSet, HashMap};
 use std::time::Instant;
@@ -7,28 +7,28 @@ use modemqtt_at::ClientIndex;
 
 use crate::call::Ticket;
 
-/// What is due.
+/// What a deadline is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Timer {
-    /// The command in flight has had no final result code.
+    /// The final result code of the command in flight.
     Exchange,
-    /// Bytes are held back although nothing more has come.
+    /// More bytes to follow those held back.
     Quiet,
-    /// The pause behind a prompt is over.
+    /// The end of the pause after a prompt.
     Prompt,
-    /// The pause before a command is over.
+    /// The end of the pause before a command.
     Gap,
-    /// The module has given no sign that it has left a data phase.
+    /// A sign that the module has left a data phase.
     Leaving,
-    /// Messages that the module would not give out are asked for again.
+    /// The next request for messages that the module would not hand out.
     Fetch,
-    /// No report of a loss has come behind a failed PINGREQ.
+    /// The report of a loss after a failed PINGREQ.
     Ping(ClientIndex),
-    /// An operation has had no result.
+    /// The result of an operation.
     Outcome(Ticket),
-    /// The caller waits no longer.
+    /// The caller's own time limit.
     Caller(Ticket),
-    /// An errand goes on.
+    /// The next move of an errand.
     Errand(Ticket),
 }
 
@@ -42,7 +42,7 @@ pub(crate) struct Timers {
 }
 
 impl Timers {
-    /// Sets a deadline in place of any before it.
+    /// Sets a deadline, replacing any earlier one.
     pub(crate) fn set(&mut self, timer: Timer, at: Instant) {
         if timer == Timer::Quiet {
             self.quiet = Some(at);
@@ -53,7 +53,7 @@ impl Timers {
         self.by_time.insert((at, timer));
     }
 
-    /// Takes a deadline back.
+    /// Cancels a deadline.
     pub(crate) fn clear(&mut self, timer: Timer) {
         if timer == Timer::Quiet {
             self.quiet = None;
@@ -70,7 +70,7 @@ impl Timers {
         }
     }
 
-    /// When the next is due.
+    /// When the next deadline is due.
     pub(crate) fn next_timeout(&self) -> Option<Instant> {
         self.first().map(|(at, _)| at)
     }
@@ -80,7 +80,7 @@ impl Timers {
         self.by_time.first().copied().into_iter().chain(quiet).min()
     }
 
-    /// Takes one that is due.
+    /// Removes and returns a deadline that is due.
     pub(crate) fn expired(&mut self, now: Instant) -> Option<Timer> {
         let (at, timer) = self.first()?;
         if at > now {

@@ -1,16 +1,16 @@
-//! The lines that mean the same whichever command is in flight, each compared as a whole: final result codes, and those that a
-//! start begins with. Framing needs to know them as well as reading does.
+//! The lines that mean the same whichever command is in flight, each compared as a whole: final result codes, and the
+//! first lines of a start. Both framing and reading need them.
 
 use modemqtt_at::codes::{CmeCode, CmsCode};
 use modemqtt_at::dialect::{self, Start};
 
 use crate::error::Refusal;
 
-/// What the boot ROM prints, without a line end behind it. It was seen of several families.
+/// What the boot ROM prints, without a line end. Several families were seen to print it.
 const BOOT_ROM: &[u8] = b"^boot";
 
-/// Whether a line is the beginning of a start with something glued to its front: a line of the boot ROM without its end,
-/// or what a UART that is switched on makes of the change of its level.
+/// Whether a line is the first line of a start with something stuck to its front: a line of the boot ROM without its
+/// end, or the noise that a UART reads when it is switched on.
 pub(crate) fn is_smeared_start(line: &[u8]) -> bool {
     let smears = |front: &[u8]| front.starts_with(BOOT_ROM) || front.iter().any(|byte| !matches!(byte, b' '..=b'~'));
     dialect::ALL.iter().any(|dialect| match dialect.start {
@@ -19,7 +19,7 @@ pub(crate) fn is_smeared_start(line: &[u8]) -> bool {
     })
 }
 
-/// Whether a line could be anything but the middle of a payload.
+/// Whether a line is recognised, and so is unlikely to be the middle of a payload.
 pub(crate) fn is_recognised(line: &[u8]) -> bool {
     let Ok(line) = std::str::from_utf8(line) else {
         return false;
@@ -45,7 +45,7 @@ pub(crate) fn final_result(line: &str) -> Option<Result<(), Refusal>> {
     let value = value.trim();
     let refusal = match (name.trim_end(), value.parse()) {
         ("+CME ERROR", Ok(code)) => Refusal::Cme(CmeCode(code)),
-        // `+CMEE=2` prints the name in place of the number.
+        // `+CMEE=2` prints the name instead of the number.
         ("+CME ERROR", Err(_)) => Refusal::CmeText(value.to_owned()),
         ("+CMS ERROR", Ok(code)) => Refusal::Cms(CmsCode(code)),
         ("+CMS ERROR", Err(_)) => Refusal::CmsText(value.to_owned()),

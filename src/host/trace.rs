@@ -1,7 +1,8 @@
-//! What went over the line: every byte of it in order, with what a log shows of it.
+//! Everything that went over the line, byte for byte and in order, and what a log shows of it.
 //!
-//! The session cuts the line into pieces, each of which is a frame of the module's or something that the host has sent, with the
-//! line ends round it. A log keeps a [`Record`] of each, in which secrets are masked, and nothing is made into text before someone looks.
+//! The session cuts the traffic into pieces. Each is one frame from the module or one thing that the host sent, with
+//! the line ends around it. A log keeps a [`Record`] of each, with secrets masked, and formats it as text only when
+//! someone looks.
 
 mod ring;
 
@@ -13,45 +14,45 @@ use modemqtt_at::shown;
 
 pub use ring::Ring;
 
-/// A piece of what went over the line.
+/// A piece of the traffic.
 #[derive(Clone, Copy, Debug)]
 pub struct Piece<'a> {
-    /// When its last byte was read, or when it was handed over to be sent.
+    /// When its last byte was read, or when it was handed over for sending.
     pub at: Instant,
     /// Whether the host sent it.
     pub sent: bool,
-    /// Every byte of it: those that end a line, echoes and blank lines are among them.
+    /// Every byte of it, including line ends, echoes and blank lines.
     pub bytes: &'a [u8],
-    /// The places of secrets among them, in order and apart from each other.
+    /// Where the secrets are, in order and without overlap.
     pub secrets: &'a [Place],
     /// What a log shows of it.
     pub form: Form,
 }
 
-/// Some bytes of a piece, from the first to the one behind the last.
+/// A range of bytes in a piece.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Place {
-    /// Where they begin.
+    /// The first byte.
     pub from: usize,
-    /// Where they end.
+    /// One past the last byte.
     pub to: usize,
 }
 
 /// What a log shows of a piece.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
-    /// Nothing: it is an echo, or there is nothing to see.
+    /// Nothing: it is an echo, or has nothing visible.
     Unseen,
     /// A line.
     Line(Place),
-    /// Data, with what stands before them on their line: their beginning, and how many there are.
+    /// Data, with what precedes them on their line: their beginning and their number.
     Data {
-        /// What stands before them.
+        /// What precedes the data.
         head: Place,
-        /// They themselves.
+        /// The data.
         data: Place,
     },
-    /// Data that are never shown, by what they are called.
+    /// Data that are never shown; their name is shown instead.
     Named(&'static str),
 }
 
@@ -65,20 +66,20 @@ impl From<Range<usize>> for Place {
 }
 
 impl Place {
-    /// Its bytes, of those of its piece.
+    /// The bytes of this range in its piece.
     pub fn of(self, bytes: &[u8]) -> &[u8] {
         bytes.get(self.from..self.to).unwrap_or_default()
     }
 }
 
 impl Piece<'_> {
-    /// How it is shown; `None` if nothing of it is.
+    /// How the piece is shown; `None` if nothing of it is.
     pub fn entry(&self) -> Option<Entry> {
         let mut record = Vec::new();
         Record::write(self, self.at, &mut record).then(|| Record::read(&record).entry(self.at))
     }
 
-    /// The parts of what stands there, secrets masked.
+    /// The bytes in this range, with secrets masked, part by part.
     fn masked(&self, place: Place, mut take: impl FnMut(&[u8])) {
         let mut from = place.from;
         for secret in self.secrets {
@@ -92,28 +93,28 @@ impl Piece<'_> {
     }
 }
 
-/// What a log keeps of a piece, in bytes: no secrets, and of data no more than is shown.
+/// What a log keeps of a piece, in bytes: no secrets, and only as much of any data as is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Record<'a> {
     /// Microseconds since the log began.
     since: u64,
     sent: bool,
-    /// A line, or what stands before data.
+    /// A line, or what precedes data.
     head: &'a [u8],
     /// The beginning of data, and how many bytes there were.
     data: Option<(&'a [u8], usize)>,
 }
 
-/// What stands before a record's bytes: its length, the time, what it is.
+/// The header of a record: length, time, kind.
 const HEAD: usize = 4 + 8 + 1;
-/// What stands before those of data besides: the length of the head, and how many bytes of data there were.
+/// The extra header of a record with data: length of the head, number of data bytes.
 const DATA_HEAD: usize = 4 + 4;
-/// What a record is: one of these bits, or both.
+/// The kind of a record: one of these bits, or both.
 const SENT: u8 = 1;
 const DATA: u8 = 2;
 
 impl<'a> Record<'a> {
-    /// Adds the record of a piece, in a log that began then; whether there is anything to be kept.
+    /// Appends the record of a piece to a log that began at `began`; returns whether there was anything to keep.
     pub fn write(piece: &Piece<'_>, began: Instant, out: &mut Vec<u8>) -> bool {
         let start = out.len();
         let mut flags = if piece.sent { SENT } else { 0 };
@@ -145,12 +146,12 @@ impl<'a> Record<'a> {
         true
     }
 
-    /// How long the record is that begins so.
+    /// The length of the record that begins with these bytes.
     pub fn length(head: [u8; 4]) -> usize {
         u32::from_le_bytes(head) as usize
     }
 
-    /// Reads what [`Record::write`] has written.
+    /// Reads what [`Record::write`] wrote.
     pub fn read(bytes: &'a [u8]) -> Self {
         let (head, rest) = bytes.split_at(HEAD.min(bytes.len()));
         let mut since = [0; 8];
@@ -171,7 +172,7 @@ impl<'a> Record<'a> {
         }
     }
 
-    /// When, since the log began.
+    /// The time since the log began.
     pub fn since(&self) -> Duration {
         Duration::from_micros(self.since)
     }
@@ -193,7 +194,7 @@ impl<'a> Record<'a> {
         }
     }
 
-    /// The line of a log that began then.
+    /// The entry of a log that began at `began`.
     pub fn entry(&self, began: Instant) -> Entry {
         Entry {
             at: began + self.since(),
@@ -203,7 +204,7 @@ impl<'a> Record<'a> {
     }
 }
 
-/// No piece is as long as 4 GiB.
+/// Pieces are shorter than 4 GiB.
 fn number(count: usize) -> [u8; 4] {
     u32::try_from(count).unwrap_or(u32::MAX).to_le_bytes()
 }
@@ -219,7 +220,7 @@ pub struct Entry {
     pub text: String,
 }
 
-/// What the module prints must not act on the terminal that shows it, nor make two lines of one.
+/// Escapes what the module prints, so that it cannot act on the terminal or break one line into two.
 pub(crate) fn escaped(text: String) -> String {
     if !text.contains(char::is_control) {
         return text;
@@ -227,17 +228,17 @@ pub(crate) fn escaped(text: String) -> String {
     shown::text(&text)
 }
 
-/// The pieces that have not been looked at yet.
+/// The pieces that nobody has taken yet.
 #[derive(Debug, Default)]
 pub(crate) struct Trace {
     bytes: Vec<u8>,
     secrets: Vec<Place>,
     pieces: Vec<Taken>,
-    /// How many of the pieces were given out.
+    /// How many pieces have been handed out.
     given: usize,
 }
 
-/// A piece, by where its parts end in those of all.
+/// A piece, given by where its parts end in the common buffers.
 #[derive(Clone, Copy, Debug)]
 struct Taken {
     at: Instant,
@@ -247,7 +248,7 @@ struct Taken {
     form: Form,
 }
 
-/// What was given out leaves no more than that behind.
+/// The most memory kept once all pieces are handed out.
 const SPARE: usize = 2048;
 
 impl Trace {
@@ -269,7 +270,7 @@ impl Trace {
         });
     }
 
-    /// Adds a line that the host has sent, behind which a byte ends it on the wire.
+    /// Adds a line that the host sent; `end` ends it on the wire.
     pub(crate) fn sent_line(&mut self, at: Instant, line: &[u8], secrets: &[Place], end: &[u8]) {
         let mut bytes = Vec::with_capacity(line.len() + end.len());
         bytes.extend_from_slice(line);
@@ -283,7 +284,7 @@ impl Trace {
         });
     }
 
-    /// Adds data that the host has sent.
+    /// Adds data that the host sent.
     pub(crate) fn sent_data(&mut self, at: Instant, bytes: &[u8]) {
         self.push(&Piece {
             at,
@@ -297,7 +298,7 @@ impl Trace {
         });
     }
 
-    /// Adds data that the host has sent and that nobody is to see.
+    /// Adds data that the host sent and that must not be shown.
     pub(crate) fn sent_secret(&mut self, at: Instant, name: &'static str, bytes: &[u8]) {
         self.push(&Piece {
             at,

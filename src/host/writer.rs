@@ -1,7 +1,7 @@
 //! Command lines, from a row and its arguments.
 //!
-//! Everything that reaches a command line passes here and is checked against the row before a byte is sent, so
-//! that nothing a caller passes can inject a command.
+//! Everything that reaches a command line passes through here and is checked against the row before a byte is sent, so
+//! that no argument can inject a command.
 
 use std::fmt::{self, Write};
 
@@ -19,11 +19,11 @@ use modemqtt_at::secrets::{masked, places, remembered, secrets_in};
 pub struct CommandLine {
     /// From `AT` on, without its CR.
     pub bytes: Vec<u8>,
-    /// The same, secrets masked.
+    /// The same with secrets masked.
     pub shown: String,
     /// The secrets.
     pub(crate) secrets: Vec<String>,
-    /// Where they are among the bytes.
+    /// Where they lie among the bytes.
     pub(crate) places: Vec<Place>,
 }
 
@@ -59,7 +59,7 @@ pub fn command(dialect: &Dialect, row: &Row, arguments: &[Argument<'_>]) -> Resu
     spelled(dialect, row, row.setting.map(|key| dialect.spelling(key)), arguments)
 }
 
-/// The same with the other spelling of its key; `None` where there is but one.
+/// The same with the other spelling of the key; `None` if there is only one.
 pub fn other_spelling(dialect: &Dialect, row: &Row, arguments: &[Argument<'_>]) -> Result<Option<CommandLine>, Error> {
     let other = row.setting.filter(|key| dialect.spelling(*key) != key.name());
     other
@@ -107,7 +107,7 @@ fn spelled(dialect: &Dialect, row: &Row, key: Option<&str>, arguments: &[Argumen
         match *argument {
             Argument::Number(number) => {
                 bytes.extend_from_slice(number.to_string().as_bytes());
-                // Writing to a string does not fail.
+                // Writing to a string cannot fail.
                 let _ = write!(shown, "{number}");
             }
             Argument::Text(text) => {
@@ -140,7 +140,7 @@ fn spelled(dialect: &Dialect, row: &Row, key: Option<&str>, arguments: &[Argumen
     })
 }
 
-/// A command line that the program has written itself.
+/// A command line that the program wrote itself.
 pub fn as_written(line: &str) -> Result<CommandLine, Error> {
     let line = line.trim_end_matches('\r');
     if let Some(byte) = line.bytes().find(|byte| ascii::is_forbidden_in_string(*byte)) {
@@ -197,7 +197,7 @@ fn check(
                 return wrong(format!("must be 1 to 65535, not {number}"));
             }
         }
-        // Its length stands before it, so quotes inside it are its own.
+        // Its length precedes it, so quotes inside it do no harm.
         (Kind::Payload, Argument::Text(text)) => {
             if let Some(byte) = text.iter().find(|byte| ascii::is_forbidden_in_string(**byte)) {
                 return wrong(format!(

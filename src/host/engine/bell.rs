@@ -1,4 +1,4 @@
-//! A bell for a program that waits in a loop of its own: a descriptor that can be read when there is something to look at.
+//! A bell for a program with its own event loop: a descriptor that becomes readable when there is something to look at.
 
 use std::io;
 use std::sync::{Arc, Weak};
@@ -7,7 +7,7 @@ use modemqtt_os::{Mutex, Wake, Waker, waker};
 
 use crate::call::Ticket;
 
-/// What rings.
+/// The end that rings.
 #[derive(Debug)]
 pub struct Bell {
     waker: Waker,
@@ -15,19 +15,19 @@ pub struct Bell {
 }
 
 impl Bell {
-    /// A bell, and the descriptor that can be read once it has rung.
+    /// A bell, and the descriptor that becomes readable once it has rung.
     pub fn hang() -> io::Result<(Arc<Self>, Wake)> {
         let (waker, wake) = waker::pair()?;
         let calls = Mutex::default();
         Ok((Arc::new(Self { waker, calls }), wake))
     }
 
-    /// The calls that have come further since this was asked last.
+    /// The calls that have progressed since the last time this was asked.
     pub fn take(&self) -> Vec<Ticket> {
         std::mem::take(&mut self.calls.lock())
     }
 
-    /// A call has come further. The bell rings once for all that are noted.
+    /// A call has progressed. The bell rings once for all calls noted.
     pub(super) fn note(&self, call: Ticket) {
         self.calls.lock().push(call);
     }
@@ -37,7 +37,7 @@ impl Bell {
     }
 }
 
-/// The bells of those who listen.
+/// The bells of all listeners.
 #[derive(Debug, Default)]
 pub(super) struct Bells(Mutex<Vec<Weak<Bell>>>);
 

@@ -1,4 +1,4 @@
-//! Where the thread puts things down until the program takes them.
+//! Where the thread leaves things until the program takes them.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -9,14 +9,14 @@ use modemqtt_os::{Condvar, Mutex};
 
 use super::stock::Stock;
 
-/// How long after it has looked for something a listener is believed to come again.
+/// How long after its last look a listener is expected to come back.
 const ATTENTION: Duration = Duration::from_secs(1);
-/// More places than this are given back once a queue is empty.
+/// Once a queue is empty, capacity beyond this is given back.
 const PLACES: usize = 256;
 
 /// Something that takes up memory.
 pub trait Weigh {
-    /// How many bytes, about.
+    /// Approximate size in bytes.
     fn weight(&self) -> usize;
 }
 
@@ -25,19 +25,19 @@ pub trait Weigh {
 pub enum Empty {
     /// Nothing is there yet.
     Waiting,
-    /// The port is closed, and everything was taken.
+    /// The port is closed, and everything has been taken.
     Over,
 }
 
-/// A queue, whose oldest entry may have to go for want of room.
+/// A queue whose oldest entries may be dropped to make room.
 #[derive(Debug)]
 pub struct Inbox<T> {
     state: Mutex<State<T>>,
     filled: Condvar,
     stock: Arc<Stock>,
-    /// Whether its entries are in another queue as well, so that none of them is lost with it.
+    /// Whether another queue also holds its entries, so that dropping them here loses nothing.
     copies: AtomicBool,
-    /// Entries that were lost, and those of them that were not asked for yet.
+    /// Entries lost in all, and those not yet asked about.
     dropped: AtomicU64,
     untold: AtomicU64,
 }
@@ -48,7 +48,7 @@ struct State<T> {
     weight: usize,
     /// How many listeners wait for an entry.
     waiting: usize,
-    /// When one last looked for something.
+    /// When a listener last looked for something.
     looked_at: Option<Instant>,
     over: bool,
 }
@@ -72,11 +72,11 @@ impl<T: Weigh> Inbox<T> {
         }
     }
 
-    /// Takes the oldest entry, waiting so long for one.
+    /// Takes the oldest entry, waiting at most this long for one.
     ///
     /// # Errors
     ///
-    /// There is none.
+    /// If there is none, why.
     pub fn take(&self, at_most: Duration) -> Result<T, Empty> {
         let deadline = Instant::now() + at_most;
         let mut state = self.state.lock();
@@ -104,7 +104,7 @@ impl<T: Weigh> Inbox<T> {
         }
     }
 
-    /// Takes the oldest entries, so many at most and about so many bytes, without waiting for any.
+    /// Takes the oldest entries, at most this many and about this many bytes, without waiting.
     pub fn take_some(&self, most: usize, bytes: usize) -> Vec<T> {
         let mut state = self.state.lock();
         state.looked_at = Some(Instant::now());
@@ -125,12 +125,12 @@ impl<T: Weigh> Inbox<T> {
         some
     }
 
-    /// Whether anyone waits for an entry.
+    /// Whether anyone is waiting for an entry.
     pub fn is_awaited(&self) -> bool {
         self.state.lock().waiting > 0
     }
 
-    /// How many entries were lost since this was asked last.
+    /// How many entries were lost since the last time this was asked.
     pub fn take_dropped(&self) -> u64 {
         self.untold.swap(0, Ordering::AcqRel)
     }
@@ -156,7 +156,7 @@ impl<T: Weigh> Inbox<T> {
         }
     }
 
-    /// Its entries are in another queue as well, or are no longer.
+    /// Says whether another queue also holds its entries.
     pub(super) fn set_copies(&self, copies: bool) {
         self.copies.store(copies, Ordering::Release);
     }
@@ -182,13 +182,13 @@ impl<T: Weigh> Inbox<T> {
     }
 }
 
-/// A queue of whatever kind, to those who look for room.
+/// A queue of any kind, as seen when looking for room.
 pub(super) trait Queue {
-    /// How many bytes are in it.
+    /// The size of its entries in bytes.
     fn weight(&self) -> usize;
-    /// Until when it is believed to be emptied.
+    /// Until when a listener is expected to empty it.
     fn attended_until(&self) -> Option<Instant>;
-    /// Lets the oldest entry go; whether there was one.
+    /// Drops the oldest entry; returns whether there was one.
     fn evict(&self) -> bool;
 }
 

@@ -1,6 +1,6 @@
-//! The thread that has the port: it sleeps until there is something to do, and then does it, unless a caller has.
+//! The thread that owns the port: it sleeps until there is something to do, then does it, unless a caller already has.
 //!
-//! A seam of the operating system: `docs/windows.md` says what another one has instead.
+//! An operating-system boundary: `docs/windows.md` says what another system offers instead.
 
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -16,7 +16,7 @@ use super::traffic::{Seat, Traffic};
 use crate::error::Error;
 use crate::port::PortError;
 
-/// How many bytes are read at once to begin with. It is more once more come together.
+/// How many bytes are read at once to begin with. The number grows when more arrive together.
 const BUFFER: usize = 1024;
 
 pub(super) struct IoThread {
@@ -28,7 +28,7 @@ pub(super) struct IoThread {
 }
 
 impl IoThread {
-    /// A thread for that, which is put in a place where callers find it.
+    /// A thread for this traffic, which it puts in a place where callers find it.
     pub(super) fn new(url: &str, traffic: Traffic, wake: Wake, shared: Arc<Shared>) -> Self {
         Self {
             url: url.to_owned(),
@@ -39,14 +39,14 @@ impl IoThread {
         }
     }
 
-    /// Where callers find what they carry on while this sleeps.
+    /// Where callers find the traffic while the thread sleeps.
     pub(super) fn place(&self) -> Arc<Seat> {
         Arc::clone(&self.place)
     }
 
     pub(super) fn run(mut self) {
         let worked = catch_unwind(AssertUnwindSafe(|| self.work()));
-        // From here on no caller finds it. The port is closed with it.
+        // From here on no caller finds it. Dropping it closes the port.
         let Some(mut traffic) = self.place.lock().take() else {
             return;
         };
@@ -54,11 +54,11 @@ impl IoThread {
             let end = result.err().map_or(Error::Closed, Error::Port);
             catch_unwind(AssertUnwindSafe(|| traffic.abandon(&end))).map(|()| end)
         });
-        // A mistake of ours must not leave anyone waiting.
+        // A bug of ours must not leave anyone waiting.
         traffic.end(&ended.unwrap_or_else(|_| Error::Port(PortError::broken(&self.url))));
     }
 
-    /// Until the program closes the port, or the port fails.
+    /// Runs until the program closes the port or the port fails.
     fn work(&mut self) -> Result<(), PortError> {
         let mut buffer = vec![0; BUFFER];
         let mut readable = false;
@@ -79,13 +79,13 @@ impl IoThread {
         }
     }
 
-    /// Sleeps until there is something to do; whether the port can be read.
+    /// Sleeps until there is something to do; returns whether the port can be read.
     fn sleep(&mut self, sleep: &Sleep) -> Result<bool, PortError> {
         if sleep.none {
             return Ok(true);
         }
         let timeout = sleep.until.map(|at| {
-            // Rounded up: waking before the deadline would be waking for nothing.
+            // Rounded up: before the deadline there would be nothing to do.
             let rest = at.saturating_duration_since(Instant::now()) + Duration::from_micros(1);
             Timespec {
                 tv_sec: rest.as_secs().try_into().unwrap_or(i64::MAX),
@@ -96,13 +96,13 @@ impl IoThread {
         if sleep.writes {
             wanted |= PollFlags::OUT;
         }
-        // SAFETY: the port is in the place, from which this thread alone takes it, behind its last sleep.
+        // SAFETY: only this thread takes the port from its place, and only after its last sleep.
         let port = unsafe { BorrowedFd::borrow_raw(self.port) };
         let mut descriptors = [
             PollFd::new(&self.wake, PollFlags::IN),
             PollFd::from_borrowed_fd(port, wanted),
         ];
-        // Of a port that is not read not even its end is to be known.
+        // While the port is not read, its closing must not be noticed either.
         let watched = if sleep.reads.is_none() { 1 } else { 2 };
         match poll(&mut descriptors[..watched], timeout.as_ref()) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}

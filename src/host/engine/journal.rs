@@ -1,4 +1,4 @@
-//! What is worth a line in the program's log, of all modems of a process, until the program writes it there.
+//! Remarks for the program's log, about all modems of a process, kept until the program writes them.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,24 +12,24 @@ use crate::error::Error;
 
 /// How many bytes of remarks are kept until they are taken.
 const KEPT: usize = 4 * 1024 * 1024;
-/// What a remark weighs beside a line of the wire.
+/// What a remark weighs, except a line of the wire.
 const REMARK: usize = 256;
 
-/// One of them, with the port that it is about.
+/// One remark, with the port it is about.
 #[derive(Clone, Debug)]
 pub struct Remark {
     /// The port as the program named it.
     pub port: Arc<str>,
-    /// What is to be said.
+    /// The remark itself.
     pub news: News,
 }
 
-/// What there is to say.
+/// What a remark says.
 #[derive(Clone, Debug)]
 pub enum News {
     /// A connection or the module's state is lost.
     Lost(Error),
-    /// A kept session will connect again after that time; with `None`, once the modem is open again.
+    /// A kept session will reconnect after this time; with `None`, once the modem is open again.
     Reconnecting(ClientIndex, Error, Option<Duration>),
     /// A kept session has its connection back: the number of attempts, and how long it was without one.
     Reconnected(ClientIndex, u32, Duration),
@@ -37,7 +37,7 @@ pub enum News {
     ReconnectFailed(ClientIndex, Error, u32),
     /// The log file of a modem cannot be written: its path, and why.
     Unlogged(PathBuf, String),
-    /// Nothing is recorded any more, in words.
+    /// Recording has stopped; why, in words.
     Unrecorded(String),
     /// A line of the wire, as a [`crate::trace::Record`].
     Wire(Box<[u8]>),
@@ -70,12 +70,12 @@ impl Default for Journal {
 }
 
 impl Journal {
-    /// The remarks. They end when the journal has.
+    /// The remarks. They end when the journal does.
     pub fn remarks(&self) -> &Inbox<Remark> {
         &self.remarks
     }
 
-    /// Takes no more.
+    /// Takes no more remarks.
     pub fn end(&self) {
         self.remarks.end();
     }

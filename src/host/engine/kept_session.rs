@@ -24,31 +24,31 @@ pub struct KeptSession {
 
 #[derive(Debug, Default)]
 struct Keeping {
-    /// Whether the client is connected, whoever has connected it.
+    /// Whether the client is connected, whoever connected it.
     connected: bool,
-    /// Why it connects no more.
+    /// Why it has stopped reconnecting.
     failure: Option<Error>,
-    /// While no engine has it.
+    /// The session while no engine has it.
     keep: Option<Box<Keep>>,
     /// Publishes that the next [`crate::call::Event::Reconnected`] names.
     unknown: Vec<Arc<Pending>>,
-    /// What the engine that has it, or had it last, has put down.
+    /// What the current or last engine shares with the program.
     shared: Option<Arc<Shared>>,
 }
 
-/// What waiting for the connection has come to.
+/// The outcome of waiting for the connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Wait {
-    /// It is there.
+    /// The client is connected.
     Connected,
-    /// The session has given up, for that reason.
+    /// The session has given up for this reason.
     GivenUp(Error),
-    /// The session is kept no longer.
+    /// The session is no longer kept.
     Over,
 }
 
 impl KeptSession {
-    /// One that no engine has yet.
+    /// A session that no engine has yet.
     pub fn new(keep: Keep) -> Self {
         Self {
             client: keep.client(),
@@ -61,12 +61,12 @@ impl KeptSession {
         }
     }
 
-    /// Whose it is.
+    /// The client that the session belongs to.
     pub fn client(&self) -> ClientIndex {
         self.client
     }
 
-    /// Connects no more by itself.
+    /// Stops reconnecting.
     pub fn end(&self) {
         self.over.store(true, Ordering::Release);
         let mut known = self.known.lock();
@@ -75,17 +75,17 @@ impl KeptSession {
         self.changed.notify_all();
     }
 
-    /// Whether it was ended.
+    /// Whether it has been ended.
     pub fn is_over(&self) -> bool {
         self.over.load(Ordering::Acquire)
     }
 
-    /// What the engine that has it, or had it last, has put down.
+    /// What the current or last engine shares with the program.
     pub fn shared(&self) -> Option<Arc<Shared>> {
         self.known.lock().shared.clone()
     }
 
-    /// Waits for the connection, for at most that long; `None` while there is nothing to be said.
+    /// Waits for the connection, at most this long; `None` if there is still nothing to report.
     pub fn wait(&self, at_most: Duration) -> Option<Wait> {
         let deadline = Instant::now() + at_most;
         let mut known = self.known.lock();
@@ -105,14 +105,14 @@ impl KeptSession {
         }
     }
 
-    /// Gives an engine what it has to keep.
+    /// Gives an engine the session to keep.
     pub(super) fn hand_over(&self, shared: &Arc<Shared>) -> Option<Keep> {
         let mut known = self.known.lock();
         known.shared = Some(Arc::clone(shared));
         known.keep.take().map(|keep| *keep)
     }
 
-    /// The engine is gone; what it has kept waits for the next.
+    /// The engine is gone; its session waits for the next one.
     pub(super) fn hand_back(&self, keep: Option<Keep>) {
         let mut known = self.known.lock();
         known.connected = false;
@@ -134,12 +134,12 @@ impl KeptSession {
         self.changed.notify_all();
     }
 
-    /// Keeps a publish until it is told that nobody knows what has become of it.
+    /// Holds a publish until the program is told that its fate is unknown.
     pub(super) fn remember(&self, publish: Arc<Pending>) {
         self.known.lock().unknown.push(publish);
     }
 
-    /// The publishes that go by these tickets.
+    /// The publishes with these tickets.
     pub(super) fn take_unknown(&self, tickets: &[Ticket]) -> Vec<Arc<Pending>> {
         let mut unknown = std::mem::take(&mut self.known.lock().unknown);
         unknown.retain(|publish| tickets.contains(&publish.ticket()));

@@ -1,7 +1,7 @@
-//! The threads: one per modem, which owns the port, moves bytes, time and requests, and knows nothing of AT.
+//! The threads: each modem has one, which owns the port and moves bytes, time and requests. It knows nothing of AT.
 //!
-//! The thread blocks in `poll` on the port and on a wake-up descriptor, until the next deadline of the session. It
-//! never calls into the program: what it has to say goes to places from which the program takes it.
+//! The thread blocks in `poll` on the port and on a wake-up descriptor, until the session's next deadline. It never
+//! calls into the program: it leaves results where the program can take them.
 
 mod bell;
 mod inbox;
@@ -48,7 +48,7 @@ pub use shared::{Messages, Modem, Notice, Shared, Stamped, Statistics};
 pub use tap::Tap;
 use traffic::{Seat, Traffic};
 
-/// A session that is kept names calls of one engine to the next, so no two calls of the process have the same.
+/// A kept session remembers calls from one engine to the next, so tickets are unique within the process.
 static LAST_TICKET: AtomicU64 = AtomicU64::new(0);
 
 /// How a modem is opened.
@@ -58,21 +58,21 @@ pub struct EngineOptions {
     pub port: PortOptions,
     /// The model, or `None` to ask the module.
     pub model: Option<(&'static Dialect, &'static Model)>,
-    /// The edition of its note that the firmware of a model that is asked for follows, by its year.
+    /// The edition of the note, by its year, that the firmware follows if the module is asked for its model.
     pub revision: Option<String>,
-    /// How long data wait behind the prompt.
+    /// How long data wait after the prompt.
     pub prompt_delay: Duration,
-    /// How long a command waits behind the last answer.
+    /// How long a command waits after the last answer.
     pub command_gap: Duration,
     /// A file to which the wire log is appended.
     pub log: Option<std::path::PathBuf>,
-    /// What goes over the line is recorded there.
+    /// The recording of the line's traffic, if there is one.
     pub recorder: Option<Arc<Recorder>>,
-    /// After how long a silence the module is woken before it is sent a command.
+    /// How long the module may be silent before it is woken ahead of a command.
     pub wake: Wake,
     /// How far the search for a module goes.
     pub search: Search,
-    /// The message ids that a modem on the same port has used before.
+    /// The message ids that an earlier modem on the same port has used.
     pub ids: Vec<Ids>,
     /// How many bytes may wait for the program.
     pub queue: usize,
@@ -86,7 +86,7 @@ pub struct Engine {
     url: String,
     shared: Arc<Shared>,
     requests: ManuallyDrop<Sender<Request>>,
-    /// What a caller carries on while the thread sleeps.
+    /// What a caller may carry on while the thread sleeps.
     place: Arc<Seat>,
     waker: Waker,
     thread: ManuallyDrop<Worker>,
@@ -95,7 +95,7 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Opens the port and starts the thread. The module has not been spoken to yet: submit [`Call::SetUp`] first.
+    /// Opens the port and starts the thread. The module has not been contacted yet: submit [`Call::SetUp`] first.
     pub fn open(url: &str, options: &EngineOptions) -> Result<Self, PortError> {
         let port = Port::open(url, &options.port)?;
         let other = |error: std::io::Error| PortError::other(url, error);
@@ -110,7 +110,7 @@ impl Engine {
         });
         let log = log.transpose()?;
         let (waker, wake) = waker::pair().map_err(other)?;
-        // The bound is on what callers submit without waiting; a caller beyond it waits for room.
+        // This bounds what callers submit without waiting; further callers wait for room.
         let (requests, receiver) = crossbeam_channel::bounded(64);
         let shared = Arc::new(Shared::new(
             origin,
@@ -147,7 +147,7 @@ impl Engine {
         })
     }
 
-    /// Takes a call or an errand. Its end shows in what is returned.
+    /// Takes a call or an errand. The value returned shows how it ends.
     pub fn submit(&self, submission: impl Into<Submission>, timeout: Option<Duration>) -> Result<Arc<Pending>, Error> {
         self.same_process()?;
         let submission = submission.into();
@@ -163,14 +163,14 @@ impl Engine {
             return Err(self.shared.end().unwrap_or(Error::Closed));
         }
         if let Some(end) = self.shared.end() {
-            // The thread may have ended between, and has no one left to answer.
+            // The thread may have ended meanwhile, and answers nobody.
             pending.end(Err(end));
         }
         Ok(pending)
     }
 
-    /// Takes a call back that has not been sent, waiting for up to `at_most` to see how it stands; whether nothing of it
-    /// was sent, and nothing will be.
+    /// Takes back a call that has not been sent, waiting up to `at_most` for the outcome; returns whether nothing of it
+    /// was or will be sent.
     pub fn take_back(&self, pending: &Pending, at_most: Duration) -> bool {
         if self.same_process().is_err() || !self.hand_over(Request::TakeBack(pending.ticket()), Some(at_most)) {
             return false;
@@ -183,23 +183,23 @@ impl Engine {
         progress.result.is_some() && progress.stage < Stage::Started
     }
 
-    /// Takes a call back that has not been sent, without waiting to see how it stands.
+    /// Takes back a call that has not been sent, without waiting for the outcome.
     pub fn take_back_later(&self, pending: &Pending) {
         if self.same_process().is_ok() {
             self.hand_over(Request::TakeBack(pending.ticket()), None);
         }
     }
 
-    /// Keeps a session from now on, in place of any other of its client; one that another engine has kept goes on. With the port
-    /// gone it waits for the next.
+    /// Keeps a session from now on, instead of any other of its client; a session that another engine kept goes on. If
+    /// the port is gone, the session waits for the next engine.
     pub fn keep(&self, kept: &Arc<KeptSession>) {
         if self.same_process().is_ok() {
             self.hand_over(Request::Keep(Arc::clone(kept)), None);
         }
     }
 
-    /// Has a request carried out: at once and here while nobody is at it, otherwise by the thread, whose queue may have no room for so
-    /// long at most. Whether there is a thread, and was room.
+    /// Carries out a request: here and at once if nobody else is at work, otherwise through the thread, waiting at most
+    /// this long for room in its queue. Returns whether there was a thread, and room.
     fn hand_over(&self, request: Request, at_most: Option<Duration>) -> bool {
         if let Some(mut place) = self.place.try_lock()
             && let Some(traffic) = place.as_mut()
@@ -223,25 +223,25 @@ impl Engine {
         taken
     }
 
-    /// What the thread knows and has put down for the program. There is no other way to it, so that no one in a forked child
-    /// waits for a lock that is never released there.
+    /// What the thread shares with the program. Every access goes through here, so that nobody in a forked child waits
+    /// for a lock that is never released there.
     pub fn shared(&self) -> Result<&Arc<Shared>, Error> {
         self.same_process()?;
         Ok(&self.shared)
     }
 
-    /// Sets one of the host's lines of the port, [`Line::Dtr`] or [`Line::Rts`].
+    /// Sets a control line of the host, [`Line::Dtr`] or [`Line::Rts`].
     pub fn set_line(&self, line: Line, on: bool) -> Result<(), Error> {
         self.same_process()?;
         self.shared
             .on_lines(|lines| lines.set(line, on))
             .ok_or_else(|| self.no_lines())?;
-        // Over RFC 2217 the thread sends it.
+        // With RFC 2217, the thread sends the change.
         self.waker.wake();
         Ok(())
     }
 
-    /// Whether one of the module's lines of the port is on, [`Line::Cts`] or [`Line::Dsr`].
+    /// Reads a control line of the module, [`Line::Cts`] or [`Line::Dsr`].
     pub fn read_line(&self, line: Line) -> Result<bool, Error> {
         self.same_process()?;
         self.shared
@@ -269,18 +269,20 @@ impl Engine {
         &self.url
     }
 
-    /// Whether the port is open, in the process that has opened it.
+    /// Whether the port is open; always false outside the process that opened it.
     pub fn is_open(&self) -> bool {
         std::process::id() == self.process && self.shared.is_open()
     }
 
-    /// Closes the port. Every call under way ends with [`Error::Closed`]. May be called again, and from any thread.
+    /// Closes the port. Every call under way ends with [`Error::Closed`]. May be called more than once, and from any
+    /// thread.
     pub fn close(&self) {
         self.close_later();
         while !self.wait_closed(Duration::from_hours(1)) {}
     }
 
-    /// Waits until the port is closed, for at most that long; whether it is. In a forked child there is nothing to wait for.
+    /// Waits at most this long until the port is closed; returns whether it is. In a forked child there is nothing to
+    /// wait for.
     pub fn wait_closed(&self, at_most: Duration) -> bool {
         std::process::id() != self.process || self.thread.wait(at_most)
     }
@@ -293,8 +295,8 @@ impl Engine {
         }
     }
 
-    /// Whether the modem belongs to this process: locks that another thread held when it was forked are never released in
-    /// the child.
+    /// An error unless the modem belongs to this process: a lock that another thread held at the fork is never released
+    /// in the child.
     pub fn same_process(&self) -> Result<(), Error> {
         if std::process::id() == self.process {
             return Ok(());
@@ -306,7 +308,7 @@ impl Engine {
     }
 }
 
-/// Adds the line of a log file that began then.
+/// Adds a line to a log file that began at `origin`.
 fn log_line(origin: SystemTime, record: &[u8], text: &mut Vec<u8>) {
     let record = Record::read(record);
     let arrow = if record.sent() { '>' } else { '<' };
@@ -317,11 +319,11 @@ fn log_line(origin: SystemTime, record: &[u8], text: &mut Vec<u8>) {
 impl Drop for Engine {
     fn drop(&mut self) {
         if self.same_process().is_err() {
-            // The other end of the channel is in a thread that does not exist here, and its locks may be held for ever.
+            // The other end of the channel is in a thread that does not exist here, and its locks may be held forever.
             return;
         }
         self.close_later();
-        // SAFETY: both are dropped here and nowhere else, and nothing uses them afterwards.
+        // SAFETY: both are dropped only here, and nothing uses them afterwards.
         unsafe {
             ManuallyDrop::drop(&mut self.requests);
             ManuallyDrop::drop(&mut self.thread);

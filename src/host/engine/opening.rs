@@ -1,7 +1,7 @@
-//! A port from before it is opened until after it is closed.
+//! A port, from before it is opened until after it is closed.
 //!
-//! Opening may take long: a name is looked up, another program holds the port, a module starts. So it has a thread of its own, which
-//! ends with it, and once this is closed nothing of it stays open.
+//! Opening may take long: a name is looked up, another program holds the port, a module starts. So it has its own
+//! thread, which ends when the opening does; once this is closed, nothing stays open.
 
 use std::process;
 use std::sync::Arc;
@@ -18,37 +18,37 @@ use crate::port::{PortError, PortErrorKind};
 
 /// The time between two attempts.
 const REST: Duration = Duration::from_millis(100);
-/// The time that a port has at least: enough to find out what is wrong with a device.
+/// The least time allowed for a port: enough to find out what is wrong with a device.
 const LEAST: Duration = Duration::from_millis(100);
-/// How long closing waits for a port that is being opened just now. A device is opened or refused within this time; a host that does
-/// not answer is left to its thread.
+/// How long closing waits for a port that is just being opened. A device opens or fails within this time; a host that
+/// does not answer is left to its thread.
 const FAREWELL: Duration = Duration::from_millis(50);
 
-/// What is tried again while there is time.
+/// Which failures are tried again while there is time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Retry {
     /// A port that another program holds.
     Busy,
-    /// A port that is gone, and a module that does not answer yet.
+    /// A missing port, or a module that does not answer yet, too.
     Gone,
 }
 
-/// Where an engine reports, from before its module is spoken to.
+/// Where an engine reports, even before it contacts its module.
 #[derive(Clone, Debug)]
 pub struct Reporting {
     /// What the program calls the port.
     pub name: String,
-    /// Where to.
+    /// The journal to report to.
     pub journal: Arc<Journal>,
-    /// Whether the lines of the wire are wanted.
+    /// Whether the lines of the wire are reported too.
     pub traced: bool,
 }
 
-/// A port that is being opened, is open, or was closed.
+/// A port that is being opened, is open, or has been closed.
 #[derive(Debug)]
 pub struct PortOpening {
     work: Arc<Work>,
-    /// The process that opens it: the thread does not exist in a forked child, and the lock may be held there for ever.
+    /// The process that opens it: its thread does not exist in a forked child, where the lock may be held forever.
     process: u32,
 }
 
@@ -74,9 +74,9 @@ struct Attempt {
 enum Reached {
     #[default]
     New,
-    /// The port itself is awaited. What the last attempt has failed of.
+    /// Waiting for the port itself; holds the failure of the last attempt.
     Opening(Option<Failure>),
-    /// The module is spoken to.
+    /// Setting up the module.
     SettingUp(Arc<Engine>),
     Failed(Failure),
     Open(Arc<Engine>),
@@ -87,7 +87,7 @@ enum Reached {
 pub struct Failure {
     /// The reason.
     pub error: Error,
-    /// What went over the line before.
+    /// The wire traffic before that.
     pub shared: Option<Arc<Shared>>,
 }
 
@@ -98,7 +98,7 @@ impl From<Error> for Failure {
 }
 
 impl PortOpening {
-    /// Takes the settings. Nothing is opened before `start`.
+    /// Takes the settings. Opens nothing before `start`.
     pub fn new(url: String, options: EngineOptions, reporting: Reporting) -> Self {
         Self {
             work: Arc::new(Work {
@@ -113,8 +113,8 @@ impl PortOpening {
         }
     }
 
-    /// Begins to open the port and to set up the module, unless it was closed before. Without a time one attempt is made, and the
-    /// module has the time of the set-up.
+    /// Begins to open the port and set up the module, unless it was closed before. Without a timeout it makes one
+    /// attempt, and the module gets the time limit of the set-up.
     pub fn start(&self, retry: Retry, timeout: Option<Duration>) -> Result<(), Error> {
         self.same_process()?;
         let mut state = self.work.state.lock();
@@ -129,7 +129,7 @@ impl PortOpening {
         Ok(())
     }
 
-    /// Waits for the end, for at most that long: the open modem, or why there is none.
+    /// Waits at most this long for the outcome: the open modem, or why there is none.
     pub fn wait(&self, at_most: Duration) -> Option<Result<Arc<Engine>, Failure>> {
         if let Err(error) = self.same_process() {
             return Some(Err(error.into()));
@@ -148,21 +148,21 @@ impl PortOpening {
                 let timed_out = || PortError::timed_out(&self.work.url, state.limit.allowed.unwrap_or_default());
                 Some(Err(last.clone().unwrap_or_else(|| Error::Port(timed_out()).into())))
             }
-            // The set-up keeps to the time by itself.
+            // The set-up keeps to its own time limit.
             Reached::Opening(_) | Reached::SettingUp(_) => None,
             Reached::Failed(failure) => Some(Err(failure.clone())),
             Reached::Open(engine) => Some(Ok(Arc::clone(engine))),
         }
     }
 
-    /// Rings that bell at the end.
+    /// Rings this bell at the end.
     pub fn attend(&self, bell: &Arc<Bell>) {
         if self.same_process().is_ok() {
             self.work.bells.add(bell);
         }
     }
 
-    /// Gives up, without waiting for what is open to be closed.
+    /// Gives up, without waiting for open things to be closed.
     pub fn close_later(&self) {
         if self.process != process::id() {
             return;
@@ -176,7 +176,8 @@ impl PortOpening {
         }
     }
 
-    /// Waits for at most that long until nothing of it is open; whether that is so. In a forked child there is nothing to close.
+    /// Waits at most this long until nothing is open; returns whether that is so. In a forked child there is nothing to
+    /// close.
     pub fn wait_closed(&self, since: Instant, at_most: Duration) -> bool {
         if self.process != process::id() {
             return true;
@@ -186,7 +187,7 @@ impl PortOpening {
             self.work.changed.wait_for(&mut state, at_most.min(FAREWELL));
         }
         let engine = match &state.stage {
-            // A host that does not answer is left to the thread, which closes what comes of it.
+            // If a host does not answer, its thread closes whatever still opens.
             Reached::Opening(_) => return since.elapsed() >= FAREWELL,
             Reached::SettingUp(engine) | Reached::Open(engine) => Arc::clone(engine),
             Reached::New | Reached::Failed(_) => return true,
@@ -199,7 +200,7 @@ impl PortOpening {
         closed
     }
 
-    /// Whether it was closed.
+    /// Whether it has been closed.
     pub fn is_closed(&self) -> bool {
         self.process != process::id() || self.work.state.lock().closed
     }
@@ -222,7 +223,7 @@ impl Reached {
 }
 
 impl Work {
-    /// The thread. What nobody wants any more is closed before anyone is told.
+    /// The thread. If nobody wants the modem any more, it is closed before anyone is told.
     fn run(&self, retry: Retry, limit: Limit) {
         let outcome = loop {
             let outcome = self.attempt(limit);

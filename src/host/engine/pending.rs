@@ -1,4 +1,4 @@
-//! A call under way, seen from the program.
+//! A call under way, as the program sees it.
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
@@ -16,7 +16,7 @@ use crate::error::Error;
 #[derive(Debug)]
 pub struct Pending {
     ticket: Ticket,
-    /// Of a publish.
+    /// The client and QoS of a publish.
     message: Option<(ClientIndex, Qos)>,
     subject: Cow<'static, str>,
     queued_at: Instant,
@@ -28,38 +28,38 @@ pub struct Pending {
 #[derive(Debug, Default)]
 struct CallState {
     progress: Progress,
-    /// How many threads wait for it to come further.
+    /// How many threads wait for progress.
     waiting: usize,
 }
 
-/// How far a call has come.
+/// The progress of a call.
 #[derive(Clone, Debug, Default)]
 pub struct Progress {
-    /// How far it has come before its end.
+    /// The stage reached before its end.
     pub stage: Stage,
     /// How often the module has sent a publish again.
     pub retransmissions: i64,
     /// Its message id.
     pub message_id: MessageId,
-    /// What has been sent of credentials, each by its name, the bytes so far and all of them; who waits takes it.
+    /// The progress of credentials: each name, the bytes sent so far and in all. A waiting thread takes it.
     pub uploads: VecDeque<(&'static str, usize, usize)>,
-    /// When the command of a publish was written first.
+    /// When the command of a publish was first written.
     pub sent_at: Option<Instant>,
     /// When the module accepted a publish.
     pub accepted_at: Option<Instant>,
     /// Its end.
     pub result: Option<Result<Reply, Error>>,
-    /// When that came.
+    /// When it ended.
     pub ended_at: Option<Instant>,
 }
 
-/// How far a call has come before its end; each stage is behind those above it.
+/// A stage that a call reaches before its end, in order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stage {
-    /// It was handed over.
+    /// It was submitted.
     #[default]
     Submitted,
-    /// The session has found nothing wrong with it.
+    /// The session has found no fault with it.
     Taken,
     /// It has left the queue.
     Started,
@@ -72,7 +72,7 @@ impl Progress {
         self.stage = self.stage.max(stage);
     }
 
-    /// The first end stays.
+    /// Ends it; the first end counts.
     pub(super) fn end(&mut self, result: Result<Reply, Error>) {
         if self.result.is_none() {
             self.result = Some(result);
@@ -81,7 +81,7 @@ impl Progress {
     }
 }
 
-/// Where a publish stands.
+/// The state of a publish.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PublishState {
     /// It waits for the line or for room in the window.
@@ -101,7 +101,7 @@ pub enum PublishState {
 }
 
 impl PublishState {
-    /// The word for it.
+    /// The word for the state.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Queued => "queued",
@@ -132,7 +132,7 @@ impl Pending {
         }
     }
 
-    /// Notes how far it has come. Whether anyone waits for that, who is to be woken then.
+    /// Notes progress; returns whether anyone is waiting for it and must be woken.
     pub(super) fn update(&self, change: impl FnOnce(&mut Progress)) -> bool {
         let mut state = self.state.lock();
         change(&mut state.progress);
@@ -142,19 +142,19 @@ impl Pending {
         awaited
     }
 
-    /// Wakes whoever waits.
+    /// Wakes all waiting threads.
     pub(super) fn wake(&self) {
         self.changed.notify_all();
     }
 
-    /// Ends it, and wakes whoever waits.
+    /// Ends it, and wakes all waiting threads.
     pub(super) fn end(&self, result: Result<Reply, Error>) {
         if self.update(|progress| progress.end(result)) {
             self.wake();
         }
     }
 
-    /// Notes at that bell from now on that it has come further. It rings at once if it has.
+    /// Rings this bell from now on when the call progresses; at once if it already has.
     pub fn attend(&self, bell: &Arc<Bell>) {
         self.bells.add(bell);
         let progress = &self.state.lock().progress;
@@ -164,7 +164,7 @@ impl Pending {
         }
     }
 
-    /// What names the call.
+    /// The ticket that identifies the call.
     pub fn ticket(&self) -> Ticket {
         self.ticket
     }
@@ -184,22 +184,22 @@ impl Pending {
         &self.subject
     }
 
-    /// When it was handed over.
+    /// When it was submitted.
     pub fn queued_at(&self) -> Instant {
         self.queued_at
     }
 
-    /// How far it has come.
+    /// Its progress.
     pub fn progress(&self) -> Progress {
         self.state.lock().progress.clone()
     }
 
-    /// The next word of a credential on its way, if there is one.
+    /// The next progress report of a credential, if there is one.
     pub fn take_upload(&self) -> Option<(&'static str, usize, usize)> {
         self.state.lock().progress.uploads.pop_front()
     }
 
-    /// Waits until `done` or for that long; whether it was done.
+    /// Waits at most this long until `done`; returns whether it was.
     pub fn wait(&self, done: impl Fn(&Progress) -> bool, at_most: Duration) -> bool {
         let deadline = Instant::now() + at_most;
         let mut state = self.state.lock();
@@ -214,7 +214,7 @@ impl Pending {
         true
     }
 
-    /// Where a publish stands. What was sent and has no final result may have arrived: that is unknown, not failed.
+    /// The state of a publish. One that was sent and has no final result may have arrived: it is unknown, not failed.
     pub fn publish_state(&self) -> PublishState {
         let progress = &self.state.lock().progress;
         match &progress.result {

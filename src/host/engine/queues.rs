@@ -1,7 +1,7 @@
-//! What waits for the program: a queue for each listener, and one bound on the bytes in all of them.
+//! What waits for the program: one queue per listener, and one limit on the bytes in all of them.
 //!
-//! A port that can hold back is not read while the fullest queue has no room and someone takes from it: nothing is lost then. Of a
-//! queue from which nobody takes, and of any while a call waits for its answer, the oldest goes.
+//! If the fullest queue has no room and someone is taking from it, a port that can make the other end wait is not read,
+//! so nothing is lost. If nobody is taking from it, or while a call waits for its answer, its oldest entry is dropped.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -18,25 +18,26 @@ use crate::call::Message;
 
 /// How many bytes are read at once.
 pub(super) const READ: usize = 16 * 1024;
-/// The least that is worth reading.
+/// The least room worth a read.
 const LEAST_READ: usize = 512;
-/// How many bytes in the queues a byte read becomes at most: lines of one character are put down twice.
+/// The most bytes in the queues per byte read: lines of one character are stored twice.
 const GROWTH: usize = 64;
-/// What a message that was begun before the room was gone may weigh.
+/// The most that a message begun before the room ran out may weigh.
 const BEGUN: usize = 1024 * 1024;
-/// What a callback is given as well, and lines for which nobody has ever asked, take up this part of the room at most.
+/// The largest share of the room, as a divisor, for entries that a callback also gets and for lines that nobody has
+/// ever asked for.
 const PART: usize = 16;
-/// Lines for which nobody has ever asked have so much room at least.
+/// The least room for lines that nobody has ever asked for.
 const UNASKED: usize = 64 * 1024;
-/// What an entry weighs beside its text.
+/// What an entry weighs besides its text.
 const ENTRY: usize = 64;
 
-/// What may be read.
+/// How much may be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reading {
-    /// So many bytes.
+    /// At most this many bytes.
     UpTo(usize),
-    /// Nothing, until room is made or that time has come.
+    /// Nothing, until there is room or this time has come.
     HeldUntil(Instant),
 }
 
@@ -46,7 +47,7 @@ pub(super) struct Queues {
     messages: Mutex<HashMap<ClientIndex, Arc<Messages>>>,
     pub(super) urcs: Inbox<Stamped<String>>,
     pub(super) notices: Inbox<Notice>,
-    /// Whether the port can wait for whoever takes.
+    /// Whether the port can wait for the program to take entries.
     patient: AtomicBool,
     over: AtomicBool,
 }
@@ -141,7 +142,7 @@ impl Queues {
         })
     }
 
-    /// What may be read of a port that can wait, or that cannot.
+    /// How much may be read from a port; `patient` if it can wait.
     pub(super) fn reading(&self, patient: bool, now: Instant) -> Reading {
         self.patient.store(patient, Ordering::Relaxed);
         self.stock.go_on();
@@ -219,7 +220,7 @@ mod tests {
         lines.iter().map(|line| line.value.parse().expect("a number")).collect()
     }
 
-    /// How many lines find room.
+    /// How many lines fit.
     const ROOM: usize = LIMIT / 128;
 
     #[test]
@@ -229,7 +230,7 @@ mod tests {
         queues.put_notice(Notice::Told(restarted));
         (0..ROOM + 5).for_each(|number| queues.put_urc(urc(number)));
         assert_eq!(queues.reading(true, Instant::now()), Reading::UpTo(READ));
-        // The notice is in the way of two.
+        // The notice displaces two lines.
         assert_eq!(queues.urcs.dropped(), 7);
         assert_eq!(queues.notices.take_some(9, usize::MAX).len(), 1);
         assert_eq!(taken(&queues), (7..ROOM + 5).collect::<Vec<_>>());
@@ -248,9 +249,9 @@ mod tests {
             panic!("it is read");
         };
         assert!(until >= now + Duration::from_secs(1));
-        // What had been begun finds room all the same.
+        // A message already begun still fits.
         (ROOM - 1..ROOM + 5).for_each(|number| queues.put_urc(urc(number)));
-        // Nobody has taken anything for a second, or a call waits.
+        // Nobody has taken anything for a second, or a call is waiting.
         assert_eq!(queues.reading(true, until), Reading::UpTo(READ));
         assert_eq!(queues.reading(false, now), Reading::UpTo(READ));
         assert_eq!(taken(&queues), (1..ROOM + 5).collect::<Vec<_>>());

@@ -1,4 +1,4 @@
-//! What goes over the line of a modem, into a file: a thread of its own masks it and writes it, and nobody waits for that.
+//! Recording a modem's line to a file: a thread masks and writes the traffic, and nobody waits for it.
 
 use std::fmt::Display;
 use std::io;
@@ -20,16 +20,16 @@ use crate::call::Event;
 use crate::error::Error;
 use crate::trace::Piece;
 
-/// How many bytes wait at most; what comes beyond that is missing, and counted in the recording itself.
+/// How many bytes may wait; any beyond that are missing, and counted in the recording itself.
 const WAITING: usize = 16 * 1024 * 1024;
-/// What a note weighs beside its bytes.
+/// What a note weighs besides its bytes.
 const NOTE: usize = 128;
 /// The time between two looks at the queue while the line is busy.
 const PACE: Duration = Duration::from_millis(5);
-/// How long the end of a recording waits for a disk that has stalled.
+/// How long the end of a recording waits for a stalled disk.
 const FAREWELL: Duration = Duration::from_secs(2);
 
-/// How a recording is made.
+/// How to make a recording.
 #[derive(Clone, Debug)]
 pub struct RecorderOptions {
     /// The file, which must not exist.
@@ -38,28 +38,28 @@ pub struct RecorderOptions {
     pub port: String,
     /// Bits per second.
     pub baud_rate: u32,
-    /// The model, where the program has named it.
+    /// The model, if the program named one.
     pub model: Option<(&'static str, &'static str)>,
-    /// Whether identities stay as they are.
+    /// Whether identities stay unmasked.
     pub keeps_identities: bool,
-    /// How many bytes a part has; `None` for the usual number.
+    /// The size of a part in bytes; `None` for the default.
     pub part: Option<u64>,
 }
 
-/// A recording under way. It goes on over any number of engines.
+/// A recording under way. It can span any number of engines.
 #[derive(Debug)]
 pub struct Recorder {
     shared: Arc<Writing>,
     writer: ManuallyDrop<Worker>,
     origin: Instant,
-    /// The process that began it. The thread does not exist in a forked child, and the lock may be held there for ever.
+    /// The process that began it. In a forked child the thread does not exist, and the lock may be held forever.
     process: u32,
 }
 
 #[derive(Debug, Default)]
 struct Writing {
     queue: Mutex<Unwritten>,
-    /// There is something to write, or something was written.
+    /// There is something to write, or something has been written.
     changed: Condvar,
 }
 
@@ -67,21 +67,21 @@ struct Writing {
 struct Unwritten {
     bytes: Vec<u8>,
     items: Vec<(Instant, Item)>,
-    /// Bytes that found no room since the last that did.
+    /// Bytes dropped for lack of room since the last that fitted.
     missing: u64,
     /// Whether the thread waits for something to write.
     idle: bool,
     over: bool,
-    /// How often everything was wanted in the file, and how often it was there.
+    /// How many flushes were requested, and how many are done.
     wanted: u64,
     written: u64,
-    /// Why nothing is written any more.
+    /// Why recording has stopped.
     failure: Option<String>,
 }
 
 #[derive(Debug)]
 enum Item {
-    /// So many of the bytes.
+    /// This many of the bytes.
     Bytes {
         sent: bool,
         count: usize,
@@ -119,7 +119,7 @@ impl Unwritten {
             self.items.push((at, Item::Note(What::Missing(missing))));
         }
         self.bytes.extend_from_slice(bytes);
-        // What is read at once in many pieces is one.
+        // Pieces read at the same time are joined.
         if let (
             Item::Bytes { sent, count },
             Some((
@@ -147,7 +147,7 @@ impl Recorder {
         let started = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let header = Header {
             part: 0,
-            // Microseconds, as entries have them.
+            // In microseconds, as entries have them.
             started: (started.as_secs_f64() * 1e6).round() / 1e6,
             library: env!("CARGO_PKG_VERSION").into(),
             port: options.port.clone(),
@@ -177,12 +177,12 @@ impl Recorder {
         })
     }
 
-    /// What is told of everything that goes over the wire.
+    /// The tap that receives everything that goes over the wire.
     pub(super) fn tap(self: &Arc<Self>) -> Box<dyn Tap> {
         Box::new(Tapped(Arc::clone(self)))
     }
 
-    /// Takes a call of the program's.
+    /// Records a call from the program.
     pub(super) fn called(&self, pending: &Pending) {
         let mut facts = vec![("number", count_of(pending.ticket().0))];
         facts.extend(pending.client().map(of_client));
@@ -193,7 +193,7 @@ impl Recorder {
         );
     }
 
-    /// Takes what happens.
+    /// Records an event.
     pub(super) fn happened(&self, event: &Event) {
         let now = Instant::now();
         match event {
@@ -215,7 +215,7 @@ impl Recorder {
         }
     }
 
-    /// The port is closed, or lost.
+    /// Records that the port was closed or lost.
     pub(super) fn ended(&self, error: &Error) {
         let (name, facts) = match error {
             Error::Closed => ("closed", Vec::new()),
@@ -237,14 +237,14 @@ impl Recorder {
         self.push(at, Item::Note(module), &[]);
     }
 
-    /// Has a value that the program made up for this run match any when the recording is played.
+    /// Names a value that the program made up for this run; when the recording is played, any value matches it.
     pub fn invented(&self, value: &[u8]) {
         if self.process == process::id() {
             self.push(Instant::now(), Item::Invented(value.to_vec()), &[]);
         }
     }
 
-    /// Has everything so far be in the file, waiting for at most that long; whether it is.
+    /// Writes everything so far to the file, waiting at most this long; returns whether it is there.
     pub fn flush(&self, at_most: Duration) -> bool {
         if self.process != process::id() {
             return true;
@@ -262,7 +262,7 @@ impl Recorder {
         true
     }
 
-    /// Why nothing is recorded any more, if that is so.
+    /// Why recording has stopped, if it has.
     pub fn failure(&self) -> Option<String> {
         if self.process != process::id() {
             return None;
@@ -290,14 +290,14 @@ impl Drop for Recorder {
         self.shared.queue.lock().over = true;
         self.shared.changed.notify_all();
         self.writer.wait(FAREWELL);
-        // SAFETY: it is dropped here and nowhere else, and nothing uses it afterwards.
+        // SAFETY: it is dropped only here, and nothing uses it afterwards.
         unsafe {
             ManuallyDrop::drop(&mut self.writer);
         }
     }
 }
 
-/// The thread.
+/// The thread that writes.
 struct Writer {
     shared: Arc<Writing>,
     origin: Instant,
@@ -315,7 +315,7 @@ impl Writer {
             let (over, wanted) = self.wait(&mut bytes, &mut items);
             let mut rest = bytes.as_slice();
             for (at, item) in items.drain(..) {
-                // Calls and bytes are stamped by different hands.
+                // Calls and bytes get their time from different threads.
                 last = last.max(at.duration_since(self.origin));
                 let at = last;
                 match item {
@@ -330,7 +330,7 @@ impl Writer {
                 }
             }
             bytes.clear();
-            // What a burst has taken is given back.
+            // Give back the memory that a burst has taken.
             bytes.shrink_to(WAITING / 64);
             if over || wanted.is_some() {
                 self.masker.finish();
@@ -357,7 +357,7 @@ impl Writer {
         }
     }
 
-    /// Waits for something to write; whether it is the last, and what is to be in the file after it.
+    /// Waits for something to write; returns whether it is the last, and which flush it completes.
     fn wait(&mut self, bytes: &mut Vec<u8>, items: &mut Vec<(Instant, Item)>) -> (bool, Option<u64>) {
         let mut queue = self.shared.queue.lock();
         let mut paced = Instant::now() + PACE;
@@ -379,7 +379,7 @@ impl Writer {
                 if std::mem::take(&mut queue.idle) {
                     continue;
                 }
-                // The line has gone from silent to busy: a little of it is taken together.
+                // The line was silent and is busy now: a little of the traffic is collected first.
                 paced = Instant::now() + PACE;
             } else {
                 self.shared.changed.wait_for(&mut queue, paced - now);
@@ -387,7 +387,7 @@ impl Writer {
         }
     }
 
-    /// Writes what can be told.
+    /// Writes whatever is ready.
     fn write(&mut self) -> io::Result<()> {
         let mut lines = String::new();
         while let Some(mut entry) = self.masker.poll() {
@@ -454,12 +454,12 @@ fn of_client(client: ClientIndex) -> (&'static str, Fact) {
     ("client", count_of(client.0.into()))
 }
 
-/// A fact of anything that can be shown.
+/// A fact from any value that can be displayed.
 fn text(value: impl Display) -> Fact {
     Fact::Text(value.to_string())
 }
 
-/// Why no recording can be made there, in one sentence.
+/// Why no recording can be made at this path, in one sentence.
 pub fn refusal(path: &Path, error: &io::Error) -> String {
     let path = path.display();
     match error.kind() {

@@ -1,4 +1,5 @@
-//! What a caller and the I/O thread tell one another: what is wanted, how deeply it sleeps, and who is to be woken.
+//! What a caller and the I/O thread tell each other: what is wanted, how deeply the thread sleeps, and who is to be
+//! woken.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,26 +18,26 @@ pub(super) enum Request {
         timeout: Option<Duration>,
         pending: Arc<Pending>,
     },
-    /// To have a call taken back that has not been sent.
+    /// Take back a call that has not been sent.
     TakeBack(Ticket),
-    /// To have a session kept, or kept on.
+    /// Keep a session, or continue to keep it.
     Keep(Arc<KeptSession>),
 }
 
 /// How the I/O thread sleeps.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Sleep {
-    /// Until then at the latest.
+    /// The latest time to wake.
     pub(super) until: Option<Instant>,
-    /// How many bytes may be read once the port has some; with `None` the port is not looked at.
+    /// How many bytes may be read when the port has some; with `None` the port is not watched.
     pub(super) reads: Option<usize>,
-    /// Whether it ends when the port takes bytes.
+    /// Whether to wake when the port takes bytes.
     pub(super) writes: bool,
-    /// Whether there is something to read already.
+    /// Whether there is already something to read.
     pub(super) none: bool,
 }
 
-/// Who is told of what has happened once the place is free again: whoever is woken earlier finds it taken by us.
+/// Who is woken once the place is free again: anyone woken earlier would still find it taken.
 #[derive(Debug, Default)]
 pub(super) struct Waking {
     pub(super) callers: Vec<Arc<Pending>>,

@@ -17,7 +17,7 @@ pub struct Room {
 }
 
 impl Room {
-    /// Takes a place in the queue, waiting so long for one. Whether there was one.
+    /// Takes a place in the queue, waiting at most this long; returns whether there was one.
     pub fn take(&self, client: ClientIndex, at_most: Duration) -> bool {
         let deadline = Instant::now() + at_most;
         let mut queued = self.queued.lock();

@@ -1,4 +1,4 @@
-//! What the thread knows and has put down for the program. Everything here is bounded.
+//! What the thread knows and keeps for the program. Everything here is bounded.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -25,29 +25,29 @@ use crate::port::Lines;
 use crate::session::Ids;
 use crate::trace::{Entry, Piece};
 
-/// Something with the time at which its last byte was read, in seconds since 1970.
+/// A value with the time at which its last byte was read, in seconds since 1970.
 #[derive(Clone, Debug)]
 pub struct Stamped<T> {
-    /// When.
+    /// The time.
     pub timestamp: f64,
-    /// What.
+    /// The value.
     pub value: T,
 }
 
 /// What a callback may be called for.
 #[derive(Clone, Debug)]
 pub enum Notice {
-    /// A message has come.
+    /// A message has arrived.
     Message(Stamped<Arc<Message>>),
     /// A line that no one waited for.
     Urc(String),
-    /// Anything else that needs nothing of the engine.
+    /// Any other event that needs nothing from the engine.
     Told(Told),
-    /// A publish has come to its end.
+    /// A publish has ended.
     Delivery(Arc<Pending>),
-    /// So many notices were dropped, because the callbacks were too slow.
+    /// This many notices were dropped because the callbacks were too slow.
     Overflow(u64),
-    /// A kept session has its connection back, with the publishes that may or may not have arrived.
+    /// A kept session has its connection back; with the publishes that may or may not have arrived.
     Reconnected(Reconnected, Vec<Arc<Pending>>),
 }
 
@@ -92,7 +92,7 @@ struct Known {
     servers: HashMap<ClientIndex, (String, u16)>,
     ids: Vec<Ids>,
     statistics: Statistics,
-    /// How a client that no session connects again has lost its connection.
+    /// How each client that no session reconnects lost its connection.
     lost: HashMap<ClientIndex, Error>,
     end: Option<Error>,
 }
@@ -111,7 +111,7 @@ const LEFT: u8 = 2;
 #[derive(Debug)]
 pub struct Shared {
     known: Mutex<Known>,
-    /// The state of a client has changed, or all has ended.
+    /// The state of a client has changed, or everything has ended.
     changed: Condvar,
     queues: Queues,
     wire: Mutex<Wire>,
@@ -121,13 +121,13 @@ pub struct Shared {
     journal: OnceLock<(Arc<str>, Arc<Journal>)>,
     listening: AtomicBool,
     lines: Mutex<Option<Lines>>,
-    /// How far the thread is: one of [`OPEN`], [`CLOSING`] and [`LEFT`], in that order.
+    /// The thread's progress: [`OPEN`], [`CLOSING`] or [`LEFT`], in that order.
     course: AtomicU8,
     origin: (Instant, SystemTime),
 }
 
 impl Shared {
-    /// `queue` bytes may wait for the program, and `wire_size` bytes of the wire log are kept. It began at `origin`.
+    /// `queue` bytes may wait for the program; `wire_size` bytes of the wire log, which began at `origin`, are kept.
     pub(super) fn new(
         origin: (Instant, SystemTime),
         log: Option<LogFile>,
@@ -152,7 +152,7 @@ impl Shared {
         }
     }
 
-    /// What is known of the module, once it was set up.
+    /// What is known of the module, once it has been set up.
     pub fn modem(&self) -> Option<Modem> {
         self.known.lock().modem
     }
@@ -165,17 +165,17 @@ impl Shared {
         known.servers.get(&client).filter(|_| open).cloned()
     }
 
-    /// The message ids that were used until the port was closed or lost, by client index.
+    /// The message ids used until the port was closed or lost, by client index.
     pub fn ids(&self) -> Vec<Ids> {
         self.known.lock().ids.clone()
     }
 
-    /// Where a client stands.
+    /// The state of a client.
     pub fn client_state(&self, client: ClientIndex) -> ClientState {
         self.known.lock().states.get(&client).cloned().unwrap_or_default()
     }
 
-    /// Waits until a client is connected, for at most that long; the error where the port is closed or lost.
+    /// Waits at most this long until a client is connected; an error if the port is closed or lost.
     pub fn wait_connected(&self, client: ClientIndex, at_most: Duration) -> Option<Result<(), Error>> {
         let deadline = Instant::now() + at_most;
         let mut known = self.known.lock();
@@ -211,7 +211,7 @@ impl Shared {
         lines.into_iter().map(stamped).collect()
     }
 
-    /// Tells that one of everything that goes over the wire from now on.
+    /// Passes everything that goes over the wire from now on to this tap.
     pub fn tap(&self, tap: Box<dyn Tap>) {
         self.wire.lock().tap(tap);
     }
@@ -241,7 +241,7 @@ impl Shared {
         &self.queues.notices
     }
 
-    /// Rings that bell from now on whenever there is something new.
+    /// Rings this bell from now on whenever there is something new.
     pub fn attend(&self, bell: &Arc<Bell>) {
         self.bells.add(bell);
     }
@@ -252,13 +252,13 @@ impl Shared {
         self.bells.ring();
     }
 
-    /// Why no more messages come for a client, once those that have come were taken.
+    /// Why a client gets no more messages once those that have arrived are taken.
     pub fn why_no_message(&self, client: ClientIndex) -> Option<Error> {
         let known = self.known.lock();
         known.end.clone().or_else(|| known.lost.get(&client).cloned())
     }
 
-    /// Nothing connects the client again.
+    /// Notes that nothing reconnects the client.
     pub(super) fn stays_lost(&self, client: ClientIndex, error: Error) {
         self.known.lock().lost.insert(client, error);
     }
@@ -268,19 +268,19 @@ impl Shared {
         &self.room
     }
 
-    /// From now on what is worth a line in the program's log is put down there, under the name of that port: among it, that its log file
-    /// cannot be written.
+    /// Sends remarks for the program's log to this journal from now on, under the name of this port. They include a
+    /// failure to write the modem's log file.
     pub fn report_to(&self, port: &str, journal: Arc<Journal>, log: Option<&Path>) {
         let port = Arc::<str>::from(port);
         if let Some(log) = log {
             let wire = self.wire.lock();
             wire.tell_failure(log.to_path_buf(), Arc::clone(&port), Arc::clone(&journal));
         }
-        // The first one stays.
+        // The first journal stays.
         let _ = self.journal.set((port, journal));
     }
 
-    /// Whether the lines of the wire are among that.
+    /// Says whether the remarks include the lines of the wire.
     pub fn trace(&self, wanted: bool) {
         let journal = self.journal.get().filter(|_| wanted).cloned();
         self.wire.lock().trace(journal);
@@ -292,17 +292,17 @@ impl Shared {
         }
     }
 
-    /// From now on notices are put down.
+    /// Collects notices from now on.
     pub fn listen(&self) {
         self.listening.store(true, Ordering::Release);
     }
 
-    /// Whether the messages of a client are taken from the notices: then none is lost that is dropped here.
+    /// Says whether a client's messages are also taken from the notices: then dropping one here loses nothing.
     pub fn watch(&self, client: ClientIndex, watched: bool) {
         self.queues.messages(client).set_copies(watched);
     }
 
-    /// Whether the lines that no one waited for are taken from the notices.
+    /// Says whether lines that no one waited for are also taken from the notices.
     pub fn watch_urcs(&self, watched: bool) {
         self.queues.urcs.set_copies(watched);
     }
@@ -317,12 +317,12 @@ impl Shared {
         self.course.fetch_max(CLOSING, Ordering::Release);
     }
 
-    /// Where the lines of the port are reached from now on, if it has any.
+    /// Sets how the port's control lines are reached from now on, if it has any.
     pub(super) fn reach(&self, lines: Option<Lines>) {
         *self.lines.lock() = lines;
     }
 
-    /// Does something with the lines of the port, which is not closed meanwhile.
+    /// Does something with the port's control lines, while the port stays open.
     pub(super) fn on_lines<T>(&self, act: impl FnOnce(&mut Lines) -> Option<T>) -> Option<T> {
         self.lines.lock().as_mut().and_then(act)
     }
@@ -343,7 +343,7 @@ impl Shared {
         }
     }
 
-    /// What may be read of the port now, which can wait for whoever takes or cannot.
+    /// How much may be read from the port now; `patient` if the port can wait.
     pub(super) fn reading(&self, patient: bool, now: Instant) -> Reading {
         self.queues.reading(patient, now)
     }
@@ -397,23 +397,23 @@ impl Shared {
         self.notify(Notice::Urc(line));
     }
 
-    /// Has what went over the wire told to whoever is told of it.
+    /// Passes a piece of wire traffic to every tap.
     pub(super) fn on_wire(&self, piece: &Piece<'_>) {
         self.wire.lock().take(piece);
     }
 
-    /// Where what goes over the line is recorded.
+    /// The recording of the line, if there is one.
     pub(super) fn recorder(&self) -> Option<&Recorder> {
         self.recorder.as_deref()
     }
 
-    /// Nothing more is logged. What is left is written, as far as a log that has stalled takes it at once.
+    /// Ends the log. The rest is written, as far as a stalled log takes it at once.
     pub(super) fn close_log(&self) {
         let ended = self.wire.lock().end();
         drop(ended);
     }
 
-    /// The port is closed or lost: who waits for messages or lines gets what is left, then the end.
+    /// The port is closed or lost: threads waiting for messages or lines get what is left, then the end.
     pub(super) fn ended(&self, error: Error) {
         self.leave();
         if let Some(recorder) = self.recorder() {
@@ -428,7 +428,7 @@ impl Shared {
     }
 }
 
-/// In seconds since 1970, the time that is so long after another.
+/// `origin` plus `since`, in seconds since 1970.
 pub(super) fn epoch_time(origin: SystemTime, since: Duration) -> f64 {
     let origin = origin.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
     (origin + since).as_secs_f64()

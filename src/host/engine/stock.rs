@@ -1,17 +1,17 @@
-//! The bytes that a modem has put down for its program, all queues together.
+//! The bytes that a modem keeps for its program, in all queues together.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use modemqtt_os::Waker;
 
-/// How many bytes there may be, and how many there are.
+/// The number of bytes allowed, and the number there are.
 #[derive(Debug)]
 pub(super) struct Stock {
     limit: usize,
     used: AtomicUsize,
-    /// Whether the thread reads nothing until half of it was taken.
+    /// Whether the thread reads nothing until half of them have been taken.
     held: AtomicBool,
-    /// What wakes the thread then.
+    /// Wakes the thread at that point.
     waker: Option<Waker>,
 }
 
@@ -33,7 +33,7 @@ impl Stock {
         self.limit.saturating_sub(self.used.load(Ordering::SeqCst))
     }
 
-    /// How many bytes there are beyond the limit.
+    /// How many bytes exceed the limit.
     pub(super) fn beyond(&self) -> usize {
         self.used.load(Ordering::SeqCst).saturating_sub(self.limit)
     }
@@ -53,10 +53,10 @@ impl Stock {
         }
     }
 
-    /// Has the thread woken when half is free again. Whether it is not by now.
+    /// Has the thread woken when half is free again; returns whether it still is not.
     pub(super) fn hold(&self) -> bool {
         self.held.store(true, Ordering::SeqCst);
-        // What was taken just before has woken no one.
+        // Whatever was taken just before this has woken nobody.
         self.used.load(Ordering::SeqCst) > self.limit / 2
     }
 

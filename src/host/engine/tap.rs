@@ -1,5 +1,5 @@
-//! Where everything that goes over the wire is told, in order: to the ring of the last lines, the log file, the program's log, and
-//! whoever else taps it, such as a recording.
+//! Where everything that goes over the wire is passed on, in order: to the ring of the last lines, the log file, the
+//! program's log, and other taps such as a recording.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -11,14 +11,14 @@ use modemqtt_os::LogFile;
 use super::journal::{Journal, News};
 use crate::trace::{Entry, Piece, Ring};
 
-/// Takes everything that goes over the wire, in order: every byte, with its time, its direction and the places of secrets. It is
-/// called by the thread that owns the port, under a lock, and must not block.
+/// Receives everything that goes over the wire, in order: every byte, with its time, its direction and the places of
+/// secrets. The thread that owns the port calls it while holding a lock, so it must not block.
 pub trait Tap: Send {
     /// Takes the next piece.
     fn take(&mut self, piece: &Piece<'_>);
 }
 
-/// Everything that the wire is told to.
+/// Everything that receives the wire traffic.
 pub(super) struct Wire {
     ring: Ring,
     log: Option<LogFile>,
@@ -35,7 +35,7 @@ impl fmt::Debug for Wire {
 }
 
 impl Wire {
-    /// Keeps so many bytes of it, and writes the log. The records of both began then.
+    /// Keeps this many bytes, and writes the log. The records of both began at `began`.
     pub(super) fn new(began: Instant, size: usize, log: Option<LogFile>) -> Self {
         Self {
             ring: Ring::new(size, began),
@@ -45,17 +45,17 @@ impl Wire {
         }
     }
 
-    /// Tells it all to that one too, from now on.
+    /// Adds a tap from now on.
     pub(super) fn tap(&mut self, tap: Box<dyn Tap>) {
         self.taps.push(tap);
     }
 
-    /// Whether the program's log is told too, under the name of that port.
+    /// Says whether the program's log receives it too, under the name of this port.
     pub(super) fn trace(&mut self, journal: Option<(Arc<str>, Arc<Journal>)>) {
         self.journal = journal;
     }
 
-    /// Has it told in the program's log, under the name of that port, that the log file cannot be written.
+    /// Reports to the program's log, under the name of this port, if the log file cannot be written.
     pub(super) fn tell_failure(&self, path: PathBuf, port: Arc<str>, journal: Arc<Journal>) {
         if let Some(log) = &self.log {
             log.on_failure(move |error| journal.note(&port, News::Unlogged(path, error.to_string())));
@@ -75,12 +75,12 @@ impl Wire {
         }
     }
 
-    /// The last lines, so many at most, oldest first.
+    /// The last lines, at most this many, oldest first.
     pub(super) fn last(&self, at_most: usize) -> Vec<Entry> {
         self.ring.last(at_most)
     }
 
-    /// Nothing more is told; what taps it lets go of what it has.
+    /// Passes on nothing more; every tap releases what it holds.
     pub(super) fn end(&mut self) -> impl Sized + use<> {
         (self.log.take(), std::mem::take(&mut self.taps))
     }

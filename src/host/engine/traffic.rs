@@ -1,7 +1,7 @@
-//! What goes between the program, the session and the port: requests in, time on, bytes out and in, events away.
+//! The traffic between the program, the session and the port: requests in, time on, bytes in and out, events away.
 //!
-//! Whoever has it carries all of that on: the I/O thread, and while that sleeps a caller, who writes its own command. The
-//! lock round it is held for as long as there is something to do, and nothing in here blocks.
+//! Whoever holds it does that work: usually the I/O thread, but while that sleeps, a caller, who writes its own
+//! command. The lock around it is held as long as there is something to do, and nothing in here blocks.
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -24,12 +24,12 @@ use crate::error::Error;
 use crate::keep::Upkeep;
 use crate::port::{Port, PortError};
 
-/// Commands that callers write within this time of one another are a row.
+/// Commands that callers write within this time of each other form a row.
 const ROW: Duration = Duration::from_millis(100);
-/// So many commands in a row are followed by more, as far as the thread is concerned.
+/// After this many commands in a row, the thread expects more.
 const LONG: u32 = 8;
 
-/// Where the I/O thread and the callers find it; gone once the port is closed or lost.
+/// Where the I/O thread and the callers find it; empty once the port is closed or lost.
 pub(super) type Seat = Mutex<Option<Box<Traffic>>>;
 
 pub(super) struct Traffic {
@@ -37,24 +37,24 @@ pub(super) struct Traffic {
     port: Port,
     requests: Receiver<Request>,
     upkeep: Upkeep,
-    /// The sessions that are kept, as the program sees them.
+    /// The kept sessions, as the program sees them.
     kept: HashMap<ClientIndex, Arc<KeptSession>>,
     shared: Arc<Shared>,
     pending: HashMap<Ticket, Arc<Pending>>,
-    /// Calls that the session has taken, until what it has to say of them is told.
+    /// Calls that the session has taken, until its reports about them are passed on.
     taken: Vec<Arc<Pending>>,
     unsent: Vec<u8>,
     /// Whether the port is not read, so that the program can keep up.
     held: bool,
-    /// The clients that have just ceased to be connected.
+    /// The clients that have just lost their connection.
     fallen: Vec<ClientIndex>,
     sleep: Sleep,
-    /// When a caller last wrote a command, and how many there were in a row.
+    /// When a caller last wrote a command, and how many there have been in a row.
     written_by_caller: Option<Instant>,
     row: u32,
-    /// Who is to be told of what has happened.
+    /// Who is to be woken because of what has happened.
     told: Waking,
-    /// What a caller has come to and the thread ends with.
+    /// A failure that a caller met, with which the thread ends.
     failure: Option<PortError>,
 }
 
@@ -88,20 +88,20 @@ impl Traffic {
         }
     }
 
-    /// The port, which is open for as long as this is there.
+    /// The port, which stays open as long as this exists.
     pub(super) const fn port(&self) -> &Port {
         &self.port
     }
 
-    /// Takes a request of a caller's behind those that others have handed over, and does what there is to do. Whether the I/O
-    /// thread has to be woken for the rest, and who is told of what has been done.
+    /// Takes a caller's request after those already queued, and does what there is to do. Returns whether the I/O
+    /// thread must be woken for the rest, and who is to be woken because of what was done.
     pub(super) fn take_from_caller(&mut self, request: Request) -> (bool, Waking) {
         let served = catch_unwind(AssertUnwindSafe(|| {
             self.take_requests();
             self.take(request);
             self.serve()
         }));
-        // A mistake of ours must not leave anyone waiting.
+        // A bug of ours must not leave anyone waiting.
         self.failure = served.unwrap_or_else(|_| Err(PortError::broken(&self.url))).err();
         let now = Instant::now();
         let before = self.written_by_caller.replace(now);
@@ -110,12 +110,12 @@ impl Traffic {
         (self.failure.is_some() || self.is_overslept(), self.take_told())
     }
 
-    /// Who is to be told of what has happened.
+    /// Who is to be woken because of what has happened.
     pub(super) fn take_told(&mut self) -> Waking {
         std::mem::take(&mut self.told)
     }
 
-    /// Whether the thread sleeps too deeply for what has come up meanwhile.
+    /// Whether the thread would sleep too long, given what has come up meanwhile.
     fn is_overslept(&self) -> bool {
         let due = self.upkeep.next_timeout();
         due.is_some_and(|due| self.sleep.until.is_none_or(|until| due < until))
@@ -135,7 +135,7 @@ impl Traffic {
         Ok(())
     }
 
-    /// Reads what has come, as much of it as was to be read.
+    /// Reads what has arrived, up to the amount allowed.
     pub(super) fn read(&mut self, buffer: &mut Vec<u8>) -> Result<(), PortError> {
         let Some(most) = self.sleep.reads else { return Ok(()) };
         let room = most.min(buffer.len());
@@ -163,8 +163,8 @@ impl Traffic {
             Reading::HeldUntil(until) => Some(until),
             Reading::UpTo(_) => None,
         };
-        // Each command has a deadline, for which the thread would have to be woken. In a long row it is not: it looks again by
-        // itself when the row may have ended.
+        // Each command has a deadline, for which the thread would have to be woken. In a long row it is not woken: it
+        // looks again by itself when the row may have ended.
         let row = self.written_by_caller.filter(|_| self.row >= LONG).map(|at| at + ROW);
         let row = row.filter(|end| *end > Instant::now());
         self.sleep = Sleep {
@@ -187,7 +187,7 @@ impl Traffic {
 
     /// Ends what is under way, because the port is closed or lost.
     pub(super) fn abandon(&mut self, end: &Error) {
-        // Whoever is told so finds it so.
+        // Anyone told of this finds it so.
         self.shared.leave();
         self.forget_ended();
         self.upkeep.abandon(end, Instant::now());
@@ -195,12 +195,12 @@ impl Traffic {
         self.shared.keep_ids(self.upkeep.ids());
     }
 
-    /// Tells whoever waits still that all is over, and why.
+    /// Tells everyone still waiting that it is all over, and why.
     pub(super) fn end(mut self, end: &Error) {
         for (client, kept) in self.kept.drain() {
             kept.hand_back(self.upkeep.take(client));
         }
-        // From here on a request is refused; one that came in between ends like the others.
+        // From here on requests are refused; one that came in between ends like the others.
         self.shared.ended(end.clone());
         let between = self.requests.try_iter().filter_map(|request| match request {
             Request::Call { pending, .. } => Some(pending),
@@ -222,7 +222,7 @@ impl Traffic {
     }
 
     fn take(&mut self, request: Request) {
-        // What the program has ended does nothing behind its next call.
+        // Whatever the program has ended must do nothing after its next call.
         self.forget_ended();
         match request {
             Request::Call {
@@ -252,7 +252,7 @@ impl Traffic {
         }
     }
 
-    /// Keeps no longer what the program has ended.
+    /// Drops the sessions that the program has ended.
     fn forget_ended(&mut self) {
         let upkeep = &mut self.upkeep;
         self.kept.retain(|client, kept| {
@@ -265,11 +265,11 @@ impl Traffic {
 
     fn write(&mut self) -> Result<(), PortError> {
         if self.upkeep.poll_stale() {
-            // A line that takes nothing would make them more with each call.
+            // On a line that takes nothing they would grow with each call.
             self.unsent.clear();
         }
         let mut result = self.port.flush();
-        // What comes in pieces is taken from the session as the port takes it.
+        // Data that go out in pieces are taken from the session as fast as the port takes them.
         while result.is_ok() {
             while self.unsent.is_empty()
                 && let Some(bytes) = self.upkeep.poll_transmit()
@@ -285,7 +285,7 @@ impl Traffic {
             self.shared.count(|statistics| statistics.bytes_sent += written as u64);
         }
         match result {
-            // What the other end said before it closed is read first: it may say why.
+            // Anything that the other end said before it closed is read first: it may say why.
             Err(error) if is_hang_up(&error) => {
                 self.unsent.clear();
                 Ok(())
@@ -306,7 +306,7 @@ impl Traffic {
         Ok(())
     }
 
-    /// What may be read now. While a call waits for its answer everything is.
+    /// How much may be read now. While a call waits for its answer, everything is.
     fn reading(&mut self) -> Reading {
         let now = Instant::now();
         let patient = self.port.waits() && self.pending.is_empty() && self.upkeep.unfinished() == 0;
@@ -322,7 +322,7 @@ impl Traffic {
         reading
     }
 
-    /// Hands on what the session has to say.
+    /// Passes on the session's reports.
     fn deliver(&mut self) {
         self.told.bells |= !self.taken.is_empty();
         self.fallen.clear();
@@ -386,7 +386,7 @@ impl Traffic {
         }
     }
 
-    /// Puts down what is no step of a call.
+    /// Stores an event that is not a step of a call.
     fn put_down(&mut self, event: Event) {
         match event {
             Event::Identified(dialect, model) => self.shared.identified(Modem { dialect, model }),
@@ -396,7 +396,7 @@ impl Traffic {
                 if !connected && self.shared.client_state(client) == ClientState::Connected {
                     self.fallen.push(client);
                 }
-                // Whoever has waited for the connection finds the state so.
+                // A thread that waited for the connection finds this state.
                 self.shared.client_changed(client, state);
                 if let Some(kept) = self.kept.get(&client) {
                     kept.connected(connected);
@@ -443,14 +443,14 @@ impl Traffic {
         }
     }
 
-    /// Whoever waits for messages is told, unless a session connects again.
+    /// Tells threads that wait for messages, unless a session reconnects.
     fn stays_lost(&self, client: ClientIndex, error: &Error) {
         if !self.kept.contains_key(&client) {
             self.shared.stays_lost(client, error.clone());
         }
     }
 
-    /// Makes room for another publish, the first time that it is told of one.
+    /// Makes room for another publish, the first time it is told that this one has left the queue.
     fn leaves_queue(&self, ticket: Ticket) {
         if let Some(pending) = self.pending.get(&ticket)
             && let Some(client) = pending.client()

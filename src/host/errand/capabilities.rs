@@ -6,8 +6,8 @@ use super::Inquiry;
 use crate::call::Reply;
 use crate::options::number_in;
 
-/// The values that a parameter takes: single ones, and ranges of which both ends belong to it. Both are empty where the
-/// module does not list them.
+/// The values that a parameter takes: single ones, and ranges including both ends. Both are empty if the module does
+/// not list them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Values {
     /// Single values, as in `(0,1)`.
@@ -25,11 +25,11 @@ pub(super) fn capabilities(timeout: Option<Duration>) -> Inquiry {
     }
 }
 
-/// The key that a line of the test form is about, in lower case, and the values of its parameters; `None` for a line that
-/// is no setting.
+/// The key in a line of the test form, in lower case, and the values of its parameters; `None` for a line that is not a
+/// setting.
 ///
-/// Modules differ in blanks and in what they write for a text, so only the key and the groups in parentheses count, and
-/// whatever stands between two commas without one is a parameter whose values are not listed.
+/// Modules differ in blanks and in how they write a text, so only the key and the groups in parentheses count; anything
+/// else between two commas is a parameter whose values are not listed.
 fn key_and_values(line: &str) -> Option<(String, Vec<Values>)> {
     let quotes = ['"', '“', '”'];
     let behind = line.strip_prefix("+QMTCFG")?.trim_start().strip_prefix(':')?;

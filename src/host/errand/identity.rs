@@ -1,4 +1,4 @@
-//! What a module says of itself, and the numbers of module, subscriber and SIM card.
+//! What a module says about itself, and the numbers of module, subscriber and SIM card.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,8 @@ use super::{Course, Inquiry, Move, Turn, lines, unreadable};
 use crate::call::Reply;
 use crate::error::Error;
 
-/// The command that tells the number of the card of a family that has none of its own, and of one that does not know it.
+/// Commands for the number of the SIM card: the first serves a family without one of its own. If the family's command is
+/// refused, the first of these that differs from it is tried.
 const ICCID_COMMANDS: [&str; 2] = ["CCID", "QCCID"];
 
 /// The lines that answer `ATI`.
@@ -25,12 +26,12 @@ pub(super) fn lines_of_ati(timeout: Option<Duration>) -> Inquiry {
 #[derive(Debug)]
 pub(super) struct Number {
     what: &'static str,
-    /// What asks for it, first to last: one that is refused leaves it to the next.
+    /// The commands that ask for it, in order; if one is refused, the next is tried.
     commands: std::slice::Iter<'static, &'static str>,
 }
 
 impl Number {
-    /// From `AT+CGSN=1`, or `AT+GSN` where there is no such form.
+    /// From `AT+CGSN=1`, or from `AT+GSN` if there is no such form.
     pub(super) fn imei() -> Self {
         Self {
             what: "an IMEI",
@@ -73,7 +74,7 @@ fn long_number(lines: &[String], what: &'static str) -> Result<Reply, Error> {
     number.map(Reply::Text).ok_or_else(|| unreadable(what, lines))
 }
 
-/// The number of the SIM card, asked for by the family's own command, and where that is refused by another.
+/// The number of the SIM card, asked for with the family's own command or, if that is refused, with another.
 #[derive(Debug, Default)]
 pub(super) struct Iccid {
     /// The refusal of the family's own command.
@@ -100,7 +101,7 @@ impl Course for Iccid {
     }
 }
 
-/// ITU-T E.118: up to 19 digits and a check digit, of which some operators have others than decimal ones; an F fills them up.
+/// ITU-T E.118: up to 19 digits and a check digit, padded with F; some operators use digits that are not decimal.
 fn card(lines: &[String]) -> Result<Reply, Error> {
     let number = lines.iter().find_map(|line| {
         let number = line.rsplit(':').next()?.trim_matches([' ', '"']).to_ascii_uppercase();

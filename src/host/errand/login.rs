@@ -1,4 +1,4 @@
-//! A session of a client: the way in, and the way out of whatever there is of one.
+//! A client's session: connecting, and leaving whatever is open.
 
 use std::time::{Duration, Instant};
 
@@ -22,20 +22,20 @@ pub struct Login {
     pub username: Option<String>,
     /// Password.
     pub password: Option<Secret>,
-    /// What is configured before it is opened, if anything is.
+    /// The options to configure before the opening, if any.
     pub options: Option<Options>,
-    /// The time of each step; `None` for the dialect's own.
+    /// The time limit of each step; `None` for the dialect's own.
     pub timeout: Option<Duration>,
 }
 
 impl Login {
-    /// Its options set.
+    /// The call that sets its options.
     fn configure(&self, client: ClientIndex) -> Option<Call> {
         let options = self.options.clone()?;
         Some(Call::Configure { client, options })
     }
 
-    /// Its network connection.
+    /// The call that opens its network connection.
     fn open(&self, client: ClientIndex) -> Call {
         Call::Open {
             client,
@@ -44,7 +44,7 @@ impl Login {
         }
     }
 
-    /// Its MQTT CONNECT.
+    /// The call that sends its MQTT CONNECT.
     fn connect(&self, client: ClientIndex) -> Call {
         Call::connect(
             client,
@@ -59,14 +59,14 @@ impl Login {
 ///
 /// | [`Entering`] | done | refused or failed |
 /// |---|---|---|
-/// | `Configure` | `Open` | refused by the module, which may have another program's connection: `Close` |
+/// | `Configure` | `Open` | refused by the module, which may still have another program's connection: `Close` |
 /// | `Close` | `ConfigureAgain` | the end |
 /// | `ConfigureAgain` | `Open` | the end |
 /// | `Open` | `Connect` | `Abandon`, unless nothing was sent |
-/// | `Connect` | the end: it has entered | `Abandon` |
-/// | `Abandon` | the end, with the error from before | the same |
+/// | `Connect` | the end: connected | `Abandon` |
+/// | `Abandon` | the end, with the earlier error | the same |
 ///
-/// So what it has opened itself is closed when it fails, and what was open before it began is left alone.
+/// So an attempt that fails closes what it opened itself, and leaves alone what was open before.
 #[derive(Debug)]
 pub(super) struct Enter {
     client: ClientIndex,
@@ -83,7 +83,7 @@ enum Entering {
     ConfigureAgain,
     Open,
     Connect,
-    /// What it has opened is being closed, because of that error.
+    /// What it opened is being closed because of this error.
     Abandon(Error),
 }
 
@@ -108,7 +108,7 @@ impl Enter {
         }
     }
 
-    /// Closes what it has opened. The caller waits for that as long as for any other step; the close itself goes on.
+    /// Closes what it opened. The caller waits for that as long as for any other step; the close itself goes on.
     fn abandon(&mut self, error: Error, now: Instant) -> Move {
         self.at = Entering::Abandon(error);
         let client = self.client;
@@ -140,7 +140,8 @@ impl Course for Enter {
     }
 }
 
-/// Disconnects what is connected, then closes what is open. A close that has to wait for an opening keeps its place in the queue.
+/// Disconnects if connected, then closes what is open. A close that must wait for an opening keeps its place in the
+/// queue.
 #[derive(Debug)]
 pub(super) struct Leave {
     client: ClientIndex,
@@ -163,7 +164,7 @@ impl Course for Leave {
         let client = self.client;
         match turn {
             Turn::Begin => Move::MakeIfConnected(client, Call::disconnect(client), self.timeout),
-            // However it has ended: the close is for all that is left.
+            // However the DISCONNECT ended, close whatever is left.
             Turn::Ended(_) if !self.disconnected => {
                 self.disconnected = true;
                 Move::Make(Call::CloseBehind { client }, None)

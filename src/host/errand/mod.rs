@@ -1,7 +1,8 @@
-//! Errands: calls that take other calls to carry out, each of which follows from what came of the one before. A file holds
-//! one subject: what is asked, how the answer is read, and when it is asked again.
+//! Errands: requests that take several calls, each of which depends on the outcome of the one before. Each file has one
+//! subject: what is asked, how the answer is read, and when it is asked again.
 //!
-//! An errand does no I/O and reads no clock. `Course::next` is told how its last move ended, and returns the next one.
+//! An errand does no I/O and reads no clock. `Course::next` receives the outcome of its last move and returns the next
+//! one.
 
 mod capabilities;
 mod identity;
@@ -22,37 +23,37 @@ use crate::limit::Limit;
 pub use capabilities::Values;
 pub use login::Login;
 
-/// What may be asked of a module around MQTT.
+/// What a program may ask of a module besides MQTT.
 #[derive(Clone, Debug)]
 pub enum Errand {
-    /// What the module says of itself: maker, model and firmware.
+    /// Read maker, model and firmware.
     Identity,
-    /// The number of the module.
+    /// Read the number of the module.
     Imei,
-    /// The number of the subscriber.
+    /// Read the number of the subscriber.
     Imsi,
-    /// The number of the SIM card.
+    /// Read the number of the SIM card.
     Iccid,
-    /// The strength of the signal.
+    /// Read the signal strength.
     Signal,
-    /// `<stat>` of the registration.
+    /// Read `<stat>` of the registration.
     Registration,
-    /// To be registered with a network.
+    /// Wait until the module is registered with a network.
     WaitRegistered,
-    /// The SIM card to take its PIN.
+    /// Give the SIM card its PIN.
     Unlock(Secret),
-    /// A restart, and the module found again.
+    /// Restart the module and find it again.
     Restart,
-    /// The values that each option of a client takes.
+    /// List the values that each option of a client takes.
     Capabilities,
-    /// A client configured, open and connected.
+    /// Configure, open and connect a client.
     Enter(ClientIndex, Box<Login>),
-    /// A client disconnected and closed, whatever it is at.
+    /// Disconnect and close a client, whatever its state.
     Leave(ClientIndex),
 }
 
 impl Errand {
-    /// The client that it is about.
+    /// The client concerned.
     pub(crate) fn client(&self) -> Option<ClientIndex> {
         match self {
             Self::Enter(client, _) | Self::Leave(client) => Some(*client),
@@ -77,7 +78,7 @@ impl Errand {
         }
     }
 
-    /// Its course, which has so long.
+    /// Its course, with this time limit.
     pub(crate) fn course(self, timeout: Option<Duration>, now: Instant) -> Box<dyn Course> {
         let limit = Limit::new(timeout, now);
         match self {
@@ -99,7 +100,7 @@ impl Errand {
 
 /// An errand under way.
 pub(crate) trait Course: fmt::Debug + Send {
-    /// What comes next.
+    /// Decides what comes next.
     fn next(&mut self, turn: Turn, dialect: Option<&'static Dialect>, now: Instant) -> Move;
 }
 
@@ -110,28 +111,29 @@ pub(crate) enum Turn {
     Begin,
     /// The call that it made has ended.
     Ended(Result<Reply, Error>),
-    /// The time has come that it waited for.
+    /// The time that it waited for has come.
     Due,
     /// The module has restarted.
     Restarted,
-    /// The module has told by itself of its registration.
+    /// The module has reported its registration by itself.
     Reported,
 }
 
 /// What an errand does next.
 #[derive(Debug)]
 pub(crate) enum Move {
-    /// It makes a call, which has so long.
+    /// Makes a call, with this time limit.
     Make(Call, Option<Duration>),
-    /// The same while the client is connected. Otherwise it is as if the call had done what it should.
+    /// The same if the client is connected; otherwise the call counts as successful.
     MakeIfConnected(ClientIndex, Call, Option<Duration>),
-    /// It makes a call and waits for its end, until then if a time is given: at [`Turn::Due`] the call goes on by itself.
+    /// Makes a call and waits for its end, at most until this time if one is given: after [`Turn::Due`] the call goes
+    /// on by itself.
     MakeUntil(Call, Option<Instant>),
-    /// It waits until then for [`Turn::Due`], or for something else before.
+    /// Waits until this time for [`Turn::Due`], or for an earlier event.
     WaitUntil(Instant),
-    /// What has happened is nothing to it.
+    /// Ignores what has happened.
     Stay,
-    /// It has ended. A call that it has made goes on.
+    /// Ends. A call that it made goes on.
     End(Result<Reply, Error>),
 }
 
@@ -167,7 +169,7 @@ fn lines(answer: Result<Reply, Error>) -> Result<Vec<String>, Error> {
     }
 }
 
-/// The numbers at the beginning of the first line of that name that has as many as are wanted.
+/// The numbers at the beginning of the first line with this name that has enough of them.
 fn numbers<const COUNT: usize>(lines: &[String], name: &str) -> Option<[i64; COUNT]> {
     lines.iter().find_map(|line| {
         let values = line.strip_prefix(name)?.strip_prefix(':')?;

@@ -13,13 +13,13 @@ use crate::limit::Limit;
 const SEARCHING: i64 = 2;
 const DENIED: i64 = 3;
 const UNKNOWN: i64 = 4;
-/// The registration of EPS. A module that has it needs no other.
+/// The EPS registration. A module that is registered there needs no other.
 const EPS: &str = "CEREG";
-/// The time that a question has at least, so that the state is known when the time is over.
+/// The least time allowed for a question, so that the state is known when the time limit is reached.
 const LEAST: Duration = Duration::from_millis(300);
-/// Between two rounds of questions, unless the module tells of a change before.
+/// The pause between two rounds of questions, unless the module reports a change first.
 const BETWEEN: Duration = Duration::from_secs(1);
-/// `<rssi>` where the signal is known (3GPP TS 27.007 section 8.5).
+/// `<rssi>` if the signal is known (3GPP TS 27.007 section 8.5).
 const SIGNAL: RangeInclusive<i64> = 0..=31;
 /// `<stat>` (3GPP TS 27.007 section 7.2).
 const STAT: RangeInclusive<i64> = 0..=11;
@@ -55,7 +55,7 @@ fn first_registration(dialect: Option<&'static Dialect>) -> &'static str {
     if known.contains(&EPS) { EPS } else { known[0] }
 }
 
-/// The commands that report a registration, one at least.
+/// The commands that report a registration; at least one.
 fn registrations(dialect: Option<&'static Dialect>) -> &'static [&'static str] {
     match dialect.map(|dialect| dialect.registration) {
         None | Some([]) => &[EPS],
@@ -72,30 +72,30 @@ fn is_registered(stat: i64) -> bool {
     matches!(stat, 1 | 5)
 }
 
-/// Waits until the module is registered. Each round asks for what is not known to be in order yet: the radio, which is
-/// switched on, the SIM card, then the registrations.
+/// Waits until the module is registered. Each round asks about whatever is not yet known to be in order: the radio,
+/// which is switched on if need be, the SIM card, then the registrations.
 #[derive(Debug)]
 pub(super) struct WaitRegistered {
     limit: Limit,
     at: Asked,
     radio_on: bool,
     card_ready: bool,
-    /// What the registrations of this round are.
+    /// The registrations found in this round.
     stats: Vec<i64>,
 }
 
-/// What was asked last.
+/// The latest question.
 #[derive(Clone, Copy, Debug)]
 enum Asked {
-    /// Nothing: it is waited for the next round.
+    /// None: waiting for the next round.
     Rest,
     /// Whether the radio is on.
     Radio,
-    /// To switch it on.
+    /// The command that switches it on.
     SwitchingOn,
     /// The state of the card.
     Card,
-    /// The registration at that place among those of the family.
+    /// The registration at this position in the family's list.
     Registration(usize),
 }
 
@@ -115,7 +115,7 @@ impl WaitRegistered {
         Move::command(line, self.limit.left(now).map(|left| left.max(LEAST)))
     }
 
-    /// Asks for what comes first and is not in order.
+    /// Asks about the first thing that is not in order.
     fn go_on(&mut self, known: &[&str], now: Instant) -> Move {
         if !self.radio_on {
             return self.ask(Asked::Radio, "AT+CFUN?", now);
@@ -135,8 +135,8 @@ impl WaitRegistered {
         }
     }
 
-    /// What a round has come to. EPS will do, or GPRS where an LTE module has fallen back to it; a GSM module needs both of
-    /// its own.
+    /// The outcome of a round. EPS is enough, or GPRS if an LTE module has fallen back to it; a GSM module needs both
+    /// of its registrations.
     fn judge(&mut self, one_will_do: bool, now: Instant) -> Move {
         let stats = std::mem::take(&mut self.stats);
         let registered: Vec<_> = stats.iter().copied().filter(|stat| is_registered(*stat)).collect();
@@ -145,7 +145,7 @@ impl WaitRegistered {
         {
             return Move::End(Ok(Reply::Number(Some(*stat))));
         }
-        // Denied by one network while another is looked for is not the end.
+        // A denial is not final while the module searches for another network.
         let decisive = [SEARCHING, DENIED].into_iter().find(|stat| stats.contains(stat));
         let other = stats.into_iter().find(|stat| !is_registered(*stat));
         let stat = decisive.or(other).unwrap_or(UNKNOWN);
@@ -171,7 +171,7 @@ impl WaitRegistered {
         let refused = matches!(answer, Err(Error::Command { .. }));
         match self.at {
             Asked::Rest => Ok(Move::Stay),
-            // A module that does not tell is left as it is.
+            // If the module does not say, its radio is left alone.
             Asked::Radio if refused => {
                 self.radio_on = true;
                 Ok(self.go_on(known, now))
@@ -204,7 +204,7 @@ impl WaitRegistered {
                 Ok(self.ask_registration(0, known, now))
             }
             Asked::Registration(at) => {
-                // A module without GSM need not know the command of GPRS.
+                // A module without GSM may not know the command for GPRS.
                 if !(refused && known[at] != EPS && known.contains(&EPS)) {
                     self.stats.push(stat_in(&lines(answer)?, known[at]));
                 }

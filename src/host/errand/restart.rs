@@ -9,7 +9,7 @@ use crate::call::{Call, Reply};
 use crate::error::Error;
 use crate::limit::Limit;
 
-/// A module that has said nothing by then is asked all the same: some print nothing when they start.
+/// After this long without a line the module is asked anyway: some print nothing when they start.
 const SILENCE: Duration = Duration::from_secs(10);
 
 /// Restarts the module and finds it again.
@@ -19,16 +19,16 @@ pub(super) struct Restart {
     at: Restarting,
 }
 
-/// How far it is.
+/// Its progress.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Restarting {
     /// The command has not ended.
     Command,
-    /// The command has not ended, and the module has started. Some restart without an `OK`.
+    /// The command has not ended, but the module has started. Some restart without an `OK`.
     Started,
-    /// It is waited for the start.
+    /// Waiting for the start.
     Silence,
-    /// The module is looked for.
+    /// Searching for the module.
     Search,
 }
 

@@ -10,14 +10,14 @@ use crate::error::Error;
 
 /// The command that asks for the state.
 pub(super) const ASK: &str = "AT+CPIN?";
-/// What waits for the PIN.
+/// The state of a card that wants its PIN.
 const PIN: &str = "SIM PIN";
-/// What wants nothing any more.
+/// The state of a card that wants nothing more.
 pub(super) const READY: &str = "READY";
 
-/// That it wants its PIN, as an error says so.
+/// How an error says that the card wants its PIN.
 const PIN_REQUIRED: &str = "SIM PIN REQUIRED";
-/// What is wrong with the card, in words: with `AT+CMEE=2`, and where `AT+CPIN?` gives them for a state.
+/// Faults of the card in words, as errors under `AT+CMEE=2` and some answers to `AT+CPIN?` give them.
 const WORDS: [&str; 9] = [
     "SIM NOT INSERTED",
     "NOT INSERTED",
@@ -30,12 +30,13 @@ const WORDS: [&str; 9] = [
     "SIM PUK2 REQUIRED",
 ];
 
-/// Whether a refusal says what is wrong with the card, in words or by a code that the family names so. A card that is busy passes.
+/// Whether a refusal names a fault of the card, in words or by a code that the family names so. A busy card is not a
+/// fault.
 pub(super) fn is_about_the_card(error: &Error) -> bool {
     words(error).is_some_and(is_of_the_card)
 }
 
-/// The words of a refusal, or the name that its code has in the family (3GPP TS 27.007 section 9.2); empty where there is none.
+/// The words of a refusal, or the family's name for its code (3GPP TS 27.007 section 9.2); empty if there is none.
 fn words(error: &Error) -> Option<&str> {
     match error {
         Error::Command { refusal, name, .. } => Some(refusal.text().or(*name).unwrap_or_default()),
@@ -47,7 +48,7 @@ fn is_of_the_card(words: &str) -> bool {
     WORDS.iter().any(|known| known.eq_ignore_ascii_case(words))
 }
 
-/// The state of the card: [`READY`], or the code that it asks for; `None` while it is busy.
+/// The state of the card: [`READY`], or the code that it wants; `None` while it is busy.
 pub(super) fn state(answer: Result<Reply, Error>) -> Result<Option<String>, Error> {
     let useless = |why: &str, cause| Error::Registration {
         reason: format!("there is no network without a SIM card: {why}"),

@@ -1,18 +1,19 @@
-//! One session that is kept: from the loss of its connection to the next connection, or to the end.
+//! One kept session: from the loss of its connection to the next connection, or to the end.
 //!
 //! | [`State`] | what moves it |
 //! |---|---|
 //! | `Entering` | the program opens and connects: `Connected`, or `Ended` |
 //! | `Connected` | a loss: `Waiting`, `PortGone` or `GivenUp` |
-//! | `Waiting` | its time: `Attempting` |
-//! | `PortGone` | a new engine takes it over: `Waiting` |
-//! | `Attempting` | the errand that configures, opens and connects ([`Errand::Enter`]) is done: `Subscribing`, or `Connected` where there is nothing to subscribe to |
-//! | `Subscribing` | the last call done: `Connected` |
-//! | `Clearing` | what the attempt has left open is closed: `Waiting` or `GivenUp` |
+//! | `Waiting` | its time comes: `Attempting` |
+//! | `PortGone` | a new engine takes the session over: `Waiting` |
+//! | `Attempting` | the errand that configures, opens and connects ([`Errand::Enter`]) succeeds: `Subscribing`, or
+//! `Connected` if there is nothing to subscribe to |
+//! | `Subscribing` | the last call succeeds: `Connected` |
+//! | `Clearing` | what the attempt left open is closed: `Waiting` or `GivenUp` |
 //! | `GivenUp`, `Ended` | nothing |
 //!
-//! Any step of an attempt that fails leads to `Clearing`, and a lost port from anywhere to `PortGone`. Once the program ends the
-//! connection, the session is kept no longer, whatever it is at.
+//! A failed step of an attempt leads to `Clearing`; a lost port leads from any state to `PortGone`. If the program ends
+//! the connection, the session is no longer kept, whatever its state.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
@@ -24,70 +25,70 @@ use super::waits::{is_final, is_of_port, weight};
 use crate::call::{Call, Errand, Event, Login, Reconnected, Reply, Submission, Ticket};
 use crate::error::Error;
 
-/// No wait is longer, for a clock may not tell of any later time.
+/// The longest wait; the clock may not represent a later time.
 const LONGEST: Duration = Duration::from_hours(24 * 365);
 
-/// When a session connects again, and how often it tries.
+/// When a session reconnects, and how many times it tries.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Plan {
     /// The wait before the first attempt.
     pub first: Duration,
     /// The longest wait.
     pub most: Duration,
-    /// How many times as long as the one before each wait is.
+    /// The factor by which each wait is longer than the one before.
     pub factor: f64,
-    /// How many attempts may fail; `None` for any number.
+    /// How many attempts may fail; `None` sets no limit.
     pub attempts: Option<u32>,
 }
 
-/// What a session is at.
+/// The state of a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum State {
-    /// The program opens and connects. A restart before it is connected costs what it has configured.
+    /// The program opens and connects. A restart before that is done loses the configuration.
     Entering {
-        /// Whether there was one.
+        /// Whether there was a restart.
         restarted: bool,
     },
     /// The client is connected.
     Connected,
-    /// The next attempt is due then.
+    /// Waiting for the next attempt.
     Waiting {
-        /// When.
+        /// When the attempt is due.
         until: Instant,
     },
-    /// The program has to open the modem again.
+    /// The port is gone; the program has to open the modem again.
     PortGone,
-    /// The client is being configured, opened and connected.
+    /// The errand that configures, opens and connects is under way.
     Attempting,
     /// The subscriptions are being made again.
     Subscribing {
-        /// The calls that are left, the first of them under way.
+        /// The calls left, with the first one under way.
         left: VecDeque<Topics>,
     },
-    /// What a failed attempt has left open is being closed.
+    /// What a failed attempt left open is being closed.
     Clearing {
-        /// Why it has failed.
+        /// Why the attempt failed.
         error: Error,
     },
-    /// It stays without a connection.
+    /// The session has given up; it stays without a connection.
     GivenUp,
-    /// The port was lost before it was connected.
+    /// The port was lost before the session was connected.
     Ended,
 }
 
-/// One time without a connection.
+/// A period without a connection.
 #[derive(Clone, Debug)]
 struct Outage {
     since: Instant,
     attempts: u32,
-    /// The next wait, without what the error adds to it.
+    /// The next wait, before the error lengthens it.
     wait: Duration,
     granted: Vec<(String, i64)>,
-    /// A loss that spoils this attempt, even if its call succeeds.
+    /// A loss during this attempt, which fails it even if its call succeeds.
     spoilt: Option<Error>,
 }
 
-/// A call of the program's whose end matters here.
+/// A call from the program whose end affects the session.
 #[derive(Clone, Debug)]
 enum Noted {
     Subscribe(Topics),
@@ -95,7 +96,7 @@ enum Noted {
     Publish { started: bool },
 }
 
-/// What is to be done.
+/// What to do next.
 #[derive(Debug)]
 pub(super) enum Action {
     /// Submit this, with this timeout.
@@ -113,16 +114,16 @@ pub struct Keep {
     state: State,
     subscriptions: Subscriptions,
     noted: HashMap<Ticket, Noted>,
-    /// Publishes of which a loss has left unknown whether they have arrived.
+    /// Publishes that a loss interrupted, and that may or may not have arrived.
     unknown: Vec<Ticket>,
     outage: Option<Outage>,
-    /// The call of its own that is under way.
+    /// The session's own call under way.
     call: Option<Ticket>,
     actions: VecDeque<Action>,
 }
 
 impl Keep {
-    /// A session that is about to be opened.
+    /// A session about to be opened.
     pub fn new(client: ClientIndex, login: Login, plan: Plan) -> Self {
         Self {
             client,
@@ -138,17 +139,17 @@ impl Keep {
         }
     }
 
-    /// Whose it is.
+    /// The client that the session belongs to.
     pub fn client(&self) -> ClientIndex {
         self.client
     }
 
-    /// What it is at.
+    /// Its state.
     pub fn state(&self) -> &State {
         &self.state
     }
 
-    /// Whether it has come to its end.
+    /// Whether it is over.
     pub(super) fn is_over(&self) -> bool {
         matches!(self.state, State::GivenUp | State::Ended)
     }
@@ -166,22 +167,22 @@ impl Keep {
         self.actions.pop_front()
     }
 
-    /// The call of its own that has not ended.
+    /// Its own call that has not ended.
     pub(super) fn under_way(&self) -> Option<Ticket> {
         self.call
     }
 
-    /// Notes the ticket of the call it has asked for.
+    /// Notes the ticket of the call that it asked for.
     pub(super) fn handed_over(&mut self, ticket: Ticket) {
         self.call = Some(ticket);
     }
 
-    /// Whether the publish is among those that the next [`Event::Reconnected`] names.
+    /// Whether the next [`Event::Reconnected`] will name this publish.
     pub(super) fn remembers(&self, ticket: Ticket) -> bool {
         self.unknown.contains(&ticket)
     }
 
-    /// The program has handed a call over that is about its client.
+    /// The program has submitted a call for this client.
     pub(super) fn submitted(&mut self, ticket: Ticket, call: &Call) {
         let noted = match call {
             Call::Subscribe { topics, .. } => Noted::Subscribe(topics.clone()),
@@ -199,7 +200,7 @@ impl Keep {
         }
     }
 
-    /// A call has ended: one of its own, or one of the program's.
+    /// A call has ended: the session's own or the program's.
     pub(super) fn ended(&mut self, ticket: Ticket, result: &Result<Reply, Error>, now: Instant) {
         if self.call == Some(ticket) {
             self.call = None;
@@ -215,7 +216,7 @@ impl Keep {
         }
     }
 
-    /// The client has got its connection.
+    /// The client is connected.
     pub(super) fn connected(&mut self, now: Instant) {
         if let State::Entering { restarted } = self.state {
             self.state = State::Connected;
@@ -225,7 +226,7 @@ impl Keep {
         }
     }
 
-    /// The connection, or all that the module knew, is lost.
+    /// The connection is lost, or everything that the module knew.
     pub(super) fn lost(&mut self, error: Error, now: Instant) {
         match &mut self.state {
             State::Connected => self.lose(error, now),
@@ -235,12 +236,12 @@ impl Keep {
                     outage.spoilt = Some(error);
                 }
             }
-            // There is nothing to lose. A restart ends the call under way, if there is one.
+            // Nothing to lose. A restart ends the call under way, if any.
             _ => {}
         }
     }
 
-    /// The port is lost, or the program has closed it. That is no attempt: the module has nothing to do with it.
+    /// The port is lost, or the program has closed it. This is not an attempt: the module has no part in it.
     pub(super) fn port_lost(&mut self, error: &Error, now: Instant) {
         match self.state {
             State::PortGone | State::GivenUp | State::Ended => {}
@@ -256,7 +257,7 @@ impl Keep {
         }
     }
 
-    /// A new engine has taken it over.
+    /// A new engine has taken the session over.
     pub(super) fn port_back(&mut self, now: Instant) {
         if let (State::PortGone, Some(outage)) = (&self.state, &self.outage) {
             self.state = State::Waiting {
@@ -287,7 +288,7 @@ impl Keep {
         self.wait(outage, error, now);
     }
 
-    /// Waits for the next attempt, unless it would end as the last one.
+    /// Waits for the next attempt, unless it would end as the last one did.
     fn wait(&mut self, outage: Outage, error: Error, now: Instant) {
         let client = self.client;
         if is_final(&error) || self.plan.attempts == Some(outage.attempts) {
@@ -317,7 +318,7 @@ impl Keep {
         self.actions.push_back(Action::Tell(waiting));
     }
 
-    /// Draws the consequences of the end of a step.
+    /// Continues after a step has ended.
     fn step_ended(&mut self, result: &Result<Reply, Error>, now: Instant) {
         match (std::mem::replace(&mut self.state, State::Ended), result) {
             (_, Err(error)) if is_of_port(error) => {
@@ -352,14 +353,14 @@ impl Keep {
         }
     }
 
-    /// Enters as the program did. The login has the time of each step.
+    /// Connects as the program did, with the login's time limit for each step.
     fn attempt(&mut self) {
         self.state = State::Attempting;
         let errand = Errand::Enter(self.client, Box::new(self.login.clone()));
         self.actions.push_back(Action::Submit(errand.into(), None));
     }
 
-    /// The first of these calls has its answer; the rest follows.
+    /// The first of these calls has its answer; the rest follow.
     fn granted(&mut self, mut left: VecDeque<Topics>, given: &[i64], now: Instant) {
         if let (Some(topics), Some(outage)) = (left.pop_front(), &mut self.outage) {
             let told = levels(topics, given).map(|((topic, _), level)| (topic, level));
@@ -392,7 +393,7 @@ impl Keep {
         self.actions.push_back(Action::Tell(Event::Reconnected(told)));
     }
 
-    /// Leaves no half of a connection behind, such as one that was lost while it was being made.
+    /// Closes any half-made connection, such as one lost while it was being made.
     fn failed(&mut self, error: Error) {
         if let Some(outage) = &mut self.outage {
             outage.attempts += 1;
@@ -410,7 +411,7 @@ impl Keep {
     }
 }
 
-/// Whether a publish that has ended so may have arrived all the same.
+/// Whether a publish that ended with this error may still have arrived.
 fn is_loss(error: &Error) -> bool {
     is_of_port(error)
         || matches!(

@@ -1,7 +1,8 @@
-//! Sessions that connect again by themselves. No file here does I/O or reads a clock.
+//! Sessions that reconnect by themselves. No file here does I/O or reads a clock.
 //!
-//! [`Keep`] is one such session: its state, its waits, and what it tells. [`Upkeep`] joins a [`crate::session::Session`] with
-//! the sessions kept on it: it submits their calls as a caller would, and hands them the results.
+//! [`Keep`] is one such session: its state, its waits, and what it reports. [`Upkeep`] joins a
+//! [`crate::session::Session`] with the sessions kept on it: it submits their calls as a caller would, and passes them
+//! the results.
 
 mod machine;
 mod subscriptions;

@@ -1,4 +1,4 @@
-//! What a session has subscribed to, call by call: what fitted one command fits one again.
+//! What a session has subscribed to, call by call: topics that fitted one command will fit one again.
 
 use std::collections::VecDeque;
 
@@ -15,7 +15,7 @@ pub(super) struct Subscriptions {
 }
 
 impl Subscriptions {
-    /// Notes what one call has been granted.
+    /// Notes the QoS granted to one call.
     pub(super) fn add(&mut self, topics: Topics, granted: &[i64]) {
         let kept: Topics = levels(topics, granted)
             .filter_map(|(pair, level)| (level != SUBSCRIPTION_REFUSED).then_some(pair))
@@ -42,7 +42,7 @@ impl Subscriptions {
     }
 }
 
-/// Topics with the QoS that was granted; where the module names fewer, the rest has what was asked for.
+/// Topics with the QoS granted; if the module names fewer, the rest have the QoS requested.
 pub(super) fn levels(topics: Topics, granted: &[i64]) -> impl Iterator<Item = ((String, Qos), i64)> {
     let mut granted = granted.iter().copied();
     topics.into_iter().map(move |pair| {

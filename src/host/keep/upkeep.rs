@@ -1,4 +1,4 @@
-//! A conversation with a module, joined with the sessions that are kept on it.
+//! A conversation with a module, joined with the sessions kept on it.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -12,16 +12,16 @@ use crate::mqtt::ended_by;
 use crate::session::{Ids, Session};
 use crate::trace::Piece;
 
-/// Tickets of the kept sessions' own calls begin here; the program's never get this far.
+/// The first ticket of the kept sessions' own calls; the program's never reach it.
 const OWN: u64 = 1 << 63;
 
-/// A [`Session`], joined with the sessions that are kept on it. It has the methods of a `Session`.
+/// A [`Session`], joined with the sessions kept on it. It has the methods of a `Session`.
 #[derive(Debug)]
 pub struct Upkeep {
     session: Session,
     keeps: Vec<Keep>,
     events: VecDeque<Event>,
-    /// How many calls of their own the kept sessions have made.
+    /// How many calls the kept sessions have made themselves.
     calls: u64,
 }
 
@@ -36,16 +36,16 @@ impl Upkeep {
         }
     }
 
-    /// Keeps a session from now on and drops any other of its client. A session whose port was lost goes on.
+    /// Keeps a session from now on, and drops any other of its client. A session whose port was lost continues.
     pub fn keep(&mut self, mut keep: Keep, now: Instant) {
         self.release(keep.client(), now);
-        // It must not see the events from before.
+        // It must not see earlier events.
         self.collect();
         keep.port_back(now);
         self.keeps.push(keep);
     }
 
-    /// Drops the session of that client, and takes back its call if nothing of it was sent.
+    /// Drops the session of this client, and takes back its call if nothing of it was sent.
     pub fn release(&mut self, client: ClientIndex, now: Instant) {
         for ended in self.keeps.extract_if(.., |keep| keep.client() == client) {
             if let Some(ticket) = ended.under_way() {
@@ -54,18 +54,18 @@ impl Upkeep {
         }
     }
 
-    /// Gives up a session whose port is gone, for another host to keep; `None` if it is over.
+    /// Hands over a session whose port is gone, for another host to keep; `None` if it is over.
     pub fn take(&mut self, client: ClientIndex) -> Option<Keep> {
         let at = self.keeps.iter().position(|keep| keep.client() == client)?;
         Some(self.keeps.remove(at)).filter(|keep| !keep.is_over())
     }
 
-    /// The kept session of that client.
+    /// The kept session of this client.
     pub fn kept(&self, client: ClientIndex) -> Option<&Keep> {
         self.keeps.iter().find(|keep| keep.client() == client)
     }
 
-    /// Whether a publish is among those that the next [`Event::Reconnected`] names.
+    /// Whether the next [`Event::Reconnected`] will name this publish.
     pub fn remembers(&self, ticket: Ticket) -> bool {
         self.keeps.iter().any(|keep| keep.remembers(ticket))
     }
@@ -93,7 +93,7 @@ impl Upkeep {
         self.settle(now);
     }
 
-    /// Takes a call back that has not been sent yet.
+    /// Takes back a call that has not been sent.
     pub fn take_back(&mut self, ticket: Ticket, now: Instant) {
         self.session.take_back(ticket, now);
         self.settle(now);
@@ -131,7 +131,7 @@ impl Upkeep {
         attempts.chain(self.session.next_timeout()).min()
     }
 
-    /// Ends every call with that error, because the port is gone or was closed.
+    /// Ends every call with this error, because the port is gone or was closed.
     pub fn abandon(&mut self, error: &Error, now: Instant) {
         self.session.abandon(error, now);
         self.settle(now);
@@ -154,7 +154,7 @@ impl Upkeep {
     /// As [`Session::poll_transmit`].
     pub fn poll_transmit(&mut self) -> Option<Vec<u8>> {
         let bytes = self.session.poll_transmit();
-        // What comes in pieces is told of as it goes.
+        // Report the progress of data that go out in pieces.
         self.collect();
         bytes
     }
@@ -164,7 +164,7 @@ impl Upkeep {
         self.session.poll_wire()
     }
 
-    /// How many calls of the program's and of its own have not ended.
+    /// How many calls, of the program and of the kept sessions, have not ended.
     pub fn unfinished(&self) -> usize {
         self.session.unfinished()
     }
@@ -226,7 +226,7 @@ impl Upkeep {
         }
     }
 
-    /// Queues an event for the program, unless it is about a kept session's own call.
+    /// Queues an event for the program, unless it concerns a kept session's own call.
     fn tell(&mut self, event: Event) {
         let own = match event {
             Event::Started(ticket, _) | Event::Ended(ticket, _) | Event::Uploading(ticket, ..) => ticket.0 > OWN,
@@ -238,7 +238,7 @@ impl Upkeep {
     }
 }
 
-/// Whether it is to end the connection of its client.
+/// Whether it ends the connection of its client.
 fn ends(submission: &Submission) -> bool {
     match submission {
         Submission::Call(call) => ended_by(call).is_some(),

@@ -1,12 +1,12 @@
-//! How long to wait before an attempt, and what no attempt changes.
+//! How long to wait before an attempt, and which failures no attempt can change.
 
 use modemqtt_at::Operation;
 use modemqtt_at::codes::{OpenResult, ReturnCode, StatCode};
 
 use crate::error::Error;
 
-/// How many times as long as usual the wait after a code of `+QMTSTAT` is (M95 MQTT Application Note V1.0, 4; BC660K-GL MQTT
-/// Application Note V1.1, 5). What is wrong with the network, or with the server, takes its time.
+/// The factor by which the wait is longer after each code of `+QMTSTAT` (M95 MQTT Application Note V1.0, 4; BC660K-GL
+/// MQTT Application Note V1.1, 5). A fault in the network or the server takes time to clear.
 const AFTER_LOSS: &[(StatCode, u32)] = &[
     (StatCode::PEER_CLOSED, 1),
     (StatCode::PING_FAILED, 4),
@@ -16,15 +16,15 @@ const AFTER_LOSS: &[(StatCode, u32)] = &[
     (StatCode::LINK_DOWN, 4),
     (StatCode::CLIENT_CLOSED, 1),
 ];
-/// The same after a code that the table does not have.
+/// The factor for a code that is not in the table.
 const AFTER_UNKNOWN_LOSS: u32 = 2;
-/// The same where no PDP context could be activated: the network takes it no better for being asked often.
+/// The factor if no PDP context could be activated: asking more often does not persuade the network.
 const AFTER_PDP_FAILURE: u32 = 4;
 
-/// The server has closed the connection after a DISCONNECT: that is how it is meant to end.
+/// The server closed the connection after a DISCONNECT, as it should.
 const FINAL_LOSSES: &[StatCode] = &[StatCode::SERVER_CLOSED];
-/// Return codes of a CONNACK that another attempt does not change (MQTT 3.1.1, 3.2.2.3). 3, server unavailable, is not among
-/// them.
+/// Return codes of a CONNACK that another attempt would not change (MQTT 3.1.1, 3.2.2.3). 3, server unavailable, is not
+/// one of them.
 const FINAL_REFUSALS: &[ReturnCode] = &[
     ReturnCode::PROTOCOL_VERSION,
     ReturnCode::IDENTIFIER_REJECTED,
@@ -32,7 +32,7 @@ const FINAL_REFUSALS: &[ReturnCode] = &[
     ReturnCode::NOT_AUTHORISED,
 ];
 
-/// How many times as long as usual the wait after that error is.
+/// The factor by which the wait after this error is longer than usual.
 pub(super) fn weight(error: &Error) -> u32 {
     match error {
         Error::ConnectionLost { code, .. } => AFTER_LOSS
@@ -67,7 +67,7 @@ pub(super) fn is_final(error: &Error) -> bool {
     }
 }
 
-/// Whether it is the port that is gone, and not the connection.
+/// Whether the port is gone, rather than the connection.
 pub(super) fn is_of_port(error: &Error) -> bool {
     matches!(error, Error::Port(_) | Error::Closed)
 }

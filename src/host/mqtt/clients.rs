@@ -1,4 +1,4 @@
-//! The clients of the module, as the host knows them.
+//! The module's clients, as the host knows them.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Instant;
@@ -13,17 +13,17 @@ use crate::call::ClientState;
 use crate::credentials::digest;
 use crate::job::Stored;
 
-/// The files that the session has put into the module, each with the length and the digest of its content.
+/// The files that the session has put into the module, each with the length and digest of its content.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Kept(HashMap<String, (usize, u64)>);
 
 impl Kept {
-    /// Whether that content was put there under that name.
+    /// Whether this content was put there under this name.
     pub(crate) fn holds(&self, name: &str, bytes: &[u8]) -> bool {
         self.0.get(name) == Some(&(bytes.len(), digest(bytes)))
     }
 
-    /// From now on it is there, as the module has said; or not any longer.
+    /// Notes whether the file is in the module, as the module has reported.
     pub(crate) fn note(&mut self, stored: &Stored, present: bool) {
         let Some(name) = &stored.name else { return };
         if present {
@@ -34,20 +34,20 @@ impl Kept {
     }
 }
 
-/// A publish with QoS 0 has no message id: a result that comes after its publish was given up could be taken for that of
-/// the next.
+/// A publish with QoS 0 has no message id: a result that comes after its publish was given up could be taken for that
+/// of the next one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Debt {
     /// Every result has come.
     #[default]
     None,
-    /// One is still to come, and the next one is it.
+    /// One is still to come, and the next result will count as that one.
     Owed,
-    /// One has come while the next publish waited: that one's own may have been it.
+    /// One has come while the next publish waited, and may have been that publish's own.
     Paid,
 }
 
-/// Which spelling the module takes of keys that have two.
+/// Which spelling the module accepts for keys that have two.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Spelling {
     #[default]
@@ -56,24 +56,24 @@ pub(crate) enum Spelling {
     Other,
 }
 
-/// What is held against the PDP context of a client.
+/// Whether the PDP context of a client is suspected to be broken.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Context {
     #[default]
     Sound,
-    /// A connection over it has ended for a reason whose remedy is a fresh one, and no opening has brought one up yet.
+    /// A connection over it ended for a reason that a fresh context cures, and no opening has brought one up yet.
     Suspect,
 }
 
 impl Debt {
-    /// A result without a message id has come. Whether it is taken for that of a publish that was given up.
+    /// A result without a message id has come. Returns whether it counts as that of a publish given up.
     pub(crate) fn pay(&mut self) -> bool {
         let owed = *self == Self::Owed;
         *self = if owed { Self::Paid } else { Self::None };
         owed
     }
 
-    /// A publish was given up. What has paid the last debt was this one's own, most likely.
+    /// A publish was given up. If a result paid the last debt, it was most likely this publish's own.
     pub(crate) fn grow(&mut self) {
         *self = if *self == Self::Paid { Self::None } else { Self::Owed };
     }
@@ -83,7 +83,7 @@ impl Debt {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ids {
     last: u16,
-    /// Those of QoS 2 publishes without an outcome.
+    /// The ids of QoS 2 publishes without an outcome.
     unfinished: HashSet<u16>,
 }
 
@@ -92,27 +92,27 @@ pub struct Ids {
 pub(crate) struct Client {
     pub(crate) settings: Settings,
     pub(crate) wanted: Wanted,
-    /// Whether the messages that may be in its buffer unannounced are known.
+    /// Whether the buffer has been asked for messages that were never announced.
     pub(crate) buffer_asked: bool,
     pub(crate) state: ClientState,
     /// The state before the operation under way.
     pub(crate) before: ClientState,
     pub(crate) known_end: KnownEnd,
-    /// The slots of the module's buffer that hold a message, a bit each.
+    /// The slots of the module's buffer that hold a message, one bit each.
     pub(crate) unread: u32,
-    /// Host and port of the last opening, as an error shows them.
+    /// Host and port of the last opening, as errors show them.
     pub(crate) server: Option<String>,
-    /// What is known of a result without a message id that did not come in time.
+    /// Whether a result without a message id is overdue.
     pub(crate) debt: Debt,
-    /// How and when the last connection was lost, until there is another.
+    /// How and when the last connection was lost, until there is a new one.
     pub(crate) lost: Option<(StatCode, Instant)>,
     pub(crate) context: Context,
     /// Publishes that await their final result.
     pub(crate) in_flight: usize,
     last_id: u16,
     ids: HashSet<u16>,
-    /// The ids of QoS 2 publishes without an outcome. A server that keeps the session may have one of them half way, and
-    /// would take the next message with that id for the same and drop it (MQTT 3.1.1 section 4.3.3).
+    /// The ids of QoS 2 publishes without an outcome. A server that keeps the session may have one of them half way; it
+    /// would take the next message with that id for the same one and drop it (MQTT 3.1.1 section 4.3.3).
     unfinished: HashSet<u16>,
 }
 
@@ -137,10 +137,10 @@ impl Client {
         }
     }
 
-    /// A message id that no operation under way has.
+    /// A message id that no operation under way uses.
     pub(crate) fn take_id(&mut self) -> Option<MessageId> {
         if self.ids.len() + self.unfinished.len() >= usize::from(u16::MAX) {
-            // Better an old one than none.
+            // An old id is better than none.
             self.unfinished.clear();
         }
         for _ in 0..=u16::MAX {
@@ -152,7 +152,7 @@ impl Client {
         None
     }
 
-    /// Whether an operation under way has that id.
+    /// Whether an operation under way uses this id.
     pub(crate) fn is_in_flight(&self, id: MessageId) -> bool {
         self.ids.contains(&id.0)
     }
@@ -161,13 +161,13 @@ impl Client {
         self.ids.remove(&id.0);
     }
 
-    /// Has it not be used again for as long as there are others.
+    /// Keeps the id from being used again while others are free.
     pub(crate) fn retire_id(&mut self, id: MessageId) {
         self.ids.remove(&id.0);
         self.unfinished.insert(id.0);
     }
 
-    /// As it is after a restart of the module, but for the ids: a server that keeps the session remembers them.
+    /// The client after a restart of the module. The ids stay, since a server that keeps the session remembers them.
     fn restarted(self, dialect: &Dialect) -> Self {
         Self {
             last_id: self.last_id,
@@ -176,13 +176,13 @@ impl Client {
         }
     }
 
-    /// Takes over what the module has accepted; whether the program has asked for it.
+    /// Takes over a setting that the module has accepted; `asked` if the program asked for it.
     pub(crate) fn apply(&mut self, change: Change, asked: bool) {
         self.settings.apply(change);
         if asked {
             self.wanted.apply(change);
         }
-        // What it keeps from now on is announced.
+        // Messages buffered from now on are announced.
         self.buffer_asked |= matches!(change, Change::ReceiveMode { .. });
     }
 
@@ -208,7 +208,7 @@ impl Clients {
         }
     }
 
-    /// Whether a client besides that one has a connection on that PDP context.
+    /// Whether any other client has a connection on this PDP context.
     pub(crate) fn others_use(&self, index: ClientIndex, pdp_context: u8) -> bool {
         let mut others = self
             .each
@@ -218,15 +218,15 @@ impl Clients {
         others.any(|(_, client)| client.settings.pdp_context == pdp_context && client.state != ClientState::Closed)
     }
 
-    /// The PDP context that the next opening of a client is to bring up afresh. One that carries another client's connection is not
-    /// the trouble, and would take that one with it.
+    /// The PDP context that the client's next opening should bring up afresh. A context that carries another client's
+    /// connection is not at fault, and giving it up would end that connection.
     pub(crate) fn context_to_renew(&self, index: ClientIndex) -> Option<u8> {
         let client = self.each.get(usize::from(index.0))?;
         let context = client.settings.pdp_context;
         (client.context == Context::Suspect && !self.others_use(index, context)).then_some(context)
     }
 
-    /// The module has started again: nothing is as it was, but files may outlast that, and the module is asked.
+    /// The module has started again: everything is reset. Files may survive that, so the module is asked for them.
     pub(crate) fn restarted(&mut self, dialect: &Dialect) {
         let clients = std::mem::take(&mut self.each).into_iter();
         self.each = clients.map(|client| client.restarted(dialect)).collect();
@@ -241,7 +241,7 @@ impl Clients {
         ids.collect()
     }
 
-    /// Goes on with the message ids behind those of a session before.
+    /// Continues after the message ids of an earlier session.
     pub(crate) fn go_on(&mut self, ids: &[Ids]) {
         for (client, ids) in self.each.iter_mut().zip(ids) {
             client.last_id = ids.last;

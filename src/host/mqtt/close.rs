@@ -12,7 +12,7 @@ use crate::reader::Outcome;
 
 pub(super) struct Close;
 
-/// A close behind an opening that no one waits for any longer.
+/// A close after an opening that nobody waits for any more.
 #[derive(Debug)]
 pub(super) struct Behind;
 
@@ -31,12 +31,12 @@ impl Rules for Close {
         Some(ClientState::Closing)
     }
 
-    /// It is wanted wherever the making of the connection stands, unless it is behind an opening that no one waits for.
+    /// A close may be sent at any stage of connecting, unless it follows an opening that nobody waits for.
     fn waits_for(&self, own: &dyn Own, effect: Effect) -> bool {
         effect == Effect::Opens && own.is_behind()
     }
 
-    /// Where nothing was left to close, that is what was asked for; elsewhere only the module knows.
+    /// If nothing was left to close, the close has succeeded; otherwise only the module knows.
     fn refused(&self, client: &Client, vague: bool) -> Refused {
         if vague && client.before == ClientState::Closed {
             Refused::NothingToDo
@@ -66,7 +66,7 @@ impl Rules for Close {
     }
 
     fn came_late(&self, client: &mut Client) {
-        // What is under way now began on a connection that is closed.
+        // The operation now under way began on a closed connection.
         client.before = ClientState::Closed;
     }
 

@@ -1,4 +1,4 @@
-//! Settings read back, each by the read form of `AT+QMTCFG`.
+//! Settings read back, each with the read form of `AT+QMTCFG`.
 
 use std::collections::VecDeque;
 
@@ -29,7 +29,7 @@ impl Planner {
     }
 }
 
-/// What was read so far.
+/// The settings read so far.
 #[derive(Debug, Default)]
 struct BeingRead {
     told: Box<Configuration>,
@@ -49,7 +49,7 @@ impl Own for BeingRead {
         }
     }
 
-    /// A setting that this firmware cannot read is left out, unless that leaves none.
+    /// Leaves out a setting that this firmware cannot read, unless none is left.
     fn goes_on_without(
         &mut self,
         _: &Step,

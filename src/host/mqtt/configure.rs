@@ -1,5 +1,5 @@
-//! From options to `AT+QMTCFG` lines. An option that stands for one of several values of a key is sent with the others
-//! as they are in force.
+//! From options to `AT+QMTCFG` lines. If an option is one of several values of a key, the others are sent as they are
+//! in force.
 
 use modemqtt_at::ascii::{QUOTE, is_forbidden_in_string};
 use modemqtt_at::dialect::DataPhase;
@@ -16,7 +16,7 @@ use crate::job::{About, Data, Step, Task};
 use crate::options::{Definition, OPTIONS, Options, Shape};
 use crate::writer::Argument;
 
-/// Options on their way: one that is refused ends the call, and those before it are set.
+/// Options on their way: a refused one ends the call, and the ones before it stay set.
 #[derive(Debug)]
 struct Configuring;
 
@@ -27,7 +27,7 @@ impl Own for Configuring {
 }
 
 impl Planner {
-    /// One command a key, in the order of [`OPTIONS`].
+    /// One command for each key, in the order of [`OPTIONS`].
     pub(super) fn configure(
         &self,
         client: ClientIndex,
@@ -68,7 +68,7 @@ impl Planner {
         Ok((Task::Call(About::Client(client), Box::new(Configuring)), steps))
     }
 
-    /// What stands for an option on the command line.
+    /// The values of an option on the command line.
     fn values(&self, definition: &Definition, options: &mut Options) -> Result<Vec<Value>, Error> {
         let row = self.row(definition.key)?;
         Ok(match definition.shape {
@@ -79,7 +79,7 @@ impl Planner {
                 None => Vec::new(),
                 Some(None) => vec![Value::Number(0)],
                 Some(Some(number)) => {
-                    // BC660K-GL has a connect id behind the TLS context, of which only 0 works.
+                    // BC660K-GL has a connect id after the TLS context; only 0 works.
                     let mut values = vec![Value::Number(1), Value::from(number)];
                     values.resize(row.parameters.len() - 1, Value::Number(0));
                     values
@@ -106,18 +106,18 @@ impl Planner {
             Shape::OneNet(place) => place(options).as_ref().map_or_else(Vec::new, |device| {
                 [&device.product_id, &device.access_key.0].map(Value::from).into()
             }),
-            // Taken back; to be set they take more than values.
+            // Taking it back; setting it takes more than values.
             Shape::Will(_) | Shape::Tls(_) => vec![Value::Number(0)],
         })
     }
 
-    /// The settings that the host minds, as they will be.
+    /// The settings that affect the host, as they will be.
     fn in_force_then(&self, options: &Options, now: Settings) -> Result<Settings, Error> {
         let settings = Settings {
             packet_timeout: options.packet_timeout.unwrap_or(now.packet_timeout),
             retries: options.retries.unwrap_or(now.retries),
             timeout_notice: options.timeout_notice.unwrap_or(now.timeout_notice),
-            // What is not said otherwise is exact.
+            // Unless the program says otherwise, payloads have an exact length.
             length: match now.length {
                 Length::Assumed(_) => Length::Assumed(options.show_length.unwrap_or(options.buffered.is_some())),
                 set @ Length::Set(_) => set.told(options.show_length),
@@ -136,7 +136,7 @@ impl Planner {
         Ok(settings)
     }
 
-    /// The will in quotes where it can stand there, else behind a prompt where the dialect has that.
+    /// The will in quotes if it can be quoted, otherwise after a prompt if the dialect has one.
     fn will(&self, client: ClientIndex, will: &Will) -> Result<Step, Error> {
         let Will {
             topic,
@@ -192,7 +192,7 @@ impl From<&String> for Value {
     }
 }
 
-/// What is given, and the values in force of what is not.
+/// The given options, with the values in force for the rest of each key.
 fn with_those_in_force(options: &Options, settings: Settings) -> Options {
     Options {
         packet_timeout: Some(settings.packet_timeout),
@@ -206,7 +206,7 @@ fn with_those_in_force(options: &Options, settings: Settings) -> Options {
     }
 }
 
-/// What the host minds of a setting once it is accepted.
+/// The effect of a setting on the host, once accepted.
 fn change(key: SettingKey, settings: Settings) -> Option<Change> {
     match key {
         SettingKey::TIMEOUT => Some(Change::Timeout {
@@ -220,7 +220,7 @@ fn change(key: SettingKey, settings: Settings) -> Option<Change> {
             buffered: settings.buffered,
             length: settings.length.is_shown(),
         }),
-        // Set after `dataformat`: the last one rules.
+        // Set after `dataformat`: the last one wins.
         SettingKey::SEND_MODE => Some(Change::SendMode(settings.send)),
         SettingKey::DATA_FORMAT => Some(Change::Formats {
             send: settings.send,

@@ -43,8 +43,8 @@ impl Rules for Connect {
         if result == PacketResult::RETRANSMISSION {
             return Meaning::Interim(outcome.values.first().copied().unwrap_or(1));
         }
-        // Old firmware leaves the return code off, and some of it has the state in place of the result, as the read form has
-        // it; the results of a CONNECT end at 2.
+        // Old firmware omits the return code, and some of it gives the state instead of the result, as the read form
+        // does; the results of a CONNECT are 0 to 2.
         let return_code = outcome.values.first().map(|code| ReturnCode(*code));
         let state = return_code.is_none() && outcome.result == ConnectionState::CONNECTED.0;
         let accepted = return_code.is_none_or(|code| code == ReturnCode::ACCEPTED);
@@ -63,7 +63,7 @@ impl Rules for Connect {
     }
 
     fn state_after(&self, client: &Client, _: &Dialect, result: &Result<Reply, Error>) -> Option<ClientState> {
-        // A connection that has ended meanwhile is closed, whatever comes of this.
+        // A connection that has ended meanwhile stays closed, whatever the result.
         client.state.is_passing().then_some(match result {
             Ok(_) => ClientState::Connected,
             Err(_) => ClientState::Open,
@@ -87,7 +87,7 @@ impl Rules for Connect {
     }
 
     fn outlasts(&self, code: StatCode) -> bool {
-        // Some firmware reports the end first, and then the return code of the server.
+        // Some firmware reports the end first, then the server's return code.
         code == StatCode::CONNACK_FAILED
     }
 

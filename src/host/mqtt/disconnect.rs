@@ -22,7 +22,7 @@ impl Rules for Disconnect {
         Some(ClientState::Disconnecting)
     }
 
-    /// It is wanted wherever the making of the connection stands.
+    /// A DISCONNECT may be sent at any stage of connecting.
     fn waits_for(&self, _: &dyn Own, effect: Effect) -> bool {
         effect == Effect::Ends
     }
@@ -32,7 +32,7 @@ impl Rules for Disconnect {
     }
 
     fn state_after(&self, client: &Client, dialect: &Dialect, result: &Result<Reply, Error>) -> Option<ClientState> {
-        // A connection that has ended meanwhile is closed, whatever comes of this.
+        // A connection that has ended meanwhile stays closed, whatever the result.
         client.state.is_passing().then(|| match result {
             Ok(_) if dialect.disconnect_closes => ClientState::Closed,
             Ok(_) => ClientState::Open,

@@ -1,13 +1,14 @@
-//! What the program knows of the end of a connection before the module reports it, so that the report is no second loss.
+//! What the program already knows about the end of a connection before the module reports it, so that the report does
+//! not count as a second loss.
 //!
-//! | [`KnownEnd`] | a `+QMTSTAT` is | moved by |
+//! | [`KnownEnd`] | meaning of a `+QMTSTAT` | moved by |
 //! |---|---|---|
 //! | `Unknown` | news | a refused CONNECT: `Refused`; a DISCONNECT: `Left` |
-//! | `Refused` | the tail of the refusal, once | that `+QMTSTAT`, or the next operation: `Unknown` |
-//! | `Left` | the tail of the DISCONNECT, once | that `+QMTSTAT`, or the next operation: `Gone` |
-//! | `Gone` | news, but for 5: the server closes for the DISCONNECT | an opening, a CONNECT: `Unknown` |
+//! | `Refused` | the consequence of the refusal, once | that `+QMTSTAT`, or the next operation: `Unknown` |
+//! | `Left` | the consequence of the DISCONNECT, once | that `+QMTSTAT`, or the next operation: `Gone` |
+//! | `Gone` | news, except code 5: the server closes because of the DISCONNECT | an opening, a CONNECT: `Unknown` |
 
-/// What is known of it.
+/// What is known about it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum KnownEnd {
     /// Nothing.
@@ -15,14 +16,14 @@ pub(crate) enum KnownEnd {
     Unknown,
     /// A CONNECT was refused, and `+QMTSTAT: <client>,4` may follow.
     Refused,
-    /// A DISCONNECT has gone out, and `+QMTSTAT: <client>,5` may follow.
+    /// A DISCONNECT was sent, and `+QMTSTAT: <client>,5` may follow.
     Left,
-    /// The same, and it has followed or something else was begun.
+    /// The same, but the report has come or another operation has begun.
     Gone,
 }
 
 impl KnownEnd {
-    /// A report has come, or an operation that none belongs to: whether one was due.
+    /// A report has come, or an operation to which no report belongs; returns whether a report was due.
     pub(crate) fn settle(&mut self) -> bool {
         let due = matches!(self, Self::Refused | Self::Left);
         *self = match self {
@@ -37,12 +38,12 @@ impl KnownEnd {
         *self = if self.has_left() { Self::Left } else { Self::Refused };
     }
 
-    /// A DISCONNECT has gone over a connection, which the server closes for it.
+    /// Whether a DISCONNECT was sent on a connection, which the server closes because of it.
     pub(crate) fn has_left(self) -> bool {
         matches!(self, Self::Left | Self::Gone)
     }
 
-    /// An opening: what the server closes from now on is another connection.
+    /// An opening: from now on, a close by the server concerns a new connection.
     pub(super) fn opens(&mut self) {
         *self = match self {
             Self::Unknown | Self::Gone => Self::Unknown,

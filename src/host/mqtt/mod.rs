@@ -1,4 +1,4 @@
-//! MQTT as the AT commands show it: the state of each client, the steps of each call, the meaning of each result.
+//! MQTT as the AT commands present it: the state of each client, the steps of each call, the meaning of each result.
 
 mod clients;
 mod close;

@@ -1,4 +1,5 @@
-//! The network connection, `AT+QMTOPEN`: the settings before it, and the second try where there is a cure.
+//! The network connection, `AT+QMTOPEN`: the settings made before it, and the second attempt after a failure that can
+//! be cured.
 
 use modemqtt_at::codes::OpenResult;
 use modemqtt_at::dialect::Dialect;
@@ -55,7 +56,7 @@ impl Rules for Open {
     }
 
     fn leaves_in_doubt(&self, result: i64) -> bool {
-        // Something is open there, whoever opened it.
+        // A connection is open there, whoever opened it.
         OpenResult(result) == OpenResult::OCCUPIED
     }
 
@@ -68,14 +69,14 @@ impl Rules for Open {
     }
 }
 
-/// An opening, in two tries where there is a cure for what has made the first fail.
+/// An opening, tried twice if the first failure can be cured.
 #[derive(Debug)]
 struct Opening {
     host: String,
     port: u16,
-    /// Whether it is the second try.
+    /// Whether this is the second try.
     again: bool,
-    /// The settings that the module would not take.
+    /// The settings that the module refused.
     refused: Vec<SettingKey>,
 }
 
@@ -84,7 +85,7 @@ impl Own for Opening {
         Some((&self.host, self.port))
     }
 
-    /// Settings may be left from another program, and waits follow the settings in force.
+    /// Another program may have left settings, and time limits follow the settings in force.
     fn take(
         &mut self,
         setting: Option<SettingKey>,
@@ -97,9 +98,9 @@ impl Own for Opening {
         }
     }
 
-    /// What prepares an opening is worth trying, no more: firmware without the setting is met with, and an index that cannot be
-    /// closed is closed already. A setting that the module would not take is read instead, and tried again once the client is
-    /// closed.
+    /// The preparations for an opening are optional: some firmware lacks the setting, and an index that cannot be
+    /// closed is already closed. If the module refuses a setting, the host reads it instead, and tries again once the
+    /// client is closed.
     fn goes_on_without(
         &mut self,
         step: &Step,
@@ -125,7 +126,7 @@ impl Own for Opening {
         true
     }
 
-    /// An occupied index is closed, a PDP context that the network took away is given up, once.
+    /// Closes an occupied index, or gives up a PDP context that the network took away; once.
     fn cure(
         &mut self,
         result: Option<i64>,
@@ -133,11 +134,12 @@ impl Own for Opening {
         dialect: &'static Dialect,
         clients: &mut Clients,
     ) -> Option<Cure> {
-        // Some firmware answers `ERROR` where the notes have `+QMTOPEN: <client>,2`.
+        // Some firmware answers `ERROR` where the notes give `+QMTOPEN: <client>,2`.
         let reason = result.map_or(OpenResult::OCCUPIED, OpenResult);
         let known = clients.get(client).filter(|_| !self.again)?;
         let (context, wanted) = (known.settings.pdp_context, known.wanted);
-        // A context that carries another client's connection is not the trouble, and would take that one with it.
+        // A context that carries another client's connection is not at fault, and giving it up would end that
+        // connection.
         if reason == OpenResult::PDP_FAILED && clients.others_use(client, context) {
             return None;
         }
@@ -150,7 +152,7 @@ impl Own for Opening {
 }
 
 impl Planner {
-    /// Opens, behind a PDP context that was given up where one is to be renewed: the opening brings it up again.
+    /// Opens. A PDP context that must be renewed is given up first: the opening brings it up again.
     pub(super) fn open(
         &self,
         client: ClientIndex,
@@ -163,7 +165,7 @@ impl Planner {
         let deactivate = renewed.and_then(|context| self.deactivate(context)).transpose()?;
         let mut steps: Steps = deactivate.into_iter().collect();
         steps.extend(self.prepare(client, wanted, &PREPARED)?);
-        // Settings may be left from another program, and waits follow the settings in force.
+        // Another program may have left settings, and time limits follow the settings in force.
         if let Some(row) = self.dialect.setting(SettingKey::TIMEOUT, Form::Read) {
             steps.push_back(self.read(row, client)?);
         }
@@ -182,7 +184,7 @@ impl Planner {
         Ok((Task::of(key, opening), steps))
     }
 
-    /// The steps that cure what made an opening fail, and open again; `None` where there is no cure.
+    /// The steps that cure the failure of an opening and open again; `None` if there is no cure.
     fn open_again(
         &self,
         client: ClientIndex,
@@ -205,7 +207,7 @@ impl Planner {
         Some(steps())
     }
 
-    /// The step that gives a PDP context up; `None` where the dialect has no command for it.
+    /// The step that gives up a PDP context; `None` if the dialect has no command for it.
     fn deactivate(&self, pdp_context: u8) -> Option<Result<Step, Error>> {
         let command = self.dialect.deactivate?;
         Some(plain(&match command.values {

@@ -1,8 +1,9 @@
-//! What one call knows of itself beyond its steps: what it takes from their answers, when it goes on without one that was
-//! refused, and what its caller is told. The file of the call says it; what that leaves out is as here.
+//! The data particular to one call, beyond its steps: what it takes from the answers, when it goes on after a refusal,
+//! and what its caller is told. Each call's file implements this; the defaults are here.
 //!
-//! What holds for every call of an operation, whether or not one is under way, is in its [`super::rules::Rules`]. Among that is what
-//! the loss of a connection means to it. A call without a result URC has nothing to lose: its final result code ends it.
+//! What holds for every call of an operation, whether or not one is under way, is in its [`super::rules::Rules`],
+//! including what the loss of a connection means to it. A call without a result URC has nothing to lose: its final
+//! result code ends it.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -16,14 +17,14 @@ use crate::call::Reply;
 use crate::error::Error;
 use crate::job::Step;
 
-/// What a call has of its own.
+/// The data particular to a call.
 pub(crate) trait Own: fmt::Debug + Send {
-    /// Whether its line is the program's: it may do anything, and ask for data that were not given.
+    /// Whether the program wrote the line: it may do anything, and ask for data that were not given.
     fn is_verbatim(&self) -> bool {
         false
     }
 
-    /// Whether the settings that it makes are those that the program wants from now on.
+    /// Whether its settings are what the program wants from now on.
     fn configures(&self) -> bool {
         false
     }
@@ -33,7 +34,7 @@ pub(crate) trait Own: fmt::Debug + Send {
         None
     }
 
-    /// Whether it closes behind an opening that no one waits for any longer, once that has ended.
+    /// Whether it closes after an opening that nobody waits for any more, once that has ended.
     fn is_behind(&self) -> bool {
         false
     }
@@ -43,10 +44,10 @@ pub(crate) trait Own: fmt::Debug + Send {
         false
     }
 
-    /// Nothing was sent to the server.
+    /// Called if nothing was sent to the server.
     fn was_not_sent(&mut self) {}
 
-    /// Takes the lines that answered one of its commands. Where the command read a setting, that is the key.
+    /// Takes the lines that answered one of its commands. The key is given if the command read a setting.
     fn take(
         &mut self,
         _setting: Option<SettingKey>,
@@ -56,7 +57,8 @@ pub(crate) trait Own: fmt::Debug + Send {
     ) {
     }
 
-    /// One of its commands was refused. Whether the call goes on with the steps that are left, to which it may add some.
+    /// One of its commands was refused. Returns whether the call goes on with the remaining steps, to which it may add
+    /// some.
     fn goes_on_without(
         &mut self,
         _step: &Step,
@@ -67,7 +69,8 @@ pub(crate) trait Own: fmt::Debug + Send {
         false
     }
 
-    /// The call has failed with that result, or with `ERROR` where there is none. What may cure it before the caller is told.
+    /// The call has failed with this result, or with `ERROR` if `None`. Returns what may cure it before the caller is
+    /// told.
     fn cure(
         &mut self,
         _result: Option<i64>,
@@ -78,7 +81,7 @@ pub(crate) trait Own: fmt::Debug + Send {
         None
     }
 
-    /// What the caller is told of a result; `None` while other commands of the call are to follow, as they are where there are
+    /// What the caller is told of a result; `None` if further commands of the call follow, as they do when there are
     /// `more`.
     fn told(
         &mut self,
@@ -89,21 +92,21 @@ pub(crate) trait Own: fmt::Debug + Send {
         Some(result)
     }
 
-    /// What the caller is told once the last command is done, if that has no result URC.
+    /// What the caller is told after the last command, if that has no result URC.
     fn reply(&mut self) -> Reply {
         Reply::Done
     }
 }
 
-/// What is done about a failure before the call is tried once more.
+/// What is done about a failure before the call is tried again.
 pub(crate) struct Cure {
-    /// What has made it fail.
+    /// Why it failed.
     pub(crate) reason: OpenResult,
     /// The second and last try.
     pub(crate) steps: VecDeque<Step>,
 }
 
-/// A call that has nothing of its own.
+/// A call with no data of its own.
 #[derive(Debug)]
 pub(super) struct Nothing;
 

@@ -1,9 +1,9 @@
-//! The commands of a line that the program has written itself, taken apart as V.250 section 5.2.1 joins them.
+//! The commands in a line that the program wrote itself, taken apart as V.250 section 5.2.1 joins them.
 
 use modemqtt_at::Form;
 use modemqtt_at::ascii::QUOTE;
 
-/// How many bytes a line that is not known may have declared: its largest number up to `most`.
+/// How many bytes an unknown line may have declared: its largest number up to `most`.
 pub(crate) fn declared_at_most(line: &[u8], most: usize) -> Option<usize> {
     let text = String::from_utf8_lossy(line);
     let part = parts(&text).last()?;
@@ -16,14 +16,14 @@ pub(crate) fn declared_at_most(line: &[u8], most: usize) -> Option<usize> {
 
 /// One command of a line.
 pub(super) struct Part<'a> {
-    /// Without `+`.
+    /// Its name without `+`.
     pub(super) name: &'a str,
     pub(super) form: Form,
-    /// Its parameters as they stand there, blanks round them left out.
+    /// Its parameters, without the blanks around them.
     pub(super) fields: Vec<&'a str>,
 }
 
-/// The commands of a line that begins with `AT`. Behind a basic command an extended one needs no semicolon (V.250 section
+/// The commands of a line that begins with `AT`. After a basic command an extended one needs no semicolon (V.250 section
 /// 5.2.1).
 pub(super) fn parts(line: &str) -> impl Iterator<Item = Part<'_>> {
     let texts = split(line.get(2..).unwrap_or_default(), ';');
@@ -50,7 +50,7 @@ pub(super) fn parts(line: &str) -> impl Iterator<Item = Part<'_>> {
     })
 }
 
-/// The pieces between separators that stand outside quotes.
+/// The pieces between separators outside quotes.
 fn split(text: &str, separator: char) -> impl Iterator<Item = &str> {
     let mut quoted = false;
     text.split(move |letter| {
@@ -59,7 +59,7 @@ fn split(text: &str, separator: char) -> impl Iterator<Item = &str> {
     })
 }
 
-/// The names in a command line, joined by `;`: `AT+CSQ;+CREG?` has `+CSQ;+CREG`.
+/// The names in a command line, joined by `;`: `AT+CSQ;+CREG?` gives `+CSQ;+CREG`.
 pub(super) fn names_of(line: &[u8]) -> String {
     let mut in_string = false;
     let mut in_value = false;

@@ -22,8 +22,8 @@ use crate::writer::{self, Argument};
 
 pub(super) type Steps = VecDeque<Step>;
 
-/// What a call needs, with the message id that it has or takes. One that it takes is given back if it cannot be carried
-/// out.
+/// The task and steps of a call, with the message id that it has or takes. An id that it takes is given back if the
+/// call cannot be carried out.
 pub(crate) fn plan(
     call: Call,
     dialect: &'static Dialect,
@@ -111,13 +111,13 @@ pub(crate) fn plan(
     }
 }
 
-/// The step that asks how a command stands with all clients; `None` where the dialect cannot.
+/// The step that asks for the state of a command for all clients; `None` if the dialect has none.
 pub(crate) fn question(dialect: &'static Dialect, command: Command) -> Option<Step> {
     let row = dialect.row(command, Form::Read)?;
     Planner { dialect }.step(row, &[], Goal::Lines).ok()
 }
 
-/// The step that fetches one message out of the module's buffer; `None` where the dialect has none.
+/// The step that fetches one message from the module's buffer; `None` if the dialect has none.
 pub(crate) fn drain(dialect: &'static Dialect, client: ClientIndex, slot: u8) -> Option<Step> {
     let row = dialect.row(Command::Receive, Form::Set)?;
     let arguments = [index_of(client), Argument::Number(slot.into())];
@@ -151,7 +151,7 @@ pub(super) struct Planner {
 }
 
 impl Planner {
-    /// An operation that is one command: its values behind the client index, as its row has them.
+    /// An operation that takes one command: its values after the client index, in the order of the row.
     fn operation(
         &self,
         key: OutcomeKey,
@@ -182,7 +182,7 @@ impl Planner {
         Ok((Task::of(key, own), [step].into()))
     }
 
-    /// The row of a command that acts, or an error that names the dialects that have it.
+    /// The row of a command that acts; otherwise an error that names the dialects with that command.
     fn action(&self, command: Command) -> Result<&'static Row, Error> {
         self.dialect.row(command, Form::Set).ok_or_else(|| {
             let have = dialects(|dialect| dialect.row(command, Form::Set).is_some());
@@ -218,7 +218,7 @@ impl Planner {
         self.step(row, &[index_of(client)], goal)
     }
 
-    /// The row that sets a key, or an error that names the dialects that have it.
+    /// The row that sets a key; otherwise an error that names the dialects with that key.
     pub(super) fn row(&self, key: SettingKey) -> Result<&'static Row, Error> {
         self.dialect.setting(key, Form::Set).ok_or_else(|| {
             let have = dialects(|dialect| dialect.setting(key, Form::Set).is_some());
@@ -250,7 +250,7 @@ impl Planner {
     }
 }
 
-/// The names of the dialects that have something.
+/// The names of the dialects for which this holds.
 pub(super) fn dialects(have: impl Fn(&Dialect) -> bool) -> String {
     let names = dialect::ALL
         .iter()
@@ -259,7 +259,7 @@ pub(super) fn dialects(have: impl Fn(&Dialect) -> bool) -> String {
     names.collect::<Vec<_>>().join(", ")
 }
 
-/// Success is the result URC, where the command has one.
+/// A command with a result URC succeeds by that.
 pub(super) fn outcome(row: &Row, client: ClientIndex, message_id: Option<MessageId>) -> Goal {
     let Some(operation) = Operation::of(row.command) else {
         return Goal::Final;
@@ -278,7 +278,7 @@ pub(super) fn index_of(client: ClientIndex) -> Argument<'static> {
     Argument::Number(client.0.into())
 }
 
-/// Never less than the module itself may take.
+/// How long to wait for a result: never less than the module itself may take.
 pub(crate) fn outcome_wait(wait: Wait, settings: Settings) -> Duration {
     match wait {
         Wait::Fixed(fixed) => fixed,

@@ -1,5 +1,5 @@
-//! The settings that decide how bytes are read and written. A new session of the host is not a new module: they may be left
-//! from another program, so that an opening sets each as this program wants it.
+//! The settings that decide how bytes are written and read. A new session of the host does not reset the module:
+//! another program may have left other settings, so an opening sets each one as this program wants it.
 
 use modemqtt_at::dialect::ReceiveLength;
 use modemqtt_at::{ClientIndex, Form, SettingKey};
@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::job::Step;
 use crate::writer::Argument;
 
-/// Their keys, in the order in which they are set: of `dataformat` and `send/mode` the last one rules.
+/// Their keys, in the order in which they are set: of `dataformat` and `send/mode` the last one wins.
 pub(super) const PREPARED: [SettingKey; 4] = [
     SettingKey::RECEIVE_MODE,
     SettingKey::SHOW_RECEIVE_LENGTH,
@@ -35,9 +35,9 @@ impl Planner {
             .collect()
     }
 
-    /// The values of a key, and what they change.
+    /// The values of a key, and the changes they make.
     fn wanted(&self, key: SettingKey, wanted: Wanted) -> (Vec<bool>, Change) {
-        // Only with a length can a payload hold every byte.
+        // Only with a length can a payload contain every byte.
         let length = wanted.length_shown.unwrap_or(true);
         match key {
             SettingKey::RECEIVE_MODE => {

@@ -1,5 +1,5 @@
-//! A publish, `AT+QMTPUB` or `AT+QMTPUBEX`, in the safest form that the dialect has and the payload fits: exact length, then the prompt with Ctrl-Z,
-//! then inside the command line.
+//! A publish, `AT+QMTPUB` or `AT+QMTPUBEX`, in the safest form that the dialect has and that fits the payload: exact
+//! length, then the prompt with Ctrl-Z, then inside the command line.
 
 use modemqtt_at::ascii::{CTRL_Z, ESC, QUOTE, is_forbidden_in_string};
 use modemqtt_at::dialect::DataPhase;
@@ -17,14 +17,14 @@ use crate::names::models;
 use crate::reader::Outcome;
 use crate::writer::Argument;
 
-/// A message to be published.
+/// A message to publish.
 pub(super) struct Outgoing {
     pub(super) client: ClientIndex,
     pub(super) topic: String,
     pub(super) payload: Vec<u8>,
     pub(super) qos: Qos,
     pub(super) retain: bool,
-    /// The form that the program wants; by itself it is the safest.
+    /// The form that the program wants; `None` chooses the safest.
     pub(super) form: Option<DataPhase>,
     /// Whether the payload is sent as hexadecimal digits.
     pub(super) hex: bool,
@@ -63,9 +63,9 @@ impl Rules for Publish {
 /// A publish with QoS 2, which takes two exchanges with the server.
 #[derive(Debug)]
 enum ExactlyOnce {
-    /// It has no result yet, and may have come half way.
+    /// It has no result yet, and the message may have got half way.
     Unfinished,
-    /// The server has all of it, or nothing.
+    /// The server has all of the message or none of it.
     Settled,
 }
 
@@ -150,9 +150,9 @@ impl Planner {
         Ok((task, [step].into()))
     }
 
-    /// The form that is wanted, or the first that the dialect has and that can carry the bytes.
+    /// The form requested, or the first that the dialect has and that can carry the bytes.
     fn form(&self, wanted: Option<DataPhase>, bytes: &[u8]) -> Result<DataPhase, Error> {
-        // Firmware is known that takes a length of 0 for none.
+        // Some firmware takes a length of 0 to mean no length.
         let empty = wanted.is_none() && bytes.is_empty() && self.dialect.publish(DataPhase::UntilCtrlZ).is_some();
         let wanted = if empty { Some(DataPhase::UntilCtrlZ) } else { wanted };
         let candidates = FORMS
@@ -185,7 +185,7 @@ impl Planner {
     }
 }
 
-/// A byte that the form cannot carry.
+/// The first byte that the form cannot carry.
 fn unfit(form: DataPhase, bytes: &[u8]) -> Option<u8> {
     let acts = |byte: &u8| match form {
         DataPhase::Counted => false,
@@ -196,7 +196,7 @@ fn unfit(form: DataPhase, bytes: &[u8]) -> Option<u8> {
     bytes.iter().copied().find(|byte| acts(byte))
 }
 
-/// Two upper-case hexadecimal digits a byte.
+/// Two upper-case hexadecimal digits per byte.
 fn in_hex(payload: &[u8]) -> Vec<u8> {
     const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
     let pair = |byte: &u8| [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]];

@@ -1,5 +1,6 @@
-//! What the host has to know of an operation beyond its row. The file of a call says it; what that leaves out, and what has no
-//! file, is as here: one command of a client that needs no connection, changes none, and has its result in a URC.
+//! What the host must know about an operation beyond its row. Each call's file implements this. The defaults here,
+//! which hold for an operation without a file, are those of a single command that needs no connection, changes none,
+//! and reports its result in a URC.
 
 use modemqtt_at::codes::{PacketResult, StatCode};
 use modemqtt_at::dialect::Dialect;
@@ -13,7 +14,7 @@ use crate::error::Error;
 use crate::job::OutcomeKey;
 use crate::reader::Outcome;
 
-/// Those of an operation.
+/// The rules of an operation.
 pub(crate) fn rules(operation: Operation) -> &'static dyn Rules {
     match operation {
         Operation::Open => &open::Open,
@@ -28,7 +29,7 @@ pub(crate) fn rules(operation: Operation) -> &'static dyn Rules {
     }
 }
 
-/// The client whose connection a call is to end.
+/// The client whose connection a call ends.
 pub(crate) fn ended_by(call: &Call) -> Option<ClientIndex> {
     match call {
         Call::CloseBehind { client } => Some(*client),
@@ -37,14 +38,14 @@ pub(crate) fn ended_by(call: &Call) -> Option<ClientIndex> {
     }
 }
 
-/// An operation of which nothing more is known than its row.
+/// An operation known only by its row.
 struct Plain;
 
 impl Rules for Plain {}
 
-/// The meaning of a result.
+/// What a result means.
 pub(crate) enum Meaning {
-    /// The packet was sent again, so many times; the final result still comes.
+    /// The packet was sent again this many times; the final result is still to come.
     Interim(i64),
     /// The end.
     End(Result<Reply, Error>),
@@ -63,31 +64,31 @@ pub(crate) enum Effect {
     Ends,
 }
 
-/// What the loss of a connection is to an operation under way.
+/// What the loss of a connection means to an operation under way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Loss {
     /// Nothing: its own result is still to come.
     Nothing,
-    /// Its end.
+    /// The operation ends.
     End,
-    /// Its end, and by that the program knows of the loss.
+    /// The operation ends, and so tells the program of the loss.
     EndThatTells,
 }
 
-/// What becomes of an operation whose command the module has refused.
+/// What a refused command means to its operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refused {
     /// It has failed, and has changed nothing.
     Failed,
-    /// What it was to bring about was so already.
+    /// What it was to achieve was already so.
     NothingToDo,
-    /// The module is asked where the client stands.
+    /// The module is asked for the state of the client.
     Ask,
 }
 
 /// The rules of one operation.
 pub(crate) trait Rules: Sync {
-    /// What is wrong with its values that its row cannot say.
+    /// Checks its values beyond what its row can check.
     fn check(&self, _values: &[Option<Value>]) -> Result<(), Error> {
         Ok(())
     }
@@ -102,30 +103,30 @@ pub(crate) trait Rules: Sync {
         false
     }
 
-    /// Where its client stands while it is under way, if elsewhere than before.
+    /// The state of its client while it is under way, if it changes it.
     fn passing(&self) -> Option<ClientState> {
         None
     }
 
-    /// Whether it waits until another of its client has ended that has that effect on the connection.
+    /// Whether it waits for another operation of its client, with this effect on the connection, to end.
     fn waits_for(&self, _own: &dyn Own, _effect: Effect) -> bool {
         true
     }
 
-    /// Whether it overtakes publishes of its client that find no room in the window.
+    /// Whether it may overtake publishes of its client that find no room in the window.
     fn overtakes_publishes(&self) -> bool {
         true
     }
 
-    /// Its command is being sent, to have the client lead to that server if it is an opening.
+    /// Its command is being sent; an opening leads the client to this server.
     fn begins(&self, _client: &mut Client, _server: Option<(&str, u16)>) {}
 
-    /// Its command was refused, in a way that may mean that there is no connection or not.
+    /// Its command was refused; `vague` if that may or may not mean that there is no connection.
     fn refused(&self, _client: &Client, _vague: bool) -> Refused {
         Refused::Failed
     }
 
-    /// Whether a result that fits is that of another, which was given up.
+    /// Whether a matching result belongs to an earlier operation that was given up.
     fn is_of_another(&self, _client: &mut Client, _outcome: &Outcome) -> bool {
         false
     }
@@ -135,43 +136,43 @@ pub(crate) trait Rules: Sync {
         acknowledged(outcome, Reply::Done)
     }
 
-    /// Where its client stands behind a result, if elsewhere than before.
+    /// The state of its client after a result, if it changes it.
     fn state_after(&self, _client: &Client, _dialect: &Dialect, _result: &Result<Reply, Error>) -> Option<ClientState> {
         None
     }
 
-    /// It has ended.
+    /// Called when it has ended.
     fn ended(&self, client: &mut Client, _ok: bool) {
         client.known_end.settle();
     }
 
-    /// Whether a result other than 0 leaves in doubt where its client stands.
+    /// Whether a result other than 0 leaves the state of its client in doubt.
     fn leaves_in_doubt(&self, _result: i64) -> bool {
         false
     }
 
-    /// Its result has not come in time.
+    /// Its result did not come in time.
     fn given_up(&self, _client: &mut Client, _key: OutcomeKey) {}
 
-    /// Whether a success that no one waits for any longer contradicts that its client stands there.
+    /// Whether a success that nobody waits for any more contradicts this state of its client.
     fn contradicts(&self, _state: &ClientState) -> bool {
         false
     }
 
-    /// A success that contradicts what is known has come while something else is under way.
+    /// A success that contradicts the known state came while another operation is under way.
     fn came_late(&self, _client: &mut Client) {}
 
-    /// What the loss of the connection is to it.
+    /// What the loss of the connection means to it.
     fn loss(&self) -> Loss {
         Loss::End
     }
 
-    /// Whether its result may still come behind that loss, and say more.
+    /// Whether its result may still come after this loss, and say more.
     fn outlasts(&self, _code: StatCode) -> bool {
         false
     }
 
-    /// Whether a result that has come behind the loss says more than that.
+    /// Whether a result that came after the loss says more than the loss did.
     fn says_more(&self, _result: &Result<Reply, Error>) -> bool {
         false
     }
@@ -186,7 +187,7 @@ pub(super) fn acknowledged(outcome: &Outcome, reply: Reply) -> Meaning {
     ended(outcome, reply, result.name())
 }
 
-/// Reads a result of which 0 is the success.
+/// Reads a result where 0 means success.
 pub(super) fn ended(outcome: &Outcome, reply: Reply, name: Option<&'static str>) -> Meaning {
     Meaning::End(match outcome.result {
         0 => Ok(reply),

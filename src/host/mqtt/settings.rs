@@ -1,4 +1,5 @@
-//! The settings of a client that the host minds: as the module has them, as the program wants them, and what changes them.
+//! The settings of a client that affect the host: as the module has them, as the program wants them, and what changes
+//! them.
 
 use std::time::Duration;
 
@@ -18,12 +19,12 @@ pub(crate) enum Format {
 }
 
 impl Format {
-    /// That of an option.
+    /// The format that an option names.
     pub(super) fn of(hex: bool) -> Self {
         if hex { Self::Hex } else { Self::Text }
     }
 
-    /// Whether it is the second.
+    /// Whether it is hexadecimal.
     pub(crate) fn is_hex(self) -> bool {
         self == Self::Hex
     }
@@ -32,9 +33,9 @@ impl Format {
 /// Whether `+QMTRECV` carries a length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Length {
-    /// As the module starts, or as it has said.
+    /// As the module starts, or as it has reported.
     Assumed(bool),
-    /// As it was set.
+    /// As the host set it.
     Set(bool),
 }
 
@@ -45,7 +46,7 @@ impl Length {
         shown
     }
 
-    /// The same, as the module has told it.
+    /// The same after the module has reported its setting.
     pub(super) fn told(self, shown: Option<bool>) -> Self {
         match self {
             Self::Assumed(known) => Self::Assumed(shown.unwrap_or(known)),
@@ -54,7 +55,7 @@ impl Length {
     }
 }
 
-/// What an accepted `AT+QMTCFG` changes that the host minds.
+/// How an accepted `AT+QMTCFG` affects the host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Change {
     /// `timeout`.
@@ -80,9 +81,9 @@ pub(crate) enum Change {
 pub(crate) struct Settings {
     /// Seconds until the module sends a packet again.
     pub(crate) packet_timeout: u8,
-    /// How often it does.
+    /// How often the module sends it again.
     pub(crate) retries: u8,
-    /// Whether it reports that.
+    /// Whether the module reports that.
     pub(crate) timeout_notice: bool,
     pub(crate) length: Length,
     /// Whether messages are kept in the module's buffer.
@@ -103,7 +104,7 @@ impl Settings {
             packet_timeout: number(0).unwrap_or(60),
             retries: number(1).unwrap_or(10),
             timeout_notice: number(2) == Some(1),
-            // Every dialect starts without, in text, and reports messages as they come.
+            // Every dialect starts without lengths, in text, and reports messages as they come.
             length: Length::Assumed(false),
             buffered: false,
             send: Format::Text,
@@ -116,7 +117,7 @@ impl Settings {
         }
     }
 
-    /// Takes over what the module has accepted.
+    /// Takes over a setting that the module has accepted.
     pub(crate) fn apply(&mut self, change: Change) {
         match change {
             Change::Timeout {
@@ -147,7 +148,7 @@ impl Settings {
         Duration::from_secs(u64::from(self.packet_timeout) * (u64::from(self.retries) + 1))
     }
 
-    /// Takes over what `AT+QMTCFG="<key>",<client>` has printed; what is illegible leaves all as it was.
+    /// Takes over what `AT+QMTCFG="<key>",<client>` printed; illegible values change nothing.
     pub(crate) fn read_back(&mut self, dialect: &Dialect, key: SettingKey, values: &str) {
         let mut told = Options::default();
         options::read_setting(dialect, key, values, &mut told);
@@ -161,7 +162,7 @@ impl Settings {
     }
 }
 
-/// What the program wants of the settings that decide how bytes are read and written, whatever the module has.
+/// The settings that the program wants for how bytes are written and read, whatever the module has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Wanted {
     /// Whether `+QMTRECV` carries a length; `None` where the program has not said.
@@ -175,7 +176,7 @@ pub(crate) struct Wanted {
 }
 
 impl Wanted {
-    /// Takes over what the program has set, as the module has accepted it.
+    /// Takes over what the program has set, once the module has accepted it.
     pub(super) fn apply(&mut self, change: Change) {
         match change {
             Change::Length(shown) => self.length_shown = Some(shown),

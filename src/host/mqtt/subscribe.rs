@@ -1,4 +1,4 @@
-//! Subscriptions, `AT+QMTSUB`: as many commands as the command line needs, and what was granted.
+//! Subscriptions, `AT+QMTSUB`: as many commands as the topics need, and the QoS granted.
 
 use std::collections::VecDeque;
 
@@ -23,17 +23,17 @@ impl Rules for Subscribe {
     }
 
     fn meaning(&self, outcome: &Outcome) -> Meaning {
-        // How many topics were asked for, the task knows.
+        // The task knows how many topics were asked for.
         acknowledged(outcome, Reply::Granted(outcome.values.clone()))
     }
 }
 
-/// How far subscriptions have come.
+/// Progress of the subscriptions.
 #[derive(Debug)]
 struct Subscribing {
-    /// What was asked for, command by command, of those that have no result yet.
+    /// The QoS requested by each command that has no result yet.
     asked: VecDeque<Vec<Qos>>,
-    /// What was granted so far.
+    /// The QoS granted so far.
     granted: Vec<i64>,
 }
 
@@ -79,7 +79,7 @@ impl Planner {
 }
 
 impl Subscribing {
-    /// Takes what the module says was granted of the topics of one command. `None` while other commands are to follow.
+    /// Takes the QoS that the module granted for one command. `None` while other commands are to follow.
     fn granted(&mut self, client: ClientIndex, granted: &[i64]) -> Option<Result<Reply, Error>> {
         let asked = self.asked.pop_front().unwrap_or_default();
         let wrong = |expected| {
@@ -94,7 +94,7 @@ impl Subscribing {
             return wrong("no more granted QoS than topics");
         }
         if granted.is_empty() {
-            // Some firmware leaves them off.
+            // Some firmware omits them.
             self.granted.extend(asked.iter().map(|qos| i64::from(qos.number())));
         } else {
             self.granted.extend(granted);

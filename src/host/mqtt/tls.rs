@@ -1,4 +1,4 @@
-//! From what a connection is to be secured with to the commands that hand it over and set it.
+//! From the options that secure a connection to the commands that hand over credentials and set them.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use crate::writer::{Argument, CommandLine};
 const EVERY_SUITE: u16 = 0xFFFF;
 /// How long the module waits for the content of a file, besides the time that this takes on a slow line.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Bytes a second of the slowest line that a file is believed to come over.
+/// Bytes per second of the slowest line assumed for a file.
 const SLOWEST: usize = 200;
 
 impl Planner {
@@ -64,7 +64,7 @@ impl Planner {
         Ok(())
     }
 
-    /// Every option that the family has, for what another program has set stays.
+    /// Sets every option that the family has, since another program may have set it differently.
     fn options(&self, tls: &'static tls::Tls, wanted: &Tls, steps: &mut Steps) -> Result<(), Error> {
         let mut number = |key, what: &str, value: Option<i64>, asked: bool| -> Result<(), Error> {
             let option = match tls.option(key) {
@@ -139,7 +139,7 @@ impl Planner {
     }
 }
 
-/// A file of the module's that holds a credential.
+/// A file in the module that holds a credential.
 struct File<'a> {
     name: String,
     credential: Credential,
@@ -159,9 +159,9 @@ impl<'a> File<'a> {
         })
     }
 
-    /// A file is not written over, so that a former one is deleted first; there need not be one. What the session has put
-    /// there itself stays if the module still gives its checksum: where it tells no more than a size, someone may have put
-    /// another of that size in its place.
+    /// The module does not overwrite files, so an earlier one is deleted first, if there is one. A file that the
+    /// session itself put there stays if the module still gives its checksum. If the module gives only a size, the file
+    /// is replaced, since another of that size may have taken its place.
     fn steps(&self, files: &Files, kept: &Kept) -> Steps {
         let bytes = self.pem.bytes();
         let stored = self.stored();
@@ -198,7 +198,7 @@ impl<'a> File<'a> {
     }
 }
 
-/// The command that asks for a credential itself.
+/// The command that asks for the credential itself.
 fn prompted(head: &str, credential: Credential, pem: &Pem) -> Step {
     Step {
         data: Some(Data {
@@ -245,7 +245,7 @@ fn in_range(option: &TlsOption, what: &str, value: i64) -> Result<(), Error> {
     )))
 }
 
-/// What stands before the value of an option.
+/// The part of the command before the value of an option.
 fn option_head(tls: &tls::Tls, option: &TlsOption, context: u8) -> String {
     match tls.form {
         TlsForm::ContextFirst => format!("{context},0,\"{}\"", option.name),
@@ -258,7 +258,7 @@ fn set_option(head: &str, value: &str) -> Step {
     vendor_command("QSSLCFG", &format!("{head},{value}"), Goal::Final)
 }
 
-/// Names and numbers of our own: nothing in it could act on the line.
+/// Our own names and numbers only: nothing in them can act on the command line.
 fn vendor_command(name: &str, values: &str, goal: Goal) -> Step {
     Step {
         line: CommandLine::plain(&format!("AT+{name}={values}")),

@@ -14,7 +14,7 @@ impl Rules for Token {
         ended(outcome, Reply::Token(token), TokenResult(outcome.result).name())
     }
 
-    /// It is about no client.
+    /// A token belongs to no client.
     fn loss(&self) -> Loss {
         Loss::Nothing
     }

@@ -1,11 +1,11 @@
-//! Topic names and topic filters, as far as MQTT itself rules them, and how many of them find room in a command.
+//! Topic names and topic filters under the rules of MQTT itself, and how many of them fit into a command.
 
 use std::collections::VecDeque;
 
 use crate::error::Error;
 use crate::job::Step;
 
-/// MQTT 3.1.1 section 4.7.1: a topic name holds no wildcard.
+/// MQTT 3.1.1 section 4.7.1: a topic name contains no wildcard.
 pub(super) fn topic_name(topic: &str) -> Result<(), Error> {
     if topic.contains(['+', '#']) {
         return Err(Error::Usage(format!(
@@ -15,7 +15,7 @@ pub(super) fn topic_name(topic: &str) -> Result<(), Error> {
     Ok(())
 }
 
-/// MQTT 3.1.1 section 4.7.1: `#` is the last level and alone in it, `+` is alone in its level.
+/// MQTT 3.1.1 section 4.7.1: `#` must be the last level and alone in it; `+` must be alone in its level.
 pub(super) fn topic_filter(filter: &str) -> Result<(), Error> {
     let levels: Vec<_> = filter.split('/').collect();
     let fits = levels.iter().enumerate().all(|(at, level)| match *level {
@@ -32,7 +32,7 @@ pub(super) fn topic_filter(filter: &str) -> Result<(), Error> {
     )))
 }
 
-/// The topics with the command for them, or in halves where that finds no room in a command line.
+/// The topics with the command for them, halved until each command fits into a command line.
 pub(super) fn in_commands<'a, T>(
     topics: &'a [T],
     command: &impl Fn(&[T]) -> Result<Step, Error>,

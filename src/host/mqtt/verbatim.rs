@@ -1,5 +1,4 @@
-//! A command line that the program has written itself: how it is answered, how long that may take, and which data it
-//! asks for.
+//! A command line that the program wrote itself: what answers it, how long that may take, and which data it asks for.
 
 use modemqtt_at::ascii::{CTRL_Z, ESC};
 use modemqtt_at::dialect::{Count, DataPhase, Dialect, Uncounted};
@@ -16,7 +15,7 @@ use crate::error::Error;
 use crate::job::{About, Data, Goal, Invitation, Step, Task};
 use crate::writer::{self, CommandLine};
 
-/// A line of the program's own, and what the module is to be given when it asks for data.
+/// A line that the program wrote itself, and the data for the module when it asks for them.
 pub(super) fn verbatim(
     line: &str,
     data: Option<Vec<u8>>,
@@ -28,7 +27,7 @@ pub(super) fn verbatim(
     Ok((task, [step].into()))
 }
 
-/// What such a line was answered. A refusal is the whole answer.
+/// The answer to such a line. A refusal is the whole answer.
 #[derive(Debug)]
 struct Verbatim {
     lines: Vec<String>,
@@ -118,9 +117,9 @@ pub(super) fn plain(line: &str) -> Result<Step, Error> {
 
 /// The data that a command asks for.
 struct DataRequest {
-    /// How many bytes were declared; `None` where Ctrl-Z ends them.
+    /// The number of bytes declared; `None` if Ctrl-Z ends them.
     count: Option<usize>,
-    /// Whether they are a file.
+    /// Whether the data are a file.
     file: bool,
     /// The client of a publish.
     publish: Option<ClientIndex>,
@@ -147,7 +146,7 @@ impl DataRequest {
     fn data(&self, bytes: Vec<u8>, hex: bool) -> Result<Data, Error> {
         let phase = match self.count {
             None => DataPhase::UntilCtrlZ,
-            // In hexadecimal digits a publish declares what they stand for.
+            // With hexadecimal digits, a publish declares the number of bytes that they stand for.
             Some(count) if bytes.len() == count || (hex && bytes.len() == 2 * count) => DataPhase::Counted,
             Some(count) => return Err(wrong_length(count, &bytes)),
         };
@@ -161,8 +160,8 @@ impl DataRequest {
     }
 }
 
-/// Data for a line that the dialect does not know to ask for any: as many bytes as one of its numbers says are counted,
-/// all others end with Ctrl-Z.
+/// Data for a line that the dialect does not know to ask for any. If one of its numbers equals the number of bytes,
+/// they are counted; otherwise Ctrl-Z ends them.
 fn unknown(part: Option<&Part<'_>>, bytes: Vec<u8>) -> Result<Data, Error> {
     let declared = |part: &Part<'_>| part.fields.iter().any(|field| field.parse() == Ok(bytes.len()));
     let phase = if part.is_some_and(declared) {
@@ -179,7 +178,7 @@ fn unknown(part: Option<&Part<'_>>, bytes: Vec<u8>) -> Result<Data, Error> {
     })
 }
 
-/// What is wrong with data for a line that is known to ask for none, or for others.
+/// The error for data given to a line that asks for none, or for different data.
 fn asks_for_none(part: &Part<'_>, bytes: &[u8]) -> Option<Error> {
     let command = Command::from_name(part.name.as_bytes());
     let publish = matches!(command, Some(Command::Publish | Command::PublishExact));
@@ -205,7 +204,7 @@ fn wrong_length(declared: usize, bytes: &[u8]) -> Error {
     ))
 }
 
-/// Refuses what would end the data phase before its end.
+/// Refuses bytes that would end the data phase early.
 fn carried(phase: DataPhase, bytes: &[u8]) -> Result<(), Error> {
     let ends = |byte: &&u8| phase == DataPhase::UntilCtrlZ && matches!(**byte, CTRL_Z | ESC);
     match bytes.iter().find(ends) {
@@ -217,7 +216,7 @@ fn carried(phase: DataPhase, bytes: &[u8]) -> Result<(), Error> {
     }
 }
 
-/// What a command of the line asks for.
+/// The data that a command of the line asks for.
 fn request(part: &Part<'_>, dialect: &Dialect, line: &CommandLine) -> Result<Option<DataRequest>, Error> {
     if part.form != Form::Set {
         return Ok(None);
@@ -249,7 +248,7 @@ fn request(part: &Part<'_>, dialect: &Dialect, line: &CommandLine) -> Result<Opt
                 line.shown
             )));
         }
-        // The module will refuse it.
+        // The module will refuse the command.
         None if known.uncounted == Uncounted::Unbounded => return Ok(None),
         None => None,
         Some(digits) => match digits.parse() {
@@ -265,7 +264,7 @@ fn request(part: &Part<'_>, dialect: &Dialect, line: &CommandLine) -> Result<Opt
     }))
 }
 
-/// A publish, or `willex`: the row whose parameters are all given.
+/// A publish, or `willex`, with every parameter that its row has.
 fn of_the_note(part: &Part<'_>, command: Command, dialect: &Dialect) -> Option<DataRequest> {
     dialect.rows.iter().find_map(|row| {
         let fields = match row.setting {
@@ -294,7 +293,7 @@ fn of_the_note(part: &Part<'_>, command: Command, dialect: &Dialect) -> Option<D
     })
 }
 
-/// Whether it is `AT+QSSLCFG` without the value of a credential, which the module then asks for.
+/// Whether it is `AT+QSSLCFG` with the value of a credential left out, so that the module asks for it.
 fn asks_for_credential(part: &Part<'_>, dialect: &Dialect) -> bool {
     let Some(tls) = dialect.tls.filter(|tls| matches!(tls.upload, Upload::Prompt { .. })) else {
         return false;
@@ -314,7 +313,7 @@ fn asks_for_credential(part: &Part<'_>, dialect: &Dialect) -> bool {
         && part.fields.get(at).is_some_and(names_credential)
 }
 
-/// A second operation under a message id of ours could not be told from the first.
+/// Refuses a message id that one of our operations uses: the two results would look alike.
 fn no_id_in_flight(part: &Part<'_>, clients: &mut Clients) -> Result<(), Error> {
     let with_id = matches!(
         Command::from_name(part.name.as_bytes()),

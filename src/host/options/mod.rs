@@ -1,6 +1,7 @@
-//! The options of a client: one table, by which they are configured, read back, and named to programs.
+//! The options of a client: one table, used to configure them, to read them back, and to name them to programs.
 //!
-//! A new option is one field of [`Options`] and one line of [`OPTIONS`], beside the rows of the dialects that have it.
+//! A new option takes one field of [`Options`] and one line of [`OPTIONS`], besides the rows of the dialects that have
+//! it.
 
 mod read;
 
@@ -12,12 +13,12 @@ pub(crate) use self::read::{number_in, read_setting};
 use crate::call::{Alibaba, OneNet, Will};
 use crate::credentials::Tls;
 
-/// Options of a client; `None` leaves one as it is.
+/// Options of a client; `None` leaves an option unchanged.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Options {
     /// MQTT version of the CONNECT.
     pub version: Option<Version>,
-    /// Keep-alive in seconds; 0: none.
+    /// Keep-alive in seconds; 0 switches it off.
     pub keep_alive: Option<u16>,
     /// Whether the server forgets the session.
     pub clean_session: Option<bool>,
@@ -25,7 +26,7 @@ pub struct Options {
     pub packet_timeout: Option<u8>,
     /// How often it is sent again.
     pub retries: Option<u8>,
-    /// Whether the module reports that it does.
+    /// Whether the module reports each resend.
     pub timeout_notice: Option<bool>,
     /// The will: `Some(None)` takes it back.
     pub will: Option<Option<Will>>,
@@ -35,19 +36,19 @@ pub struct Options {
     pub alibaba: Option<Alibaba>,
     /// Device credentials for China Mobile `OneNET`.
     pub onenet: Option<OneNet>,
-    /// What secures the connection: `Some(None)` secures it no longer.
+    /// What secures the connection; `Some(None)` removes it.
     pub tls: Option<Option<Box<Tls>>>,
-    /// The TLS context that secures the connection: `Some(None)` secures it no longer.
+    /// The TLS context that secures the connection; `Some(None)` removes it.
     pub tls_context: Option<Option<u8>>,
     /// The PDP context.
     pub pdp_context: Option<u8>,
-    /// Seconds between a PINGREQ without answer and the next.
+    /// Seconds from an unanswered PINGREQ to the next one.
     pub ping_interval: Option<u8>,
     /// Whether the module keeps messages in its buffer until they are read.
     pub buffered: Option<bool>,
     /// Whether payloads are sent as hexadecimal digits.
     pub send_hex: Option<bool>,
-    /// The same by `send/mode`, where the dialect has that key as well.
+    /// The same by `send/mode`, for dialects that also have that key.
     pub send_mode_hex: Option<bool>,
     /// Whether payloads are received as hexadecimal digits.
     pub receive_hex: Option<bool>,
@@ -55,29 +56,29 @@ pub struct Options {
     pub echo_data: Option<bool>,
     /// Whether the data of a publish are echoed, by `view/mode`.
     pub view_data: Option<bool>,
-    /// Seconds that the data phase may be idle: `Some(None)` sets no limit.
+    /// Seconds that the data phase may be idle; `Some(None)` removes the limit.
     pub edit_timeout: Option<Option<u8>>,
 }
 
-/// Where an option stands among the others.
+/// Access to the field of an option.
 pub type Field<T> = fn(&mut Options) -> &mut Option<T>;
 
 /// One option of a client.
 #[derive(Debug)]
 pub struct Definition {
-    /// What programs call it.
+    /// The name that programs use.
     pub name: &'static str,
-    /// What follows its number in a sentence, with the blank before it.
+    /// The unit after its number in a sentence, with the blank before it.
     pub unit: &'static str,
     /// The key of `AT+QMTCFG` that it belongs to.
     pub key: SettingKey,
-    /// Which of the key's values it is, counted from 0 behind the client index.
+    /// Its position among the key's values, counted from 0 after the client index.
     pub position: usize,
-    /// What it is made of.
+    /// Its form.
     pub shape: Shape,
 }
 
-/// What an option is made of, and where it stands.
+/// The form of an option, and its field.
 #[derive(Clone, Copy, Debug)]
 pub enum Shape {
     /// A small number.
@@ -86,11 +87,11 @@ pub enum Shape {
     Short(Field<u16>),
     /// 0 or 1.
     Flag(Field<bool>),
-    /// One of two words, of which the second is true.
+    /// One of two words; the second means true.
     Word(Field<bool>, [&'static str; 2]),
-    /// 1 and a number behind it; 0 for `None`.
+    /// 1 and then a number; 0 for `None`.
     Unless(Field<Option<u8>>),
-    /// A code of the dialect's.
+    /// A code of the dialect.
     Version(Field<Version>),
     /// The will; 0 for `None`.
     Will(Field<Option<Will>>),
@@ -98,7 +99,7 @@ pub enum Shape {
     Alibaba(Field<Alibaba>),
     /// Two strings.
     OneNet(Field<OneNet>),
-    /// More than one command: it is configured, and read back as `tls_context`.
+    /// More than one command: configured this way, and read back as `tls_context`.
     Tls(Field<Option<Box<Tls>>>),
 }
 
@@ -121,8 +122,8 @@ const fn seconds(name: &'static str, key: SettingKey, position: usize, shape: Sh
 
 const TEXT_OR_HEX: [&str; 2] = ["text", "hex"];
 
-/// Every option, those of one key together. Keys are set in this order: the version decides what the others mean, and of
-/// `dataformat` and `send/mode` the one set last rules. An option with two keys belongs to the one that the dialect has.
+/// Every option, with those of one key together. Keys are set in this order: the version decides what the others mean,
+/// and of `dataformat` and `send/mode` the last one wins. An option with two keys uses the one that the dialect has.
 pub const OPTIONS: &[Definition] = &[
     definition("tls", SettingKey::TLS, 0, Shape::Tls(|options| &mut options.tls)),
     definition(
@@ -249,7 +250,7 @@ pub const OPTIONS: &[Definition] = &[
 ];
 
 impl Definition {
-    /// The option of that name; of two keys the one that the dialect has.
+    /// The option with this name; if it has two keys, the definition with the dialect's key.
     pub fn of(dialect: Option<&Dialect>, name: &str) -> Option<&'static Self> {
         let mut named = OPTIONS.iter().filter(|definition| definition.name == name);
         let first = named.clone().next();
@@ -263,17 +264,17 @@ impl Definition {
         dialect.setting(self.key, Form::Set).is_some()
     }
 
-    /// The numbers that it may be; `None` where it is no number, or the dialect lacks it.
+    /// The range of its numbers; `None` if it is not a number, or the dialect lacks it.
     pub fn range(&self, dialect: &Dialect) -> Option<(i64, i64)> {
         let row = dialect.setting(self.key, Form::Set)?;
-        // Behind the client index.
+        // After the client index.
         match row.parameter(self.number()? + 1)?.kind {
             Kind::Integer { low, high } => Some((low, high)),
             _ => None,
         }
     }
 
-    /// Which of the key's values is its number.
+    /// The position of its number among the key's values.
     pub(crate) fn number(&self) -> Option<usize> {
         match self.shape {
             Shape::Byte(_) | Shape::Short(_) => Some(self.position),
@@ -282,7 +283,7 @@ impl Definition {
         }
     }
 
-    /// Whether it is among those given.
+    /// Whether it is one of those given.
     pub(crate) fn is_given(&self, options: &mut Options) -> bool {
         match self.shape {
             Shape::Byte(place) => place(options).is_some(),

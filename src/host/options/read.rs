@@ -1,4 +1,4 @@
-//! From what `AT+QMTCFG="<key>",<client>` prints to options: the inverse of configuring.
+//! From the output of `AT+QMTCFG="<key>",<client>` to options: the inverse of configuring.
 
 use modemqtt_at::dialect::Dialect;
 use modemqtt_at::{Qos, SettingKey};
@@ -6,34 +6,34 @@ use modemqtt_at::{Qos, SettingKey};
 use super::{OPTIONS, Options, Shape};
 use crate::call::{Alibaba, OneNet, Secret, Will};
 
-/// The options of a client, as the module has told them.
+/// The options of a client, as the module reported them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Configuration {
-    /// What it has printed.
+    /// The values printed, key by key.
     pub printed: Vec<Printed>,
-    /// The options that this says. One that is unset is `None`, as is one that was not told.
+    /// The options that they mean. An option that is unset or was not reported is `None`.
     pub options: Options,
-    /// The will that was handed over behind a prompt.
+    /// The will, if it was set after a prompt.
     pub will_head: Option<WillHead>,
 }
 
-/// What the module has printed of one key.
+/// What the module printed for one key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Printed {
     /// The key.
     pub key: SettingKey,
     /// Its values.
     pub text: String,
-    /// Whether all of it has the form that the note gives.
+    /// Whether all of it has the form given in the note.
     pub legible: bool,
 }
 
-/// A will of which the module tells the length in place of the payload.
+/// A will whose length the module reports instead of its payload.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WillHead {
     /// Topic name.
     pub topic: String,
-    /// How many bytes the payload has.
+    /// Length of the payload in bytes.
     pub length: usize,
     /// Quality of service.
     pub qos: Qos,
@@ -42,7 +42,7 @@ pub struct WillHead {
 }
 
 impl Configuration {
-    /// Takes in what the module has printed of one key.
+    /// Adds what the module printed for one key.
     pub(crate) fn add(&mut self, dialect: &Dialect, key: SettingKey, text: String) {
         let legible = if key == SettingKey::WILL_EXACT {
             self.read_will_head(&text).is_some()
@@ -66,8 +66,8 @@ impl Configuration {
     }
 }
 
-/// Reads the values of a key, and returns whether all of them have the form that the note gives. Those that have it are
-/// taken over even where others have not.
+/// Reads the values of a key; returns whether all of them have the form given in the note. Valid values are taken over
+/// even if others are not valid.
 pub(crate) fn read_setting(dialect: &Dialect, key: SettingKey, text: &str, options: &mut Options) -> bool {
     let fields = fields(text);
     let definitions = || {
@@ -75,7 +75,7 @@ pub(crate) fn read_setting(dialect: &Dialect, key: SettingKey, text: &str, optio
             .iter()
             .filter(|definition| definition.key == key && !matches!(definition.shape, Shape::Tls(_)))
     };
-    // Those that have a field each. The others look at all of them.
+    // The options with a field each. The others look at all fields.
     let numbers = definitions().all(|definition| {
         matches!(
             definition.shape,
@@ -120,7 +120,7 @@ fn put<T>(place: &mut Option<T>, read: Option<T>) -> bool {
     legible
 }
 
-/// What stands between the commas outside of quotes.
+/// The fields between the commas outside quotes.
 fn fields(text: &str) -> Vec<&str> {
     let mut fields = Vec::new();
     let mut start = 0;
@@ -139,7 +139,7 @@ fn fields(text: &str) -> Vec<&str> {
     fields
 }
 
-/// A number of digits alone.
+/// A number that consists only of digits.
 pub(crate) fn number_in<T: std::str::FromStr>(field: &str) -> Option<T> {
     field
         .bytes()
@@ -155,7 +155,7 @@ fn flag(field: &str) -> Option<bool> {
     }
 }
 
-/// A flag and a number behind it, which may be left out. Other values may follow.
+/// A flag and then an optional number. Other values may follow.
 #[expect(clippy::option_option, reason = "illegible, or no number")]
 fn unless(fields: &[&str]) -> Option<Option<u8>> {
     let numbers: Vec<u8> = fields.iter().map(|field| number_in(field)).collect::<Option<_>>()?;
@@ -166,7 +166,7 @@ fn unless(fields: &[&str]) -> Option<Option<u8>> {
     }
 }
 
-/// Strings, the first of which is empty while none is set; whether there are as many as there should be.
+/// Strings, the first of which is empty if none is set; returns whether their number is right.
 fn device<T, const COUNT: usize>(place: &mut Option<T>, fields: &[&str], made: impl Fn([&str; COUNT]) -> T) -> bool {
     let texts: Vec<_> = fields.iter().map(|field| field.trim_matches('"')).collect();
     match <[&str; COUNT]>::try_from(&texts[..]) {
@@ -179,7 +179,7 @@ fn device<T, const COUNT: usize>(place: &mut Option<T>, fields: &[&str], made: i
     }
 }
 
-/// `0`, or `1,<qos>,<retain>,<topic>,` and what stands behind.
+/// `0`, or `1,<qos>,<retain>,<topic>,` and the rest.
 #[expect(clippy::option_option, reason = "illegible, or no will")]
 fn will(text: &str) -> Option<Option<(&str, Qos, bool, &str)>> {
     if text == "0" {

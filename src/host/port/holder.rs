@@ -33,7 +33,7 @@ fn lock_file_in(folder: &Path, path: &str) -> Option<String> {
         // A device in a folder has the folder in the name, as in `LCK..serial_by-id_usb-Quectel`.
         let name = path.strip_prefix("/dev/").unwrap_or(path).replace('/', "_");
         let content = std::fs::read_to_string(folder.join(format!("LCK..{name}"))).ok()?;
-        // Some write their name behind the number.
+        // Some write their name after the number.
         let id: u32 = content.split_whitespace().next()?.parse().ok()?;
         (id != std::process::id() && system::is_alive(id)).then(|| named(id))
     })

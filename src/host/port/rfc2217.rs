@@ -225,7 +225,7 @@ mod tests {
             poll(&mut [PollFd::from_borrowed_fd(port.fd(), PollFlags::OUT)], None).unwrap();
             port.flush().unwrap();
         }
-        // Which ends the connection behind what was written.
+        // Which ends the connection after what was written.
         drop(port);
         let mut taken = taken.join().unwrap().unwrap();
         assert!(taken.ends_with(&b"\xff\xfc\x18".repeat(refused)));

@@ -64,7 +64,7 @@ fn is_pseudo_terminal(device: &OwnedFd) -> bool {
         && rustix::fs::fstat(device).is_ok_and(|status| slaves.contains(&rustix::fs::major(status.st_rdev)))
 }
 
-/// The lock belongs to every copy of the descriptor, and a child that was forked behind our back may have one.
+/// The lock belongs to every copy of the descriptor, and a child that was forked after our back may have one.
 impl Drop for Serial {
     fn drop(&mut self) {
         // A device that is gone has no lock either.

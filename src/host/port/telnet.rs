@@ -59,12 +59,12 @@ struct NegotiatedOption {
 #[derive(Clone, Copy, Debug)]
 enum Parsing {
     Data,
-    /// Behind an IAC.
+    /// After an IAC.
     Command,
-    /// Behind WILL, WONT, DO or DONT.
+    /// After WILL, WONT, DO or DONT.
     Option(u8),
     Subnegotiation,
-    /// Behind an IAC within a subnegotiation.
+    /// After an IAC within a subnegotiation.
     SubnegotiationCommand,
 }
 

@@ -1,33 +1,33 @@
-//! A payload whose length is known. The length rules; what follows tells which layout it counts in.
+//! A payload whose length is known. The length decides; the bytes after it show which layout it belongs to.
 //!
-//! Where a quote follows the length, only the reading with quotes round the payload is certain: the bytes and the closing
-//! quote end it, whatever comes behind. Some firmware leaves off the end of a long report, and some prints a payload only up
-//! to its first NUL: what has come is handed out, and marked where it may not be all.
+//! If a quote follows the length, only one reading is certain, with quotes around the payload: the right number of
+//! bytes and then the closing quote end it, whatever follows. Some firmware omits the end of a long report, and some
+//! prints a payload only up to its first NUL: what has arrived is handed out, marked if it may be incomplete.
 
 use modemqtt_at::ascii::{CR, LF, QUOTE};
 
 use super::{LONGEST_PAYLOAD, OTHER, Parsed, Progress, Step, find_line_end};
 use crate::tokens;
 
-/// How many blank lines may stand between a length that ends its line and the payload.
+/// How many blank lines may separate the payload from a length at the end of its line.
 const MOST_BLANK_LINES: usize = 6;
 
-/// How a reading of the payload fares.
+/// Whether a reading of the payload fits.
 enum Fit {
-    /// So far it goes, and the rest of the message as far.
+    /// It fits: where the payload lies, and where the message ends.
     Whole { payload: (usize, usize), consumed: usize },
     /// More bytes are needed.
     More,
-    /// It is not that.
+    /// It does not fit.
     No,
 }
 
-/// Reads on. Of hexadecimal digits some firmware counts the bytes they stand for.
+/// Continues. With hexadecimal digits, some firmware counts the bytes they stand for.
 pub(super) fn read(bytes: &[u8], hex: bool, progress: &Progress) -> Step {
     let Progress { at, length, alone, .. } = *progress;
     let starts = [Some(at), alone.and_then(|_| behind_blank_lines(bytes, at))];
-    // A number at the end of its line may as well be a payload without length: what is known as a line then is one.
-    // Blank lines are none of a payload's own if they are all that it would have.
+    // A number at the end of its line may also be a payload without a length, so a known line after it is a line. Blank
+    // lines do not count as a payload if it would consist of nothing else.
     let is_line = |(from, to): (usize, usize)| {
         let text = &bytes[from..to];
         (from != at && bytes[from - 1] == LF && tokens::is_recognised(text))
@@ -64,17 +64,17 @@ pub(super) fn read(bytes: &[u8], hex: bool, progress: &Progress) -> Step {
     }
 }
 
-/// What there is of a payload whose end stays away: from where to where, whether it is all, and how far the message goes.
-/// `None` while too little has come to tell.
+/// What has arrived of a payload whose end is overdue: its start, its end, whether it is complete, and where the
+/// message ends. `None` while too little has arrived to decide.
 pub(super) fn cut_short(bytes: &[u8], hex: bool, at: usize, length: usize) -> Option<(usize, usize, bool, usize)> {
     let (from, quoted) = opening(bytes, at);
     for length in lengths(hex, length) {
         let to = from + length;
         let Some(behind) = bytes.get(to..) else { continue };
-        // Nothing but the start of the end that is missing.
+        // Nothing follows but the beginning of the missing line end.
         let over = matches!(behind, b"" | b"\r") || (!quoted && behind.starts_with(b"\r"));
         let payload = &bytes[from..to];
-        // Its end may be that of a shorter one.
+        // Its end may be that of a shorter payload.
         let doubtful = if quoted {
             holds_end(payload)
         } else {
@@ -84,11 +84,11 @@ pub(super) fn cut_short(bytes: &[u8], hex: bool, at: usize, length: usize) -> Op
             return Some((from, to, true, to));
         }
     }
-    // The end of a report may be missing with the last bytes of its payload.
+    // The end of a report may be missing together with the last bytes of its payload.
     short(bytes, hex, at, length).or(Some((from, bytes.len(), false, bytes.len())))
 }
 
-/// The payload as far as it seems to go.
+/// The payload, as far as it seems to go.
 fn short(bytes: &[u8], hex: bool, at: usize, length: usize) -> Option<(usize, usize, bool, usize)> {
     let (from, quoted) = opening(bytes, at);
     if !quoted {
@@ -107,24 +107,24 @@ fn short(bytes: &[u8], hex: bool, at: usize, length: usize) -> Option<(usize, us
         }
     }
     let end = find_line_end(bytes, from)?;
-    // The module's own quotes are none of the payload.
+    // The module's own quotes are not part of the payload.
     let closing = usize::from(bytes[from..end].ends_with(b"\""));
     Some((from, end - closing, false, end + 2))
 }
 
-/// Whether a payload that should be whole holds the end of a shorter one: its closing quote and the line end, or the first
-/// of them.
+/// Whether a payload of the full length contains the end of a shorter one: the closing quote and the line end, or the
+/// beginning of that.
 fn holds_end(payload: &[u8]) -> bool {
     let cut = [&b"\""[..], b"\"\r"].iter().any(|end| payload.ends_with(end));
     cut || memchr::memmem::find(payload, b"\"\r\n").is_some()
 }
 
-/// The length as it may be meant.
+/// The lengths that may be meant.
 fn lengths(hex: bool, length: usize) -> impl Iterator<Item = usize> {
     [length, 2 * length].into_iter().take(1 + usize::from(hex))
 }
 
-/// Where the payload begins, and whether it is in quotes. A note's own example has a blank before the quote.
+/// Where the payload begins, and whether it is in quotes. An example in one note has a blank before the quote.
 fn opening(bytes: &[u8], at: usize) -> (usize, bool) {
     match bytes.get(at..).unwrap_or_default() {
         [QUOTE, ..] => (at + 1, true),
@@ -133,7 +133,7 @@ fn opening(bytes: &[u8], at: usize) -> (usize, bool) {
     }
 }
 
-/// Whether a payload of that length stands there.
+/// Whether a payload of this length starts here.
 fn fit(bytes: &[u8], start: usize, length: usize, comma: bool) -> Fit {
     let Some(&first) = bytes.get(start) else {
         return Fit::More;
@@ -176,13 +176,13 @@ fn unquoted(bytes: &[u8], from: usize, length: usize) -> Fit {
     }
 }
 
-/// Where the first line that is not blank starts, if there are blank ones.
+/// Where the first line after any blank lines starts; `None` if there are none.
 fn behind_blank_lines(bytes: &[u8], at: usize) -> Option<usize> {
     let blank = bytes[at..].chunks(2).take_while(|pair| pair == b"\r\n").count();
     (blank > 0).then_some(at + 2 * blank.min(MOST_BLANK_LINES))
 }
 
-/// Whether that text stands there; `None` while that cannot be told.
+/// Whether this text is at this position; `None` while undecided.
 fn stands(bytes: &[u8], at: usize, text: &[u8]) -> Option<bool> {
     let there = bytes.get(at.min(bytes.len())..)?;
     let known = there.len().min(text.len());

@@ -3,22 +3,22 @@
 /// The most digits of a number, leading zeros included.
 const LONGEST_NUMBER: usize = 20;
 
-/// Why a token is not there.
+/// Why a token is missing.
 pub(super) enum Missing {
     /// More bytes may bring it.
     More,
-    /// Something else stands there.
+    /// The text there is something else.
     Wrong,
 }
 
-/// The fields in front of a payload, token by token.
+/// The fields before a payload, token by token.
 pub(super) struct Cursor<'a> {
     pub(super) bytes: &'a [u8],
     pub(super) at: usize,
 }
 
 impl Cursor<'_> {
-    /// A separator, with blanks round it.
+    /// A separator, with any blanks around it.
     pub(super) fn separator(&mut self, separator: u8) -> Result<(), Missing> {
         self.blanks();
         self.exactly(separator)?;
@@ -37,7 +37,7 @@ impl Cursor<'_> {
         }
     }
 
-    /// A decimal number that something follows.
+    /// A decimal number that is not the last thing in the buffer.
     pub(super) fn number(&mut self) -> Result<usize, Missing> {
         let rest = self.bytes.get(self.at..).unwrap_or_default();
         let (mut digits, mut number) = (0, Some(0_usize));

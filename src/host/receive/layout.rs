@@ -1,24 +1,24 @@
-//! How the module at hand prints messages: by its row, by its settings, and by what it was seen to do.
+//! How this module prints messages: by its row, by its settings, and by what it has been seen to print.
 
 use modemqtt_at::dialect::{ReceiveLength, ReceiveUrc};
 
 use super::RawMessage;
 
-/// Whether quotes round a payload without a length are the module's.
+/// Whether quotes around a payload without a length are the module's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Wrapping {
     /// The note says so.
     #[default]
     Always,
-    /// The note has it both ways.
+    /// The note shows both.
     Doubtful,
-    /// The note says so, and the module was seen to print a payload without.
+    /// The note says so, but the module was seen to print a payload without quotes.
     Mixed,
-    /// The module was seen to print a payload without: any quotes are the payload's own.
+    /// The module was seen to print a payload without quotes: any quotes are the payload's own.
     Never,
 }
 
-/// How the module at hand prints messages.
+/// How this module prints messages.
 #[derive(Debug, Default)]
 pub(crate) struct Layout {
     pub(super) wrapping: Wrapping,
@@ -57,7 +57,7 @@ impl Layout {
         }
     }
 
-    /// A payload without a length had no quotes round it.
+    /// A payload without a length had no quotes around it.
     pub(super) fn unquoted_payload_seen(&mut self) {
         self.wrapping = match self.wrapping {
             Wrapping::Always | Wrapping::Mixed => Wrapping::Mixed,
@@ -73,7 +73,7 @@ impl Layout {
         self.hex.set(client, hex);
     }
 
-    /// Gives a payload of hexadecimal digits its bytes; one that is none stays as it is and is marked.
+    /// Decodes a payload of hexadecimal digits; if it is not hexadecimal, leaves it unchanged and marks it.
     pub(super) fn decode(&self, message: &mut RawMessage) {
         if self.hex.get(message.client) {
             match undigits(&message.payload) {

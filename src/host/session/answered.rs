@@ -1,5 +1,6 @@
-//! What follows from a final result code: a command that was accepted goes on to its result or to the next step, one that was
-//! refused ends its call, unless the call goes on without it or the module is asked first where the client stands.
+//! What follows from a final result code. After an accepted command the call goes on to its result or to the next step.
+//! A refused command ends its call, unless the call can go on without it or the module is first asked for the state of
+//! the client.
 
 use std::time::Instant;
 
@@ -43,7 +44,7 @@ impl Session {
         };
         match result {
             Ok(()) => self.accepted(exchange, now),
-            // A set-up goes on without what was refused; the last question decides.
+            // A set-up goes on without the refused command; its last question decides.
             Err(_)
                 if matches!(
                     (&exchange.job.task, &exchange.step.goal),
@@ -75,7 +76,7 @@ impl Session {
             };
             self.end(&mut exchange.job, Err(error));
             self.release(&exchange.job, true);
-            // The prompt may still come, and would take the next command for its data.
+            // The prompt may still come, and the module would take the next command for its data.
             return self.find_again(exchange.phase(), now);
         }
         if let Goal::Outcome { .. } = exchange.step.goal {
@@ -105,7 +106,7 @@ impl Session {
         self.step_done(exchange.job, now);
     }
 
-    /// Goes on with a job whose step, one without a result URC, is over; after the last its caller is told.
+    /// Goes on after a step without a result URC; after the last step the caller is told.
     pub(super) fn step_done(&mut self, mut job: Job, now: Instant) {
         if job.steps.is_empty() && !job.is_told() {
             let reply = job.task.own_mut().map_or(Reply::Done, Own::reply);
@@ -114,14 +115,14 @@ impl Session {
         self.continue_or_release(job, now);
     }
 
-    /// Takes from an accepted command what its job needs, and what it has changed.
+    /// Takes what the job needs from an accepted command's answer, and records what the command changed.
     fn take_over(&mut self, exchange: &mut Exchange) {
         self.note_spelling(&exchange.step);
         let lines = std::mem::take(&mut exchange.lines);
         let task = &mut exchange.job.task;
         let (client, configures) = (task.client(), task.configures());
         if configures || task.is_verbatim() {
-            // It may have been about the echo.
+            // The command may have changed the echo.
             self.framer.set_echoes_data(None);
         }
         let known = client.and_then(|client| self.clients.get(client));
@@ -145,7 +146,7 @@ impl Session {
         }
     }
 
-    /// The name of a refusal's number.
+    /// The name of a refusal's code.
     pub(super) fn name_of(&self, refusal: &Refusal) -> Option<&'static str> {
         match refusal {
             Refusal::Cme(code) => self.dialect.and_then(|dialect| dialect.error_name(*code)),
@@ -181,7 +182,7 @@ impl Session {
             own.was_not_sent();
         }
         let seen = exchange.seen != Seen::Nothing;
-        // Where it has been seen, the state has followed the outcome already.
+        // If the outcome has been seen, the state has already followed it.
         let vague = self.may_mean_no_connection(refusal);
         if let Some(key) = key.filter(|_| !seen)
             && let Some(known) = self.clients.get(key.client)
@@ -190,7 +191,7 @@ impl Session {
             match rules.refused(known, vague) {
                 Refused::NothingToDo => return self.nothing_to_close(exchange.job, key.client, now),
                 Refused::Ask => return self.ask_whether_closed(exchange.job, key.client, error, vague, now),
-                // A refused command has changed nothing.
+                // A refused command changes nothing.
                 Refused::Failed if rules.effect() != Effect::None => self.as_before(key.client),
                 Refused::Failed => {}
             }
@@ -218,14 +219,14 @@ impl Session {
         {
             self.doubt_connection(key, refusal, exchange.echo_seen, now);
         }
-        // Some firmware gives a second final result code, which refuses what it does not belong to.
+        // Some firmware sends a second final result code, a refusal that belongs to no command.
         if exchange.data == DataState::Due || exchange.is_unknown() {
             self.doubt(now);
         }
         self.start_next(now);
     }
 
-    /// Whether a call goes on without the command that was refused.
+    /// Whether a call goes on without the refused command.
     fn goes_on_without(&self, exchange: &mut Exchange) -> bool {
         let Exchange { job, step, .. } = exchange;
         let (client, told) = (job.task.client(), job.is_told());
@@ -246,7 +247,7 @@ impl Session {
         }
     }
 
-    /// Reads messages as the settings of that client have it.
+    /// Reads messages according to this client's settings.
     pub(super) fn follow_settings(&mut self, client: ClientIndex) {
         if let Some(known) = self.clients.get(client) {
             self.framer.set_length_shown(client.0, known.settings.length.is_shown());

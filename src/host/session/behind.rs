@@ -1,6 +1,6 @@
-//! Closing behind an opening that no one waits for any longer. A module need not take `AT+QMTCLOSE` before it is done with
-//! `AT+QMTOPEN`, which may take minutes: the close keeps its place in the queue until then, and what the program wants of
-//! the client afterwards waits behind it.
+//! Closing after an opening that nobody waits for any more. A module may not accept `AT+QMTCLOSE` until `AT+QMTOPEN` is
+//! done, which may take minutes. Until then the close keeps its place in the queue, and later calls of the program for
+//! the same client wait for it.
 
 use modemqtt_at::{ClientIndex, Operation};
 
@@ -8,19 +8,19 @@ use super::Session;
 use crate::call::ClientState;
 use crate::job::Job;
 
-/// What a client that is left leaves to be closed.
+/// What remains to be closed when the program leaves a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Left {
     /// Nothing.
     Nothing,
-    /// What an opening under way may still open.
+    /// Whatever an opening under way may still open.
     Opening,
-    /// A connection, or half of one.
+    /// A connection, complete or half made.
     Open,
 }
 
 impl Session {
-    /// What is left to be closed of a client.
+    /// What remains to be closed of a client.
     pub(super) fn left_of(&mut self, client: ClientIndex) -> Left {
         let opens = |job: &Job| job.task.operation() == Some(Operation::Open) && job.task.client() == Some(client);
         let under_way = self.queue.iter().any(opens)

@@ -1,4 +1,4 @@
-//! Messages that the module keeps in its buffer until they are fetched.
+//! Messages that the module keeps in its buffer until the host fetches them.
 
 use std::time::{Duration, Instant};
 
@@ -11,13 +11,13 @@ use crate::job::{Job, Task};
 use crate::mqtt::{drain, question};
 use crate::timers::Timer;
 
-/// How often a message is asked for that the module keeps.
+/// How many times the host asks for a message that the module keeps.
 const MOST_TRIES: u8 = 4;
-/// The shortest pause before it is asked for once more.
+/// The shortest pause before the next request.
 const PAUSE: Duration = Duration::from_secs(1);
 
 impl Session {
-    /// Asks once which messages were in the buffer before the module was known to keep them there.
+    /// Asks once for the messages buffered before the host knew that the module buffers them.
     pub(super) fn ask_for_unread(&mut self, client: ClientIndex, now: Instant) {
         let Some(known) = self.clients.get(client).filter(|known| !known.buffer_asked) else {
             return;
@@ -28,7 +28,8 @@ impl Session {
         }
     }
 
-    /// `+QMTRECV: <client>,<flag>[,<flag>…]`: the places that hold a message. Some firmware has one flag for all of them.
+    /// `+QMTRECV: <client>,<flag>[,<flag>…]`: the slots that hold a message. Some firmware has one flag for all of
+    /// them.
     pub(super) fn unread_told(&mut self, lines: &[String], now: Instant) {
         let slots = self
             .dialect
@@ -67,7 +68,7 @@ impl Session {
         }
     }
 
-    /// A message waits in the module's buffer: it is fetched as soon as the line is free.
+    /// A message waits in the module's buffer: fetch it as soon as the line is free.
     pub(super) fn handle_buffered(&mut self, client: ClientIndex, slot: u8, text: &str, now: Instant) {
         let slots = self
             .dialect
@@ -82,7 +83,7 @@ impl Session {
             return;
         };
         if !known.buffer_asked {
-            // Only a module that keeps messages says so: another program has left it at that.
+            // Only a module that buffers messages reports this: another program has left that setting on.
             known.settings.buffered = true;
         }
         let bit = 1 << slot;
@@ -91,11 +92,11 @@ impl Session {
         }
         known.unread |= bit;
         if known.unread.count_ones() as usize == slots {
-            // Whatever comes before the first is fetched finds no room.
+            // The buffer is full: whatever arrives before the first fetch is lost.
             self.events.push_back(Event::Overrun(client));
         }
         self.ask_for_unread(client, now);
-        // Before the calls of the program, behind the slots that were filled earlier.
+        // Before the program's calls, after the slots filled earlier.
         let at = self
             .queue
             .iter()
@@ -105,7 +106,7 @@ impl Session {
         self.start_next(now);
     }
 
-    /// Has a message fetched out of the module's buffer, which was tried that often.
+    /// Queues the fetch of a buffered message; `tries` counts the earlier attempts.
     fn fetch(&mut self, client: ClientIndex, slot: u8, tries: u8, at: usize, now: Instant) {
         if let Some(step) = self.dialect.and_then(|dialect| drain(dialect, client, slot)) {
             let task = Task::Drain {
@@ -118,8 +119,8 @@ impl Session {
         }
     }
 
-    /// The module did not answer or was busy, and most likely still has the message: it is asked for again, at once, then
-    /// after pauses. The program is told of one that the module keeps.
+    /// The module did not answer or was busy, and most likely still has the message. Asks again, first at once, then
+    /// after pauses. The program is told about a message that the module will not hand out.
     pub(super) fn fetch_again(&mut self, exchange: &Exchange, now: Instant) {
         let Task::Drain {
             client,
@@ -149,7 +150,7 @@ impl Session {
         }
     }
 
-    /// Asks again for the messages that could not be had.
+    /// Asks again for the messages that the module would not hand out.
     pub(super) fn fetch_kept_back(&mut self, now: Instant) {
         for (client, slot, tries) in std::mem::take(&mut self.kept_back) {
             self.fetch(client, slot, tries, 0, now);

@@ -1,4 +1,5 @@
-//! Bytes in: framed by what the session waits for, and what is held back taken as it stands when no more comes.
+//! Bytes in: framed according to what the session is waiting for. Bytes held back are taken as they are when no more
+//! come.
 
 use std::time::{Duration, Instant};
 
@@ -10,9 +11,9 @@ use crate::framer::{Expect, Hold, Prompt};
 use crate::job::Invitation;
 use crate::timers::Timer;
 
-/// How long after a message without length its line end is taken for its own. A USB adapter hands over every 16 ms.
+/// How long after a message without a length its line end is taken as its own. A USB adapter delivers every 16 ms.
 const SETTLING: Duration = Duration::from_millis(30);
-/// How long the rest of a payload may stay away before the message is taken as it stands.
+/// How long the rest of a payload may be overdue before the message is taken as it is.
 const PAYLOAD_PAUSE: Duration = Duration::from_secs(1);
 
 impl Session {
@@ -24,8 +25,8 @@ impl Session {
             self.heard.note(bytes);
         }
         if let Some((last, paused)) = &mut self.payload {
-            // The pauses of one payload count together: answers that come now and then, and would be taken for its rest,
-            // must not keep it waiting.
+            // The pauses within one payload add up: answers that trickle in and look like more of the payload must not
+            // extend the wait.
             let on_the_line = wire_time(bytes.len(), self.baud_rate.min(SLOWEST_LINE));
             *paused += (now - *last).saturating_sub(on_the_line);
             *last = now;
@@ -34,12 +35,12 @@ impl Session {
         self.settle_errands(now);
     }
 
-    /// Nothing is read for a while: what stays away meanwhile is not missing.
+    /// Reading stops for a while: bytes that do not arrive meanwhile are not overdue.
     pub fn stop_reading(&mut self) {
         self.timers.clear(Timer::Quiet);
     }
 
-    /// Reading goes on.
+    /// Reading resumes.
     pub fn go_on_reading(&mut self, now: Instant) {
         if let Some((last, _)) = &mut self.payload {
             *last = now;
@@ -89,7 +90,7 @@ impl Session {
         }
     }
 
-    /// Takes what is held back as it stands. What is held back then for the same reason has stood there as long.
+    /// Takes bytes held back as they are. Any that are then held back for the same reason have waited just as long.
     pub(super) fn flush(&mut self, now: Instant) {
         let hold = self.framer.hold();
         while self.framer.hold() == hold && !self.held_in_vain {

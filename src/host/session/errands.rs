@@ -1,4 +1,4 @@
-//! Errands under way: the calls that they make, whose ends they are told in place of the program, and their waits.
+//! Errands under way: their calls, whose ends are reported to the errand instead of the program, and their waits.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -9,10 +9,11 @@ use crate::errand::{Course, Errand, Move, Turn};
 use crate::error::Error;
 use crate::timers::Timer;
 
-/// What tells the ticket of a call that an errand makes from the errand's own. The bit above it is that of calls that keep a session.
+/// Marks the ticket of a call made by an errand, and so tells it from the errand's own. The next higher bit marks calls
+/// of a kept session.
 const OF_AN_ERRAND: u64 = 1 << 62;
 
-/// The errands that have not ended.
+/// The errands under way.
 #[derive(Debug, Default)]
 pub(super) struct Errands {
     under_way: BTreeMap<Ticket, UnderWay>,
@@ -20,9 +21,9 @@ pub(super) struct Errands {
 
 #[derive(Debug)]
 struct UnderWay {
-    /// `None`: it has ended, and only the call that it had made is still to end.
+    /// `None` once the errand has ended and only its call is still under way.
     course: Option<Box<dyn Course>>,
-    /// Whether it has made a call that has not ended.
+    /// Whether it has a call under way.
     calls: bool,
 }
 
@@ -33,8 +34,8 @@ impl Errands {
 }
 
 impl Session {
-    /// Takes a call or an errand. It ends with [`Event::Ended`] in every case: by its result, by the dialect's maximum response
-    /// time, or by `timeout` where that is shorter.
+    /// Takes a call or an errand. It always ends with [`Event::Ended`]: by its result, at the dialect's maximum
+    /// response time, or after `timeout` if that is shorter.
     pub fn submit(
         &mut self,
         ticket: Ticket,
@@ -56,7 +57,7 @@ impl Session {
         self.advance(ticket, Turn::Begin, now);
     }
 
-    /// Tells errands what has come of their calls, until nothing more follows from it.
+    /// Tells errands how their calls ended, until nothing more follows.
     pub(super) fn settle_errands(&mut self, now: Instant) {
         if self.errands.under_way.is_empty() {
             return;
@@ -89,7 +90,7 @@ impl Session {
         }
     }
 
-    /// Whether the module tells by itself how it is registered.
+    /// Whether the event is an unsolicited report of the registration.
     fn is_about_registration(&self, event: &Event) -> bool {
         let (Event::Urc(line), Some(dialect)) = (event, self.dialect) else {
             return false;
@@ -98,7 +99,7 @@ impl Session {
         name.is_some_and(|(name, _)| dialect.registration.contains(&name))
     }
 
-    /// The time has come that an errand waited for.
+    /// A deadline of an errand has come.
     pub(super) fn errand_due(&mut self, ticket: Ticket, now: Instant) {
         self.advance(ticket, Turn::Due, now);
     }
@@ -149,8 +150,8 @@ impl Session {
         self.timers.clear(Timer::Errand(ticket));
     }
 
-    /// Takes back a call that has not been sent yet. One that has goes on; whether it was taken back shows in its end. An
-    /// errand ends in every case, behind the command that it has sent.
+    /// Takes back a call that has not been sent. A call already sent goes on; its end shows whether it was taken back.
+    /// An errand always ends, after the command that it has sent.
     pub fn take_back(&mut self, ticket: Ticket, now: Instant) {
         let Some(under_way) = self.errands.under_way.get_mut(&ticket) else {
             self.take_from_queue(ticket, now);
@@ -170,7 +171,7 @@ impl Session {
         self.settle_errands(now);
     }
 
-    /// Ends every errand with that error, behind the calls that they had made.
+    /// Ends every errand with this error, after its calls.
     pub(super) fn abandon_errands(&mut self, error: &Error) {
         self.events.retain(
             |event| !matches!(event, Event::Started(ticket, _) | Event::Ended(ticket, _) | Event::Uploading(ticket, ..) if maker(*ticket).is_some()),
@@ -185,13 +186,13 @@ impl Session {
 }
 
 impl UnderWay {
-    /// Whether someone waits for it.
+    /// Whether someone waits for the errand.
     fn goes_on(&self) -> bool {
         self.course.is_some()
     }
 }
 
-/// The errand that has made the call of that ticket, if one has.
+/// The errand that made the call with this ticket, if one did.
 fn maker(ticket: Ticket) -> Option<Ticket> {
     (ticket.0 & OF_AN_ERRAND != 0).then_some(Ticket(ticket.0 & !OF_AN_ERRAND))
 }

@@ -1,27 +1,28 @@
-//! The command in flight, and operations whose command was accepted.
+//! The command in flight, and operations whose command has been accepted.
 //!
-//! An [`Exchange`] lasts from the command line to its final result code, or to the time at which that is given up. Three things of
-//! it move on their own:
+//! An [`Exchange`] lasts from the command line to its final result code, or until the host stops waiting for that.
+//! Three parts of its state move independently:
 //!
 //! | [`DataState`] | moved by |
 //! |---|---|
-//! | `Impossible`, `NotDue` | nothing: the command has no data, or has brought none |
-//! | `Due` | the prompt: `Invited` where a pause is wanted behind it, else `Sent`; what else ends the wait is a final result code, a start of the module, or the time |
+//! | `Impossible`, `NotDue` | nothing: the command has no data, or the program gave none |
+//! | `Due` | the prompt: `Invited` if a pause must follow it, else `Sent`. A final result code, a start of the module
+//! or the time limit also ends the wait |
 //! | `Invited` | the end of the pause: `Sent` |
-//! | `Sent` | silence behind a length of 0: `Ended` |
-//! | `Due`, `Invited`, `Sent`, `Ended` | the module gives the data phase up: `GivenUp` |
+//! | `Sent` | silence after a length of 0: `Ended` |
+//! | `Due`, `Invited`, `Sent`, `Ended` | the module gives up the data phase: `GivenUp` |
 //!
 //! | [`Seen`] | moved by |
 //! |---|---|
 //! | `Nothing` | the result URC: `Result`; the end of the connection: `Loss` |
-//! | `Result`, `Loss` | nothing: the final result code alone is missing |
+//! | `Result`, `Loss` | nothing: only the final result code is missing |
 //!
 //! | [`crate::job::Caller`] | moved by |
 //! |---|---|
 //! | `Untold` | a result, an error, a lost connection, the caller's own time: `Told` |
-//! | `Told` | nothing: the exchange keeps the line until the module is done with it |
+//! | `Told` | nothing: the exchange keeps the line until the module has finished with it |
 //!
-//! A command with a result URC becomes a [`Waiting`] with its `OK`, unless the result came before.
+//! A command with a result URC becomes a [`Waiting`] when its `OK` comes, unless the result came first.
 
 use std::time::Instant;
 
@@ -36,15 +37,15 @@ use crate::error::Error;
 use crate::job::{Data, Invitation, Job, OutcomeKey, Step, Task};
 use crate::timers::Timer;
 
-/// What a publish may have done whose data phase was filled up.
+/// The possible effect of a publish whose data phase was filled up.
 const PUBLISHED_DAMAGED: &str =
     "; the module may have lost some of the data, and a damaged payload may have been published";
-/// What another command may have done.
+/// The possible effect of any other command.
 const STORED_DAMAGED: &str = "; the module may have lost some of the data, and taken the rest with a wrong end";
 
-/// How many bytes a line that is not known, and has not been answered, is believed to have declared.
+/// The most bytes that an unknown, unanswered line is assumed to have declared.
 const MOST_GUESSED: usize = 2 * 1024;
-/// What a line may be waiting for that is not known to ask for data.
+/// What a line may be waiting for if it is not known to ask for data.
 const ASKS_FOR_DATA: &str = "; if the line asks for data, give it as command(line, data=b\"…\")";
 
 /// The command in flight.
@@ -53,60 +54,60 @@ pub(super) struct Exchange {
     pub(super) job: Job,
     pub(super) step: Step,
     pub(super) sent_at: Instant,
-    /// When the module last answered before it was sent.
+    /// When the module last answered before this command was sent.
     pub(super) preceded_at: Option<Instant>,
     pub(super) data: DataState,
     pub(super) codes: Codes,
     pub(super) echo_seen: bool,
     pub(super) lines: Vec<String>,
-    /// The bytes that the lines take up.
+    /// The memory that the lines take up, in bytes.
     pub(super) size: usize,
     pub(super) seen: Seen,
 }
 
-/// What is known of an operation before the final result code of its command.
+/// What is known about an operation before its command's final result code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Seen {
     /// Nothing.
     Nothing,
-    /// The result URC has come, which is legal.
+    /// The result URC has come; a module may send it first.
     Result,
     /// The connection was lost, which ends the operation.
     Loss,
 }
 
-/// Where the data phase of a command stands.
+/// The progress of a command's data phase.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum DataState {
     /// The command has none, and `>` is no prompt.
     Impossible,
-    /// The command is the program's own: a prompt would ask for data that it has not.
+    /// The program wrote the command itself and gave no data; a prompt would ask for some.
     NotDue,
-    /// The prompt is waited for.
+    /// Waiting for the prompt.
     Due,
-    /// The prompt has come, and the pause behind it is made.
+    /// The prompt has come, and the pause after it has begun.
     Invited,
-    /// The data were handed over.
+    /// The data have been handed over.
     Sent,
-    /// The module took a length of 0 for none, and was sent Ctrl-Z.
+    /// The module took a length of 0 to mean no length, and was sent Ctrl-Z.
     Ended,
-    /// The module has given the data phase up; whether any data were handed over.
+    /// The module has given up the data phase; `written` if any data had been handed over.
     GivenUp { written: bool },
 }
 
-/// An operation whose command was accepted and whose result has not come.
+/// An operation whose command was accepted and whose result is still to come.
 #[derive(Debug)]
 pub(super) struct Waiting {
     pub(super) job: Job,
     pub(super) key: OutcomeKey,
     pub(super) since: Instant,
     pub(super) shown: String,
-    /// Its connection has ended for that reason, and what the server has answered may follow.
+    /// Its connection has ended for this reason; the server's answer may still follow.
     pub(super) lost: Option<StatCode>,
 }
 
 impl Exchange {
-    /// From when on its answer is waited for: a module that is looked for has been asked before.
+    /// Start of the wait for its answer. A search for the module counts from its first question.
     pub(super) fn awaited_since(&self) -> Instant {
         match self.job.task {
             Task::SetUp(_) => self.job.submitted_at,
@@ -119,7 +120,7 @@ impl Exchange {
         self.step.data.as_ref().map(|data| data.invitation)
     }
 
-    /// The data phase that the module may be in. A line of the program's own that is not known may have opened one as well.
+    /// The data phase that the module may be in. An unknown line that the program wrote itself may have opened one too.
     pub(super) fn phase(&self) -> Option<Phase> {
         match &self.step.data {
             _ if matches!(self.data, DataState::GivenUp { .. }) => None,
@@ -129,8 +130,8 @@ impl Exchange {
         }
     }
 
-    /// Whether it is a line of the program's own whose last command is of no standard, or a publish or a setting in a form
-    /// that the notes do not have.
+    /// Whether the program wrote the line and its last command is in no standard, or is a publish or a setting in a
+    /// form that the notes do not have.
     pub(super) fn is_unknown(&self) -> bool {
         let name = self.last_name();
         let maker = self.step.name.contains('+') && !name.starts_with('C');
@@ -157,7 +158,7 @@ impl Exchange {
         self.data == DataState::Sent && self.step.data.as_ref().is_some_and(empty)
     }
 
-    /// What an error says of data whose missing bytes are made up for.
+    /// What an error says about data whose missing bytes are filled in.
     pub(super) fn damage(&self) -> &'static str {
         if !matches!(self.phase(), Some(Phase::Counted(_))) || self.seen != Seen::Nothing {
             return "";
@@ -172,20 +173,20 @@ impl Exchange {
         }
     }
 
-    /// The data, once they were handed over.
+    /// The data, once handed over.
     pub(super) fn data_sent(&self) -> Option<&[u8]> {
         let data = self.step.data.as_ref().filter(|_| self.data == DataState::Sent)?;
         Some(&data.bytes)
     }
 }
 
-/// The longest answer to one command that is kept, in the bytes that it takes up. The longest that a manual gives is the content of a file.
+/// The longest answer kept for one command, in bytes of memory. The longest in any manual is the content of a file.
 const LONGEST_ANSWER: usize = 1024 * 1024;
-/// What a line takes up beside its text.
+/// The memory that a line takes up besides its text.
 const LINE: usize = size_of::<String>() + 16;
 
 impl Exchange {
-    /// Keeps a line of the answer, unless that is longer by now than any.
+    /// Keeps a line of the answer, unless the answer has become too long.
     pub(super) fn take_line(&mut self, line: String) -> bool {
         self.size += LINE + line.len();
         let fits = self.size <= LONGEST_ANSWER;
@@ -195,14 +196,15 @@ impl Exchange {
         fits
     }
 
-    /// Whether the module may be giving back a secret just now.
+    /// Whether the module may be echoing a secret just now.
     pub(super) fn may_echo_a_secret(&self) -> bool {
         !self.echo_seen && !self.step.line.secrets.is_empty()
     }
 }
 
 impl Session {
-    /// A module that goes on and on is asked something else, which ends the answer of most, and shows when it has ended.
+    /// Ends a call whose answer goes on and on. The module is asked another question, which ends most answers and shows
+    /// when this one has ended.
     pub(super) fn answer_too_long(&mut self, now: Instant) {
         let Some(mut exchange) = self.exchange.take() else {
             return;

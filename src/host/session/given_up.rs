@@ -1,4 +1,4 @@
-//! A data phase that the module gives up by itself, because it has waited too long.
+//! A data phase that the module gives up by itself after waiting too long.
 
 use std::time::Instant;
 
@@ -7,7 +7,7 @@ use crate::error::Error;
 use crate::timers::Timer;
 
 impl Session {
-    /// Whether a line says that the module gives up the data phase of the command in flight.
+    /// Whether a line reports that the module gives up the data phase of the command in flight.
     pub(super) fn gives_up_data(&self, line: &[u8]) -> bool {
         let idle = self.dialect.and_then(|dialect| dialect.data_idle);
         let waits = |exchange: &Exchange| {
@@ -21,7 +21,7 @@ impl Session {
             && self.exchange.as_ref().is_some_and(waits)
     }
 
-    /// Tells the caller at once, and writes no more of the data. Nothing but the `OK` is missing now.
+    /// Tells the caller at once, and stops writing the data. Only the `OK` is missing now.
     pub(super) fn data_given_up(&mut self, report: String, now: Instant) {
         self.answered_at = Some(now);
         self.show_line(&[], now);
@@ -46,8 +46,8 @@ impl Session {
         self.timers.set(Timer::Exchange, now + TRANSPORT_ALLOWANCE);
     }
 
-    /// The final result code behind that has come, or does not come. What was on its way meanwhile may have been taken for a
-    /// command line.
+    /// The final result code after that has come, or is overdue. The module may have taken the data still on their way
+    /// for a command line.
     pub(super) fn data_phase_is_over(&mut self, exchange: &Exchange, written: bool, now: Instant) {
         self.release(&exchange.job, true);
         if written {

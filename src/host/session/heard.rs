@@ -1,4 +1,4 @@
-//! What came from a port on which no module has answered, for the error that says so.
+//! What arrived on a port where no module answered, for the error that reports this.
 
 use std::borrow::Cow;
 
@@ -7,36 +7,36 @@ use modemqtt_at::ascii::{CR, ESC, LF};
 use super::{Exchange, Search, Session};
 use crate::job::{SYNC_IN_WORDS, Task};
 
-/// How much of it is looked at.
+/// How many bytes are examined.
 const SAMPLE: usize = 256;
 /// How much of a line is shown.
 const SHOWN: usize = 40;
 
-/// What has come since the module is being looked for.
+/// What has arrived since the search for the module began.
 #[derive(Debug, Default)]
 pub(super) struct Heard {
     bytes: usize,
-    /// The first of them, without ESC and without blank lines.
+    /// The first bytes, without ESC and blank lines.
     sample: Vec<u8>,
     answered: bool,
-    /// The last error that has answered the question whether anyone is there.
+    /// The last error that the module gave when asked whether it is there.
     refusal: Option<String>,
 }
 
-/// What it looks like.
+/// What the bytes look like.
 #[derive(Debug, PartialEq, Eq)]
 enum Kind {
     Nothing,
-    /// What the host has sent, and nothing else.
+    /// An echo of what the host sent, and nothing else.
     Echo,
-    /// So many bytes, few of them printable.
+    /// This many bytes, few of them printable.
     Noise(usize),
-    /// Lines that answer nothing; the first of them.
+    /// Lines that answer nothing; the first one.
     Lines(String),
 }
 
 impl Heard {
-    /// Adds what was read.
+    /// Adds bytes that were read.
     pub(super) fn note(&mut self, bytes: &[u8]) {
         self.bytes += bytes.len();
         for &byte in bytes.iter().filter(|byte| **byte != ESC) {
@@ -47,12 +47,12 @@ impl Heard {
         }
     }
 
-    /// A final result code has come: a module is there.
+    /// A final result code has come, so a module is there.
     pub(super) fn note_answer(&mut self) {
         self.answered = true;
     }
 
-    /// Whether anything has come at all.
+    /// Whether anything has arrived at all.
     pub(super) fn anything(&self) -> bool {
         self.bytes > 0
     }
@@ -62,7 +62,7 @@ impl Heard {
         self.refusal = None;
     }
 
-    /// The module is there, and not ready yet.
+    /// The module is there but not ready.
     pub(super) fn note_refusal(&mut self, refusal: String) {
         self.refusal = Some(refusal);
     }
@@ -74,7 +74,7 @@ impl Heard {
         let others: Vec<_> = self
             .sample
             .split(|byte| is_end(*byte))
-            // The last one may not have come whole.
+            // The last one may be incomplete.
             .filter(|line| !SYNC_IN_WORDS.as_bytes().starts_with(line))
             .collect();
         let Some(first) = others.first() else {
@@ -91,7 +91,7 @@ impl Heard {
 }
 
 impl Session {
-    /// What may be wrong where a command had no answer; to stand behind the sentence that says so.
+    /// Why a command may have had no answer, to follow the sentence that reports it.
     pub(super) fn why_no_answer(&self, exchange: &Exchange) -> Cow<'static, str> {
         match exchange.job.task {
             Task::SetUp(_) => self.why_not_found(&exchange.job.task),
@@ -99,7 +99,7 @@ impl Session {
         }
     }
 
-    /// The same where the module was looked for, without an answer.
+    /// The same for an unsuccessful search for the module.
     pub(super) fn why_not_found(&self, task: &Task) -> Cow<'static, str> {
         if !matches!(task, Task::SetUp(_)) {
             return "".into();

@@ -1,5 +1,5 @@
-//! Frames and lines in: what each is to the command in flight and to the program. What follows from a final result code is in
-//! `answered`, what follows from a result URC in `results`.
+//! Frames and lines in: what each means to the command in flight and to the program. `answered` handles what follows
+//! from a final result code, `results` what follows from a result URC.
 
 use std::time::Instant;
 
@@ -47,7 +47,7 @@ impl Session {
     }
 
     fn handle_message(&mut self, raw: RawMessage, now: Instant) {
-        // Once it is printed its place is free, and may be announced again before the `OK`.
+        // Once the message is printed, its slot is free and may be announced again before the `OK`.
         if let Some(exchange) = &mut self.exchange
             && let Task::Drain {
                 client, slot, printed, ..
@@ -91,7 +91,7 @@ impl Session {
                 name: &exchange.step.name,
                 form: exchange.step.form,
             }),
-            // Of what comes meanwhile only a final result code is an answer.
+            // Of the lines that arrive meanwhile, only a final result code is an answer.
             None => self.leaving.as_ref().map(|_| InFlight {
                 name: "+QMTPUB",
                 form: Form::Set,
@@ -147,7 +147,7 @@ impl Session {
         }
     }
 
-    /// Whether a line is a prompt with a line end, as some firmware prints it, that no command waits for.
+    /// Whether a line is a prompt with a line end, as some firmware prints it, and no command is waiting for one.
     fn is_stray_prompt(&self, line: &[u8]) -> bool {
         let data = self.exchange.as_ref().map(|exchange| exchange.data);
         let possible = matches!(data, None | Some(DataState::Impossible | DataState::NotDue));

@@ -1,4 +1,4 @@
-//! The final result codes of commands joined in one line (V.250 section 5.2.1): one for all of them, or one each.
+//! The final result codes of commands joined in one line (V.250 section 5.2.1): one for the whole line, or one each.
 
 use std::time::{Duration, Instant};
 
@@ -9,20 +9,20 @@ use crate::error::Refusal;
 use crate::job::{Job, Step};
 use crate::timers::Timer;
 
-/// How long after one code the next may come. A BC28 was seen to take 40 ms.
+/// How long after one code the next may come. A BC28 took 40 ms.
 const PAUSE: Duration = Duration::from_millis(500);
 
 /// The final result codes of the command in flight.
 #[derive(Debug, Default)]
 pub(super) struct Codes {
-    /// How many are due behind the first.
+    /// How many are due after the first.
     more: usize,
-    /// The first that refuses, or else the last that has come.
+    /// The first refusal, otherwise the latest code.
     so_far: Option<Result<(), Refusal>>,
 }
 
 impl Session {
-    /// How many codes a command has.
+    /// How many codes a command line has.
     pub(super) fn codes_due(&self, job: &Job, step: &Step) -> Codes {
         let each = self.dialect.is_some_and(|dialect| dialect.joined == Joined::Each);
         let more = if each && job.task.is_verbatim() {
@@ -34,7 +34,7 @@ impl Session {
         Codes { more, so_far: None }
     }
 
-    /// A code has come: that of the whole line, once there are no more to come.
+    /// A code has come; returns the result of the whole line once no more are due.
     pub(super) fn whole_result(&mut self, result: Result<(), Refusal>, now: Instant) -> Option<Result<(), Refusal>> {
         let Some(exchange) = &mut self.exchange else {
             return Some(result);
@@ -53,7 +53,7 @@ impl Session {
         None
     }
 
-    /// The time is up: the result of the line, where one code at least has come.
+    /// Time is up: the result of the line, if at least one code has come.
     pub(super) fn no_more_codes(&mut self) -> Option<Result<(), Refusal>> {
         let codes = &mut self.exchange.as_mut()?.codes;
         let result = codes.so_far.take()?;

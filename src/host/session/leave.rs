@@ -1,19 +1,20 @@
-//! Out of a data phase that the module may still be in.
+//! The way out of a data phase that the module may still be in.
 //!
-//! No command text is sent while one may be open: the module would take it for data. The way out is a ladder, climbed
-//! until the module gives a sign of itself, a final result code or the result of the operation:
+//! While a data phase may be open, no command text is sent: the module would take it for data. The way out is a ladder,
+//! climbed until the module shows a sign of life, either a final result code or the result of the operation:
 //!
-//! | [`Rung`] | what has been sent | silence behind it |
+//! | [`Rung`] | what has been sent | silence after it |
 //! |---|---|---|
-//! | `Doubt` | nothing; a refusal may have been another command's, and the prompt still on its way | 200 ms |
-//! | `Escaped` | ESC, alone: firmware takes it as cancel only at the end of a burst | 100 ms |
-//! | `Filling` | CRs in pieces, no more than were declared; a CR too many is an empty command line | 50 ms, 200 ms behind the last |
+//! | `Doubt` | nothing; a refusal may have belonged to another command, and the prompt may still come | 200 ms |
+//! | `Escaped` | ESC, alone: firmware takes it as a cancel only at the end of a burst | 100 ms |
+//! | `Filling` | CRs in pieces, at most as many as were declared; a surplus CR is an empty command line | 50 ms; 200 ms
+//! after the last |
 //! | `Guard` | nothing, so that `+++` stands between two silences | 1 s |
 //! | `Attention` | `+++` | 1 s |
 //!
-//! The last two are for a module that was left in PPP or transparent mode, and only [`Search::Recover`] climbs to them by
-//! itself. Where nothing but Ctrl-Z ends the data phase, ESC is all. What follows the ladder is a question that only a
-//! module in command mode answers, and the ladder again, as far as it is left, before each copy of it.
+//! The last two are for a module left in PPP or transparent mode; only [`Search::Recover`] climbs to them unprompted.
+//! Where only Ctrl-Z ends the data phase, ESC is the whole ladder. After the ladder comes a question that only a module
+//! in command mode answers; before each further copy of the question, the rest of the ladder is climbed again.
 
 use std::time::{Duration, Instant};
 
@@ -29,32 +30,32 @@ use crate::job::{Data, Job, Task};
 use crate::mqtt::declared_at_most;
 use crate::timers::Timer;
 
-/// How long a prompt may be behind a final result code that was another command's.
+/// How long a prompt may follow a final result code that belonged to another command.
 const DOUBT: Duration = Duration::from_millis(200);
-/// The silence behind ESC, which includes the module's answer.
+/// The silence after ESC, which allows for the module's answer.
 pub(super) const ESCAPE_SILENCE: Duration = Duration::from_millis(100);
-/// The silence behind a piece of filling.
+/// The silence after a piece of filling.
 const PIECE_SILENCE: Duration = Duration::from_millis(50);
-/// The silence behind the last piece.
+/// The silence after the last piece.
 const LAST_SILENCE: Duration = Duration::from_millis(200);
-/// How many CRs the first piece has at most; each piece has twice as many as the one before.
+/// The most CRs in the first piece; each piece has twice as many as the one before.
 const FIRST_PIECE: usize = 16;
-/// How many prompts that no command waits for are believed before a question is answered.
+/// How many unexpected prompts are believed before a question is answered.
 const MOST_PROMPTS: u8 = 4;
-/// How many bytes a line that is not known is believed to have declared, once the module has asked for them.
+/// The most bytes that an unknown line is assumed to have declared, once the module has asked for data.
 const MOST_DECLARED: usize = 64 * 1024;
 /// The silence on either side of `+++`.
 const GUARD: Duration = Duration::from_millis(1100);
 
-/// How far the search for a module goes at the start, where nothing has answered yet.
+/// How far the search for a module goes at the start, before anything has answered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Search {
-    /// `AT` and one ESC: the port may lead to something that is no module.
+    /// `AT` and one ESC: the port may lead to something other than a module.
     #[default]
     Gentle,
-    /// There is a module, which another program may have left in a data phase of counted bytes: it is filled up.
+    /// There is a module, and another program may have left it in a data phase of counted bytes: fill that up.
     Fill,
-    /// It may have been left in PPP or transparent mode as well: `+++` once.
+    /// The module may also have been left in PPP or transparent mode: send `+++` once.
     Recover,
 }
 
@@ -63,7 +64,7 @@ pub enum Search {
 pub(super) enum Phase {
     /// Ctrl-Z; ESC cancels it.
     UntilCtrlZ,
-    /// So many bytes, at most.
+    /// At most this many bytes.
     Counted(usize),
     /// A silence, `+++` and another silence.
     Online,
@@ -72,13 +73,13 @@ pub(super) enum Phase {
 impl Phase {
     pub(super) fn of(data: &Data) -> Self {
         match data.phase {
-            // Firmware that takes a length of 0 for none waits for Ctrl-Z.
+            // Firmware that takes a length of 0 to mean no length waits for Ctrl-Z.
             DataPhase::Counted if !data.bytes.is_empty() => Self::Counted(data.bytes.len()),
             _ => Self::UntilCtrlZ,
         }
     }
 
-    /// That of a line which is not known to ask for data: as many bytes as it may have declared.
+    /// The phase of a line not known to ask for data: it takes as many bytes as the line may have declared.
     pub(super) fn of_unknown(line: &[u8], most: usize) -> Self {
         declared_at_most(line, most).map_or(Self::UntilCtrlZ, Self::Counted)
     }
@@ -88,13 +89,13 @@ impl Phase {
 #[derive(Debug)]
 pub(super) struct Suspicion {
     phase: Phase,
-    /// How many bytes it may still wait for.
+    /// How many bytes the module may still be waiting for.
     fillers: usize,
-    /// ESC has been sent. One that is taken for a counted byte is the only one.
+    /// ESC has been sent. The module may count one ESC as data, but no more.
     escaped: bool,
-    /// How often the module has asked for data meanwhile.
+    /// How many times the module has asked for data meanwhile.
     prompts: u8,
-    /// Whether the module has given a sign of itself since the last ESC.
+    /// Whether the module has shown a sign of life since the last ESC.
     answered: bool,
     term: Term,
 }
@@ -102,9 +103,9 @@ pub(super) struct Suspicion {
 /// How long a suspicion lasts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Term {
-    /// Until a question is answered: the data phase is of this session's own making.
+    /// Until a question is answered: this session may have opened the data phase.
     Answer,
-    /// As long as the ladder: another program may have left the module in one.
+    /// For the length of the ladder: another program may have left the module in one.
     Ladder,
 }
 
@@ -128,12 +129,12 @@ impl Suspicion {
 #[derive(Debug)]
 pub(super) struct Leaving {
     stage: Rung,
-    /// What goes on afterwards.
+    /// The job that goes on afterwards.
     pub(super) then: Option<Job>,
 }
 
 impl Leaving {
-    /// Whether that call goes on afterwards.
+    /// Whether this call goes on afterwards.
     pub(super) fn leads_to(&self, ticket: Ticket) -> bool {
         self.then.as_ref().is_some_and(|job| job.ticket == ticket)
     }
@@ -143,17 +144,17 @@ impl Leaving {
 enum Rung {
     Doubt,
     Escaped,
-    /// How many CRs the next piece has at most.
+    /// The most CRs in the next piece.
     Filling(usize),
     Guard,
     Attention,
 }
 
 impl Session {
-    /// Leaves a data phase of this session's own, then carries out the job.
+    /// Leaves a data phase that this session opened, then carries out the job.
     pub(super) fn leave(&mut self, phase: Phase, then: Job, now: Instant) {
         self.stop_upload();
-        // One that has not gone out is no ESC yet.
+        // An ESC that has not gone out does not count.
         let escape_unsent = self.transmit.contains(&ESC);
         self.discard_unsent();
         let former = self.suspicion.take().filter(|former| former.term == Term::Answer);
@@ -165,7 +166,7 @@ impl Session {
         self.climb_from_the_ground(then, now);
     }
 
-    /// Whether the ladder comes first, before a job's next command is sent.
+    /// Whether the ladder must be climbed before a job's next command is sent.
     pub(super) fn must_leave_first(&self) -> bool {
         self.suspicion.as_ref().is_some_and(|suspicion| !suspicion.answered)
     }
@@ -188,8 +189,8 @@ impl Session {
         self.climb(Rung::Escaped, Some(then), ESCAPE_SILENCE + self.wire_time(1), now);
     }
 
-    /// Sends nothing for a moment: the final result code that has refused a command may have been another's, and its
-    /// prompt may be on its way.
+    /// Sends nothing for a moment: the final result code that refused a command may have been another's, and the prompt
+    /// of this one may still come.
     pub(super) fn doubt(&mut self, now: Instant) {
         self.climb(Rung::Doubt, None, DOUBT, now);
     }
@@ -199,7 +200,7 @@ impl Session {
         self.timers.set(Timer::Leaving, now + silence);
     }
 
-    /// The silence is over, and the module has given no sign.
+    /// The silence is over, without a sign of life.
     pub(super) fn leaving_timed_out(&mut self, now: Instant) {
         let Some(Leaving { stage, then }) = self.leaving.take() else {
             return;
@@ -234,7 +235,7 @@ impl Session {
         self.climb(Rung::Filling(2 * most), then, silence + self.wire_time(count), now);
     }
 
-    /// A final result code, or the result of a publish that no one waits for.
+    /// A final result code, or the result of a publish that nobody waits for.
     pub(super) fn sign_of_the_module(&mut self, now: Instant) {
         if let Some(suspicion) = &mut self.suspicion {
             suspicion.answered = true;
@@ -254,32 +255,33 @@ impl Session {
         }
     }
 
-    /// A question was answered that only a module in command mode answers.
+    /// A question has been answered that only a module in command mode answers.
     pub(super) fn is_in_command_mode(&mut self) {
         self.suspicion = None;
         self.stale_probes = 0;
     }
 
-    /// The question was not answered: whatever was sent may have been taken for data.
+    /// The question was not answered: the module may have taken everything sent for data.
     pub(super) fn may_be_in_data_phase(&mut self) {
         if let Some(suspicion) = &mut self.suspicion {
             suspicion.answered = false;
         }
     }
 
-    /// Whether the port is known, or said, to lead to a module. One that is not gets no more than `AT` and one ESC while it is silent.
+    /// Whether a module is known, or said, to be at the port. Otherwise the port gets no more than `AT` and one ESC
+    /// while it is silent.
     pub(super) fn leads_to_a_module(&self) -> bool {
         self.model.is_some() || self.answered_at.is_some() || self.search != Search::Gentle
     }
 
-    /// The module is looked for, and so many questions were not answered: another program may have left it in a data phase.
+    /// This many questions of the search were not answered: another program may have left the module in a data phase.
     pub(super) fn search_further(&mut self, unanswered: u8) {
         let fill = self.leads_to_a_module();
         let ours = self
             .suspicion
             .as_ref()
             .is_some_and(|suspicion| suspicion.term == Term::Answer);
-        // One that was set up is asleep rather.
+        // A module that was set up is more likely asleep.
         let rungs = if self.presence == Presence::SetUp {
             [3, 5, 6]
         } else {
@@ -296,7 +298,7 @@ impl Session {
         }
     }
 
-    /// The longest payload that a data phase of counted bytes may still wait for.
+    /// The longest payload that a data phase of counted bytes may still be waiting for.
     fn longest_counted(&self) -> usize {
         let most = |dialect: &Dialect| dialect.publish(DataPhase::Counted).map_or(0, |_| dialect.payload);
         match self.dialect {
@@ -305,15 +307,15 @@ impl Session {
         }
     }
 
-    /// Whether a prompt that no command waits for is believed: a module that prints one again and again is not waited for.
+    /// Whether an unexpected prompt is believed: a module that prints one again and again is ignored.
     pub(super) fn believes_prompts(&self) -> bool {
         self.suspicion
             .as_ref()
             .is_none_or(|suspicion| suspicion.prompts < MOST_PROMPTS)
     }
 
-    /// What `>` is where no command waits for a prompt. While a data phase may be open it is one at once: text would be on its
-    /// way otherwise.
+    /// What `>` means while no command is waiting for a prompt. While a data phase may be open it is a prompt at once,
+    /// since otherwise text might be sent into it.
     pub(super) fn stray_prompt(&self) -> Prompt {
         match (&self.leaving, &self.suspicion) {
             _ if !self.believes_prompts() => Prompt::None,
@@ -322,7 +324,7 @@ impl Session {
         }
     }
 
-    /// A prompt that the command in flight does not wait for: a data phase is open.
+    /// A prompt that the command in flight is not waiting for: a data phase is open.
     pub(super) fn handle_stray_prompt(&mut self, now: Instant) {
         self.leave_behind_prompt(now);
         if let Some(suspicion) = &mut self.suspicion {
@@ -340,18 +342,18 @@ impl Session {
         };
         self.timers.clear(Timer::Exchange);
         if let Task::SetUp(sync) | Task::Probe(sync) = &mut exchange.job.task {
-            // The copy in flight may be answered all the same.
+            // The copy in flight may still be answered.
             sync.unanswered = sync.unanswered.saturating_add(1);
             exchange.job.steps.push_front(exchange.step);
             return self.leave(self.last_phase(), exchange.job, now);
         }
-        // A line that is known may ask for data all the same, where no earlier command can have.
+        // A known line may still ask for data, if no earlier command can have done so.
         let own = exchange.data == DataState::NotDue && (exchange.is_unknown() || self.last_phase.is_none());
         let (error, phase) = if own {
             let phase = Phase::of_unknown(&exchange.step.line.bytes, MOST_DECLARED);
             (asks_for_data(&exchange.step.line.shown), phase)
         } else {
-            // The command went in as data.
+            // The module took the command for data.
             let error = Error::Protocol {
                 expected: "an answer, not the prompt of an earlier command",
                 line: ">".into(),
@@ -364,8 +366,8 @@ impl Session {
         self.leave(phase, Self::probe_job(now), now);
     }
 
-    /// A command line of the program's own is answered by `CONNECT`: the module waits for a file, or the line is a
-    /// connection.
+    /// `CONNECT` answers a command line that the program wrote itself: the module waits for a file, or the line has
+    /// become a connection.
     pub(super) fn handle_stray_connect(&mut self, now: Instant) {
         let Some(mut exchange) = self.exchange.take() else {
             return;

@@ -1,25 +1,26 @@
-//! The host's side of the conversation: one command in flight, a queue behind it, operations that await their
-//! result, and the way back when the module does not answer.
+//! The host's side of the conversation: one command in flight, a queue behind it, operations awaiting their result, and
+//! recovery when the module does not answer.
 //!
-//! Bytes and calls in, bytes and events out; the clock is an argument. The methods are of four kinds: calls from
-//! the program ([`Session::submit`]), input from line and clock ([`Session::receive`], [`Session::handle_timeout`]),
-//! output ([`Session::poll_transmit`], [`Session::poll_event`], [`Session::poll_wire`]) and the time at which to come back
-//! ([`Session::next_timeout`]). After any input, take the output until there is none.
+//! Bytes and calls in, bytes and events out; the clock is an argument. There are four kinds of methods: calls from the
+//! program ([`Session::submit`]), input from line and clock ([`Session::receive`], [`Session::handle_timeout`]), output
+//! ([`Session::poll_transmit`], [`Session::poll_event`], [`Session::poll_wire`]), and the next deadline
+//! ([`Session::next_timeout`]). After any input, take all the output.
 //!
 //! | where to look | for |
 //! |---|---|
-//! | `presence` | whether the module is there; a restart |
-//! | `setup`, `question` | how it is found; how a late answer is told from its own |
-//! | `queue` | which call is next, and what overtakes what |
+//! | `presence` | whether the module is there; restarts |
+//! | `setup`, `question` | how the module is found; how a late answer is recognised |
+//! | `queue` | which call is next, and which may overtake |
 //! | `send`, `exchange` | what a step sends; the command in flight, its prompt and its data |
-//! | `bytes`, `incoming`, `shown` | bytes and lines in, and what of them may be shown |
+//! | `bytes`, `incoming`, `shown` | bytes and lines in, and how much of them may be shown |
 //! | `answered` | what follows from a final result code |
-//! | `results` | what follows from a result URC; what it means says the file of the call in `mqtt` |
-//! | `urc` | a lost connection, and what ends with it; a kept session hears of it in [`crate::keep`] |
-//! | `time_is_up` | what did not come in time |
-//! | `leave`, `given_up` | the way out of a data phase; one that the module gives up |
-//! | `standing` | where a client stands, asked of the module |
-//! | `errands`, `behind`, `buffer`, `upload`, `pauses`, `joined`, `spelling`, `heard` | what some calls or modules need besides |
+//! | `results` | what follows from a result URC; its meaning is in the file of the call in `mqtt` |
+//! | `urc` | a lost connection, and what ends with it; [`crate::keep`] handles the loss for a kept session |
+//! | `time_is_up` | what happens when something does not come in time |
+//! | `leave`, `given_up` | the way out of a data phase; a data phase that the module gives up |
+//! | `standing` | asking the module for the state of a client |
+//! | `errands`, `behind`, `buffer`, `upload`, `pauses`, `joined`, `spelling`, `heard` | extras for certain calls or
+//! modules |
 
 mod answered;
 mod behind;
@@ -71,20 +72,20 @@ use presence::Presence;
 pub use setup::edition;
 use upload::{Uploading, Uploads};
 
-/// What the line, drivers and the module's own scheduling may add to any figure of a note.
+/// The time that the line, drivers and the module's own scheduling may add to any figure in a note.
 const TRANSPORT_ALLOWANCE: Duration = Duration::from_secs(2);
-/// Bits per second of the slowest line that a payload is believed to come over; what the port was told need not be the
-/// rate behind a terminal server.
+/// The slowest line assumed for a payload, in bits per second; behind a terminal server the rate may differ from the
+/// port's setting.
 const SLOWEST_LINE: u32 = 2400;
-/// After how long a silence the module is woken before it is sent a command.
+/// How long the module may be silent before it is woken ahead of a command.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Wake {
-    /// As long as its dialect says.
+    /// As long as the dialect says.
     #[default]
     ByDialect,
-    /// So long.
+    /// This long.
     After(Duration),
-    /// It never sleeps.
+    /// The module never sleeps, and is never woken.
     Never,
 }
 
@@ -92,32 +93,32 @@ pub enum Wake {
 pub struct Session {
     dialect: Option<&'static Dialect>,
     model: Option<&'static Model>,
-    /// Bits per second, for the time that bytes spend on the line.
+    /// Bits per second, to compute how long bytes take on the line.
     baud_rate: u32,
     wake: Wake,
-    /// The edition of its note that the module's firmware follows, where the program has named one.
+    /// The edition of the note that the module's firmware follows, if the program named one.
     revision: Option<String>,
     search: Search,
-    /// The message ids that a session before this one has used.
+    /// The message ids used by an earlier session.
     former_ids: Vec<Ids>,
-    /// The bytes that the line takes for itself.
+    /// The bytes that flow control uses and data cannot contain.
     reserved: &'static [u8],
-    /// What has come while the module is looked for.
+    /// What has arrived during the search for the module.
     heard: Heard,
-    /// When the module last answered. What it reports by itself says nothing of whether it hears.
+    /// When the module last answered. Unsolicited reports do not count: they do not show that it can hear.
     answered_at: Option<Instant>,
-    /// When it last reported anything that concerns a connection.
+    /// When it last reported anything about a connection.
     reported_at: Option<Instant>,
     framer: Framer,
     timers: Timers,
     clients: Clients,
     presence: Presence,
     pauses: Pauses,
-    /// When the last of a payload on its way came, and how long it has paused so far.
+    /// When the last bytes of an unfinished payload came, and the sum of its pauses so far.
     payload: Option<(Instant, Duration)>,
-    /// What is held back was looked at in vain; it is looked at again when more has come.
+    /// The bytes held back have been examined without result; they are examined again when more arrive.
     held_in_vain: bool,
-    /// What must not be shown, should the module give it back: the last few secrets that were sent.
+    /// The last few secrets sent, which must not be shown if the module gives them back.
     secrets: VecDeque<String>,
     queue: VecDeque<Job>,
     exchange: Option<Exchange>,
@@ -130,19 +131,19 @@ pub struct Session {
     last_phase: Option<Phase>,
     waiting: Vec<Waiting>,
     errands: Errands,
-    /// Messages in the module's buffer that it would not give out: client, slot, and how often they were asked for.
+    /// Messages that the module would not hand out of its buffer: client, slot, and number of requests.
     kept_back: Vec<(ClientIndex, u8, u8)>,
     transmit: Vec<u8>,
-    /// What was handed over before and has not been written yet is of no use any more.
+    /// Bytes handed over earlier and not yet written are obsolete.
     stale: bool,
-    /// The credential on its way.
+    /// The credential being uploaded.
     upload: Option<Uploading>,
     uploads: Uploads,
     events: VecDeque<Event>,
     trace: Trace,
 }
 
-/// Not what it holds: among that are secrets.
+/// Leaves the contents out, since they include secrets.
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Session")
@@ -155,7 +156,7 @@ impl fmt::Debug for Session {
 }
 
 impl Session {
-    /// A session with a module whose model is known, or is to be asked for.
+    /// A session with a module whose model is known or, with `None`, is to be asked for.
     pub fn new(model: Option<(&'static Dialect, &'static Model)>, baud_rate: u32) -> Self {
         let mut session = Self {
             dialect: None,
@@ -199,29 +200,29 @@ impl Session {
         session
     }
 
-    /// Says when the module is woken.
+    /// Sets when the module is woken.
     pub fn set_wake(&mut self, wake: Wake) {
         self.wake = wake;
     }
 
-    /// Says which edition of its note the firmware follows of a module whose model is asked for. A family without that edition
-    /// ends the set-up.
+    /// Sets the edition of the note that the firmware follows, for a module that is asked for its model. If the family
+    /// has no such edition, the set-up fails.
     pub fn set_revision(&mut self, year: Option<String>) {
         self.revision = year;
     }
 
-    /// Says how far the search for a module goes.
+    /// Sets how far the search for a module goes.
     pub fn set_search(&mut self, search: Search) {
         self.search = search;
     }
 
-    /// Goes on with the message ids behind those of a session before: the server may have one of them half way.
+    /// Continues after the message ids of an earlier session: the server may have one of those messages half way.
     pub fn go_on_from(&mut self, ids: Vec<Ids>) {
         self.clients.go_on(&ids);
         self.former_ids = ids;
     }
 
-    /// The message ids that were used, by client index.
+    /// The message ids used, by client index.
     pub fn ids(&self) -> Vec<Ids> {
         if self.dialect.is_some() {
             self.clients.ids()
@@ -230,7 +231,7 @@ impl Session {
         }
     }
 
-    /// Says which bytes the line takes for itself, as XON and XOFF: none of them gets through as data.
+    /// Names the bytes that flow control uses, such as XON and XOFF: they cannot be sent as data.
     pub fn reserve(&mut self, bytes: &'static [u8]) {
         self.reserved = bytes;
     }
@@ -259,13 +260,13 @@ impl Session {
         self.timers.next_timeout()
     }
 
-    /// Whether the bytes of before that a blocked line has not taken are to be forgotten: the module is looked for anew. To be
-    /// asked before [`Session::poll_transmit`].
+    /// Whether to discard earlier bytes that a blocked line has not taken: the search for the module has begun again.
+    /// Ask this before [`Session::poll_transmit`].
     pub fn poll_stale(&mut self) -> bool {
         std::mem::take(&mut self.stale)
     }
 
-    /// The bytes to be sent.
+    /// The bytes to send.
     pub fn poll_transmit(&mut self) -> Option<Vec<u8>> {
         if self.upload.is_some() {
             return self.next_piece();
@@ -282,23 +283,23 @@ impl Session {
         self.events.pop_front()
     }
 
-    /// The next piece of what went over the wire.
+    /// The next piece of wire traffic.
     pub fn poll_wire(&mut self) -> Option<Piece<'_>> {
         self.trace.next()
     }
 
-    /// How many bytes of the module's are kept until more come.
+    /// How many bytes from the module are kept until more arrive.
     pub fn buffered(&self) -> usize {
         self.framer.buffered()
     }
 
-    /// How many calls of the program's and the session's own have not ended.
+    /// How many calls, of the program and of the session, have not ended.
     pub fn unfinished(&self) -> usize {
         let leaving = self.leaving.as_ref().is_some_and(|leaving| leaving.then.is_some());
         self.errands.len() + self.queue.len() + self.waiting.len() + usize::from(self.exchange.is_some() || leaving)
     }
 
-    /// Ends every call with that error, because the port is gone or was closed. Nothing comes behind it.
+    /// Ends every call with this error, because the port is gone or was closed. Nothing may follow.
     pub fn abandon(&mut self, error: &Error, now: Instant) {
         self.end_everything(error);
         self.abandon_errands(error);
@@ -393,7 +394,7 @@ impl Session {
         }
     }
 
-    /// Takes back what has not gone out: the module is not waiting for it any longer.
+    /// Discards unsent bytes: the module is no longer waiting for them.
     fn discard_unsent(&mut self) {
         self.transmit.clear();
         self.pauses.held = None;
@@ -405,7 +406,7 @@ impl Session {
     }
 }
 
-/// The time that bytes spend on a line of that rate.
+/// The time that bytes spend on a line of this rate.
 fn wire_time(bytes: usize, baud_rate: u32) -> Duration {
     // Start bit, eight data bits, stop bit.
     let bits = u64::try_from(bytes).unwrap_or(u64::MAX).saturating_mul(10);

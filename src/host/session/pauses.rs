@@ -1,4 +1,4 @@
-//! Pauses for modules that lose what follows too soon: data behind a prompt, a command behind an answer.
+//! Pauses for modules that lose bytes sent too soon: data after a prompt, a command after an answer.
 
 use std::borrow::Cow;
 use std::time::{Duration, Instant};
@@ -10,31 +10,31 @@ use crate::call::Event;
 use crate::timers::Timer;
 use crate::writer::CommandLine;
 
-/// What follows an answer within this time has followed at once.
+/// A command sent within this time of an answer counts as sent at once.
 const AT_ONCE: Duration = Duration::from_millis(100);
-/// What a pause behind the prompt is good for.
+/// When a pause after the prompt helps.
 const LOSES_DATA: &str =
     "; if the module loses data that follow its prompt at once, Modem(prompt_delay=0.1) waits before them";
 
-/// The pauses, and the command that waits for the end of one.
+/// The pauses, and the command waiting for one to end.
 #[derive(Debug, Default)]
 pub(super) struct Pauses {
     prompt_delay: Duration,
     command_gap: Duration,
-    /// How long the next command waits besides.
+    /// An extra wait for the next command.
     owed: Duration,
-    /// The command whose bytes wait for their time.
+    /// The command whose bytes are held back.
     pub(super) held: Option<CommandLine>,
 }
 
 impl Session {
-    /// Has data wait so long behind the prompt, and a command so long behind the last answer.
+    /// Sets how long data wait after the prompt, and a command after the last answer.
     pub fn set_pauses(&mut self, prompt_delay: Duration, command_gap: Duration) {
         self.pauses.prompt_delay = prompt_delay;
         self.pauses.command_gap = command_gap;
     }
 
-    /// The module has asked for the data that the command in flight brings.
+    /// The module has asked for the data of the command in flight.
     pub(super) fn invited(&mut self, now: Instant) {
         let delay = self.pauses.prompt_delay;
         match &mut self.exchange {
@@ -47,7 +47,7 @@ impl Session {
         }
     }
 
-    /// The pause behind the prompt is over.
+    /// The pause after the prompt is over.
     pub(super) fn prompt_pause_over(&mut self, now: Instant) {
         let invited = |exchange: &Exchange| exchange.data == DataState::Invited;
         if self.exchange.as_ref().is_some_and(invited) {
@@ -55,12 +55,12 @@ impl Session {
         }
     }
 
-    /// Has the next command wait that long.
+    /// Makes the next command wait this long.
     pub(super) fn pause_before_next(&mut self, pause: Duration) {
         self.pauses.owed = pause;
     }
 
-    /// How long the command to be sent still has to wait; meanwhile nothing is sent, and the log has none of it.
+    /// How long the next command must still wait; meanwhile nothing is sent, and the log does not show it.
     pub(super) fn hold(&mut self, line: &CommandLine, now: Instant) -> Duration {
         let due = self.answered_at.map(|at| at + self.pauses.command_gap);
         let gap = due.map_or(Duration::ZERO, |due| due.saturating_duration_since(now));
@@ -74,8 +74,8 @@ impl Session {
         rest
     }
 
-    /// Takes back a command that still waits; whether there was one. What changes the state of a client goes on, and its
-    /// result tells the state.
+    /// Takes back a command that is still held; returns whether there was one. A command that changes the state of a
+    /// client goes on, since its result shows the state.
     pub(super) fn take_back_held(&mut self, exchange: &Exchange) -> bool {
         let task = &exchange.job.task;
         let held = self.pauses.held.is_some() && (task.is_publish() || task.is_verbatim());
@@ -88,7 +88,7 @@ impl Session {
         held
     }
 
-    /// The pause before a command is over: it is sent now.
+    /// The pause before a command is over: send it now.
     pub(super) fn command_pause_over(&mut self, now: Instant) {
         let Some(line) = self.pauses.held.take() else { return };
         self.trace.sent_line(now, &line.bytes, &line.places, &[CR]);
@@ -100,7 +100,7 @@ impl Session {
         }
     }
 
-    /// What may help where the module did not wait for all of the data.
+    /// What may help if the module did not wait for all of the data.
     pub(super) fn data_hint(&self, exchange: &Exchange) -> Cow<'static, str> {
         match exchange.data {
             DataState::Invited => format!(
@@ -113,7 +113,7 @@ impl Session {
         }
     }
 
-    /// What may help where a command had no answer.
+    /// What may help if a command had no answer.
     pub(super) fn pause_hint(&self, exchange: &Exchange) -> Cow<'static, str> {
         let at_once = |at| exchange.sent_at.saturating_duration_since(at) < AT_ONCE;
         match exchange.data {

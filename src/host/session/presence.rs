@@ -1,15 +1,17 @@
-//! Whether the module is there, as far as its answers and its reports tell. Here the session notices that it has restarted.
+//! Whether the module is there, judged by its answers and reports. Here the session notices a restart.
 //!
-//! | [`Presence`] | what is known | a start is | a call |
+//! | [`Presence`] | known so far | meaning of a start | effect of a call |
 //! |---|---|---|---|
-//! | `Unknown` | it was never set up | its first, and no restart | sets it up first |
+//! | `Unknown` | the module was never set up | its first start, not a restart | sets it up first |
 //! | `SetUp` | it was set up | a restart, told once: `Starting` | is sent |
-//! | `Silent` | it was set up, and has answered nothing since when it was asked | the same | sets it up first |
-//! | `Off` | its last words have come, and the restart was told | the rest of that restart, however late: `Starting` | sets it up first |
+//! | `Silent` | it was set up, but no longer answers | the same | sets it up first |
+//! | `Off` | it has announced that it switches off, and the restart was told | the rest of that restart, however late:
+//! `Starting` | sets it up first |
 //! | `Starting` | it has started | another restart | sets it up first |
 //!
-//! Its last words lead from `SetUp`, `Silent` and `Starting` to `Off`, which is told as the restart that it is the first half
-//! of; a set-up leads to `SetUp` from anywhere. A module that may be asleep is `SetUp`: what wakes it loses no settings.
+//! The announcement leads from `SetUp`, `Silent` and `Starting` to `Off`, and is told as a restart, being the first
+//! half of one. A set-up leads to `SetUp` from any state. A module that may be asleep is `SetUp`: waking it loses no
+//! settings.
 
 use std::time::Instant;
 
@@ -18,45 +20,45 @@ use crate::call::{ClientState, Event};
 use crate::error::Error;
 use crate::job::{INTERNAL, Job, Sync, Task};
 
-/// A module that starts again and again during one set-up is not waited for any longer.
+/// The host stops waiting for a module that starts this often during one set-up.
 const MOST_RESTARTS: u8 = 3;
 
-/// What is known of the module.
+/// What is known about the module.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Presence {
-    /// It was never set up.
+    /// The module was never set up.
     #[default]
     Unknown,
-    /// Echo and error form are as the session wants them.
+    /// Echo and the format of errors are as the session wants them.
     SetUp,
-    /// It was set up, and is to be looked for before the next call.
+    /// The module was set up, but must be found again before the next call.
     Silent,
-    /// It has said that it switches itself off.
+    /// The module has announced that it switches itself off.
     Off,
-    /// It has started, and was not set up since.
+    /// The module has started, and has not been set up since.
     Starting,
 }
 
-/// What the module reports of it.
+/// What a line shows about the module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Sign {
     /// The first line of a start.
     Start,
     /// A line in the middle of a start.
     MidStart,
-    /// Its last words.
+    /// The announcement that it switches off.
     SwitchedOff,
 }
 
 impl Presence {
-    /// It has not answered, or has to be set up anew.
+    /// The module has not answered, or must be set up anew.
     pub(super) fn lost(&mut self) {
         if *self == Self::SetUp {
             *self = Self::Silent;
         }
     }
 
-    /// What is known behind a report, and whether it is a restart that was not told yet; `None` where it says nothing new.
+    /// The new state after a report, and whether the report is a restart not told yet; `None` if it says nothing new.
     fn after(self, sign: Sign) -> Option<(Self, bool)> {
         Some(match (self, sign) {
             (Self::Unknown | Self::Off | Self::Starting, Sign::MidStart) => return None,
@@ -70,8 +72,8 @@ impl Presence {
 }
 
 impl Session {
-    /// The module has started again, or has switched itself off: to the program that is the first half of a restart. A
-    /// set-up that is under way looks for it from the start, any other call ends and the next one looks for it.
+    /// The module has started again or switched itself off, which to the program is the first half of a restart. A
+    /// set-up under way starts its search anew; any other call ends, and the next one searches for the module.
     pub(super) fn handle_restart(&mut self, sign: Sign, now: Instant) {
         let Some((presence, told)) = self.presence.after(sign) else {
             return;
@@ -96,7 +98,7 @@ impl Session {
         }
         let Some(mut job) = setting_up else { return };
         let Task::SetUp(sync) = &mut job.task else { return };
-        // What was set before the start is gone with it, and so are the answers to come.
+        // Settings made before the start are lost with it, and so are answers still to come.
         *sync = Sync {
             restarts: sync.restarts + 1,
             ..Sync::default()
@@ -108,16 +110,16 @@ impl Session {
         self.step(job, now);
     }
 
-    /// Sessions, settings and echo are as they were when the module was new, for that reason.
+    /// Resets sessions, settings and echo to those of a new module, for this reason.
     pub(super) fn forget(&mut self, reason: &Error) {
-        // What a caller finds when its call ends is the state as it is.
+        // A caller whose call ends must find the current state.
         for client in self.clients.indices() {
             self.set_state(client, ClientState::Closed);
         }
         self.end_everything(reason);
         self.kept_back.clear();
         self.stop_upload();
-        // It may be another firmware, and what it was seen to print tells nothing any more.
+        // It may run other firmware now, so what it was seen to print no longer counts.
         self.framer.set_echoes_data(None);
         if let Some(dialect) = self.dialect {
             self.framer.set_receive(dialect.receive);

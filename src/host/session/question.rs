@@ -1,6 +1,6 @@
-//! The questions that are asked until they are answered: `AT`, whether anyone is there, and `AT+CMEE?`, whose answer has a line that
-//! no other has. By that a late answer is told from its own: a final result code without the line is the answer to something
-//! before ([`Session::is_stale`]), and every copy that was sent is answered before the next command goes out.
+//! Questions that are repeated until they are answered: `AT` asks whether a module is there, and `AT+CMEE?` has an
+//! answer that no other command has. That answer shows which final result codes are late: one without its line belongs
+//! to an earlier command ([`Session::is_stale`]). All copies sent are answered before the next command goes out.
 
 use std::time::{Duration, Instant};
 
@@ -13,21 +13,22 @@ use crate::job::{Goal, Job, PROBE, SYNC, SYNC_IN_WORDS, Step, Sync, Task};
 use crate::timers::Timer;
 use crate::writer::CommandLine;
 
-/// How long one `AT` is waited for. A module asleep, or one that looks for the baud rate, loses the first ones.
+/// How long to wait for each `AT`. A module that is asleep or detecting the baud rate loses the first ones.
 const SYNC_WAIT: Duration = Duration::from_millis(500);
-/// After so many without an answer they are sent half as often.
+/// After this many without an answer they are sent half as often.
 const SYNC_PATIENCE: u8 = 4;
-/// How many are sent, over 5 s: a module that starts is silent for some seconds.
+/// How many are sent, over 5 s: a starting module is silent for some seconds.
 const SYNC_ATTEMPTS: u8 = 7;
-/// How long a probe is waited for.
+/// How long to wait for each probe.
 const PROBE_WAIT: Duration = Duration::from_secs(1);
-/// How long the answer to one that was given up is waited for, once the module answers: it comes with those behind it.
+/// How long to wait, once the module answers, for the answer to a question given up earlier: it comes with the later
+/// ones.
 const STALE_WAIT: Duration = Duration::from_millis(200);
-/// How many are sent before the module is left to the next command.
+/// How many probes are sent before the next command has to find out for itself.
 const PROBE_ATTEMPTS: u8 = 5;
 
 impl Session {
-    /// Sees whether the module answers again.
+    /// Finds out whether the module answers again.
     pub(super) fn probe(&mut self, now: Instant) {
         self.step(Self::probe_job(now), now);
     }
@@ -36,17 +37,17 @@ impl Session {
         Job::internal(Task::Probe(Sync::default()), [probe_step()], now)
     }
 
-    /// A question that was given up may be answered later, before any that is asked then.
+    /// A question given up may be answered later, before any question asked by then.
     pub(super) fn give_up_question(&mut self, job: &Job) {
         if let Task::Probe(sync) = &job.task {
             self.stale_probes = sync.unanswered;
         }
     }
 
-    /// Whether a final result code is the late answer to something before the question in flight, whose own answer has a
-    /// line before it.
+    /// Whether a final result code is a late answer to something before the question in flight, whose own answer has a
+    /// line first.
     pub(super) fn is_stale(&mut self) -> bool {
-        // The same question of the program's own may be refused like any other.
+        // When the program itself asks the same question, it may be refused like any other.
         let asked = |exchange: &&mut Exchange| {
             exchange.step.is_probe() && matches!(exchange.job.task, Task::SetUp(_) | Task::Probe(_))
         };
@@ -60,7 +61,7 @@ impl Session {
         stale
     }
 
-    /// Whether the command in flight is a question that is asked until it is answered, and how often.
+    /// If the command in flight is a repeated question: its progress, and the most copies sent.
     pub(super) fn sync_of(exchange: &mut Exchange) -> Option<(&mut Sync, u8)> {
         let most = match () {
             () if exchange.step.is_sync() => SYNC_ATTEMPTS,
@@ -73,15 +74,15 @@ impl Session {
         }
     }
 
-    /// A question has had a final result code. Comes back when it is settled: the module answers, and no answer to an
-    /// earlier copy is still to come.
+    /// A final result code for a question. Returns the exchange when the question is settled: the module answers, and
+    /// no answer to an earlier copy is still to come.
     pub(super) fn question_answered(&mut self, mut exchange: Exchange, ok: bool, now: Instant) -> Option<Exchange> {
         let probing = exchange.step.is_probe();
         let Some((sync, _)) = Self::sync_of(&mut exchange) else {
             return Some(exchange);
         };
         if probing {
-            // Every copy is answered once the module wakes, and none of those answers is another command's.
+            // Once the module wakes it answers every copy, and none of those answers belongs to another command.
             if std::mem::replace(&mut sync.answered, true) {
                 sync.unanswered = sync.unanswered.saturating_sub(1);
             }
@@ -100,7 +101,7 @@ impl Session {
             return None;
         }
         if ok {
-            // The probe to come sorts out what is left of other answers.
+            // The coming probe sorts out any other late answers.
             *sync = Sync {
                 restarts: sync.restarts,
                 ..Sync::default()
@@ -112,7 +113,7 @@ impl Session {
         None
     }
 
-    /// A question has had no answer in time. Comes back when it is settled, or will not be asked again.
+    /// A question was not answered in time. Returns the exchange when it is settled or will not be asked again.
     pub(super) fn question_unanswered(&mut self, mut exchange: Exchange, now: Instant) -> Option<(Exchange, bool)> {
         let given_up = exchange.job.is_told();
         let looking = exchange.step.is_sync();
@@ -121,7 +122,7 @@ impl Session {
         };
         sync.unanswered = sync.unanswered.saturating_add(1);
         let unanswered = sync.unanswered;
-        // A module that knows no such question refuses every copy of it, and a stand-in may accept it without a line.
+        // A module that does not know the question refuses every copy, and a stand-in may accept it without a line.
         if sync.answered || (sync.bare >= unanswered && unanswered > 1) {
             self.is_in_command_mode();
             return Some((exchange, true));
@@ -153,12 +154,12 @@ impl Session {
     }
 }
 
-/// Asks whether anyone is there.
+/// Asks whether a module is there.
 pub(super) fn sync_step() -> Step {
     basic(SYNC, "", Form::Set, Goal::Final, SYNC_WAIT)
 }
 
-/// Asks what no late answer to another command can be taken for.
+/// Asks a question whose answer no late answer to another command can look like.
 pub(super) fn probe_step() -> Step {
     basic(PROBE, "+CMEE", Form::Read, Goal::Lines, PROBE_WAIT)
 }

@@ -1,4 +1,4 @@
-//! Calls in: planned, and queued until it is their turn; which is next, what overtakes what, and which are taken back.
+//! Calls in: planned, and queued until their turn; which is next, which may overtake, and which are taken back.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -18,7 +18,7 @@ use crate::timers::Timer;
 const SECRETS: usize = 16;
 
 impl Session {
-    /// Takes a call, of the program's or of an errand's.
+    /// Takes a call from the program or an errand.
     pub(super) fn take(&mut self, ticket: Ticket, call: Call, timeout: Option<Duration>, now: Instant) {
         if matches!(call, Call::SetUpAnew) {
             self.forget(&Error::Restarted);
@@ -37,7 +37,7 @@ impl Session {
         if left == Left::Nothing {
             return self.events.push_back(Event::Ended(ticket, Ok(Reply::Done)));
         }
-        // What is sent at once finds the settings as they are now.
+        // A call sent at once uses the settings in force now.
         let at_once =
             self.exchange.is_none() && self.leaving.is_none() && self.queue.is_empty() && self.waiting.is_empty();
         let later = !at_once && matches!(call, Call::Publish { .. } | Call::Configure { .. } | Call::Open { .. });
@@ -65,7 +65,7 @@ impl Session {
             self.plan_set_up(&mut job);
         }
         if job.steps.is_empty() {
-            // Nothing was asked for.
+            // There is nothing to do.
             let reply = job.task.own_mut().map_or(Reply::Done, Own::reply);
             return self.end(&mut job, Ok(reply));
         }
@@ -76,14 +76,14 @@ impl Session {
             return self.start_next(now);
         }
         self.queue.push_back(job);
-        // A time beyond what the clock can tell is no limit.
+        // A time beyond the clock's range is no limit.
         if let Some(at) = timeout.and_then(|timeout| now.checked_add(timeout)) {
             self.timers.set(Timer::Caller(ticket), at);
         }
         self.start_next(now);
     }
 
-    /// What is wrong with data that hold a byte of the flow control's own.
+    /// The error for data that contain a byte used by flow control.
     pub(super) fn takes_for_itself(&mut self, call: &Call) -> Option<Error> {
         let (what, data) = match call {
             Call::Publish { client, payload, .. } => {
@@ -112,8 +112,9 @@ impl Session {
         )))
     }
 
-    /// The first job that may run. Jobs of one client keep their order, but that publishes which wait for room in the
-    /// window hold up no subscription and no end of the connection; a full window of one client holds up no other.
+    /// The first job that may run. Jobs of one client keep their order, except that publishes waiting for room in the
+    /// window delay neither subscriptions nor the end of the connection. A full window of one client delays no other
+    /// client.
     pub(super) fn next_runnable(&mut self) -> Option<usize> {
         let window = self.dialect.map_or(1, |dialect| dialect.window);
         let mut held_up: Vec<ClientIndex> = Vec::new();
@@ -133,8 +134,8 @@ impl Session {
                 no_room.push(client);
                 continue;
             }
-            // Operations without a message id cannot be told apart: the second of a kind waits for the first. What builds on
-            // the state of the connection waits for what changes it.
+            // Operations without a message id look alike, so the second of a kind waits for the first. A job that
+            // depends on the state of the connection waits for one that changes it.
             let waits = self.waiting.iter().any(|waiting| {
                 (waiting.key.message_id.is_none() && job.leads_to(waiting.key))
                     || (waiting.key.client == client && builds_on(&job.task, waiting))
@@ -147,7 +148,7 @@ impl Session {
         None
     }
 
-    /// Begins a job whose turn it is, by the settings that are in force now.
+    /// Begins a job whose turn it is, using the settings in force now.
     pub(super) fn begin(&mut self, mut job: Job, now: Instant) {
         if let (Some(call), Some(dialect)) = (job.call.take(), self.dialect) {
             let wrong = self.takes_for_itself(&call);
@@ -171,7 +172,7 @@ impl Session {
         self.step(job, now);
     }
 
-    /// Has what a job hands over be shown nowhere, should the module give it back.
+    /// Remembers the secrets that a job sends, so that they are not shown if the module gives them back.
     pub(super) fn remember_secrets(&mut self, job: &Job) {
         for secret in job.steps.iter().flat_map(|step| &step.line.secrets) {
             if !self.secrets.contains(secret) {
@@ -183,7 +184,7 @@ impl Session {
         }
     }
 
-    /// Takes back a call that waits for its turn.
+    /// Takes back a call that is waiting for its turn.
     pub(super) fn take_from_queue(&mut self, ticket: Ticket, now: Instant) {
         let waits = |job: &Job| job.ticket == ticket && ticket != INTERNAL;
         if let Some(at) = self.queue.iter().position(waits)
@@ -195,7 +196,7 @@ impl Session {
         }
     }
 
-    /// The program wants no connection any longer: the publishes that wait for their turn are not sent.
+    /// The program no longer wants the connection: queued publishes are not sent.
     pub(super) fn end_queued_publishes(&mut self, client: ClientIndex) {
         let code = StatCode::CLIENT_CLOSED;
         self.end_queued(&Error::ConnectionLost { client, code }, |job| {
@@ -203,7 +204,7 @@ impl Session {
         });
     }
 
-    /// The connection is lost: what waits to be published on it is not sent, but for that which waits for another connection.
+    /// The connection is lost: queued publishes are not sent, except those that wait for another connection.
     pub(super) fn end_publishes_of(&mut self, client: ClientIndex, error: &Error) {
         let mut another = false;
         self.end_queued(error, |job| {
@@ -229,7 +230,7 @@ fn changes_connection(task: &Task) -> bool {
         .is_some_and(|operation| rules(operation).effect() != Effect::None)
 }
 
-/// Whether what a job comes to depends on how an operation of its client ends.
+/// Whether the outcome of a job depends on how an operation of its client ends.
 fn builds_on(task: &Task, waiting: &Waiting) -> bool {
     let effect = rules(waiting.key.operation).effect();
     let behind = waiting.job.task.own().is_some_and(Own::is_behind);
@@ -241,7 +242,7 @@ fn builds_on(task: &Task, waiting: &Waiting) -> bool {
     effect != Effect::None && ((behind && effect == Effect::Ends) || waits())
 }
 
-/// Whether a job need not wait for publishes that find no room in the window.
+/// Whether a job may overtake publishes that find no room in the window.
 fn overtakes(task: &Task) -> bool {
     task.operation()
         .is_some_and(|operation| rules(operation).overtakes_publishes())

@@ -1,4 +1,4 @@
-//! Results: what a result URC means for the operation that it is about, and what follows from it.
+//! Results: what a result URC means for its operation, and what follows from it.
 
 use std::time::Instant;
 
@@ -15,7 +15,7 @@ use crate::reader::Outcome;
 use crate::timers::Timer;
 
 impl Session {
-    /// Whether someone waited for this result.
+    /// Handles a result; returns whether someone was waiting for it.
     pub(super) fn handle_outcome(&mut self, outcome: &Outcome, now: Instant) -> bool {
         let fits = |key: &OutcomeKey| {
             key.operation == outcome.operation && key.client == outcome.client && key.message_id == outcome.message_id
@@ -43,7 +43,8 @@ impl Session {
             return true;
         }
         let Some(exchange) = self.exchange.take_if(|exchange| {
-            // Before its data are asked for a publish has no result: that is another's, which had no message id either.
+            // A publish has no result before its data are asked for, so this one belongs to another, which also had no
+            // message id.
             matches!(&exchange.step.goal, Goal::Outcome { key, .. } if fits(key))
                 && exchange.seen == Seen::Nothing
                 && exchange.data != DataState::Due
@@ -65,13 +66,14 @@ impl Session {
         };
         self.exchange = Some(Exchange { job, seen, ..exchange });
         if seen == Seen::Result {
-            // Nothing but the final result code is missing now.
+            // Now only the final result code is missing.
             self.timers.set(Timer::Exchange, now + TRANSPORT_ALLOWANCE);
         }
         true
     }
 
-    /// An operation whose connection has ended already has had its result. Whether that says more than that it ended.
+    /// An operation whose connection has ended already has its result. Returns whether this one says more than that it
+    /// ended.
     fn answered_after_loss(
         &mut self,
         mut job: Job,
@@ -92,19 +94,19 @@ impl Session {
         says_more
     }
 
-    /// Whatever still waits for an acknowledgement will not have it on this connection.
+    /// Publishes still waiting for an acknowledgement will not get it on this connection.
     pub(super) fn connection_over(&mut self, client: ClientIndex) {
         let code = StatCode::CLIENT_CLOSED;
         self.end_operations(client, &Error::ConnectionLost { client, code });
     }
 
-    /// Draws the consequences of a result; the job comes back with the steps that remain.
+    /// Applies a result; returns the job if steps remain.
     fn operation_ended(&mut self, mut job: Job, key: OutcomeKey, result: Result<Reply, Error>, now: Instant) -> Job {
         let (rules, client) = (rules(key.operation), key.client);
         let more = !job.steps.is_empty();
         let own_result = job.task.operation() == Some(key.operation);
         let told = match job.task.own_mut() {
-            // What it was closed for on the way is not its result.
+            // The close was only a step on the way, so its result is not the call's.
             Some(own) if own_result => own.told(client, more, result),
             _ => Some(result),
         };
@@ -121,7 +123,7 @@ impl Session {
         let overtaken = self.clients.get(client).is_some_and(closed);
         self.state_after(key, &result);
         match effect {
-            // An end of it that has had no result may have come first.
+            // An operation that ended the connection may have come first without a result.
             Effect::Opens if overtaken => self.ask(client, Doubt::Outcome { ending: true }, now),
             Effect::Connects => self.has_connected(client, now),
             Effect::Ends => self.connection_over(client),
@@ -136,7 +138,7 @@ impl Session {
         {
             return job;
         }
-        // The index is closed on the way to opening it again; how that ends shows in the opening.
+        // The index is closed on the way to reopening it; the opening shows how that ends.
         if !own_result {
             return job;
         }
@@ -157,7 +159,7 @@ impl Session {
         }
     }
 
-    /// Names the server that an opening or a CONNECT was about.
+    /// Adds the server's name to an error of an opening or a CONNECT.
     fn with_server(&mut self, key: OutcomeKey, mut error: Error) -> Error {
         if let (Effect::Opens | Effect::Connects, Error::Operation { server, .. }) =
             (rules(key.operation).effect(), &mut error)
@@ -168,7 +170,7 @@ impl Session {
         error
     }
 
-    /// Where a client stands after a result.
+    /// Updates the state of a client after a result.
     fn state_after(&mut self, key: OutcomeKey, result: &Result<Reply, Error>) {
         let rules = rules(key.operation);
         let Some((known, dialect)) = self.clients.get(key.client).zip(self.dialect) else {
@@ -179,14 +181,14 @@ impl Session {
         };
         let ending = matches!(known.state, ClientState::Disconnecting | ClientState::Closing);
         if ending && rules.effect() != Effect::Ends {
-            // Its end has begun meanwhile, and how that goes shows in its own result.
+            // Its end has begun meanwhile, and the result of that will show the state.
             known.before = state;
             return;
         }
         self.set_state(key.client, state);
     }
 
-    /// Whether a call that has failed so, or with `ERROR` where there is no result, has been given a second try.
+    /// Whether a call that failed with this result, or with `ERROR` if `None`, was given a second try.
     pub(super) fn cure(&mut self, job: &mut Job, result: Option<i64>) -> bool {
         let (Some(client), Some(dialect)) = (job.task.client(), self.dialect) else {
             return false;
@@ -204,7 +206,7 @@ impl Session {
     }
 }
 
-/// The module sends that job's message again, if there is a program that still waits for it.
+/// The event for a message that the module sends again, if a program is still waiting for it.
 fn retransmitting(job: &Job, times: i64) -> Option<Event> {
     (job.task.is_publish() && !job.is_told()).then_some(Event::Retransmitting(job.ticket, times))
 }

@@ -14,7 +14,7 @@ use crate::job::{Goal, INTERNAL, Job, OutcomeKey, Task};
 use crate::mqtt::{Own, outcome_wait, rules};
 use crate::timers::Timer;
 
-/// How long a module that has asked for no bytes may be silent before it is sent Ctrl-Z.
+/// How long a module may be silent after asking for no bytes, before it is sent Ctrl-Z.
 const NO_LENGTH: Duration = Duration::from_millis(500);
 
 impl Session {
@@ -35,7 +35,7 @@ impl Session {
         }
     }
 
-    /// Sends a job's next command, behind an ESC where a data phase may be open.
+    /// Sends a job's next command, after an ESC if a data phase may be open.
     pub(super) fn step(&mut self, job: Job, now: Instant) {
         if self.must_leave_first() {
             self.climb_from_the_ground(job, now);
@@ -45,7 +45,7 @@ impl Session {
     }
 
     pub(super) fn send_step(&mut self, mut job: Job, now: Instant) {
-        // A job without steps has ended when it was submitted.
+        // A job without steps ended when it was submitted.
         let Some(mut step) = job.steps.pop_front() else { return };
         self.spell(&mut step);
         if let Goal::Outcome { key, .. } = &step.goal {
@@ -67,7 +67,7 @@ impl Session {
         self.timers.set(Timer::Exchange, now + held + wait);
         let data = match (&step.data, &job.task) {
             (Some(_), _) => DataState::Due,
-            // A line of the program's own may ask for data that it cannot bring.
+            // A line that the program wrote itself may ask for data that the program did not give.
             (None, task) if task.is_verbatim() => DataState::NotDue,
             (None, _) => DataState::Impossible,
         };
@@ -123,7 +123,7 @@ impl Session {
             Some(name) => self.trace.sent_secret(now, name, sent),
             None => self.trace.sent_data(now, sent),
         }
-        // A file is long, and what the port was told need not be the rate behind a terminal server.
+        // A file is long, and behind a terminal server the rate may differ from the port's setting.
         let rate = data.upload.map_or(self.baud_rate, |_| self.baud_rate.min(SLOWEST_LINE));
         let mut wait = exchange.step.final_wait + TRANSPORT_ALLOWANCE + wire_time(length, rate);
         if length == 0 && !until_ctrl_z {
@@ -132,7 +132,7 @@ impl Session {
         self.timers.set(Timer::Exchange, now + wait);
     }
 
-    /// The module has asked for no bytes and is silent: it takes a length of 0 for none, and waits for Ctrl-Z.
+    /// The module asked for no bytes and is silent: it takes a length of 0 to mean no length, and waits for Ctrl-Z.
     pub(super) fn end_empty_data(&mut self, mut exchange: Exchange, now: Instant) {
         exchange.data = DataState::Ended;
         self.transmit.push(CTRL_Z);
@@ -155,7 +155,7 @@ impl Session {
                 .get(key.client)
                 .map_or(TRANSPORT_ALLOWANCE, |client| outcome_wait(wait, client.settings))
         };
-        // From the `OK` on: before it the module has not begun.
+        // Counted from the `OK`: before it the module has not begun.
         let deadline = now + wait + TRANSPORT_ALLOWANCE + self.wire_time(length);
         self.timers.set(Timer::Outcome(exchange.job.ticket), deadline);
         self.waiting.push(Waiting {

@@ -1,4 +1,4 @@
-//! Bringing the module to a known state: at the start, after a restart, and after a command without an answer.
+//! Bringing the module to a known state: at the start, after a restart, and after an unanswered command.
 
 use std::time::{Duration, Instant};
 
@@ -16,21 +16,21 @@ use crate::job::{Goal, Job, SYNC, Step, Sync, Task};
 use crate::timers::Timer;
 use crate::writer::CommandLine;
 
-/// How long a module that refuses `AT` is asked again, for a caller without a timeout. Some modules refuse everything for some seconds
-/// after their start.
+/// How long to keep asking a module that refuses `AT`, if the caller gave no timeout. Some modules refuse everything
+/// for some seconds after they start.
 const READY_PATIENCE: Duration = Duration::from_secs(10);
-/// The pause before it is asked again.
+/// The pause before asking again.
 const READY_PAUSE: Duration = Duration::from_millis(500);
-/// How long the answer to a setting is waited for, which the set-up goes on without: the probe behind tells its late
-/// answer from others.
+/// How long to wait for the answer to a setting that the set-up can do without: the probe that follows recognises a
+/// late answer.
 const SETTING_WAIT: Duration = Duration::from_secs(1);
-/// By how much sooner than it may sleep the module is woken: its answer was on the way to here, and the command will be on the way to
-/// it.
+/// Wake the module this long before its sleep timer could fire: its last answer took time to arrive, and so will the
+/// command.
 const ON_THE_LINE: Duration = Duration::from_millis(250);
 
 impl Session {
-    /// The steps of a set-up: find the module, echo off before anything else, numbers for errors, see that no answer to
-    /// anything before is still to come, and its name.
+    /// The steps of a set-up: find the module, switch echo off before anything else, ask for numeric errors, make sure
+    /// that no earlier answer is still to come, and read the module's name.
     pub(super) fn plan_set_up(&self, job: &mut Job) {
         job.steps.clear();
         job.steps.extend([
@@ -45,7 +45,7 @@ impl Session {
         }
     }
 
-    /// A set-up of the session's own.
+    /// A set-up started by the session itself.
     pub(super) fn set_up_job(&mut self, now: Instant) -> Job {
         self.discard_unsent();
         self.heard = Heard::default();
@@ -54,13 +54,13 @@ impl Session {
         job
     }
 
-    /// Sees whether a module that may be asleep is awake: the first characters that it is sent wake it and are lost. Its
-    /// settings outlast its sleep.
+    /// Makes sure that a module that may be asleep is awake: the first characters sent wake it and are lost. Its
+    /// settings survive sleep.
     pub(super) fn wake_job(now: Instant) -> Job {
         Job::internal(Task::SetUp(Sync::default()), [sync_step(), probe_step()], now)
     }
 
-    /// Whether the module may be asleep by now.
+    /// Whether the module may have fallen asleep.
     pub(super) fn may_sleep(&self, now: Instant) -> bool {
         let after = match self.wake {
             Wake::ByDialect => self.dialect.and_then(|dialect| dialect.sleeps_after),
@@ -72,7 +72,7 @@ impl Session {
         after.is_some_and(|after| idle.is_some_and(|idle| idle > after))
     }
 
-    /// What remains to be done when all steps of a set-up have been carried out.
+    /// Finishes a set-up whose steps are all done.
     pub(super) fn set_up_step_done(&mut self, exchange: Exchange, now: Instant) {
         let Exchange {
             mut job, step, lines, ..
@@ -93,7 +93,7 @@ impl Session {
                     job.steps
                         .push_back(basic("ATI", "I", Form::Set, Goal::Lines, MAXIMUM_RESPONSE_TIME));
                 }
-                // One that does not know yet who it is.
+                // The module does not know its own name yet.
                 None if lines.is_empty() => {
                     let exchange = Exchange {
                         job,
@@ -121,13 +121,13 @@ impl Session {
         }
         self.presence = Presence::SetUp;
         self.heard = Heard::default();
-        // Whether it has said anything or not: it is not asked again before the call that it was asked for.
+        // Whether or not it answered, it is not asked again before the call that it was woken for.
         self.answered_at = Some(now);
         self.end(&mut job, Ok(Reply::Done));
         self.start_next(now);
     }
 
-    /// Keeps what a module has refused that was asked whether it is there, or who it is.
+    /// Notes a refusal from a module that was asked whether it is there, or for its name.
     pub(super) fn note_refusal(&mut self, exchange: &Exchange, refusal: &Refusal) {
         let asks_who = matches!(exchange.step.goal, Goal::Lines) && !exchange.step.is_probe();
         if matches!(exchange.job.task, Task::SetUp(_)) && (exchange.step.is_sync() || asks_who) {
@@ -136,7 +136,7 @@ impl Session {
         }
     }
 
-    /// The module has refused to say that it is there, or who it is: it is asked again.
+    /// The module refused to say that it is there, or what it is: ask again.
     pub(super) fn refused_to_answer(&mut self, mut exchange: Exchange, now: Instant) {
         let patient = self.timers.is_set(Timer::Caller(exchange.job.ticket))
             || now.saturating_duration_since(exchange.job.submitted_at) < READY_PATIENCE;
@@ -146,7 +146,7 @@ impl Session {
         if let Task::SetUp(sync) | Task::Probe(sync) = &mut exchange.job.task {
             sync.unanswered = 0;
             sync.refusals = sync.refusals.saturating_add(1);
-            // What another program has left in the module's line buffer came before the first.
+            // The first answer may be to text that another program left in the module's line buffer.
             if sync.refusals > 1 {
                 self.pause_before_next(READY_PAUSE);
             }
@@ -159,8 +159,7 @@ impl Session {
         self.step(exchange.job, now);
     }
 
-    /// What is added to the time a command may take. The commands that ask whether anyone is there are sent again, so
-    /// they wait for nothing.
+    /// The extra time allowed for a command. Questions that are repeated need none.
     pub(super) fn attempt_allowance(job: &Job, step: &Step) -> Duration {
         match job.task {
             Task::SetUp(_) | Task::Probe(_) if step.is_sync() || step.is_probe() => Duration::ZERO,
@@ -169,7 +168,7 @@ impl Session {
     }
 }
 
-/// The dialect in the edition of that year, or as it stands.
+/// The dialect in the edition of this year, or the dialect itself if `None`.
 pub fn edition(dialect: &'static Dialect, model: &Model, year: Option<&str>) -> Result<&'static Dialect, Error> {
     let Some(year) = year else { return Ok(dialect) };
     dialect::revision(dialect.name, year).ok_or_else(|| {
@@ -185,7 +184,7 @@ pub fn edition(dialect: &'static Dialect, model: &Model, year: Option<&str>) -> 
     })
 }
 
-/// A command of the set-up's own.
+/// A command of the set-up itself.
 pub(super) fn basic(line: &str, name: &str, form: Form, goal: Goal, final_wait: Duration) -> Step {
     Step {
         line: CommandLine::plain(line),

@@ -1,4 +1,4 @@
-//! What the wire log shows of what the module prints, and which of its bytes are secrets.
+//! What the wire log shows of the module's output, and which of its bytes are secret.
 
 use std::ops::Range;
 use std::time::Instant;
@@ -14,12 +14,12 @@ use crate::tokens;
 use crate::trace::{Form, Piece, Place};
 
 impl Session {
-    /// A line of the module's as it may be shown.
+    /// A line from the module as it may be shown.
     pub(super) fn without_secrets(&self, line: &[u8]) -> String {
         with_mask(line, &self.secrets_in(line))
     }
 
-    /// Where secrets are in a line of the module's: by what it looks like, and by what was sent.
+    /// Where secrets are in a line from the module, judged by its form and by what was sent.
     fn secrets_in(&self, line: &[u8]) -> Vec<Range<usize>> {
         if self.uploads.hold(line) {
             return all(0..line.len());
@@ -42,8 +42,8 @@ impl Session {
         secrets
     }
 
-    /// The same of a line that was read. An echo out of step with its command may hold a password, and some settings are read back with
-    /// theirs.
+    /// The same for a line that was read. An echo out of step with its command may hold a password, and some settings
+    /// contain a secret when read back.
     pub(super) fn secrets_of(&self, line: &[u8], incoming: &Incoming) -> Vec<Range<usize>> {
         match incoming {
             Incoming::Information(_) if self.reads_secret() => {
@@ -56,27 +56,27 @@ impl Session {
         }
     }
 
-    /// Whether a line may be a piece of an echo with a secret: noise, or a line of the module's own, can break it anywhere, and what is left
-    /// of it may come long after its command.
+    /// Whether a line may be a fragment of an echo with a secret: noise or a line of the module's own can break an echo
+    /// anywhere, and the rest of it may come long after the command.
     fn may_be_an_echo(&self, line: &[u8]) -> bool {
-        // A line end that is not whole does not part it from what comes before.
+        // An incomplete line end does not separate it from what came before.
         let known = tokens::is_recognised(line) && !line.contains(&CR);
         let due = self.exchange.as_ref().is_some_and(Exchange::may_echo_a_secret);
         !known && (due || self.secrets.iter().any(|secret| shares(line, secret.as_bytes())))
     }
 
-    /// Whether the command in flight reads a secret back.
+    /// Whether the command in flight reads back a secret.
     fn reads_secret(&self) -> bool {
         let goal = self.exchange.as_ref().map(|exchange| &exchange.step.goal);
         matches!(goal, Some(Goal::Values(SettingKey::ALIBABA | SettingKey::ONE_NET)))
     }
 
-    /// Shows the line that was framed last, in which those are secrets.
+    /// Shows the latest line, with these secrets masked.
     pub(super) fn show_line(&mut self, secrets: &[Range<usize>], now: Instant) {
         self.show(now, secrets, |line, _| Form::Line(line));
     }
 
-    /// Shows the message that was framed last.
+    /// Shows the latest message.
     pub(super) fn show_message(&mut self, now: Instant) {
         self.show(now, &[], |line, payload| Form::Data {
             head: (line.from..payload.from).into(),
@@ -84,7 +84,7 @@ impl Session {
         });
     }
 
-    /// Shows the beginning of the line without end that was framed last.
+    /// Shows the beginning of the latest line without end.
     pub(super) fn show_overlong(&mut self, head: &[u8], now: Instant) {
         let secrets = self.secrets_in(head);
         let form = |line: Place| match secrets.as_slice() {
@@ -97,7 +97,7 @@ impl Session {
         self.show(now, &secrets, |line, _| form(line));
     }
 
-    /// Notes the echo of a command line, in which its own secrets are masked, or of data.
+    /// Shows the echo of a command line, with its own secrets masked, or of data.
     pub(super) fn show_echo(&mut self, now: Instant) {
         let secrets: Vec<_> = match &self.exchange {
             Some(exchange) if exchange.uploaded() => all(0..exchange.data_sent().map_or(0, <[u8]>::len)),
@@ -110,7 +110,7 @@ impl Session {
         self.show(now, &secrets, |_, _| Form::Unseen);
     }
 
-    /// Notes the end of what has come, which is no frame. It may be a piece of an echo.
+    /// Shows the last bytes received, which form no frame. They may be a fragment of an echo.
     pub(super) fn show_rest(&mut self, now: Instant) {
         let bytes = self.framer.rest();
         let blank = bytes.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
@@ -125,7 +125,7 @@ impl Session {
         });
     }
 
-    /// Notes what is being dropped of a line without end, at which nobody has looked.
+    /// Shows what is being dropped of a line without end, which nobody has examined.
     pub(super) fn show_dropped(&mut self, now: Instant) {
         if self.framer.is_dropping() {
             let bytes = self.framer.taken().bytes;
@@ -139,12 +139,12 @@ impl Session {
         }
     }
 
-    /// Notes the frame that came last.
+    /// Shows the latest frame.
     fn show(&mut self, now: Instant, secrets: &[Range<usize>], form: impl FnOnce(Place, Place) -> Form) {
         let taken = self.framer.taken();
         let Place { from, to } = taken.line;
         let mut places = Vec::new();
-        // In front of a line and behind it stand line ends, or what is dropped, at which nobody has looked.
+        // A line is surrounded by line ends or dropped bytes, which nobody has examined.
         let blank = |byte: &u8| byte.is_ascii_whitespace() || *byte == QUOTE;
         if !taken.bytes[..from].iter().all(blank) {
             places.push((0..from).into());
@@ -167,7 +167,7 @@ impl Session {
     }
 }
 
-/// Whether a part of a secret stands in a line in which it does not stand whole.
+/// Whether a line contains part of a secret without containing all of it.
 fn shares(line: &[u8], secret: &[u8]) -> bool {
     const PIECE: usize = 4;
     let holds = |piece: &[u8]| memchr::memmem::find(line, piece).is_some();

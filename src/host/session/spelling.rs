@@ -1,4 +1,5 @@
-//! The keys of `AT+QMTCFG` that a note spells in two ways: its write form first, and the other once where that is refused.
+//! Keys of `AT+QMTCFG` that a note spells in two ways: the spelling of the write form is tried first, and the other
+//! once if that is refused.
 
 use std::time::Instant;
 
@@ -9,7 +10,7 @@ use crate::job::Step;
 use crate::mqtt::Spelling;
 
 impl Session {
-    /// Has a step go in the spelling that the module is known to take.
+    /// Gives a step the spelling that the module is known to accept.
     pub(super) fn spell(&self, step: &mut Step) {
         if self.clients.spelling == Spelling::Other
             && let Some(other) = step.other.take()
@@ -18,7 +19,7 @@ impl Session {
         }
     }
 
-    /// Notes which spelling the module has taken.
+    /// Notes which spelling the module accepted.
     pub(super) fn note_spelling(&mut self, step: &Step) {
         let spelled = |dialect: &Dialect| step.setting.is_some_and(|key| dialect.spelling(key) != key.name());
         if self.clients.spelling == Spelling::Untried && self.dialect.is_some_and(spelled) {
@@ -30,8 +31,8 @@ impl Session {
         }
     }
 
-    /// Sends a refused command once more in the other spelling, unless the module is known to take the one that it had. Gives the
-    /// exchange back where there is none.
+    /// Sends a refused command again in the other spelling, unless the module is known to accept the first. Returns the
+    /// exchange if there is no other spelling to try.
     pub(super) fn respell(&mut self, mut exchange: Exchange, now: Instant) -> Option<Exchange> {
         let untried = self.clients.spelling == Spelling::Untried && !exchange.job.is_told();
         let Some(other) = exchange.step.other.take_if(|_| untried) else {

@@ -1,5 +1,6 @@
-//! Where a client stands, asked of the module: after it has refused what needs a connection, would not close one, or has
-//! not said what an operation has come to. Only what it says of that client, or of others in its place, changes a state.
+//! The state of a client, asked of the module: after it has refused a command that needs a connection, would not close
+//! one, or did not report the outcome of an operation. A state changes only by what the module says about that client,
+//! or by what it says about others while leaving that client out.
 
 use std::time::Instant;
 
@@ -15,17 +16,17 @@ use crate::job::{Doubt, Job, OutcomeKey, Step, Task};
 use crate::mqtt::{Effect, question, rules};
 use crate::reader::Outcome;
 
-/// What has become of a question.
+/// How a question was answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Question {
     Answered,
     Refused,
 }
 
-/// What the module has said of a client.
+/// What the module has said about a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Standing {
-    /// Nothing, and nothing of any other client either.
+    /// Nothing, and nothing about any other client.
     Untold,
     /// It has refused every question.
     Refused,
@@ -44,13 +45,13 @@ impl Session {
         matches!(refusal, Refusal::Cme(code) if state == Some(dialect::Refusal::Cme(*code)))
     }
 
-    /// Whether a refusal may mean that. Some families have one code for whatever is not allowed, and all have `ERROR`.
+    /// Whether a refusal may mean that. Some families use one code for anything not allowed, and all have `ERROR`.
     pub(super) fn may_mean_no_connection(&self, refusal: &Refusal) -> bool {
         *refusal == Refusal::Error || self.says_no_connection(refusal)
     }
 
-    /// What needs a connection was refused: if the module has none, its report of the loss was lost itself, or it has
-    /// started again without a word. After a start it echoes again.
+    /// A command that needs a connection was refused. If there is no connection, the report of its loss was lost, or
+    /// the module has restarted without reporting it. After a restart it echoes again.
     pub(super) fn doubt_connection(&mut self, key: OutcomeKey, refusal: &Refusal, echoed: bool, now: Instant) {
         let needs_connection = rules(key.operation).needs_connection();
         let connected = self
@@ -64,8 +65,8 @@ impl Session {
         }
     }
 
-    /// Whether a refusal may be for want of a connection, of a client that is not known to have one. It may be one that
-    /// another program has connected.
+    /// Whether the refusal may mean that a client not known to be connected has no connection. Another program may have
+    /// connected it.
     pub(super) fn may_lack_connection(&mut self, key: OutcomeKey, refusal: &Refusal) -> bool {
         let rules = rules(key.operation);
         let needs_connection = rules.needs_connection() || rules.effect() == Effect::Ends;
@@ -75,7 +76,8 @@ impl Session {
             && self.may_mean_no_connection(refusal)
     }
 
-    /// What needs a connection was refused: before its caller is told, the module is asked whether the client has one.
+    /// A command that needs a connection was refused: ask the module whether the client has one before telling the
+    /// caller.
     pub(super) fn ask_why_refused(&mut self, mut job: Job, client: ClientIndex, error: Error, now: Instant) {
         self.release(&job, true);
         let doubt = Doubt::Refused { error };
@@ -86,7 +88,7 @@ impl Session {
         self.queue.push_front(job);
     }
 
-    /// Asks where a client stands, as soon as the line is free.
+    /// Asks for the state of a client as soon as the line is free.
     pub(super) fn ask(&mut self, client: ClientIndex, doubt: Doubt, now: Instant) {
         let asked = |job: &Job| matches!(job.task, Task::Ask { client: asked, .. } if asked == client);
         let (task, steps) = self.question(client, doubt);
@@ -95,7 +97,7 @@ impl Session {
         }
     }
 
-    /// Has a job ask where a client stands, and its caller wait for that; whether there is anything to ask.
+    /// Makes a job ask for the state of a client while its caller waits; returns whether there is anything to ask.
     fn turn_into_question(&self, job: &mut Job, client: ClientIndex, doubt: Doubt) -> bool {
         let (task, steps) = self.question(client, doubt);
         job.task = task;
@@ -118,7 +120,7 @@ impl Session {
         (task, connections.into_iter().chain(openings).collect())
     }
 
-    /// There was nothing left to close, which is what was asked for.
+    /// Nothing was left to close, so the call has succeeded.
     pub(super) fn nothing_to_close(&mut self, mut job: Job, client: ClientIndex, now: Instant) {
         self.closed(client);
         self.end(&mut job, Ok(Reply::Done));
@@ -126,7 +128,7 @@ impl Session {
         self.start_next(now);
     }
 
-    /// A client could not be closed: the module is asked, and the caller is told what it says.
+    /// A client could not be closed: ask the module, and tell the caller what it says.
     pub(super) fn ask_whether_closed(
         &mut self,
         mut job: Job,
@@ -144,13 +146,13 @@ impl Session {
         self.step(job, now);
     }
 
-    /// The network connection of a client is closed, as the program or the module wanted it.
+    /// A client's network connection is closed, as the program or the module wanted.
     fn closed(&mut self, client: ClientIndex) {
         self.set_state(client, ClientState::Closed);
         self.connection_over(client);
     }
 
-    /// What was to change a client's state has not.
+    /// An operation that was to change a client's state did not.
     pub(super) fn as_before(&mut self, client: ClientIndex) {
         if let Some(known) = self.clients.get(client).filter(|known| known.state.is_passing()) {
             let before = known.before.clone();
@@ -158,7 +160,7 @@ impl Session {
         }
     }
 
-    /// An operation has ended, and the module has not said how: the state is what it was until the module tells.
+    /// An operation has ended without reporting its outcome: the state stays as it was until the module tells.
     pub(super) fn doubt_outcome(&mut self, task: &Task, now: Instant) {
         let Some(OutcomeKey { operation, client, .. }) = task.key() else {
             return;
@@ -175,7 +177,7 @@ impl Session {
         self.ask(client, Doubt::Outcome { ending }, now);
     }
 
-    /// A result that no one waits for any longer tells of a state that is not the one that is known: the module is asked.
+    /// A result that nobody waits for contradicts the known state: ask the module.
     pub(super) fn doubt_late_result(&mut self, outcome: &Outcome, now: Instant) {
         let Some(known) = self.clients.get(outcome.client) else {
             return;
@@ -195,7 +197,7 @@ impl Session {
         }
     }
 
-    /// One of the questions has had its final result code.
+    /// A final result code for one of the questions.
     pub(super) fn standing_told(&mut self, exchange: Exchange, question: Question, now: Instant) {
         let mut job = exchange.job;
         let Task::Ask { client, doubt, told } = &mut job.task else {
@@ -207,7 +209,7 @@ impl Session {
         let lines = told.as_deref().unwrap_or_default();
         let echoes = self.dialect.is_none_or(|dialect| dialect.echo);
         if job.steps.is_empty() && !exchange.step.is_probe() {
-            // The form of errors tells of a start where the echo does not.
+            // The format of errors reveals a start where the echo does not.
             let vague = matches!(doubt, Doubt::Connection { denied: false });
             let more = vague && !echoes && standing(lines, *client) == Standing::Untold;
             job.steps.extend(more.then(probe_step));
@@ -292,7 +294,7 @@ impl Session {
         }
     }
 
-    /// Takes over what the module has said, unless something that changes it has begun meanwhile.
+    /// Takes over what the module said, unless an operation that changes it has begun meanwhile.
     fn follow(&mut self, client: ClientIndex, standing: Standing) {
         let passing = self.clients.get(client).is_none_or(|known| known.state.is_passing());
         match standing {
@@ -304,7 +306,7 @@ impl Session {
     }
 }
 
-/// What the lines of `AT+QMTCONN?` and `AT+QMTOPEN?` say of a client: `+QMTCONN: <client>,<state>`, of which 3 is
+/// What the answers to `AT+QMTCONN?` and `AT+QMTOPEN?` say about a client: `+QMTCONN: <client>,<state>`, where 3 means
 /// connected, and `+QMTOPEN: <client>,<host>,<port>`.
 fn standing(lines: &[String], client: ClientIndex) -> Standing {
     const CONNECTED: &str = "3";
@@ -326,7 +328,7 @@ fn standing(lines: &[String], client: ClientIndex) -> Standing {
             ("+QMTCONN" | "+QMTOPEN", Some(Ok(_))) => Standing::Closed,
             _ => continue,
         };
-        // Of all that is said of one client, the most holds.
+        // If several lines name one client, the most advanced state counts.
         standing = match (standing, told) {
             (Standing::Connected, _) | (_, Standing::Connected) => Standing::Connected,
             (Standing::Open, _) | (_, Standing::Open) => Standing::Open,

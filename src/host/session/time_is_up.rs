@@ -1,4 +1,5 @@
-//! What did not come in time: a final result code, the result of an operation, the end of a call that its caller waits for no longer.
+//! Time limits that have passed: for a final result code, for the result of an operation, and for a caller that waits
+//! no longer.
 
 use std::time::{Duration, Instant};
 
@@ -9,15 +10,15 @@ use crate::error::Error;
 use crate::job::{Goal, INTERNAL, Invitation, OutcomeKey, Task};
 use crate::mqtt::{Effect, rules};
 
-/// A call that has waited so long while the module was looked for need not have it looked for again.
+/// A call that has waited this long during a search for the module does not start another search.
 const LOOKED_FOR: Duration = Duration::from_secs(3);
-/// Why no result ever comes.
+/// A likely reason why results never come.
 const ELSEWHERE: &str =
     "; the module has reported nothing on this port so far: AT+QURCCFG=\"urcport\" tells to which it does";
 
 impl Session {
     /// No final result code in time. The module may still be in the data phase, and its answer may still come: both
-    /// are cleared up before the next command.
+    /// must be resolved before the next command.
     pub(super) fn exchange_timed_out(&mut self, now: Instant) {
         if let Some(result) = self.no_more_codes() {
             return self.handle_final(result, now);
@@ -41,11 +42,11 @@ impl Session {
             _ => "final result code",
         };
         if exchange.seen != Seen::Nothing {
-            // The `OK` is missing, and it may still come.
-            // Where the connection is gone the data phase may be waiting for its end.
+            // The `OK` is missing, and may still come.
+            // If the connection is gone, the data phase may be waiting for its end.
             let phase = exchange.phase().filter(|_| exchange.seen == Seen::Loss);
             if phase.is_none() && exchange.job.task.is_publish() {
-                // Or what was taken for an echo was the `OK`.
+                // Or the supposed echo was the `OK`.
                 self.framer.set_echoes_data(Some(false));
             }
             if exchange.job.is_told() {
@@ -58,7 +59,7 @@ impl Session {
         self.unanswered(exchange, awaited, now);
     }
 
-    /// Ends a command that has not been answered in time as it should.
+    /// Ends a command that was not answered properly in time.
     pub(super) fn unanswered(&mut self, mut exchange: Exchange, awaited: &'static str, now: Instant) {
         let error = Error::Timeout {
             command: exchange.step.line.shown.clone(),
@@ -71,7 +72,7 @@ impl Session {
         self.doubt_outcome(&exchange.job.task, now);
         self.release(&exchange.job, true);
         if silent {
-            // The next call looks for it from the start.
+            // The next call searches for it from the start.
             self.presence.lost();
             self.give_up_question(&exchange.job);
             if exchange.job.ticket == INTERNAL {
@@ -83,7 +84,7 @@ impl Session {
         self.find_again(exchange.phase(), now);
     }
 
-    /// Sees whether the module answers again, once it has left the data phase that it may be in.
+    /// Finds out whether the module answers again, once it has left the data phase that it may be in.
     pub(super) fn find_again(&mut self, phase: Option<Phase>, now: Instant) {
         match phase {
             Some(phase) => self.leave(phase, Self::probe_job(now), now),
@@ -91,8 +92,8 @@ impl Session {
         }
     }
 
-    /// The module was looked for in vain: that ends the first call that has waited for it. One that came towards the end has
-    /// it looked for once more.
+    /// The search for the module failed, which ends the first call that waited for it. A call that came towards the end
+    /// starts the search once more.
     fn end_who_waited(&mut self, error: &Error, now: Instant) {
         while let Some(at) = self.next_runnable()
             && now.saturating_duration_since(self.queue[at].submitted_at) >= LOOKED_FOR
@@ -123,7 +124,7 @@ impl Session {
             hint: self.why_no_result().into(),
         };
         if self.has_ended(waiting.key) {
-            // A connection that has ended is closed, whether or not the module says so.
+            // A connection that has ended is closed, whether or not the module confirms it.
             if waiting.job.steps.is_empty() {
                 self.end(&mut waiting.job, Ok(Reply::Done));
             }
@@ -147,7 +148,7 @@ impl Session {
                 .is_some_and(|client| client.state == ClientState::Closed)
     }
 
-    /// What may be wrong where a result does not come: some modules report on another port than that of the commands.
+    /// A likely reason for a missing result: some modules report on a port other than that of the commands.
     fn why_no_result(&self) -> &'static str {
         let elsewhere = self.dialect.is_some_and(|dialect| !dialect.around.urc_ports.is_empty());
         if elsewhere && self.reported_at.is_none() {
@@ -157,8 +158,8 @@ impl Session {
         }
     }
 
-    /// The caller's own time is up. What has been sent keeps its place until the module is done with it, so that its
-    /// late result is not taken for another's.
+    /// The caller's own time limit has passed. A command already sent keeps its place until the module has finished
+    /// with it, so that its late result is not taken for another's.
     pub(super) fn caller_gave_up(&mut self, ticket: Ticket, now: Instant) {
         let timeout = |command: String, awaited, since: Instant, hint| {
             Err(Error::Timeout {

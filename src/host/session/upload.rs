@@ -1,5 +1,5 @@
-//! Credentials on their way into the module: in pieces, so that the program can be told how far they are, checked by what
-//! the module says of them, and never shown.
+//! Credentials on their way into the module: sent in pieces, so that the program can follow the progress; checked
+//! against the module's report; and never shown.
 
 use std::collections::VecDeque;
 use std::time::Instant;
@@ -13,15 +13,15 @@ use crate::job::{Goal, Invitation, Stored};
 
 /// How many bytes are handed to the port at a time.
 const PIECE: usize = 1024;
-/// How many of those that were sent last are remembered.
+/// How many of the latest uploads are remembered.
 const REMEMBERED: usize = 3;
-/// So many characters of base 64 in a row are taken for a part of a credential, once there was one.
+/// After an upload, a run of this many base64 characters is taken for part of a credential.
 const LONG_RUN: usize = 40;
-/// So many of what was sent tell that it is it.
+/// A run of this many characters from an upload identifies it.
 const TELLING: usize = 8;
-/// The same when nothing is due to come back: few enough to find any line of a key, and too many to be found by chance.
+/// The same when no echo is due: short enough to occur in any line of a key, too long to match by chance.
 const SURE: usize = 16;
-/// A line shorter than this is none.
+/// A shorter line is not taken for a line of a credential.
 const SHORT: usize = 4;
 
 /// The credential on its way.
@@ -44,11 +44,11 @@ impl Uploading {
     }
 }
 
-/// What was sent, so that it is recognised should the module give it back.
+/// The latest uploads, remembered so that an echo of them is recognised.
 #[derive(Default)]
 pub(super) struct Uploads {
     known: VecDeque<Vec<u8>>,
-    /// Nothing but a credential has been handed over since.
+    /// Nothing but a credential has been sent since.
     recent: bool,
 }
 
@@ -67,13 +67,13 @@ impl Uploads {
         self.known.is_empty()
     }
 
-    /// Another command has been answered: what comes back damaged from now on is no echo of a credential.
+    /// Another command has been answered: damaged lines from now on are not echoes of a credential.
     pub(super) fn are_over(&mut self) {
         self.recent = false;
     }
 
-    /// Whether a line of the module's holds something of them. On its way it may have lost a character or two, so that a
-    /// few characters in a row are enough.
+    /// Whether a line from the module contains part of a credential. The echo may have lost a character or two, so a
+    /// short run of characters is enough.
     pub(super) fn hold(&self, line: &[u8]) -> bool {
         if self.known.is_empty() {
             return false;
@@ -94,7 +94,7 @@ impl Uploads {
 }
 
 impl Session {
-    /// Whether the module asks for the content of a file.
+    /// Whether the module is asking for the content of a file.
     pub(super) fn is_connect(&self, line: &[u8]) -> bool {
         let due = self.exchange.as_ref().is_some_and(|exchange| {
             exchange.data == DataState::Due
@@ -104,13 +104,13 @@ impl Session {
         due && is_connect(line)
     }
 
-    /// Whether a command line of the program's own, which brings no data, has opened a data phase or a connection.
+    /// Whether a command line that the program wrote itself, without data, has opened a data phase or a connection.
     pub(super) fn is_stray_connect(&self, line: &[u8]) -> bool {
         let own = |exchange: &Exchange| exchange.data == DataState::NotDue;
         self.exchange.as_ref().is_some_and(own) && is_connect(line)
     }
 
-    /// The next piece of a credential, and word of it.
+    /// The next piece of a credential; also reports the progress.
     pub(super) fn next_piece(&mut self) -> Option<Vec<u8>> {
         let upload = self.upload.as_mut()?;
         let count = self.transmit.len().min(PIECE);
@@ -131,23 +131,23 @@ impl Session {
         Some(std::mem::replace(&mut self.transmit, rest)).filter(|piece| !piece.is_empty())
     }
 
-    /// Sends no more of a credential: the module is not waiting for it any longer.
+    /// Stops sending a credential: the module is no longer waiting for it.
     pub(super) fn stop_upload(&mut self) {
         if self.upload.take().is_some() {
-            // Nor what the line has not taken: the module would take it for command lines.
+            // Discard unsent bytes too: the module would take them for command lines.
             self.discard_unsent();
         }
     }
 
-    /// The module did not take all of a credential. What it has taken for a command line is ended, and whatever it says to
-    /// that is waited for.
+    /// The module did not take the whole credential. Ends the command line that it may have begun to read, and waits
+    /// for the answer to that.
     pub(super) fn upload_failed(&mut self, now: Instant) {
         self.stop_upload();
         self.transmit.push(CR);
         self.probe(now);
     }
 
-    /// Compares what the module says of a file with what it was given.
+    /// Compares the module's report about a file with what was sent.
     pub(super) fn check_stored(&mut self, exchange: &mut Exchange) -> Result<(), Error> {
         match &exchange.step.goal {
             Goal::Stored(stored) => {
@@ -176,7 +176,7 @@ impl Session {
 }
 
 impl Exchange {
-    /// Whether some of a credential was handed over.
+    /// Whether any of a credential was handed over.
     pub(super) fn uploaded(&self) -> bool {
         self.data == DataState::Sent && self.step.data.as_ref().is_some_and(|data| data.upload.is_some())
     }
@@ -186,8 +186,8 @@ fn is_connect(line: &[u8]) -> bool {
     line == b"CONNECT" || line.starts_with(b"CONNECT ")
 }
 
-/// `+QFUPL: <size>,<checksum>`, or `+QSSLCFG: 0,0,"cacert",<size>`, which calls its last field a checksum and gives the
-/// length (BC660K-GL MQTT Application Note V1.1, 6.2).
+/// `+QFUPL: <size>,<checksum>`, or `+QSSLCFG: 0,0,"cacert",<size>`: the note calls the last field a checksum, but it
+/// gives the length (BC660K-GL MQTT Application Note V1.1, 6.2).
 fn is_stored(line: &str, stored: &Stored) -> bool {
     let fields = values_in(line);
     match (stored.name.is_some(), fields.as_slice()) {
@@ -208,7 +208,7 @@ fn is_checksum(digits: &str, stored: &Stored) -> bool {
 
 fn values_in(line: &str) -> Vec<&str> {
     let values = line.split_once(':').map_or("", |(_, values)| values);
-    // A name holds a colon and no comma.
+    // A name may contain a colon, but no comma.
     values.split(',').map(str::trim).collect()
 }
 

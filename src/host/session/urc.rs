@@ -1,4 +1,4 @@
-//! What the module reports by itself: a connection that has ended, a message in its buffer.
+//! Unsolicited reports from the module: the end of a connection, a message in its buffer.
 
 use std::time::{Duration, Instant};
 
@@ -16,11 +16,11 @@ use crate::timers::Timer;
 
 /// How long after a failed PINGREQ the report of the loss may come.
 const PING_REPORT: Duration = Duration::from_secs(1);
-/// How long after the end of a connection the return code of its CONNECT may come.
+/// How long after the end of a connection its CONNECT may still return a code.
 const RETURN_CODE: Duration = Duration::from_millis(300);
 
 impl Session {
-    /// Whatever the module reports of a client by itself. What is not known here is a line that no one waited for.
+    /// Handles an unsolicited report about a client. An unknown one becomes a line that nobody waited for.
     pub(super) fn handle_report(&mut self, report: &Report, text: String, now: Instant) {
         let client = report.client;
         let values = (report.name.as_str(), report.values.as_slice());
@@ -36,32 +36,32 @@ impl Session {
             self.events.push_back(Event::Urc(text));
         }
         if values == ("QMTPING", &[1]) {
-            // The server has not answered, and the module may have closed the connection.
+            // The server did not answer, and the module may have closed the connection.
             self.handle_failed_ping(client, now);
         }
     }
 
-    /// The module has closed the connection of a client. Whether anyone did not know that yet.
+    /// The module has closed a client's connection. Returns whether that is news to anyone.
     pub(super) fn handle_stat(&mut self, client: ClientIndex, code: StatCode, now: Instant) -> bool {
         let Some(known) = self.clients.get(client) else {
             return false;
         };
-        // While an opening is under way it is about the connection before it, if there was one.
+        // During an opening, it concerns an earlier connection, if there was one.
         let opening = known.state == ClientState::Opening;
         let state = if opening { &known.before } else { &known.state }.clone();
         let expected = known.known_end.settle();
         let error = Error::ConnectionLost { client, code };
         if state == ClientState::Closed {
-            // The tail of a former connection, for nothing ends before it has begun; or that of a connection which another
-            // program has made.
+            // The report belongs to a former connection, since nothing ends before it has begun; or to a connection
+            // that another program made.
             let ended = !opening && self.end_operations(client, &error).any;
             if ended {
-                // What waited for room, or for the end of an operation of its kind.
+                // Start what waited for room, or for an operation of its kind to end.
                 self.start_next(now);
             }
             return expected || ended;
         }
-        // No server closes a connection after a DISCONNECT that this one has not seen.
+        // No server closes a connection because of a DISCONNECT that this host did not send.
         let farewell = code == StatCode::SERVER_CLOSED && known.known_end.has_left();
         let foreign = code == StatCode::SERVER_CLOSED
             && !expected
@@ -96,7 +96,7 @@ impl Session {
         true
     }
 
-    /// Waits a moment for a result that may still come behind the end of its connection, and say more. Whether one is due.
+    /// After the end of a connection, waits a moment for a result that may say more; returns whether one is due.
     fn await_more(&mut self, client: ClientIndex, code: StatCode, now: Instant) -> bool {
         let outlasts = |key: &OutcomeKey| key.client == client && rules(key.operation).outlasts(code);
         let Some(waiting) = self.waiting.iter_mut().find(|waiting| outlasts(&waiting.key)) else {
@@ -107,7 +107,7 @@ impl Session {
         true
     }
 
-    /// The result of closing what is closed already is not waited for as long as it might take otherwise.
+    /// Shortens the wait for the result of closing a connection that is already closed.
     fn hurry_end(&mut self, client: ClientIndex, now: Instant) {
         let ends = |key: &OutcomeKey| rules(key.operation).effect() == Effect::Ends;
         let waiting = self.waiting.iter().map(|waiting| (&waiting.key, waiting.job.ticket));
@@ -116,7 +116,7 @@ impl Session {
         }
     }
 
-    /// The module has had no answer to its PINGREQ. The report of the loss follows; where it does not, the module is asked.
+    /// The module had no answer to its PINGREQ. It should report the loss next; if it does not, it is asked.
     pub(super) fn handle_failed_ping(&mut self, client: ClientIndex, now: Instant) {
         let known = self.clients.get(client);
         if known.is_some_and(|known| known.state == ClientState::Connected) {
@@ -124,7 +124,7 @@ impl Session {
         }
     }
 
-    /// No report of a loss has come behind the failed PINGREQ.
+    /// No report of a loss followed the failed PINGREQ.
     pub(super) fn ask_after_ping(&mut self, client: ClientIndex, now: Instant) {
         let known = self.clients.get(client);
         if known.is_some_and(|known| known.state == ClientState::Connected) {
@@ -133,7 +133,7 @@ impl Session {
         }
     }
 
-    /// Ends what waits for a result on a connection that is gone.
+    /// Ends everything that waits for a result on a lost connection.
     pub(super) fn end_operations(&mut self, client: ClientIndex, error: &Error) -> Ended {
         let mut told = Ended::default();
         let mut ended = Vec::new();
@@ -166,12 +166,12 @@ impl Session {
     }
 }
 
-/// What has ended with a connection.
+/// What ended with a connection.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Ended {
-    /// What tells the program of the loss by its own end.
+    /// Something whose own end tells the program of the loss.
     told: bool,
-    /// Anything.
+    /// Anything at all.
     any: bool,
 }
 

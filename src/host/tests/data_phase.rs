@@ -236,7 +236,7 @@ impl Run {
         Ok(())
     }
 
-    /// Some command's data, in its order, none but its own, and behind them fillers at most.
+    /// Some command's data, in its order, none but its own, and after them fillers at most.
     fn check_taken(&self, taken: &Taken) -> Result<(), TestCaseError> {
         let fits = |(ticket, given): &(Ticket, Vec<u8>)| {
             let whole = taken.bytes == *given;

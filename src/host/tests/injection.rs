@@ -117,7 +117,7 @@ fn call() -> impl Strategy<Value = (Call, Vec<String>)> {
     ]
 }
 
-/// The line that carries the strings: the last that is sent when everything before it is accepted, and what is sent behind
+/// The line that carries the strings: the last that is sent when everything before it is accepted, and what is sent after
 /// its prompt.
 fn sent(bench: &mut Bench, form: Option<DataPhase>) -> (Vec<u8>, Vec<u8>) {
     let in_line = matches!(form, Some(DataPhase::Inline | DataPhase::Quoted));
@@ -128,7 +128,7 @@ fn sent(bench: &mut Bench, form: Option<DataPhase>) -> (Vec<u8>, Vec<u8>) {
             break;
         }
         line = next;
-        // No other line has data, and a prompt behind one would be that of an earlier command.
+        // No other line has data, and a prompt after one would be that of an earlier command.
         let asks = [&b"+QMTPUB"[..], b"\"willex\""];
         if !in_line
             && asks
@@ -186,7 +186,7 @@ proptest! {
         let Some(found) = found else {
             return Err(TestCaseError::fail(line.escape_ascii().to_string()));
         };
-        // A will that cannot stand in quotes goes behind a prompt; the key of a setting is the first string of its line.
+        // A will that cannot stand in quotes goes after a prompt; the key of a setting is the first string of its line.
         let found: Vec<_> = found.into_iter().chain((!data.is_empty()).then_some(data)).collect();
         let given: Vec<_> = given.into_iter().map(String::into_bytes).collect();
         prop_assert!(found.ends_with(&given), "{}", line.escape_ascii());

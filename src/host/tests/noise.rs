@@ -94,7 +94,7 @@ const TOKENS: &[&str] = &[
     "\x1b",
 ];
 
-/// Pieces, and the milliseconds that pass behind each.
+/// Pieces, and the milliseconds that pass after each.
 #[derive(Clone)]
 struct Noise(Vec<(Vec<u8>, u64)>);
 
@@ -222,7 +222,7 @@ fn is_response(result: Result<Reply, Error>, line: &str) -> bool {
     matches!(result, Ok(Reply::Response { lines }) if lines.iter().any(|given| given == line))
 }
 
-/// What the program is told, but for the time, and what is sent.
+/// What the program is told, except for the time, and what is sent.
 fn outcome(mut bench: Bench) -> (Vec<String>, String) {
     let mut sent = bench.sent();
     for _ in 0..50 {

@@ -22,7 +22,7 @@ use proptest::sample::select;
 use proptest::test_runner::RngSeed;
 
 const MODELS: [&str; 4] = ["M95", "BC35-G", "BC660K-GL", "EG915Q"];
-/// Answers that are lost, late, early, or say something else. A number behind the name is how often; without one a fault
+/// Answers that are lost, late, early, or say something else. A number after the name is how often; without one a fault
 /// stays until all are healed.
 const FAULTS: [&str; 20] = [
     "lost-ok=1",

@@ -71,7 +71,7 @@ fn a_module_found_silent_is_looked_for_from_the_start_by_the_next_call() {
     // It was off, and has lost its settings.
     let third = bench.command("AT+CSQ");
     bench.answers_set_up();
-    // The questions of before may yet be answered, right behind this one.
+    // The questions of before may yet be answered, right after this one.
     bench.elapse(seconds(0.2));
     bench.answers(&[("AT+CSQ\r", OK)]);
     assert_eq!(bench.ended(third), response(&[]));
@@ -257,7 +257,7 @@ fn a_counted_data_phase_without_an_end_is_filled_up_and_one_with_ctrl_z_is_cance
     bench.feed(b"\r\n> ");
     assert_eq!(bench.sent(), "12345");
     bench.elapse(seconds(7.05));
-    // ESC stands alone, with a silence behind it.
+    // ESC stands alone, with a silence after it.
     assert_eq!(bench.sent(), "\x1b");
     bench.elapse(seconds(0.05));
     assert_eq!(bench.sent(), "");

@@ -316,7 +316,7 @@ fn last_words_that_a_new_answer_completes_do_not_end_the_search_for_the_module()
     bench.feed(OK);
     assert_eq!(bench.restarted(), 1);
     assert_eq!(bench.ended(ticket), None);
-    // The answer that came with them is taken for the one to the new question, and all are one behind until the probe.
+    // The answer that came with them is taken for the one to the new question, and all are one after until the probe.
     assert_eq!(bench.sent(), "AT\rATE0\r");
     for line in ["AT+CMEE=1\r", "AT+CMEE?\r", ""] {
         bench.feed(OK);

@@ -1,4 +1,4 @@
-//! What is shown of the line: everything as it came, but for secrets and what would act on a terminal.
+//! What is shown of the line: everything as it came, except for secrets and what would act on a terminal.
 
 #[path = "support/bench.rs"]
 mod bench;

@@ -63,7 +63,7 @@ impl Maker {
         }
         for payload in [dialect.payload - 1, dialect.payload + 1] {
             let mutated = Dialect { payload, ..dialect };
-            // Only behind Ctrl-Z may more come than a row allows.
+            // Only after Ctrl-Z may more come than a row allows.
             let counted = dialect.publish(DataPhase::UntilCtrlZ).is_none() && payload > dialect.payload;
             let rule = counted.then_some("the row limits the length as well");
             self.add_unless(&format!("payload {payload}"), "bench/long", mutated, rule);

@@ -61,7 +61,7 @@ pub(super) fn limit(dialect: &Dialect, row: &Row, at: usize, kind: Kind) -> Rule
 }
 
 pub(super) fn arity(dialect: &Dialect, row: &Row, arity: Arity) -> Rule {
-    // Another form of the command that stands behind this one must not lose its lines to it.
+    // Another form of the command that stands after this one must not lose its lines to it.
     let behind = dialect
         .rows
         .iter()

@@ -61,7 +61,7 @@ fn options(tls: Tls) -> Vec<Change> {
         let name: &'static str = format!("{}x", option.name).leak();
         change("another name", TlsOption { name, ..*option });
         let of_context = !option.of_context;
-        // A credential behind a prompt, and whatever has its context in front, names it in any case.
+        // A credential after a prompt, and whatever has its context in front, names it in any case.
         if tls.form == TlsForm::OptionFirst {
             change("of a context or not", TlsOption { of_context, ..*option });
         }

@@ -188,7 +188,7 @@ impl Player {
         self.collect();
     }
 
-    /// Whether a URC may stand in front of what comes next: modules print one whenever no line is under way. Behind
+    /// Whether a URC may stand in front of what comes next: modules print one whenever no line is under way. After
     /// the prompt stands the echo of the data, where a module has one.
     fn between_lines(&self, next: &[u8]) -> bool {
         next.starts_with(b"\r") && matches!(self.last, CR | LF | b'>' | b' ')
@@ -228,7 +228,7 @@ impl Player {
     fn expect_sent(&mut self, bytes: &[u8]) {
         self.collect();
         if self.sent.is_empty() {
-            // The line is kept free for a moment behind a refusal.
+            // The line is kept free for a moment after a refusal.
             self.elapse(Duration::from_millis(250));
         }
         let head = self.sent.get(..bytes.len().min(self.sent.len())).unwrap_or_default();
