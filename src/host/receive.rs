@@ -50,7 +50,7 @@ pub(crate) struct Found {
 }
 
 impl Found {
-    /// The message, of the bytes that it was found in.
+    /// The message, taken from the bytes that it was found in.
     pub(crate) fn message(self, bytes: &[u8], layout: &Layout) -> RawMessage {
         let mut message = RawMessage {
             client: self.head.client,
@@ -64,24 +64,25 @@ impl Found {
     }
 }
 
-/// How far a message has been read, so that each byte is looked at once. What lies behind the stage has no meaning yet.
+/// How far a message has been read, so that each byte is looked at once. Fields that the stage has not reached mean
+/// nothing yet.
 #[derive(Debug, Default)]
 pub(crate) struct Progress {
     stage: Stage,
     head: Head,
     topic: (usize, usize),
-    /// Where what the stage is about begins.
+    /// Where the current stage begins.
     at: usize,
-    /// How far it holds nothing that ends it.
+    /// Nothing that ends it lies before this position.
     scanned: usize,
     lines: Lines,
-    /// Of a payload whose length is known.
+    /// The length of the payload, if known.
     length: usize,
-    /// Where the length begins if its line ends with it.
+    /// Where the length begins, if nothing follows it on its line.
     alone: Option<usize>,
 }
 
-/// Where the next byte of a message stands.
+/// Which part of a message comes next.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Stage {
     /// At the start of a line.
@@ -93,12 +94,12 @@ enum Stage {
     Length,
     /// In a payload whose length is known.
     Counted,
-    /// In a payload that ends with its line.
+    /// In a payload that ends with the line.
     Open,
 }
 
 impl Progress {
-    /// Back to the start of a line.
+    /// Returns to the start of a line.
     pub(crate) fn restart(&mut self) {
         self.stage = Stage::Head;
     }
@@ -112,7 +113,7 @@ impl Progress {
         (self.stage == Stage::Topic).then_some(self.lines)
     }
 
-    /// On to that stage, which is about what begins there.
+    /// Goes on to this stage, which begins at `at`.
     fn go(&mut self, stage: Stage, at: usize) -> Step {
         self.stage = stage;
         self.at = at;
@@ -120,13 +121,13 @@ impl Progress {
         Step::Go
     }
 
-    /// The message with a length on a line of its own, from there on, that no payload follows: the number may have been the payload.
-    /// What follows is read as lines, so that nothing is lost.
+    /// The message if no payload follows the length on a line of its own, which begins at `from`: the number may have
+    /// been the payload. The rest is read as lines, so that nothing is lost.
     fn without_payload(&self, from: usize) -> Found {
         self.found((from, self.at - 2), false)
     }
 
-    /// The message with that payload.
+    /// The message with this payload.
     fn found(&self, payload: (usize, usize), complete: bool) -> Found {
         Found {
             head: self.head,
@@ -415,7 +416,7 @@ fn open(bytes: &[u8], layout: &mut Layout, progress: &mut Progress) -> Step {
     }
 }
 
-/// Where the first CRLF stands from there on.
+/// The position of the first CRLF from `from` on.
 fn find_line_end(bytes: &[u8], from: usize) -> Option<usize> {
     let mut at = from;
     loop {

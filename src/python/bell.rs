@@ -1,6 +1,6 @@
-//! A bell for a program that waits in an event loop, as Python sees it.
+//! A bell for a program with an event loop, as Python sees it.
 //!
-//! A seam of the operating system: `docs/windows.md` says what another one has instead.
+//! An operating-system boundary: `docs/windows.md` says what another system offers instead.
 
 use std::os::fd::{AsFd, AsRawFd};
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use pyo3::prelude::*;
 
 use crate::process::Owned;
 
-/// A descriptor that can be read when there is something to look at.
+/// A descriptor that becomes readable when there is something to look at.
 #[pyclass(frozen, module = "modemqtt._core")]
 pub(crate) struct Bell {
     parts: Owned<(Arc<engine::Bell>, Mutex<Wake>)>,
@@ -33,7 +33,7 @@ impl Bell {
         Ok(wake.lock().as_fd().as_raw_fd())
     }
 
-    /// Silences it. Returns the numbers of the calls that have come further.
+    /// Silences the bell. Returns the numbers of the calls that have progressed.
     fn take(&self, py: Python<'_>) -> PyResult<Vec<u64>> {
         let (bell, wake) = self.parts.get(py)?;
         wake.lock().clear();

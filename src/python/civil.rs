@@ -1,13 +1,14 @@
-//! The one way to wait: detached from the interpreter, at most 50 ms at a time, minding signals and the deadline.
+//! The only way to wait: detached from the interpreter, at most 50 ms at a time, with attention to signals and the
+//! deadline.
 
 use std::time::{Duration, Instant};
 
 use pyo3::prelude::*;
 
-/// A signal is seen after this long at the latest.
+/// A signal is noticed within this time.
 const PATIENCE: Duration = Duration::from_millis(50);
 
-/// Waits until `step` returns something, or until the time is up. `step` waits for at most the time that it is given.
+/// Waits until `step` returns something, or until time is up. `step` waits at most as long as it is told.
 pub(crate) fn wait<T: Send>(
     py: Python<'_>,
     timeout: Option<Duration>,

@@ -19,10 +19,10 @@ use crate::telling::Telling;
 use crate::turn::aside;
 use crate::{civil, errors, events, waiting};
 
-/// How often a thread that waits for a message looks for those that others have taken.
+/// How often a thread waiting for a message checks for those that other threads took.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// An open modem: the port, its thread, and what it has put down.
+/// An open modem: the port, its thread, and what the thread has left for the program.
 #[pyclass(frozen, module = "modemqtt._core")]
 pub(crate) struct Engine {
     engine: Arc<engine::Engine>,
@@ -31,7 +31,7 @@ pub(crate) struct Engine {
 
 #[pymethods]
 impl Engine {
-    /// One command line, and what the module is given when it asks for data.
+    /// Sends one command line, with the data for the module when it asks for them.
     #[pyo3(signature = (line, *, data=None, timeout=None))]
     fn command(&self, py: Python<'_>, line: String, data: Option<Vec<u8>>, timeout: Option<f64>) -> PyResult<Pending> {
         self.submit(py, Call::Command { line, data }, timeout)
@@ -43,7 +43,7 @@ impl Engine {
         self.submit(py, Call::token(tencent(device)?), timeout)
     }
 
-    /// Changes options of a client.
+    /// Sets options of a client.
     #[pyo3(signature = (index, values, *, timeout=None))]
     fn configure(
         &self,
@@ -91,13 +91,13 @@ impl Engine {
         self.submit(py, errand, None)
     }
 
-    /// Disconnects and closes a client as far as there is something to end, each with that timeout.
+    /// Disconnects and closes a client, as far as there is anything to end, with this timeout for each step.
     #[pyo3(signature = (index, *, timeout=None))]
     fn leave(&self, py: Python<'_>, index: i64, timeout: Option<f64>) -> PyResult<Pending> {
         self.submit(py, Errand::Leave(client(py, index)?), timeout)
     }
 
-    /// Runs an errand by its name; `pin` is that of `"unlock"`.
+    /// Runs an errand by its name; `pin` belongs to `"unlock"`.
     #[pyo3(signature = (name, *, pin=None, timeout=None))]
     fn errand(
         &self,
@@ -127,8 +127,8 @@ impl Engine {
         self.submit(py, call, timeout)
     }
 
-    /// Has the module carry out what is one command: an operation by its word, with the values of its row, `None` for one that
-    /// is left out.
+    /// Carries out an operation that takes one command, named by its word, with the values of its row; `None` leaves
+    /// one out.
     #[pyo3(signature = (index, word, *values, timeout=None))]
     fn operate(
         &self,
@@ -208,13 +208,13 @@ impl Engine {
         self.submit(py, call, left).inspect_err(|_| room.give_back(client))
     }
 
-    /// Whether a publish of that client finds room in the queue.
+    /// Whether a publish of this client would find room in the queue.
     fn has_room(&self, py: Python<'_>, index: i64) -> PyResult<bool> {
         Ok(self.shared(py)?.room().is_left(client(py, index)?))
     }
 
-    /// The next message of a client, or `None` when the time is up. Those that have come with it are added to `rest`. With none left it
-    /// raises why no more come, if that is so.
+    /// The next message of a client, or `None` when time is up. Messages that arrived with it are added to `rest`. If
+    /// none are left, raises the reason why no more will come, if there is one.
     fn next_message<'py>(
         &self,
         py: Python<'py>,
@@ -232,7 +232,7 @@ impl Engine {
             if let Some(stamped) = waiting::for_next(py, shared, &inbox, Some(at_most), end)? {
                 return events::with_rest(py, shared, client, &stamped, rest).map(Some);
             }
-            // Another thread may have taken it with one of its own just before this one began to wait.
+            // Another thread may have taken it together with its own just before this one began to wait.
             if rest.len()? > 0 {
                 return rest.call_method0("popleft").map(Some);
             }
@@ -242,10 +242,11 @@ impl Engine {
         }
     }
 
-    /// The messages of a client that have come, without waiting for any. With none left it raises why no more come, if that is so.
+    /// The messages of a client that have arrived, without waiting. If none are left, raises the reason why no more
+    /// will come, if there is one.
     fn take_messages<'py>(&self, py: Python<'py>, index: i64) -> PyResult<Option<Bound<'py, PyList>>> {
         let (shared, client) = (self.shared(py)?, client(py, index)?);
-        // What comes before the end is taken before it is told.
+        // Messages that came before the end are taken before the end is reported.
         let end = shared.why_no_message(client);
         match (events::take_messages(py, shared, client)?, end) {
             (None, Some(error)) => Err(errors::raise(py, &error, Some(shared))),
@@ -253,7 +254,7 @@ impl Engine {
         }
     }
 
-    /// The next line that no one waited for, without waiting for one; `None` while there is none.
+    /// The next line that no one waited for, without waiting for one; `None` if there is none.
     fn take_urc(&self, py: Python<'_>) -> PyResult<Option<String>> {
         let shared = self.shared(py)?;
         let end = shared.end();
@@ -264,18 +265,18 @@ impl Engine {
         }
     }
 
-    /// The events that have come, without waiting for any; empty when there are none.
+    /// The events that have arrived, without waiting; empty if there are none.
     fn take_events<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         events::take_events(py, self.shared(py)?, &self.engine)
     }
 
-    /// Rings that bell from now on whenever there is something new.
+    /// Rings this bell from now on whenever there is something new.
     fn attend(&self, py: Python<'_>, bell: &Bell) -> PyResult<()> {
         self.shared(py)?.attend(bell.bell(py)?);
         Ok(())
     }
 
-    /// The next line that no one waited for, or `None` when the time is up.
+    /// The next line that no one waited for, or `None` when time is up.
     #[pyo3(signature = (timeout=None))]
     fn next_urc(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<Option<String>> {
         let next = waiting::for_next(
@@ -288,7 +289,7 @@ impl Engine {
         Ok(next.map(|stamped| stamped.value))
     }
 
-    /// How many messages of a client, or how many lines that no one waited for, had to go since this was asked last.
+    /// How many messages of a client, or lines that no one waited for, were dropped since the last time this was asked.
     #[pyo3(signature = (index=None))]
     fn take_dropped(&self, py: Python<'_>, index: Option<i64>) -> PyResult<u64> {
         let shared = self.shared(py)?;
@@ -298,8 +299,8 @@ impl Engine {
         })
     }
 
-    /// From now on events are put down for `next_events()`. Calls `run`, which is to start who takes them, in a thread that no interrupt
-    /// reaches: once, however often this is called.
+    /// Collects events for `next_events()` from now on. Calls `run` once, however often this is called, in a thread
+    /// that no interrupt reaches; it should start the thread that takes the events.
     fn listen(&self, run: &Bound<'_, PyAny>) -> PyResult<()> {
         let shared = self.shared(run.py())?;
         if !self.telling.begin() {
@@ -310,20 +311,20 @@ impl Engine {
         thread.wait(run.py())
     }
 
-    /// From now on events are put down for `take_events()`.
+    /// Collects events for `take_events()` from now on.
     fn notice(&self, py: Python<'_>) -> PyResult<()> {
         self.shared(py)?.listen();
         Ok(())
     }
 
-    /// Whoever takes the events has told of all of them.
+    /// Notes that all events taken have been reported to the program.
     fn told(&self) {
         if self.engine.same_process().is_ok() {
             self.telling.end();
         }
     }
 
-    /// Waits until all events were told of, minding signals. In a forked child nobody tells of any.
+    /// Waits until all events have been reported, with attention to signals. In a forked child nothing is reported.
     fn wait_told(&self, py: Python<'_>) -> PyResult<()> {
         if self.engine.same_process().is_err() {
             return Ok(());
@@ -331,13 +332,14 @@ impl Engine {
         civil::wait(py, None, |at_most| self.telling.wait(at_most).then_some(())).map(drop)
     }
 
-    /// Waits for events and returns those that have come, as tuples of a name, a client index or `None`, and values; `None` when the modem is
-    /// closed and all were taken. It is for a thread of its own, which no signal reaches, so it wakes for events only.
+    /// Waits for events and returns those that have arrived, as tuples of a name, a client index or `None`, and values;
+    /// `None` when the modem is closed and all have been taken. Meant for a thread that no signal reaches, so it wakes
+    /// for events only.
     fn next_events<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyList>>> {
         events::next_events(py, self.shared(py)?, &self.engine)
     }
 
-    /// Whether the lines of the wire go to the program's log.
+    /// Says whether the program's log gets the lines of the wire.
     fn trace(&self, py: Python<'_>, wanted: bool) -> PyResult<()> {
         self.shared(py)?.trace(wanted);
         Ok(())
@@ -355,12 +357,13 @@ impl Engine {
         read.map_err(|error| errors::raise(py, &error, None))
     }
 
-    /// Closes the port and waits for the thread, minding signals: one that ends the wait does not keep the port from being closed.
+    /// Closes the port and waits for the thread, with attention to signals: a signal that ends the wait does not keep
+    /// the port from closing.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
         close(py, &self.engine)
     }
 
-    /// Has the thread close the port, without waiting for it.
+    /// Asks the thread to close the port, without waiting for it.
     fn close_later(&self) {
         self.engine.close_later();
     }
@@ -376,14 +379,14 @@ impl Engine {
         self.engine.is_open()
     }
 
-    /// The model and the dialect of the module, once it was set up.
+    /// The model and the dialect of the module, once it has been set up.
     #[getter]
     fn model(&self, py: Python<'_>) -> PyResult<Option<(&'static str, &'static str)>> {
         let modem = self.shared(py)?.modem();
         Ok(modem.map(|modem| (modem.model.name, modem.dialect.name)))
     }
 
-    /// How the port was lost; `None` while it is open, and where the program has closed it.
+    /// How the port was lost; `None` while it is open, and if the program closed it.
     #[getter]
     fn lost(&self, py: Python<'_>) -> PyResult<Option<PyErr>> {
         let shared = self.shared(py)?;
@@ -391,7 +394,7 @@ impl Engine {
         Ok(end.map(|end| errors::raise(py, &end, Some(shared))))
     }
 
-    /// Whether the messages of a client are taken from `next_events()`: then none of them counts as dropped.
+    /// Says whether a client's messages are taken from `next_events()`: then none of them counts as dropped.
     fn watch(&self, py: Python<'_>, index: i64, watched: bool) -> PyResult<()> {
         self.shared(py)?.watch(client(py, index)?, watched);
         Ok(())
@@ -408,7 +411,7 @@ impl Engine {
         Ok(self.shared(py)?.server(client(py, index)?))
     }
 
-    /// Waits until a client is connected; whether it is in time.
+    /// Waits until a client is connected; returns whether that happened in time.
     #[pyo3(signature = (index, timeout=None))]
     fn wait_connected(&self, py: Python<'_>, index: i64, timeout: Option<f64>) -> PyResult<bool> {
         let (shared, client) = (self.shared(py)?, client(py, index)?);
@@ -422,7 +425,7 @@ impl Engine {
         }
     }
 
-    /// Where a client stands.
+    /// The state of a client.
     fn client_state(&self, py: Python<'_>, index: i64) -> PyResult<&'static str> {
         Ok(self.shared(py)?.client_state(client(py, index)?).word())
     }
@@ -450,7 +453,7 @@ impl Engine {
         }
     }
 
-    /// The message ids that were used; none in a forked child, which has connections of its own.
+    /// The message ids used so far; none in a forked child, which has its own connections.
     pub(crate) fn ids(&self, py: Python<'_>) -> Vec<Ids> {
         self.shared(py).map(|shared| shared.ids()).unwrap_or_default()
     }
@@ -478,18 +481,18 @@ impl Engine {
     }
 }
 
-/// What the thread has put down, in the process that the thread is of.
+/// What the thread shares with the program, if this is the process of the thread.
 pub(crate) fn shared<'a>(py: Python<'_>, engine: &'a engine::Engine) -> PyResult<&'a Arc<Shared>> {
     engine.shared().map_err(|error| errors::raise(py, &error, None))
 }
 
-/// Closes the port and waits until it is closed. A signal may end the wait, and another call takes it up.
+/// Closes the port and waits until it is closed. A signal may end the wait; another call resumes it.
 pub(crate) fn close(py: Python<'_>, engine: &engine::Engine) -> PyResult<()> {
     engine.close_later();
     civil::wait(py, None, |at_most| engine.wait_closed(at_most).then_some(())).map(drop)
 }
 
-/// The line of that name; the package knows no others.
+/// The control line with this name; the package knows no others.
 fn line(name: &str) -> Line {
     match name {
         "dtr" => Line::Dtr,

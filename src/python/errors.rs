@@ -1,5 +1,5 @@
-//! Errors of the host as the exceptions of `modemqtt.exceptions`, raised by import: classes made here could not carry
-//! attributes under the stable ABI of Python 3.10.
+//! Errors of the host as the exceptions of `modemqtt.exceptions`, imported to be raised: under the stable ABI of Python
+//! 3.10, classes made here could not carry attributes.
 
 use modemqtt_at::Operation;
 use modemqtt_host::engine::Shared;
@@ -10,7 +10,7 @@ use pyo3::types::{PyDict, PyTuple};
 /// How many lines of the wire log an exception carries.
 const LINES: usize = 12;
 
-/// The exception for an error, with the last lines of the wire.
+/// The exception for an error, with the last lines of the wire log.
 pub(crate) fn raise(py: Python<'_>, error: &Error, shared: Option<&Shared>) -> PyErr {
     build(py, error, shared).unwrap_or_else(|failure| failure)
 }
@@ -111,7 +111,7 @@ pub(crate) fn shown(sent: bool, text: &str) -> String {
     format!("{arrow} {text}")
 }
 
-/// The class of a failed operation that has one of its own: `OpenError` of an opening.
+/// The class of a failed operation that has its own: `OpenError` for an opening.
 fn own_class(operation: Operation) -> String {
     let (initial, rest) = operation.word().split_at(1);
     format!("{}{rest}Error", initial.to_uppercase())

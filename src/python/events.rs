@@ -1,5 +1,5 @@
-//! What an engine has put down, for the threads of the package that wait for it. No signal reaches those, so they wake
-//! for what they wait for and for nothing else.
+//! What an engine has left for the threads of the package that wait for it. No signal reaches those threads, so they
+//! wake only for what they wait for.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,15 +19,15 @@ use crate::pending::{self, Pending};
 
 /// How many events are handed to Python at once.
 const BATCH: usize = 256;
-/// And how many bytes, about.
+/// And about how many bytes.
 const BATCH_BYTES: usize = 64 * 1024;
 
-/// The events that have come, without waiting for any.
+/// The events that have arrived, without waiting.
 pub(crate) fn take_events<'py>(py: Python<'py>, shared: &Shared, engine: &Arc<Engine>) -> PyResult<Bound<'py, PyList>> {
     batch(py, None, shared, engine)
 }
 
-/// The messages of a client that have come, without waiting for any.
+/// The messages of a client that have arrived, without waiting.
 pub(crate) fn take_messages<'py>(
     py: Python<'py>,
     shared: &Shared,
@@ -41,7 +41,8 @@ pub(crate) fn take_messages<'py>(
     made(py, &messages).map(Some)
 }
 
-/// A message of a client that was waited for. Those that have come with it are added to `rest`, so that no interrupt comes between.
+/// The message of a client that a thread waited for. Others that arrived with it are added to `rest`, in one step that
+/// no interrupt can divide.
 pub(crate) fn with_rest<'py>(
     py: Python<'py>,
     shared: &Shared,
@@ -51,7 +52,7 @@ pub(crate) fn with_rest<'py>(
 ) -> PyResult<Bound<'py, PyAny>> {
     let first = Maker::of(py)?.make(py, first)?;
     let inbox = shared.messages(client);
-    // Another thread that waits is to have the next.
+    // Another waiting thread should have the next one.
     if inbox.is_awaited() {
         return Ok(first);
     }
@@ -71,7 +72,7 @@ fn made<'py>(py: Python<'py>, messages: &[Stamped<Arc<Message>>]) -> PyResult<Bo
     PyList::new(py, made)
 }
 
-/// The events that have come; `None` when the modem is closed and all were taken.
+/// The events that have arrived; `None` when the modem is closed and all have been taken.
 pub(crate) fn next_events<'py>(
     py: Python<'py>,
     shared: &Shared,
@@ -83,7 +84,7 @@ pub(crate) fn next_events<'py>(
     }
 }
 
-/// What comes next, however long that takes; `None` at the end.
+/// The next entry, however long that takes; `None` at the end.
 pub(crate) fn wait_for<T: Weigh>(inbox: &Inbox<T>) -> Option<T> {
     loop {
         match inbox.take(Duration::from_hours(1)) {

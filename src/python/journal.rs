@@ -1,4 +1,4 @@
-//! What the modems of the process have to say to its log.
+//! Remarks for the process's log, about all its modems.
 
 use std::process;
 use std::sync::Arc;
@@ -14,13 +14,13 @@ use crate::{errors, events};
 /// How many remarks are handed to Python at once.
 const REMARKS_AT_ONCE: usize = 256;
 
-/// What the modems of the process have to say to its log, for the thread that writes it there.
+/// Remarks for the process's log, about all its modems, for the thread that writes them there.
 #[pyclass(frozen, module = "modemqtt._core")]
 pub(crate) struct Journal {
     pub(crate) remarks: Arc<engine::Journal>,
-    /// Whether there is someone who writes.
+    /// Whether a thread writes them.
     written: AtomicBool,
-    /// The process whose modems it is for: in a forked child of it nobody may touch the locks.
+    /// The process whose modems it serves: its locks must not be touched in a forked child.
     process: u32,
 }
 
@@ -35,7 +35,8 @@ impl Journal {
         }
     }
 
-    /// Calls `run`, which is to start the thread that writes, in a thread that no interrupt reaches: once, however often this is called.
+    /// Calls `run` once, however often this is called, in a thread that no interrupt reaches; it should start the
+    /// thread that writes.
     fn write(&self, run: &Bound<'_, PyAny>) -> PyResult<()> {
         if self.here().is_some() && !self.written.swap(true, Ordering::AcqRel) {
             let thread = aside(run).inspect_err(|_| self.written.store(false, Ordering::Release))?;
@@ -44,8 +45,9 @@ impl Journal {
         Ok(())
     }
 
-    /// Waits for remarks and returns those that have come: the port, what kind it is (`"info"`, `"warning"`, or a line of the
-    /// `"wire"`), and what is said; `None` at the end. It is for a thread of its own, which no signal reaches, so it wakes for remarks only.
+    /// Waits for remarks and returns those that have arrived: the port, the kind (`"info"`, `"warning"`, or `"wire"`
+    /// for a line of the wire), and the text; `None` at the end. Meant for a thread that no signal reaches, so it wakes
+    /// for remarks only.
     fn next(&self, py: Python<'_>) -> Option<Vec<(String, &'static str, String)>> {
         let remarks = self.here()?.remarks();
         let first = py.detach(|| events::wait_for(remarks))?;
@@ -53,7 +55,7 @@ impl Journal {
         Some(remarks.map(remark_for_python).collect())
     }
 
-    /// How many remarks had to go since this was asked last.
+    /// How many remarks were dropped since the last time this was asked.
     fn take_dropped(&self) -> u64 {
         self.here().map_or(0, |journal| journal.remarks().take_dropped())
     }

@@ -1,4 +1,4 @@
-//! A session that connects again by itself, as Python sees it.
+//! A session that reconnects by itself, as Python sees it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::pending::seconds;
 use crate::process::Owned;
 use crate::{civil, errors};
 
-/// A session that connects again by itself. It outlives the engine that it was made with.
+/// A session that reconnects by itself. It outlives the engine that it was made with.
 #[pyclass(frozen, module = "modemqtt._core")]
 pub(crate) struct KeptSession {
     kept: Owned<Arc<engine::KeptSession>>,
@@ -23,7 +23,7 @@ pub(crate) struct KeptSession {
 
 #[pymethods]
 impl KeptSession {
-    /// Keeps the session of a client, from the first connection on. The program makes that one itself.
+    /// Keeps the session of a client from the first connection on, which the program makes itself.
     #[expect(clippy::too_many_arguments, reason = "Python names them")]
     #[new]
     #[pyo3(signature = (engine, index, host, port, client_id, username, password, values, *, first, most, factor, attempts, timeout))]
@@ -56,22 +56,22 @@ impl KeptSession {
         Ok(Self { kept: Owned::new(kept) })
     }
 
-    /// Goes on with another engine, once the one before has ended.
+    /// Continues with another engine, once the previous one has ended.
     fn take_over(&self, py: Python<'_>, engine: &Engine) -> PyResult<()> {
         let kept = self.kept.get(py)?;
         py.detach(|| engine.engine().keep(kept));
         Ok(())
     }
 
-    /// Connects no more by itself. May be called from any thread, and more than once.
+    /// Stops reconnecting. May be called from any thread, and more than once.
     fn end(&self) {
         if let Some(kept) = self.kept.here() {
             kept.end();
         }
     }
 
-    /// Waits for the connection. Returns whether it came in time, or `None` where the session is no longer kept. Raises the reason once the
-    /// session has given up.
+    /// Waits for the connection. Returns whether it came in time, or `None` if the session is no longer kept. Raises
+    /// the reason if the session has given up.
     #[pyo3(signature = (timeout=None))]
     fn wait_connected(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<Option<bool>> {
         let kept = self.kept.get(py)?;
@@ -85,7 +85,7 @@ impl KeptSession {
 }
 
 impl Drop for KeptSession {
-    /// Nobody is left to end it: an interrupt came before it had a name.
+    /// Nobody is left to end it: an interrupt came before it was assigned to a name.
     fn drop(&mut self) {
         self.end();
     }

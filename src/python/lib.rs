@@ -1,4 +1,4 @@
-//! The Python bindings: they translate and nothing else. What a method does is said in `python/modemqtt`.
+//! The Python bindings, which only translate. `python/modemqtt` documents what each method does.
 
 mod bell;
 mod civil;
@@ -52,11 +52,11 @@ mod _core {
     use pyo3::prelude::*;
     use pyo3::types::PyDict;
 
-    /// Closes in a forked child what belongs to its parent. `os.register_at_fork()` calls it; nothing else may.
+    /// Closes in a forked child what belongs to its parent. Only `os.register_at_fork()` may call it.
     #[pyfunction]
     fn let_go() {
-        // SAFETY: `Owned` and the engine see to it that a child never uses those objects of its parent that own descriptors, and
-        // `after_in_child` is called before the child goes on.
+        // SAFETY: `Owned` and the engine make sure that a child never uses those objects of its parent that own
+        // descriptors, and `after_in_child` is called before the child goes on.
         unsafe { modemqtt_os::descriptors::let_go() }
     }
 

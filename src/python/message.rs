@@ -1,4 +1,5 @@
-//! Messages as Python has them: `modemqtt.Message`, a frozen dataclass with slots, which its own `__init__` would fill at six times the cost.
+//! Messages for Python: instances of `modemqtt.Message`, a frozen dataclass with slots. Its own `__init__` would take
+//! six times as long to fill them.
 
 use std::ffi::c_int;
 use std::mem::transmute;
@@ -15,19 +16,19 @@ use pyo3::types::{PyBool, PyBytes, PyFloat, PyInt, PyString, PyType};
 /// The fields, in the order in which [`Maker::make`] sets them.
 const FIELDS: [&str; 6] = ["topic", "payload", "message_id", "client", "timestamp", "complete"];
 
-/// What makes messages.
+/// Makes messages.
 pub(crate) struct Maker {
     class: Py<PyType>,
     /// The descriptors of the slots.
     slots: [Py<PyAny>; FIELDS.len()],
-    /// Sets what a descriptor is of.
+    /// The function that sets the attribute of a descriptor.
     set: ffi::descrsetfunc,
 }
 
 static MAKER: PyOnceLock<Maker> = PyOnceLock::new();
 
 impl Maker {
-    /// The one of this interpreter.
+    /// The maker of this interpreter.
     pub(crate) fn of(py: Python<'_>) -> PyResult<&Self> {
         MAKER.get_or_try_init(py, || Self::new(py))
     }
@@ -54,10 +55,10 @@ impl Maker {
         Ok(Self { class, slots, set })
     }
 
-    /// A message, in one step.
+    /// A message, made in one step.
     pub(crate) fn make<'py>(&self, py: Python<'py>, stamped: &Stamped<Arc<Message>>) -> PyResult<Bound<'py, PyAny>> {
         let message = &stamped.value;
-        // SAFETY: the class is a type that Python code has defined, without an `__new__` or a size of its own.
+        // SAFETY: the class is a type defined in Python code, without a `__new__` or a size of its own.
         let made = unsafe {
             let object = ffi::PyType_GenericAlloc(self.class.bind(py).as_type_ptr(), 0);
             Bound::from_owned_ptr_or_err(py, object)?

@@ -1,4 +1,4 @@
-//! A port that is being opened, which may take long where a name is looked up or a host does not answer.
+//! A port that is being opened, which may take long if a name is looked up or a host does not answer.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use crate::pending::seconds;
 use crate::recorder::Recorder;
 use crate::{civil, errors};
 
-/// A port from before it is opened until after it is closed. Closing it closes whatever was opened.
+/// A port, from before it is opened until after it is closed. Closing it closes whatever was opened.
 #[pyclass(frozen, module = "modemqtt._core")]
 pub(crate) struct Opening {
     opening: PortOpening,
@@ -26,7 +26,7 @@ pub(crate) struct Opening {
 
 #[pymethods]
 impl Opening {
-    /// Takes the settings. Nothing is opened before `start()`.
+    /// Takes the settings. Opens nothing before `start()`.
     #[expect(clippy::too_many_arguments, reason = "Python names them")]
     #[new]
     #[pyo3(signature = (port, *, model, revision, baudrate, flow_control, log, wake_after, prompt_delay, command_gap, queue, wire_size, search, name, journal, traced, recorder=None, after=None))]
@@ -71,8 +71,8 @@ impl Opening {
         })
     }
 
-    /// Begins to open the port and to set up the module, unless it was closed before. Within `timeout` a busy port is tried again and, if
-    /// `gone`, a missing port or a silent module as well.
+    /// Begins to open the port and set up the module, unless it was closed before. Within `timeout` a busy port is
+    /// tried again and, if `gone`, so is a missing port or a silent module.
     fn start(&self, py: Python<'_>, gone: bool, timeout: Option<f64>) -> PyResult<()> {
         let retry = if gone { Retry::Gone } else { Retry::Busy };
         let timeout = seconds(py, timeout)?;
@@ -93,14 +93,14 @@ impl Opening {
         found.map(|found| opened(py, found)).transpose()
     }
 
-    /// Rings that bell at the end.
+    /// Rings this bell at the end.
     fn attend(&self, py: Python<'_>, bell: &Bell) -> PyResult<()> {
         self.opening.attend(bell.bell(py)?);
         Ok(())
     }
 
-    /// Gives up, and closes what is open, even if `wait()` has returned it. A signal may end the wait; another call resumes it. A forked
-    /// child has nothing to close.
+    /// Gives up, and closes whatever is open, even if `wait()` has returned it. A signal may end the wait; another call
+    /// resumes it. A forked child has nothing to close.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
         self.opening.close_later();
         let since = Instant::now();
@@ -110,7 +110,7 @@ impl Opening {
         .map(drop)
     }
 
-    /// Whether it was closed.
+    /// Whether it has been closed.
     #[getter]
     fn closed(&self) -> bool {
         self.opening.is_closed()
@@ -186,7 +186,7 @@ fn known_model(
     Ok((edition, model))
 }
 
-/// A pause in seconds. Its range was checked when the modem was made.
+/// A pause in seconds; its range was checked when the modem was made.
 fn pause(py: Python<'_>, name: &str, seconds: f64) -> PyResult<Duration> {
     Duration::try_from_secs_f64(seconds).map_err(|error| errors::usage(py, format!("{name}: {error}")))
 }

@@ -14,7 +14,7 @@ use pyo3::types::{PyBool, PyDict, PyInt, PyString, PyTuple};
 use crate::errors;
 use crate::tls::tls;
 
-/// A client index. Which of them the dialect has is the host's to say.
+/// A client index. The host checks whether the dialect has it.
 pub(crate) fn client(py: Python<'_>, index: i64) -> PyResult<ClientIndex> {
     u8::try_from(index)
         .map(ClientIndex)
@@ -42,7 +42,8 @@ pub(crate) fn operation(py: Python<'_>, word: &str) -> PyResult<Operation> {
     Operation::from_word(word).ok_or_else(|| errors::usage(py, format!("{word}: there is no such operation")))
 }
 
-/// The values of an operation, each of the type that the row wants. An error does not show the value: it may be a password.
+/// The values of an operation, each of the type that its row wants. Errors do not show the value, since it may be a
+/// password.
 pub(crate) fn operands(
     dialect: Option<&Dialect>,
     operation: Operation,
@@ -90,7 +91,7 @@ pub(crate) fn publish_form(py: Python<'_>, name: &str) -> PyResult<DataPhase> {
     }
 }
 
-/// A PIN, which no error shows.
+/// A PIN, which errors do not show.
 fn secret_pin(py: Python<'_>, pin: Option<&Bound<'_, PyAny>>) -> PyResult<String> {
     pin.and_then(|pin| pin.extract().ok())
         .ok_or_else(|| errors::usage_type(py, "the PIN must be 4 to 8 digits in a str"))
@@ -172,7 +173,8 @@ fn version(value: &Bound<'_, PyAny>) -> PyResult<Version> {
     }
 }
 
-/// A whole number within the range that the dialect has for the option. What the dialect lacks is the host's to refuse.
+/// A whole number within the range that the dialect gives for the option. If the dialect lacks the option, the host
+/// refuses it.
 fn number<T: TryFrom<i64> + Into<i64>>(
     dialect: Option<&Dialect>,
     definition: &Definition,
@@ -216,7 +218,7 @@ fn flag(py: Python<'_>, key: &str, value: &Bound<'_, PyAny>) -> PyResult<bool> {
     }
 }
 
-/// Whether it is the second of two words.
+/// Whether the value is the second of two words.
 fn choice(key: &str, value: &Bound<'_, PyAny>, [first, second]: [&str; 2]) -> PyResult<bool> {
     match value.extract::<String>() {
         Ok(word) if word == first => Ok(false),
@@ -228,7 +230,7 @@ fn choice(key: &str, value: &Bound<'_, PyAny>, [first, second]: [&str; 2]) -> Py
     }
 }
 
-/// The error of a value that is another text, or none.
+/// The error for a value that is not one of the texts allowed, or not a text.
 fn unless_text(value: &Bound<'_, PyAny>, message: String) -> PyErr {
     if value.is_instance_of::<PyString>() {
         errors::usage(value.py(), message)
@@ -283,7 +285,7 @@ where
     }
 }
 
-/// The value is named by its type only: it may be a secret.
+/// Errors name only the type of the value, since it may be a secret.
 pub(crate) fn is_a(key: &str, class: &str, value: &Bound<'_, PyAny>) -> PyResult<()> {
     let py = value.py();
     if value.is_instance(&py.import("modemqtt")?.getattr(class)?)? {
@@ -295,7 +297,7 @@ pub(crate) fn is_a(key: &str, class: &str, value: &Bound<'_, PyAny>) -> PyResult
     ))
 }
 
-/// `None` takes the will back; otherwise a `modemqtt.Will`.
+/// A `modemqtt.Will`, or `None` to remove the will.
 fn will(py: Python<'_>, value: &Bound<'_, PyAny>) -> PyResult<Option<Will>> {
     if value.is_none() {
         return Ok(None);

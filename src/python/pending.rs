@@ -14,7 +14,7 @@ use crate::bell::Bell;
 use crate::engine::shared;
 use crate::{civil, errors, settings};
 
-/// How long to wait to see whether a call could be taken back.
+/// How long to wait to learn whether a call could be taken back.
 const TAKING_BACK: Duration = Duration::from_millis(50);
 
 /// A call under way.
@@ -29,8 +29,8 @@ impl Pending {
         Self { pending, engine }
     }
 
-    /// What the engine has put down, and the call itself. In a forked child this is an error: a lock that the thread held at the fork is
-    /// never released there.
+    /// What the engine shares with the program, and the call itself. An error in a forked child, where a lock that the
+    /// thread held at the fork is never released.
     fn here(&self, py: Python<'_>) -> PyResult<(&Shared, &engine::Pending)> {
         Ok((shared(py, &self.engine)?, &self.pending))
     }
@@ -66,7 +66,7 @@ impl Pending {
         let (shared, pending) = self.here(py)?;
         let waited = civil::wait(py, timeout, |at_most| {
             let done = pending.wait(done, at_most);
-            // Nobody is left to answer a call that was handed over as the thread ended.
+            // Nobody answers a call that was handed over as the thread ended.
             (done || shared.end().is_some()).then_some(())
         })?;
         Ok(waited.is_some())
@@ -75,7 +75,7 @@ impl Pending {
 
 #[pymethods]
 impl Pending {
-    /// The result, or its exception. After `timeout` seconds without one: `ResponseTimeout`.
+    /// The result, or its exception. After `timeout` seconds without one, `ResponseTimeout`.
     #[pyo3(signature = (timeout=None))]
     fn wait<'py>(&self, py: Python<'py>, timeout: Option<f64>) -> PyResult<Bound<'py, PyAny>> {
         let done = self.until(py, timeout, |progress| progress.result.is_some())?;
@@ -85,7 +85,7 @@ impl Pending {
         self.translated(py, result.or_else(ended), seconds(py, timeout)?.unwrap_or_default())
     }
 
-    /// The result, or its exception; where there is none yet, `ResponseTimeout` of `waited` seconds.
+    /// The result, or its exception; if there is none yet, `ResponseTimeout` after `waited` seconds.
     fn outcome<'py>(&self, py: Python<'py>, waited: f64) -> PyResult<Bound<'py, PyAny>> {
         let (shared, pending) = self.here(py)?;
         let waited = seconds(py, Some(waited))?.unwrap_or_default();
@@ -93,30 +93,30 @@ impl Pending {
         self.translated(py, result, waited)
     }
 
-    /// Rings that bell whenever the call has come further.
+    /// Rings this bell whenever the call has progressed.
     fn attend(&self, py: Python<'_>, bell: &Bell) -> PyResult<()> {
         self.here(py)?.1.attend(bell.bell(py)?);
         Ok(())
     }
 
-    /// Takes the call back if nothing of it has been sent, without waiting to see.
+    /// Takes back the call if nothing of it has been sent, without waiting for the outcome.
     fn take_back_later(&self) {
         self.engine.take_back_later(&self.pending);
     }
 
-    /// Whether the session has looked at the call, and either refused or queued it.
+    /// Whether the session has examined the call, and refused or queued it.
     #[getter]
     fn taken(&self, py: Python<'_>) -> PyResult<bool> {
         let progress = self.here(py)?.1.progress();
         Ok(progress.stage >= engine::Stage::Taken || progress.result.is_some())
     }
 
-    /// The news of a credential on its way that nobody has taken: its name, the bytes sent and the bytes in all.
+    /// The progress of a credential that nobody has taken yet: its name, the bytes sent and the bytes in all.
     fn take_upload(&self, py: Python<'_>) -> PyResult<Option<(&'static str, usize, usize)>> {
         Ok(self.here(py)?.1.take_upload())
     }
 
-    /// Waits for the next news of a credential on its way: its name, the bytes sent and the bytes in all; `None` at the end.
+    /// Waits for the next progress of a credential: its name, the bytes sent and the bytes in all; `None` at the end.
     fn next_upload(&self, py: Python<'_>) -> PyResult<Option<(&'static str, usize, usize)>> {
         self.until(py, None, |progress| {
             !progress.uploads.is_empty() || progress.result.is_some()
@@ -124,7 +124,7 @@ impl Pending {
         Ok(self.here(py)?.1.take_upload())
     }
 
-    /// Takes the call back if nothing of it has been sent. Returns whether it did, which shows within a tenth of a second.
+    /// Takes back the call if nothing of it has been sent. Returns whether it did, within a tenth of a second.
     fn take_back(&self, py: Python<'_>) -> bool {
         py.detach(|| self.engine.take_back(&self.pending, TAKING_BACK))
     }
@@ -135,7 +135,7 @@ impl Pending {
         self.pending.subject()
     }
 
-    /// Waits until the session has looked at the call, and either refused or queued it.
+    /// Waits until the session has examined the call, and refused or queued it.
     fn wait_taken(&self, py: Python<'_>) -> PyResult<()> {
         self.until(py, None, |progress| {
             progress.stage >= engine::Stage::Taken || progress.result.is_some()
@@ -149,13 +149,13 @@ impl Pending {
         Ok(self.here(py)?.1.progress().result.is_some())
     }
 
-    /// A number that no other call of the process has.
+    /// A number unique among the calls of the process.
     #[getter]
     fn number(&self) -> u64 {
         self.pending.ticket().0
     }
 
-    /// Where a publish stands.
+    /// The state of a publish.
     #[getter]
     fn state(&self, py: Python<'_>) -> PyResult<&'static str> {
         Ok(self.here(py)?.1.publish_state().word())
@@ -167,7 +167,7 @@ impl Pending {
         Ok(self.here(py)?.1.progress().retransmissions)
     }
 
-    /// When a publish was queued, sent, accepted and ended, in seconds since 1970, as far as it has come.
+    /// When a publish was queued, sent, accepted and ended, in seconds since 1970; only the stages reached.
     #[getter]
     fn times(&self, py: Python<'_>) -> PyResult<[Option<f64>; 4]> {
         let (shared, pending) = self.here(py)?;
@@ -188,7 +188,7 @@ impl Pending {
     }
 }
 
-/// What a call has come to, as Python knows it.
+/// The result of a call, as a Python value.
 pub(crate) fn translate(py: Python<'_>, reply: Reply) -> PyResult<Bound<'_, PyAny>> {
     match reply {
         Reply::Done | Reply::Published => Ok(py.None().into_bound(py)),

@@ -1,4 +1,4 @@
-//! What belongs to one process: a forked child has the objects, but not their threads.
+//! Objects that belong to one process: a forked child has the objects, but not their threads.
 
 use std::process;
 
@@ -6,7 +6,7 @@ use pyo3::prelude::*;
 
 use crate::errors;
 
-/// Something with a thread of its own.
+/// Something with its own thread.
 pub(crate) struct Owned<T> {
     value: Option<T>,
     process: u32,
@@ -25,7 +25,7 @@ impl<T> Owned<T> {
         self.value.as_ref().filter(|_| self.process == process::id())
     }
 
-    /// The value, or a clear error in a child.
+    /// The value; in a child, an error that says so.
     pub(crate) fn get(&self, py: Python<'_>) -> PyResult<&T> {
         self.here().ok_or_else(|| {
             let message = format!(
@@ -39,7 +39,7 @@ impl<T> Owned<T> {
 
 impl<T> Drop for Owned<T> {
     fn drop(&mut self) {
-        // A child has no thread to wait for, and locks that may be held for ever.
+        // A child has no thread to wait for, and its locks may be held forever.
         if self.process != process::id() {
             std::mem::forget(self.value.take());
         }

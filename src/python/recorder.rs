@@ -1,4 +1,4 @@
-//! A recording of what goes over a line, which outlives the engines whose line it is.
+//! A recording of a line's traffic, which outlives the engines that use the line.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use pyo3::prelude::*;
 use crate::journal::Journal;
 use crate::{civil, errors};
 
-/// How long a disk that has stalled is waited for.
+/// How long to wait for a stalled disk.
 const FAREWELL: Duration = Duration::from_secs(2);
 
 /// A recording under way.
@@ -22,7 +22,7 @@ pub(crate) struct Recorder {
 
 #[pymethods]
 impl Recorder {
-    /// Makes the file. What goes wrong later is told to the journal, once.
+    /// Makes the file. Later failures are reported to the journal, once.
     #[expect(clippy::too_many_arguments, reason = "Python names them")]
     #[new]
     #[pyo3(signature = (path, *, kind, baudrate, model, identities, part, name, journal))]
@@ -56,17 +56,17 @@ impl Recorder {
         })
     }
 
-    /// Has a value that was made up for this run match any when the recording is played.
+    /// Names a value made up for this run; when the recording is played, any value matches it.
     fn invented(&self, value: &str) {
         self.recorder.invented(value.as_bytes());
     }
 
-    /// Has everything so far be in the file, unless the disk has stalled.
+    /// Writes everything so far to the file, unless the disk has stalled.
     fn flush(&self, py: Python<'_>) -> PyResult<()> {
         civil::wait(py, Some(FAREWELL), |at_most| self.recorder.flush(at_most).then_some(())).map(drop)
     }
 
-    /// Why nothing is recorded any more, if that is so.
+    /// Why recording has stopped, if it has.
     #[getter]
     fn failure(&self) -> Option<String> {
         self.recorder.failure()

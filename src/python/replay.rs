@@ -1,4 +1,4 @@
-//! Recordings that are read, and that are played.
+//! Recordings: reading them, and playing them.
 
 use std::path::PathBuf;
 
@@ -19,7 +19,7 @@ pub(crate) struct Recording {
     recording: Owned<Mutex<Core>>,
 }
 
-/// A piece: its line in the file, its time, whether the host sent it, its bytes.
+/// A piece: its line number in the file, its time, whether the host sent it, its bytes.
 type Piece<'py> = (u64, f64, bool, Bound<'py, PyBytes>);
 
 #[pymethods]
@@ -33,7 +33,7 @@ impl Recording {
         })
     }
 
-    /// Its header, with what is known of the module as far as it was read.
+    /// The header of the recording, with what is known about the module so far.
     #[getter]
     fn header<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         header(py, self.recording.get(py)?.lock().header())
@@ -52,13 +52,13 @@ impl Recording {
     }
 }
 
-/// A recording that is played on a port of its own.
+/// A recording played on a port of its own.
 #[pyclass(frozen, module = "modemqtt._core")]
 pub(crate) struct Replay {
     replay: Owned<ReplayModem>,
 }
 
-/// A line of the file, what stands there, and what came in its place.
+/// A line number in the file, the text recorded there, and what came instead.
 type Difference = (Option<u64>, String, String);
 
 #[pymethods]
@@ -88,19 +88,20 @@ impl Replay {
         }
     }
 
-    /// What a host opens.
+    /// The URL that a host opens.
     #[getter]
     fn port(&self, py: Python<'_>) -> PyResult<&str> {
         Ok(self.replay.get(py)?.port())
     }
 
-    /// What the recording says of itself and of the module.
+    /// What the recording says about itself and the module.
     #[getter]
     fn header<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         header(py, self.replay.get(py)?.header())
     }
 
-    /// What was sent otherwise than recorded, how much more of it there was, and why the recording could not be read to its end.
+    /// Where the host's bytes differed from the recording, how many more differences there were, and why the recording
+    /// could not be read to its end.
     fn report(&self, py: Python<'_>) -> PyResult<(Vec<Difference>, u64, Option<String>)> {
         let report = self.replay.get(py)?.report();
         let differences = report.differences.into_iter();
@@ -108,7 +109,7 @@ impl Replay {
         Ok((differences, report.dropped, report.failure))
     }
 
-    /// Ends it, minding signals.
+    /// Ends it, with attention to signals.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
         let Some(replay) = self.replay.here() else {
             return Ok(());
@@ -130,7 +131,7 @@ fn header<'py>(py: Python<'py>, header: &Header) -> PyResult<Bound<'py, PyDict>>
     Ok(fields)
 }
 
-/// A file that cannot be opened is an `OSError`, and one with something else in it a `UsageError`.
+/// A file that cannot be opened is an `OSError`; a file that is not a recording is a `UsageError`.
 fn unreadable(py: Python<'_>, error: &ReadError) -> PyErr {
     match error {
         ReadError::File { path, source } if source.raw_os_error().is_some() => {

@@ -1,4 +1,4 @@
-//! The options as the module reports them, as Python values.
+//! The options reported by the module, as Python values.
 
 use modemqtt_at::SettingKey;
 use modemqtt_host::call::{Configuration, Values};
@@ -7,7 +7,7 @@ use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyTuple};
 
-/// The options by their names for programs. A value of a form that the note does not give stands under the name of its key.
+/// The options by their names for programs. A value whose form is not in the note is listed under the name of its key.
 pub(crate) fn configuration(py: Python<'_>, mut told: Box<Configuration>) -> PyResult<Bound<'_, PyAny>> {
     let found = PyDict::new(py);
     for printed in &told.printed {
@@ -62,7 +62,7 @@ fn value<'py>(py: Python<'py>, definition: &Definition, options: &mut Options) -
     }
 }
 
-/// By key a `modemqtt.Values` for each parameter.
+/// A `modemqtt.Values` for each parameter, by key.
 pub(crate) fn capabilities(py: Python<'_>, told: Vec<(String, Vec<Values>)>) -> PyResult<Bound<'_, PyAny>> {
     let class = py.import("modemqtt")?.getattr("Values")?;
     let found = PyDict::new(py);
@@ -75,7 +75,7 @@ pub(crate) fn capabilities(py: Python<'_>, told: Vec<(String, Vec<Values>)>) -> 
     Ok(found.into_any())
 }
 
-/// Every option by its name, with its annotation in `modemqtt.Options`. For a test that holds one to the other.
+/// Every option by name, with its annotation in `modemqtt.Options`; for a test that compares the two.
 #[pyfunction]
 pub(crate) fn option_table() -> Vec<(&'static str, String)> {
     let annotation = |shape: &Shape| match shape {

@@ -1,10 +1,10 @@
-//! How far an engine's events have been told to the program.
+//! How far an engine's events have been reported to the program.
 
 use std::time::Duration;
 
 use modemqtt_os::{Condvar, Mutex};
 
-/// How far the events have been told.
+/// How far the events have been reported.
 #[derive(Default)]
 pub(crate) struct Telling {
     stage: Mutex<Stage>,
@@ -18,12 +18,12 @@ enum Stage {
     NotYet,
     /// A thread takes events, or is about to.
     UnderWay,
-    /// It has told of the last one.
+    /// It has reported the last one.
     Over,
 }
 
 impl Telling {
-    /// From now on a thread takes events; whether there was none before.
+    /// From now on a thread takes events; returns whether there was none before.
     pub(crate) fn begin(&self) -> bool {
         let mut stage = self.stage.lock();
         let first = *stage == Stage::NotYet;
@@ -33,13 +33,13 @@ impl Telling {
         first
     }
 
-    /// All was told.
+    /// All events have been reported.
     pub(crate) fn end(&self) {
         *self.stage.lock() = Stage::Over;
         self.is_over.notify_all();
     }
 
-    /// Waits until all was told, for at most that long; whether it was, or nobody listens.
+    /// Waits at most this long until all have been reported; returns whether they have, or nobody listens.
     pub(crate) fn wait(&self, at_most: Duration) -> bool {
         let mut stage = self.stage.lock();
         if *stage == Stage::UnderWay {

@@ -23,7 +23,7 @@ struct Prepared {
     handshake_timeout: Option<u16>,
 }
 
-/// `None` secures the connection no longer; otherwise a `modemqtt.Tls`.
+/// A `modemqtt.Tls`, or `None` to stop securing the connection.
 pub(crate) fn tls(value: &Bound<'_, PyAny>) -> PyResult<Option<Box<Tls>>> {
     let py = value.py();
     if value.is_none() {

@@ -1,7 +1,7 @@
-//! Work for one thread at a time, and the start of threads, both safe from interrupts.
+//! Work for one thread at a time, and starting threads, both safe from interrupts.
 //!
-//! Python raises `KeyboardInterrupt` between any two of its instructions, even between the last one of a `with lock:` and the release.
-//! In here nothing is raised.
+//! Python may raise `KeyboardInterrupt` between any two instructions, even between the last one of a `with lock:` and
+//! the release. Nothing is raised in here.
 
 use std::process;
 use std::sync::Arc;
@@ -15,12 +15,12 @@ use pyo3::types::{PyCFunction, PyTuple};
 use crate::civil;
 use crate::pending::seconds;
 
-/// Work that one thread at a time does. It may do more of the same within.
+/// Work that one thread at a time does. That thread may nest more of it.
 #[pyclass(frozen, module = "modemqtt._core")]
 pub(crate) struct Turn {
     taken: Mutex<Taken>,
     ended: Condvar,
-    /// In a forked child the thread that has the turn may not exist, so there every turn comes at once.
+    /// In a forked child the thread that has the turn may not exist, so every turn comes at once there.
     process: u32,
 }
 
@@ -30,7 +30,7 @@ struct Taken {
     times: u32,
 }
 
-/// Ends the turn, whatever the work has come to.
+/// Ends the turn, whatever the outcome of the work.
 struct End<'a>(&'a Turn);
 
 #[pymethods]
@@ -44,7 +44,8 @@ impl Turn {
         }
     }
 
-    /// Calls `work` in a turn of its own and returns its result. Raises `late` if the turn has not come after `timeout` seconds.
+    /// Calls `work` in its own turn and returns its result. Raises `late` if the turn has not come after `timeout`
+    /// seconds.
     #[pyo3(signature = (work, *, timeout=None, late=None))]
     fn take<'py>(
         &self,
@@ -68,7 +69,7 @@ impl Turn {
 }
 
 impl Turn {
-    /// Waits for the turn, for at most that long. Returns whether it has come.
+    /// Waits at most this long for the turn. Returns whether it has come.
     fn begin(&self, at_most: Duration) -> bool {
         let me = thread::current().id();
         let mut taken = self.taken.lock();
@@ -98,14 +99,14 @@ impl Drop for End<'_> {
     }
 }
 
-/// Work that is done in a thread of its own.
+/// Work done in a thread of its own.
 pub(crate) struct Aside {
     outcome: Mutex<Option<PyResult<()>>>,
     done: Condvar,
 }
 
-/// Calls `work` in a thread that no interrupt reaches. Python's own `Thread.start()` waits for its thread in a way that an interrupt may
-/// leave locked, with the thread waiting for ever.
+/// Calls `work` in a thread that no interrupt reaches. Python's own `Thread.start()` waits for its thread in a way that
+/// an interrupt may leave locked, so that the thread waits forever.
 pub(crate) fn aside(work: &Bound<'_, PyAny>) -> PyResult<Arc<Aside>> {
     let py = work.py();
     let aside = Arc::new(Aside {
@@ -124,7 +125,7 @@ pub(crate) fn aside(work: &Bound<'_, PyAny>) -> PyResult<Arc<Aside>> {
 }
 
 impl Aside {
-    /// Waits for the end of the work, and raises what it has raised. A signal may end the wait; the work goes on.
+    /// Waits for the work to end, and raises what it raised. A signal may end the wait; the work goes on.
     pub(crate) fn wait(&self, py: Python<'_>) -> PyResult<()> {
         let outcome = civil::wait(py, None, |at_most| {
             let mut outcome = self.outcome.lock();

@@ -16,7 +16,7 @@ use pyo3::types::PyBytes;
 use crate::process::Owned;
 use crate::{civil, errors};
 
-/// A virtual module on a port of its own.
+/// A virtual module on its own port.
 #[pyclass(frozen, module = "modemqtt._core")]
 pub(crate) struct VirtualModem {
     modem: Owned<core::VirtualModem>,
@@ -69,7 +69,7 @@ impl VirtualModem {
         })
     }
 
-    /// What a host opens.
+    /// The URL that a host opens.
     #[getter]
     fn port(&self, py: Python<'_>) -> PyResult<&str> {
         Ok(self.modem.get(py)?.port())
@@ -88,7 +88,7 @@ impl VirtualModem {
         civil::wait(py, None, |at_most| modem.wait_closed(at_most).then_some(())).map(drop)
     }
 
-    /// Restarts it, as if it had lost its power.
+    /// Restarts it, as after a loss of power.
     fn restart(&self, py: Python<'_>) -> PyResult<()> {
         let modem = self.modem.get(py)?;
         py.detach(|| modem.restart());
@@ -102,14 +102,14 @@ impl VirtualModem {
         Ok(())
     }
 
-    /// Takes its power.
+    /// Cuts its power.
     fn power_off(&self, py: Python<'_>, told: bool) -> PyResult<()> {
         let modem = self.modem.get(py)?;
         py.detach(|| modem.power_off(parting(told)));
         Ok(())
     }
 
-    /// Gives it back.
+    /// Restores its power.
     fn power_on(&self, py: Python<'_>) -> PyResult<()> {
         let modem = self.modem.get(py)?;
         py.detach(|| modem.power_on());
@@ -130,7 +130,7 @@ impl VirtualModem {
         Ok(())
     }
 
-    /// The command lines that came.
+    /// The command lines that it received.
     #[getter]
     fn commands(&self, py: Python<'_>) -> PyResult<Vec<String>> {
         let modem = self.modem.get(py)?;
@@ -157,7 +157,7 @@ impl VirtualModem {
         Ok(())
     }
 
-    /// Sets what `AT+CSQ` answers, and RSRP, RSRQ and SINR.
+    /// Sets the answer to `AT+CSQ`, and RSRP, RSRQ and SINR.
     fn set_signal(&self, py: Python<'_>, rssi: u8, ber: u8, levels: [Option<i16>; 3]) -> PyResult<()> {
         let signal = Signal::of(rssi, ber).with_levels(levels);
         let modem = self.modem.get(py)?;
@@ -165,7 +165,7 @@ impl VirtualModem {
         Ok(())
     }
 
-    /// Sets what `AT+CBC` answers.
+    /// Sets the answer to `AT+CBC`.
     fn set_battery(&self, py: Python<'_>, millivolts: u16, charge: u8) -> PyResult<()> {
         let modem = self.modem.get(py)?;
         py.detach(|| modem.set_battery(millivolts, charge));
@@ -179,7 +179,7 @@ impl VirtualModem {
         Ok(())
     }
 
-    /// Misbehaves from now on.
+    /// Injects a fault from now on.
     fn inject(&self, py: Python<'_>, fault: &str) -> PyResult<()> {
         let injection = injection(py, fault)?;
         let modem = self.modem.get(py)?;
@@ -187,7 +187,7 @@ impl VirtualModem {
         Ok(())
     }
 
-    /// Ends a fault, whatever its value, or all of them.
+    /// Ends a fault, whatever its value; with `None`, all of them.
     fn heal(&self, py: Python<'_>, fault: Option<&str>) -> PyResult<()> {
         let fault = fault.map(|text| injection(py, text)).transpose()?;
         let modem = self.modem.get(py)?;
@@ -195,7 +195,7 @@ impl VirtualModem {
         Ok(())
     }
 
-    /// Expects a command line from now on. Returns the number by which `answer` knows it.
+    /// Expects a command line from now on. Returns the number by which `answer` identifies it.
     #[expect(clippy::needless_pass_by_value, reason = "extracted from Python as an owned tuple")]
     fn expect(&self, py: Python<'_>, expected: PyExpectation) -> PyResult<usize> {
         let expected = expectation(py, &expected)?;
@@ -203,14 +203,14 @@ impl VirtualModem {
         py.detach(|| modem.expect(expected)).ok_or_else(|| closed_error(py))
     }
 
-    /// Expects nothing any more.
+    /// Drops all expectations.
     fn expect_nothing(&self, py: Python<'_>) -> PyResult<()> {
         let modem = self.modem.get(py)?;
         py.detach(|| modem.expect_nothing());
         Ok(())
     }
 
-    /// Answers an expected line by these steps from now on.
+    /// Answers an expected line with these steps from now on.
     #[expect(clippy::needless_pass_by_value, reason = "extracted from Python as an owned list")]
     fn answer(&self, py: Python<'_>, number: usize, steps: Vec<PyStep>) -> PyResult<()> {
         let steps = self::steps(py, &steps)?;
@@ -219,14 +219,14 @@ impl VirtualModem {
         Ok(())
     }
 
-    /// What was expected and has not come, as text; `None` when everything has.
+    /// The expectations that were not met, as text; `None` if all were.
     fn unmet(&self, py: Python<'_>) -> PyResult<Option<String>> {
         let modem = self.modem.get(py)?;
         let unmet = py.detach(|| modem.unmet()).ok_or_else(|| closed_error(py))?;
         Ok(unmet.err().map(|unmet| unmet.to_string()))
     }
 
-    /// The faults that are on, each as it could be injected.
+    /// The active faults, each in the form in which it could be injected.
     #[getter]
     fn faults(&self, py: Python<'_>) -> PyResult<Vec<String>> {
         let modem = self.modem.get(py)?;
@@ -240,9 +240,9 @@ const fn parting(told: bool) -> Parting {
     if told { Parting::Told } else { Parting::Silent }
 }
 
-/// A pattern, how often it is expected, and what the module does.
+/// A pattern, how often it is expected, and what the module then does.
 type PyExpectation = (String, Option<u32>, Vec<PyStep>);
-/// The name of a step, its bytes, its seconds; which of them counts depends on the name.
+/// The name of a step, its bytes, its seconds; the name decides which of them counts.
 type PyStep = (String, Vec<u8>, f64);
 
 fn closed_error(py: Python<'_>) -> PyErr {
@@ -277,7 +277,7 @@ fn steps(py: Python<'_>, steps: &[PyStep]) -> PyResult<Vec<Step>> {
     steps.iter().map(step).collect()
 }
 
-/// The expectations of a script's text.
+/// The expectations in the text of a script.
 #[pyfunction]
 pub(crate) fn parse_script(py: Python<'_>, text: &str) -> PyResult<Vec<PyExpectation>> {
     let script = script::parse(text).map_err(|error: ScriptError| errors::usage(py, error.to_string()))?;
@@ -334,14 +334,14 @@ impl Broker {
         Ok(self.broker.get(py)?.port())
     }
 
-    /// What was published to it.
+    /// The messages published to it.
     fn messages<'py>(&self, py: Python<'py>) -> PyResult<Vec<PyMessage<'py>>> {
         let broker = self.broker.get(py)?;
         let messages = self.call(py, broker::Broker::messages)?;
         Ok(messages.into_iter().map(|it| published(py, broker, it)).collect())
     }
 
-    /// The next message of that topic filter; `None` when none has come in time.
+    /// The next message that matches the topic filter; `None` if none comes in time.
     fn wait<'py>(&self, py: Python<'py>, topic_filter: &str, timeout: Option<f64>) -> PyResult<Option<PyMessage<'py>>> {
         let broker = self.broker.get(py)?;
         let timeout = timeout.map(|seconds| duration(py, seconds)).transpose()?;
@@ -350,23 +350,23 @@ impl Broker {
         Ok(found.map(|it| published(py, broker, it)))
     }
 
-    /// Denies a topic filter; `None` denies nothing any longer.
+    /// Denies a topic filter; `None` stops denying.
     fn deny(&self, py: Python<'_>, topic_filter: Option<String>) -> PyResult<()> {
         self.call(py, |broker| broker.deny(topic_filter))
     }
 
-    /// The client ids that are connected.
+    /// The ids of the connected clients.
     fn clients(&self, py: Python<'_>) -> PyResult<Vec<String>> {
         self.call(py, broker::Broker::clients)
     }
 
-    /// Publishes as if a client had.
+    /// Publishes as if a client had done so.
     fn publish(&self, py: Python<'_>, topic: String, payload: Vec<u8>, qos: u8, retain: bool) -> PyResult<()> {
         let qos = QoS::from_u8(qos).map_err(|_| errors::usage(py, format!("qos must be 0, 1 or 2, not {qos}")))?;
         self.call(py, |broker| broker.publish(topic, payload, qos, retain))
     }
 
-    /// Answers every CONNECT with that return code; `None` accepts again.
+    /// Answers every CONNECT with this return code; `None` accepts again.
     fn refuse(&self, py: Python<'_>, return_code: Option<u8>) -> PyResult<()> {
         self.call(py, |broker| broker.refuse(return_code))
     }
@@ -388,7 +388,7 @@ impl Broker {
         self.call(py, |broker| broker.slow(Some(by).filter(|by| !by.is_zero())))
     }
 
-    /// Cuts each connection once this many bytes have gone to its client.
+    /// Cuts each connection once it has sent this many bytes to its client.
     fn cut(&self, py: Python<'_>, after: Option<usize>) -> PyResult<()> {
         self.call(py, |broker| broker.cut(after))
     }
@@ -454,14 +454,14 @@ impl Broker {
     }
 }
 
-/// Every profile: its name, the models that it is of, what it looks like, where it was seen.
+/// Every profile: its name, its models, what it looks like, where it was seen.
 #[pyfunction]
 pub(crate) fn profile_table() -> Vec<(&'static str, Vec<&'static str>, &'static str, &'static str)> {
     let row = |it: &Profile| (it.name, it.models.to_vec(), it.description, it.source);
     PROFILES.iter().map(row).collect()
 }
 
-/// Every fault: its name, what its value means, what it does.
+/// Every fault: its name, the meaning of its value, what it does.
 #[pyfunction]
 pub(crate) fn fault_table() -> Vec<(&'static str, String, &'static str)> {
     let row = |fault: Fault| (fault.name(), fault.takes().meaning(), fault.description());
@@ -482,7 +482,7 @@ pub(crate) fn failure(py: Python<'_>, error: &VirtualError) -> PyErr {
         | VirtualError::Baudrate
         | VirtualError::LinkToTcp(_) => errors::usage(py, error.to_string()),
         VirtualError::Log { .. } => {
-            // Tells it from the port's errors; where it cannot be set nothing is lost.
+            // This distinguishes it from the port's errors; if it cannot be set, nothing is lost.
             let failure = PyOSError::new_err(error.to_string());
             let _ = failure.value(py).setattr("is_log", true);
             failure

@@ -1,4 +1,4 @@
-//! Waits for what an engine puts down, and for room in its queue.
+//! Waits for what an engine leaves for the program, and for room in its queue.
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 use crate::pending::seconds;
 use crate::{civil, errors};
 
-/// Takes a place in the queue of a client's publishes. Returns the time that is left, in seconds.
+/// Takes a place in the queue of a client's publishes. Returns the time left, in seconds.
 pub(crate) fn for_room(
     py: Python<'_>,
     shared: &Shared,
@@ -50,7 +50,7 @@ pub(crate) fn for_next<T: Send + Weigh>(
     end: impl Fn(&Shared) -> Option<Error> + Send + Sync,
 ) -> PyResult<Option<T>> {
     let next = civil::wait(py, timeout, |at_most| {
-        // What comes before the end is taken before it is told.
+        // What came before the end is taken before the end is reported.
         let over = end(shared);
         let patience = if over.is_some() { Duration::ZERO } else { at_most };
         match inbox.take(patience) {

@@ -1,10 +1,10 @@
-//! Who holds a busy device, where the system tells.
+//! Who holds a busy device, if the system reveals it.
 //!
-//! A seam of the operating system: `docs/windows.md` says what another one has instead.
+//! An operating-system boundary: `docs/windows.md` says what another system offers instead.
 
 use std::path::Path;
 
-/// The process that has the device open, as in `minicom (process 4711)`. Another one is named rather than this.
+/// The process that has the device open, as in `minicom (process 4711)`. Any other process is named before this one.
 pub(super) fn of(path: &str) -> Option<String> {
     let processes = system::openers(path);
     let own = std::process::id();
@@ -20,17 +20,17 @@ pub(super) fn other_process(path: &str) -> Option<String> {
 
 pub(super) use system::{by_lock, is_exclusive};
 
-/// The living process whose lock file for the device there is, as minicom, picocom, ser2net and pppd write them: the process
-/// id in decimal in `LCK..ttyUSB2` (Filesystem Hierarchy Standard 3.0, 5.9).
+/// The living process named in a lock file for the device, as written by minicom, picocom, ser2net and pppd: its id in
+/// decimal in `LCK..ttyUSB2` (Filesystem Hierarchy Standard 3.0, 5.9).
 pub(super) fn by_lock_file(path: &str) -> Option<String> {
     lock_file_in(Path::new("/var/lock"), path)
 }
 
 fn lock_file_in(folder: &Path, path: &str) -> Option<String> {
     let device = std::fs::canonicalize(path).ok()?;
-    // Some programs follow links and some do not.
+    // Some programs follow links, some do not.
     [device.to_str()?, path].into_iter().find_map(|path| {
-        // A device in a folder has the folder in the name, as in `LCK..serial_by-id_usb-Quectel`.
+        // For a device in a folder, the name includes the folder, as in `LCK..serial_by-id_usb-Quectel`.
         let name = path.strip_prefix("/dev/").unwrap_or(path).replace('/', "_");
         let content = std::fs::read_to_string(folder.join(format!("LCK..{name}"))).ok()?;
         // Some write their name after the number.
@@ -68,7 +68,7 @@ mod system {
             .flatten()
             .filter_map(|process| process.file_name().to_str()?.parse().ok());
         ids.filter(|id| {
-            // Descriptors of another user's process cannot be read: it stays unnamed.
+            // Another user's descriptors cannot be read, so that user's process stays unnamed.
             std::fs::read_dir(format!("/proc/{id}/fd")).is_ok_and(|descriptors| {
                 descriptors
                     .flatten()
@@ -114,7 +114,7 @@ mod system {
     }
 }
 
-/// Other systems do not tell without a program of their own.
+/// Other systems do not reveal it without a separate program.
 #[cfg(not(target_os = "linux"))]
 mod system {
     use std::os::fd::BorrowedFd;
@@ -133,7 +133,7 @@ mod system {
 
     pub(super) fn is_alive(id: u32) -> bool {
         let id = i32::try_from(id).ok().and_then(rustix::process::Pid::from_raw);
-        // A process of another user may not be asked, and is there.
+        // Another user's process cannot be signalled, but it exists.
         id.is_some_and(|id| rustix::process::test_kill_process(id) != Err(rustix::io::Errno::SRCH))
     }
 
@@ -153,7 +153,7 @@ mod tests {
         let file = folder.join("LCK..null");
         let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
         let id = child.id();
-        // As in the standard, with the name of the program, and what is no lock.
+        // As in the standard, with the name of the program, and content that is not a lock.
         for content in [format!("{id:>10}\n"), format!("{id} sleep root\n")] {
             std::fs::write(&file, content).unwrap();
             let holder = lock_file_in(&folder, "/dev/null").unwrap();

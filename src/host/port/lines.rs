@@ -1,6 +1,6 @@
-//! The lines of a serial port beside data: DTR and RTS to set, CTS and DSR to read (V.24).
+//! The control lines of a serial port: DTR and RTS to set, CTS and DSR to read (V.24).
 //!
-//! A seam of the operating system: `docs/windows.md` says what another one has instead.
+//! An operating-system boundary: `docs/windows.md` says what another system offers instead.
 
 use std::mem::ManuallyDrop;
 use std::os::fd::{FromRawFd, RawFd};
@@ -10,7 +10,7 @@ use serialport::{SerialPort, TTYPort};
 
 use super::telnet::RemoteLines;
 
-/// A line of a serial port.
+/// A control line of a serial port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Line {
     /// Data terminal ready: the host's.
@@ -23,11 +23,11 @@ pub enum Line {
     Dsr,
 }
 
-/// Where the lines of an open port are reached.
+/// How the control lines of an open port are reached.
 #[derive(Debug)]
 pub struct Lines {
     place: Reach,
-    /// What the host's lines were set to; opening the port asserts both.
+    /// The host's lines as set; opening the port asserts both.
     dtr: bool,
     rts: bool,
 }
@@ -36,7 +36,7 @@ pub struct Lines {
 enum Reach {
     /// The descriptor of a device.
     Device(RawFd),
-    /// A server of RFC 2217.
+    /// An RFC 2217 server.
     Remote(Arc<RemoteLines>),
 }
 
@@ -57,7 +57,7 @@ impl Lines {
         }
     }
 
-    /// Sets one of the host's lines. `None` where the port has no such lines, and for one of the module's.
+    /// Sets one of the host's lines. `None` if the port has no such lines, or if the line is the module's.
     pub fn set(&mut self, line: Line, on: bool) -> Option<()> {
         match (&self.place, line) {
             (_, Line::Cts | Line::Dsr) => return None,
@@ -72,7 +72,7 @@ impl Lines {
         Some(())
     }
 
-    /// Whether a line is on; the host's is as it was set. `None` where the port has no such lines.
+    /// Whether a line is on; a host's line is as it was set. `None` if the port has no such lines.
     pub fn read(&mut self, line: Line) -> Option<bool> {
         let (clear, ready) = match &self.place {
             Reach::Remote(remote) => remote.module()?,
@@ -91,6 +91,6 @@ impl Lines {
 }
 
 fn port_at(descriptor: RawFd) -> ManuallyDrop<TTYPort> {
-    // SAFETY: whoever has the lines keeps the descriptor open meanwhile, and it is not closed here.
+    // SAFETY: the owner of these lines keeps the descriptor open meanwhile, and it is not closed here.
     ManuallyDrop::new(unsafe { TTYPort::from_raw_fd(descriptor) })
 }

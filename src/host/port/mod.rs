@@ -1,7 +1,7 @@
-//! The ports by URL: a serial device by its path, a raw TCP connection by `socket://host:port`, a serial port of another
+//! Ports by URL: a serial device by its path, a raw TCP connection by `socket://host:port`, a serial port on another
 //! machine by `rfc2217://host:port`.
 //!
-//! A seam of the operating system: `docs/windows.md` says what another one has instead.
+//! An operating-system boundary: `docs/windows.md` says what another system offers instead.
 
 mod holder;
 mod lines;
@@ -30,20 +30,20 @@ pub struct PortOptions {
     pub flow_control: FlowControl,
 }
 
-/// How a serial device keeps the other end from sending.
+/// How a serial device stops the other end from sending.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum FlowControl {
-    /// Not at all.
+    /// It does not.
     #[default]
     None,
-    /// XON and XOFF characters: no payload may hold them.
+    /// XON and XOFF characters, which no payload may contain.
     Software,
     /// RTS and CTS.
     Hardware,
 }
 
 impl FlowControl {
-    /// The characters that it takes for itself.
+    /// The characters reserved for flow control.
     pub const fn characters(self) -> &'static [u8] {
         match self {
             Self::Software => &[ascii::XON, ascii::XOFF],
@@ -60,7 +60,7 @@ pub struct PortError {
     pub url: String,
     /// What is wrong.
     pub kind: PortErrorKind,
-    /// The same in words.
+    /// The reason in words.
     pub reason: String,
 }
 
@@ -73,18 +73,18 @@ pub enum PortErrorKind {
     Busy,
     /// This user may not open it.
     Denied,
-    /// It was there and is gone.
+    /// It was open and is gone.
     Lost,
-    /// The name is no port.
+    /// The name does not denote a port.
     Invalid,
-    /// It did not open in the time that the caller gives it.
+    /// It did not open within the caller's time limit.
     TimedOut,
-    /// Anything else that the system reports.
+    /// Any other error from the system.
     Other,
 }
 
 impl PortErrorKind {
-    /// The number that the system has for it.
+    /// The system's number for it.
     pub const fn errno(self) -> Option<i32> {
         use rustix::io::Errno;
         let errno = match self {
@@ -101,13 +101,13 @@ impl PortErrorKind {
 }
 
 impl PortError {
-    /// It did not open in that time.
+    /// The port did not open within this time.
     pub fn timed_out(url: &str, after: Duration) -> Self {
         let reason = format!("did not open within {:.3} s", after.as_secs_f64());
         Self::new(url, PortErrorKind::TimedOut, reason)
     }
 
-    /// The system refuses something else than the port.
+    /// The system refused something other than the port.
     pub(crate) fn other(url: &str, reason: impl fmt::Display) -> Self {
         Self::new(url, PortErrorKind::Other, reason)
     }
@@ -131,7 +131,7 @@ impl PortError {
     /// The port failed while it was in use.
     pub(crate) fn lost(url: &str, error: Option<&io::Error>) -> Self {
         let reason = match error {
-            // What the kernel answers when an adapter is pulled or the other end of a pseudo-terminal is closed.
+            // The kernel's answer when an adapter is pulled out or the other end of a pseudo-terminal is closed.
             Some(error) if error.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error()) => {
                 "the device is gone; was it unplugged?".to_owned()
             }
@@ -155,12 +155,12 @@ pub enum Port {
     Serial(Serial),
     /// A TCP connection.
     Socket(Socket),
-    /// A serial port of another machine.
+    /// A serial port on another machine.
     Rfc2217(Box<Rfc2217>),
 }
 
 impl Port {
-    /// Opens the port of that URL.
+    /// Opens the port with this URL.
     pub fn open(url: &str, options: &PortOptions) -> Result<Self, PortError> {
         match url.split_once("://") {
             Some(("socket", address)) => Socket::open(url, address).map(Self::Socket),
@@ -183,7 +183,7 @@ impl Port {
         }
     }
 
-    /// Where its lines beside data are reached, unless it has none.
+    /// How its control lines are reached, if it has any.
     pub fn lines(&self) -> Option<Lines> {
         match self {
             Self::Serial(serial) => Some(Lines::of(serial.fd().as_raw_fd())),
@@ -192,7 +192,7 @@ impl Port {
         }
     }
 
-    /// What to poll.
+    /// The descriptor to poll.
     pub fn fd(&self) -> BorrowedFd<'_> {
         match self {
             Self::Serial(serial) => serial.fd(),
@@ -201,7 +201,7 @@ impl Port {
         }
     }
 
-    /// Whether bytes were read already that [`read`](Self::read) has not handed over; `poll` knows nothing of them.
+    /// Whether bytes have been read that [`read`](Self::read) has not handed over; `poll` does not know of them.
     pub fn has_read_ahead(&self) -> bool {
         match self {
             Self::Serial(_) | Self::Socket(_) => false,
@@ -209,8 +209,8 @@ impl Port {
         }
     }
 
-    /// Whether the other end waits while nothing is read, so that nothing is lost: a pseudo-terminal, a TCP connection, a line with RTS
-    /// and CTS.
+    /// Whether the other end waits while nothing is read, so that nothing is lost: true of a pseudo-terminal, a TCP
+    /// connection, and a line with RTS and CTS.
     pub fn waits(&self) -> bool {
         match self {
             Self::Serial(serial) => serial.waits(),
@@ -218,7 +218,7 @@ impl Port {
         }
     }
 
-    /// Reads what is there; `WouldBlock` when nothing is, 0 when nothing will ever be again.
+    /// Reads what has arrived; `WouldBlock` if nothing has, 0 if nothing ever will again.
     pub fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::Serial(_) => Ok(rustix::io::read(self.fd(), buffer)?),
@@ -227,7 +227,7 @@ impl Port {
         }
     }
 
-    /// Writes what fits.
+    /// Writes as much as fits.
     pub fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             Self::Serial(_) | Self::Socket(_) => Ok(rustix::io::write(self.fd(), bytes)?),
@@ -235,7 +235,7 @@ impl Port {
         }
     }
 
-    /// Writes what fits of what the port itself has to say.
+    /// Writes as much as fits of the port's own protocol bytes.
     pub fn flush(&mut self) -> io::Result<()> {
         match self {
             Self::Serial(_) | Self::Socket(_) => Ok(()),
@@ -243,7 +243,7 @@ impl Port {
         }
     }
 
-    /// Whether to wait until the port takes more, given whether there are bytes to write.
+    /// Whether to wait until the port takes more; `bytes` if there are bytes to write.
     pub fn wants_to_write(&self, bytes: bool) -> bool {
         match self {
             Self::Serial(_) | Self::Socket(_) => bytes,

@@ -1,9 +1,9 @@
-//! Serial ports of another machine, set from here: Telnet with the option of RFC 2217, as ser2net serves it.
+//! Serial ports on another machine, configured from here: Telnet with the option of RFC 2217, as ser2net offers it.
 //!
-//! A server that refuses the option is used as it is: the line then has the settings that the server gives it, which is what
-//! terminal servers without RFC 2217 are set up for, and there is no other way to reach those.
+//! A server that refuses the option is used as it is, with the line settings that the server chooses. Terminal servers
+//! without RFC 2217 are set up for that, and there is no other way to reach them.
 //!
-//! A seam of the operating system: `docs/windows.md` says what another one has instead.
+//! An operating-system boundary: `docs/windows.md` says what another system offers instead.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -21,19 +21,19 @@ use super::{PortError, PortErrorKind, PortOptions};
 pub struct Rfc2217 {
     stream: Connection,
     telnet: Telnet,
-    /// What is on its way, in whole sequences: nothing may come between the two halves of one.
+    /// Bytes on their way, in whole sequences: nothing may come between the two halves of one.
     outgoing: Vec<u8>,
-    /// Data that came before the other end had answered.
+    /// Data that arrived before the other end had answered.
     early: Vec<u8>,
 }
 
 /// How long the other end may take to answer.
 const NEGOTIATION: Duration = Duration::from_secs(3);
-/// How many bytes of data may come before.
+/// How many bytes of data may arrive before that.
 const EARLY: usize = 4096;
 
 impl Rfc2217 {
-    /// Connects, and waits until the other end has answered what was asked of it: one that does not speak Telnet would hand
+    /// Connects, and waits until the other end has answered the requests: if it did not speak Telnet, it would pass
     /// doubled bytes to the module.
     pub(super) fn open(url: &str, address: &str, options: &PortOptions) -> Result<Self, PortError> {
         Self::open_within(NEGOTIATION, url, address, options)
@@ -64,7 +64,7 @@ impl Rfc2217 {
         })
     }
 
-    /// Whether the other end has answered in time. Data that come meanwhile are kept.
+    /// Whether the other end answered in time. Data that arrive meanwhile are kept.
     fn negotiate(&mut self, time: Duration) -> io::Result<bool> {
         let deadline = Instant::now() + time;
         let mut buffer = [0; 256];
@@ -118,7 +118,7 @@ impl Rfc2217 {
         match rustix::io::read(&self.stream, &mut *buffer)? {
             0 => Ok(0),
             count => match self.telnet.decode(&mut buffer[..count]) {
-                // Negotiation alone is no end of the connection.
+                // Negotiation alone does not mean that the connection has ended.
                 0 => Err(io::ErrorKind::WouldBlock.into()),
                 count => Ok(count),
             },
@@ -135,11 +135,11 @@ impl Rfc2217 {
         Ok(bytes.len())
     }
 
-    /// Sends what fits of what is on its way, then of the replies.
+    /// Sends as much as fits of the bytes on their way, then of the replies.
     pub(super) fn flush(&mut self) -> io::Result<()> {
         loop {
             if self.outgoing.is_empty() {
-                // Only now: as long as the server does not read, they are limited where they arise.
+                // Only now: while the server does not read, they are limited at their source.
                 self.outgoing = self.telnet.take_replies();
             }
             if self.outgoing.is_empty() {
@@ -153,7 +153,7 @@ impl Rfc2217 {
         }
     }
 
-    /// Whether to wait until more can be written, given whether there is data to write.
+    /// Whether to wait until more can be written; `data` if there is data to write.
     pub(super) fn wants_to_write(&self, data: bool) -> bool {
         !self.outgoing.is_empty() || self.telnet.has_replies() || (data && !self.telnet.suspended())
     }
@@ -205,7 +205,7 @@ mod tests {
     fn a_reply_never_comes_between_the_halves_of_a_doubled_byte() {
         let (mut port, mut server) = connected();
         let mut written = 0;
-        // Until the server, which does not read, holds everything up, most likely with half a pair on its way.
+        // Until the server, which does not read, blocks the line, most likely with half a pair on its way.
         while let Ok(count) = port.write(&[0xFF; 4096]) {
             written += count;
         }
@@ -225,7 +225,7 @@ mod tests {
             poll(&mut [PollFd::from_borrowed_fd(port.fd(), PollFlags::OUT)], None).unwrap();
             port.flush().unwrap();
         }
-        // Which ends the connection after what was written.
+        // This ends the connection after the bytes written.
         drop(port);
         let mut taken = taken.join().unwrap().unwrap();
         assert!(taken.ends_with(&b"\xff\xfc\x18".repeat(refused)));

@@ -1,6 +1,6 @@
-//! Serial devices, pseudo-terminals among them.
+//! Serial devices, including pseudo-terminals.
 //!
-//! A seam of the operating system: `docs/windows.md` says what another one has instead.
+//! An operating-system boundary: `docs/windows.md` says what another system offers instead.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd};
@@ -22,15 +22,15 @@ pub struct Serial {
 }
 
 impl Serial {
-    /// Serialport could open the device too. It would hide what the system answers, and where another program's lock is in its
-    /// way it would end the exclusive use (`TIOCEXCL`) of the device by that program.
+    /// Serialport could open the device too, but it would hide the system's answer; and if another program's lock were
+    /// in the way, it would end that program's exclusive use of the device (`TIOCEXCL`).
     pub(super) fn open(path: &str, options: &PortOptions) -> Result<Self, PortError> {
         let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let device = rustix::fs::open(path, flags, Mode::empty()).map_err(|error| refused(path, error))?;
         let mut attributes = tcgetattr(&device).map_err(|error| refused(path, error))?;
         take(path, device.as_fd())?;
         let waits = options.flow_control == FlowControl::Hardware || is_pseudo_terminal(&device);
-        // SAFETY: the descriptor is open, and nobody else's from here on.
+        // SAFETY: the descriptor is open, and from here on belongs to nobody else.
         let mut serial = Self {
             _kept: Kept::new(&device),
             port: unsafe { TTYPort::from_raw_fd(OwnedFd::into_raw_fd(device)) },
@@ -57,14 +57,15 @@ impl Serial {
     }
 }
 
-/// Whether the other end is a program, which the system lets wait. Linux has these numbers for them (Documentation/admin-guide/devices.txt).
+/// Whether the other end is a program, which the system can make wait. Linux gives pseudo-terminals these numbers
+/// (Documentation/admin-guide/devices.txt).
 fn is_pseudo_terminal(device: &OwnedFd) -> bool {
     let slaves = 136..=143;
     cfg!(target_os = "linux")
         && rustix::fs::fstat(device).is_ok_and(|status| slaves.contains(&rustix::fs::major(status.st_rdev)))
 }
 
-/// The lock belongs to every copy of the descriptor, and a child that was forked after our back may have one.
+/// Every copy of the descriptor shares the lock, and a child forked without our knowledge may have one.
 impl Drop for Serial {
     fn drop(&mut self) {
         // A device that is gone has no lock either.
@@ -72,7 +73,7 @@ impl Drop for Serial {
     }
 }
 
-/// Raw, 8 data bits, no parity, one stop bit, as every family has them; the modem lines do not matter.
+/// Raw, 8 data bits, no parity, one stop bit, which all families use; the control lines are ignored.
 fn set(attributes: &mut Termios, flow_control: FlowControl) {
     attributes.make_raw();
     attributes.control_modes -= ControlModes::PARODD | ControlModes::CSTOPB | ControlModes::CRTSCTS;
@@ -86,18 +87,18 @@ fn set(attributes: &mut Termios, flow_control: FlowControl) {
     }
 }
 
-/// Locks the device, unless another program has it.
+/// Locks the device, unless another program holds it.
 fn take(path: &str, device: BorrowedFd<'_>) -> Result<(), PortError> {
     if let Some(locker) = holder::by_lock_file(path) {
         return Err(in_use(path, Some(locker)));
     }
-    // What pyserial's `exclusive=True`, picocom and serialport use.
-    // A file system without locks is no reason to do without the device.
+    // The same lock as pyserial's `exclusive=True`, picocom and serialport use. A file system without locks is no
+    // reason to give up the device.
     if flock(device, FlockOperation::NonBlockingLockExclusive) == Err(Errno::WOULDBLOCK) {
         return Err(in_use(path, holder::by_lock(device)));
     }
-    // The kernel lets root open a device that another program has for itself. Where no such program is left, nobody has it:
-    // the device only remembers.
+    // The kernel lets root open a device that another program holds exclusively. If no such program is left, nobody
+    // holds the device: the flag is only a leftover.
     match holder::is_exclusive(device)
         .then(|| holder::other_process(path))
         .flatten()
@@ -119,7 +120,7 @@ fn refused(path: &str, error: Errno) -> PortError {
             PortErrorKind::Denied,
             "permission denied; the user must belong to the group that owns the device, often dialout".to_owned(),
         ),
-        // What a pseudo-terminal answers whose other end is closed.
+        // The error of a pseudo-terminal whose other end is closed.
         Errno::IO => (
             PortErrorKind::Missing,
             "the device does not answer; was it unplugged?".to_owned(),

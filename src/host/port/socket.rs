@@ -1,6 +1,6 @@
 //! Raw TCP connections: ser2net, a terminal server, a virtual module.
 //!
-//! A seam of the operating system: `docs/windows.md` says what another one has instead.
+//! An operating-system boundary: `docs/windows.md` says what another system offers instead.
 
 use std::io;
 use std::net::{Shutdown, TcpStream, ToSocketAddrs};
@@ -12,28 +12,28 @@ use rustix::net::sockopt;
 
 use super::{PortError, PortErrorKind};
 
-/// How long one address of the host is tried.
+/// Time limit for connecting to each address of the host.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long nothing may come before the other end is asked whether it is there.
+/// How long the line may be silent before the other end is asked whether it is there.
 const IDLE: Duration = Duration::from_secs(15);
-/// The pause between two such questions, of which [`PROBES`] without an answer end the connection.
+/// The pause between two such questions; [`PROBES`] without an answer end the connection.
 const BETWEEN_PROBES: Duration = Duration::from_secs(5);
 const PROBES: u32 = 4;
-/// How long what was sent may stay without acknowledgement, in milliseconds.
+/// How long sent data may remain unacknowledged, in milliseconds.
 const UNACKNOWLEDGED: u32 = 30_000;
-/// How many bytes of the first are looked at: two Telnet commands of three bytes.
+/// How many of the first bytes are examined: two Telnet commands of three bytes.
 const GREETING: usize = 6;
 
 /// A TCP connection.
 #[derive(Debug)]
 pub struct Socket {
     stream: Connection,
-    /// The first bytes that have come, until it is clear that they are not Telnet's.
+    /// The first bytes received, until it is clear that they are not Telnet.
     greeting: Option<Vec<u8>>,
 }
 
-/// A TCP connection that ends as it is dropped, whoever has copies of its descriptor.
+/// A TCP connection that ends when it is dropped, even if others have copies of its descriptor.
 #[derive(Debug)]
 pub(super) struct Connection {
     _kept: Kept,
@@ -57,7 +57,7 @@ impl AsFd for Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        // One that the other end has closed is ended already.
+        // If the other end has closed the connection, it has already ended.
         let _ = self.stream.shutdown(Shutdown::Both);
     }
 }
@@ -93,12 +93,12 @@ impl Socket {
     }
 }
 
-/// Whether these are two Telnet commands about options (RFC 854), as a server greets with.
+/// Whether these are two Telnet commands about options (RFC 854), a server's usual greeting.
 fn is_telnet(bytes: &[u8]) -> bool {
     matches!(bytes, [0xFF, 0xFB..=0xFE, _, 0xFF, 0xFB..=0xFE, _])
 }
 
-/// Has a far end that vanishes without a word be noticed within a minute.
+/// Makes sure that a far end that vanishes silently is noticed within a minute.
 fn watch(stream: &TcpStream) -> io::Result<()> {
     sockopt::set_socket_keepalive(stream, true)?;
     sockopt::set_tcp_keepidle(stream, IDLE)?;
@@ -109,7 +109,7 @@ fn watch(stream: &TcpStream) -> io::Result<()> {
     Ok(())
 }
 
-/// Connects to `host:port`, without blocking from then on.
+/// Connects to `host:port`; the connection does not block afterwards.
 pub(super) fn connect(url: &str, scheme: &str, address: &str) -> Result<Connection, PortError> {
     let addresses = address.to_socket_addrs().map_err(|error| match error.kind() {
         io::ErrorKind::InvalidInput => PortError::new(

@@ -1,8 +1,9 @@
-//! Telnet with the option that sets a serial line (RFC 854, RFC 1143, RFC 2217): bytes in, bytes and replies out. No I/O.
+//! Telnet with the option that configures a serial line (RFC 854, RFC 1143, RFC 2217): bytes in, bytes and replies out.
+//! No I/O.
 //!
-//! Nothing waits for the other end's consent. What is asked for takes effect in the order in which it is sent, so that the
-//! line is set before the first command reaches it. Until it is refused, the link counts as binary: that is how servers treat
-//! it, and a refusal has the rules for CR applied (RFC 854, "The Telnet Network Virtual Terminal").
+//! Nothing waits for the other end's consent. Requests take effect in the order in which they are sent, so the line is
+//! configured before the first command reaches it. The link counts as binary until the server refuses that, because
+//! servers treat it so; after a refusal the rules for CR apply (RFC 854, "The Telnet Network Virtual Terminal").
 
 use std::sync::Arc;
 
@@ -33,12 +34,12 @@ const NOTIFY_MODEMSTATE: u8 = 107;
 const FLOWCONTROL_SUSPEND: u8 = 108;
 const FLOWCONTROL_RESUME: u8 = 109;
 
-/// What is kept of a subnegotiation: none that matters here is longer.
+/// How much of a subnegotiation is kept: those that matter here are shorter.
 const SUBNEGOTIATION: usize = 64;
-/// What is kept of replies that could not be sent yet. A server beyond it floods, and is owed no answer.
+/// How many bytes of unsent replies are kept. A server beyond this limit is flooding, and gets no answer.
 const REPLIES: usize = 1024;
 
-/// One direction of an option (RFC 1143, of which only what never turns an option off by itself is needed).
+/// One direction of an option (RFC 1143, reduced to an end that never turns an option off by itself).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Side {
     Off,
@@ -50,9 +51,9 @@ enum Side {
 #[derive(Clone, Copy, Debug)]
 struct NegotiatedOption {
     code: u8,
-    /// Of what we send: WILL, answered by DO.
+    /// For what we send: WILL, answered by DO.
     ours: Side,
-    /// Of what we receive: DO, answered by WILL.
+    /// For what we receive: DO, answered by WILL.
     theirs: Side,
 }
 
@@ -68,19 +69,19 @@ enum Parsing {
     SubnegotiationCommand,
 }
 
-/// The lines of the remote port beside data, as the program and the connection share them (RFC 2217, 3, SET-CONTROL and
+/// The control lines of the remote port, shared by the program and the connection (RFC 2217, 3, SET-CONTROL and
 /// NOTIFY-MODEMSTATE).
 #[derive(Debug, Default)]
 pub(super) struct RemoteLines(Mutex<LineState>);
 
 #[derive(Debug, Default)]
 struct LineState {
-    /// Whether the server has agreed to set a line.
+    /// Whether the server has agreed to configure the line.
     agreed: bool,
-    /// The values of SET-CONTROL that are to be sent, of which the last of each line counts.
+    /// The SET-CONTROL values to send; only the last for each line counts.
     dtr: Option<u8>,
     rts: Option<u8>,
-    /// The last modem state that the server has told.
+    /// The latest modem state that the server reported.
     modem: Option<u8>,
 }
 
@@ -95,7 +96,7 @@ const CTS_ON: u8 = 0x10;
 const DSR_ON: u8 = 0x20;
 
 impl RemoteLines {
-    /// Has one of the host's lines set. `None` where the server sets none.
+    /// Sets one of the host's lines. `None` if the server sets no lines.
     pub(super) fn set(&self, line: Line, on: bool) -> Option<()> {
         let mut state = self.0.lock();
         if !state.agreed {
@@ -109,24 +110,25 @@ impl RemoteLines {
         Some(())
     }
 
-    /// Whether CTS and DSR are on. `None` where the server sets no lines. One that has told nothing yet has them off.
+    /// Whether CTS and DSR are on. `None` if the server sets no lines. Until the server reports them, they count as
+    /// off.
     pub(super) fn module(&self) -> Option<(bool, bool)> {
         let state = self.0.lock();
         let modem = state.modem.unwrap_or_default();
         state.agreed.then_some((modem & CTS_ON != 0, modem & DSR_ON != 0))
     }
 
-    /// The values of SET-CONTROL that are due.
+    /// The SET-CONTROL values that are due.
     fn take(&self) -> impl Iterator<Item = u8> {
         let mut state = self.0.lock();
         state.dtr.take().into_iter().chain(state.rts.take())
     }
 }
 
-/// What the other end has shown itself to be.
+/// What the other end has turned out to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Peer {
-    /// It has said nothing of options but what may be an echo.
+    /// It has sent nothing about options except what may be an echo.
     Unknown,
     Telnet,
     /// A raw port that echoes.
@@ -137,7 +139,7 @@ enum Peer {
 #[derive(Debug)]
 pub(super) struct Telnet {
     options: [NegotiatedOption; 3],
-    /// The subnegotiations that set the line.
+    /// The subnegotiations that configure the line.
     settings: Vec<u8>,
     state: Parsing,
     subnegotiation: Vec<u8>,
@@ -149,7 +151,7 @@ pub(super) struct Telnet {
 }
 
 impl Telnet {
-    /// What is to be sent first is among the replies.
+    /// The replies already hold what is to be sent first.
     pub(super) fn new(options: &PortOptions) -> Self {
         let option = |code, theirs| NegotiatedOption {
             code,
@@ -160,7 +162,7 @@ impl Telnet {
             options: [
                 option(BINARY, Side::Asked),
                 option(SUPPRESS_GO_AHEAD, Side::Asked),
-                // Only the server sets a line. One that offers the option the other way round as well is humoured.
+                // Only the server configures a line. One that offers the option the wrong way round is humoured.
                 option(COM_PORT, Side::Off),
             ],
             settings: settings(options),
@@ -178,12 +180,12 @@ impl Telnet {
                 telnet.replies.extend([IAC, DO, option.code]);
             }
         }
-        // Sent again once the server has agreed: one that waits for that ignores what comes before (RFC 855).
+        // Sent again once the server has agreed: a server that waits for that ignores anything before it (RFC 855).
         telnet.replies.extend(&telnet.settings);
         telnet
     }
 
-    /// Takes what was received and leaves the data in its place; how many bytes that are.
+    /// Decodes received bytes in place, leaving only the data; returns the number of data bytes.
     pub(super) fn decode(&mut self, bytes: &mut [u8]) -> usize {
         let mut length = 0;
         for at in 0..bytes.len() {
@@ -195,7 +197,7 @@ impl Telnet {
         length
     }
 
-    /// Appends data as it goes over the connection.
+    /// Appends data as they go over the connection.
     pub(super) fn encode(&self, data: &[u8], out: &mut Vec<u8>) {
         let binary = self.option(BINARY).is_none_or(|option| option.ours != Side::Off);
         for byte in data {
@@ -208,7 +210,7 @@ impl Telnet {
         }
     }
 
-    /// Whether the server has asked that no data be sent for now (RFC 2217, 3, FLOWCONTROL-SUSPEND).
+    /// Whether the server has asked us to send no data for now (RFC 2217, 3, FLOWCONTROL-SUSPEND).
     pub(super) fn suspended(&self) -> bool {
         self.suspended
     }
@@ -218,7 +220,7 @@ impl Telnet {
         self.peer == Peer::Telnet
     }
 
-    /// The lines of the remote port.
+    /// The control lines of the remote port.
     pub(super) fn lines(&self) -> &Arc<RemoteLines> {
         &self.lines
     }
@@ -228,7 +230,7 @@ impl Telnet {
         !self.replies.is_empty()
     }
 
-    /// What is to be sent besides data, in whole sequences.
+    /// The bytes to send besides data, in whole sequences.
     pub(super) fn take_replies(&mut self) -> Vec<u8> {
         for value in self.lines.take() {
             self.replies.extend([IAC, SB, COM_PORT, SET_CONTROL, value, IAC, SE]);
@@ -262,8 +264,8 @@ impl Telnet {
                 }
                 self.state = Parsing::Subnegotiation;
             }
-            // A command without an option, such as NOP: none asks anything of a modem's line. One within a subnegotiation, where
-            // nothing but IAC and SE may follow an IAC (RFC 855), ends it.
+            // A command without an option, such as NOP: none of these concerns a modem's line. Within a subnegotiation,
+            // where only IAC and SE may follow an IAC (RFC 855), it ends the subnegotiation.
             (Parsing::Command | Parsing::SubnegotiationCommand, _) => self.state = Parsing::Data,
             (Parsing::Option(verb), code) => {
                 self.state = Parsing::Data;
@@ -283,7 +285,7 @@ impl Telnet {
         self.options.iter().find(|option| option.code == code)
     }
 
-    /// A request or an answer. Only what changes something is answered, so two ends cannot go on answering each other.
+    /// Handles a request or an answer. Only changes are answered, so that two ends cannot keep answering each other.
     fn negotiate(&mut self, verb: u8, code: u8) {
         if self.peer == Peer::Unknown && !is_echo(verb, code) {
             self.peer = Peer::Telnet;
@@ -318,7 +320,7 @@ impl Telnet {
             [COM_PORT, FLOWCONTROL_SUSPEND, ..] => self.suspended = true,
             [COM_PORT, FLOWCONTROL_RESUME, ..] => self.suspended = false,
             [COM_PORT, NOTIFY_MODEMSTATE, modem] => self.lines.0.lock().modem = Some(modem),
-            // Only a client sets a line: it is what we have sent.
+            // Only a client configures a line, so this is what we sent ourselves.
             [COM_PORT, SET_BAUDRATE..=SET_CONTROL, ..] if self.peer == Peer::Unknown => self.peer = Peer::Echo,
             // Answers to settings: nobody waits for them.
             _ => {}
@@ -332,12 +334,12 @@ impl Telnet {
     }
 }
 
-/// Whether it may be what we have sent, coming back from a raw port that echoes.
+/// Whether it may be what we sent, coming back from a raw port that echoes.
 fn is_echo(verb: u8, code: u8) -> bool {
     matches!((verb, code), (WILL | DO, BINARY | SUPPRESS_GO_AHEAD) | (WILL, COM_PORT))
 }
 
-/// 8 data bits, no parity, one stop bit, as every family has them, with the speed and the flow control asked for.
+/// 8 data bits, no parity, one stop bit, which all families use, with the requested speed and flow control.
 fn settings(options: &PortOptions) -> Vec<u8> {
     let flow_control = match options.flow_control {
         FlowControl::None => 1,

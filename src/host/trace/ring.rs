@@ -5,21 +5,21 @@ use std::time::Instant;
 
 use super::{Entry, Piece, Record};
 
-/// How many blocks there are, of which the oldest goes for want of room.
+/// The most blocks; the oldest is dropped to make room.
 const BLOCKS: usize = 16;
 
-/// The records of the last pieces, in blocks of whole records.
+/// The records of the latest pieces, in blocks of whole records.
 #[derive(Debug)]
 pub struct Ring {
     blocks: VecDeque<Vec<u8>>,
-    /// How many bytes there are in all blocks.
+    /// The number of bytes in all blocks.
     size: usize,
     limit: usize,
     began: Instant,
 }
 
 impl Ring {
-    /// An empty one of so many bytes at most, which takes up nothing, of a log that began then.
+    /// An empty ring with this limit in bytes, which takes up no memory yet, for a log that began at `began`.
     pub const fn new(limit: usize, began: Instant) -> Self {
         Self {
             blocks: VecDeque::new(),
@@ -29,7 +29,7 @@ impl Ring {
         }
     }
 
-    /// Keeps a piece, and returns its record. One that is longer than there is room has no other beside it.
+    /// Keeps a piece, and returns its record. A record longer than the limit is kept alone.
     pub fn take(&mut self, piece: &Piece<'_>) -> Option<&[u8]> {
         if self
             .blocks
@@ -45,7 +45,7 @@ impl Ring {
         }
         self.size += block.len() - start;
         if self.size > self.limit && start > 0 {
-            // What is so long has a block of its own, and those before it can go.
+            // A record this long gets its own block, and all earlier ones can go.
             let record = block.split_off(start);
             self.blocks.push_back(record);
             start = 0;
@@ -57,13 +57,13 @@ impl Ring {
         self.blocks.back().map(|block| &block[start..])
     }
 
-    /// Begins a block, in the place of the oldest where there are as many as there may be.
+    /// Begins a block, replacing the oldest if there are already enough.
     fn begin_block(&mut self) {
         let room = self.limit / BLOCKS;
-        // The last record of a block goes beyond it.
+        // The last record of a block may exceed it.
         let room = room + room / 8;
         if self.blocks.len() < BLOCKS {
-            // A modem that does nothing needs no more of the first than a few lines take.
+            // In the first block, an idle modem needs room for only a few lines.
             let reserved = if self.blocks.is_empty() { 0 } else { room };
             return self.blocks.push_back(Vec::with_capacity(reserved));
         }
@@ -75,7 +75,7 @@ impl Ring {
         }
     }
 
-    /// The last lines, so many at most, oldest first.
+    /// The last lines, at most this many, oldest first.
     pub fn last(&self, at_most: usize) -> Vec<Entry> {
         let mut records: Vec<_> = self.blocks.iter().flat_map(|block| records(block)).collect();
         let more = records.len().saturating_sub(at_most);

@@ -1,4 +1,4 @@
-//! What comes out of Telnet for what goes in, however it is cut.
+//! What Telnet makes of its input, however that is cut.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -15,7 +15,7 @@ const SETTINGS: &[u8] =
     b"\xff\xfa\x2c\x01\x00\x01\xc2\x00\xff\xf0\xff\xfa\x2c\x02\x08\xff\xf0\xff\xfa\x2c\x03\x01\xff\xf0\
                           \xff\xfa\x2c\x04\x01\xff\xf0\xff\xfa\x2c\x05\x01\xff\xf0\xff\xfa\x2c\x0b\x30\xff\xf0";
 
-/// A connection whose opening was sent.
+/// A connection whose opening has been sent.
 fn opened() -> Telnet {
     let mut telnet = Telnet::new(&OPTIONS);
     telnet.take_replies();
@@ -92,7 +92,7 @@ fn an_option_that_is_taken_back_is_given_up_once() {
     assert_eq!(telnet.take_replies(), b"\xff\xfb\x03");
 }
 
-/// Two ends with the same rules, each of which asks: they come to rest, and agree.
+/// Two ends with the same rules, both of which ask: they fall silent, and agree.
 #[test]
 fn two_ends_that_both_ask_agree_and_fall_silent() {
     let (mut one, mut other) = (Telnet::new(&OPTIONS), Telnet::new(&OPTIONS));
@@ -200,7 +200,7 @@ fn a_server_that_floods_is_not_answered_without_end() {
     assert!(telnet.subnegotiation.len() <= SUBNEGOTIATION);
 }
 
-/// Bytes among which the ones that mean something are frequent.
+/// Bytes with frequent occurrences of those that mean something.
 fn telnet_bytes() -> impl Strategy<Value = Vec<u8>> {
     let special = prop::sample::select(vec![
         IAC, DONT, DO, WONT, WILL, SB, SE, BINARY, COM_PORT, b'\r', 0, 108, 109,
