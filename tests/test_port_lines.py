@@ -162,7 +162,7 @@ def listen(connection: socket.socket) -> None:
 
 @pytest.mark.parametrize("talk", [echo, listen], ids=["echo", "silence"])
 def test_a_raw_port_taken_for_one_of_rfc_2217_is_told(talk: Callable[[socket.socket], object]) -> None:
-    with far_end(talk) as address, pytest.raises(PortError, match=f"not answered in Telnet.*socket://{address}"):
+    with far_end(talk) as address, pytest.raises(PortError, match=f"did not answer in Telnet.*socket://{address}"):
         Modem(f"rfc2217://{address}").open()
 
 

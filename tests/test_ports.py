@@ -181,7 +181,7 @@ def test_a_port_that_is_lost_ends_what_waits_and_says_why(broker: Broker, listen
     ("url", "expected"),
     [
         ("", "the name is empty"),
-        ("nonsense://host:1", "nonsense:// is no kind of port"),
+        ("nonsense://host:1", "nonsense:// is not a kind of port"),
         ("socket://host", "the form is socket://host:port"),
         ("socket://host:port", "the form is socket://host:port"),
         ("rfc2217://host", "the form is rfc2217://host:port"),

@@ -101,7 +101,7 @@ def test_a_file_that_exists_is_refused_before_the_port_is_opened(tmp_path: Path)
     path = tmp_path / "a.rec"
     path.write_text("mine", encoding="ascii")
     for port in ("virtual://M95", str(tmp_path / "no-such-port")):
-        with pytest.raises(UsageError, match=r"a\.rec exists, and a recording takes the place of no file"):
+        with pytest.raises(UsageError, match=r"a\.rec exists, and a recording never replaces a file"):
             Modem(port, record=path).open()
     assert path.read_text(encoding="ascii") == "mine"
     with pytest.raises(UsageError, match="its folder does not exist"):

@@ -122,7 +122,7 @@ def test_a_certificate_out_of_its_time_is_refused_where_the_module_looks_at_its_
     mqtt = modem.mqtt()
     round_trip(mqtt, expired_server, Tls(ca=credentials.ca))
     if modem.model == "BC660K-GL":
-        with pytest.raises(UsageError, match=r"check_time.*dialects that can: eg91xq, m95"):
+        with pytest.raises(UsageError, match=r"check_time.*dialects that have it: eg91xq, m95"):
             mqtt.configure(tls=Tls(ca=credentials.ca, check_time=True))
     else:
         refuses(mqtt, expired_server, Tls(ca=credentials.ca, check_time=True))
@@ -279,7 +279,7 @@ def test_sni_where_it_cannot_be_had_is_refused(mqtt: MqttClient) -> None:
 @pytest.mark.parametrize(
     ("tls", "text"),
     [
-        ({"ca": b"no pem"}, "ca: it is no PEM"),
+        ({"ca": b"no pem"}, "ca: it must be PEM"),
         ({"ca": "/does/not/exist.pem"}, "ca: '/does/not/exist.pem' cannot be read: No such file"),
         ({"verify": "server"}, "ca: it is needed to verify the server"),
         ({"context": 6}, "context must be 0 to 5, not 6"),

@@ -18,7 +18,7 @@ impl Pem {
         let wrong = |problem: String| Err(Error::Usage(format!("{stem}: {problem}")));
         let control = |byte: &u8| byte.is_ascii_control() && !matches!(byte, b'\r' | b'\n' | b'\t');
         if let Some(byte) = bytes.iter().find(|byte| control(byte)) {
-            return wrong(format!("it is no PEM, which holds no byte 0x{byte:02X}"));
+            return wrong(format!("it must be PEM, which cannot contain the byte 0x{byte:02X}"));
         }
         let label = match credential {
             Credential::Authority | Credential::Certificate => "CERTIFICATE-----",
@@ -33,11 +33,11 @@ impl Pem {
             })
         };
         if line("-----BEGIN ENCRYPTED ", label) || text.contains("\nProc-Type: 4,ENCRYPTED") {
-            return wrong("the key is encrypted; a module needs it in clear".into());
+            return wrong("the key is encrypted; the module needs it unencrypted".into());
         }
         if !line("-----BEGIN ", label) || !line("-----END ", label) {
             return wrong(format!(
-                "it is no PEM, which begins with -----BEGIN … {label} and ends with -----END … {label}"
+                "it must be PEM, from -----BEGIN … {label} to -----END … {label}"
             ));
         }
         Ok(Self(bytes))
@@ -100,7 +100,7 @@ impl Tls {
             } else {
                 ("cert", "key")
             };
-            return Err(Error::Usage(format!("{given}: it is of no use without {missing}")));
+            return Err(Error::Usage(format!("{given}: it needs {missing} as well")));
         }
         let needed = match self.verify {
             Verify::Nobody => &[][..],
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_pem_of_its_kind_is_refused_and_not_shown() {
+    fn anything_but_pem_of_its_kind_is_refused_and_not_shown() {
         for (credential, bytes) in [
             (Credential::Authority, &b""[..]),
             (Credential::Authority, b"\x30\x82\x01\x0a"),

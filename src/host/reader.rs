@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_call_prints_answers_no_command_but_that_which_makes_it() {
+    fn what_a_call_prints_answers_only_the_command_that_makes_it() {
         for line in ["RING", "NO CARRIER", "BUSY", "Call Ready", "SMS Ready"] {
             for name in ["", "I", "+CSQ", "+CGMM"] {
                 assert_eq!(read(line.as_bytes(), set(name)), Incoming::Unsolicited(line.into()));

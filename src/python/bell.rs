@@ -1,6 +1,6 @@
 //! A bell for a program with an event loop, as Python sees it.
 //!
-//! An operating-system boundary: `docs/windows.md` says what another system offers instead.
+//! An operating-system seam: `docs/windows.md` says what another system offers instead.
 
 use std::os::fd::{AsFd, AsRawFd};
 use std::sync::Arc;

@@ -242,8 +242,7 @@ impl Engine {
         }
     }
 
-    /// The messages of a client that have arrived, without waiting. If none are left, raises the reason why no more
-    /// will come, if there is one.
+    /// The messages of a client that have arrived. If none are left, raises the reason why no more will come, if any.
     fn take_messages<'py>(&self, py: Python<'py>, index: i64) -> PyResult<Option<Bound<'py, PyList>>> {
         let (shared, client) = (self.shared(py)?, client(py, index)?);
         // Messages that came before the end are taken before the end is reported.
@@ -289,7 +288,7 @@ impl Engine {
         Ok(next.map(|stamped| stamped.value))
     }
 
-    /// How many messages of a client, or lines that no one waited for, were dropped since the last time this was asked.
+    /// How many messages of a client, or unexpected lines, were dropped since the last time this was asked.
     #[pyo3(signature = (index=None))]
     fn take_dropped(&self, py: Python<'_>, index: Option<i64>) -> PyResult<u64> {
         let shared = self.shared(py)?;
@@ -299,8 +298,8 @@ impl Engine {
         })
     }
 
-    /// Collects events for `next_events()` from now on. Calls `run` once, however often this is called, in a thread
-    /// that no interrupt reaches; it should start the thread that takes the events.
+    /// Collects events for `next_events()` from now on. Calls `run` once, in a thread that no interrupt reaches, to start
+    /// the thread that takes them.
     fn listen(&self, run: &Bound<'_, PyAny>) -> PyResult<()> {
         let shared = self.shared(run.py())?;
         if !self.telling.begin() {
@@ -333,8 +332,7 @@ impl Engine {
     }
 
     /// Waits for events and returns those that have arrived, as tuples of a name, a client index or `None`, and values;
-    /// `None` when the modem is closed and all have been taken. Meant for a thread that no signal reaches, so it wakes
-    /// for events only.
+    /// `None` when the modem is closed and all are taken. For a thread that no signal reaches: it wakes for events only.
     fn next_events<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyList>>> {
         events::next_events(py, self.shared(py)?, &self.engine)
     }
@@ -357,8 +355,7 @@ impl Engine {
         read.map_err(|error| errors::raise(py, &error, None))
     }
 
-    /// Closes the port and waits for the thread, with attention to signals: a signal that ends the wait does not keep
-    /// the port from closing.
+    /// Closes the port and waits for the thread, heeding signals: one that ends the wait does not stop the closing.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
         close(py, &self.engine)
     }

@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_come_further_is_told_once() {
+    fn progress_is_told_once() {
         let (bell, _wake) = Bell::hang().unwrap();
         bell.note(Ticket(7));
         assert_eq!(bell.take(), [Ticket(7)]);

@@ -1,6 +1,6 @@
 //! The thread that owns the port: it sleeps until there is something to do, then does it, unless a caller already has.
 //!
-//! An operating-system boundary: `docs/windows.md` says what another system offers instead.
+//! An operating-system seam: `docs/windows.md` says what another system offers instead.
 
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_for_which_nobody_has_ever_asked_take_up_a_part() {
+    fn lines_that_nobody_has_ever_asked_for_take_up_a_share() {
         let (waker, _) = modemqtt_os::waker::pair().expect("two descriptors");
         let queues = Queues::new(2 * PART * LIMIT, waker);
         (0..3 * ROOM).for_each(|number| queues.put_urc(urc(number)));
@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_callback_is_given_too_takes_up_a_part_and_is_not_lost_with_it() {
+    fn what_a_callback_also_gets_takes_up_a_share_and_is_not_lost_with_it() {
         let queues = queues();
         queues.urcs.set_copies(true);
         (0..ROOM).for_each(|number| queues.put_urc(urc(number)));

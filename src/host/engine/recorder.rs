@@ -464,7 +464,7 @@ pub fn refusal(path: &Path, error: &io::Error) -> String {
     let path = path.display();
     match error.kind() {
         io::ErrorKind::AlreadyExists => {
-            format!("{path} exists, and a recording takes the place of no file; name another, or move that one away")
+            format!("{path} exists, and a recording never replaces a file; name another, or move that one away")
         }
         io::ErrorKind::NotFound => {
             format!("{path} cannot be recorded to: its folder does not exist; make it, or name another")

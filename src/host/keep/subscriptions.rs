@@ -60,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn a_topic_of_which_the_module_says_nothing_is_kept_as_it_was_asked_for() {
+    fn a_topic_that_the_answer_leaves_out_is_kept_with_the_qos_requested() {
         let asked = topics(&[("a", Qos::AtMostOnce), ("b", Qos::AtLeastOnce)]);
         let mut subscriptions = Subscriptions::default();
         subscriptions.add(asked.clone(), &[0]);

@@ -37,7 +37,7 @@ impl Planner {
     ) -> Result<(Task, Steps), Error> {
         let settings = self.in_force_then(options, now)?;
         if options.tls.is_some() && options.tls_context.is_some() {
-            return Err(Error::Usage("tls, tls_context: one of them says it all".into()));
+            return Err(Error::Usage("tls, tls_context: give one of them, not both".into()));
         }
         let mut given = options.clone();
         // All values of a key: some firmware refuses fewer.

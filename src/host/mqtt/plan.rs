@@ -171,7 +171,7 @@ impl Planner {
             let Some(value) = value else {
                 let name = |position| called(row, position).0;
                 return Err(Error::Usage(format!(
-                    "{} needs {} as well: it stands behind it",
+                    "{} needs {} as well, which comes before it",
                     name(arguments.len() + 1),
                     name(arguments.len())
                 )));

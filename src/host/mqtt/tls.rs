@@ -132,7 +132,7 @@ impl Planner {
         tls.option(key).ok_or_else(|| {
             let have = dialects(|dialect| dialect.tls.is_some_and(|tls| tls.option(key).is_some()));
             Error::Usage(format!(
-                "{what}: {} cannot be told; dialects that can: {have}",
+                "{what}: {} has no such option; dialects that have it: {have}",
                 self.dialect.name
             ))
         })
@@ -149,7 +149,7 @@ struct File<'a> {
 impl<'a> File<'a> {
     fn new(files: &Files, credential: Credential, context: u8, pem: &'a Pem, dialect: &str) -> Result<Self, Error> {
         let Some(Storage { prefix, most, .. }) = files.storages.first() else {
-            return Err(Error::Usage(format!("{dialect} keeps no files")));
+            return Err(Error::Usage(format!("{dialect} cannot store files")));
         };
         fits(credential, pem, *most, dialect)?;
         Ok(Self {

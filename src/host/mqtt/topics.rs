@@ -9,7 +9,7 @@ use crate::job::Step;
 pub(super) fn topic_name(topic: &str) -> Result<(), Error> {
     if topic.contains(['+', '#']) {
         return Err(Error::Usage(format!(
-            "the topic {topic:?} holds a wildcard; + and # stand in subscriptions only (MQTT 3.1.1 section 4.7.1)"
+            "the topic {topic:?} contains a wildcard; + and # are allowed only in subscriptions (MQTT 3.1.1 section 4.7.1)"
         )));
     }
     Ok(())

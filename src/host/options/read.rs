@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn a_will_of_which_only_the_length_is_told_is_read_as_that() {
+    fn a_will_reported_only_by_its_length_is_read_as_that() {
         let (dialect, _) = dialect::of_model("EG915Q").unwrap();
         let mut told = Configuration::default();
         told.add(dialect, SettingKey::WILL_EXACT, "1,0,0,\"a\",12".into());
@@ -274,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_that_may_be_switched_off_is_read_behind_its_flag() {
+    fn a_number_that_may_be_switched_off_is_read_after_its_flag() {
         for (text, context) in [
             ("1,2", Some(2)),
             ("1,2,0", Some(2)),

@@ -1,6 +1,6 @@
 //! Who holds a busy device, if the system reveals it.
 //!
-//! An operating-system boundary: `docs/windows.md` says what another system offers instead.
+//! An operating-system seam: `docs/windows.md` says what another system offers instead.
 
 use std::path::Path;
 

@@ -1,6 +1,6 @@
 //! The control lines of a serial port: DTR and RTS to set, CTS and DSR to read (V.24).
 //!
-//! An operating-system boundary: `docs/windows.md` says what another system offers instead.
+//! An operating-system seam: `docs/windows.md` says what another system offers instead.
 
 use std::mem::ManuallyDrop;
 use std::os::fd::{FromRawFd, RawFd};

@@ -1,7 +1,7 @@
 //! Ports by URL: a serial device by its path, a raw TCP connection by `socket://host:port`, a serial port on another
 //! machine by `rfc2217://host:port`.
 //!
-//! An operating-system boundary: `docs/windows.md` says what another system offers instead.
+//! An operating-system seam: `docs/windows.md` says what another system offers instead.
 
 mod holder;
 mod lines;
@@ -124,7 +124,7 @@ impl PortError {
     pub(crate) fn broken(url: &str) -> Self {
         Self::other(
             url,
-            "the I/O thread has failed; this is a mistake of modemqtt, please report it",
+            "the I/O thread has failed; this is a bug in modemqtt, please report it",
         )
     }
 
@@ -171,7 +171,7 @@ impl Port {
                 url,
                 PortErrorKind::Invalid,
                 format!(
-                    "{scheme}:// is no kind of port; give a path such as /dev/ttyUSB2, socket://host:port or rfc2217://host:port"
+                    "{scheme}:// is not a kind of port; give a path such as /dev/ttyUSB2, socket://host:port or rfc2217://host:port"
                 ),
             )),
             None if url.is_empty() => Err(PortError::new(

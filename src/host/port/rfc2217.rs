@@ -3,7 +3,7 @@
 //! A server that refuses the option is used as it is, with the line settings that the server chooses. Terminal servers
 //! without RFC 2217 are set up for that, and there is no other way to reach them.
 //!
-//! An operating-system boundary: `docs/windows.md` says what another system offers instead.
+//! An operating-system seam: `docs/windows.md` says what another system offers instead.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -47,7 +47,7 @@ impl Rfc2217 {
                 url,
                 PortErrorKind::Invalid,
                 format!(
-                    "the other end has not answered in Telnet within {} s; for a raw TCP port give socket://{address}",
+                    "the other end did not answer in Telnet within {} s; for a raw TCP port give socket://{address}",
                     time.as_secs()
                 ),
             )),

@@ -1,6 +1,6 @@
 //! Serial devices, including pseudo-terminals.
 //!
-//! An operating-system boundary: `docs/windows.md` says what another system offers instead.
+//! An operating-system seam: `docs/windows.md` says what another system offers instead.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd};
@@ -114,7 +114,7 @@ fn refused(path: &str, error: Errno) -> PortError {
         Errno::NOENT => (PortErrorKind::Missing, "there is no such device".to_owned()),
         Errno::NXIO | Errno::NODEV => (
             PortErrorKind::Missing,
-            "there is a name for the device and no device behind it; was it unplugged?".to_owned(),
+            "the name exists, but there is no device behind it; was it unplugged?".to_owned(),
         ),
         Errno::ACCESS | Errno::PERM => (
             PortErrorKind::Denied,

@@ -1,6 +1,6 @@
 //! Raw TCP connections: ser2net, a terminal server, a virtual module.
 //!
-//! An operating-system boundary: `docs/windows.md` says what another system offers instead.
+//! An operating-system seam: `docs/windows.md` says what another system offers instead.
 
 use std::io;
 use std::net::{Shutdown, TcpStream, ToSocketAddrs};
@@ -82,7 +82,7 @@ impl Socket {
             if is_telnet(greeting) {
                 return Err(io::Error::new(
                     io::ErrorKind::Unsupported,
-                    "the other end speaks Telnet; give rfc2217:// in place of socket://",
+                    "the other end speaks Telnet; give rfc2217:// instead of socket://",
                 ));
             }
             if greeting.len() == GREETING {

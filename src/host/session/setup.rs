@@ -106,8 +106,8 @@ impl Session {
                 None => {
                     let known: Vec<_> = dialect::models().map(|(_, model)| model.name).collect();
                     let error = Error::Usage(format!(
-                        "the module calls itself {:?}, which is no model known here; known are {}: give model=\"…\" to \
-                         use one of them all the same",
+                        "the module calls itself {:?}, which is not a known model; known are {}: give model=\"…\" to \
+                         use one of them anyway",
                         lines.join(" "),
                         known.join(", ")
                     ));
@@ -180,7 +180,7 @@ pub fn edition(dialect: &'static Dialect, model: &Model, year: Option<&str>) -> 
             [] => "leave it out".to_owned(),
             known => format!("give {}", known.join(" or ")),
         };
-        Error::Usage(format!("revision {year:?} is not known of {}; {allowed}", model.name))
+        Error::Usage(format!("revision {year:?} is not known for {}; {allowed}", model.name))
     })
 }
 

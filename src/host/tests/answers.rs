@@ -1,4 +1,4 @@
-//! Answers that come in another form, or another order, than the notes have. The module is played by hand.
+//! Answers whose form or order differs from the notes. The module is played by hand.
 
 #[path = "support/bench.rs"]
 mod bench;
@@ -79,7 +79,7 @@ fn a_final_result_code_that_ends_in_cr_alone_is_taken_once_it_has_settled() {
 }
 
 #[test]
-fn message_ids_go_on_behind_those_of_the_session_before() {
+fn message_ids_continue_after_those_of_the_session_before() {
     for model in MODELS {
         let mut before = Bench::connected(model);
         before.publish(b"1");

@@ -1,8 +1,8 @@
-//! Whatever the module takes as data, the program has given.
+//! Whatever the module takes as data, the program gave it.
 //!
-//! The module of this test is no module of ours: it loses bytes, prompts late or never, takes ESC for cancel only at the
-//! end of a burst, takes a length of 0 for none, gives a data phase up by itself, gives a second final result code, and
-//! restarts. What it publishes or stores is held against what the program gave for it.
+//! The module in this test is not our virtual module: it loses bytes, prompts late or never, takes ESC as a cancel only
+//! at the end of a burst, takes a length of 0 to mean no length, gives up a data phase by itself, sends a second final
+//! result code, and restarts. What it publishes or stores is compared with what the program gave for it.
 
 #[path = "data_phase_support/firmware.rs"]
 mod firmware;
@@ -26,7 +26,7 @@ enum Act {
     Publish(Vec<u8>),
     /// A command line of its own with a publish, a message, a packet or a file.
     Command(Own, Vec<u8>),
-    /// One that it knows not to ask for data.
+    /// A command line that it does not know to ask for data.
     Unknown(u8),
     Ask,
 }
@@ -94,7 +94,7 @@ struct Run {
     firmware: Firmware,
     now: Instant,
     tickets: u64,
-    /// What was given for each command line that asks for data, in order.
+    /// The data given for each command line that asks for data, in order.
     given: Vec<(Ticket, Vec<u8>)>,
     ended: Vec<(Ticket, Result<Reply, Error>)>,
     model: &'static str,
@@ -135,11 +135,11 @@ impl Run {
         let (call, data) = match act {
             Act::Publish(payload) => (publish(payload.clone()), payload.clone()),
             Act::Command(own, data) => (self.own(*own, data), data.clone()),
-            // Not known to ask for data, and it does.
+            // Not known to ask for data, but it does.
             Act::Unknown(count) => (Call::command(format!("AT+QASK={count}")), Vec::new()),
             Act::Ask => (Call::command("AT+CSQ"), Vec::new()),
         };
-        // The session numbers its publishes, and what is given for each is told apart by its mark.
+        // The session numbers its publishes, and a mark distinguishes what is given for each.
         self.tickets += 1;
         let ticket = Ticket(self.tickets);
         self.given.push((ticket, data));
@@ -220,7 +220,7 @@ impl Run {
         for taken in std::mem::take(&mut self.firmware.taken) {
             self.check_taken(&taken)?;
         }
-        // The line is free again.
+        // The line works again.
         self.firmware.behave();
         let ticket = self.submit(Call::command("AT+CSQ"));
         self.elapse(Duration::from_secs(20));
@@ -236,7 +236,7 @@ impl Run {
         Ok(())
     }
 
-    /// Some command's data, in its order, none but its own, and after them fillers at most.
+    /// The data of one command, in order and without any other, and then at most fillers.
     fn check_taken(&self, taken: &Taken) -> Result<(), TestCaseError> {
         let fits = |(ticket, given): &(Ticket, Vec<u8>)| {
             let whole = taken.bytes == *given;
@@ -256,7 +256,7 @@ impl Run {
                         let words = ["damaged", "wrong end", "asks for data"];
                         is_subsequence(&taken.bytes, given) || words.iter().any(|words| hint.contains(words))
                     }
-                    // Of what a second final result code has refused no one can say more.
+                    // If a second final result code refused the command, nobody can say more.
                     Some((_, Err(Error::Command { .. } | Error::Protocol { .. } | Error::Usage(_)))) => true,
                     Some(_) => is_subsequence(&taken.bytes, given),
                     None => false,

@@ -1,4 +1,4 @@
-//! What takes several commands, on a simulated line and clock: numbers, SIM card, registration and restart.
+//! Requests that take several commands, on a simulated line and clock: numbers, SIM card, registration and restart.
 
 #![allow(clippy::unwrap_used, reason = "a test may unwrap, in its helpers too")]
 
@@ -25,7 +25,7 @@ fn begin(pair: &mut Pair, errand: Errand, timeout: Duration) -> Ticket {
     pair.submit_for(errand, Some(timeout))
 }
 
-/// Lets so much time pass, and returns the end of the call if it has ended.
+/// Lets this much time pass; returns the end of the call if it has ended.
 fn after(pair: &mut Pair, ticket: Ticket, time: Duration) -> Option<Result<Reply, Error>> {
     pair.elapse(time);
     let at = pair.ended.iter().position(|(ended, _)| *ended == ticket)?;
@@ -63,7 +63,7 @@ fn a_registration_that_the_module_tells_of_is_asked_for_at_once() {
     assert!(pair.call(Call::command("AT+CEREG=1")).is_ok());
     pair.rig.set_registration(2);
     let ticket = begin(&mut pair, Errand::WaitRegistered, MINUTE);
-    // In the middle between two questions.
+    // Halfway between two questions.
     assert_eq!(after(&mut pair, ticket, Duration::from_millis(3500)), None);
     pair.rig.set_registration(1);
     pair.pump();
@@ -155,7 +155,7 @@ fn a_restart_ends_when_the_module_answers_again_and_is_told_once() {
 }
 
 #[test]
-fn a_module_that_starts_without_a_word_is_asked_after_ten_seconds() {
+fn a_module_that_starts_silently_is_asked_after_ten_seconds() {
     // BC35-G/BC28 do not answer the command either.
     for model in ["M95", "BC660K-GL", "EG800Q"] {
         let mut pair = Pair::new(model, 7);

@@ -1,4 +1,4 @@
-//! Bytes to frames: any split gives the same, nothing is without bound, and nothing wedges.
+//! Bytes to frames: any split gives the same frames, memory is bounded, and nothing gets stuck.
 
 use modemqtt_at::dialect;
 use modemqtt_host::framer::{Expect, Frame, Framer, Hold, Prompt};
@@ -13,7 +13,7 @@ fn framer(model: &str, length_shown: bool) -> Framer {
     framer
 }
 
-/// Every frame of the bytes, handed over in these pieces; what is held back at the end is taken as it stands.
+/// Every frame of the bytes, handed over in these pieces; bytes held back at the end are taken as they are.
 fn frames<'a>(mut framer: Framer, pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<Frame> {
     let expect = Expect::default();
     let mut seen = Vec::new();
@@ -113,7 +113,7 @@ fn what_was_begun_as_a_message_and_turns_out_to_be_an_answer_leaves_nothing_behi
             flags: true,
             ..Expect::default()
         };
-        // A notice of the buffer, whose end comes only after the module was asked for it.
+        // A notice about the buffer, which ends only after the module was asked about it.
         framer.push(b"+QMTRECV: 0,0,0,0,0,0\r");
         assert_eq!(framer.next_frame(Expect::default()), None, "{model}");
         framer.push(b"\n");
@@ -140,7 +140,7 @@ fn an_overlong_line_is_reported_once_and_the_next_line_is_read() {
 }
 
 #[test]
-fn nothing_without_end_is_kept_without_bound() {
+fn nothing_endless_is_kept_without_bound() {
     let heads = [
         "",
         "+QMTRECV: 0,3,",
@@ -232,7 +232,7 @@ fn an_echo_is_what_was_sent_and_a_prompt_is_one_only_when_it_is_waited_for() {
     assert_eq!(framer.next_frame(Expect::default()), Some(Frame::Line(b"> 5".to_vec())));
 }
 
-/// Lines and messages as modules print them, payloads at random.
+/// Lines and messages as modules print them, with random payloads.
 fn printed() -> impl Strategy<Value = Vec<u8>> {
     let text = "[ -~]{0,40}";
     let piece = prop_oneof![

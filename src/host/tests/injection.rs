@@ -1,4 +1,4 @@
-//! Whatever strings a program passes, each reaches the module as the one parameter that it is, or nothing is sent.
+//! Any string that a program passes reaches the module as exactly one parameter, or nothing is sent.
 
 #[path = "support/bench.rs"]
 mod bench;
@@ -20,7 +20,7 @@ const FORMS: [Option<DataPhase>; 5] = [
     Some(DataPhase::Quoted),
 ];
 
-/// Text as a program may have it, and text as an attacker would.
+/// Text that a program might have, and text that an attacker would choose.
 fn text() -> impl Strategy<Value = String> {
     let acting = "[\r\n\"\\\\,;=?+&AT0\u{0}\u{8}\u{1a}\u{1b}\u{7f}>#/ é]{0,12}";
     prop_oneof![
@@ -32,7 +32,7 @@ fn text() -> impl Strategy<Value = String> {
     ]
 }
 
-/// A call, and the strings in it in the order in which they stand in the command line.
+/// A call, and its strings in the order of the command line.
 fn call() -> impl Strategy<Value = (Call, Vec<String>)> {
     let client = CLIENT;
     prop_oneof![
@@ -117,7 +117,7 @@ fn call() -> impl Strategy<Value = (Call, Vec<String>)> {
     ]
 }
 
-/// The line that carries the strings: the last that is sent when everything before it is accepted, and what is sent after
+/// The line with the strings, which is the last one sent if everything before it is accepted, and the data sent after
 /// its prompt.
 fn sent(bench: &mut Bench, form: Option<DataPhase>) -> (Vec<u8>, Vec<u8>) {
     let in_line = matches!(form, Some(DataPhase::Inline | DataPhase::Quoted));
@@ -128,7 +128,7 @@ fn sent(bench: &mut Bench, form: Option<DataPhase>) -> (Vec<u8>, Vec<u8>) {
             break;
         }
         line = next;
-        // No other line has data, and a prompt after one would be that of an earlier command.
+        // No other line has data, and a prompt after another line would belong to an earlier command.
         let asks = [&b"+QMTPUB"[..], b"\"willex\""];
         if !in_line
             && asks
@@ -146,7 +146,7 @@ fn sent(bench: &mut Bench, form: Option<DataPhase>) -> (Vec<u8>, Vec<u8>) {
     (line, Vec::new())
 }
 
-/// The strings in quotes, as V.250 section 5.4.2.2 has them; `None` where the line is more than one command.
+/// The strings in quotes, by V.250 section 5.4.2.2; `None` if the line is more than one command.
 fn strings(line: &[u8]) -> Option<Vec<Vec<u8>>> {
     let mut strings = Vec::new();
     let mut open: Option<Vec<u8>> = None;
@@ -186,7 +186,7 @@ proptest! {
         let Some(found) = found else {
             return Err(TestCaseError::fail(line.escape_ascii().to_string()));
         };
-        // A will that cannot stand in quotes goes after a prompt; the key of a setting is the first string of its line.
+        // A will that cannot be quoted is sent after a prompt; the key of a setting is the first string of its line.
         let found: Vec<_> = found.into_iter().chain((!data.is_empty()).then_some(data)).collect();
         let given: Vec<_> = given.into_iter().map(String::into_bytes).collect();
         prop_assert!(found.ends_with(&given), "{}", line.escape_ascii());
@@ -224,7 +224,7 @@ proptest! {
         let counted = format!(",{}", payload.len()).into_bytes();
         let quoted = [&b",\""[..], &payload, b"\""].concat();
         if tail.is_empty() {
-            // What ends the data phase is the last byte alone.
+            // Only the last byte ends the data phase.
             prop_assert_eq!(data, [payload.as_slice(), b"\x1a"].concat());
             prop_assert!(!payload.contains(&0x1a) && !payload.contains(&0x1b));
         } else if tail == counted {

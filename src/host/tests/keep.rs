@@ -1,4 +1,4 @@
-//! Sessions that connect again by themselves: when, how often, when not, and what is told.
+//! Sessions that reconnect by themselves: when, how often, when not, and what they report.
 
 #![allow(clippy::unwrap_used, reason = "a test may unwrap, in its helpers too")]
 
@@ -84,7 +84,7 @@ fn a_network_without_a_pdp_context_is_asked_less_often() {
             break;
         }
     }
-    // Twice as long for the second, and four times for what it is about.
+    // Twice as long for the second attempt, and four times for the cause.
     assert!(
         matches!(&pair.told[..], [Event::Reconnecting(_, Error::Operation { result: 3, .. }, Some(within))] if *within == 8 * SECOND),
         "{first:?} {:?}",

@@ -1,5 +1,5 @@
-//! Sessions that connect again by themselves, with anything befalling module, network, server and port in any order. Once all is
-//! well again the server has the client, and it has its subscriptions, whatever came before.
+//! Sessions that reconnect by themselves, with random mishaps to module, network, server and port in any order. Once
+//! all is well again, the server has the client and its subscriptions, whatever happened before.
 
 #![allow(clippy::unwrap_used, reason = "a test may unwrap, in its helpers too")]
 
@@ -38,7 +38,7 @@ enum Befall {
 }
 
 fn befall() -> impl Strategy<Value = Befall> {
-    // A module that is mute may lose its report of a loss, and not every family proves one otherwise.
+    // A muted module may lose its report of a loss, and not every family shows the loss otherwise.
     let faults = ["lost-ok=1", "lost-result=1", "lost-prompt=1"];
     let qos = proptest::sample::select(&[Qos::AtMostOnce, Qos::AtLeastOnce, Qos::ExactlyOnce][..]);
     prop_oneof![
@@ -86,7 +86,7 @@ fn another_host(pair: &mut Pair) {
     let keep = pair.host.take(CLIENT).unwrap();
     pair.host = Upkeep::new(Session::new(None, 115_200));
     pair.state = ClientState::Closed;
-    // The program goes on with the session only once a module has answered.
+    // The program continues the session only once a module has answered.
     while pair.call(Call::SetUp).is_err() {
         pair.rig.heal(None);
     }
@@ -111,7 +111,7 @@ proptest! {
         pair.rig.set_broker_down(false);
         pair.rig.broker.refuse(None).unwrap();
         pair.rig.broker.slow(None);
-        // A restart without a word is seen once something is refused.
+        // An unreported restart is noticed once a command is refused.
         let mut published = false;
         for _ in 0..10 {
             pass(&mut pair, 120 * SECOND);

@@ -1,4 +1,4 @@
-//! Sessions that connect again by themselves: what befalls the module, the port and the program in the middle of it.
+//! Sessions that reconnect by themselves: what happens to the module, the port and the program in the middle of it.
 
 #![allow(clippy::unwrap_used, reason = "a test may unwrap, in its helpers too")]
 
@@ -36,7 +36,7 @@ fn a_restart_is_overcome_with_every_option() {
 }
 
 #[test]
-fn a_restart_without_a_word_is_overcome_once_something_is_refused() {
+fn a_silent_restart_is_overcome_once_something_is_refused() {
     for model in MODELS {
         let mut pair = entered(model, PLAN, Some(keep_alive()));
         pair.rig.inject("silent-restart");
@@ -62,7 +62,7 @@ fn a_restart_before_the_session_was_connected_has_it_configured_again() {
     is_connected(&mut pair, "M95");
 }
 
-/// How many pieces the host sends in an attempt that nothing befalls.
+/// How many pieces the host sends in an undisturbed attempt.
 fn pieces_of_an_attempt(model: &str) -> usize {
     let mut pair = subscribed(model, PLAN);
     pair.befalls = Some((usize::MAX, |_| {}));
@@ -111,7 +111,7 @@ fn a_loss_in_the_middle_of_any_step_is_overcome_by_another_attempt() {
     }
 }
 
-/// The port of the first host is gone; a second host finds the module as it is.
+/// The port of the first host is gone; a second host finds the module as it was left.
 fn new_host(pair: &mut Pair) -> Option<Keep> {
     pair.host.abandon(&Error::Closed, pair.now);
     pair.collect();
@@ -136,7 +136,7 @@ fn a_port_that_goes_and_comes_is_waited_for() {
         assert_eq!((told.attempts, told.granted.len()), (1, 2), "{model}");
         assert!(told.away >= 3600 * SECOND, "{model}");
         is_connected(&mut pair, model);
-        // The new connection is kept like the first.
+        // The new connection is kept like the first one.
         pair.rig.drop_clients();
         assert_eq!(back(&mut pair, 5 * SECOND).granted.len(), 2, "{model}");
     }
@@ -144,7 +144,7 @@ fn a_port_that_goes_and_comes_is_waited_for() {
 
 #[test]
 fn options_are_set_although_the_module_has_the_connection_of_before() {
-    // BC660K-GL and EG800Q/EG91xQ take some or all of them only while there is none.
+    // BC660K-GL and EG800Q/EG91xQ accept some or all of them only while there is none.
     for model in MODELS {
         let attempts = Some(1);
         let mut pair = entered(model, Plan { attempts, ..PLAN }, Some(keep_alive()));
@@ -165,7 +165,7 @@ fn a_port_lost_in_any_step_is_no_attempt_and_begins_the_waits_anew() {
             pass(&mut pair, 5 * SECOND);
             pair.rig.broker.refuse(None).unwrap();
             pair.told.clear();
-            // The module goes silent there, and the port with it.
+            // Here the module goes silent, and the port with it.
             pair.befalls = Some((piece, |rig| rig.inject("mute")));
             pass(&mut pair, 20 * SECOND);
             assert!(pair.befalls.is_none(), "{model} {piece}");
@@ -216,7 +216,7 @@ fn what_the_program_does_to_end_the_connection_ends_the_session() {
 #[test]
 fn a_session_that_is_left_during_an_attempt_leaves_nothing_open() {
     for model in MODELS {
-        // The server takes a second for each of its answers.
+        // The server takes a second for each answer.
         for moment in 0..50 {
             let mut pair = subscribed(model, PLAN);
             pair.rig.broker.slow(Some(SECOND));
@@ -307,7 +307,7 @@ fn what_a_session_was_about_to_send_is_not_sent_once_it_is_left() {
 }
 
 #[test]
-fn a_session_takes_the_place_of_the_one_before_it() {
+fn a_session_replaces_the_one_before_it() {
     let mut pair = entered("M95", PLAN, None);
     pair.rig.drop_clients();
     pair.pump();

@@ -8,12 +8,12 @@ use modemqtt_host::call::{Call, Reply};
 use modemqtt_host::error::Error;
 
 #[test]
-fn a_prompt_behind_a_refusal_is_left_before_anything_else_is_sent() {
+fn a_prompt_after_a_refusal_is_left_before_anything_else_is_sent() {
     let mut bench = Bench::connected("EG915Q");
     let first = bench.publish(b"12345");
     let second = bench.command("AT+CSQ");
     assert_eq!(bench.sent(), "AT+QMTPUBEX=0,1,1,0,\"t\",5\r");
-    // The second final result code of the command before.
+    // The second final result code of the previous command.
     bench.feed(b"\r\n+CME ERROR: 30\r\n");
     assert!(matches!(bench.ended(first), Some(Err(Error::Command { .. }))));
     bench.elapse(seconds(0.05));
@@ -32,7 +32,7 @@ fn a_late_prompt_is_left_before_the_question_is_asked_again() {
     bench.elapse(seconds(7.6));
     assert!(bench.sent().ends_with("\x1b\r\r\r\r\rAT+CMEE?\r"));
     bench.feed(b"\r\n> ");
-    // The first ESC may have been kept, and is the only one.
+    // The module may have counted the first ESC as data, so there is no other.
     bench.elapse(seconds(0.15));
     assert_eq!(bench.sent(), "\r\r\r\r\r");
     bench.feed(b"\r\nOK\r\n\r\n+QMTPUB: 0,1,0\r\n");
@@ -74,7 +74,7 @@ fn a_length_of_zero_that_is_taken_for_none_is_ended_by_ctrl_z_once_the_module_is
 }
 
 #[test]
-fn a_line_that_is_not_known_and_asks_for_data_is_got_out_of_without_text() {
+fn an_unknown_line_that_asks_for_data_is_left_without_sending_text() {
     for (line, asks) in [("AT+QFOO=7", "\r\n> "), ("AT+QFOO=7", "\r\nCONNECT\r\n")] {
         let mut bench = Bench::set_up("EG915Q");
         let ticket = bench.command(line);

@@ -1,4 +1,4 @@
-//! The way into a session and the way out of it, on a simulated line and clock.
+//! Connecting and leaving, on a simulated line and clock.
 
 #![allow(clippy::unwrap_used, reason = "a test may unwrap, in its helpers too")]
 
@@ -23,7 +23,7 @@ fn leave() -> Errand {
     Errand::Leave(CLIENT)
 }
 
-/// The commands that went out, by their names.
+/// The names of the commands that were sent.
 fn commands(pair: &mut Pair) -> Vec<String> {
     let sent = String::from_utf8(std::mem::take(&mut pair.sent)).unwrap();
     let names = sent.split(['\r', '\n']).filter(|line| line.starts_with("AT+QMT"));
@@ -59,7 +59,7 @@ fn entering_configures_opens_and_connects_and_leaving_undoes_it() {
 
 #[test]
 fn what_is_open_already_is_closed_where_the_module_would_not_be_configured() {
-    // These take options only before a client is open, or while it is not connected.
+    // These accept options only before a client is open, or while it is not connected.
     for model in ["BC660K-GL", "EG800Q"] {
         let mut pair = Pair::connected(model, 7);
         pair.sent.clear();
@@ -79,7 +79,7 @@ fn leaving_a_client_that_is_closed_sends_nothing() {
 }
 
 #[test]
-fn an_opening_that_takes_too_long_is_closed_behind() {
+fn an_opening_that_takes_too_long_is_closed_when_it_has_ended() {
     each_model(|model, pair| {
         pair.rig.set_network(false);
         let mut login = login(None);
@@ -96,7 +96,7 @@ fn an_opening_that_takes_too_long_is_closed_behind() {
 }
 
 #[test]
-fn a_wrong_client_id_ends_the_way_in_with_what_was_wrong() {
+fn a_wrong_client_id_ends_the_login_with_what_was_wrong() {
     each_model(|model, pair| {
         let mut login = login(None);
         login.client_id = "a\rb".into();
@@ -108,7 +108,7 @@ fn a_wrong_client_id_ends_the_way_in_with_what_was_wrong() {
 }
 
 #[test]
-fn a_way_in_that_fails_closes_what_it_has_opened() {
+fn a_login_that_fails_closes_what_it_has_opened() {
     each_model(|model, pair| {
         let mut refused = login(None);
         refused.client_id = "a\rb".into();
@@ -123,7 +123,7 @@ fn a_way_in_that_fails_closes_what_it_has_opened() {
 }
 
 #[test]
-fn a_way_in_with_a_wrong_value_leaves_an_open_client_alone() {
+fn a_login_with_a_wrong_value_leaves_an_open_client_alone() {
     for (_, model) in dialect::models() {
         let mut pair = Pair::connected(model.name, 7);
         pair.sent.clear();

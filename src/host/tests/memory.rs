@@ -1,5 +1,5 @@
-//! Two hosts after one another on one module, with answers that are lost, late or refused. The module's own word is the
-//! judge: a client that is told connected is so in the module, and after whatever was left behind a new connection carries
+//! Two hosts in turn on one module, with answers that are lost, late or refused. The module itself is the judge: a
+//! client reported as connected is connected in the module, and whatever was left behind, a new connection carries
 //! every payload as it is.
 
 #![allow(clippy::unwrap_used, reason = "a test may unwrap, in its helpers too")]
@@ -55,7 +55,7 @@ fn log_in(pair: &mut Pair) {
     }
 }
 
-/// Does one thing, whatever comes of it.
+/// Does one thing, whatever the outcome.
 fn perform(pair: &mut Pair, act: &Act, number: usize) {
     let configure = |options| Call::Configure {
         client: CLIENT,

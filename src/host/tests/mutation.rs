@@ -1,8 +1,8 @@
-//! Whether the transcripts hold every value of every row in its place.
+//! Whether the transcripts pin down every value of every row.
 //!
-//! Each mutant is a dialect with one value changed. It is played against the transcripts of its dialect, on the host alone and
-//! on the virtual module alone, and must fail at least one. `make mutate` runs it, not every test run: it is about the
-//! transcripts, not about the code.
+//! Each mutant is a dialect with one value changed. It is played against the transcripts of its dialect, on the host
+//! alone and on the virtual module alone, and must fail at least one. `make mutate` runs this, not every test run: it
+//! tests the transcripts, not the code.
 
 #![allow(clippy::unwrap_used, reason = "input cannot reach a test")]
 
@@ -39,7 +39,7 @@ fn every_value_of_every_row_is_held_in_its_place_by_a_transcript() {
         .iter()
         .map(|dialect| {
             let all = transcript::load_all(dialect.name).into_iter();
-            // An edition of its own has rows of its own.
+            // A separate edition has its own rows.
             (
                 dialect.name,
                 all.filter(|transcript| transcript.revision.is_none())
@@ -63,7 +63,7 @@ fn every_value_of_every_row_is_held_in_its_place_by_a_transcript() {
     println!("{:.1} s", start.elapsed().as_secs_f64());
     assert_eq!(
         bad, 0,
-        "so many mutants survive where no rule says why, or do not where one does"
+        "this many mutants survive without a rule that says why, or are noticed despite one"
     );
 }
 
@@ -94,7 +94,7 @@ fn survivors(mutants: &[Mutant], transcripts: &BTreeMap<&str, Vec<Transcript>>) 
     survivors
 }
 
-/// What is worth trying first: the transcripts that noticed the last mutants, then those about the same thing.
+/// What to try first: the transcripts that noticed the last mutants, then those about the same thing.
 #[derive(Default)]
 struct Likely {
     noticed: Vec<usize>,
@@ -144,7 +144,7 @@ fn fails(transcript: &Transcript, dialect: &'static Dialect) -> bool {
         || (transcript.only != Some(End::Virtual) && catch_unwind(AssertUnwindSafe(host)).unwrap_or(true))
 }
 
-/// Prints the scores; how many survive without a reason, or do not although a rule says so.
+/// Prints the scores; returns how many mutants survive without a reason, or are noticed although a rule says otherwise.
 fn report(mutants: &[Mutant], survivors: &[usize]) -> usize {
     let mut scores: BTreeMap<&str, (usize, usize, usize)> = BTreeMap::new();
     let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
@@ -160,7 +160,7 @@ fn report(mutants: &[Mutant], survivors: &[usize]) -> usize {
         match mutant.equivalent {
             Some(reason) if survives => *reasons.entry(reason).or_default() += 1,
             Some(reason) => {
-                println!("noticed all the same: {}: {}: {reason}", mutant.place, mutant.change);
+                println!("noticed despite a rule: {}: {}: {reason}", mutant.place, mutant.change);
                 wrong += 1;
             }
             None if survives => println!("survives: {}: {}", mutant.place, mutant.change),
@@ -171,7 +171,7 @@ fn report(mutants: &[Mutant], survivors: &[usize]) -> usize {
         println!("{count} equivalent: {reason}");
     }
     for (name, (made, killed, equivalent)) in &scores {
-        // In tenths of a per cent.
+        // In tenths of a percent.
         let score = 1000 * killed / (made - equivalent);
         println!(
             "{name}: {made} mutants, {killed} killed, {equivalent} equivalent, score {}.{} %",

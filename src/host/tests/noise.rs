@@ -1,5 +1,5 @@
-//! Whatever the module prints, in whichever state and pieces: no panic, nothing kept without bound, and the next command
-//! gets its own answer.
+//! Whatever the module prints, in any state and any pieces: no panic, bounded memory, and the next command gets its own
+//! answer.
 
 #[path = "support/bench.rs"]
 mod bench;
@@ -13,15 +13,15 @@ use modemqtt_host::error::Error;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-/// The longest that noise may keep the line from the next command: what was in flight waits for its answer, then the
-/// module is asked whether it answers at all.
+/// The longest that noise may delay the next command: the command in flight waits for its answer, then the module is
+/// asked whether it answers at all.
 const RECOVERY: Duration = Duration::from_secs(12);
-/// The longest payload and topic that are believed, and a line.
+/// The longest payload and topic accepted, and a line.
 const MOST_BUFFERED: usize = 400 * 1024;
-/// The places of the buffers of six clients.
+/// The slots in the buffers of six clients.
 const MOST_UNFINISHED: usize = 6 * 5 + 3;
 
-/// What the session is about when the noise begins.
+/// What the session is doing when the noise begins.
 #[derive(Clone, Copy, Debug)]
 enum State {
     SettingUp,
@@ -94,7 +94,7 @@ const TOKENS: &[&str] = &[
     "\x1b",
 ];
 
-/// Pieces, and the milliseconds that pass after each.
+/// Pieces, each with the milliseconds that pass after it.
 #[derive(Clone)]
 struct Noise(Vec<(Vec<u8>, u64)>);
 
@@ -152,7 +152,7 @@ fn in_state(model: &str, state: State) -> Bench {
                 buffered: Some(true),
                 ..Options::default()
             };
-            // Where there is no buffer the notice is a line like any other.
+            // Without a buffer, the notice is a line like any other.
             bench.submit(Call::Configure {
                 client: CLIENT,
                 options,
@@ -176,7 +176,7 @@ fn answer(bench: &mut Bench) {
             return;
         }
         for line in sent.split_inclusive('\r').filter_map(|line| line.strip_suffix('\r')) {
-            // What stands before it was data, or Esc.
+            // Anything before it was data, or ESC.
             let Some(at) = line.rfind("AT") else { continue };
             let answer: &[u8] = match &line[at..] {
                 "AT+CSQ" => b"\r\n+CSQ: 17,0\r\n\r\nOK\r\n",
@@ -199,8 +199,7 @@ fn check(bench: &mut Bench) {
     assert!(bench.session.unfinished() <= MOST_UNFINISHED, "{:?}", bench.session);
 }
 
-/// How a command ends that is sent to a module which answers, and prints a URC every half second if it chatters. It must
-/// end in time.
+/// How a command ends when a module answers it, with a URC every half second if it chatters. It must end in time.
 fn ends(bench: &mut Bench, line: &str, chatters: bool) -> Result<Reply, Error> {
     let ticket = bench.command(line);
     let begun = bench.now();
@@ -222,7 +221,7 @@ fn is_response(result: Result<Reply, Error>, line: &str) -> bool {
     matches!(result, Ok(Reply::Response { lines }) if lines.iter().any(|given| given == line))
 }
 
-/// What the program is told, except for the time, and what is sent.
+/// What the program is told, without times, and what is sent.
 fn outcome(mut bench: Bench) -> (Vec<String>, String) {
     let mut sent = bench.sent();
     for _ in 0..50 {
@@ -235,7 +234,7 @@ fn outcome(mut bench: Bench) -> (Vec<String>, String) {
             let payload = message.payload.escape_ascii();
             format!("{} {} {payload} {}", message.client, message.topic, message.complete)
         }
-        // How long was waited depends on when the bench was made.
+        // How long it waited depends on when the bench was made.
         Event::Ended(ticket, Err(Error::Timeout { awaited, .. })) => format!("{ticket:?} {awaited}"),
         event => format!("{event:?}"),
     });
@@ -287,14 +286,14 @@ proptest! {
         if line_ends {
             bench.feed(b"\r\n");
         }
-        // Whatever a payload lacks is given up meanwhile.
+        // Meanwhile the host gives up on whatever a payload lacks.
         for _ in 0..15 {
             bench.elapse(Duration::from_millis(100));
             answer(&mut bench);
         }
         check(&mut bench);
         let first = ends(&mut bench, "AT+CSQ", chatters);
-        // Half a line at the end of the noise may be any answer.
+        // Half a line at the end of the noise could be any answer.
         if line_ends {
             prop_assert!(is_response(first.clone(), "+CSQ: 17,0"), "{:?}", first);
         }

@@ -1,4 +1,4 @@
-//! What overtakes what in the queue, and what a call is made of when its turn comes. The module is played by hand.
+//! What overtakes what in the queue, and which steps a call has when its turn comes. The module is played by hand.
 
 #[path = "support/bench.rs"]
 mod bench;
@@ -129,7 +129,7 @@ fn a_payload_takes_the_form_that_an_opening_under_way_has_set() {
     bench.answers(&[
         ("AT+QMTCFG=\"showrecvlen\",0,1\r", OK),
         ("AT+QMTCFG=\"dataformat\",0,1,0\r", b"\r\nERROR\r\n"),
-        // Another program has it open, and set otherwise.
+        // Another program has it open, with different settings.
         ("AT+QMTCFG=\"dataformat\",0\r", b"\r\n+QMTCFG: 0,0\r\n\r\nOK\r\n"),
         ("AT+QMTCFG=\"timeout\",0\r", OK),
         ("AT+QMTOPEN=0,\"h\",1883\r", OK),
@@ -147,7 +147,7 @@ fn a_payload_takes_the_form_that_an_opening_under_way_has_set() {
 }
 
 #[test]
-fn settings_that_are_changed_one_behind_the_other_leave_each_other_in_force() {
+fn settings_changed_one_after_the_other_leave_each_other_in_force() {
     let mut bench = Bench::set_up("M95");
     let retries = Options {
         retries: Some(7),
@@ -212,7 +212,7 @@ fn a_late_result_without_a_message_id_is_not_that_of_the_next_publish() {
     assert_eq!(bench.ended(next), Some(Ok(Reply::Published)));
 }
 
-/// An opening under way, of which no one waits for the end any longer, and what was to be closed of it.
+/// An opening under way that no one waits for any more, and its close.
 fn left_while_opening() -> (Bench, Ticket) {
     let mut bench = Bench::set_up("M95");
     let opening = bench.open();
@@ -238,7 +238,7 @@ fn what_an_opening_opens_that_was_left_is_closed_when_it_has_ended() {
         assert!(bench.ended(command).is_some());
         bench.feed(format!("\r\n+QMTOPEN: 0,{result}\r\n").as_bytes());
         if result != 0 {
-            // The cure of a PDP context that could not be activated comes first, and is an opening too.
+            // The cure for a failed PDP context comes first, and includes an opening too.
             assert_eq!(bench.sent(), "AT+QIDEACT\r");
             bench.feed(b"\r\nDEACT OK\r\n");
             bench.feed(b"\r\nOK\r\n");
@@ -259,7 +259,7 @@ fn what_an_opening_opens_that_was_left_is_closed_when_it_has_ended() {
 }
 
 #[test]
-fn the_next_opening_waits_for_the_closing_behind_the_one_that_was_left() {
+fn the_next_opening_waits_until_the_one_that_was_left_is_closed() {
     let (mut bench, _) = left_while_opening();
     let next = bench.open();
     assert_eq!(bench.sent(), "");

@@ -1,6 +1,6 @@
-//! Several clients at once, calls that begin before others have ended, and answers that are lost, late or refused. The
-//! module's own word and the server's are the judge: the state that the program was told last is the module's, what was
-//! told published is at the server, and nothing is there that the program did not write.
+//! Several clients at once, overlapping calls, and answers that are lost, late or refused. The module and the server
+//! are the judges: the last state that the program was told is the module's, every publish reported as successful is at
+//! the server, and the server has nothing that the program did not write.
 
 #![allow(clippy::unwrap_used, reason = "a test may unwrap, in its helpers too")]
 
@@ -22,8 +22,8 @@ use proptest::sample::select;
 use proptest::test_runner::RngSeed;
 
 const MODELS: [&str; 4] = ["M95", "BC35-G", "BC660K-GL", "EG915Q"];
-/// Answers that are lost, late, early, or say something else. A number after the name is how often; without one a fault
-/// stays until all are healed.
+/// Answers that are lost, late, early, or wrong. A number after the name is how often; without one, a fault stays until
+/// all are healed.
 const FAULTS: [&str; 20] = [
     "lost-ok=1",
     "lost-result=1",
@@ -64,8 +64,8 @@ enum Act {
     AnotherHost,
 }
 
-/// What is done, on which client, how long the program waits for it in tenths of a second if that is limited, and how
-/// long until it does the next thing.
+/// What is done, on which client, how long the program waits for it (in tenths of a second, if limited), and the time
+/// until the next one.
 type Deed = (Act, u8, Option<u64>, u64);
 
 fn act() -> impl Strategy<Value = Act> {
@@ -100,16 +100,16 @@ fn deed() -> impl Strategy<Value = Deed> {
     (act(), 0..3u8, timeout, pause)
 }
 
-/// The program's notes.
+/// What the program has noted.
 struct Run {
     pair: Pair,
     clients: u8,
     payloads: BTreeMap<Ticket, Vec<u8>>,
-    /// Publishes of hosts that were killed, whose end no one was told.
+    /// Publishes of killed hosts, whose end no one was told.
     untold: bool,
-    /// Which client each opening was of.
+    /// The client of each opening.
     opens: BTreeMap<Ticket, u8>,
-    /// Clients that another host may have left open, and this one has not opened: it takes them for closed.
+    /// Clients that another host may have left open and this one has not opened: it takes them to be closed.
     presumed: BTreeSet<u8>,
 }
 
@@ -162,14 +162,14 @@ impl Run {
                 None
             }
             Act::Drop => {
-                // A module tells of an opening before it tells of its end.
+                // A module reports an opening before it reports its end.
                 self.heal(Some(Fault::ResultDelay));
                 self.pair.rig.drop_clients();
                 self.pair.pump();
                 None
             }
             Act::AnotherHost => {
-                // What the one before has asked for is answered by then.
+                // By then the module has answered everything that the previous host asked.
                 self.heal(Some(Fault::ResultDelay));
                 self.pair.host = Upkeep::new(Session::new(None, 115_200));
                 self.pair.states.clear();
@@ -197,7 +197,7 @@ impl Run {
         self.pair.elapse(Duration::from_millis(100 * pause));
     }
 
-    /// Where the module says that its clients are.
+    /// The state of each client, as the module reports it.
     fn module(&mut self) -> BTreeMap<u8, ClientState> {
         let mut states: BTreeMap<_, _> = (0..self.clients).map(|client| (client, ClientState::Closed)).collect();
         self.pair.rig.printed.clear();
@@ -223,7 +223,7 @@ impl Run {
         self.pair.pump();
     }
 
-    /// Has every trouble end, and whatever is due.
+    /// Ends all trouble, and waits for everything due.
     fn end(&mut self) {
         self.heal(None);
         for _ in 0..60 {
@@ -271,13 +271,13 @@ impl Run {
     }
 }
 
-/// What a counted data phase is left with: an ESC, and as many CRs as were missing; the `AT` of another host comes first.
+/// What ends an abandoned counted data phase: an ESC, and as many CRs as were missing; another host's `AT` comes first.
 fn is_filler(payload: &[u8]) -> bool {
     let payload = payload.strip_prefix(b"AT").unwrap_or(payload);
     payload.iter().all(|byte| matches!(byte, 0x1B | b'\r'))
 }
 
-/// How many cases are tried: as many as `MODEMQTT_CASES` says, other ones each time; or 4,000, always the same.
+/// The number of cases: as many as `MODEMQTT_CASES` says, different each time; or 4,000, always the same.
 fn config() -> ProptestConfig {
     let cases = std::env::var("MODEMQTT_CASES").ok();
     let cases = cases.and_then(|cases| cases.parse().ok());
@@ -308,7 +308,7 @@ proptest! {
     }
 }
 
-/// Carries these out, and compares what was told with what is so.
+/// Does these things, and compares what was reported with the facts.
 fn compare(model: &str, deeds: &[(Act, u64)]) {
     let mut run = Run::new(model);
     for (act, pause) in deeds {
@@ -329,7 +329,7 @@ fn a_connect_that_comes_early_waits_for_its_opening() {
 }
 
 #[test]
-fn an_end_that_has_begun_behind_a_connect_is_the_end() {
+fn an_end_that_has_begun_after_a_connect_is_the_end() {
     for model in MODELS {
         let deeds = [
             (Act::Open, 0),
@@ -357,7 +357,7 @@ fn a_close_that_is_refused_like_everything_else_is_no_close() {
 }
 
 #[test]
-fn a_close_that_is_told_late_is_known_behind_a_connect_that_came_between() {
+fn a_close_reported_late_is_recognised_after_a_connect_in_between() {
     for model in MODELS {
         compare(
             model,
@@ -378,7 +378,7 @@ fn a_close_on_the_way_to_an_opening_that_has_no_result_is_a_close() {
 }
 
 #[test]
-fn a_server_that_closes_behind_a_disconnect_is_known_in_the_middle_of_the_next_connect() {
+fn a_server_that_closes_after_a_disconnect_is_recognised_during_the_next_connect() {
     for fault in ["late-stat=1", "lost-result=1"] {
         for model in MODELS {
             let deeds = [

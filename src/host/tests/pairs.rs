@@ -1,5 +1,5 @@
-//! The host's session against the virtual module, on a simulated line and clock. These prove that the two ends agree,
-//! never that they are right: that is for the transcripts.
+//! The host's session against the virtual module, on a simulated line and clock. These tests prove that the two ends
+//! agree, not that they are right: the transcripts prove that.
 
 #![allow(clippy::unwrap_used, reason = "a test may unwrap, in its helpers too")]
 
@@ -64,7 +64,7 @@ fn publishes_overlap_up_to_the_window_and_the_others_wait_for_room() {
             .count();
         assert_eq!(accepted, dialect.window, "{model}");
         pair.rig.broker.withhold_acks(false);
-        // The module sends again what was not acknowledged; where it does not, the publish fails and makes room.
+        // The module resends what was not acknowledged; if it does not, the publish fails and makes room.
         for _ in 0..400 {
             pair.elapse(Duration::from_secs(1));
         }
@@ -82,7 +82,7 @@ fn publishes_overlap_up_to_the_window_and_the_others_wait_for_room() {
 #[test]
 fn a_withheld_acknowledgement_is_noticed_then_reported_as_failure() {
     each_model(|model, chunk| {
-        // Some families take settings only before the connection.
+        // Some families accept settings only before the connection.
         let mut pair = Pair::new(model, chunk);
         let options = Options {
             packet_timeout: Some(2),
@@ -239,7 +239,7 @@ fn what_comes_too_late_for_a_data_phase_that_the_module_gives_up_is_not_written(
         pair.elapse(Duration::from_secs(100));
         let sent = String::from_utf8_lossy(&pair.sent).into_owned();
         let lines: Vec<_> = sent.split_terminator('\r').collect();
-        // A bare ERROR may have come for want of a connection.
+        // A bare ERROR may be due to a missing connection.
         let asked = &lines[1..];
         assert!(lines[0].ends_with(",5"), "{model}: {sent:?}");
         assert!(asked.is_empty() || asked == ["AT+QMTCONN?"], "{model}: {sent:?}");

@@ -1,5 +1,5 @@
-//! Reading settings back is the inverse of configuring: what is configured through the session and the virtual module is
-//! read back as it was given, and nothing else changes.
+//! Reading settings back is the inverse of configuring: whatever is configured through the session and the virtual
+//! module is read back as it was given, and nothing else changes.
 
 #![allow(clippy::unwrap_used, reason = "a test may unwrap, in its helpers too")]
 
@@ -37,13 +37,13 @@ fn draw() -> impl Strategy<Value = Draw> {
     })
 }
 
-/// Whether the option is one that this dialect is told and asked by that key.
+/// Whether the dialect sets and reads the option by this key.
 fn is_own(dialect: &Dialect, definition: &Definition) -> bool {
     let named = Definition::of(Some(dialect), definition.name).unwrap();
     definition.is_of(dialect) && named.key == definition.key && !matches!(definition.shape, Shape::Tls(_))
 }
 
-/// Gives an option a value of its range.
+/// Gives an option a value within its range.
 fn give(dialect: &Dialect, definition: &Definition, draw: &Draw, options: &mut Options) {
     let within = || {
         let (low, high) = definition.range(dialect).unwrap();
@@ -89,7 +89,7 @@ fn give(dialect: &Dialect, definition: &Definition, draw: &Draw, options: &mut O
     }
 }
 
-/// Has one option as it is in others.
+/// Copies one option.
 fn copy(definition: &Definition, from: &mut Options, to: &mut Options) {
     match definition.shape {
         Shape::Byte(place) => place(to).clone_from(place(from)),
@@ -114,12 +114,12 @@ fn told(pair: &mut Pair) -> Configuration {
     *told
 }
 
-/// Configures what was drawn, and returns what the module should tell from now on.
+/// Configures what was drawn, and returns what the module should report from now on.
 fn configure(pair: &mut Pair, dialect: &Dialect, draws: &[Draw], mut expected: Configuration) -> Configuration {
     let mut options = Options::default();
     let mut given = Vec::new();
     for (definition, draw) in OPTIONS.iter().zip(draws) {
-        // All of a key: what is not given of it is as the host has it in force.
+        // All of a key: values not given are sent as the host has them in force.
         let first = OPTIONS.iter().position(|other| other.key == definition.key).unwrap();
         if draws[first].given && is_own(dialect, definition) {
             give(dialect, definition, draw, &mut options);

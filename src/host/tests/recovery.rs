@@ -1,4 +1,4 @@
-//! The session when the module, the line or the program does not keep to the plan. The module is played by hand.
+//! The session when the module, the line or the program departs from the plan. The module is played by hand.
 
 #[path = "support/bench.rs"]
 mod bench;
@@ -58,7 +58,7 @@ fn a_module_found_silent_is_looked_for_from_the_start_by_the_next_call() {
     bench.elapse(seconds(13.0));
     assert!(matches!(bench.ended(first), Some(Err(Error::Timeout { .. }))));
     bench.sent();
-    // Nothing is sent to it until someone wants something of it.
+    // Nothing is sent to it until someone needs it.
     assert_eq!(bench.elapse(seconds(3600.0)), 0);
     let second = bench.command("AT+CSQ");
     assert_eq!(bench.sent(), "AT\r");
@@ -71,7 +71,7 @@ fn a_module_found_silent_is_looked_for_from_the_start_by_the_next_call() {
     // It was off, and has lost its settings.
     let third = bench.command("AT+CSQ");
     bench.answers_set_up();
-    // The questions of before may yet be answered, right after this one.
+    // The earlier questions may still be answered, right after this one.
     bench.elapse(seconds(0.2));
     bench.answers(&[("AT+CSQ\r", OK)]);
     assert_eq!(bench.ended(third), response(&[]));
@@ -144,7 +144,7 @@ fn a_byte_that_the_flow_control_takes_for_itself_is_refused_unless_it_goes_as_di
 }
 
 #[test]
-fn a_timeout_beyond_all_time_is_no_limit() {
+fn a_timeout_beyond_the_clock_is_no_limit() {
     let mut bench = Bench::set_up("M95");
     let ticket = bench.submit_for(Call::command("AT"), Some(Duration::MAX));
     bench.feed(OK);
@@ -184,7 +184,7 @@ fn a_setting_counts_once_it_was_accepted_and_not_before() {
 }
 
 #[test]
-fn a_module_known_to_have_started_again_without_a_word_has_no_connections() {
+fn a_module_known_to_have_restarted_silently_has_no_connections() {
     let mut bench = Bench::connected("M95");
     let publish = bench.publish(b"x");
     bench.sent();
@@ -298,7 +298,7 @@ fn an_answer_that_begins_with_the_prompts_sign_is_a_line() {
 }
 
 #[test]
-fn a_prompt_that_no_one_asked_for_is_cancelled_and_said_so() {
+fn a_prompt_that_no_one_asked_for_is_cancelled_and_reported() {
     let mut bench = Bench::connected("M95");
     let ticket = bench.command("AT+QMTPUB=0,0,0,0,\"t\"");
     bench.sent();
@@ -401,7 +401,7 @@ fn a_result_that_comes_before_the_data_were_asked_for_is_another_publishes() {
 }
 
 #[test]
-fn a_payload_that_is_ok_itself_behind_a_prompt_without_a_blank_costs_two_seconds_once() {
+fn a_payload_that_is_ok_itself_after_a_prompt_without_a_blank_costs_two_seconds_once() {
     let mut bench = Bench::connected("M95");
     for (publish, wait) in [(b"OK", seconds(2.1)), (b"OK", seconds(0.0))] {
         let ticket = bench.publish(publish);

@@ -1,4 +1,4 @@
-//! How long a fault of the module's is felt, on a simulated line and clock: when the call that met it ends, and when the
+//! How long a fault of the module is felt, on a simulated line and clock: when the affected call ends, and when the
 //! next command has its own answer. `docs/reliability.md` states the times.
 
 #![allow(clippy::unwrap_used, reason = "a test may unwrap, in its helpers too")]
@@ -16,7 +16,7 @@ use pair::{Pair, publish};
 
 const MODELS: [&str; 4] = ["M95", "BC35-G", "BC660K-GL", "EG915Q"];
 
-/// What a call came to, and after how many seconds.
+/// How a call ended, and after how many seconds.
 struct Outcome {
     result: Result<Reply, Error>,
     seconds: f64,
@@ -31,7 +31,7 @@ fn timed(pair: &mut Pair, call: Call) -> Outcome {
     }
 }
 
-/// The next command has its own answer, within so many seconds.
+/// The next command has its own answer within this many seconds.
 fn next_command(pair: &mut Pair, at_most: f64, model: &str) {
     let Outcome { result, seconds } = timed(pair, Call::command("AT+CSQ"));
     let answered =
@@ -92,7 +92,7 @@ fn a_lost_ok_of_a_command_ends_it_after_seven_seconds_and_the_line_is_free_withi
         let mut pair = connected(model, "lost-ok=1");
         let outcome = timed(&mut pair, Call::command("AT+CGATT?"));
         is_timeout(&outcome, "final result code", model);
-        // The longest that any family takes for the command, and what the line may add.
+        // The longest time that any family takes for the command, and what the line may add.
         let allowed = modemqtt_at::general::maximum_response_time("+CGATT").as_secs_f64() + 2.2;
         assert!(outcome.seconds < allowed, "{model}: {} s", outcome.seconds);
         next_command(&mut pair, 1.0, model);
@@ -130,7 +130,8 @@ fn a_silent_module_is_found_within_a_second_of_hearing_again() {
         let outcome = timed(&mut pair, publish(b"21.5", Qos::AtLeastOnce));
         is_timeout(&outcome, "prompt", model);
         assert!(outcome.seconds < 7.2, "{model}: {} s", outcome.seconds);
-        // Each call looks for it, and says after five seconds that it is not there: the next at once, and one of later.
+        // Each call looks for the module, and reports after five seconds that it is not there: the next call at once,
+        // and a later one too.
         let outcome = timed(&mut pair, Call::command("AT+CSQ"));
         is_timeout(&outcome, "final result code", model);
         assert!(outcome.seconds < 6.0, "{model}: {} s", outcome.seconds);
@@ -192,7 +193,7 @@ fn a_restart_ends_a_publish_at_once_and_the_next_command_is_answered_within_a_se
 }
 
 #[test]
-fn a_restart_without_a_word_is_told_as_a_lost_connection_when_something_is_refused() {
+fn a_silent_restart_is_told_as_a_lost_connection_when_something_is_refused() {
     for model in MODELS {
         let mut pair = connected(model, "silent-restart");
         pair.rig.restart();
@@ -233,7 +234,7 @@ fn bytes_lost_in_a_data_phase_end_the_publish_after_seven_seconds_and_the_line_i
     for model in MODELS {
         let mut pair = Pair::connected(model, 4096);
         pair.submit(publish(&[b'x'; 100], Qos::AtLeastOnce));
-        // That one went through; of the next the module gets half.
+        // That one went through; the module gets half of the next.
         let ticket = pair.tickets + 1;
         pair.half_of_the_data = true;
         let outcome = timed(&mut pair, publish(&[b'x'; 100], Qos::AtLeastOnce));

@@ -1,4 +1,4 @@
-//! Bringing a module to a known state, whatever state it is in. The module is played by hand.
+//! Bringing a module to a known state from any state. The module is played by hand.
 
 #[path = "support/bench.rs"]
 mod bench;
@@ -8,12 +8,12 @@ use modemqtt_host::call::{Call, Reply};
 use modemqtt_host::error::Error;
 
 #[test]
-fn answers_to_copies_of_a_question_are_no_answers_to_what_follows() {
+fn answers_to_copies_of_a_question_do_not_answer_what_follows() {
     let mut bench = Bench::fresh("M95");
     let ticket = bench.submit(Call::SetUp);
     bench.elapse(seconds(1.2));
     assert_eq!(bench.sent(), "AT\r\x1bAT\r\x1bAT\r");
-    // The link was slow: all three are answered, and the last two answers come where others are due.
+    // The link was slow: all three are answered, and the last two answers come when others are due.
     for line in ["ATE0\r", "AT+CMEE=1\r", "AT+CMEE?\r", "", ""] {
         bench.feed(OK);
         assert_eq!(bench.sent(), line);
@@ -26,7 +26,7 @@ fn answers_to_copies_of_a_question_are_no_answers_to_what_follows() {
 }
 
 #[test]
-fn late_answers_to_another_programs_commands_are_no_answers_to_ours() {
+fn late_answers_to_another_programs_commands_do_not_answer_ours() {
     for late in [
         b"\r\nOK\r\n".as_slice(),
         b"\r\nERROR\r\n",
@@ -87,7 +87,7 @@ fn what_another_program_left_in_the_line_buffer_does_not_fail_the_set_up() {
 }
 
 #[test]
-fn a_module_left_in_the_data_phase_is_got_out_of_it() {
+fn a_module_left_in_the_data_phase_is_brought_out_of_it() {
     let mut bench = Bench::fresh("M95");
     bench.submit(Call::SetUp);
     bench.elapse(seconds(0.55));
@@ -108,7 +108,7 @@ fn a_module_left_in_a_data_phase_of_counted_bytes_is_filled_up() {
         filling.chars().all(|letter| letter == '\r') && filling.len() < 1460,
         "{filling:?}"
     );
-    // What fills it up ends the publish of the other program, and nothing more is filled up.
+    // The filling ends the other program's publish, and stops.
     bench.feed(b"\r\nOK\r\n\r\n+QMTPUB: 0,1,0\r\n");
     bench.answers_set_up();
     assert_eq!(bench.ended(ticket), Some(Ok(Reply::Done)));
@@ -316,7 +316,8 @@ fn last_words_that_a_new_answer_completes_do_not_end_the_search_for_the_module()
     bench.feed(OK);
     assert_eq!(bench.restarted(), 1);
     assert_eq!(bench.ended(ticket), None);
-    // The answer that came with them is taken for the one to the new question, and all are one after until the probe.
+    // The answer that came with them is taken for the answer to the new question, and all answers lag by one until the
+    // probe.
     assert_eq!(bench.sent(), "AT\rATE0\r");
     for line in ["AT+CMEE=1\r", "AT+CMEE?\r", ""] {
         bench.feed(OK);

@@ -1,4 +1,4 @@
-//! Where a client stands changes only on the module's word. The module is played by hand.
+//! The state of a client changes only on the module's word. The module is played by hand.
 
 #[path = "support/bench.rs"]
 mod bench;
@@ -9,7 +9,7 @@ use modemqtt_host::error::Error;
 
 const QUESTIONS: [&str; 2] = ["AT+QMTCONN?\r", "AT+QMTOPEN?\r"];
 
-/// The state that the program was told last.
+/// The last state that the program was told.
 fn state(bench: &mut Bench) -> ClientState {
     bench.collect();
     let states = bench.events.iter().rev().find_map(|event| match event {
@@ -127,7 +127,7 @@ fn a_refusal_without_a_line_of_the_client_is_no_loss() {
     let publish = bench.publish(b"21");
     bench.sent();
     bench.feed(b"\r\nERROR\r\n");
-    // The refusal may have been another command's, and the prompt on its way.
+    // The refusal may have been another command's, and the prompt may still come.
     bench.elapse(seconds(0.2));
     bench.answers(&[(QUESTIONS[0], OK)]);
     assert!(matches!(bench.ended(publish), Some(Err(Error::Command { .. }))));
@@ -187,7 +187,7 @@ fn a_call_that_waited_for_room_goes_on_when_a_loss_ends_those_before_it() {
     }
     bench.publish(b"x");
     assert_eq!(bench.sent(), "");
-    // The index is another program's, and so was the connection.
+    // The index belongs to another program, and so did the connection.
     bench.feed(b"\r\n+QMTSTAT: 0,1\r\n");
     assert!(bench.sent().starts_with("AT+QMTPUB="));
 }
@@ -208,7 +208,7 @@ fn a_connect_without_a_result_is_what_the_module_says() {
         while bench.ended(connect).is_none() {
             bench.elapse(seconds(0.1));
         }
-        // After so long a module that sleeps is woken first.
+        // After this long, a module that sleeps is woken first.
         let mut sent = bench.sent();
         while sent != QUESTIONS[0] {
             bench.feed(if sent == "AT\r" {

@@ -88,7 +88,7 @@ fn for_each(play: impl Fn(&Transcript)) {
         for transcript in transcript::load_all(dialect.name) {
             if transcript.only != Some(End::Virtual) {
                 played += 1;
-                // One transcript after another, so that a run shows every one that fails.
+                // Each transcript on its own, so that one run shows every failure.
                 let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| play(&transcript)));
                 if result.is_err() {
                     failed.push(transcript.name.clone());
@@ -105,7 +105,7 @@ fn for_each(play: impl Fn(&Transcript)) {
     );
 }
 
-/// Plays a transcript; how many bytes the module printed.
+/// Plays a transcript; returns how many bytes the module printed.
 fn play(transcript: &Transcript, cut: Cut<'_>) -> usize {
     let (mut dialect, _) = dialect::of_model(&transcript.model).expect("a known model");
     if let Some(year) = &transcript.revision {

@@ -1,4 +1,4 @@
-//! What is shown of the line: everything as it came, except for secrets and what would act on a terminal.
+//! What is shown of the line: everything as it came, except secrets and anything that would act on a terminal.
 
 #[path = "support/bench.rs"]
 mod bench;
@@ -58,7 +58,7 @@ fn the_wire_log_shows_a_message_as_it_came() {
     assert_eq!(lines, wanted);
 }
 
-/// Every byte of the module's that was told, with an `x` for each that is secret.
+/// Every byte from the module that was reported, with an `x` for each secret one.
 fn told(bench: &mut Bench) -> Vec<u8> {
     let mut bytes = Vec::new();
     while let Some(piece) = bench.session.poll_wire() {

@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_line_takes_the_place_of_all_before_it() {
+    fn a_long_line_replaces_all_before_it() {
         let began = Instant::now();
         let mut ring = Ring::new(1000, began);
         let line = |length: usize| Entry {

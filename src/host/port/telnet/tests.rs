@@ -74,7 +74,7 @@ fn an_answer_is_not_answered() {
 }
 
 #[test]
-fn an_unknown_option_is_refused_and_its_absence_is_no_matter() {
+fn an_unknown_option_is_refused_and_its_absence_does_not_matter() {
     let mut telnet = opened();
     assert_eq!(
         decoded(&mut telnet, b"a\xff\xfb\x01b\xff\xfd\x18c\xff\xfc\x01\xff\xfe\x18"),
@@ -126,7 +126,7 @@ fn data_is_exact_before_and_after_the_server_has_agreed() {
 }
 
 #[test]
-fn a_server_that_refuses_a_binary_link_is_sent_nul_behind_cr_and_believed_to_do_the_same() {
+fn a_server_that_refuses_a_binary_link_is_sent_nul_after_cr_and_believed_to_do_the_same() {
     let mut telnet = opened();
     decoded(&mut telnet, b"\xff\xfe\x00\xff\xfc\x00");
     assert!(!telnet.has_replies());
@@ -175,7 +175,7 @@ fn the_lines_of_a_remote_port_are_set_and_read_once_the_server_has_agreed() {
 }
 
 #[test]
-fn answers_to_settings_and_unknown_subnegotiations_are_no_data() {
+fn answers_to_settings_and_unknown_subnegotiations_are_not_data() {
     let mut telnet = opened();
     let answers = b"O\xff\xfa\x2c\x65\x00\x01\xff\xff\x00\xff\xf0K\xff\xfa\x18\x01\xff\xf0!";
     assert_eq!(decoded(&mut telnet, answers), b"OK!");

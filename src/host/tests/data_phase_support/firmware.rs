@@ -1,4 +1,4 @@
-//! A module that does with a data phase whatever firmware was seen to do with one.
+//! A module that does with a data phase whatever firmware has been seen to do.
 
 use std::time::{Duration, Instant};
 
@@ -10,39 +10,39 @@ use proptest::prelude::*;
 /// The pause that ends a burst.
 const BURST: Duration = Duration::from_millis(5);
 
-/// What it does otherwise than the notes say.
+/// How it departs from the notes.
 #[derive(Clone, Debug)]
 pub(crate) struct Quirks {
     /// ESC cancels only at the end of a burst.
     escape_ends_burst: bool,
-    /// ESC cancels a data phase of counted bytes as well.
+    /// ESC also cancels a data phase of counted bytes.
     escape_cancels_counted: bool,
-    /// A length of 0 is none.
+    /// A length of 0 means no length.
     zero_is_none: bool,
-    /// After so many milliseconds without a byte a data phase is given up.
+    /// A data phase is given up after this many milliseconds without a byte.
     patience: Option<u64>,
-    /// What happens to each command that asks for data, from the start again where the list ends.
+    /// The fate of each command that asks for data; the list repeats.
     fates: Vec<Fate>,
     /// The data phase in which it restarts.
     restart: Option<(usize, u64)>,
 }
 
-/// What happens to one command that asks for data.
+/// The fate of one command that asks for data.
 #[derive(Clone, Debug)]
 enum Fate {
     /// All goes well.
     Fine,
-    /// It is lost on its way.
+    /// The command line is lost.
     LineLost,
-    /// The prompt is lost on its way.
+    /// The prompt is lost.
     PromptLost,
-    /// The prompt comes after so many milliseconds; whether what comes meanwhile is kept for the data phase.
+    /// The prompt comes after this many milliseconds; whether bytes that arrive meanwhile are kept for the data phase.
     PromptLate(u64, bool),
-    /// Of its data so many bytes from there on are lost.
+    /// From this position on, this many bytes of the data are lost.
     DataLost(usize, usize),
-    /// The final result code is lost on its way.
+    /// The final result code is lost.
     CodeLost,
-    /// A second final result code of the command before comes first, and the prompt so many milliseconds later.
+    /// A second final result code of the previous command comes first, and the prompt this many milliseconds later.
     SecondCode(u64),
 }
 
@@ -81,7 +81,7 @@ pub(crate) struct Taken {
 #[derive(Debug)]
 enum Mode {
     Command,
-    /// Deaf to anything until the prompt; what has come meanwhile.
+    /// Ignores everything until the prompt; holds what has arrived meanwhile.
     Busy {
         until: Instant,
         kept: Option<Vec<u8>>,
@@ -93,7 +93,7 @@ enum Mode {
 #[derive(Clone, Debug)]
 struct Phase {
     line: String,
-    /// How many bytes end it; `None` where Ctrl-Z does.
+    /// How many bytes end it; `None` if Ctrl-Z does.
     wanted: Option<usize>,
     taken: Vec<u8>,
     fate: Fate,
@@ -190,7 +190,7 @@ impl Firmware {
         {
             self.mode = Mode::Command;
             printed.extend(b"\r\nTimeout\r\n\r\nOK\r\n");
-            // A burst that had begun goes on as a command line.
+            // A burst that had begun continues as a command line.
             self.burst_ends = None;
             let burst = std::mem::take(&mut self.burst);
             self.take(&burst, now, &mut printed);
@@ -248,7 +248,7 @@ impl Firmware {
         }
     }
 
-    /// What the line loses of the program's data, which come in one burst.
+    /// Which of the program's data, sent in one burst, the line loses.
     fn lost_of(&mut self, length: usize) -> std::ops::Range<usize> {
         let Mode::Data(phase) = &mut self.mode else { return 0..0 };
         if std::mem::replace(&mut phase.begun, true) || length < 2 {
@@ -344,7 +344,7 @@ impl Firmware {
         }
     }
 
-    /// How many bytes end the data phase of that line.
+    /// How many bytes end the data phase of this line.
     fn wanted(&self, line: &str) -> Option<usize> {
         let fields = line.split(',').count();
         let counted = if line.starts_with("AT+QMTPUB") {

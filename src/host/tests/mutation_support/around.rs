@@ -1,4 +1,4 @@
-//! The mutants of what a dialect has around MQTT.
+//! The mutants of a dialect's data beyond MQTT.
 
 use modemqtt_at::codes::CmeCode;
 use modemqtt_at::dialect::{Address, Around, Cell, Dialect, FixedCommand, Ping, PingKind, Refusal, Stack};
@@ -81,13 +81,13 @@ impl Maker {
             let changed = with(around.sleep_modes, at, !around.sleep_modes[at]);
             for sleep_modes in [changed, without(around.sleep_modes, at)] {
                 let rule = (self.dialect.sleeps_after.is_none() && sleep_modes.len() == around.sleep_modes.len())
-                    .then_some("without a time after which it sleeps the module sleeps in no mode");
+                    .then_some("a module without a sleep time sleeps in no mode");
                 self.add_unless("sleep modes", "QSCLK", Around { sleep_modes, ..around }, rule);
             }
         }
         let more = [around.sleep_modes, &[false]].concat().leak();
         self.add(
-            "a sleep mode more",
+            "one sleep mode more",
             "QSCLK",
             Around {
                 sleep_modes: more,
@@ -97,7 +97,7 @@ impl Maker {
         for (at, command) in around.power_off.iter().enumerate() {
             let less = without(around.power_off, at);
             self.add(
-                "a way to switch off less",
+                "one way to switch off fewer",
                 "QPOWD",
                 Around {
                     power_off: less,
@@ -192,22 +192,22 @@ impl Maker {
         let around = *self.dialect.around;
         for at in 0..around.functions.len() {
             let functions = without(around.functions, at);
-            self.add("a function less", "CFUN", Around { functions, ..around });
+            self.add("one function fewer", "CFUN", Around { functions, ..around });
         }
         let functions = [around.functions, &[5]].concat().leak();
-        self.add("a function more", "CFUN", Around { functions, ..around });
+        self.add("one function more", "CFUN", Around { functions, ..around });
         for at in 0..around.bands.len() {
             let bands = without(around.bands, at);
-            self.add("a band less", "NBAND", Around { bands, ..around });
+            self.add("one band fewer", "NBAND", Around { bands, ..around });
         }
         let bands = [around.bands, &[2]].concat().leak();
-        self.add("a band more", "NBAND", Around { bands, ..around });
+        self.add("one band more", "NBAND", Around { bands, ..around });
         for at in 0..around.urc_ports.len() {
             let urc_ports = without(around.urc_ports, at);
-            self.add("a port less", "urcport", Around { urc_ports, ..around });
+            self.add("one port fewer", "urcport", Around { urc_ports, ..around });
         }
         let urc_ports = [around.urc_ports, &["com1"]].concat().leak();
-        self.add("a port more", "urcport", Around { urc_ports, ..around });
+        self.add("one port more", "urcport", Around { urc_ports, ..around });
     }
 
     fn ping(&mut self) {

@@ -1,7 +1,7 @@
-//! The mutants of what a dialect says besides its rows.
+//! The mutants of a dialect's data outside its rows.
 //!
-//! Left alone are what no line shows (titles, sources, names of errors, models), the length of a command line, for which no
-//! note has a figure, and lists that are there to be read: URCs but the one that the module asks for.
+//! Not mutated: what no line shows (titles, sources, names of errors, models); the length of a command line, for which
+//! no note has a figure; and lists that are only read: the URCs, except the one that the module looks up.
 
 use std::time::Duration;
 
@@ -63,7 +63,7 @@ impl Maker {
         }
         for payload in [dialect.payload - 1, dialect.payload + 1] {
             let mutated = Dialect { payload, ..dialect };
-            // Only after Ctrl-Z may more come than a row allows.
+            // Only after Ctrl-Z may more data come than a row allows.
             let counted = dialect.publish(DataPhase::UntilCtrlZ).is_none() && payload > dialect.payload;
             let rule = counted.then_some("the row limits the length as well");
             self.add_unless(&format!("payload {payload}"), "bench/long", mutated, rule);
@@ -197,7 +197,7 @@ impl Maker {
         for at in 0..dialect.error_levels.len() {
             let error_levels = without(dialect.error_levels, at);
             self.add(
-                "an error level less",
+                "one error level fewer",
                 "CMEE",
                 Dialect {
                     error_levels,
@@ -221,7 +221,7 @@ impl Maker {
         for (at, (version, code)) in dialect.versions.iter().enumerate() {
             let less = without(dialect.versions, at);
             self.add(
-                "a version less",
+                "one version fewer",
                 "version",
                 Dialect {
                     versions: less,
@@ -248,12 +248,12 @@ impl Maker {
                 default_version,
                 ..dialect
             },
-            (!dialect.versions.is_empty()).then_some("where the version can be set its default is a row"),
+            (!dialect.versions.is_empty()).then_some("if the version can be set, its default is a row"),
         );
         for (at, result) in dialect.open_results.iter().enumerate() {
             let open_results = without(dialect.open_results, at);
             let rule = (*result != OpenResult::NETWORK_ERROR)
-                .then_some("every family has it: the module asks for 5 alone, and the host takes any number");
+                .then_some("every family has it: the module looks up only 5, and the host takes any number");
             let mutated = Dialect {
                 open_results,
                 ..dialect
@@ -293,7 +293,7 @@ impl Maker {
         let dialect = *self.dialect;
         for at in 0..dialect.boot.len() {
             self.add(
-                "a boot line less",
+                "one boot line fewer",
                 "restart",
                 Dialect {
                     boot: without(dialect.boot, at),
@@ -304,7 +304,7 @@ impl Maker {
         for (at, reboot) in dialect.reboots.iter().enumerate() {
             let less = without(dialect.reboots, at);
             self.add(
-                "a reboot less",
+                "one reboot fewer",
                 reboot.name,
                 Dialect {
                     reboots: less,

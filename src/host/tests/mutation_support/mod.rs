@@ -1,4 +1,4 @@
-//! Wrong dialects: each is a right one with one value changed.
+//! Wrong dialects: each is a correct one with one value changed.
 
 mod around;
 mod dialects;
@@ -16,9 +16,9 @@ pub(crate) struct Mutant {
     pub(crate) change: String,
     /// The outcome.
     pub(crate) mutated: Dialect,
-    /// What the transcripts that are likely to notice hold.
+    /// Text found in the transcripts that are likely to notice.
     pub(crate) likely: String,
-    /// Why nothing can come of it.
+    /// Why the change can have no effect.
     pub(crate) equivalent: Option<&'static str>,
 }
 

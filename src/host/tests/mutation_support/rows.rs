@@ -153,7 +153,7 @@ impl Maker {
         }
     }
 
-    /// Data phase, gate, wait, flag, and the values that alone work.
+    /// Data phase, gate, wait, flag, and the only values that work.
     fn behaviour(&mut self, row: &Row) {
         if row.data.is_some() {
             for data in [
@@ -183,7 +183,7 @@ impl Maker {
                 }
             }
         }
-        // Two seconds are what a wait may be off by all the same: the host adds them for the line.
+        // A wait may still be two seconds off: the host adds them for the line.
         let step = Duration::from_secs(2);
         let waits = match row.wait {
             Wait::Fixed(wait) => vec![
@@ -233,11 +233,11 @@ impl Maker {
         }
         if !row.defaults.is_empty() {
             let defaults = without(row.defaults, row.defaults.len() - 1);
-            self.add("a default less", Row { defaults, ..*row }, None);
+            self.add("one default fewer", Row { defaults, ..*row }, None);
         }
         for (at, line) in row.answer.iter().enumerate() {
             self.add(
-                "a line less",
+                "one line fewer",
                 Row {
                     answer: without(row.answer, at),
                     ..*row

@@ -1,20 +1,20 @@
-//! Why some changes cannot be noticed on the line. Each rule is a sentence, printed with what it lets pass.
+//! Why some changes cannot be noticed on the line. Each rule is a sentence, printed with the changes that it excuses.
 
 use modemqtt_at::dialect::{Arity, DataPhase, Dialect, Flag, Gate, Kind, Row, Wait};
 use modemqtt_at::{Command, Form, SettingKey};
 
 const CHECKED_TWICE: &str =
-    "the module asks of a flag that it is 0 or 1, and of some values that they are the one that works";
-const NO_PARAMETER: &str = "a parameter that the row does not name is refused, whatever their number";
+    "the module requires a flag to be 0 or 1, and takes only the one value that works of some others";
+const NO_PARAMETER: &str = "a parameter that the row does not name is refused, however many there are";
 
 type Rule = Option<&'static str>;
 
 const UNUSED_WAIT: &str = "the host has no call that sends this form by its row, and the module waits for nothing";
-const ASKS_SESSION: &str = "the module asks the session as well, which is connected or not";
-const LONG_LINE: &str = "no command line holds so long a string";
+const ASKS_SESSION: &str = "the module also checks the session, which is connected or not";
+const LONG_LINE: &str = "no command line can hold such a long string";
 const NO_LEGAL_LINE: &str = "no line that the row allows tells the two apart";
 
-/// What a limit of a parameter becomes.
+/// What a changed limit of a parameter amounts to.
 pub(super) fn limit(dialect: &Dialect, row: &Row, at: usize, kind: Kind) -> Rule {
     match (row.parameters[at].kind, kind) {
         (
@@ -41,7 +41,7 @@ pub(super) fn limit(dialect: &Dialect, row: &Row, at: usize, kind: Kind) -> Rule
                 () if flag || only => Some(CHECKED_TWICE),
                 () if qos => Some("the module makes an MQTT packet of it, which has no QoS 3"),
                 () if row.data == Some(DataPhase::Inline) && at == 5 && new_low < low => {
-                    Some("no payload stands behind a length below zero")
+                    Some("no payload follows a negative length")
                 }
                 () if length => Some("the dialect limits the payload as well"),
                 () => None,
@@ -61,7 +61,7 @@ pub(super) fn limit(dialect: &Dialect, row: &Row, at: usize, kind: Kind) -> Rule
 }
 
 pub(super) fn arity(dialect: &Dialect, row: &Row, arity: Arity) -> Rule {
-    // Another form of the command that stands after this one must not lose its lines to it.
+    // The change must not give this row's lines to another form of the command that comes after it.
     let behind = dialect
         .rows
         .iter()
@@ -77,7 +77,7 @@ pub(super) fn arity(dialect: &Dialect, row: &Row, arity: Arity) -> Rule {
     match row.flag {
         _ if groups || taken => None,
         _ if alike => Some(NO_PARAMETER),
-        Flag::Whole if between => Some("with such a flag no other number than all or none agrees"),
+        Flag::Whole if between => Some("with such a flag only all or none of them match"),
         _ => None,
     }
 }
@@ -89,7 +89,7 @@ pub(super) fn data(dialect: &Dialect, row: &Row, data: Option<DataPhase>) -> Rul
         Some(_) if row.setting.is_some() => Some("a will has one form of data phase, whichever the row names"),
         Some(DataPhase::Quoted) => None,
         Some(DataPhase::UntilCtrlZ) if in_line => None,
-        _ if in_line => Some("a payload with its length in the line has come already, whichever phase the row names"),
+        _ if in_line => Some("a payload with its length in the line has already come, whichever phase the row names"),
         None | Some(DataPhase::Inline) if other_form => Some(
             "the module ends data with Ctrl-Z unless the row says otherwise, and the host prefers the form with the length",
         ),
@@ -125,7 +125,7 @@ pub(super) fn wait(dialect: &Dialect, row: &Row, _wait: Wait) -> Rule {
 pub(super) fn flag(row: &Row, flag: Flag) -> Rule {
     let firsts: Vec<i64> = match row.parameters.get(1).map(|parameter| parameter.kind) {
         Some(Kind::Integer { low, high }) => (low..=high.min(low + 3)).collect(),
-        // What is no number counts as 0.
+        // Anything that is not a number counts as 0.
         _ => vec![0],
     };
     let all = row.parameters.len();

@@ -1,6 +1,6 @@
-//! The mutants of what a dialect says of TLS.
+//! The mutants of a dialect's data about TLS.
 //!
-//! Left alone are sizes, for none of which there is a figure in a note, and the refusal of a full storage, which hangs on them.
+//! Not mutated: sizes, since no note has a figure, and the refusal of a full storage, which depends on them.
 
 use modemqtt_at::codes::CmeCode;
 use modemqtt_at::dialect::{Dialect, Refusal};
@@ -61,7 +61,7 @@ fn options(tls: Tls) -> Vec<Change> {
         let name: &'static str = format!("{}x", option.name).leak();
         change("another name", TlsOption { name, ..*option });
         let of_context = !option.of_context;
-        // A credential after a prompt, and whatever has its context in front, names it in any case.
+        // A credential asked for with a prompt, and any option with its context first, is named in any case.
         if tls.form == TlsForm::OptionFirst {
             change("of a context or not", TlsOption { of_context, ..*option });
         }

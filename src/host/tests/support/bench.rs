@@ -18,7 +18,7 @@ pub(crate) fn seconds(seconds: f64) -> Duration {
     Duration::from_secs_f64(seconds)
 }
 
-/// What `ended` gives for a command that was answered with those lines.
+/// The value of `ended` for a command answered with these lines.
 #[expect(clippy::unnecessary_wraps, reason = "compared with what ended() gives")]
 pub(crate) fn response(lines: &[&str]) -> Option<Result<Reply, Error>> {
     Some(Ok(Reply::Response {
@@ -34,7 +34,7 @@ pub(crate) struct Bench {
 }
 
 impl Bench {
-    /// A session that has not spoken to the module yet.
+    /// A session that has not contacted the module yet.
     pub(crate) fn fresh(model: &str) -> Self {
         let model = dialect::of_model(model).expect("a known model");
         Self {
@@ -45,7 +45,7 @@ impl Bench {
         }
     }
 
-    /// A session that has to ask for the model.
+    /// A session that must ask for the model.
     pub(crate) fn unknown() -> Self {
         Self {
             session: Session::new(None, 115_200),
@@ -157,7 +157,7 @@ impl Bench {
         self.now
     }
 
-    /// Lets time pass; how often the session woke.
+    /// Lets time pass; returns how often the session woke.
     pub(crate) fn elapse(&mut self, time: Duration) -> usize {
         let end = self.now + time;
         let mut wakes = 0;

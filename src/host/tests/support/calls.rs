@@ -126,8 +126,8 @@ fn options(words: &[Vec<u8>], location: &Location) -> Options {
     options
 }
 
-/// `tls=<context>,<level>,<version>,<suite>,<check_time>,<sni>,<seconds>`, what is empty left to the host, and each
-/// credential by a word of its own.
+/// `tls=<context>,<level>,<version>,<suite>,<check_time>,<sni>,<seconds>`, where empty fields are left to the host, and
+/// each credential in a word of its own.
 fn secure(options: &mut Options, words: &[Vec<u8>]) {
     let value = |name: &str| {
         let word = words.iter().find(|word| word.starts_with(name.as_bytes()))?;
@@ -184,7 +184,7 @@ fn device(options: &mut Options, text: &str, location: &Location) {
     }
 }
 
-/// What a call hands over that no log may show. What is short may stand anywhere.
+/// The parts of a call that no log may show. Short ones are left out, since they may occur anywhere.
 pub(crate) fn secrets(call: &Call) -> Vec<String> {
     if let Call::Configure { options, .. } = call
         && let Some(Some(tls)) = &options.tls

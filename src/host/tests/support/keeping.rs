@@ -1,4 +1,4 @@
-//! Sessions that are kept, on a simulated line and clock.
+//! Kept sessions, on a simulated line and clock.
 
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
@@ -41,7 +41,7 @@ pub(crate) fn keep_alive() -> Options {
     }
 }
 
-/// A session that the program has entered, and that is kept.
+/// A kept session that the program has connected.
 pub(crate) fn entered(model: &str, plan: Plan, options: Option<Options>) -> Pair {
     let mut pair = Pair::new(model, 4096);
     if let Some(options) = options.clone() {
@@ -62,7 +62,7 @@ pub(crate) fn subscribe(pair: &mut Pair, topics: &[(&str, Qos)]) -> Result<Reply
     pair.call(Call::Subscribe { client: CLIENT, topics })
 }
 
-/// The first words of the command lines that were sent, without questions of the session's own.
+/// The first words of the command lines sent, without the session's own questions.
 pub(crate) fn lines(pair: &mut Pair) -> Vec<String> {
     let sent = String::from_utf8_lossy(&std::mem::take(&mut pair.sent)).into_owned();
     let lines = sent.split('\r').filter(|line| line.starts_with("AT+QMT"));
@@ -73,13 +73,13 @@ pub(crate) fn name(line: &str) -> &str {
     line.split('=').next().unwrap()
 }
 
-/// The module says so, whatever it does.
+/// The module prints this, whatever its state.
 pub(crate) fn say(pair: &mut Pair, line: &str) {
     pair.host.receive(format!("\r\n{line}\r\n").as_bytes(), pair.now);
     pair.pump();
 }
 
-/// The wait that was told last.
+/// The last wait that was reported.
 pub(crate) fn told_wait(pair: &mut Pair) -> Option<Duration> {
     match pair.told.pop() {
         Some(Event::Reconnecting(CLIENT, _, within)) => within,
@@ -87,7 +87,7 @@ pub(crate) fn told_wait(pair: &mut Pair) -> Option<Duration> {
     }
 }
 
-/// Lets time pass: what the module prints meanwhile comes when it is printed.
+/// Lets time pass: what the module prints meanwhile arrives when it is printed.
 pub(crate) fn pass(pair: &mut Pair, time: Duration) {
     let end = pair.now + time;
     pair.pump();
@@ -96,7 +96,7 @@ pub(crate) fn pass(pair: &mut Pair, time: Duration) {
     }
 }
 
-/// Lets time pass, at most so long, until a session is back.
+/// Lets time pass, at most this long, until a session is back.
 pub(crate) fn back(pair: &mut Pair, within: Duration) -> Reconnected {
     let end = pair.now + within;
     pair.pump();

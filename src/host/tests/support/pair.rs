@@ -1,4 +1,4 @@
-//! A session, with those that are kept in it, and a virtual module on a simulated line and clock.
+//! A session with its kept sessions, and a virtual module, on a simulated line and clock.
 
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
@@ -17,7 +17,7 @@ use rig::Rig;
 
 pub(crate) const CLIENT: ClientIndex = ClientIndex(0);
 
-/// What befalls a module.
+/// Something that happens to a module.
 pub(crate) type Befall = fn(&mut Rig);
 
 /// Both ends, and what the program was told.
@@ -33,14 +33,14 @@ pub(crate) struct Pair {
     pub(crate) messages: Vec<Message>,
     pub(crate) interim: Vec<String>,
     pub(crate) others: Vec<String>,
-    /// What sessions that are kept have to tell.
+    /// The events of kept sessions.
     pub(crate) told: Vec<Event>,
     pub(crate) state: ClientState,
-    /// The last state of each client, by its index, that the program was told.
+    /// The last state that the program was told of each client, by index.
     pub(crate) states: BTreeMap<u8, ClientState>,
-    /// The next data of a hundred bytes or more lose their second half on the line, and what ends them.
+    /// The line loses the second half of the next data of a hundred bytes or more, with whatever ends them.
     pub(crate) half_of_the_data: bool,
-    /// What befalls the module before it is given so many more pieces of what the host sends.
+    /// What happens to the module after it has received this many more pieces from the host.
     pub(crate) befalls: Option<(usize, Befall)>,
 }
 
@@ -95,7 +95,7 @@ impl Pair {
         self.submit_for(call, None)
     }
 
-    /// Begins a call that is waited for so long at most.
+    /// Begins a call with a time limit.
     pub(crate) fn submit_for(&mut self, call: impl Into<Submission>, timeout: Option<Duration>) -> Ticket {
         self.tickets += 1;
         self.host.submit(Ticket(self.tickets), call, timeout, self.now);
@@ -103,7 +103,7 @@ impl Pair {
         Ticket(self.tickets)
     }
 
-    /// Carries a call out, letting time pass until it ends.
+    /// Carries out a call, letting time pass until it ends.
     pub(crate) fn call(&mut self, call: impl Into<Submission>) -> Result<Reply, Error> {
         let ticket = self.submit(call);
         for _ in 0..100_000 {

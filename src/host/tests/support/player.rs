@@ -1,4 +1,4 @@
-//! Plays one transcript against the host. What goes wrong is a panic that names the line.
+//! Plays one transcript against the host. Any failure is a panic that names the line.
 
 #![allow(dead_code, unreachable_pub, reason = "shared by #[path] between test binaries")]
 
@@ -21,24 +21,24 @@ use crate::transcript::{Action, Location, Transcript, Words, World};
 pub enum Cut<'a> {
     Whole,
     EveryByte,
-    /// One cut, so many bytes into everything that the module prints.
+    /// One cut, this many bytes into each thing that the module prints.
     At(usize),
-    /// Whole, with a URC in front of each piece: modules print one whenever no line is under way.
+    /// Whole, with a URC before each piece: modules print one whenever no line is under way.
     AfterUrc,
-    /// Cut and mixed with URCs as this says.
+    /// Cut and mixed with URCs according to this.
     Mixed(&'a Mixture),
 }
 
-/// Cuts and URCs, each list from its start again where it ends.
+/// Cuts and URCs; each list repeats.
 #[derive(Clone, Debug)]
 pub struct Mixture {
     /// How many bytes are handed over at once.
     pub sizes: Vec<usize>,
-    /// Which of [`UNRELATED`] stand in front of a line.
+    /// Which of [`UNRELATED`] come before each line.
     pub urcs: Vec<Vec<usize>>,
 }
 
-/// What no transcript has, and whether the program is told of it: URCs, a message of another client, blank lines.
+/// What no transcript contains, and whether the program is told: URCs, a message of another client, blank lines.
 pub const UNRELATED: [(&[u8], bool); 4] = [
     (b"\r\n+QTEST: 7\r\n", true),
     (b"\r\n+QTEST: 0,\"OK\",\"\x7f> \"\r\n", true),
@@ -46,7 +46,7 @@ pub const UNRELATED: [(&[u8], bool); 4] = [
     (b"\r\n\r\n", false),
 ];
 
-/// Plays a transcript; how many bytes the module printed.
+/// Plays a transcript; returns how many bytes the module printed.
 pub fn play(transcript: &Transcript, dialect: &'static Dialect, cut: Cut<'_>) -> usize {
     let mut player = Player::new(transcript, dialect);
     for step in &transcript.steps {
@@ -74,12 +74,12 @@ struct Player {
     fed: usize,
     /// The last byte fed.
     last: u8,
-    /// How many lines with URCs in front, and pieces, the mixture has given.
+    /// How many lines with URCs before them, and how many pieces, the mixture has produced.
     mixed: (usize, usize),
-    /// How many unrelated URCs were fed and the program has not been told of.
+    /// How many unrelated URCs were fed that the program has not been told of.
     unrelated: usize,
     place: String,
-    /// What no log may show, from the first call that has it.
+    /// The parts that no log may show, from the first call with any.
     secrets: Vec<String>,
 }
 
@@ -188,8 +188,8 @@ impl Player {
         self.collect();
     }
 
-    /// Whether a URC may stand in front of what comes next: modules print one whenever no line is under way. After
-    /// the prompt stands the echo of the data, where a module has one.
+    /// Whether a URC may come before the next bytes: modules print one whenever no line is under way. The echo of the
+    /// data, if the module has one, follows the prompt directly.
     fn between_lines(&self, next: &[u8]) -> bool {
         next.starts_with(b"\r") && matches!(self.last, CR | LF | b'>' | b' ')
     }
@@ -199,7 +199,7 @@ impl Player {
         let ends = lines.iter().copied().chain([bytes.len()]);
         for (from, to) in [0].into_iter().chain(lines.iter().copied()).zip(ends) {
             let line = &bytes[from..to];
-            // A payload without its end, which the transcript is about, would take a URC for its rest.
+            // An unfinished payload, if that is the transcript's subject, would take a URC for its rest.
             let unfinished = from == 0 && self.session.buffered() > 0;
             if self.between_lines(line) && !unfinished {
                 for urc in &mixture.urcs[self.mixed.0 % mixture.urcs.len()] {
@@ -313,7 +313,7 @@ impl Player {
             }
             Event::Ended(ticket, result) => Self::ended(&self.tickets[&ticket], result),
             Event::Message(message) if message.topic == "q/test" => {
-                // Where the module has printed a payload without quotes, these are the payload's own.
+                // If the module has printed a payload without quotes, these belong to the payload.
                 let payload = message.payload.strip_prefix(b"\"").unwrap_or(&message.payload);
                 let payload = payload.strip_suffix(b"\"").unwrap_or(payload);
                 assert_eq!(
