@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import re
+import signal
 import socket
+import subprocess
+import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -14,7 +18,7 @@ from modemqtt import Modem
 from support.waiting import until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 COMMANDS = 100
 OK = b"\r\nOK\r\n"
@@ -30,6 +34,8 @@ class Module:
         # While this is not set nothing is read.
         self.reads = threading.Event()
         self.reads.set()
+        # What is done before and after the answer to a line.
+        self.around: dict[bytes, tuple[Callable[[], None], Callable[[], None]]] = {}
         threading.Thread(target=self._run, daemon=True).start()
 
     def _run(self) -> None:
@@ -41,7 +47,10 @@ class Module:
                 *lines, unread = unread.split(b"\r")
                 for line in lines:
                     self.lines.append(line)
+                    before, after = self.around.get(line, (lambda: None, lambda: None))
+                    before()
                     client.sendall(self._answer(line))
+                    after()
                 self.reads.wait()
 
     @staticmethod
@@ -99,3 +108,38 @@ def test_a_pause_between_commands_is_kept_and_the_thread_wakes_for_its_end(modul
         gaps = [line.timestamp - answered[line.text] for line in lines if line.text in answered]
         assert len(gaps) == 4
         assert min(gaps) >= 0.0499
+
+
+PROGRAM = """
+import sys, threading
+from modemqtt import Modem, ModemError
+
+with Modem(sys.argv[1], model="M95") as modem:
+    asked = threading.Event()
+    def others():
+        while not asked.is_set():
+            try: modem.command("AT", timeout=0.0002)
+            except ModemError: pass
+    threads = [threading.Thread(target=others) for _ in range(4)]
+    for thread in threads: thread.start()
+    try: print(modem.command("AT+N=7", timeout=1).lines, flush=True)
+    finally:
+        asked.set()
+        for thread in threads: thread.join()
+"""
+
+
+def test_an_answer_that_came_while_the_program_was_stopped_is_in_time(module: Module) -> None:
+    command = [sys.executable, "-c", PROGRAM, module.port]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as program:  # noqa: S603 - our own
+
+        def stop() -> None:
+            program.send_signal(signal.SIGSTOP)
+
+        def go_on() -> None:
+            time.sleep(1.2)  # longer than the program's timeout; it is the program that has to sleep
+            program.send_signal(signal.SIGCONT)
+
+        module.around[b"AT+N=7"] = (stop, go_on)
+        out, _ = program.communicate(timeout=30)
+    assert out == "('+N: 7',)\n"

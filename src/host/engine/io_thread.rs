@@ -65,7 +65,8 @@ impl IoThread {
         loop {
             let mut place = self.place.lock();
             let Some(traffic) = place.as_mut() else { return Ok(()) };
-            if readable {
+            // What has arrived while the program was stopped comes before the end of any time.
+            if readable || (traffic.is_due() && self.can_be_read()) {
                 traffic.read(&mut buffer)?;
             }
             traffic.serve()?;
@@ -77,6 +78,14 @@ impl IoThread {
             told.wake(&self.shared);
             readable = self.sleep(&sleep)?;
         }
+    }
+
+    /// Whether something has arrived, without waiting for it.
+    fn can_be_read(&self) -> bool {
+        // SAFETY: as in `sleep`.
+        let port = unsafe { BorrowedFd::borrow_raw(self.port) };
+        let mut descriptor = [PollFd::from_borrowed_fd(port, PollFlags::IN)];
+        poll(&mut descriptor, Some(&Timespec::default())).is_ok_and(|ready| ready > 0)
     }
 
     /// Sleeps until there is something to do; returns whether the port can be read.

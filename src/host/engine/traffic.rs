@@ -99,7 +99,7 @@ impl Traffic {
         let served = catch_unwind(AssertUnwindSafe(|| {
             self.take_requests();
             self.take(request);
-            self.serve()
+            self.carry_on()
         }));
         // A bug of ours must not leave anyone waiting.
         self.failure = served.unwrap_or_else(|_| Err(PortError::broken(&self.url))).err();
@@ -123,13 +123,26 @@ impl Traffic {
             || !self.sleep.writes && self.port.wants_to_write(!self.unsent.is_empty())
     }
 
-    /// Does what there is to do.
+    /// Whether some time is over.
+    pub(super) fn is_due(&self) -> bool {
+        self.upkeep.next_timeout().is_some_and(|due| due <= Instant::now())
+    }
+
+    /// Does what there is to do. Only the I/O thread does, after it has read: an answer that has arrived and was not read
+    /// yet comes before the end of its time.
     pub(super) fn serve(&mut self) -> Result<(), PortError> {
+        self.take_requests();
+        if self.failure.is_none() {
+            self.upkeep.handle_timeout(Instant::now());
+        }
+        self.carry_on()
+    }
+
+    /// Writes what is due, and delivers what has happened.
+    fn carry_on(&mut self) -> Result<(), PortError> {
         if let Some(error) = self.failure.take() {
             return Err(error);
         }
-        self.take_requests();
-        self.upkeep.handle_timeout(Instant::now());
         self.write()?;
         self.deliver();
         Ok(())

@@ -52,6 +52,8 @@ impl Session {
                 all(values + blanks..line.len())
             }
             Incoming::Unsolicited(_) if self.may_be_an_echo(line) => all(0..line.len()),
+            // A command that takes any line for its answer takes a piece of an echo as well.
+            Incoming::Information(_) if self.holds_a_part_of_a_secret(line) => all(0..line.len()),
             _ => self.secrets_in(line),
         }
     }
@@ -59,10 +61,13 @@ impl Session {
     /// Whether a line may be a fragment of an echo with a secret: noise or a line of the module's own can break an echo
     /// anywhere, and the rest of it may come long after the command.
     fn may_be_an_echo(&self, line: &[u8]) -> bool {
-        // An incomplete line end does not separate it from what came before.
-        let known = tokens::is_recognised(line) && !line.contains(&CR);
         let due = self.exchange.as_ref().is_some_and(Exchange::may_echo_a_secret);
-        !known && (due || self.secrets.iter().any(|secret| shares(line, secret.as_bytes())))
+        (due && !is_known(line)) || self.holds_a_part_of_a_secret(line)
+    }
+
+    /// Whether a line that is not known has a piece of a secret in it, and not the whole.
+    fn holds_a_part_of_a_secret(&self, line: &[u8]) -> bool {
+        !is_known(line) && self.secrets.iter().any(|secret| shares(line, secret.as_bytes()))
     }
 
     /// Whether the command in flight reads back a secret.
@@ -165,6 +170,11 @@ impl Session {
             form: form(taken.line, taken.payload),
         });
     }
+}
+
+/// Whether a line is one that modules print. A line end that is not whole does not part it from what comes before.
+fn is_known(line: &[u8]) -> bool {
+    tokens::is_recognised(line) && !line.contains(&CR)
 }
 
 /// Whether a line contains part of a secret without containing all of it.

@@ -124,3 +124,22 @@ fn no_piece_of_a_broken_echo_shows_a_password_however_late_it_comes() {
         assert!(shown.iter().any(|text| text == line), "{told}");
     }
 }
+
+#[test]
+fn a_piece_of_a_broken_echo_that_a_command_takes_for_its_answer_shows_nothing_of_a_password() {
+    let mut bench = Bench::set_up("M95");
+    bench.submit(Call::connect(
+        CLIENT,
+        "bench-7".into(),
+        Some("bench".into()),
+        Some(Secret("7Zuj9VOciCkEgfmE".into())),
+    ));
+    bench.feed(b"AT+QMTCONN=0,\"bench-7\",\"bench\",\"7Zuj9\r\n+CREG: 1\r\n\r\nERROR\r\n");
+    bench.submit(Call::command("AT+OTHER"));
+    bench.feed(b"VOciCkEgfmE\"\r\nOK\r\n");
+    let mut shown = String::new();
+    while let Some(piece) = bench.session.poll_wire() {
+        shown.extend(piece.entry().map(|entry| entry.text + " "));
+    }
+    assert!(!shown.contains("gfmE"), "{shown}");
+}
