@@ -225,7 +225,7 @@ def test_an_iterator_goes_on_over_a_loss_that_the_session_mends(broker: Broker, 
 def test_waiting_for_a_connection_that_does_not_come_ends_in_time(module: VirtualModem) -> None:
     async def program() -> None:
         async with AsyncModem(module.port) as modem:
-            with pytest.raises(ResponseTimeout, match=r"client 0 is not connected within 0\.05 s; it is closed"):
+            with pytest.raises(ResponseTimeout, match=r"client 0 was not connected within 0\.05 s; it is closed"):
                 await modem.mqtt().wait_connected(0.05)
 
     go(program)

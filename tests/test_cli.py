@@ -178,7 +178,7 @@ class TestVirtual:
             (["--fault", "gremlin"], 2, "reopen-error"),
             (["--fault", "lost-ok=often"], 2, "lost-ok=often"),
             (["--baud", "0"], 2, "--baud"),
-            (["--broker", "none", "--broker-port", "1883"], 2, "--broker none"),
+            (["--broker", "none", "--broker-port", "1883"], 2, "--broker is none"),
             (["--listen", "127.0.0.1:0", "--link", "module"], 2, "link"),
             (["--listen", "nowhere"], 1, "nowhere"),
             (["--link", "/nonexistent/module"], 1, "/nonexistent/module"),

@@ -47,7 +47,7 @@ def test_a_line_of_standard_input_that_is_no_command_ends_it(module: VirtualMode
 
 
 def test_a_dash_goes_with_no_other_line() -> None:
-    assert "- stands for every line" in refusal(run("at", "--modem", "virtual://M95", "-", "AT"), 2)
+    assert "- reads every line" in refusal(run("at", "--modem", "virtual://M95", "-", "AT"), 2)
 
 
 def test_data_goes_to_the_line_that_asks_for_it_from_a_file_too(tmp_path: Path) -> None:
@@ -58,9 +58,9 @@ def test_data_goes_to_the_line_that_asks_for_it_from_a_file_too(tmp_path: Path) 
         # The checksum is the exclusive or of its two halves.
         assert (done.returncode, done.stderr, done.stdout) == (0, b"", b"OK\n+QFUPL: 4,df5\nOK\n")
     alone = run("at", "--modem", "virtual://EG915Q", 'AT+QFUPL="a.txt",4')
-    assert 'AT+QFUPL="a.txt",4 asks for data; give it by --data' in refusal(alone, 2)
+    assert 'AT+QFUPL="a.txt",4 asks for data; give it with --data' in refusal(alone, 2)
     unasked = run("at", "--modem", "virtual://EG915Q", "AT", "AT", "--data", "x")
-    assert "none of the lines has asked for data" in refusal(unasked, 2)
+    assert "none of the lines asked for data" in refusal(unasked, 2)
 
 
 def test_the_log_has_the_lines_and_its_folder_comes_from_the_environment(module: VirtualModem, tmp_path: Path) -> None:

@@ -90,7 +90,7 @@ def test_a_leading_number_names_one_of_several_modules(path: Path) -> None:
     for name, answer in zip(program.ports, (b"+CSQ: 5,99", b"+CSQ: 4,2"), strict=True):
         with serial.Serial(name, timeout=10) as port:
             assert answer in ask(port, "AT+CSQ")
-    assert orders(path, "3 restart") == ["error: there is no module 3; 1 to 2 are there"]
+    assert orders(path, "3 restart") == ["error: there is no module 3; the modules are 1 to 2"]
     assert program.end() == (0, "")
 
 
@@ -119,19 +119,19 @@ def module() -> Iterator[VirtualModem]:
     [
         ("fly", "'fly' is not a control word; the known ones are restart, power, network, signal, battery, cell"),
         ("RESTART", "'RESTART' is not a control word"),
-        ("restart now", "restart takes nothing behind it, not 'now'"),
-        ("power", "behind power comes key, on or off, not ''"),
-        ("network gone", "behind network comes on or off, not 'gone'"),
-        ("signal", "behind signal comes RSSI [BER [RSRP RSRQ SINR]], not ''"),
+        ("restart now", "restart takes no argument, not 'now'"),
+        ("power", "power must be followed by key, on or off, not ''"),
+        ("network gone", "network must be followed by on or off, not 'gone'"),
+        ("signal", "signal must be followed by RSSI [BER [RSRP RSRQ SINR]], not ''"),
         ("signal loud", "not 'loud'"),
         ("signal 12 0 -100", "not '12 0 -100'"),
         ("signal 12 0 -200 -10 5", "rsrp must be -140 to -44, not -200"),
         ("signal 32", "rssi"),
-        ("battery low", "behind battery comes one number or two, not 'low'"),
+        ("battery low", "battery must be followed by one number or two, not 'low'"),
         ("battery 70000", "millivolts must be 0 to 65535, not 70000"),
-        ("cell", "behind cell comes one hexadecimal number or two, not ''"),
-        ("cell north", "behind cell comes one hexadecimal number or two, not 'north'"),
-        ("cell 1 2 3", "behind cell comes one hexadecimal number or two, not '1 2 3'"),
+        ("cell", "cell must be followed by one hexadecimal number or two, not ''"),
+        ("cell north", "cell must be followed by one hexadecimal number or two, not 'north'"),
+        ("cell 1 2 3", "cell must be followed by one hexadecimal number or two, not '1 2 3'"),
         ("cell 10000000", "cell must be 0 to 268435455, not 268435456"),
         ("registration 9", "0 to 5"),
         ("sim lost", "ready, pin, absent"),
@@ -139,7 +139,7 @@ def module() -> Iterator[VirtualModem]:
         ("fault gremlin", "not a fault"),
         ("fault lost-ok=0", "how many times"),
         ("heal gremlin", "not a fault"),
-        ("0 restart", "there is no module 0; 1 to 1 are there"),
+        ("0 restart", "there is no module 0; the modules are 1 to 1"),
         ("1", "'' is not a control word"),
     ],
 )

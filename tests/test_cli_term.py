@@ -83,7 +83,7 @@ def test_ctrl_c_ends_the_wait_for_an_answer_and_leaving_does_not_wait_at_all(mod
         terminal.wait(r"^> AT\+CSQ$")
         began = time.monotonic()
         terminal.type("\x03")
-        terminal.wait("^- not waited for any longer")
+        terminal.wait("^- no longer waiting")
         terminal.type("AT+CSQ\r\x14q")
         assert terminal.end() == 0
         assert time.monotonic() - began < 3

@@ -128,7 +128,7 @@ def test_at_gives_data_to_the_line_that_asks_for_them(
 def test_what_is_no_escape_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
         main(["at", "--modem", "/dev/null", "--data", r"a\q", "AT"])
-    assert r"\q is no escape" in capsys.readouterr().err
+    assert r"\q is not an escape" in capsys.readouterr().err
 
 
 def test_a_port_without_a_module_is_sent_at_and_one_escape() -> None:

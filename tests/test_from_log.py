@@ -38,7 +38,7 @@ def test_the_log_of_a_session_is_a_transcript_of_it(model: str, tmp_path: Path) 
     dialect = transcript.dialect_of(model)
     assert "* publish 0 1 0 " in told
     assert "! broker publish 1 0 b " in told
-    assert re.search(r"# The log has 13[67] bytes less of that", told)
+    assert re.search(r"# The log leaves out 13[67] bytes of that", told)
     Player(transcript.parse(transcript.FOLDER / dialect / "report.at", told)).play()
 
 
@@ -57,7 +57,7 @@ def test_ids_begin_at_1_wherever_the_log_does() -> None:
 @pytest.mark.parametrize(
     ("log", "said"),
     [
-        ("1.0 > AT\n1.1 < OK\n", "the log has no command behind the set-up"),
+        ("1.0 > AT\n1.1 < OK\n", "the log has no command after the set-up"),
         ('1.0 > AT+QMTPUB=0,1,1,0,"t"\n1.1 < ERROR\n', "line 1: the payload of the publish is not in the log"),
     ],
 )

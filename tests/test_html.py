@@ -233,7 +233,7 @@ def test_no_password_is_shown(modem: Modem, broker: Broker) -> None:
         (b"a\xff", True, r"no text in UTF-8: byte 2 of 2 is 0xFF; message\.payload has the bytes$"),
         (b"a\xff", False, r"; it may not be complete$"),
         (b"{", True, r"no JSON: Expecting property name .*; message\.text\(\) has the text$"),
-        (b"", True, r"the payload on 'bench/7/temp' is no JSON: Expecting value"),
+        (b"", True, r"the payload on 'bench/7/temp' is not JSON: Expecting value"),
         (b"[" * 200_000, True, r"no JSON: "),
     ],
 )

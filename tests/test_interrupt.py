@@ -200,5 +200,5 @@ except KeyboardInterrupt:
     print(modem.command("AT+CSQ").lines[0], mqtt.publish("bench/t", b"2", qos=1).state)
 """
     )
-    told = "the wait for the publish was interrupted; it is under way, and goes on\n"
+    told = "the wait for the publish was interrupted, but the call goes on\n"
     assert (outcome.returncode, outcome.output, outcome.errors) == (0, "+CSQ: 20,0 acknowledged\n", told)

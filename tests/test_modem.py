@@ -207,7 +207,7 @@ def test_a_closed_modem_takes_another_port_and_an_open_one_does_not(virtual_mode
     client = modem.mqtt()
     with modem:
         assert (modem.port, modem.model) == (virtual_modem.port, virtual_modem.model)
-        with pytest.raises(UsageError, match=r"^\S+ is open; close\(\) comes before another port$"):
+        with pytest.raises(UsageError, match=r"^\S+ is open; close\(\) it before setting another port$"):
             modem.port = "/dev/never-there"
         assert modem.command("AT").final == "OK"
     modem.port = "virtual://M95"

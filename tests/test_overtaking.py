@@ -116,4 +116,4 @@ except KeyboardInterrupt:
 os._exit(0)
 """
     )
-    assert "the wait for AT+QMTOPEN was interrupted; it is under way, and goes on" in outcome.output
+    assert "the wait for AT+QMTOPEN was interrupted, but the call goes on" in outcome.output

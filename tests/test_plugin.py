@@ -228,7 +228,7 @@ def test_the_wire_of_a_test_is_its_own_part(suite: Suite) -> None:
             with pytest.raises(AssertionError) as caught:
                 modem_wire.assert_sequence(["AT+CIMI", "AT+CSQ"])
             first, *lines = str(caught.value).splitlines()
-            assert first == "'AT+CSQ' did not go over the wire, behind 'AT+CIMI':"
+            assert first == "'AT+CSQ' did not go over the wire after 'AT+CIMI':"
             assert "  > AT+CSQ" in lines
             with pytest.raises(AssertionError): modem_wire.assert_sequence(["< AT+CSQ"])
     """)
@@ -267,7 +267,7 @@ def test_unsolicited_lines_are_kept_for_the_test(suite: Suite) -> None:
             assert cap_modem_urc.find("X") == ["+X: 1"]
             cap_modem_urc.clear()
             assert cap_modem_urc.lines == []
-            with pytest.raises(AssertionError, match="no unsolicited line with 'RDY' has come within 0.1 s"):
+            with pytest.raises(AssertionError, match="no unsolicited line with 'RDY' came within 0.1 s"):
                 cap_modem_urc.wait("RDY", timeout=0.1)
             virtual_modem.urc("+Z: 3")
     """)

@@ -359,7 +359,9 @@ def test_a_folder_of_locks_that_is_not_ones_own_is_told_in_one_sentence(
     (tmp_path / f"modemqtt-{os.getuid()}").write_text("")
     result = suite.run(*one.options)
     assert outcomes(result) == {"errors": 1}
-    result.stdout.fnmatch_lines(["*/modemqtt-* must be a folder of this user's own, for the locks of ports; remove it"])
+    result.stdout.fnmatch_lines(
+        ["*/modemqtt-* must be a folder that belongs to this user, for the locks of ports; remove it"]
+    )
     result.stdout.no_re_match_line(r".*\.py:\d")
 
 

@@ -105,11 +105,11 @@ def test_a_pool_in_the_environment_and_in_the_ini_file(suite: Suite, monkeypatch
         ),
         (
             ["--modem-model=SIM800"],
-            f"--modem-model: 'SIM800' is no model; the known ones are {MODELS}",
+            f"--modem-model: 'SIM800' is not a model; the known ones are {MODELS}",
         ),
         (
             ["--modem-port=virtual:SIM800"],
-            f"--modem-port: 'SIM800' is no model; the known ones are {MODELS}",
+            f"--modem-port: 'SIM800' is not a model; the known ones are {MODELS}",
         ),
         (
             ["--modem-port=virtual", "--modem-port=/dev/ttyUSB2"],
@@ -155,20 +155,20 @@ def test_a_wrong_value_is_told_with_its_source(suite: Suite, monkeypatch: pytest
 @pytest.mark.parametrize(
     ("marker", "told"),
     [
-        ('modem_models("SIM800")', "modem_models: 'SIM800' is no model; the known ones are BC35-G, *"),
-        ("modem_models(3)", "modem_models: 3 is no model; the known ones are BC35-G, *"),
+        ('modem_models("SIM800")', "modem_models: 'SIM800' is not a model; the known ones are BC35-G, *"),
+        ("modem_models(3)", "modem_models: 3 is not a model; the known ones are BC35-G, *"),
         ("modem_models", 'modem_models takes names, as in modem_models("M95", "BC660K-GL")'),
         (
             'modem_feature("wifi")',
-            "modem_feature: 'wifi' is no feature; the known ones are tls, buffer, hex, sleep, files",
+            "modem_feature: 'wifi' is not a feature; the known ones are tls, buffer, hex, sleep, files",
         ),
         ('modem_feature(name="tls")', 'modem_feature takes names, as in modem_feature("tls")'),
-        ('modem_fault("lost-o")', "modem_fault: 'lost-o' is no fault; `modemqtt virtual --list-faults` lists them"),
+        ('modem_fault("lost-o")', "modem_fault: 'lost-o' is not a fault; `modemqtt virtual --list-faults` lists them"),
         (
             'parametrize("modem_model", ["M95"])',
-            'modem_model is told by the module; modem_models("M95", …) is the marker that chooses the models',
+            'modem_model comes from the module; choose models with the marker modem_models("M95", …)',
         ),
-        ("modem_hardware(3)", "modem_hardware takes no argument, not 3"),
+        ("modem_hardware(3)", "modem_hardware takes no argument, but has 3"),
     ],
 )
 def test_a_wrong_marker_ends_the_collection_in_one_sentence(suite: Suite, marker: str, told: str) -> None:

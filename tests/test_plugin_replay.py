@@ -54,7 +54,7 @@ def test_a_suite_that_sends_something_else_fails_with_both_lines(suite: Suite, t
     assert outcomes(result)["passed"] >= OF_SMALL - 2
     result.stdout.fnmatch_lines(
         [
-            "*the test has sent something else than was recorded:",
+            "*the test did not send what was recorded:",
             "*line * of the recording",
             "*expected AT+CIMI?r",
             "*got      AT+COPS[?]?r",

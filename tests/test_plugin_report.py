@@ -145,7 +145,7 @@ def test_a_long_wire_is_cut_at_its_beginning(suite: Suite) -> None:
             assert 0
     """)
     text = suite.run().stdout.str()
-    assert "lines before\n" in text
+    assert "earlier lines\n" in text
     assert text.count("> AT+CSQ") < 40
 
 

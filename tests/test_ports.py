@@ -337,7 +337,7 @@ def test_a_close_before_the_modem_is_open_wins(
 
     with monkeypatch.context() as patch:
         patch.setattr(line, moment, closed_first)
-        with pytest.raises(PortError, match="was closed before it was open"):
+        with pytest.raises(PortError, match="was closed while it was being opened"):
             modem.open()
     assert not modem.is_open
     with modem:

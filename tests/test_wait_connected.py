@@ -33,7 +33,7 @@ def test_a_loop_that_publishes_can_wait_for_the_connection(mqtt: MqttClient, bro
 
 
 def test_a_connection_that_does_not_come_is_waited_for_as_long_as_is_said(mqtt: MqttClient) -> None:
-    with pytest.raises(ResponseTimeout, match=r"client 0 is not connected within 0\.1 s; it is closed"):
+    with pytest.raises(ResponseTimeout, match=r"client 0 was not connected within 0\.1 s; it is closed"):
         mqtt.wait_connected(timeout=0.1)
 
 

@@ -11,7 +11,7 @@
 
 `modemqtt.virtual` has the other end: a virtual module that needs no hardware.
 
-PYTEST_DONT_REWRITE: a program that has imported this and runs pytest is not to be warned of assertions here.
+PYTEST_DONT_REWRITE: spares a program that has imported this and then runs pytest a warning about assertions here.
 """
 
 import sys
@@ -30,7 +30,7 @@ except ImportError as _error:
 
 
 def _load(name: str) -> object:
-    """Load the public names with the first that is used, so that importing the package alone costs little."""
+    """Load the public names when the first is used, so that importing the package alone costs little."""
     if not name.startswith("_") or name == "__all__":
         from modemqtt import _names  # noqa: PLC0415 - what this is about
 
@@ -48,5 +48,5 @@ def __dir__() -> list[str]:
 
 
 if not TYPE_CHECKING:
-    # A type checker that sees it believes in any name.
+    # A type checker that sees this accepts any name.
     __getattr__ = _load

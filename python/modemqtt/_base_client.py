@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from modemqtt._line import Line
     from modemqtt._record import ClientRecord
 
-# Seconds that leaving a session takes at most when it is left in a hurry.
+# The most seconds that leaving a session in a hurry may take.
 HURRY = 0.8
 
 
@@ -22,7 +22,7 @@ class BaseClient(ClientCallbacks, Single):
     """What :class:`modemqtt.MqttClient` and :class:`modemqtt.aio.AsyncMqttClient` have in common."""
 
     def __init__(self, line: Line, record: ClientRecord, modem: object) -> None:
-        """Not for programs: it is :meth:`Modem.mqtt`."""
+        """Not for programs, which call :meth:`Modem.mqtt`."""
         self._line = line
         self._own = record
         # A program that keeps only the client must not lose the modem, which closes the port when it is freed.
@@ -71,22 +71,22 @@ class BaseClient(ClientCallbacks, Single):
         return pending
 
     def _not_connected(self, timeout: float | None) -> ResponseTimeout:
-        return ResponseTimeout(f"client {self.index} is not connected within {timeout:g} s; it is {self.state}")
+        return ResponseTimeout(f"client {self.index} was not connected within {timeout:g} s; it is {self.state}")
 
     def _no_message(self, timeout: float | None) -> ResponseTimeout:
         return ResponseTimeout(f"no message for client {self.index} within {timeout:g} s")
 
 
 def in_a_hurry(error: BaseException) -> bool:
-    """Whether a session that ends so is left in a hurry.
+    """Whether to leave a session in a hurry, by the exception that ends it.
 
-    Ctrl-C, sys.exit(), a cancelled task and a port that is gone are not kept waiting for a module that may be silent.
+    Ctrl-C, sys.exit(), a cancelled task and a lost port do not wait for a module that may be silent.
     """
     return not isinstance(error, Exception) or isinstance(error, PortError)
 
 
 def time_to_leave(timeout: float | None, *, hurried: bool) -> tuple[float | None, float | None]:
-    """Return the seconds for each step of leaving a session, and those that it is waited for."""
+    """Return the seconds for each step of leaving a session, and the seconds to wait for it."""
     if not hurried:
         return timeout, timeout and 2 * timeout
     return HURRY if timeout is None else min(timeout, HURRY), HURRY

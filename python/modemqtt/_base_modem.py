@@ -72,11 +72,11 @@ class BaseModem(ModemCallbacks, Single):
             recording=recording,
         )
         self._prepare()
-        # The same modem with another face, `AsyncModem.of`, is none more.
+        # `AsyncModem.of` gives the same modem another face, which does not count as one more.
         every_modem.add(self)
 
     def _prepare(self) -> None:
-        # What the module has said of itself, and the engine that it has said it to.
+        # What the module said about itself, and the engine that asked.
         self._identity: tuple[Engine | None, tuple[str, ...]] = (None, ())
 
     def __repr__(self) -> str:
@@ -100,10 +100,10 @@ class BaseModem(ModemCallbacks, Single):
     def virtual(self) -> VirtualBench:
         """The virtual module behind ``virtual://M95``; its broker is ``modem.virtual.broker``.
 
-        It starts when it is used first, here or by :meth:`open`, and ends with :meth:`close`.
+        It starts when it is first used, here or by :meth:`open`, and ends with :meth:`close`.
 
         Raises:
-            UsageError: the port is another one.
+            UsageError: the port is not a virtual module.
 
         """
         port = self._line.virtual
@@ -113,13 +113,13 @@ class BaseModem(ModemCallbacks, Single):
 
     @property
     def dtr(self) -> bool:
-        """The DTR line of the port: ``True`` while asserted, as it is from :meth:`open` on. It may be set.
+        """The DTR line of the port: ``True`` while asserted, as it is after :meth:`open`. It can be set.
 
-        Modules sleep, wake, hang up or leave a data phase by it, as ``AT&D`` and ``AT+QSCLK`` say. Serial devices have
-        the four lines, and so has a port behind ``rfc2217://``.
+        It makes modules sleep, wake, hang up or leave a data phase, as ``AT&D`` and ``AT+QSCLK`` configure. Serial
+        devices have the four lines, and so do ports behind ``rfc2217://``.
 
         Raises:
-            UsageError: the port has no such line, as a pseudo-terminal or a raw TCP port.
+            UsageError: the port has no such line; a pseudo-terminal or a raw TCP port has none.
             PortError: the modem is not open.
 
         """
@@ -155,7 +155,7 @@ class BaseModem(ModemCallbacks, Single):
 
     @property
     def port(self) -> str:
-        """The port as it was given. A closed modem may be given another one, which the next ``open()`` opens.
+        """The port, as given. A closed modem can be given another one, which the next ``open()`` opens.
 
         Raises:
             UsageError: it is set while the port is open.
@@ -204,17 +204,17 @@ def checked_index(index: object) -> int:
     """Check the index of a client.
 
     Raises:
-        UsageError: it cannot be one.
+        UsageError: it is not a valid index.
 
     """
     return whole("client index", index, 0, MOST_INDEX)
 
 
 def checked_data(data: object) -> bytes | None:
-    """Check what a module is to be given when it asks for data.
+    """Check the data for a module that asks for it.
 
     Raises:
-        UsageTypeError: it is neither bytes nor a text.
+        UsageTypeError: it is neither bytes nor str.
 
     """
     if data is None:

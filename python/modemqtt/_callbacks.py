@@ -1,6 +1,6 @@
 """The callbacks that a program sets: those of a modem, and those of a client.
 
-A callback is one function here, whose parameters are what it is called with.
+Each callback is one function here, with the parameters that it is called with.
 """
 
 # ruff: noqa: D401 - to programs they are attributes, and are described as such
@@ -28,15 +28,15 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 
-# The events whose callbacks are given deliveries.
+# The events whose callbacks get deliveries.
 _WITH_DELIVERIES = ("delivery", "reconnected")
 
 
 class Callback(Generic[P]):
-    """An attribute that is ``None`` or what is called for an event."""
+    """An attribute: the callable for an event, or ``None``."""
 
     def __init__(self, event: str, described: Callable[..., object]) -> None:
-        """Be for the event that the core names so; `described` has the parameters and the text."""
+        """Belong to the event that has this name in the core; `described` has the parameters and the docstring."""
         self._event = event
         self._name = described.__name__
         self.__doc__ = described.__doc__
@@ -47,11 +47,11 @@ class Callback(Generic[P]):
     def __get__(self, owner: Called, kind: type) -> Callable[P, object] | None: ...
 
     def __get__(self, owner: Called | None, kind: type) -> Callback[P] | Callable[P, object] | None:
-        """Return what is called."""
+        """Return the callback."""
         return self if owner is None else owner._kept().callbacks.get(self._event)  # noqa: SLF001 - our own
 
     def __set__(self, owner: Called, callback: Callable[P, object] | None) -> None:
-        """Have it called from now on, in the one thread that a modem has for callbacks."""
+        """Set the callback. It is called from now on, in the modem's one thread for callbacks."""
         checked(self._name, callback)
         owner._call_for(self._event, callback)  # noqa: SLF001 - our own
 
@@ -67,13 +67,13 @@ def callbacks_of(kind: type) -> tuple[str, ...]:
 
 
 class Called(Strict):
-    """What has callbacks."""
+    """An object with callbacks."""
 
     _awaited: ClassVar[bool] = False
     _line: Line
 
     def _kept(self) -> ClientRecord | Listeners:
-        """Return what keeps them."""
+        """Return the object that keeps them."""
         raise NotImplementedError
 
     def _call_for(self, event: str, callback: Callable[..., object] | None) -> None:
@@ -89,7 +89,7 @@ class Called(Strict):
 
 
 class ClientCallbacks(Called):
-    """The callbacks of an :class:`MqttClient`. All are called in the one thread that its modem has for them."""
+    """The callbacks of an :class:`MqttClient`. All are called in its modem's one thread for callbacks."""
 
     _own: ClientRecord
 
@@ -113,13 +113,12 @@ class ClientCallbacks(Called):
     def on_connection_lost(self, error: ConnectionLost, /) -> object:
         """Called with a :class:`ConnectionLost` when the connection ends without :meth:`disconnect`.
 
-        A restart of the module and the loss of its port are told by :attr:`Modem.on_restart` and
-        :attr:`Modem.on_port_lost`.
+        :attr:`Modem.on_restart` and :attr:`Modem.on_port_lost` report a restart of the module and the loss of its port.
         """
 
     @called_for("delivery")
     def on_delivery(self, delivery: Delivery, /) -> object:
-        """Called with each :class:`Delivery` that has come to its end, whichever it is."""
+        """Called with each :class:`Delivery` that has ended, whatever the outcome."""
 
     @called_for("reconnected")
     def on_reconnected(self, reconnected: Reconnected, /) -> object:
@@ -127,7 +126,7 @@ class ClientCallbacks(Called):
 
     @called_for("reconnect failed")
     def on_reconnect_failed(self, error: Exception, /) -> object:
-        """Called with the last error when a session gives up connecting again: it stays without a connection."""
+        """Called with the last error when a session gives up reconnecting and stays without a connection."""
 
 
 class ModemCallbacks(Called):
@@ -146,4 +145,4 @@ class ModemCallbacks(Called):
 
     @called_for("port lost")
     def on_port_lost(self, error: PortError, /) -> object:
-        """Called with the :class:`PortError` when the port is lost. Here is where to call :meth:`reopen`."""
+        """Called with the :class:`PortError` when the port is lost. This is the place to call :meth:`reopen`."""

@@ -1,4 +1,4 @@
-"""What there is of virtual modules: the models, the faults that they can be given, the modules that were seen."""
+"""The models, faults and profiles of virtual modules. A profile is a module that was seen in the field."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ MODELS: tuple[Model, ...] = tuple(Model(*row) for row in _core.models())
 
 
 class FaultDescription(NamedTuple):
-    """What a fault is.
+    """The description of a fault.
 
     Example:
         >>> len(FAULT_TABLE) == len(FAULTS)
@@ -44,17 +44,17 @@ class FaultDescription(NamedTuple):
     name: str
     """Its name, as :meth:`VirtualModem.inject` takes it."""
     value: str
-    """What a value behind the name means, with its range, and what holds without it; empty where it takes none."""
+    """What the value after the name means, its range, and what applies without one; empty if the fault takes none."""
     description: str
     """What it does."""
 
 
 FAULT_TABLE: tuple[FaultDescription, ...] = tuple(FaultDescription(*row) for row in _core.fault_table())
-"""The faults that a virtual module can be given."""
+"""The faults that a virtual module can have."""
 
 
 class Profile(NamedTuple):
-    """A module that was seen.
+    """A module that was seen in the field.
 
     Example:
         >>> all(profile.models for profile in PROFILES)
@@ -65,7 +65,7 @@ class Profile(NamedTuple):
     name: str
     """Its name, as `as_seen` of :class:`VirtualModem` takes it."""
     models: list[str]
-    """The models that it is of."""
+    """The models that it applies to."""
     description: str
     """What it does wrong."""
     source: str
@@ -73,15 +73,15 @@ class Profile(NamedTuple):
 
 
 PROFILES: tuple[Profile, ...] = tuple(Profile(*row) for row in _core.profile_table())
-"""The modules that were seen."""
+"""The modules that were seen in the field."""
 
 FAULTS: tuple[str, ...] = tuple(row.name for row in FAULT_TABLE)
-"""Their names."""
+"""The names of the faults."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A fault with its value, for who has the value as a number: ``Fault("lost-ok", 0.01)`` is ``"lost-ok=0.01"``.
+    """A fault whose value is a number: ``Fault("lost-ok", 0.01)`` is ``"lost-ok=0.01"``.
 
     Example:
         >>> modem.virtual.inject(Fault("lost-ok", 0.01))
@@ -93,13 +93,13 @@ class Fault:
     name: str
     """Its name, one of :data:`FAULTS`."""
     value: float | None = None
-    """What :data:`FAULT_TABLE` says; ``None`` for what holds without a value."""
+    """What it means is in :data:`FAULT_TABLE`; ``None`` for what applies without a value."""
 
     def __post_init__(self) -> None:
         """Check the types; the rest is checked where it is used.
 
         Raises:
-            UsageTypeError: `name` is no text, or `value` no number.
+            UsageTypeError: `name` is not a str, or `value` is not a number.
 
         """
         text("name", self.name, '"lost-ok"')

@@ -1,4 +1,4 @@
-"""Which process has a port to itself."""
+"""Which process holds a port."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from modemqtt.exceptions import PortError
 
 
 class Holder(NamedTuple):
-    """Who has a port."""
+    """The holder of a port."""
 
     process: int
     run: str
     worker: str
 
     def __str__(self) -> str:
-        """For people."""
+        """Name the holder, for a message."""
         return f"process {self.process}" + ("" if self.worker == "master" else f" ({self.worker})")
 
 
@@ -30,7 +30,7 @@ class Claim:
     """A port that this process has to itself: the lock of a file, which ends with the process at the latest."""
 
     def __init__(self, descriptor: int) -> None:
-        """Not for others: :func:`claim` makes it."""
+        """Only :func:`claim` makes it."""
         self._descriptor: int | None = descriptor
 
     def release(self) -> None:
@@ -44,7 +44,7 @@ def claim(port: str, run: str, worker: str) -> Claim | Holder:
     """Take a port, or say who has it.
 
     Raises:
-        PortError: the folder of the locks is not this user's own.
+        PortError: the folder of the locks does not belong to this user.
 
     """
     name = re.sub(r"[^A-Za-z0-9.-]", "_", port if "://" in port else str(Path(port).resolve()))
@@ -70,11 +70,11 @@ def _holder(descriptor: int) -> Holder:
 
 
 def _folder() -> Path:
-    """Return the folder of the locks, which is this user's own."""
+    """Return the folder of the locks, which belongs to this user."""
     folder = Path(tempfile.gettempdir()) / f"modemqtt-{os.getuid()}"
     with contextlib.suppress(FileExistsError):
         folder.mkdir(mode=0o700)
     found = folder.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
-        raise PortError(f"{folder} must be a folder of this user's own, for the locks of ports; remove it")
+        raise PortError(f"{folder} must be a folder that belongs to this user, for the locks of ports; remove it")
     return folder

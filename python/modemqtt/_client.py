@@ -32,7 +32,7 @@ class MqttClient(Configurable):
     Every method that talks to the module waits for the outcome, not only for the module's ``OK``, and takes
     ``timeout`` in seconds; ``None`` is the dialect's maximum response time. Any of them may raise :class:`UsageError`
     (nothing was sent), :class:`CommandError` (the module refused), :class:`ResponseTimeout`, :class:`ConnectionLost`,
-    :class:`ModuleRestarted` and :class:`PortError`, besides what its own text names.
+    :class:`ModuleRestarted` and :class:`PortError`, besides those that it lists itself.
 
     Example:
         >>> with Modem("virtual://M95") as modem:
@@ -50,7 +50,7 @@ class MqttClient(Configurable):
     def open(self, host: str, port: int = 1883, *, timeout: float | None = None) -> None:
         """Open the network connection to a server (``AT+QMTOPEN``).
 
-        A client that is open already is closed and opened again, once, which the log says.
+        A client that is already open is closed and opened again, once; the log says so.
 
         Args:
             host: name or address, 1 to 100 bytes.
@@ -98,7 +98,7 @@ class MqttClient(Configurable):
         self._call("operate", "disconnect", timeout=timeout)
 
     def close(self, *, timeout: float | None = None) -> None:
-        """Close the network connection (``AT+QMTCLOSE``). One that is closed already is no error.
+        """Close the network connection (``AT+QMTCLOSE``). Closing it twice is not an error.
 
         Raises:
             CloseError: the module reported failure.
@@ -126,14 +126,14 @@ class MqttClient(Configurable):
         ``SystemExit`` or a :class:`PortError` ends the session. Publishes that are still ``queued`` are not sent and
         end as ``failed``, so wait within the session for what ``publish(wait=False)`` returned.
 
-        With `reconnect` the session makes a lost connection again: when ``+QMTSTAT`` reports
-        the loss, when the module restarts, and when the program has opened the modem again after its port was lost.
-        It configures, opens, connects and subscribes to the topics of the session; it publishes nothing
-        again. Meanwhile calls fail as they do without it. :attr:`on_reconnected` and :attr:`on_reconnect_failed` tell
-        how it went. It gives up where another attempt would end the same way: a CONNECT refused with return code 1,
-        2, 4 or 5, a wrong parameter, the normal end (``+QMTSTAT`` 5). It does not try the first connection twice.
-        :meth:`disconnect`, :meth:`close` and :meth:`Modem.close` within the session end it. A program that opens the
-        client by itself after a loss must not use `reconnect`: each would close the other's connection.
+        With `reconnect` the session restores a lost connection: when ``+QMTSTAT`` reports the loss, when the module
+        restarts, and when the program has reopened the modem after losing its port. It configures, opens, connects
+        and subscribes to the topics of the session; it publishes nothing again. Meanwhile calls fail as they do
+        without it. :attr:`on_reconnected` and :attr:`on_reconnect_failed` report the outcome. It gives up if another
+        attempt would end the same way: a CONNECT refused with return code 1, 2, 4 or 5, a wrong parameter, the normal
+        end (``+QMTSTAT`` 5). It does not try the first connection twice. :meth:`disconnect`, :meth:`close` and
+        :meth:`Modem.close` within the session end it. A program that opens the client by itself after a loss must not
+        use `reconnect`: each would close the other's connection.
 
         Args:
             host: as in :meth:`open`.
@@ -184,31 +184,31 @@ class MqttClient(Configurable):
                 self._own.kept = None
 
     def _leave(self, timeout: float | None, *, hurried: bool) -> None:
-        """Disconnect and close as far as that is still possible; the caller's own exception matters more."""
+        """Disconnect and close as far as possible; the caller's own exception matters more."""
         if not self._line.is_open:
             return
         step, patience = time_to_leave(timeout, hurried=hurried)
-        # The core goes on behind the wait.
+        # The core goes on after the wait.
         with contextlib.suppress(ModemError):
             self._submit("leave", timeout=step).wait(patience)
 
     def wait_connected(self, timeout: float | None = None) -> None:
-        """Wait until the client is connected, as while a session connects again (``session(reconnect=True)``).
+        """Wait until the client is connected, for example while a session reconnects (``session(reconnect=True)``).
 
         Args:
             timeout: seconds; ``None`` to wait for ever.
 
         Raises:
-            ResponseTimeout: it is not connected in time.
+            ResponseTimeout: it was not connected in time.
             ConnectError, OpenError, ConnectionLost: the session has given up, for that reason.
-            PortError: the modem was closed; or its port is lost, and no session waits for it to come back.
+            PortError: the modem was closed; or its port is lost, and no session waits for its return.
 
         """
         deadline = Deadline(timeout)
         kept = self._own.kept
         come = kept.wait_connected(deadline.left) if kept is not None else None
         if come is None:
-            # No session connects again.
+            # No session reconnects.
             come = self._engine().wait_connected(self.index, deadline.left)
         if not come:
             raise self._not_connected(timeout)
@@ -227,8 +227,8 @@ class MqttClient(Configurable):
             The granted QoS of each, in order; 128 for one that the server refused while it granted another.
 
         Raises:
-            SubscribeError: the module gave up, the server refused all (``result`` 128), or the module names the granted
-                QoS of too few; ``granted`` has those that it names.
+            SubscribeError: the module gave up, the server refused all (``result`` 128), or the module reported the
+                granted QoS of too few; ``granted`` has those that it reported.
 
         """
         with arguments():
@@ -267,12 +267,13 @@ class MqttClient(Configurable):
                 BC660K-GL and 1500 on EG800Q/EG91xQ; 730 and 750 in hexadecimal digits.
             qos: 0 to 2.
             retain: whether the server keeps it for later subscribers.
-            form: the form of the command, for those who test it: ``"counted"`` and ``"prompt"`` (ended by Ctrl-Z) hand
-                the payload over behind the prompt, ``"inline"`` (with its length, BC660K-GL) and ``"quoted"`` (BG9x)
+            form: the form of the command, for those who test it: ``"counted"`` and ``"prompt"`` (ended by Ctrl-Z) send
+                the payload after the prompt, ``"inline"`` (with its length, BC660K-GL) and ``"quoted"`` (BG9x) send it
                 in the command line. ``None`` takes the safest that can carry the payload.
             wait: False returns at once, with the delivery ``queued``. Up to 5 publishes of a client are under way at
-                the same time, one on BC660K-GL; up to 1,000 wait behind them, and the next one waits for room.
-            timeout: seconds for all of it; ``None`` for packet_timeout × (retries + 1), without the wait for room.
+                the same time, one on BC660K-GL; up to 1,000 more wait, and the next call waits for room.
+            timeout: seconds for the whole call; ``None`` for packet_timeout × (retries + 1), not counting the wait for
+                room.
 
         Returns:
             Its delivery. With ``wait`` it has arrived: ``sent`` with QoS 0, else ``acknowledged``.
@@ -295,19 +296,18 @@ class MqttClient(Configurable):
         return delivery
 
     def receive(self, timeout: float | None = None) -> Message:
-        """Return the next message. It is seen by :attr:`on_message` as well.
+        """Return the next message. :attr:`on_message` sees it as well.
 
-        Messages are kept until they are taken, as long as there is room (``Modem(queue=…)``); beyond that the oldest
-        goes, which :attr:`Modem.stats` counts.
+        Messages are kept until they are taken, as long as there is room (``Modem(queue=…)``); after that the oldest
+        is dropped, and :attr:`Modem.stats` counts it.
 
         Args:
             timeout: seconds; ``None`` to wait for ever.
 
         Raises:
-            ResponseTimeout: none has come in time.
-            ConnectionLost, ModuleRestarted: the connection is lost, no session connects again, and every message was
-                taken.
-            PortError: the modem was closed, or the port is lost, and every message was taken.
+            ResponseTimeout: no message came in time.
+            ConnectionLost, ModuleRestarted: the connection is lost, no session reconnects, and no message is left.
+            PortError: the modem was closed, or the port is lost, and no message is left.
 
         """
         engine = self._engine()

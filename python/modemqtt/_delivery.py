@@ -37,7 +37,7 @@ class Delivery(Single):
         self.client = client
 
     def __copy__(self) -> Self:
-        """Return itself: there is one publish."""
+        """Return itself: there is only one publish."""
         return self
 
     def __deepcopy__(self, _: object) -> Self:
@@ -48,8 +48,8 @@ class Delivery(Single):
     def state(self) -> Literal["queued", "accepted", "retransmitting", "sent", "acknowledged", "failed", "unknown"]:
         """Where it stands.
 
-        ``queued`` (not yet handed to the module), ``accepted`` (the module has it), ``retransmitting`` (it was sent
-        more than once, the outcome still comes), and the ends: ``sent`` (QoS 0), ``acknowledged`` (QoS 1 and 2),
+        ``queued`` (not yet handed to the module), ``accepted`` (the module has it), ``retransmitting`` (sent more
+        than once; the outcome is still open), and the final ones: ``sent`` (QoS 0), ``acknowledged`` (QoS 1 and 2),
         ``failed`` (the module gave up, or it was never sent) and ``unknown`` (it may have arrived: the wait ended, or
         the connection or the module was lost on the way; publishing it again may deliver it twice).
         """
@@ -57,7 +57,7 @@ class Delivery(Single):
 
     @property
     def retransmissions(self) -> int:
-        """How often the module has reported to have sent it again; it does so with ``timeout_notice=True``."""
+        """How many retransmissions the module has reported; it does so with ``timeout_notice=True``."""
         return self._pending.retransmissions
 
     @property
@@ -86,16 +86,16 @@ class Delivery(Single):
 
     @property
     def ended_at(self) -> float | None:
-        """When it came to its end, in seconds since 1970; ``None`` while it is under way.
+        """When it ended, in seconds since 1970; ``None`` while it is under way.
 
-        The end is the final result, or what took its place: the time that ran out, the connection that was lost.
+        The end is the final result or what came instead: a timeout or a lost connection.
         """
         return self._pending.times[3]
 
     def wait(self, timeout: float | None = None) -> Delivery:
         """Wait until it has arrived.
 
-        An interrupt takes it back if it is still ``queued``; the log tells of one that goes on.
+        An interrupt withdraws it if it is still ``queued``; otherwise it goes on, and the log says so.
 
         Args:
             timeout: seconds; ``None`` for the dialect's maximum response time.

@@ -1,7 +1,7 @@
 """How objects show themselves in a notebook.
 
-Colours are those of the page, light or dark: text has its own, lines and shades are mixed from it. Whatever came from
-outside is escaped as in the log, and then for HTML. Nothing here talks to a module.
+Colours come from the page, light or dark: text keeps its own, and lines and shades are mixed from it. Text from outside
+is escaped as in the log, and then for HTML. Nothing here talks to a module.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _SIGNS = {
     Kind.FAILED: "&#10007;",
     Kind.URC: "!",
 }
-# The counters that tell of a loss or a mistake.
+# The counters that report a loss or a mistake.
 _TROUBLES = ("messages_dropped", "overruns", "restarts", "urcs_dropped", "events_dropped", "callback_errors")
 _STATES = {
     "queued": "&#8230;",
@@ -63,7 +63,7 @@ def modem(  # noqa: PLR0917 - what is known of it, in the order of its rows
     signal: tuple[int | None, float] | None,
     clients: Iterable[tuple[int, str, tuple[str, int] | None]],
 ) -> str:
-    """Show a modem: what is known of it without asking. One that is closed has no model."""
+    """Show a modem: what is known without asking it. A closed one has no model."""
     rows = [("port", _code(port)), ("state", "open" if known else "closed")]
     if known is not None:
         rows.append(("model", _plain(f"{known[0]} (dialect {known[1]})")))
@@ -89,7 +89,7 @@ def client(
 
 
 def message(topic: str, payload: bytes, message_id: int, client: int, timestamp: float, *, complete: bool) -> str:
-    """Show a message; of a long payload its head."""
+    """Show a message; a long payload is cut."""
     rows = [
         ("topic", _code(topic)),
         ("payload", _payload(payload)),
@@ -128,7 +128,7 @@ def response(lines: Sequence[str], final: str) -> str:
 
 
 def stats(counters: Mapping[str, int]) -> str:
-    """Show counters; those that tell of a loss or a mistake are marked when they are not 0."""
+    """Show counters; those that report a loss or a mistake are marked when they are not 0."""
     rows = [
         (name.replace("_", " "), _plain(f"{'! ' if value and name in _TROUBLES else ''}{value:,}"))
         for name, value in counters.items()
@@ -150,7 +150,7 @@ def broker(address: str, clients: Sequence[str], messages: Sequence[tuple[str, b
 
 
 def virtual_modem(name: str, model: str, port: str, faults: Sequence[str], commands: Sequence[str]) -> str:
-    """Show a virtual module: its port, what is wrong with it, and what it was told last."""
+    """Show a virtual module: its port, its faults, and its last commands."""
     rows = [
         ("model", _plain(model)),
         ("port", _code(port)),
@@ -163,7 +163,7 @@ def virtual_modem(name: str, model: str, port: str, faults: Sequence[str], comma
 
 
 def wire(lines: Iterable[Line]) -> str:
-    """Show the wire: a lane for the host, one for the module, the time of each line. Of a long log the end is shown."""
+    """Show the wire: a lane for the host, one for the module, the time of each line. A long log is cut to its end."""
     every = list(told_apart(lines))
     shown = every[-_WIRE:]
     title = f"wire, {len(every):,} lines"
@@ -227,7 +227,7 @@ def _payload(payload: bytes, most: int = _PAYLOAD) -> str:
     try:
         text = head.decode()
     except UnicodeDecodeError as error:
-        # A character that the cut has parted is no sign of anything.
+        # The cut may have parted a character, which says nothing about the payload.
         parted = len(payload) > most and error.start > most - 4 and error.end == most
         text = head[: error.start].decode() if parted else repr(head)[2:-1]
     rest = len(payload) - most

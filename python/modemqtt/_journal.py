@@ -1,6 +1,6 @@
-"""The log of the process: what all its modems have to say there, written by one thread.
+"""The log of the process: what all its modems report, written by one thread.
 
-The I/O threads never call into Python, so they put it down and this thread takes it.
+The I/O threads never call into Python, so they queue their lines and this thread writes them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _LEVELS = {"info": logging.INFO, "warning": logging.WARNING}
 
 # Seconds between two warnings of the same kind.
 _PAUSE = 1.0
-# How long the rest is written for when the process ends.
+# How many seconds the process spends on the rest when it ends.
 _FAREWELL = 1.0
 
 
@@ -75,7 +75,7 @@ _writer = _Writer()
 
 
 def journal() -> Journal:
-    """Return where the modems put down what they have to say; the first one starts the thread that writes it."""
+    """Return the queue for the modems' lines; the first modem starts the thread that writes them."""
     writer = _writer
     writer.start()
     return writer.journal

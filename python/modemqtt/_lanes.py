@@ -1,6 +1,6 @@
-"""What the lines of the wire are to somebody who looks at them: commands, data, answers, results and what came unasked.
+"""What a reader sees in the lines of the wire: commands, data, answers, results and unsolicited lines.
 
-They are told apart by their form and their place alone. Nothing that a program does depends on it.
+Only form and place tell them apart. Nothing in a program depends on it.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ _NAMED = re.compile(r"([+^$#][A-Z0-9]+)(?: ?[:=]|$)")
 
 
 def told_apart(lines: Iterable[Line]) -> Iterator[Shown]:
-    """Tell what each line is; they are given in order."""
+    """Tell what each line is; the lines come in order."""
     command: str | None = None
     for line in lines:
         if line.sent:

@@ -1,6 +1,6 @@
 """The serial line to a module: its port, the engine that drives it, and the thread that calls callbacks.
 
-:class:`Modem`, its clients and the wire log share it; none of them knows the others.
+:class:`Modem`, its clients and the wire log share it without knowing each other.
 """
 
 from __future__ import annotations
@@ -34,23 +34,23 @@ class Line:
         self.listeners = Listeners(port)
         self.virtual = port_of(port, settings["revision"])
         self.engine: Engine | None = None
-        # After the end its wire log is wanted most.
+        # The wire log is most wanted after the end.
         self.last_engine: Engine | None = None
-        # The signal in dBm that the module has told last, where it was known, and when.
+        # The last signal that the module reported, in dBm, if it was known, and when.
         self.signal: tuple[int | None, float] | None = None
-        # Whether callbacks are called in an event loop, which `modemqtt.aio` sees to.
+        # Whether `modemqtt.aio` calls the callbacks in an event loop.
         self.in_loop = False
         self.dispatcher: Dispatcher | None = None
-        # The one before, which may be in a callback still.
+        # The one before, which may still be in a callback.
         self._last_dispatcher: Dispatcher | None = None
         self._settings = settings
-        # What gives the line its port, where it has none yet.
+        # What gives the line its port, if it has none yet.
         self.absent: str | None = None
         self.recording = recording
         # Whether a module has answered on the port.
         self._found = False
         self._opening: Opening | None = None
-        # So often close() was called: an open() under way that sees it change gives up.
+        # How often close() was called: an open() under way that sees it change gives up.
         self.closes = 0
         self.renew_turns()
         # Whether the lines of the wire go to the log.
@@ -60,7 +60,7 @@ class Line:
     def renew_turns(self) -> None:
         """Replace the turns, as in a forked child."""
         self.turn = Turn()
-        # Taken while a module is waited for, which close() must be able to cut short.
+        # Held while waiting for a module; close() must be able to cut that wait short.
         self._open_turn = Turn()
         if self.virtual is not None:
             self.virtual.renew_turn()
@@ -69,8 +69,8 @@ class Line:
         """Take another port, which the next open() opens.
 
         Args:
-            port: the port, or a name for it until it has one.
-            absent: what gives it one, where it has none now: nothing else opens it.
+            port: the port, or a name for it until there is one.
+            absent: what gives the line a port, if it has none now; nothing else opens it.
 
         Raises:
             UsageError: the port is open or being opened.
@@ -80,7 +80,7 @@ class Line:
 
     def _move(self, port: str, absent: str | None) -> None:
         if self._opening is not None and not self._opening.closed:
-            raise UsageError(f"{self.port} is open; close() comes before another port")
+            raise UsageError(f"{self.port} is open; close() it before setting another port")
         virtual = port_of(port, self._settings["revision"])
         if self.virtual is not None:
             self.virtual.close()
@@ -91,7 +91,7 @@ class Line:
 
     @property
     def device(self) -> str:
-        """What is opened: the port, or that of the module in this process."""
+        """The port to open: the given one, or that of the module in this process."""
         return self.port if self.virtual is None else self.virtual.device
 
     @property
@@ -112,7 +112,7 @@ class Line:
         return engine.model if engine is not None and engine.is_open else None
 
     def client_state(self, index: int) -> str:
-        """Where a client stands; see :attr:`MqttClient.state`."""
+        """Return the state of a client; see :attr:`MqttClient.state`."""
         engine = self.engine
         return engine.client_state(index) if engine is not None and engine.is_open else "closed"
 
@@ -126,7 +126,7 @@ class Line:
         return [(index, self.client_state(index), self.server(index)) for index in self.listeners.indices()]
 
     def note_signal(self, level: int | None) -> None:
-        """Keep what the module has told of its signal, for those who look later."""
+        """Keep the signal that the module reported, for later."""
         self.signal = (level, time.time())
 
     def __repr__(self) -> str:
@@ -150,7 +150,7 @@ class Line:
         return engine
 
     def errand(self, name: str, *, pin: str | None = None, timeout: float | None = None) -> Any:
-        """Have the core carry out what takes more than one command."""
+        """Have the core do something that takes more than one command."""
         with arguments():
             pending = self.running().errand(name, pin=pin, timeout=timeout)
         return finished(pending)
@@ -160,7 +160,7 @@ class Line:
         return self.listeners.record(index)
 
     def check_process(self) -> None:
-        """Raise in a forked child while the modem is that of its parent."""
+        """Raise in a forked child if the modem belongs to its parent."""
         if self.engine is not None:
             self.engine.check_process()
 
@@ -195,7 +195,7 @@ class Line:
 
     def close(self) -> None:
         """Close the port; see :meth:`Modem.close`."""
-        # Only here: a session whose port is opened again by reopen() goes on.
+        # Only here: a session goes on when reopen() opens its port again.
         self.listeners.end_keeping()
         self._close(for_good=True)
 
@@ -216,7 +216,7 @@ class Line:
         gone: bool = False,
         take_over: bool | None = None,
     ) -> None:
-        """Open the port unless close() is called first, which is known by its count no longer being `closes`."""
+        """Open the port unless close() is called first: then its count is no longer `closes`."""
 
         def open_it() -> None:
             opening = self.begin(closes, recover=recover, take_over=take_over)
@@ -231,15 +231,15 @@ class Line:
         self._open_turn.take(open_it, timeout=deadline.left, late=self.still_opening())
 
     def still_opening(self) -> PortError:
-        """Tell that another is at it, and not done in time."""
+        """Report that another thread is opening it and was not done in time."""
         return PortError(f"{self.port}: another thread is still opening it", errno=errno.ETIMEDOUT)
 
     def begin(self, closes: int, *, recover: bool = False, take_over: bool | None = None) -> Opening | None:
-        """Make what opens the port, unless it is open."""
+        """Make the engine that opens the port, unless the port is open."""
         if self.is_open:
             return None
         if self._opening is not None:
-            # One whose port was lost holds the port until its thread has ended.
+            # An engine that lost its port holds it until its thread has ended.
             self._opening.close()
         make_way(self, take_over=take_over)
         return self.turn.take(lambda: self._begin(closes, recover=recover))
@@ -251,7 +251,7 @@ class Line:
 
     def _begin(self, closes: int, *, recover: bool) -> Opening:
         if self.closes != closes:
-            raise PortError(f"{self.port} was closed before it was open")
+            raise PortError(f"{self.port} was closed while it was being opened")
         if self.absent is not None:
             raise PortError(f"{self.port} cannot be opened yet; {self.absent}")
         recorder = self.recording.begun()
@@ -275,8 +275,8 @@ class Line:
 
     def _adopt(self, opening: Opening, engine: Engine) -> None:
         if opening.closed:
-            raise PortError(f"{self.port} was closed before it was open")
-        # One whose port was lost may be here still; its thread for callbacks ends by itself.
+            raise PortError(f"{self.port} was closed while it was being opened")
+        # An engine that lost its port may still be here; its thread for callbacks ends by itself.
         self.engine = self.last_engine = engine
         self._last_dispatcher, self.dispatcher = self.dispatcher or self._last_dispatcher, None
         self._found = True
@@ -286,13 +286,13 @@ class Line:
         self._listen()
 
     def _close(self, *, for_good: bool) -> int:
-        """Close the port; the count that an open() of later has to find."""
+        """Close the port; return the count that a later open() must find."""
         closes, opening, engine, dispatcher = self.turn.take(self._closing)
-        # What an interrupt keeps from being done here is left to the next call: nothing is forgotten before it is done.
+        # The next call does what an interrupt prevents here: nothing is forgotten before it is done.
         if opening is not None:
             opening.close()
         if engine is not None:
-            # A forked child closes nothing and knows of nothing.
+            # A forked child closes nothing and knows nothing.
             with contextlib.suppress(UsageError):
                 self.listeners.tell_dropped(engine)
         if dispatcher is not None:
@@ -306,7 +306,7 @@ class Line:
         return self.closes, self._opening, self.engine, self.dispatcher
 
     def _closed(self, opening: Opening | None, dispatcher: Dispatcher | None, *, for_good: bool) -> None:
-        # A callback may have opened it again meanwhile.
+        # A callback may have opened it again in the meantime.
         if self._opening is opening:
             if for_good and self.virtual is not None:
                 self.virtual.close()
@@ -315,7 +315,7 @@ class Line:
             self.dispatcher, self._last_dispatcher = None, dispatcher
 
     def __del__(self) -> None:
-        """Have the I/O thread close the port. That the program forgot to is a :class:`ResourceWarning`."""
+        """Have the I/O thread close the port. A :class:`ResourceWarning` says that the program forgot to."""
         engine = getattr(self, "engine", None)
         if engine is not None:
             forgotten = engine.is_open

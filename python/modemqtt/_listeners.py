@@ -20,14 +20,14 @@ class Listeners:
     """The callbacks of one modem and its clients. It refers to neither."""
 
     def __init__(self, port: str) -> None:
-        """Have none."""
+        """Begin without callbacks."""
         self.port = port
-        # What is called, by the event that the core names so.
+        # The callbacks, by the core's names of the events.
         self.callbacks: dict[str, Callable[..., object]] = {}
         self.errors = 0
         """How many callbacks have raised."""
         self._records: dict[int, ClientRecord] = {}
-        # Events that were dropped and not told of, and when it may be told.
+        # Dropped events that no warning has reported yet, and when the next warning may come.
         self._overflow = 0
         self._overflow_pacer, self._pacer = Pacer(), Pacer()
 
@@ -44,23 +44,23 @@ class Listeners:
         return bool(self.callbacks) or any(record.callbacks for record in list(self._records.values()))
 
     def watch(self, engine: Engine) -> None:
-        """Lines that a callback sees are not lost when ``urcs()`` is never called."""
+        """Lines that a callback sees are not lost even if ``urcs()`` is never called."""
         engine.watch_urcs("urc" in self.callbacks)
 
     def opened(self, engine: Engine) -> None:
-        """Go on where the modem has been opened (again)."""
+        """Go on after the modem was opened or reopened."""
         self.errors = 0
         self.watch(engine)
         for record in list(self._records.values()):
             record.modem_opened(engine)
 
     def end_keeping(self) -> None:
-        """Have no session connect again by itself."""
+        """Stop every session from reconnecting."""
         for record in list(self._records.values()):
             record.end_keeping()
 
     def tell_dropped(self, engine: Engine) -> None:
-        """Warn of what had to go, at the latest when the modem is closed."""
+        """Warn of what was dropped, at the latest when the modem is closed."""
         open_still = engine.is_open
         if (self._pacer.ready() or not open_still) and (dropped := engine.take_dropped()):
             self._pacer.passed()
@@ -88,7 +88,7 @@ class Listeners:
         return None
 
     def _note(self, event: tuple[Any, ...]) -> None:
-        """Log what no callback is for."""
+        """Log an event that has no callback."""
         match event:
             case ("overflow", None, count):
                 self._overflow += count
@@ -106,12 +106,12 @@ class Listeners:
         """Call the callback for an event. One that raises is logged and counted, and the next event is delivered."""
         try:
             return self.handle(event)
-        # pytest.fail() and sys.exit() raise no Exception, and must not end the callbacks either.
+        # What pytest.fail() and sys.exit() raise is no Exception, and must not end the callbacks either.
         except BaseException as error:  # noqa: BLE001 - it is logged
             self.failed(event[0], error)
             return None
 
     def failed(self, name: str, error: BaseException) -> None:
-        """Log and count the exception that a callback has raised."""
+        """Log and count an exception from a callback."""
         self.errors += 1
         logger.error("a callback for %r raised", name, exc_info=error)

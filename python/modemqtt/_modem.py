@@ -44,14 +44,14 @@ class Modem(BaseModem, Network):
             one.
         baudrate: bits per second.
         flow_control: ``"none"``, ``"rtscts"`` or ``"xonxoff"``, with which no payload may hold the bytes 0x11 and 0x13;
-            the line takes them for itself in received payloads too.
+            the line swallows them in received payloads too.
         log: a file to which every line of the wire is appended, secrets masked.
         record: a file to which everything on the line is recorded, for ``modemqtt replay`` to play back. :meth:`open`
-            makes it; it must not exist. Later opens of the same modem go on in it. Secrets are masked. See
+            makes it; it must not exist. Later opens of the same modem continue it. Secrets are masked. See
             docs/recording.md.
         record_identities: whether the recording keeps IMEI, IMSI, ICCID, telephone numbers and addresses of the module.
             By default each is replaced by another of the same form.
-        wake_after: seconds after the module's last answer from which a command is preceded by ``AT``, repeated until
+        wake_after: how long after the module's last answer, in seconds, a command is preceded by ``AT``, repeated until
             the module answers: a sleeping module loses the first characters. ``None`` for a module that never sleeps,
             ``0`` for one that sleeps at once; ``"auto"`` is 10 s on M95, BC35-G/BC28 and BC660K-GL, and never on
             EG800Q/EG91xQ, which sleep only while DTR is not asserted.
@@ -60,18 +60,18 @@ class Modem(BaseModem, Network):
         command_gap: seconds, 0 to 60, between the last answer and the next command, for a module that loses commands
             sent at once.
         queue: how many bytes of messages, lines and events may wait for the program, 65536 (64 KiB) or more. While
-            somebody takes from a full queue and no call waits for its answer, a port that can hold back is not read: a
-            pseudo-terminal, TCP, or a device with ``flow_control="rtscts"``. Otherwise the oldest goes; :attr:`stats`
-            counts it, and the log warns of it.
+            the program takes from a full queue and no call waits for an answer, a port that can hold data back is not
+            read: a pseudo-terminal, TCP, or a device with ``flow_control="rtscts"``. Otherwise the oldest is dropped;
+            :attr:`stats` counts it, and the log warns of it.
         wire_size: how many bytes of :attr:`wire` are kept, 65536 (64 KiB, about 1,200 lines) or more.
 
     Callbacks (:attr:`on_urc`, :attr:`on_restart`, and those of :class:`MqttClient`) are called one after the other in
     one thread of the modem. They may call anything, :meth:`close` included. One that raises is logged with its
     traceback and counted in :attr:`stats`, and the next event is delivered.
 
-    EG800Q, EG915Q and EG916Q report results on the port that ``AT+QURCCFG="urcport"`` names. Where that is not the port
-    that is open, every result is waited for in vain. ``modem.command('AT+QURCCFG="urcport","uart1"')`` is for a host on
-    the UART, ``"usbat"`` and ``"usbmodem"`` are for one on the USB ports; the module keeps it.
+    EG800Q, EG915Q and EG916Q report results on the port that ``AT+QURCCFG="urcport"`` names. If that is not the
+    open port, results never arrive. ``modem.command('AT+QURCCFG="urcport","uart1"')`` is for a host on the UART,
+    ``"usbat"`` and ``"usbmodem"`` are for one on the USB ports; the module keeps the setting.
 
     A modem may be used from any thread. A forked child must open its own.
 
@@ -85,13 +85,13 @@ class Modem(BaseModem, Network):
         """Open the port and bring the module to a known state. An open modem is left as it is.
 
         Args:
-            timeout: seconds for all of it, a port that another program holds included: it is waited for until then.
-                ``None`` opens the port at once or not at all, and gives the module about 5 s to answer ``AT``, then the
-                time of what follows.
-            recover: whether to go to any length where no module answers. Otherwise a port on which nothing has answered
-                yet, of a modem without ``model``, is sent ``AT`` and one ESC; one that is known to have a module is
-                sent as many CRs as end a publish that another program has left unfinished. With ``recover`` it is sent
-                these in any case, and ``+++`` between two silences of 1.1 s, which ends PPP and transparent mode.
+            timeout: seconds for the whole call, including the wait for a port that another program holds. ``None``
+                opens the port at once or not at all, gives the module about 5 s to answer ``AT``, and then as long as
+                the following commands take.
+            recover: whether to try everything if no module answers. By default a port on which nothing has answered
+                yet, of a modem without ``model``, gets ``AT`` and one ESC; a port known to have a module gets as many
+                CRs as end a publish that another program left unfinished. With ``recover`` every port gets these, and
+                ``+++`` between two silences of 1.1 s, which ends PPP and transparent mode.
             take_over: whether to close another :class:`Modem` of this process that has the port. ``None`` does so under
                 IPython, where a cell may be run again.
 
@@ -100,18 +100,18 @@ class Modem(BaseModem, Network):
 
         Raises:
             PortError: the port is missing, busy or forbidden; or :meth:`close` was called meanwhile.
-            ResponseTimeout: the port is there and no module answers on it.
-            ModuleRestarted: the module starts again and again.
-            UsageError: a setting is wrong, or the module is of no known model.
+            ResponseTimeout: the port is there, but no module answers on it.
+            ModuleRestarted: the module keeps restarting.
+            UsageError: a setting is wrong, or the model is not known.
 
         """
         self._line.open(Deadline(timeout), recover=recover, take_over=take_over)
         return self
 
     def reopen(self, *, timeout: float | None = None) -> Self:
-        """Close what is left of the port and open it again, as after it was lost.
+        """Close what is left of a lost port and open it again.
 
-        Callbacks stay, and so do the objects of :meth:`mqtt`; their connections have to be opened again. Messages that
+        Callbacks stay, and so do the objects of :meth:`mqtt`; their connections must be opened again. Messages that
         were not taken are gone. This may be called from a callback; the callbacks that follow wait for it to return.
 
         Args:
@@ -124,9 +124,9 @@ class Modem(BaseModem, Network):
         Raises:
             PortError: the port did not come back, for the reason of the last attempt; or :meth:`close` was called
                 meanwhile.
-            ResponseTimeout: the port is there and no module answers on it.
-            ModuleRestarted: the module starts again and again.
-            UsageError: a setting is wrong, or the module is of no known model.
+            ResponseTimeout: the port is there, but no module answers on it.
+            ModuleRestarted: the module keeps restarting.
+            UsageError: a setting is wrong, or the model is not known.
 
         """
         self._line.reopen(Deadline(timeout))
@@ -165,10 +165,10 @@ class Modem(BaseModem, Network):
         """Send one command line and wait for its final result code.
 
         Args:
-            line: from ``AT`` on; its CR is added. Commands may be joined by ``;`` (V.250, 5.2.1).
+            line: the line, beginning with ``AT``; the CR is added. Commands may be joined by ``;`` (V.250, 5.2.1).
             data: the bytes to send when the module asks for them, by ``>`` or ``CONNECT``: the payload of a publish, a
                 file, a packet (``AT+QISEND``), a message (``AT+CMGS``). As many bytes as the line declares; where it
-                declares none, anything without Ctrl-Z and ESC. The Ctrl-Z that ends such data is added.
+                declares none, anything without Ctrl-Z and ESC. The Ctrl-Z that ends it is added.
             timeout: seconds; ``None`` for the longest time that the families' manuals give for the command, 5 s for
                 most.
 
@@ -193,7 +193,7 @@ class Modem(BaseModem, Network):
         """Return the MQTT client of that index, the same object for the same index.
 
         Args:
-            index: 0 to 5 on M95, 0 to 4 on BC660K-GL; beyond it the first call is a :class:`UsageError`.
+            index: 0 to 5 on M95, 0 to 4 on BC660K-GL. With any other, the first call raises :class:`UsageError`.
 
         """
         checked_index(index)
@@ -203,8 +203,8 @@ class Modem(BaseModem, Network):
     def urcs(self, timeout: float | None = None) -> Iterator[str]:
         """Yield each line that no one waited for, until none has come for `timeout` seconds.
 
-        Lines are kept until they are taken, as long as there is room (``Modem(queue=…)``); beyond that the oldest goes,
-        which :attr:`stats` counts.
+        Lines are kept until they are taken, as long as there is room (``Modem(queue=…)``); after that the oldest is
+        dropped, and :attr:`stats` counts it.
 
         Args:
             timeout: seconds to wait for each; ``None`` to wait for ever.
@@ -222,7 +222,7 @@ class Modem(BaseModem, Network):
     def restart(self, *, timeout: float | None = None) -> None:
         """Restart the module by its family's own command and wait until it answers again.
 
-        Every connection is lost, and whatever waits ends with :class:`ModuleRestarted`.
+        Every connection is lost, and every wait ends with :class:`ModuleRestarted`.
 
         Args:
             timeout: seconds for the module to come back; ``None`` for 30.
@@ -230,7 +230,7 @@ class Modem(BaseModem, Network):
         Raises:
             CommandError: the module refused the command.
             ResponseTimeout: it did not come back in time.
-            PortError: it has taken its port with it, as one on USB may; :meth:`reopen` waits for that.
+            PortError: the port vanished with it, as may happen on USB; :meth:`reopen` waits for its return.
 
         """
         self._line.errand("restart", timeout=seconds(timeout, otherwise=30.0))

@@ -1,4 +1,4 @@
-"""What a module says of itself, of its SIM card and of its network."""
+"""What a module says about itself, its SIM card and its network."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Network(Strict):
 
     @property
     def imei(self) -> str:
-        """The number of the module, 15 digits: from ``AT+CGSN=1``, or ``AT+GSN`` where there is no such form.
+        """The number of the module, 15 digits: from ``AT+CGSN=1``, or ``AT+GSN`` where that form is missing.
 
         Raises:
             CommandError: the module refused it.
@@ -31,20 +31,20 @@ class Network(Strict):
         """The number of the subscriber, up to 15 digits, from ``AT+CIMI``.
 
         Raises:
-            CommandError: the module refused it, as without a SIM card that is ready.
+            CommandError: the module refused it, for example without a ready SIM card.
 
         """
         return str(self._line.errand("imsi"))
 
     @property
     def iccid(self) -> str:
-        """The number of the SIM card: 18 to 22 hexadecimal digits, without the F that fills them up.
+        """The number of the SIM card: 18 to 22 hexadecimal digits, without the F that pads them.
 
-        It is asked for by ``AT+NCCID`` on BC35-G/BC28, ``AT+CCID`` on M95 and ``AT+QCCID`` elsewhere, and where that is
-        refused by another of them.
+        The command is ``AT+NCCID`` on BC35-G/BC28, ``AT+CCID`` on M95 and ``AT+QCCID`` elsewhere; if the module refuses
+        it, the others are tried.
 
         Raises:
-            CommandError: the module refused it, as without a SIM card.
+            CommandError: the module refused it, for example without a SIM card.
             ProtocolError: the answer holds no such number.
 
         """
@@ -53,14 +53,14 @@ class Network(Strict):
     def unlock(self, pin: str, *, timeout: float | None = None) -> None:
         """Give the SIM card its PIN (``AT+CPIN``). A card that asks for none is left alone.
 
-        A wrong PIN uses up one of the three tries of most cards, so that this never tries twice.
+        A wrong PIN uses up one of the three tries that most cards allow, so this never tries twice.
 
         Args:
             pin: 4 to 8 digits. It shows in no log and no exception.
-            timeout: seconds for all of it; ``None`` for 5 for each of the two commands.
+            timeout: seconds for the whole call; ``None`` for 5 for each of the two commands.
 
         Raises:
-            UsageError: the PIN is no 4 to 8 digits.
+            UsageError: the PIN is not 4 to 8 digits.
             RegistrationError: the card is missing or defective, or waits for something else, such as its PUK.
             CommandError: the card refused the PIN.
 
@@ -85,19 +85,19 @@ class Network(Strict):
         return int(self._line.errand("registration", timeout=timeout))
 
     def wait_registered(self, timeout: float | None = None) -> int:
-        """Wait until the module is registered with a network: ask once a second, and when it tells of a change.
+        """Wait until the module is registered with a network: ask once a second, and at each change that it reports.
 
         A radio that is off is switched on.
 
         Args:
-            timeout: seconds, 0 to look once; ``None`` for 60. A question is given 0.3 s at least.
+            timeout: seconds, 0 to look once; ``None`` for 60. Each query gets at least 0.3 s.
 
         Returns:
             1 (home) or 5 (roaming).
 
         Raises:
             RegistrationError: the SIM card is missing, locked or defective, or the network denies the registration.
-            ResponseTimeout: not registered in time, or the module has not answered.
+            ResponseTimeout: not registered in time, or the module did not answer.
 
         """
         return int(self._line.errand("wait_registered", timeout=seconds(timeout, otherwise=60.0)))

@@ -1,4 +1,4 @@
-"""What opening a port has to do with the other modems of the process."""
+"""Opening a port next to the other modems of the process."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def check_pause(name: str, value: object) -> None:
     """Check one of a modem's pauses.
 
     Raises:
-        UsageTypeError: it is no number.
+        UsageTypeError: it is not a number.
         UsageError: it is out of range.
 
     """
@@ -78,7 +78,7 @@ def check_size(name: str, value: object) -> None:
     """Check how many bytes of something a modem keeps.
 
     Raises:
-        UsageTypeError: it is no whole number.
+        UsageTypeError: it is not a whole number.
         UsageError: it is too small.
 
     """
@@ -98,7 +98,7 @@ def forget(engine: Engine) -> None:
 
 
 def make_way(line: Held, *, take_over: bool | None) -> None:
-    """Free the port: of modems that are forgotten, and with `take_over` of any other of this process.
+    """Free the port from forgotten modems and, with `take_over`, from any other modem of this process.
 
     ``None`` takes over under IPython, whose ``Out`` keeps the modem that a cell has shown.
     """
@@ -115,7 +115,7 @@ def make_way(line: Held, *, take_over: bool | None) -> None:
 
 
 def named(error: PortError, line: Held) -> PortError:
-    """Have the error of a port that this process has open itself name the object."""
+    """Name the modem in the error of a port that this process itself has open."""
     others = holding(line.device, besides=line) if error.errno == errno.EBUSY else []
     if not others:
         return error

@@ -1,4 +1,4 @@
-"""The options of a client, and what reads and changes them."""
+"""The options of a client, and the calls that read and change them."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ class Options(TypedDict, total=False):
     packet_timeout: int
     """1 to 60 seconds until a packet is sent again."""
     retries: int
-    """0 to 10 times that it is."""
+    """How often it is sent again, 0 to 10 times."""
     timeout_notice: bool
-    """True reports each of them."""
+    """True reports each retransmission."""
     will: Will | None
-    """The will; ``None`` takes it back."""
+    """The will; ``None`` removes it."""
     alibaba: Alibaba
     """Credentials for Alibaba Cloud (BC35-G/BC28, BC660K-GL, EG800Q/EG91xQ)."""
     onenet: OneNet
@@ -54,9 +54,9 @@ class Options(TypedDict, total=False):
     tls: Tls | None
     """What secures the connection; ``None`` for no TLS (not on BC35-G/BC28)."""
     tls_context: int | None
-    """The same by the number of a context that is set already; ``None`` for none."""
+    """The number of an SSL context that is already set up, instead of `tls`; ``None`` for none."""
     pdp_context: int
-    """1 to 15 (EG800Q/EG91xQ)."""
+    """The PDP context, 1 to 15 (EG800Q/EG91xQ)."""
     ping_interval: int
     """5 to 60 seconds for the answer to a PINGREQ (EG800Q/EG91xQ)."""
     receive: Literal["urc", "buffer"]
@@ -89,18 +89,18 @@ class Configurable(BaseClient):
         progress: Callable[[UploadProgress], object] | None = None,
         **options: Unpack[Options],
     ) -> None:
-        """Change options (``AT+QMTCFG``). What is not named stays as it is; a restart of the module undoes all.
+        """Change options (``AT+QMTCFG``). Other options stay as they are; a restart of the module resets all of them.
 
         Args:
-            timeout: seconds for all of it; ``None`` for the dialect's maximum for each command.
-            progress: called, in this thread, as the credentials of ``tls`` are handed over.
+            timeout: seconds for the whole call; ``None`` for the dialect's maximum for each command.
+            progress: called, in this thread, while the credentials of ``tls`` are uploaded.
             **options: those of :class:`Options`. BC660K-GL takes ``version``, ``keepalive``, ``clean_session``,
                 ``will``, ``alibaba``, ``tls`` and ``tls_context`` only before :meth:`open`, EG800Q/EG91xQ takes every
                 option only while not connected.
 
         Raises:
-            UsageError: there is no such option, or the dialect lacks it; the text names the dialects that have it. A
-                credential is missing, unreadable, too long or no PEM.
+            UsageError: there is no such option, or the dialect lacks it; the text names the dialects that have it. Or
+                a credential is missing, unreadable, too long or not PEM.
             ProtocolError: a credential did not arrive in the module as it was sent.
 
         """
@@ -109,8 +109,8 @@ class Configurable(BaseClient):
     def configuration(self, *, timeout: float | None = None) -> dict[str, Any]:
         """Read every option that the dialect has, under the names of :meth:`configure`.
 
-        ``will``, ``alibaba`` and ``onenet`` are ``None`` while unset. EG800Q/EG91xQ have two keys more: ``willex``, of
-        a will that was handed over behind a prompt its topic, QoS, retain flag and length, and ``send_mode``.
+        ``will``, ``alibaba`` and ``onenet`` are ``None`` while unset. EG800Q/EG91xQ have two more keys:
+        ``send_mode``, and ``willex``, which has topic, QoS, retain flag and length of a will sent after a prompt.
         """
         told: dict[str, Any] = self._call("configuration", timeout=timeout)
         return told
@@ -119,8 +119,8 @@ class Configurable(BaseClient):
         """Ask the module which values each key of ``AT+QMTCFG`` takes (its test form).
 
         Returns:
-            By key, as the module names it in lower case, one :class:`Values` a parameter, the client index first. A
-            parameter whose values the module does not list, as a text, has none.
+            By key, as the module names it but in lower case: one :class:`Values` for each parameter, the client index
+            first. It is empty for a parameter whose values the module does not list, such as a text.
 
         """
         with arguments():
@@ -138,10 +138,10 @@ class Configurable(BaseClient):
             timeout: seconds; ``None`` for the dialect's maximum, 195 s.
 
         Returns:
-            The token, which the module keeps as well. It shows in no log.
+            The token, which the module keeps as well. It appears in no log.
 
         Raises:
-            TokenError: no token could be had; its ``name`` says why.
+            TokenError: no token was issued; its ``name`` says why.
 
         """
         with arguments():
@@ -150,5 +150,5 @@ class Configurable(BaseClient):
         return token
 
     def _call(self, method: str, *values: object, timeout: float | None) -> Any:
-        """Hand a call over and wait for its end."""
+        """Start a call and wait for its end."""
         return finished(self._submit(method, *values, timeout=timeout))

@@ -1,6 +1,6 @@
 """Tables and pictures of what went over the wire, of messages and of publishes.
 
-pandas and matplotlib are imported when they are used first; the extra ``modemqtt[notebook]`` brings them.
+pandas and matplotlib are imported when they are first used; the extra ``modemqtt[notebook]`` brings them.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def to_pandas(items: Iterable[Message | Delivery | WireLine]) -> pd.DataFrame:
         items: messages, deliveries or lines, all of one kind.
 
     Raises:
-        UsageTypeError: there is something else among them, or more than one kind.
+        UsageTypeError: `items` holds something else, or more than one kind.
         ImportError: pandas is not installed; ``pip install modemqtt[notebook]`` brings it.
 
     """
@@ -68,7 +68,7 @@ def to_pandas(items: Iterable[Message | Delivery | WireLine]) -> pd.DataFrame:
 
 
 def table_of_wire(lines: Iterable[WireLine]) -> pd.DataFrame:
-    """Return a table of the wire, which has its columns without a line too."""
+    """Return a table of the wire, which has its columns even without a line."""
     return _table(list(lines), WireLine)
 
 
@@ -92,8 +92,8 @@ def plot_wire(lines: Iterable[WireLine], ax: Axes | None = None) -> Axes:
 def plot_deliveries(deliveries: Iterable[Delivery], ax: Axes | None = None, *, label: str | None = None) -> Axes:
     """Draw how long each publish took, from the command that was written to its end, over the time it was written at.
 
-    Publishes that failed, and those of which nobody knows, have markers of their own. One that was never sent counts
-    from when it was queued; one that is under way is not drawn, but counted in the legend.
+    Failed publishes, and those whose outcome is unknown, have their own markers. One that was never sent counts from
+    when it was queued; one that is under way is not drawn, but counted in the legend.
 
         ax = modemqtt.plot_deliveries(deliveries)
 
@@ -112,7 +112,7 @@ def plot_deliveries(deliveries: Iterable[Delivery], ax: Axes | None = None, *, l
     """
     each = _all_of("deliveries", deliveries, (Delivery,))
     ax = _axes(ax)
-    # One that was never sent has only the time that it was queued at.
+    # One that was never sent has only its queueing time.
     began = [delivery.sent_at or delivery.queued_at for delivery in each]
     start = min(began, default=0.0)
     points: dict[str, list[tuple[float, float]]] = defaultdict(list)
@@ -210,7 +210,7 @@ def _needed(module: str, wanted: str) -> Any:
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
-        # What the library itself lacks is its own matter.
+        # A missing part of the library itself is not reported here.
         if error.name != library:
             raise
     raise ImportError(f"{wanted} needs {library}, which is not installed: pip install modemqtt[notebook]", name=library)

@@ -1,4 +1,4 @@
-"""Connecting again by itself: when, how often, and what is told of it. The core does it."""
+"""Reconnecting: when, how often, and what is reported. The core does it."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class Reconnect:
     """How a session connects again: ``mqtt.session(…, reconnect=Reconnect(first=2.0))``.
 
     The wait before an attempt is `first` seconds, then `factor` times the last one, `most` seconds at most. It is four
-    times as long where a second look is not worth it sooner: after a PING, CONNECT or CONNACK that timed out, after
-    send failures, with the link down, or when no PDP context could be activated; twice as long after a code of
+    times as long where an earlier attempt is not worth it: after a PING, CONNECT or CONNACK that timed out, after send
+    failures, with the link down, or when no PDP context could be activated; and twice as long after a code of
     ``+QMTSTAT`` that no table names.
 
     Example:
@@ -32,9 +32,9 @@ class Reconnect:
     first: float = 1.0
     """Seconds before the first attempt, above 0."""
     most: float = 120.0
-    """The longest wait in seconds, from `first` on."""
+    """The longest wait in seconds, at least `first`."""
     factor: float = 2.0
-    """How much longer each wait is than the one before, from 1 on."""
+    """How many times as long each wait is as the one before, 1 or more."""
     attempts: int | None = None
     """How many attempts may fail before it gives up, 1 or more; ``None`` for no limit."""
 
@@ -54,7 +54,7 @@ class Reconnect:
         if self.first <= 0:
             raise UsageError(f"first must be more than 0 s, not {self.first}")
         if self.most < self.first:
-            raise UsageError(f"most must be {self.first} s or more, as first is, not {self.most}")
+            raise UsageError(f"most must be {self.first} s or more, the value of first, not {self.most}")
         if self.factor < 1:
             raise UsageError(f"factor must be 1 or more, not {self.factor}")
         attempts = self.attempts
@@ -83,10 +83,10 @@ class Reconnected:
     seconds: float
     """How long the session was without a connection."""
     granted: tuple[tuple[str, int], ...]
-    """Each topic filter that was subscribed to again with the QoS that was granted; 128 where the server refused."""
+    """The topic filters that were subscribed to again, each with the granted QoS, or 128 if the server refused."""
     unknown: tuple[Delivery, ...]
-    """What was published in the session and whose state has become ``unknown`` through the loss. Whether to publish it
-    again is the program's decision: what has arrived already would arrive twice."""
+    """The publishes of the session whose state became ``unknown`` through the loss. Whether to publish them again is
+    the program's decision: those that arrived already would arrive twice."""
 
 
 def plan_of(reconnect: object) -> Reconnect | None:

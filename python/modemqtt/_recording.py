@@ -18,7 +18,7 @@ _of_modem: weakref.WeakKeyDictionary[object, Recording] = weakref.WeakKeyDiction
 
 
 class Recording:
-    """The recording of a modem, which its first opening begins and its last one goes on with."""
+    """The recording of a modem: its first opening begins it, and later ones continue it."""
 
     def __init__(
         self, port: str, path: str | PathLike[str] | None, *, identities: bool, model: str, baudrate: int
@@ -29,17 +29,17 @@ class Recording:
         self._identities = identities
         self._model = None if model == "auto" else model
         self._baudrate = baudrate
-        # How many bytes a part has; None for the usual number.
+        # The size of a part in bytes; None for the usual one.
         self.part: int | None = None
         self._recorder: Recorder | None = None
         self._invented: list[str] = []
         self._warned = False
 
     def begun(self) -> Recorder | None:
-        """Return the recording, begun if it is to be.
+        """Return the recording, and begin it if one is wanted.
 
         Raises:
-            UsageError: the file exists, or cannot be made.
+            UsageError: the file already exists, or cannot be made.
 
         """
         if self._path is None:
@@ -60,13 +60,13 @@ class Recording:
         return self._recorder
 
     def invented(self, value: str) -> None:
-        """Have a value that was made up for this run match any when the recording is played."""
+        """Let a value that was made up for this run match any other when the recording is played."""
         self._invented.append(value)
         if self._recorder is not None:
             self._recorder.invented(value)
 
     def finish(self) -> None:
-        """Have everything so far be in the file, and warn where it is not."""
+        """Write everything so far to the file, and warn if that fails."""
         recorder = self._recorder
         if recorder is None:
             return
@@ -78,10 +78,10 @@ class Recording:
 
 
 def remember(modem: object, recording: Recording) -> None:
-    """Have the recording of a modem be found."""
+    """Let the recording of a modem be found."""
     _of_modem[modem] = recording
 
 
 def invented(modem: object, value: str) -> None:
-    """Have a value that was made up for this run match any when the recording of a modem is played."""
+    """Let a value that was made up for this run match any other when the modem's recording is played."""
     _of_modem[modem].invented(value)

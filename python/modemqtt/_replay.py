@@ -1,4 +1,4 @@
-"""A recording that is played: a module that answers as it did."""
+"""A recording that is played back: a module that answers as it did."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Something that the host sent otherwise than recorded.
+    """A difference between the host and the recording.
 
     Example:
         >>> print(Difference(24, "AT+CREG?", "AT+COPS?"))
@@ -30,20 +30,20 @@ class Difference:
     """
 
     line: int | None
-    """The line of the file in which what was expected stands; ``None`` behind its end."""
+    """The line of the file that was expected; ``None`` after its end."""
     expected: str
     """What was expected, with escapes for bytes that are not printable."""
     got: str
-    """What came in its place."""
+    """What came instead."""
 
     def __str__(self) -> str:
         """Both, one below the other."""
-        where = "behind the end of the recording" if self.line is None else f"line {self.line} of the recording"
+        where = "after the end of the recording" if self.line is None else f"line {self.line} of the recording"
         return f"{where}\n    expected {self.expected}\n    got      {self.got}"
 
 
 class Replay(Single):
-    """A recording, played on a port of its own.
+    """A recording that is played back on its own port.
 
     Example:
         >>> import os, tempfile
@@ -55,19 +55,19 @@ class Replay(Single):
         ...     replay.check()
         M95 True
 
-    The module prints what it printed once the host has sent what it sent then. How often the host asks for the module
-    while it opens it makes no difference, and what was replaced or made up matches any value of its kind. A line that
-    is another than recorded is answered ``ERROR``, unless it was recorded a little later: then it goes on from there. A
-    host that begins with ``AT`` when all was played gets it from the beginning.
+    The module prints what it printed, once the host has sent what it sent then. How often the host asks for the module
+    while opening it makes no difference, and replaced or made-up values match any value of their kind. A line that
+    differs from the recording is answered with ``ERROR``, unless it was recorded a little later: then the replay goes
+    on from there. A host that begins with ``AT`` after the end starts over.
 
     Args:
-        path: the file; the parts that follow it are found.
+        path: the file; further parts of the recording are found.
         link: a symbolic link to make to its pseudo-terminal.
-        listen: ``"host:port"`` to listen on TCP in place of a pseudo-terminal; port 0 takes a free one.
-        speed: how many times as fast as recorded the module prints; ``"asap"`` prints at once.
+        listen: ``"host:port"`` to listen on TCP instead of a pseudo-terminal; port 0 takes a free one.
+        speed: the speed of the module, in multiples of the recorded one; ``"asap"`` prints at once.
 
     Raises:
-        UsageError: the file is no recording, is damaged, or is of a later version; or `speed` is no factor.
+        UsageError: the file is not a recording, is damaged, or is of a later version; or `speed` is not a factor.
         OSError: the file cannot be read, or the port or the link cannot be made.
 
     """
@@ -92,20 +92,20 @@ class Replay(Single):
 
     @property
     def model(self) -> str | None:
-        """The model that was recorded; ``None`` where it was never found out."""
+        """The recorded model; ``None`` if it was never found out."""
         model: str | None = self._core.header["model"]
         return model
 
     @property
     def differences(self) -> list[Difference]:
-        """What the host has sent otherwise than recorded, in order: the first 100."""
+        """The differences between the host and the recording, in order: the first 100."""
         return [Difference(*row) for row in self._core.report()[0]]
 
     def check(self) -> None:
-        """Check that the host has sent nothing else than what was recorded. Leaving the context does not.
+        """Check that the host sent what was recorded and nothing else. Leaving the context does not check.
 
         Raises:
-            ScriptError: it has; the message shows both side by side. It is an :class:`AssertionError` too.
+            ScriptError: it did not; the message shows both side by side. It is an :class:`AssertionError` too.
             UsageError: the recording could not be read to its end.
 
         """
@@ -116,7 +116,7 @@ class Replay(Single):
             shown = "\n".join(str(Difference(*row)) for row in rows[:_SHOWN])
             more = len(rows) - _SHOWN + dropped
             rest = f"\nand {more} more" if more > 0 else ""
-            raise ScriptError(f"the host sent something else than was recorded:\n{shown}{rest}")
+            raise ScriptError(f"the host did not send what was recorded:\n{shown}{rest}")
 
     def close(self) -> None:
         """End it. A closed one is left as it is."""
@@ -146,7 +146,7 @@ def checked_speed(speed: object) -> float | None:
 
     Raises:
         UsageTypeError: it is neither a number nor a word.
-        UsageError: it is no factor.
+        UsageError: it is not a factor.
 
     """
     if speed == "asap":

@@ -1,4 +1,4 @@
-"""The serial ports of this machine, as Linux tells of them in /sys, /dev and /proc."""
+"""The serial ports of this machine, as Linux lists them in /sys, /dev and /proc."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class SerialPort:
     function: str | None
     """What Quectel's interface is for: ``AT``, ``NMEA``, ``modem``, ``DIAG``."""
     by_id: str | None
-    """A link to it whose name stays: ``/dev/serial/by-id/…``."""
+    """A link to it with a permanent name: ``/dev/serial/by-id/…``."""
     holder: str | None
     """Which program has it, as far as that can be seen."""
     accessible: bool
@@ -79,7 +79,7 @@ class _About:
     """What /sys says of the device behind a port."""
 
     def __init__(self, device: Path) -> None:
-        """Find the USB device and its interface among what stands above."""
+        """Find the USB device and its interface among the parents."""
         above = [device.resolve(), *device.resolve().parents] if device.exists() else []
         self._device = next((path for path in above if (path / "idVendor").exists()), None)
         self._interface = next((path for path in above if (path / "bInterfaceNumber").exists()), None)
@@ -146,7 +146,7 @@ def _links(root: Path) -> dict[str, str]:
 
 
 def _holders(root: Path) -> Iterator[tuple[str, str]]:
-    """Yield each device that a process has open, with the process. Those of other users only root sees."""
+    """Yield each device that a process has open, with the process. Only root sees those of other users."""
     try:
         processes = [path for path in (root / "proc").iterdir() if path.name.isdigit()]
     except OSError:
@@ -162,7 +162,7 @@ def _holders(root: Path) -> Iterator[tuple[str, str]]:
 
 
 def _lock(root: Path, name: str) -> str | None:
-    """Return who has locked it by a file, as uucp does; a lock whose process has ended counts for nothing."""
+    """Return who has locked it with a file, as uucp does; a lock whose process has ended does not count."""
     for folder in ("run/lock", "var/lock"):
         number = (_text(root / folder / f"LCK..{name}") or "").split(" ", 1)[0]
         if number.isdigit() and (root / "proc" / number).exists():

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Values:
-    """The values that a parameter takes: single ones, and ranges of which both ends belong to it.
+    """The values that a parameter takes: single ones, and ranges that include both ends.
 
     Example:
         >>> qos = Values(single=(0, 1))

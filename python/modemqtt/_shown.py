@@ -1,10 +1,10 @@
-"""How a text from elsewhere is shown: as in the log, on one line, on which nothing acts."""
+"""How text from elsewhere is shown: as in the log, on one line, and without anything that acts on a terminal."""
 
 from __future__ import annotations
 
 import re
 
-# What acts on the text beside it or is not to be seen: control characters, line ends, those of the bidirectional
+# Characters that act on text beside them or are invisible: control characters, line ends, those of the bidirectional
 # algorithm, those without a width, tags; and halves of a pair, which no output takes.
 _ACTS = re.compile(
     "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f"

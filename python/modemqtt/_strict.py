@@ -1,4 +1,4 @@
-"""Objects on which a misspelt attribute is an error, objects without copies, and what may be a callback."""
+"""Objects that refuse misspelt attributes, objects that refuse to be copied, and the check of callbacks."""
 
 from __future__ import annotations
 

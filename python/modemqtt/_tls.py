@@ -1,4 +1,4 @@
-"""What a connection is secured with, and how its credentials get into the module."""
+"""The TLS settings of a connection, and the way of its credentials into the module."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _VERSIONS = {"ssl3": 0, "1.0": 1, "1.1": 2, "1.2": 3, "all": 4}
 _LEVELS = {"none": 0, "server": 1, "mutual": 2}
 _MOST_CONTEXT = 255
 _EVERY_SUITE = 0xFFFF
-# Longer than any family lets a handshake take.
+# Longer than a handshake may take in any family.
 _MOST_SECONDS = 65_535
 
 
@@ -31,9 +31,9 @@ _MOST_SECONDS = 65_535
 class Tls:
     """How a connection is secured (``AT+QSSLCFG``, ``AT+QMTCFG="ssl"``): ``mqtt.configure(tls=Tls(ca="ca.pem"))``.
 
-    The credentials are paths, as str or PathLike, or PEM as bytes. They are read when they are used, put into the
-    module and checked by what it says of their size and checksum; a path is read again by each use. The key shows in
-    no output, nor does anything of the others but their length.
+    The credentials are paths, as str or PathLike, or PEM as bytes. They are read when they are used, stored in
+    the module and verified by the size and checksum that it reports; a path is read again at each use. The key appears
+    in no output, and of the others only the length.
 
     Not on BC35-G/BC28, which has no TLS.
 
@@ -45,29 +45,29 @@ class Tls:
     """
 
     ca: str | os.PathLike[str] | bytes | None = None
-    """The certificate of the authority that has signed the server's, or several one after the other."""
+    """The certificate of the authority that signed the server's, or several one after the other."""
     cert: str | os.PathLike[str] | bytes | None = None
     """The client's certificate; with `key`."""
     key: str | os.PathLike[str] | bytes | None = None
     """The client's private key, not encrypted; with `cert`."""
     verify: Literal["none", "server", "mutual"] | None = None
-    """``"none"``: anyone may be the server. ``"server"``: `ca` must have signed its certificate. ``"mutual"``: and the
-    client shows `cert`. ``None``: mutual with `cert` and `key`, server with `ca` alone, else none. Whether the server's
-    name is the one in its certificate no module of these looks."""
+    """``"none"`` accepts any server. ``"server"`` accepts one whose certificate `ca` has signed. ``"mutual"`` also
+    shows `cert` to it. ``None`` is mutual with `cert` and `key`, server with `ca` alone, else none. None of these
+    modules checks that the certificate has the server's name."""
     versions: Literal["ssl3", "1.0", "1.1", "1.2", "all"] = "1.2"
     """The protocol versions: one, or ``"all"`` to leave it to the server. BC660K-GL has no ``"ssl3"``."""
     cipher_suite: int | None = None
-    """One cipher suite by its number, as 0xC02F; ``None`` for all. Not on BC660K-GL, which has them all."""
+    """One cipher suite by its number, such as 0xC02F; ``None`` for all. Not on BC660K-GL, which always offers all."""
     check_time: bool = False
-    """True refuses a certificate that is not valid now by the module's clock, which must be right then. Not on
+    """True refuses a certificate that is not valid now by the module's clock, so the clock must be right. Not on
     BC660K-GL."""
     sni: bool | None = None
-    """Whether the server is named in the handshake (RFC 6066, 3): True is for EG800Q/EG91xQ and BG9x only, ``None``
-    does so where it can be done."""
+    """Whether to name the server in the handshake (RFC 6066, 3). True is for EG800Q/EG91xQ and BG9x only; ``None``
+    names it where the module can."""
     handshake_timeout: int | None = None
     """10 to 300 seconds for the handshake (BC660K-GL, EG800Q/EG91xQ, BG9x); ``None`` leaves it as it is."""
     context: int = 0
-    """The context of the module that holds all this, 0 to 5; 0 on BC660K-GL. Clients that differ need one each."""
+    """The module's SSL context for all this, 0 to 5; 0 on BC660K-GL. Clients with other settings need another."""
 
     def __post_init__(self) -> None:
         """Check.
@@ -94,7 +94,7 @@ class Tls:
             raise UsageError(f"{given} needs {missing} as well")
 
     def __repr__(self) -> str:
-        """Paths as they are, of PEM the length."""
+        """Show paths as they are, and the length of PEM."""
         names = [name for name in self.__slots__ if getattr(self, name) is not None]
         return f"Tls({', '.join(f'{name}={_shown(getattr(self, name))}' for name in names)})"
 
@@ -120,7 +120,7 @@ class Tls:
 
 @dataclass(frozen=True, slots=True)
 class UploadProgress:
-    """How far a credential is on its way into the module.
+    """How much of a credential has been uploaded to the module.
 
     Example:
         >>> def shown(upload: UploadProgress) -> None:
@@ -132,13 +132,13 @@ class UploadProgress:
     name: str
     """``"ca"``, ``"cert"`` or ``"key"``."""
     sent: int
-    """Bytes that were handed to the port."""
+    """Bytes written to the port so far."""
     total: int
-    """Bytes that there are."""
+    """Bytes in all."""
 
 
 def wait_told(pending: Pending, progress: Callable[[UploadProgress], object] | None) -> None:
-    """Wait for the end of a call and tell how far its uploads are. A callback that raises is logged."""
+    """Wait for the end of a call and report its uploads. A callback that raises is logged."""
     while progress is not None and (upload := pending.next_upload()) is not None:
         tell(progress, upload)
     finished(pending)

@@ -1,4 +1,4 @@
-"""Arguments: what is meant by them, and wrong ones, told apart from mistakes of this package."""
+"""Arguments: how they are read, and how wrong ones are told apart from mistakes of this package."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ logger = logging.getLogger("modemqtt")
 
 @contextlib.contextmanager
 def arguments() -> Iterator[None]:
-    """Have an argument that is of the wrong type, too large for any machine, or no Unicode be a :class:`UsageError`.
+    """Raise :class:`UsageError` for an argument that is of the wrong type, too large for any machine, or not Unicode.
 
-    One of the wrong type is a :class:`UsageTypeError`.
+    For a wrong type it is a :class:`UsageTypeError`.
 
-    It stands round the call that hands arguments over to the core, and round nothing else.
+    Put it around the call that passes arguments to the core, and around nothing else.
     """
     try:
         yield
@@ -33,7 +33,7 @@ def arguments() -> Iterator[None]:
         kind = UsageTypeError if isinstance(error, TypeError) else UsageError
     else:
         return
-    # Outside of the handler: a UnicodeError holds the text, which may be a password.
+    # Outside the handler: a UnicodeError holds the text, which may be a password.
     raise kind(message)
 
 
@@ -49,7 +49,7 @@ _NAMED = re.compile(r"while processing '(\w+)'")
 
 
 def _told(error: Exception) -> str:
-    """Say of an argument what it must be."""
+    """Say what an argument must be."""
     said, notes = str(error), " ".join(getattr(error, "__notes__", ()))
     named = _NAMED.search(notes)
     name = named.group(1) if named else "an argument"
@@ -75,14 +75,14 @@ def whole(name: str, value: object, least: int, most: int) -> int:
 
 
 def finished(pending: Pending, timeout: float | None = None) -> Any:
-    """Wait for the end of a call. One whose wait is interrupted is taken back; the log tells of one that goes on."""
+    """Wait for the end of a call. An interrupt withdraws the call; if it goes on, the log says so."""
     try:
         return pending.wait(timeout)
     except ModemError:
         raise
     except BaseException:
         if not pending.take_back() and not pending.done:
-            logger.warning("the wait for %s was interrupted; it is under way, and goes on", pending.subject)
+            logger.warning("the wait for %s was interrupted, but the call goes on", pending.subject)
         raise
 
 
@@ -94,7 +94,7 @@ def seconds(timeout: float | None, *, otherwise: float) -> float:
 
 
 def number(name: str, value: object) -> float:
-    """Check a time in seconds that is given."""
+    """Check a time in seconds that must be given."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise UsageTypeError(f"{name} must be 0 s or more, or None, not {value!r}")
     try:

@@ -1,4 +1,4 @@
-"""The values that a program gives and gets. All are frozen."""
+"""The values that a program passes and receives. All are frozen."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Message:
         """Return the payload as text in UTF-8.
 
         Raises:
-            ValueError: it is no such text; :attr:`payload` has the bytes.
+            ValueError: it is not UTF-8; :attr:`payload` has the bytes.
 
         """
         try:
@@ -49,7 +49,7 @@ class Message:
             byte, place = self.payload[error.start], error.start
             doubt = self._doubt()
         raise ValueError(
-            f"the payload on {self.topic!r} is no text in UTF-8: byte {place + 1} of {len(self.payload)} is"
+            f"the payload on {self.topic!r} is not UTF-8 text: byte {place + 1} of {len(self.payload)} is"
             f" 0x{byte:02X}; message.payload has the bytes{doubt}"
         )
 
@@ -57,7 +57,7 @@ class Message:
         """Return what the payload holds as JSON: numbers, texts, lists, dictionaries.
 
         Raises:
-            ValueError: it is no JSON in UTF-8; :attr:`payload` has the bytes.
+            ValueError: it is not JSON in UTF-8; :attr:`payload` has the bytes.
 
         """
         import json  # noqa: PLC0415 - few programs need it
@@ -69,7 +69,7 @@ class Message:
             told, doubt = str(error), self._doubt()
         except RecursionError:
             told, doubt = "it is nested too deeply", ""
-        raise ValueError(f"the payload on {self.topic!r} is no JSON: {told}; message.text() has the text{doubt}")
+        raise ValueError(f"the payload on {self.topic!r} is not JSON: {told}; message.text() has the text{doubt}")
 
     def _doubt(self) -> str:
         return "" if self.complete else "; it may not be complete"
@@ -107,8 +107,8 @@ class Response:
 class Will:
     """The message that the server publishes when the client vanishes (``AT+QMTCFG="will"``).
 
-    Topic and payload stand in a command line, so neither may hold a double quote, CR, LF, Ctrl-Z, ESC or NUL; BC660K-GL
-    takes 1 to 256 bytes of each (BC660K-GL MQTT Application Note V1.1, 3.3.1).
+    Topic and payload are part of a command line, so neither may hold a double quote, CR, LF, Ctrl-Z, ESC or NUL;
+    BC660K-GL takes 1 to 256 bytes of each (BC660K-GL MQTT Application Note V1.1, 3.3.1).
 
     Example:
         >>> modem.mqtt(1).configure(will=Will("bench/7", b"gone", qos=1))
@@ -168,7 +168,7 @@ class OneNet:
 
 @dataclass(frozen=True, slots=True)
 class Tencent:
-    """What a token of Tencent Cloud is asked for with (``AT+QMTENAUTH``; BC35-G&BC28 note V1.0, 3.2.2).
+    """Device credentials for a token of Tencent Cloud (``AT+QMTENAUTH``; BC35-G&BC28 note V1.0, 3.2.2).
 
     Example:
         >>> device = Tencent("a1b2c3", "bench-7", "a1b2c3@bench-7", "correct-horse")
@@ -182,18 +182,18 @@ class Tencent:
     device_name: str
     """The device name."""
     client_id: str
-    """The client id; by the note ``<product_id>@<device_name>``."""
+    """The client id; the note says ``<product_id>@<device_name>``."""
     device_secret: str = field(repr=False)
     """The device secret. It shows in no output."""
     expire: int | None = None
     """When the token expires, as the service takes it."""
     url: str | None = None
-    """Where the token is got; only with `expire`."""
+    """Where to get the token; only with `expire`."""
 
 
 @dataclass(frozen=True, slots=True)
 class WireLine:
-    """One line of the wire log. Secrets are masked; of a payload its head and its length are shown.
+    """One line of the wire log. Secrets are masked; a payload is shown by its head and its length.
 
     Example:
         >>> modem.command("AT+CSQ").final
@@ -233,7 +233,7 @@ class Stats:
     messages: int
     """Messages received."""
     messages_dropped: int
-    """Messages that had to go because no one took them from ``receive()``, and there was no room."""
+    """Messages dropped because no one took them from ``receive()`` and there was no more room."""
     overruns: int
     """Times that the module's buffer was full (``receive="buffer"``): messages may have been lost."""
     restarts: int
@@ -241,9 +241,9 @@ class Stats:
     urcs: int
     """Lines that no one waited for."""
     urcs_dropped: int
-    """Those of them that had to go because no one took them from ``urcs()``, and there was no room."""
+    """Those of them dropped because no one took them from ``urcs()`` and there was no more room."""
     events_dropped: int
-    """Callbacks that were never called because others took too long, and there was no room."""
+    """Callbacks that were never called, because others took too long and there was no more room."""
     wakeups: int
     """Times that the I/O thread has woken; an idle modem adds none."""
     callback_errors: int

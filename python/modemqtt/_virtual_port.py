@@ -19,7 +19,7 @@ logger = logging.getLogger("modemqtt")
 _SCHEMES = ("virtual://", "virtual:")
 _REPLAY = ("replay://", "replay:")
 
-# What may stand behind the model, as in a URL: virtual://M95?timing=field&fault=lost-ok
+# What may follow the model, as in a URL: virtual://M95?timing=field&fault=lost-ok
 _SETTINGS: dict[str, Callable[[str], object]] = {
     "seed": int,
     "timing": str,
@@ -42,10 +42,10 @@ class VirtualPort:
 
     @classmethod
     def of(cls, port: str, revision: str | None) -> VirtualPort | None:
-        """Return that of a port, or ``None`` where it is another kind of port.
+        """Return the one that a port names, or ``None`` for another kind of port.
 
         Raises:
-            UsageError: a setting behind the model is not known, or has no such value.
+            UsageError: a setting after the model is not known, or has no such value.
 
         """
         scheme = next((scheme for scheme in _SCHEMES if port.startswith(scheme)), None)
@@ -81,7 +81,7 @@ class VirtualPort:
 
     @property
     def device(self) -> str:
-        """What is opened."""
+        """The port to open."""
         return self.bench.port
 
     def close(self) -> None:
@@ -111,10 +111,10 @@ class ReplayPort:
 
     @classmethod
     def of(cls, port: str) -> ReplayPort | None:
-        """Return that of a port, or ``None`` where it is another kind of port.
+        """Return the one that a port names, or ``None`` for another kind of port.
 
         Raises:
-            UsageError: no file is named, or a setting behind it is not known.
+            UsageError: no file is named, or a setting after it is not known.
 
         """
         scheme = next((scheme for scheme in _REPLAY if port.startswith(scheme)), None)
@@ -149,11 +149,11 @@ class ReplayPort:
 
     @property
     def device(self) -> str:
-        """What is opened."""
+        """The port to open."""
         return self.replay.port
 
     def close(self) -> None:
-        """End it, and tell what was sent otherwise than recorded. The next use begins from the beginning."""
+        """End it, and log how the host differed from the recording. The next use starts over."""
         self._turn.take(self._close)
 
     def _close(self) -> None:
@@ -169,15 +169,15 @@ class ReplayPort:
         self._turn = Turn()
 
 
-# How many differences are told.
+# How many differences are logged.
 _TOLD = 5
 
 
 def port_of(port: str, revision: str | None) -> VirtualPort | ReplayPort | None:
-    """Return what is behind a port whose module is in this process; ``None`` where it is another kind of port.
+    """Return what is behind a port whose module is in this process; ``None`` for another kind of port.
 
     Raises:
-        UsageError: a setting behind it is not known, or has no such value.
+        UsageError: a setting in it is not known, or has no such value.
 
     """
     return VirtualPort.of(port, revision) or ReplayPort.of(port)

@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 
 class WireLog(Sequence[WireLine]):
-    """What went over the line: the last lines that find room in ``Modem(wire_size=…)``, secrets masked.
+    """What went over the line: the last lines that fit into ``Modem(wire_size=…)``, secrets masked.
 
-    It is a sequence of :class:`WireLine`, oldest first, and grows as lines come. A slice has the lines of its moment,
-    and stays as it is.
+    It is a sequence of :class:`WireLine`, oldest first, and grows as lines come. A slice is a snapshot that does not
+    grow.
 
         print(modem.wire[-5:])                # the last five lines
         modem.wire.find("+QMTSTAT")           # the lines that hold a text
@@ -69,7 +69,7 @@ class WireLog(Sequence[WireLine]):
             text: what they hold: ``"+QMTSTAT"``. Upper and lower case differ.
 
         Raises:
-            UsageTypeError: `text` is no text.
+            UsageTypeError: `text` is not a str.
 
         """
         checked_text("text", text, '"OK"')
@@ -78,14 +78,14 @@ class WireLog(Sequence[WireLine]):
     def save(self, path: str | PathLike[str]) -> None:
         """Write the lines to a file, as ``Modem(log=…)`` does: seconds since 1970, ``>`` or ``<``, the line.
 
-        Of a payload the file has what :attr:`modemqtt.WireLine.text` has: its head and its length.
+        A payload is written as :attr:`modemqtt.WireLine.text` has it: its head and its length.
 
         Args:
             path: the file, which must not exist.
 
         Raises:
             UsageError: it exists.
-            UsageTypeError: `path` is no path.
+            UsageTypeError: `path` is not a path.
             OSError: it cannot be written.
 
         """
@@ -121,7 +121,7 @@ class WireLog(Sequence[WireLine]):
             The axes.
 
         Raises:
-            UsageTypeError: `ax` is no axes.
+            UsageTypeError: `ax` is not an Axes.
             ImportError: matplotlib is not installed; ``pip install modemqtt[notebook]`` brings it.
 
         """
@@ -143,7 +143,7 @@ class WireLog(Sequence[WireLine]):
         """Return a line, counted from the oldest or, with a negative index, from the end; or the lines of a slice."""
         if isinstance(index, slice):
             return WireLog(self._last(sys.maxsize)[index])
-        # Of a log that is long the last line is the one that is looked at.
+        # In a long log the last line is the one that is looked at.
         return self._last(1)[-1] if index == -1 else self._last(sys.maxsize)[index]
 
     def __iter__(self) -> Iterator[WireLine]:
@@ -155,10 +155,10 @@ class WireLog(Sequence[WireLine]):
         return reversed(self._last(sys.maxsize))
 
     def index(self, value: WireLine, start: int = 0, stop: int = sys.maxsize) -> int:
-        """Return where a line stands.
+        """Return the index of a line.
 
         Raises:
-            ValueError: it is not among those that are kept.
+            ValueError: it is not among the lines that are kept.
 
         """
         return self._last(sys.maxsize).index(value, start, stop)
@@ -168,7 +168,7 @@ class WireLog(Sequence[WireLine]):
         return "\n".join(map(str, self))
 
     def __repr__(self) -> str:
-        """Of which port it is, or how many lines a slice has."""
+        """Return the port, or the number of lines of a slice."""
         source = self._source
         return f"<WireLog of {len(source)} lines>" if isinstance(source, tuple) else f"<WireLog of {source.port}>"
 

@@ -58,7 +58,7 @@ class ModemError(Exception):
             self.add_note("the last lines of the wire:\n  " + "\n  ".join(wire))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Survive the way to another process, as test runners send failures."""
+        """Support pickling: test runners send failures to another process."""
         return _rebuilt, (type(self), self.args, self.__dict__)
 
 
@@ -108,7 +108,7 @@ class PortError(ModemError, OSError):
     """The port is missing, busy, forbidden, closed or lost.
 
     ``errno`` tells which: ``ENOENT`` missing, ``EBUSY`` held by another program, ``EACCES`` forbidden, ``EIO`` lost,
-    ``EINVAL`` no name of a port, ``ETIMEDOUT`` not open in time; ``None`` for any other reason.
+    ``EINVAL`` not the name of a port, ``ETIMEDOUT`` not open in time; ``None`` for any other reason.
 
     Example:
         >>> try:
@@ -259,8 +259,8 @@ class SubscribeError(OperationError):
     """
 
     granted: tuple[int, ...]
-    """What was granted of the first topics, in order: 0 to 2, 128 where the server refused. Empty where the module gave
-    up before it said."""
+    """The QoS granted for the first topics, in order: 0 to 2, or 128 if the server refused. Empty if the module gave up
+    before it reported any."""
 
     def __init__(
         self,
@@ -334,7 +334,7 @@ class CloseError(OperationError):
 
 
 class TokenError(OperationError):
-    """``+QMTENAUTH`` reported that no token could be had.
+    """``+QMTENAUTH`` reported that no token was issued.
 
     Example:
         >>> with Modem("virtual://BC28") as modem:
@@ -403,7 +403,7 @@ class RegistrationError(ModemError):
     """
 
     stat: int | None
-    """``<stat>`` of the registration, 3 when it is denied; ``None`` where it is for the SIM card."""
+    """``<stat>`` of the registration, 3 when it is denied; ``None`` if the SIM card is the reason."""
 
     def __init__(self, message: str, *, stat: int | None = None, wire: tuple[str, ...] = ()) -> None:
         """Take the sentence and what it is about."""
@@ -425,7 +425,7 @@ class ProtocolError(ModemError):
     """
 
     expected: str
-    """What was due."""
+    """What was expected."""
     line: str
     """What came."""
 

@@ -1,6 +1,6 @@
 """The pytest plugin: modems for tests, virtual ones or those of a bench.
 
-It is active where the package is installed; ``-p no:modemqtt`` turns it off. docs/pytest.md says how it is used.
+It is active wherever the package is installed; ``-p no:modemqtt`` turns it off. docs/pytest.md says how to use it.
 """
 
 from __future__ import annotations
@@ -47,18 +47,18 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)  # before the header is written
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Take the modem of labgrid's target where --lg-env names one that has it: labgrid has read its environment now."""
+    """Take the modem of labgrid's target if --lg-env names one that has it: labgrid has read its environment by now."""
     config = session.config
     config.stash[settings.SETTINGS] = lab.told(config, settings.of(config))
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """Leave nothing behind."""
+    """Clean up."""
     running.stop(config)
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
-    """Say on what the tests run."""
+    """Say what the tests run on."""
     return header.lines(config)
 
 
@@ -69,7 +69,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks for its groups
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Put together what shares a module or a port."""
+    """Group the tests that share a module or a port."""
     models.order(config, items)
 
 
@@ -89,13 +89,13 @@ def pytest_fixture_setup(
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
-    """Have the module the faults that a test asks for."""
+    """Give the module the faults that a test asks for."""
     return (yield from running.around_call(item))
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, None, None]:
-    """Fail a test for what it has left behind, and bring its modem to the known state."""
+    """Fail a test for what it left behind, and bring its modem to the known state."""
     yield from running.around_teardown(item)
 
 
@@ -108,7 +108,7 @@ def pytest_runtest_makereport(
 
 
 def _scope(fixture_name: str, config: pytest.Config) -> Any:
-    """Return the scope of the fixtures that have a module behind them, one of pytest's five."""
+    """Return the scope of the fixtures that need a module, one of pytest's five."""
     assert fixture_name  # noqa: S101 - pytest's form
     return settings.of(config).scope
 
@@ -139,9 +139,9 @@ def _modem_place(request: pytest.FixtureRequest, _modem_wanted: Wanted | None) -
 
 @pytest.fixture(scope=_scope)
 def modem(pytestconfig: pytest.Config, _modem_place: Place) -> Modem:
-    """An open modem: of --modem-port, or a virtual one.
+    """An open modem: on --modem-port, or a virtual one.
 
-    Between tests that share it sessions are closed, callbacks taken off, options of clients set back and faults healed.
+    Between tests that share it, sessions are closed, callbacks removed, client options restored and faults healed.
     """
     return running.bench_of(pytestconfig).open(_modem_place)
 
@@ -150,10 +150,10 @@ def modem(pytestconfig: pytest.Config, _modem_place: Place) -> Modem:
 def virtual_modem(_modem_virtual_only: None, _modem_place: Place) -> VirtualModem:
     """The virtual module behind ``modem``; on hardware the test is skipped.
 
-    What it expects (``virtual_modem.expect(…)``) and does not come fails the test.
+    The test fails if something that it expects (``virtual_modem.expect(…)``) does not come.
     """
     module = _modem_place.module
-    assert module is not None  # noqa: S101 - it is none on hardware alone
+    assert module is not None  # noqa: S101 - it is None on hardware only
     return module
 
 
@@ -198,7 +198,7 @@ def modem_mqtt(modem_mqtt_factory: Sessions) -> MqttClient:
 
 @pytest.fixture
 def amodem(modem: Modem) -> AsyncModem:
-    """The open modem, awaited. It is bound to no event loop until it is used in one."""
+    """The open modem, awaited. It belongs to no event loop until it is used in one."""
     from modemqtt.aio import AsyncModem as Awaited  # noqa: PLC0415 - loaded with the first use
 
     return Awaited.of(modem)
@@ -221,7 +221,7 @@ def modem_topic(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def modem_wire(modem: Modem, pytestconfig: pytest.Config) -> ModemWire:  # noqa: ARG001 - it is that modem's wire
-    """The part of the wire that is this test's: ``sent``, ``received``, ``find(text)``, ``assert_sequence([…])``."""
+    """The wire of this test: ``sent``, ``received``, ``find(text)``, ``assert_sequence([…])``."""
     bench = running.bench_of(pytestconfig)
     return ModemWire(lambda: bench.test.lines()[0])
 

@@ -1,1 +1,1 @@
-"""What the pytest plugin is made of; :mod:`modemqtt.pytest_plugin` is its face."""
+"""The parts of the pytest plugin; :mod:`modemqtt.pytest_plugin` is its face."""

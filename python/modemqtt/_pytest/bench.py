@@ -1,4 +1,4 @@
-"""The modules of a run: which of them a test has, and what a test leaves behind."""
+"""The modules of a run: which one a test gets, and what a test leaves behind."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from modemqtt.aio import AsyncModem
     from modemqtt.virtual import Fault
 
-# Seconds, before --modem-timeout-factor, for a port that another run has.
+# Seconds, before --modem-timeout-factor, to wait for a port that another run has.
 _FOREIGN = 60.0
 _BETWEEN_LOOKS = 0.05
 _DEFAULT_MODEL = "BC660K-GL"
@@ -40,7 +40,7 @@ _DEFAULT_MODEL = "BC660K-GL"
 
 @dataclass
 class Test:
-    """A test that runs, and what it had of the wire."""
+    """A running test, and its part of the wire."""
 
     modem: Modem | None = None
     """The modem of its fixture."""
@@ -49,7 +49,7 @@ class Test:
     """The modem's last line before the test."""
     failed: bool = False
     reported: bool = False
-    """Whether its wire is in a report already."""
+    """Whether its wire is already in a report."""
 
     def lines(self) -> tuple[list[WireLine], bool]:
         """Return its part of the wire, and whether that is all of it."""
@@ -65,10 +65,10 @@ class Test:
 
 
 class Bench:
-    """What a process has of modules, and the test that has them."""
+    """The modules of a process, and the test that has them."""
 
     def __init__(self, config: pytest.Config) -> None:
-        """Have none yet."""
+        """Begin without any."""
         self.settings = settings.of(config)
         # Of pytest-xdist.
         worker: dict[str, str] = getattr(config, "workerinput", {})
@@ -82,7 +82,7 @@ class Bench:
         # Modems of fixtures that outlive a test, and of test modules.
         self._kept: weakref.WeakSet[Modem | AsyncModem] = weakref.WeakSet()
         self._models: dict[Port, tuple[str, str]] = {}
-        # What was made up for this run, and how many modems were recorded.
+        # The values made up for this run, and how many modems were recorded.
         self._invented: list[str] = []
         self._recorded = 0
         self._patience = _FOREIGN * self.settings.factor
@@ -90,11 +90,11 @@ class Bench:
         self._steered = False
 
     def take(self, wanted: Wanted | None, driver: ModemDriver | None = None) -> Place:
-        """Return a module that fits, after waiting for one where others have them all.
+        """Return a module that fits, and wait for one if others have them all.
 
         Args:
             wanted: the model that is wanted.
-            driver: the driver of the target whose module it is, where the run is on one.
+            driver: the driver of the target that has the module, if the run is on one.
 
         """
         self._wanted = wanted
@@ -109,7 +109,7 @@ class Bench:
     def leave(self, place: Place) -> None:
         """End it."""
         if place.module is not None:
-            # With the module they would look as if they had been closed.
+            # Ended together with the module, they would look closed.
             self._close(modem for modem in self.others() if modem.port == place.module.port)
         self.place = None
         if (unmet := place.unmet()) is not None:
@@ -161,7 +161,7 @@ class Bench:
         return path if self._recorded == 1 else path.with_name(f"{path.stem}-{self._recorded}{path.suffix}")
 
     def invent(self, value: str) -> None:
-        """Have a value that was made up for this run match any when it is played."""
+        """Let a value that was made up for this run match any other in a replay."""
         if self.place is not None and self.place.modem is not None:
             invented(self.place.modem, value)
         else:
@@ -212,10 +212,10 @@ class Bench:
         return wanted.may_be(self.settings.model)
 
     def _wait(self, busy: dict[str, Holder], began: float) -> None:
-        """Wait a little for others to end. Those of this run end when their tests do; another run may never."""
+        """Wait a little for others to end. Those of this run end with their tests; another run may never end."""
         foreign = all(holder.run != self.run for holder in busy.values())
         if foreign and time.monotonic() - began >= self._patience:
-            # The next test need not find out again.
+            # The next test should not wait again.
             self._patience = 0
             holders = ", ".join(f"{device} by {holder}" for device, holder in busy.items())
             other = "port" if self.settings.target is None else "place"
@@ -255,7 +255,7 @@ class Bench:
             wanted: the model that it is to run on.
             steered: whether it has the strategy of a target.
 
-        Fails where the modem that it shares with others has stopped working and does not come back.
+        Fails if the modem that it shares with others has stopped working and does not come back.
 
         """
         self.test = Test()
@@ -268,27 +268,27 @@ class Bench:
             self.test.mark = _last(self.place.modem)
 
     def others(self) -> list[Modem | AsyncModem]:
-        """Return the open modems that the test has beside that of the fixture."""
+        """Return the open modems that the test has besides that of the fixture."""
         ours = None if self.place is None else self.place.modem
         return [modem for modem in open_modems() if modem is not ours and modem not in self._kept]
 
     @contextlib.contextmanager
     def keeping(self) -> Iterator[None]:
-        """Keep what a fixture that outlives a test opens and sets meanwhile."""
+        """Keep what a fixture that outlives a test opens and sets in the meantime."""
         before = open_modems()
         with self.place.keeping() if self.place is not None else contextlib.nullcontext():
             yield
         self._kept.update(modem for modem in open_modems() if modem not in before)
 
     def lacking(self, features: list[str]) -> str | None:
-        """Return which of these the module lacks, for people."""
+        """Say which of these the module lacks."""
         if self.place is None:
             fail("modem_feature: the test takes no fixture that gives a module, such as modem")
         return next((f"{self.place.model} has no {each}" for each in features if not self.place.has(each)), None)
 
     @contextlib.contextmanager
     def faults(self, faults: list[str | Fault]) -> Iterator[None]:
-        """Have the virtual module these faults meanwhile."""
+        """Give the virtual module these faults for the duration."""
         module = None if self.place is None else self.place.module
         if module is None:
             fail("modem_fault: the test takes no fixture that gives a module, such as modem")
@@ -303,7 +303,7 @@ class Bench:
                     module.heal(fault)
 
     def end(self) -> list[str]:
-        """End a test, whose fixtures have ended; what is wrong with what it has left."""
+        """End a test whose fixtures have ended; return what is wrong with what it left."""
         self._close(self.others())
         if self.place is not None:
             if (unmet := self.place.unmet()) is not None:
@@ -316,7 +316,7 @@ class Bench:
         return list(self._problems)
 
     def _close(self, modems: Iterable[Modem | AsyncModem]) -> None:
-        """Close what the test has left open."""
+        """Close what the test left open."""
         for modem in modems:
             block = "with" if isinstance(modem, Modem) else "async with"
             self._problems.append(f"{modem!r} was left open; close() it, or use `{block}`")
@@ -325,7 +325,7 @@ class Bench:
 
 
 def _run(closing: Coroutine[object, object, None]) -> None:
-    """Run it in a loop of its own, which is nobody's current one."""
+    """Run it in a new loop, which is nobody's current one."""
     import asyncio  # noqa: PLC0415 - few suites need it
 
     loop = asyncio.new_event_loop()
@@ -341,7 +341,7 @@ def _last(modem: Modem) -> WireLine | None:
 
 
 def _device(port: Port) -> str:
-    """Return what is to be opened."""
+    """Return the port to open."""
     url = port.url or ""
     if not url.startswith("usb:"):
         return url

@@ -44,13 +44,13 @@ persistence false
 """
 # Seconds for a broker to take a connection, and for mosquitto to start.
 _PATIENCE = 5.0
-# What means that there is no broker, whoever asks: another host may be reached by the module and not from here.
+# What means that there is no broker for anyone: the module may reach a host that this machine cannot.
 _NOWHERE = (errno.ECONNREFUSED,)
 
 
 @dataclass(frozen=True, slots=True)
 class BrokerAddress:
-    """A broker that is not of this process."""
+    """A broker outside this process."""
 
     host: str
     """Name or address."""
@@ -67,10 +67,10 @@ class BrokerAddress:
 
 
 def parse(text: str, source: str) -> BrokerAddress | None:
-    """Read where the broker is; ``None`` for a mosquitto of our own.
+    """Read where the broker is; ``None`` for a mosquitto that is started here.
 
     Raises:
-        pytest.UsageError: the text names none; it does not repeat what may hold a password.
+        pytest.UsageError: the text names none; the error does not repeat what may hold a password.
 
     """
     if text == MOSQUITTO:
@@ -122,7 +122,7 @@ def serve(config: pytest.Config) -> Iterator[Broker | BrokerAddress]:
 
 
 def _recorded(file: str, where: str) -> BrokerAddress:
-    """Return the broker that a recording leads to. Nobody connects to it, so that any password will do."""
+    """Return the broker that a recording connects to. Nobody really connects, so any password will do."""
     with told_of(where):
         recording = _core.Recording(file)
         sent = b"".join(piece[3] for piece in iter(recording.next, None) if piece[2])
@@ -134,7 +134,7 @@ def _recorded(file: str, where: str) -> BrokerAddress:
 
 
 def _check(address: BrokerAddress, told: settings.Settings) -> None:
-    """Fail where no broker answers. A module on the air may reach what this machine does not, and be refused later."""
+    """Fail if no broker answers. A module on the air may reach what this machine cannot, and be refused later."""
     patience = _PATIENCE * told.factor
     try:
         socket.create_connection((address.host, address.port), timeout=patience).close()
@@ -146,11 +146,11 @@ def _check(address: BrokerAddress, told: settings.Settings) -> None:
 
 @contextlib.contextmanager
 def _mosquitto(factor: float) -> Iterator[BrokerAddress]:
-    # Distributions put it where only administrators look.
+    # Distributions put it into a folder that only administrators have on the PATH.
     program = shutil.which(MOSQUITTO, path=os.environ.get("PATH", os.defpath) + os.pathsep + "/usr/sbin")
     if program is None:
         fail("--modem-broker mosquitto: there is no mosquitto on the PATH; install it")
-    # The port is free when it is chosen; that it is still free when mosquitto asks for it is likely, not certain.
+    # The port is free when it is chosen, and probably still free when mosquitto takes it.
     with tempfile.TemporaryDirectory(prefix="modemqtt-") as name:
         configuration, output = Path(name, "mosquitto.conf"), Path(name, "mosquitto.log")
         for _ in range(5):
@@ -181,7 +181,7 @@ def _listens(process: subprocess.Popen[bytes], address: BrokerAddress, patience:
 
 
 def heal(broker: Broker) -> None:
-    """Have a broker that serves several tests behave again."""
+    """Bring a broker that serves several tests back to normal."""
     broker.refuse(None)
     broker.deny(None)
     broker.cut(None)

@@ -18,14 +18,14 @@ def fail(text: str) -> NoReturn:
 
 
 def sentence(error: BaseException) -> str:
-    """Return what an error says, without the lines behind it."""
+    """Return what an error says, without its further lines."""
     return str(error).partition("\n")[0]
 
 
 @contextlib.contextmanager
 def told(port: str = "") -> Iterator[None]:
-    """Have what a module, a port or an argument does wrong fail in one sentence, which names the port."""
-    from modemqtt import ModemError  # noqa: PLC0415 - markers are checked where nothing else of it is loaded
+    """Turn an error of a module, a port or an argument into a failure of one sentence that names the port."""
+    from modemqtt import ModemError  # noqa: PLC0415 - markers are checked when nothing else of it is loaded
 
     try:
         yield

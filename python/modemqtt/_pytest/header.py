@@ -1,4 +1,4 @@
-"""The line of a run that says on what its tests run."""
+"""The line of a run that says what its tests run on."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def lines(config: pytest.Config) -> list[str]:
-    """Return it, and a remark where pytest took a port for the folder of the tests."""
+    """Return it, and a remark if pytest took a port for the folder of the tests."""
     told = settings.of(config)
     return [f"modemqtt: {', '.join(_parts(told))}", *_remarks(config, told)]
 
@@ -39,7 +39,7 @@ def _parts(told: settings.Settings) -> list[str]:
 
 
 def _remarks(config: pytest.Config, told: settings.Settings) -> list[str]:
-    """Say where the blank in ``--modem-port /dev/ttyUSB2`` hides the ini file, which pytest looks for beside paths."""
+    """Say if the space in ``--modem-port /dev/ttyUSB2`` hides the ini file, which pytest looks for next to paths."""
     for port in told.ports:
         if port.url is not None and str(config.rootpath) == port.url.rpartition("/")[0]:
             remark = f"pytest looks for its ini file in {config.rootpath}; write --modem-port={port.text}"

@@ -24,7 +24,7 @@ _MAIN = "main"
 
 
 class ModemDriver(Protocol):
-    """What is used of ``ModemMqttDriver``."""
+    """The part of ``ModemMqttDriver`` that the plugin uses."""
 
     target: Any
     modem: Modem
@@ -42,17 +42,17 @@ class ModemDriver(Protocol):
         """Whether it is active and its port not lost."""
 
     def try_to_hold(self, run: str, worker: str) -> Holder | None:
-        """Keep other processes from the place, or return which has it."""
+        """Keep other processes from the place, or return the one that has it."""
 
     def let_go(self) -> None:
         """Undo that."""
 
     def tell(self, modem: Modem) -> None:
-        """Tell labgrid's console of the wire."""
+        """Show the wire on labgrid's console."""
 
 
 def told(config: pytest.Config, before: Settings) -> Settings:
-    """Return the settings with labgrid's target, where the run has one with our driver.
+    """Return the settings with labgrid's target, if the run has one with our driver.
 
     Raises:
         pytest.UsageError: a port is named beside it, or the environment has several and none is ``main``.
@@ -72,9 +72,7 @@ def told(config: pytest.Config, before: Settings) -> Settings:
     ours = 2 if flag else 1
     ports = 2 if before.ports_from.startswith("--") else 1 if before.ports_from.startswith("MODEMQTT_") else 0
     if ports == ours:
-        raise pytest.UsageError(
-            f"{before.ports_from} and {source} both name a modem, a port and that of a target; leave one of them out"
-        )
+        raise pytest.UsageError(f"{before.ports_from} and {source} both name a modem; leave one of them out")
     if ports > ours:
         return before
     if _MAIN not in targets and len(targets) > 1:
@@ -90,7 +88,7 @@ def told(config: pytest.Config, before: Settings) -> Settings:
 
 def _targets(path: str) -> dict[str, str | None]:
     """Return the targets of an environment that have our driver, each with the model of its virtual module."""
-    # There only where labgrid is, and without types.
+    # There only with labgrid, and without types.
     from labgrid.config import Config  # type: ignore[import-not-found,unused-ignore] # noqa: PLC0415
     from labgrid.factory import target_factory  # type: ignore[import-not-found,unused-ignore] # noqa: PLC0415
 
@@ -110,12 +108,12 @@ def _targets(path: str) -> dict[str, str | None]:
 
 
 def _bases(factory: Any, kind: str) -> set[str]:
-    """Return the names of a driver's class and of those that it is made from."""
+    """Return the names of a driver's class and of its base classes."""
     return {kind} | {each.__name__ for each in getattr(factory.drivers.get(kind), "__mro__", ())}
 
 
 def driver(request: pytest.FixtureRequest) -> ModemDriver | None:
-    """Return the driver of the run's target, ``None`` where it is on none. The target is labgrid's fixture's."""
+    """Return the driver of the run's target; ``None`` without a target. The target comes from labgrid's fixture."""
     name = settings.of(request.config).target
     if name is None:
         return None

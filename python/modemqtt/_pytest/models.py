@@ -1,4 +1,4 @@
-"""Which tests run on which module: the markers, the models over which tests multiply, and what is skipped."""
+"""Which tests run on which module: the markers, the models that multiply tests, and the skips."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MARKERS = (
     "modem_hardware: needs a module on a port, and is skipped on virtual ones",
     "modem_virtual: needs a virtual module, and is skipped on hardware",
     'modem_models("M95", …): runs once on each of these models',
-    'modem_feature("tls", …): is skipped where the module lacks one of tls, buffer, hex, sleep, files',
+    'modem_feature("tls", …): is skipped if the module lacks one of tls, buffer, hex, sleep, files',
     'modem_fault("lost-ok=1", …): the virtual module has these faults while the test itself runs',
 )
 
@@ -28,24 +28,24 @@ _HOW = "--modem-port=/dev/ttyUSB2, MODEMQTT_PORT or modem_port"
 
 
 class Wanted(NamedTuple):
-    """The model that a test is to run on."""
+    """The model that a test runs on."""
 
     name: str
     dialect: str | None = None
-    """Where any model of the dialect will do."""
+    """Whether any model of the dialect will do."""
 
     def fits(self, model: str, dialect: str) -> bool:
         """Whether a module of that model will do."""
         return self.name == model or self.dialect == dialect
 
     def may_be(self, model: str | None) -> bool:
-        """Whether a module that is of that model by the options, or of one not known yet, will do."""
+        """Whether a module will do that the options say is of that model, or whose model is not known yet."""
         if model is None or self.name == model:
             return True
         return self.dialect == dialect_of(model)
 
     def __str__(self) -> str:
-        """For people."""
+        """Name the model, for a message."""
         return self.name if self.dialect is None else f"a model that speaks as {self.name}"
 
 
@@ -62,7 +62,7 @@ def multiply(metafunc: pytest.Metafunc) -> None:
     for parametrize in metafunc.definition.iter_markers("parametrize"):
         names = parametrize.args[0] if parametrize.args else parametrize.kwargs.get("argnames", ())
         if "modem_model" in (re.split(r"\s*,\s*", names) if isinstance(names, str) else names):
-            fail('modem_model is told by the module; modem_models("M95", …) is the marker that chooses the models')
+            fail('modem_model comes from the module; choose models with the marker modem_models("M95", …)')
     if "_modem_wanted" not in metafunc.fixturenames:
         return
     marker = metafunc.definition.get_closest_marker("modem_models")
@@ -96,7 +96,7 @@ def known(name: object) -> str:
 
 
 def check(markers: Iterable[pytest.Mark]) -> None:
-    """Fail where the argument of one of our markers is wrong."""
+    """Fail if the argument of one of our markers is wrong."""
     for marker in markers:
         if marker.name in CHECKS:
             if marker.kwargs or not marker.args:
@@ -104,20 +104,20 @@ def check(markers: Iterable[pytest.Mark]) -> None:
             for argument in marker.args:
                 CHECKS[marker.name][1](argument)
         elif marker.name in {"modem_hardware", "modem_virtual"} and (marker.args or marker.kwargs):
-            fail(f"{marker.name} takes no argument, not {(*marker.args, *marker.kwargs)[0]!r}")
+            fail(f"{marker.name} takes no argument, but has {(*marker.args, *marker.kwargs)[0]!r}")
 
 
 def _check_fault(fault: object) -> None:
     from modemqtt.virtual import FAULTS  # noqa: PLC0415 - loaded only where a fault is named
 
     if str(fault).partition("=")[0] not in FAULTS:
-        fail(f"modem_fault: {str(fault)!r} is no fault; `modemqtt virtual --list-faults` lists them")
+        fail(f"modem_fault: {str(fault)!r} is not a fault; `modemqtt virtual --list-faults` lists them")
 
 
 def _check_feature(feature: object) -> None:
     if feature not in FEATURES:
         names = ", ".join(FEATURES)
-        fail(f"modem_feature: {feature!r} is no feature; the known ones are {names}")
+        fail(f"modem_feature: {feature!r} is not a feature; the known ones are {names}")
 
 
 CHECKS: dict[str, tuple[str, Callable[[object], object]]] = {
@@ -128,10 +128,10 @@ CHECKS: dict[str, tuple[str, Callable[[object], object]]] = {
 
 
 def order(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Put together what shares a module, and what is to share a port under ``--dist loadgroup`` of pytest-xdist."""
+    """Group the tests that share a module or, under ``--dist loadgroup`` of pytest-xdist, a port."""
     told = settings.of(config)
     if told.scope == "session":
-        # Each model is set up once. pytest orders what has the same list of models, and no other.
+        # Each model is set up once. pytest only orders tests that have the same list of models.
         items.sort(key=lambda item: (wanted.name,) if (wanted := wanted_of(item)) is not None else ("~",))
     if told.virtual or not config.getoption("loadgroup", default=False):
         return
@@ -142,7 +142,7 @@ def order(config: pytest.Config, items: list[pytest.Item]) -> None:
 
 
 def check_item(item: pytest.Item) -> None:
-    """Fail a test whose markers are wrong, and skip one that the run has no module for."""
+    """Fail a test whose markers are wrong, and skip one for which the run has no module."""
     check(item.iter_markers())
     told = settings.of(item.config)
     if told.virtual:
@@ -181,7 +181,7 @@ def _taken(*lines: str) -> Callable[[Modem], bool]:
     return has
 
 
-# What the module itself says that it has.
+# The features that the module itself reports.
 FEATURES: dict[str, Callable[[Modem], bool]] = {
     "tls": _keyed("ssl"),
     "buffer": _keyed("recv/mode"),

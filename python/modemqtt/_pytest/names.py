@@ -9,7 +9,7 @@ def model_named(name: object) -> str:
     """Return the name of a model as the package writes it.
 
     Raises:
-        LookupError: there is none of that name; the text lists those there are.
+        LookupError: there is none of that name; the text lists the known ones.
 
     """
     from modemqtt.virtual import MODELS  # noqa: PLC0415 - loaded only where a model is named
@@ -17,7 +17,7 @@ def model_named(name: object) -> str:
     for model in MODELS:
         if isinstance(name, str) and model.name.lower() == name.lower():
             return model.name
-    raise LookupError(f"{name!r} is no model; the known ones are {', '.join(model.name for model in MODELS)}")
+    raise LookupError(f"{name!r} is not a model; the known ones are {', '.join(model.name for model in MODELS)}")
 
 
 def short_hash(text: str, size: int = 4) -> str:

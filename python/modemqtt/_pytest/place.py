@@ -1,4 +1,4 @@
-"""A module that tests have, from its taking to its end."""
+"""A module for tests, from taking it to giving it back."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 # between tests, for AT before a test, and for a module to be registered.
 OPEN, POWERED, _STEP, _ANSWER, _REGISTER = 15.0, 60.0, 15.0, 5.0, 120.0
 BAUDRATE = 115_200
-# How many differences from a recording a test is told.
+# How many differences from a recording a failure shows.
 _SHOWN = 5
 
 
@@ -43,7 +43,7 @@ class Place:
         replay: Replay | None = None,
         record: Path | None = None,
     ) -> None:
-        """Take what was made for it: a virtual module, or an open modem and the claim of its port, or its recording."""
+        """Take a virtual module, or an open modem with the claim of its port, or a recording."""
         self._replay = replay
         self._differences = 0
         self._record = record
@@ -54,9 +54,9 @@ class Place:
         named = module if module is not None else modem
         self._model = named.model if isinstance(named, VirtualModem) or (named is not None and named.is_open) else ""
         self._known: state.KnownState | None = None
-        # Whether a module on a port was registered with its network since it was opened.
+        # Whether a module on a port has been registered with its network since it was opened.
         self._registered = module is not None
-        # Why the modem could not be brought to its known state, and whether it was waited for in vain.
+        # Why the modem could not be brought to its known state, and whether waiting for it failed.
         self._broken: str | None = None
         self._given_up = False
         self._features: dict[str, bool] = {}
@@ -90,14 +90,14 @@ class Place:
                 if self.module is None:
                     self._features[feature] = FEATURES[feature](self.open())
                 else:
-                    # Another module of the model, so that the wire of the test shows nothing of this.
+                    # Another module of the model, so that nothing of this shows in the wire of the test.
                     with VirtualModem(self.model) as module, Modem(module.port) as modem:
                         self._features[feature] = FEATURES[feature](modem)
         return self._features[feature]
 
     @contextlib.contextmanager
     def keeping(self) -> Iterator[None]:
-        """Keep what is opened and set meanwhile when the modem is brought to its known state."""
+        """Do not undo what is opened and set in the meantime."""
         known = self._known
         before = None if known is None else (known.opened(), known.callbacks())
         yield
@@ -105,7 +105,7 @@ class Place:
             known.keep(*before)
 
     def unmet(self) -> str | None:
-        """Return what was expected of the test and did not come."""
+        """Return what the test should have sent and did not."""
         try:
             if self.module is not None:
                 self.module.check()
@@ -116,11 +116,11 @@ class Place:
         if self._replay is not None and (new := self._replay.differences[self._differences :]):
             self._differences += len(new)
             shown = "\n".join(str(difference) for difference in new[:_SHOWN])
-            return f"{self._settings.where}: the test has sent something else than was recorded:\n{shown}"
+            return f"{self._settings.where}: the test did not send what was recorded:\n{shown}"
         return None
 
     def settle(self, lines: list[WireLine], *, all_seen: bool) -> None:
-        """Bring it to its known state for the next test; :meth:`recover` tells where that did not go well."""
+        """Bring it to its known state for the next test; :meth:`recover` reports if that failed."""
         try:
             if self.module is not None:
                 state.heal(self.module)
@@ -131,10 +131,10 @@ class Place:
             self._broken = sentence(error)
 
     def recover(self, *, steered: bool) -> None:  # noqa: ARG002 - a target of labgrid asks
-        """Have a modem that was closed, lost or left in disorder work again, or fail.
+        """Make a modem that was closed, lost or left in disorder work again, or fail.
 
         Args:
-            steered: whether the test opens and closes it by itself.
+            steered: whether the test itself opens and closes it.
 
         """
         modem, factor = self.modem, self._settings.factor
@@ -181,12 +181,12 @@ class Place:
 
 
 def cycle_power(settings: Settings, device: str) -> None:
-    """Run the command that takes the module's power and gives it back, or fail."""
+    """Run the command that power-cycles the module, or fail."""
     command = [word.replace("{port}", device) for word in settings.power_command]
     environment = {**os.environ, "MODEMQTT_PORT": device}
     patience = POWERED * settings.factor
     try:
-        done = subprocess.run(  # noqa: S603 - what the user has given for this
+        done = subprocess.run(  # noqa: S603 - the user gave this command
             command, env=environment, capture_output=True, text=True, timeout=patience, check=False
         )
     except subprocess.TimeoutExpired:

@@ -1,4 +1,4 @@
-"""The ports of a run, and what names them."""
+"""The ports of a run, and how they are named."""
 
 from __future__ import annotations
 

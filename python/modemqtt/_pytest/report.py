@@ -1,4 +1,4 @@
-"""What is told of a test that failed: its wire, in the report, in JUnit's XML and in a file."""
+"""What a failed test reports: its wire, in the report, in JUnit's XML and in a file."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ def add(bench: Bench, item: pytest.Item, call: pytest.CallInfo[None]) -> None:
     if not wanted or not (parts := _parts(bench)):
         return
     note = _keep(bench.settings.log_dir, item, parts)
-    # The section goes into the report of this phase and of those that follow.
+    # The section goes into the report of this phase and of the following ones.
     if bench.test.reported or not (failed or call.when == "call"):
         return
     bench.test.reported = True
     for model, lines in parts:
-        # JUnit takes what begins with stdout, and no other section; it drops the title.
+        # JUnit takes only sections that begin with stdout, and drops the title.
         title = f"modem wire log ({model})"
         began = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(lines[0].timestamp))
         text = f"{title}, in seconds since {began}\n{_text(lines, _SHOWN)}"
@@ -79,7 +79,7 @@ def _model(bench: Bench, modem: Modem | AsyncModem) -> str:
 def _text(lines: list[WireLine], most: int | None = None) -> str:
     shown = lines if most is None else lines[-most:]
     earlier = len(lines) - len(shown)
-    told = [f"… {earlier} lines before"] if earlier else []
+    told = [f"… {earlier} earlier lines"] if earlier else []
     start = lines[0].timestamp
     return "\n".join([*told, *(f"{line.timestamp - start:9.3f} {line}" for line in shown)]) + "\n"
 
@@ -90,6 +90,6 @@ def _write(path: Path, parts: list[tuple[str, list[WireLine]]]) -> None:
 
 
 def _file(folder: Path, nodeid: str) -> Path:
-    """Return the file of a test, which no other test has."""
+    """Return a file that no other test has."""
     readable = re.sub(r"[^\w.\[\]=,+-]+", "-", nodeid, flags=re.ASCII)[-_LONGEST_NAME:].strip("-")
     return folder / f"{readable}-{short_hash(nodeid)}.log"

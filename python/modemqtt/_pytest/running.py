@@ -1,4 +1,4 @@
-"""What is done around each test, where anything of modemqtt is in use."""
+"""What happens around each test that uses anything of modemqtt."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 
     from modemqtt._pytest.bench import Bench
 
-# The logger on which modemqtt writes that a callback has raised, with the traceback.
+# The logger to which modemqtt writes the traceback of a callback that raised.
 _LOGGER = logging.getLogger("modemqtt")
 _HERE = Path(__file__).parent
-# Those of sessions within this one, as pytester has them, come behind it.
+# Sessions within this one, as pytester runs them, come after it.
 _watches: list[CallbackWatch] = []
 
 
 class CallbackWatch(logging.Handler):
-    """Keeps what the log has of callbacks that raised."""
+    """Keeps the log records of callbacks that raised."""
 
     def __init__(self) -> None:
         """Keep nothing yet."""
@@ -33,7 +33,7 @@ class CallbackWatch(logging.Handler):
         self.records: list[logging.LogRecord] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Keep a record that has an exception; no other of modemqtt's has one."""
+        """Keep a record that has an exception; modemqtt logs no other with one."""
         if record.exc_info and _watches[-1] is self:
             self.records.append(record)
 
@@ -43,14 +43,14 @@ _BENCH: pytest.StashKey[Bench] = pytest.StashKey()
 
 
 def start(config: pytest.Config) -> None:
-    """Watch callbacks from now on."""
+    """Start to watch callbacks."""
     watch = config.stash[WATCH] = CallbackWatch()
     _watches.append(watch)
     _LOGGER.addHandler(watch)
 
 
 def stop(config: pytest.Config) -> None:
-    """Watch them no more."""
+    """Stop watching them."""
     watch = config.stash.get(WATCH, None)
     if watch in _watches:
         _watches.remove(watch)
@@ -58,7 +58,7 @@ def stop(config: pytest.Config) -> None:
 
 
 def bench_of(config: pytest.Config) -> Bench:
-    """Return the bench, which is made with the first use."""
+    """Return the bench, which is made at its first use."""
     bench = config.stash.get(_BENCH, None)
     if bench is None:
         from modemqtt._pytest.bench import Bench as Made  # noqa: PLC0415 - loaded with the first use
@@ -68,7 +68,7 @@ def bench_of(config: pytest.Config) -> Bench:
 
 
 def bench_in_use(config: pytest.Config) -> Bench | None:
-    """Return the bench where the program has used anything of modemqtt."""
+    """Return the bench if the program has used anything of modemqtt."""
     if _BENCH in config.stash or "Modem" in vars(sys.modules["modemqtt"]):
         return bench_of(config)
     return None
@@ -93,7 +93,7 @@ def around_fixture(fixturedef: pytest.FixtureDef[Any], config: pytest.Config) ->
 
 
 def around_call(item: pytest.Item) -> Generator[None, object, object]:
-    """Skip a test whose module lacks a feature, and have the module the faults that the test asks for."""
+    """Skip a test whose module lacks a feature, and give the module the faults that the test asks for."""
     needed = [feature for marker in item.iter_markers("modem_feature") for feature in marker.args]
     if needed and (lacking := bench_of(item.config).lacking(needed)) is not None:
         pytest.skip(f"modem_feature: {lacking}")
@@ -105,9 +105,9 @@ def around_call(item: pytest.Item) -> Generator[None, object, object]:
 
 
 def around_teardown(item: pytest.Item) -> Generator[None, None, None]:
-    """End a test, and fail it for what it has left behind."""
+    """End a test, and fail it for what it left behind."""
     caplog = getattr(item, "funcargs", {}).get("caplog")
-    # What a test has looked at and cleared there is no surprise.
+    # What the test itself has looked at and cleared is no surprise.
     seen = None if caplog is None else [caplog.get_records(when) for when in ("setup", "call")]
     try:
         yield
@@ -120,7 +120,7 @@ def around_teardown(item: pytest.Item) -> Generator[None, None, None]:
 
 
 def _left(item: pytest.Item, seen: list[list[logging.LogRecord]] | None) -> list[str]:
-    """Return what is wrong with what a test has left."""
+    """Return what is wrong with what a test left."""
     bench = bench_in_use(item.config)
     if bench is None:
         return []
@@ -138,7 +138,7 @@ def _left(item: pytest.Item, seen: list[list[logging.LogRecord]] | None) -> list
 def around_report(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Add the wire to the report of a test that failed, and have a skip of ours stand at the test."""
+    """Add the wire to the report of a failed test, and report our skips at the line of the test."""
     bench = bench_in_use(item.config)
     if bench is not None:
         from modemqtt._pytest import report as wire_report  # noqa: PLC0415 - loaded with the first use

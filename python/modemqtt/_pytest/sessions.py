@@ -1,4 +1,4 @@
-"""MQTT sessions for a test, each with a client id of its own."""
+"""MQTT sessions for a test, each with its own client id."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ _MOST = 6
 
 
 class Sessions:
-    """Connects clients of a module to the broker, and takes them off it at the end of the test."""
+    """Connects clients of a module to the broker, and disconnects them at the end of the test."""
 
     def __init__(self, bench: Bench, modem: Modem, broker: Broker | BrokerAddress, nodeid: str) -> None:
-        """Not for programs: it is the fixture ``modem_mqtt_factory``."""
+        """Not for programs, which use the fixture ``modem_mqtt_factory``."""
         self._bench = bench
         self._modem = modem
         self._broker = broker
@@ -85,7 +85,7 @@ class Sessions:
         )
 
     def __enter__(self) -> Self:
-        """Have none yet."""
+        """Begin without any."""
         return self
 
     def __exit__(

@@ -51,14 +51,14 @@ OPTIONS = (
     Option(
         "port",
         "port of a module: a device, socket://HOST:PORT, rfc2217://HOST:PORT, usb:SERIAL for a USB serial number, or "
-        "virtual or virtual:MODEL for virtual modules, which is the default, or replay:FILE for a recording; again for "
-        "one more port of a pool, of which each worker of pytest-xdist takes one",
+        "virtual (the default) or virtual:MODEL for virtual modules, or replay:FILE for a recording; repeat it for a "
+        "pool of ports, of which each worker of pytest-xdist takes one",
         "PORT",
         several=True,
     ),
     Option(
         "power-command",
-        "command that takes the power from a module that does not answer and gives it back; {port} in it is the port",
+        "command that power-cycles a module that does not answer; {port} in it stands for the port",
         "COMMAND",
     ),
     Option(
@@ -80,16 +80,16 @@ OPTIONS = (
         "SCOPE",
     ),
     Option("log-dir", "folder for a file with the wire of each test that --modem-log selects", "DIR"),
-    Option("log", f"whose wire is reported: {', '.join(LOGS)}; failed is the default", "WHICH"),
+    Option("log", f"which tests' wire is reported: {', '.join(LOGS)}; default: failed", "WHICH"),
     Option(
         "record",
-        "file in which everything on the line is recorded, for --modem-port=replay:FILE; a second modem of the run is "
-        "recorded in FILE-2, and so on",
+        "file to record everything on the line in, for --modem-port=replay:FILE; a second modem of the run is recorded "
+        "in FILE-2, and so on",
         "FILE",
     ),
-    Option("require", "fail tests that need hardware where there is none, instead of skipping them"),
-    Option("seed", "seed of whatever is random in virtual modules; 0 is the default", "N"),
-    Option("timeout-factor", "number by which every wait of the plugin is multiplied; 1 is the default", "F"),
+    Option("require", "fail tests that need hardware if there is none, instead of skipping them"),
+    Option("seed", "seed of everything random in virtual modules; default: 0", "N"),
+    Option("timeout-factor", "factor by which every wait of the plugin is multiplied; default: 1", "F"),
 )
 _BY_NAME = {option.name: option for option in OPTIONS}
 
@@ -121,18 +121,18 @@ class Settings(NamedTuple):
 
     @property
     def replay(self) -> str | None:
-        """The recording that is played in place of a module."""
+        """The recording that is played instead of a module."""
         url = self.ports[0].url or ""
         return url.removeprefix(REPLAY).removeprefix("//") if url.startswith(REPLAY) else None
 
     @property
     def model(self) -> str | None:
-        """The model, where there is one for all tests."""
+        """The model, if there is one for all tests."""
         return self.models[0] if len(self.models) == 1 else None
 
     @property
     def where(self) -> str:
-        """On what the tests run, for people."""
+        """What the tests run on, for messages."""
         return self.ports[0].text
 
 
@@ -141,7 +141,7 @@ SETTINGS = pytest.StashKey[Settings]()
 
 def declare(parser: pytest.Parser) -> None:
     """Declare every option."""
-    group = parser.getgroup("modemqtt", "modules of Quectel (modemqtt)")
+    group = parser.getgroup("modemqtt", "Quectel modules (modemqtt)")
     for option in OPTIONS:
         twins = f"(also {option.variable}, and {option.ini} in the ini file)"
         if not option.metavar:
@@ -209,7 +209,7 @@ def is_given(config: pytest.Config, name: str) -> bool:
 
 
 def _given(config: pytest.Config, name: str) -> tuple[list[str], str]:
-    """Return the values of an option as they were written, and where."""
+    """Return the values of an option as written, and where they come from."""
     option = _BY_NAME[name]
     written = config.getoption(option.ini)
     if written:

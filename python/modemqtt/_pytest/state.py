@@ -23,7 +23,7 @@ _HOME = 1
 
 
 class KnownState:
-    """How a modem was at the start, and what fixtures that outlive a test have made of it since."""
+    """The state of a modem at the start, with what fixtures that outlive a test have changed since."""
 
     def __init__(self, modem: Modem) -> None:
         """Look at the modem."""
@@ -34,7 +34,7 @@ class KnownState:
         self._kept_callbacks = self.callbacks()
 
     def look(self) -> None:
-        """Look at the options of its clients, if that could not be done before: a closed modem tells none."""
+        """Look at the options of its clients, if that was not possible before: a closed modem has none."""
         if not self._options and self._modem.is_open:
             with contextlib.suppress(ModemError):
                 self._options = self._modem.mqtt().configuration()
@@ -63,22 +63,22 @@ class KnownState:
         return of_modem | of_clients
 
     def restore_callbacks(self) -> None:
-        """Take off the callbacks that tests have set."""
+        """Remove the callbacks that tests have set."""
         for (index, name), callback in self._kept_callbacks.items():
             owner = self._modem if index is None else self._modem.mqtt(index)  # type: ignore[arg-type]
             if getattr(owner, name) is not callback:
                 setattr(owner, name, callback)
 
     def restore(self, lines: list[WireLine], *, all_seen: bool, patience: float) -> None:
-        """Close what tests have opened, and set what they have set back.
+        """Close what tests have opened, and restore what they have set.
 
         Args:
             lines: what went over the wire in the test.
-            all_seen: whether that is all of it.
+            all_seen: whether the lines are complete.
             patience: seconds for each step.
 
         Raises:
-            ModemError: the module does not do as it is told.
+            ModemError: the module does not obey.
 
         """
         self.restore_callbacks()
@@ -109,12 +109,12 @@ class KnownState:
             try:
                 client.configure(timeout=patience, **changed)
             except UsageError:
-                # An option that can be set and not be taken back.
+                # An option that can be set but not unset.
                 self._modem.restart(timeout=patience)
 
 
 def heal(module: VirtualModem) -> None:
-    """Have a virtual module that serves several tests work again."""
+    """Bring a virtual module that serves several tests back to normal."""
     module.heal()
     module.power_on()
     module.set_sim("ready")

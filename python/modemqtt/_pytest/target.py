@@ -1,4 +1,4 @@
-"""A modem that is the driver of a target of labgrid, as tests have it."""
+"""The modem of a labgrid target, for tests."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _ANSWER = 5.0
 class TargetPlace(Place):
     """The modem of a target.
 
-    A test that has labgrid's fixture ``strategy`` opens and closes it by that; for any other it is open.
+    A test with labgrid's fixture ``strategy`` opens and closes it by that; for any other test it is open.
     """
 
     modem: Modem
@@ -39,17 +39,17 @@ class TargetPlace(Place):
 
     @property
     def model(self) -> str:
-        """The model, as the module says it or as its resource does."""
+        """The model, from the module or from its resource."""
         return self.modem.model if self.modem.is_open else self._driver.told_model or self._model
 
     def begin(self, wanted: Wanted | None, *, steered: bool) -> None:
-        """Have the modem open for the first test, unless that opens it, and skip a test that wants another model."""
+        """Open the modem for the first test, unless that test does, and skip a test that wants another model."""
         if not steered and self._may_be(wanted):
             self._activate()
         if wanted is None:
             return
         if not self.model:
-            fail(f"modem_models: {self._where} has not told its model yet; give its resource `model`")
+            fail(f"modem_models: {self._where} has not reported its model yet; set `model` in its resource")
         if not wanted.fits(self.model, dialect_of(self.model) or ""):
             pytest.skip(f"needs {wanted}; there is {self.model} on {self._where}")
 
@@ -68,7 +68,7 @@ class TargetPlace(Place):
         return self.modem
 
     def _activate(self) -> None:
-        """Open the modem: by our strategy, which knows of its power, where the target has one; or fail."""
+        """Open the modem, or fail. If the target has our strategy, that does it, since it controls the power."""
         if self._driver.is_active:
             return
         target = self._driver.target
@@ -79,22 +79,22 @@ class TargetPlace(Place):
                     return
             target.deactivate(self._driver)
             target.activate(self._driver)
-        except Exception as error:  # noqa: BLE001 - labgrid's have no class in common
+        except Exception as error:  # noqa: BLE001 - labgrid's errors have no class in common
             text = sentence(error)
             reason = f": {sentence(error.__cause__)}" if error.__cause__ is not None else ""
             fail(text + reason if self._where in text else f"{self._where}: {text}{reason}")
 
     def has(self, feature: str) -> bool:
-        """Whether the module says that it has a feature; a closed one has what its model has."""
+        """Whether the module reports a feature; a closed one has the features of its model."""
         if self.module is not None or self.modem.is_open:
             return super().has(feature)
         if not self.model:
-            fail(f"modem_feature: {self._where} is closed and has not told its model; give its resource `model`")
+            fail(f"modem_feature: {self._where} is closed and has not reported its model; set `model` in its resource")
         with VirtualModem(self.model) as module, Modem(module.port) as modem:
             return FEATURES[feature](modem)
 
     def settle(self, lines: list[WireLine], *, all_seen: bool) -> None:
-        """Bring it to its known state, and tell labgrid's console of the test."""
+        """Bring it to its known state, and show the test on labgrid's console."""
         if self.modem.is_open:
             super().settle(lines, all_seen=all_seen)
         elif self._known is not None:
@@ -102,7 +102,7 @@ class TargetPlace(Place):
         self._driver.tell(self.modem)
 
     def recover(self, *, steered: bool) -> None:
-        """Have it open again, or fail; a test that has the strategy finds it as it is."""
+        """Open it again, or fail; a test that has the strategy finds it as it is."""
         if not steered:
             self._repair()
         if self._known is not None:
@@ -121,7 +121,7 @@ class TargetPlace(Place):
         self._registered = self.module is not None
 
     def close(self) -> None:
-        """Close it, and let others have the place; the target and its strategy stay labgrid's."""
+        """Close it, and free the place; the target and its strategy belong to labgrid."""
         try:
             self._driver.target.deactivate(self._driver)
         finally:

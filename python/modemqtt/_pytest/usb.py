@@ -8,10 +8,10 @@ from modemqtt import _serial
 
 
 def find(number: str, root: Path = Path("/")) -> str:
-    """Return the device of that serial number; of a module's several ports the one for commands.
+    """Return the device with that serial number; if a module has several ports, the one for commands.
 
     Raises:
-        LookupError: there is none, or more than one; the text says which there are.
+        LookupError: there is none, or more than one; the text lists them.
 
     """
     ports = _serial.ports(root)

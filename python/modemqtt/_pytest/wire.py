@@ -1,4 +1,4 @@
-"""What a test sees of the line: its part of the wire, and the unsolicited lines that came in it."""
+"""What a test sees of the line: its part of the wire, and its unsolicited lines."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _ESCAPED = {r"\*": "*", r"\\": "\\"}
 
 
 def pattern(text: str) -> re.Pattern[str]:
-    r"""Read a pattern as :meth:`VirtualModem.expect` does: ``*`` is any run of characters, ``\*`` itself."""
+    r"""Read a pattern like :meth:`VirtualModem.expect`: ``*`` is any run of characters, ``\*`` itself."""
     parts = re.findall(r"\\[*\\]|\*|[^*\\]+|\\", text)
     return re.compile(
         "".join(".*" if part == "*" else re.escape(_ESCAPED.get(part, part)) for part in parts), re.DOTALL
@@ -24,10 +24,10 @@ def pattern(text: str) -> re.Pattern[str]:
 
 
 class ModemWire:
-    """The part of the wire that is this test's: a view that grows as lines come. Secrets are masked."""
+    """The wire of this test: a view that grows as lines come. Secrets are masked."""
 
     def __init__(self, lines: Callable[[], list[WireLine]]) -> None:
-        """Not for programs: it is the fixture ``modem_wire``."""
+        """Not for programs, which use the fixture ``modem_wire``."""
         self._lines = lines
 
     def __iter__(self) -> Iterator[WireLine]:
@@ -53,7 +53,7 @@ class ModemWire:
         return [line for line in self._lines() if text in line.text]
 
     def assert_sequence(self, expected: Sequence[str]) -> None:
-        r"""Check that these lines went over the wire in this order, others between them or not.
+        r"""Check that these lines went over the wire in this order, perhaps with others in between.
 
         Args:
             expected: each a whole line, in which ``*`` is any run of characters and ``\*`` itself. One that begins with
@@ -69,7 +69,7 @@ class ModemWire:
         for place, each in enumerate(expected):
             wanted = pattern(each)
             if not any(wanted.fullmatch(line.text) or wanted.fullmatch(str(line)) for line in rest):
-                behind = f", behind {expected[place - 1]!r}" if place else ""
+                behind = f" after {expected[place - 1]!r}" if place else ""
                 shown = "\n".join(f"  {line}" for line in lines) or "  nothing"
                 raise AssertionError(f"{each!r} did not go over the wire{behind}:\n{shown}")
 
@@ -89,7 +89,7 @@ class ModemUrcs:
     """
 
     def __init__(self, modem: Modem) -> None:
-        """Not for programs: it is the fixture ``cap_modem_urc``."""
+        """Not for programs, which use the fixture ``cap_modem_urc``."""
         self._modem = modem
         self._kept: list[str] = []
         self.clear()
@@ -113,7 +113,7 @@ class ModemUrcs:
             timeout: seconds.
 
         Raises:
-            AssertionError: none has come in time; the message has those that came.
+            AssertionError: none came in time; the message lists those that came.
 
         """
         __tracebackhide__ = True
@@ -122,7 +122,7 @@ class ModemUrcs:
             left = deadline - time.monotonic()
             if left <= 0:
                 came = ", ".join(self._kept) or "nothing"
-                raise AssertionError(f"no unsolicited line with {text!r} has come within {timeout:g} s; came: {came}")
+                raise AssertionError(f"no unsolicited line with {text!r} came within {timeout:g} s; came: {came}")
             for line in self._modem.urcs(timeout=left):
                 self._kept.append(line)
                 break

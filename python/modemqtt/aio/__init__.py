@@ -14,8 +14,8 @@
 
     asyncio.run(main())
 
-A wait that is cancelled is given up and loses no message. Nothing waits in a thread of its own, and any number of event
-loops may be used, one after another or at the same time in threads.
+A cancelled wait ends and loses no message. No wait needs a thread, and any number of event loops may be used, one after
+another or at the same time in threads.
 """
 
 from modemqtt.aio._client import AsyncMqttClient

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 def _delivery(of: weakref.ref[Line], pending: Pending, client: int) -> Delivery:
-    """Make a delivery of a line, which its own callbacks do not keep."""
+    """Make a delivery that does not keep its line alive."""
     line = of()
     return Delivery(pending, client) if line is None else AsyncDelivery(line, pending, client)
 
@@ -41,8 +41,8 @@ def _delivery(of: weakref.ref[Line], pending: Pending, client: int) -> Delivery:
 class AsyncMqttClient(BaseClient):
     """One MQTT client of the module, from :meth:`AsyncModem.mqtt`: a :class:`modemqtt.MqttClient` that is awaited.
 
-    What each call does, takes, returns and raises is said there. One whose wait is cancelled is taken back if nothing
-    of it was sent; otherwise it goes on in the module.
+    That class documents what each call does, takes, returns and raises. A call whose wait is cancelled is withdrawn if
+    nothing of it was sent; otherwise it goes on in the module.
 
     Example:
         >>> async def main() -> None:
@@ -167,11 +167,11 @@ class AsyncMqttClient(BaseClient):
                 self._own.kept = None
 
     async def _leave(self, timeout: float | None, *, hurried: bool) -> None:
-        """Disconnect and close as far as that is still possible; the caller's own exception matters more."""
+        """Disconnect and close as far as possible; the caller's own exception matters more."""
         if not self._line.is_open:
             return
         step, patience = time_to_leave(timeout, hurried=hurried)
-        # The core goes on behind the wait.
+        # The core goes on after the wait.
         with contextlib.suppress(ModemError):
             leaving = self._submit("leave", timeout=step)
             await hub_of(self._line).until_call(leaving, lambda: leaving.done, patience)
@@ -183,7 +183,7 @@ class AsyncMqttClient(BaseClient):
             kept = self._own.kept
             come = kept.wait_connected(0) if kept is not None else None
             if come is None:
-                # No session connects again.
+                # No session reconnects.
                 come = self._engine().wait_connected(self.index, 0)
             if come:
                 return
@@ -234,16 +234,15 @@ class AsyncMqttClient(BaseClient):
         return delivery
 
     async def receive(self, timeout: float | None = None) -> Message:
-        """Return the next message. It is seen by :attr:`on_message` as well.
+        """Return the next message. :attr:`on_message` sees it as well.
 
         Args:
             timeout: seconds; ``None`` to wait for ever.
 
         Raises:
-            ResponseTimeout: none has come in time.
-            ConnectionLost, ModuleRestarted: the connection is lost, no session connects again, and every message was
-                taken.
-            PortError: the modem was closed, or the port is lost, and every message was taken.
+            ResponseTimeout: no message came in time.
+            ConnectionLost, ModuleRestarted: the connection is lost, no session reconnects, and no message is left.
+            PortError: the modem was closed, or the port is lost, and no message is left.
 
         """
         message = await self._message(timeout)
@@ -264,12 +263,12 @@ class AsyncMqttClient(BaseClient):
         taken = self._own.taken
         while (message := await self._message(timeout)) is not None:
             yield message
-            # These have come together.
+            # These arrived together.
             while taken:
                 yield taken.popleft()
 
     async def _message(self, timeout: float | None) -> Message | None:
-        """Return the next message, or ``None`` when the time is up. What is not handed out stays for the next."""
+        """Return the next message, or ``None`` when the time is up. One that is not handed out stays for the next."""
         seconds(timeout, otherwise=0.0)
         deadline: Deadline | None = None
         taken = self._own.taken
@@ -288,7 +287,7 @@ class AsyncMqttClient(BaseClient):
                 return None
 
     async def _told(self, pending: Pending, progress: Callable[[UploadProgress], object] | None) -> None:
-        """Wait for the end of a call and tell how far its uploads are. A callback that raises is logged."""
+        """Wait for the end of a call and report its uploads. A callback that raises is logged."""
         while progress is not None and not pending.done:
             await hub_of(self._line).until_rung()
             while (upload := pending.take_upload()) is not None:

@@ -36,9 +36,9 @@ class AsyncDelivery(Delivery):
         self._line = line
 
     async def wait(self, timeout: float | None = None) -> AsyncDelivery:  # type: ignore[override]
-        """Wait until it has arrived; see :meth:`modemqtt.Delivery.wait` for what is returned and raised.
+        """Wait until it has arrived; :meth:`modemqtt.Delivery.wait` documents result and errors.
 
-        Cancelling the wait takes the publish back if it is still ``queued``.
+        Cancelling the wait withdraws the publish if it is still ``queued``.
 
         Args:
             timeout: seconds; ``None`` for the dialect's maximum response time.

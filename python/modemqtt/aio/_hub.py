@@ -1,7 +1,7 @@
 """The waits of one event loop on one modem.
 
-The core rings a bell, which is a descriptor that the loop reads, once for all that has come since it was silenced.
-Whoever waits is woken and looks. A hub refers to its line and its loop weakly, so that neither is kept by it.
+The core rings a bell, a descriptor that the loop reads, once for everything that has come since it was silenced. All
+waiters wake and look. A hub refers to its line and its loop weakly, so it keeps neither alive.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 # Seconds between two looks of the loop at whether a cell of a notebook is to be interrupted.
 _LOOK = 0.03
-# How many events are told before other tasks have their turn.
+# How many events are handled before other tasks get their turn.
 _BATCH = 256
 
 _hubs: weakref.WeakKeyDictionary[Line, weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Hub]] = (
@@ -45,7 +45,7 @@ def hub_of(line: Line) -> Hub:
 
 
 class Hub:
-    """What waits in one loop for one modem."""
+    """The waits of one loop for one modem."""
 
     def __init__(self, line: Line, loop: asyncio.AbstractEventLoop) -> None:
         """Listen to the bell."""
@@ -61,7 +61,7 @@ class Hub:
         loop.add_reader(self.bell.fileno(), self._rung)
 
     def follow(self, line: Line) -> None:
-        """Listen to the engine that the line has now, and see to it that the callbacks are called in some loop."""
+        """Listen to the line's present engine, and make sure that some loop calls the callbacks."""
         engine = line.engine
         if engine is not None and engine is not self._engine:
             self._engine = engine
@@ -78,7 +78,7 @@ class Hub:
         return loop is None or loop.is_closed()
 
     def close(self) -> None:
-        """Listen no more."""
+        """Stop listening."""
         loop, line = self._loop(), self._line()
         if loop is None:
             return
@@ -88,16 +88,16 @@ class Hub:
             _hubs[line].pop(loop, None)
 
     def end(self) -> None:
-        """Tell the last of what has happened, wake whoever waits, and listen no more."""
+        """Handle the last events, wake every waiter, and stop listening."""
         self._rung()
         self.close()
 
     async def until_rung(self, timeout: float | None = None) -> bool:
-        """Wait until there is something new, whatever it is; whether it came in time."""
+        """Wait for anything new; return whether it came in time."""
         return await self._woken(self._news, timeout)
 
     async def until_call(self, pending: Pending, is_reached: Callable[[], bool], timeout: float | None = None) -> None:
-        """Wait until a call has come so far, or its time is up."""
+        """Wait until a call has come this far, or its time is up."""
         deadline = Deadline(timeout)
         pending.attend(self.bell)
         while not is_reached() and await self._woken(self._calls.setdefault(pending.number, set()), deadline.left):
@@ -159,7 +159,7 @@ class Hub:
 
 
 async def _awaited(line: Line, name: str, result: Any) -> None:
-    """Await what a callback has returned. One that raises is logged as any other."""
+    """Await what a callback returned. One that raises is logged like any other."""
     try:
         await result
     except Exception as error:  # noqa: BLE001 - it is logged
@@ -167,9 +167,9 @@ async def _awaited(line: Line, name: str, result: Any) -> None:
 
 
 def _look(loop: asyncio.AbstractEventLoop, future: asyncio.Future[bool]) -> None:
-    """Have a loop look about while it waits.
+    """Make a waiting loop wake from time to time.
 
-    ipykernel interrupts a cell that awaits by a callback which wakes no loop that has nothing else to do.
+    ipykernel interrupts an awaiting cell with a callback that does not wake an idle loop.
     """
     if not future.done():
         loop.call_later(_LOOK, _look, loop, future)
@@ -186,7 +186,7 @@ def _wake_all(futures: set[asyncio.Future[bool]]) -> None:
 
 
 async def finished(line: Line, pending: Pending, timeout: float | None = None) -> Any:
-    """Wait for the end of a call. One whose wait is cancelled is taken back if nothing of it was sent."""
+    """Wait for the end of a call. One whose wait is cancelled is withdrawn if nothing of it was sent."""
     try:
         if not pending.done:
             await hub_of(line).until_call(pending, lambda: pending.done, timeout)

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 # Seconds between two looks at whether another task is still opening the port.
 _LOOK = 0.01
-# How long behind its time an opening is looked at: it says by itself that it is late.
+# How long after its time an opening is looked at: it reports by itself that it is late.
 _MORE = 0.15
-# The task that opens a line. It may end at any time, by an interrupt for one, and not say so.
+# The task that opens a line. It may end at any time without notice, for example by an interrupt.
 _openers: weakref.WeakKeyDictionary[Line, weakref.ref[asyncio.Task[Any]]] = weakref.WeakKeyDictionary()
 
 
@@ -47,7 +47,7 @@ class AsyncModem(BaseModem):
             print(await modem.command("AT+CSQ"))
 
     Callbacks are called in the event loop, one after the other; one that is a coroutine function runs as a task. They
-    belong to the loop in which the modem was used first, and once that is closed to the next.
+    belong to the loop in which the modem was first used and, once that is closed, to the next.
 
     Example:
         >>> async def main() -> None:
@@ -62,7 +62,7 @@ class AsyncModem(BaseModem):
 
     @classmethod
     def of(cls, modem: BaseModem) -> Self:
-        """Return the same modem, awaited: for a program that has opened it where no loop runs, as a fixture does.
+        """Return the same modem, awaited: for a program that opened it where no loop runs, as a fixture does.
 
         Both may be used. Callbacks are called in the loop where they are set on this one, unless a thread calls some
         already.
@@ -83,7 +83,7 @@ class AsyncModem(BaseModem):
         return self
 
     async def reopen(self, *, timeout: float | None = None) -> Self:
-        """Close what is left of the port and open it again, as after it was lost; see :meth:`modemqtt.Modem.reopen`."""
+        """Close what is left of a lost port and open it again; see :meth:`modemqtt.Modem.reopen`."""
         deadline = Deadline(timeout)
         await self._open(self._line.let_go(), deadline, gone=True)
         return self
@@ -126,7 +126,7 @@ class AsyncModem(BaseModem):
         """Close the port; see :meth:`modemqtt.Modem.close`."""
         hub = hub_of(self._line)
         self._line.close()
-        # One that an interrupt has ended may have left it.
+        # A call that an interrupt ended may have left it.
         _openers.pop(self._line, None)
         hub.end()
 

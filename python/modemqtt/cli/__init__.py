@@ -1,8 +1,8 @@
 """The command line: ``modemqtt <command>``.
 
 Each command is a module of its name with `parser`, which describes its arguments, and `run`, which carries it out; it
-is loaded when it is asked for. A further command is one more module and one more line of `COMMANDS`. How commands end
-is told in `_exit`.
+is loaded when it is asked for. A new command is one more module and one more line of `COMMANDS`. `_exit` says how
+commands end.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ __all__ = ["COMMANDS", "main"]
 COMMANDS = {
     "demo": "show one MQTT session and its AT commands",
     "virtual": "run a virtual module until Ctrl-C",
-    "pub": "publish, as mosquitto_pub does, through a module",
-    "sub": "subscribe and print what comes, as mosquitto_sub does, through a module",
+    "pub": "publish through a module, as mosquitto_pub does",
+    "sub": "subscribe through a module and print messages, as mosquitto_sub does",
     "at": "send command lines and print the answers",
     "term": "talk to a module by hand",
     "ports": "list the serial ports, and with --probe the modules on them",
     "doctor": "find out why a module does not publish",
-    "replay": "play what --record has recorded, until Ctrl-C",
-    "info": "print versions and models; with --modem what the module says of itself",
+    "replay": "play back what --record has recorded, until Ctrl-C",
+    "info": "print versions and models; with --modem what the module says about itself",
     "completion": "print a script that completes commands and options in bash, zsh or fish",
 }
-"""What there is, in the order in which the help lists it."""
+"""The commands, in the order in which the help lists them."""
 
-# These end with 1 where the command line is wrong, and with the code of a CONNACK, as the programs of mosquitto do.
+# These end with 1 if the command line is wrong, or with the code of a CONNACK, as mosquitto's programs do.
 _AS_MOSQUITTO = {"pub", "sub"}
 
 
@@ -52,7 +52,7 @@ class _Command(Protocol):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Carry out one command line, that of the process unless given, and return the exit status."""
     for stream in (sys.stdout, sys.stderr):
-        # What a module prints must not fail on a terminal that cannot show it.
+        # A terminal that cannot show what a module prints must not cause an error.
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
     words = sys.argv[1:] if arguments is None else list(arguments)
@@ -98,7 +98,7 @@ def _without_command(words: Sequence[str]) -> int:
     parser.add_argument("--version", action="version", version=f"modemqtt {__version__}")
     parser.description = f"{parser.description}\n\ncommands:\n{listed}"
     if words and words[0] == "-h":
-        parser.error("-h is the host of pub, sub and others; the help is --help alone")
+        parser.error("-h is the host of pub, sub and others; --help shows the help")
     if words and not words[0].startswith("-"):
         parser.error(f"there is no command {words[0]!r}; the commands are {', '.join(COMMANDS)}")
     parser.parse_args(words)

@@ -31,16 +31,16 @@ def _width() -> int:
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser as the programs of mosquitto have it.
+    """An argument parser like that of mosquitto's programs.
 
-    Its help is ``--help`` alone, since ``-h`` is the host. Its errors are one line. An option takes the word behind it
-    as it is, one that begins with ``-`` too.
+    Only ``--help`` shows the help, since ``-h`` is the host. Its errors are one line. An option takes the next word as
+    it is, even if that begins with ``-``.
     """
 
     usage_status: int = Exit.USAGE
 
     def __init__(self, prog: str, *, description: str, examples: Sequence[str] = (), more: str = "") -> None:
-        """Take the name of the program, and what its help says besides its arguments."""
+        """Take the name of the program, and the text of its help besides its arguments."""
         epilog = [textwrap.fill(more, _width())] if more else []
         if examples:
             epilog.append("\n".join(["examples:", *(f"  {example}" for example in examples)]))
@@ -62,7 +62,7 @@ class Parser(argparse.ArgumentParser):
         return super().parse_args(list(self._joined(given)), namespace)
 
     def _joined(self, arguments: Sequence[str]) -> Iterator[str]:
-        """Join each option and its one value to one word, ``--message=-5``."""
+        """Join each option and its one value into one word, ``--message=-5``."""
         words = iter(arguments)
         for word in words:
             if word == "--":
@@ -81,7 +81,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def command(name: str, description: str, *, wire: bool = True, **settings: Any) -> Parser:
-    """Return the parser of one command; `wire` says whether it shows what goes over the line to those who debug."""
+    """Return the parser of one command; `wire` says whether its debug output has what goes over the line."""
     parser = Parser(f"modemqtt {name}", description=description, **settings)
     shown = "what goes over the line, and the traceback of an error" if wire else "the traceback of an error"
     parser.add_argument("-d", "--debug", action="store_true", help=f"show {shown}")
@@ -100,7 +100,7 @@ def add_modem(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> None
     parser.add_argument(
         "--model",
         default=os.environ.get(MODEL) or None,
-        help=f"M95, BC660K-GL or another, one of `modemqtt info`; default: {MODEL}, or ask the module",
+        help=f"M95, BC660K-GL or another model that `modemqtt info` lists; default: {MODEL}, or ask the module",
     )
     parser.add_argument(
         "-b",
@@ -123,17 +123,17 @@ def add_modem(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> None
     parser.add_argument(
         "--recover",
         action="store_true",
-        help="where no module answers, end what a former program may have left: a data phase, PPP",
+        help="if no module answers, end what an earlier program may have left: a data phase, PPP",
     )
 
 
 def default_baud() -> str:
-    """Return the rate without ``--baud``: a text, which is checked as one that was given is."""
+    """Return the rate without ``--baud``: a text, which is checked like a given one."""
     return os.environ.get(BAUD) or "115200"
 
 
 def options_of(parser: argparse.ArgumentParser) -> list[argparse.Action]:
-    """Return what a parser takes, but for its help."""
+    """Return the actions of a parser, except its help."""
     return [action for action in parser._actions if not isinstance(action, argparse._HelpAction)]  # noqa: SLF001
 
 
@@ -142,7 +142,7 @@ def utf8(text: str) -> str:
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise argparse.ArgumentTypeError(f"{os.fsencode(text)!r} is no UTF-8, which texts in MQTT are") from None
+        raise argparse.ArgumentTypeError(f"{os.fsencode(text)!r} is not UTF-8, which texts in MQTT must be") from None
     return text
 
 
@@ -151,14 +151,14 @@ def whole(text: str) -> int:
     try:
         return int(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number") from None
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
 
 
 def positive(text: str) -> int:
     """Return a whole number above 0."""
     number = _whole(text)
     if number < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number above 0")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
     return number
 
 
@@ -167,7 +167,7 @@ def tcp_port(text: str) -> int:
     highest = 65_535
     number = _whole(text)
     if not 1 <= number <= highest:
-        raise argparse.ArgumentTypeError(f"{text!r} is no TCP port; 1 to {highest} is allowed")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a TCP port, 1 to {highest}")
     return number
 
 
@@ -178,12 +178,12 @@ def seconds(text: str) -> float:
     except ValueError:
         number = -1
     if not number >= 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is no time in seconds")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a time in seconds")
     return number
 
 
 def data(text: str) -> bytes:
-    """Return bytes that are written with the escapes of C, or are those of a file: ``@FILE``."""
+    """Return bytes written with the escapes of C, or the bytes of a file: ``@FILE``."""
     if text.startswith("@"):
         try:
             return Path(text[1:]).read_bytes()
@@ -202,7 +202,9 @@ def _unescaped(escape: re.Match[bytes]) -> bytes:
     if len(word) > 1:
         return bytes.fromhex(word[1:].decode())
     if word not in _LETTERS:
-        raise argparse.ArgumentTypeError(f"{os.fsdecode(escape[0])} is no escape; \\r \\n \\t \\0 \\\\ and \\xNN are")
+        raise argparse.ArgumentTypeError(
+            f"{os.fsdecode(escape[0])} is not an escape; \\r \\n \\t \\0 \\\\ and \\xNN are"
+        )
     return _LETTERS[word]
 
 

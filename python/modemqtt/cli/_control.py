@@ -26,12 +26,12 @@ _OWNER_ONLY = 0o600
 
 def _nothing(word: str, rest: str) -> None:
     if rest:
-        raise UsageError(f"{word} takes nothing behind it, not {rest!r}")
+        raise UsageError(f"{word} takes no argument, not {rest!r}")
 
 
 def _choice(word: str, rest: str, choices: dict[str, Callable[[], None]]) -> None:
     if rest not in choices:
-        raise UsageError(f"behind {word} comes {_listed(list(choices))}, not {rest!r}")
+        raise UsageError(f"{word} must be followed by {_listed(list(choices))}, not {rest!r}")
     choices[rest]()
 
 
@@ -43,7 +43,7 @@ def _numbers(word: str, rest: str, most: int) -> list[int]:
     numbers = rest.split()
     if not 1 <= len(numbers) <= most or not all(number.isascii() and number.isdigit() for number in numbers):
         wanted = "one number" if most == 1 else "one number or two"
-        raise UsageError(f"behind {word} comes {wanted}, not {rest!r}")
+        raise UsageError(f"{word} must be followed by {wanted}, not {rest!r}")
     return [int(number) for number in numbers]
 
 
@@ -66,7 +66,7 @@ def _signal(module: VirtualModem, rest: str) -> None:
     except ValueError:
         first, levels = [], []
     if not first or len(levels) not in (0, 3):
-        raise UsageError(f"behind signal comes RSSI [BER [RSRP RSRQ SINR]], not {rest!r}")
+        raise UsageError(f"signal must be followed by RSSI [BER [RSRP RSRQ SINR]], not {rest!r}")
     rsrp, rsrq, sinr = levels or (None, None, None)
     module.set_signal(*first, rsrp=rsrp, rsrq=rsrq, sinr=sinr)
 
@@ -78,7 +78,7 @@ def _battery(module: VirtualModem, rest: str) -> None:
 def _cell(module: VirtualModem, rest: str) -> None:
     numbers = rest.split()
     if len(numbers) not in (1, 2) or not all(set(number) <= set(hexdigits) for number in numbers):
-        raise UsageError(f"behind cell comes one hexadecimal number or two, not {rest!r}")
+        raise UsageError(f"cell must be followed by one hexadecimal number or two, not {rest!r}")
     module.set_cell(*(int(number, 16) for number in numbers))
 
 
@@ -127,7 +127,7 @@ def carry_out(line: str, modules: Sequence[VirtualModem]) -> None:
     word, _, rest = line.strip().partition(" ")
     if word.isascii() and word.isdigit():
         if not 1 <= int(word) <= len(modules):
-            raise UsageError(f"there is no module {word}; 1 to {len(modules)} are there")
+            raise UsageError(f"there is no module {word}; the modules are 1 to {len(modules)}")
         modules = (modules[int(word) - 1],)
         word, _, rest = rest.strip().partition(" ")
     order = _ORDERS.get(word)
@@ -139,17 +139,17 @@ def carry_out(line: str, modules: Sequence[VirtualModem]) -> None:
 
 @contextlib.contextmanager
 def control(where: str | None, modules: Sequence[VirtualModem]) -> Iterator[None]:
-    """Take orders meanwhile, at that socket, or from standard input where it is ``-``.
+    """Take orders in the meantime, at that socket, or from standard input if it is ``-``.
 
     Raises:
-        UsageError: something that is no abandoned socket stands in the way.
+        UsageError: the path exists and is not an abandoned socket.
         OSError: the socket cannot be made.
 
     """
     if where is None:
         yield
     elif where == "-":
-        # Raw reads: a daemon thread inside of `sys.stdin` keeps the interpreter from ending.
+        # Raw reads: a daemon thread inside `sys.stdin` keeps the interpreter from ending.
         threading.Thread(target=_read_input, args=(modules,), name="modemqtt-control", daemon=True).start()
         yield
     else:
@@ -162,7 +162,7 @@ def control(where: str | None, modules: Sequence[VirtualModem]) -> Iterator[None
 
 
 def _read_input(modules: Sequence[VirtualModem]) -> None:
-    """Carry out the lines of standard input up to its end; what is wrong with one goes to standard error."""
+    """Carry out the lines of standard input up to its end; errors go to standard error."""
     waiting = b""
     while piece := os.read(0, _LONGEST):
         *lines, waiting = (waiting + piece).split(b"\n")
@@ -194,7 +194,7 @@ class _Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
     block_on_close = False
 
     def __init__(self, path: str, modules: Sequence[VirtualModem]) -> None:
-        """Listen; a socket that nobody listens at any longer is replaced."""
+        """Listen; a socket on which nobody listens any longer is replaced."""
         self.modules = modules
         self._made: os.stat_result | None = None
         with contextlib.suppress(FileNotFoundError):
@@ -204,7 +204,7 @@ class _Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
         super().__init__(path, _Handler)
 
     def server_bind(self) -> None:
-        """Have the socket be its owner's alone from the start."""
+        """Restrict the socket to its owner from the start."""
         os.fchmod(self.socket.fileno(), _OWNER_ONLY)
         try:
             super().server_bind()
@@ -215,7 +215,7 @@ class _Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
         self._made = os.lstat(str(self.server_address))
 
     def server_close(self) -> None:
-        """Take the socket away, unless another has taken its place."""
+        """Remove the socket, unless another has taken its place."""
         super().server_close()
         with contextlib.suppress(OSError):
             if self._made is not None and os.path.samestat(os.lstat(str(self.server_address)), self._made):

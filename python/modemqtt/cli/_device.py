@@ -28,9 +28,7 @@ def modem_of(options: Namespace) -> Modem:
 
     """
     if options.modem is None:
-        raise UsageError(
-            f"no module is named; give --modem URL or set {PORT}; `modemqtt ports` lists those that are there"
-        )
+        raise UsageError(f"no module is named; give --modem URL or set {PORT}; `modemqtt ports` lists the ports")
     modem = Modem(
         options.modem,
         model=options.model or "auto",
@@ -60,7 +58,7 @@ def asks_for_data(error: UsageError) -> bool:
 
 
 def log_of(options: Namespace) -> str | None:
-    """Return the file that was named, or one of its own in the folder that the environment names."""
+    """Return the file that was named, or a new one in the folder that the environment names."""
     folder = os.environ.get(_LOG_FOLDER)
     if options.log is not None or not folder:
         given: str | None = options.log
@@ -70,7 +68,7 @@ def log_of(options: Namespace) -> str | None:
 
 
 class _Remarks(logging.Handler):
-    """Writes what the package warns of to standard error, as one who runs a command expects it."""
+    """Writes the package's warnings to standard error, where users of a command expect them."""
 
     def __init__(self, command: str) -> None:
         super().__init__(logging.NOTSET)
@@ -87,7 +85,7 @@ class _Remarks(logging.Handler):
 
 
 def tell(options: Namespace) -> None:
-    """Have warnings go to standard error, with ``-d`` the wire as well, and with ``--quiet`` nothing."""
+    """Send warnings to standard error, with ``-d`` the wire as well, and with ``--quiet`` nothing."""
     logger = logging.getLogger("modemqtt")
     logger.propagate = False
     if options.quiet:

@@ -1,4 +1,4 @@
-"""The line that is typed in ``modemqtt term``: keys in, a line out. It does no I/O."""
+"""The line being typed in ``modemqtt term``: keys in, a line out. It does no I/O."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ class _State(Enum):
 
     PLAIN = 1
     PREFIX = 2
-    """The one behind Ctrl-T."""
+    """The one after Ctrl-T."""
     ESCAPE = 3
-    """The one behind ESC."""
+    """The one after ESC."""
     SEQUENCE = 4
     """One of a control sequence, ESC [."""
 
@@ -154,7 +154,7 @@ _CONTROLS = {
     "\x17": "word",
     "\x7f": "rub out",
 }
-# Behind ESC [ or ESC O.
+# After ESC [ or ESC O.
 _SEQUENCES = {
     "A": "up",
     "B": "down",

@@ -1,4 +1,4 @@
-"""What ``modemqtt doctor`` looks at, from the port to the broker and back: a method each, which says what it found."""
+"""The checks of ``modemqtt doctor``, from the port to the broker and back: a method each, which says what it found."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ _RATES = (115_200, 9_600, 57_600, 38_400, 19_200, 230_400, 460_800, 921_600, 4_8
 # Seconds for each rate at most, and for a message to come back.
 _ONE_RATE = 0.7
 _BACK = 15.0
-# dBm from which on a signal is as its word says; below the last one it will not do.
+# The least dBm for each word about the signal; below the last one it is too weak.
 _STRENGTHS = ((-73, "good"), (-85, "fair"), (-97, "weak"))
 _HARDLY = -107
 _AWAY = timedelta(days=1)
@@ -62,7 +62,7 @@ _STATES = {0: "not registered, and not searching", 2: "searching", 3: "denied", 
 _HOME_OR_ROAMING = {1: "home network", 5: "roaming"}
 # <err> of 3GPP TS 27.007, 9.2.1.
 _SIM_ERRORS = {
-    10: ("there is no SIM card", "put one in; look whether the holder closes and the contacts are clean"),
+    10: ("there is no SIM card", "put one in; check that the holder closes and the contacts are clean"),
     13: ("the SIM card has failed", "try the card in a telephone, and another card here"),
     14: ("the SIM card is busy", "wait for ten seconds and try again"),
     15: ("the SIM card is of the wrong kind", "use a card of the module's operator"),
@@ -71,7 +71,7 @@ _SIM_ERRORS = {
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a check has found."""
+    """The finding of a check."""
 
     check: str
     verdict: Literal["ok", "trouble", "not checked"]
@@ -81,7 +81,7 @@ class Finding:
 
 
 class _Over(Exception):  # noqa: N818 - the end of the examination
-    """Nothing behind this check can be looked at."""
+    """Nothing after this check can be examined."""
 
     def __init__(self, finding: Finding, why: str) -> None:
         super().__init__(why)
@@ -100,7 +100,7 @@ class Plan:
     record: str | None
     record_identities: bool
     recover: bool
-    """Whether to go to any length where no module answers."""
+    """Whether to try everything if no module answers."""
     patience: float
     """Seconds for the module to be found."""
     registration: float
@@ -111,7 +111,7 @@ class Plan:
     login: tuple[str, str | None, str | None]
     """Client id, user name and password."""
     invented: tuple[str, ...]
-    """What of that was made up for this run."""
+    """Which of those were made up for this run."""
     options: Options
 
 
@@ -131,7 +131,7 @@ def examine(plan: Plan) -> Iterator[Finding]:
 
 
 def _carried_out(name: str, check: Callable[[], Finding]) -> Finding:
-    """Carry out a check; what ends it unforeseen is trouble."""
+    """Carry out a check; an unforeseen end of it is trouble."""
     try:
         return check()
     except UsageError:
@@ -144,13 +144,13 @@ def _carried_out(name: str, check: Callable[[], Finding]) -> Finding:
 
 
 class _Patient:
-    """The module that is examined, as far as it is known."""
+    """The module under examination, as far as it is known."""
 
     def __init__(self, plan: Plan, stack: contextlib.ExitStack) -> None:
         self._plan = plan
         self._stack = stack
         self._found: Modem | None = None
-        # Why it is not, as far as opening goes.
+        # Why it could not be opened.
         self._silence: ResponseTimeout | None = None
         self._foreign: UsageError | None = None
 
@@ -185,14 +185,14 @@ class _Patient:
     def _rights(self) -> Finding:
         port = self._plan.port
         if ":" in port:
-            return Finding("rights", "not checked", f"{port} is no device of this machine")
+            return Finding("rights", "not checked", f"{port} is not a device of this machine")
         path = Path(port)
         if not path.exists():
-            advice = "look at `modemqtt ports`, the cable and the power of the module"
+            advice = "check `modemqtt ports`, the cable and the power of the module"
             raise _Over(Finding("rights", "trouble", f"{port}: there is no such device", advice), "there is no port")
         if not os.access(path, os.R_OK | os.W_OK):
             group = _group(path)
-            advice = f"sudo usermod -aG {group} $USER, and log in again" if group else "become a user who may"
+            advice = f"sudo usermod -aG {group} $USER, and log in again" if group else "run this as a user who may"
             found = Finding("rights", "trouble", f"{port}: this user may not read and write it", advice)
             raise _Over(found, "the port cannot be opened")
         return Finding("rights", "ok", f"{port} may be read and written")
@@ -204,7 +204,7 @@ class _Patient:
             self._silence = error
         except PortError as error:
             busy = error.errno == errno.EBUSY
-            advice = "end that program, or have it close the port" if busy else "look at `modemqtt ports` and the name"
+            advice = "end that program, or have it close the port" if busy else "check `modemqtt ports` and the name"
             raise _Over(Finding("holder", "trouble", _sentence(error), advice), "the port cannot be opened") from None
         except UsageError as error:
             if self._plan.model is not None:
@@ -240,22 +240,22 @@ class _Patient:
                 self._attempt(rate, min(self._plan.patience, _ONE_RATE))
                 advice = f"-b {rate}, or AT+IPR={given} to change the module"
                 return Finding("baud rate", "trouble", f"the module answers at {rate} bit/s, not at {given}", advice)
-        advice = "look at power, RX and TX, and whether it is the AT port; --recover ends a data phase"
+        advice = "check power, RX and TX, and whether it is the AT port; --recover ends a data phase"
         told = f"no module answers at {given} bit/s, nor at any usual rate"
         raise _Over(Finding("baud rate", "trouble", told, advice), "no module answers")
 
     def _echo(self) -> Finding:
         if self._foreign is not None:
-            return Finding("echo", "not checked", "the module is of no known model")
+            return Finding("echo", "not checked", "the model is not known")
         # Both are answered by OK alone: the longer one takes more bytes back only where it is echoed.
         longer = self._bytes_of("ATE0") - self._bytes_of("AT")
         if longer == len("E0"):
-            advice = "modemqtt copes; for other programs update the firmware, or look who sends ATE1"
+            advice = "modemqtt copes; for other programs update the firmware, or find out what sends ATE1"
             return Finding("echo", "trouble", "the module echoes although ATE0 was answered OK", advice)
         return Finding("echo", "ok", "off")
 
     def _bytes_of(self, line: str) -> int:
-        """Return with how many bytes a line is answered, whatever else may come in between."""
+        """Return the number of bytes in the answer to a line, whatever else may come in between."""
         counts = []
         for _ in range(3):
             before = self._modem.stats.bytes_received
@@ -265,7 +265,7 @@ class _Patient:
 
     def _model(self) -> Finding:
         if self._foreign is not None:
-            advice = "--model NAME takes it for a model of the same family"
+            advice = "--model NAME treats it as a model of the same family"
             raise _Over(Finding("model", "trouble", _sentence(self._foreign), advice), "the model is not known")
         modem = self._modem
         return Finding("model", "ok", f"{modem.model}, dialect {modem.dialect}: {', '.join(modem.identity)}")
@@ -275,19 +275,19 @@ class _Patient:
             lines = self._modem.command("AT+CPIN?").lines
         except CommandError as error:
             known = _SIM_ERRORS.get(error.code or 0)
-            detail, advice = known or (_sentence(error), "look at the SIM card")
+            detail, advice = known or (_sentence(error), "check the SIM card")
             return Finding("SIM", "trouble", detail, advice)
         state = next((line.partition(":")[2].strip() for line in lines if line.startswith("+CPIN")), "")
         if state == "READY":
             return Finding("SIM", "ok", "ready")
-        advice = "a PUK is at the operator's" if "PUK" in state else """modemqtt at 'AT+CPIN="…"', with its PIN"""
+        advice = "the operator has the PUK" if "PUK" in state else """modemqtt at 'AT+CPIN="…"', with its PIN"""
         return Finding(
-            "SIM", "trouble", f"the SIM card waits for {state or 'something that the module does not tell'}", advice
+            "SIM", "trouble", f"the SIM card waits for {state or 'something that the module does not name'}", advice
         )
 
     def _signal(self) -> Finding:
         level = self._modem.signal()
-        advice = "look at the antenna, its plug and its place; is the band the operator's?"
+        advice = "check the antenna, its plug and its place; is the band the operator's?"
         if level is None:
             return Finding("signal", "trouble", "the module hears nothing", advice)
         word = next((word for least, word in _STRENGTHS if level >= least), "very weak")
@@ -304,14 +304,14 @@ class _Patient:
         except ResponseTimeout:
             state = _STATES.get(self._modem.registration(), "unknown")
             detail = f"not registered within {self._plan.registration:g} s: {state}"
-            advice = "look at signal and SIM above, and AT+COPS?; --wait S waits longer"
+            advice = "check signal and SIM above, and AT+COPS?; --wait S waits longer"
             raise _Over(Finding("registration", "trouble", detail, advice), _NO_NETWORK) from None
         return Finding("registration", "ok", _HOME_OR_ROAMING.get(stat, str(stat)))
 
     def _attach(self) -> Finding:
         lines = self._answer("AT+CGATT?")
         if lines is None:
-            return Finding("attach", "not checked", "the module does not tell")
+            return Finding("attach", "not checked", "the module does not say")
         if any(re.fullmatch(r"\+CGATT: ?1", line) for line in lines):
             return Finding("attach", "ok", "attached to the packet network")
         advice = "modemqtt at AT+CGATT=1; is the APN right, AT+CGDCONT?"
@@ -320,7 +320,7 @@ class _Patient:
     def _address(self) -> Finding:
         lines = self._answer("AT+CGPADDR")
         if lines is None:
-            return Finding("address", "not checked", "the module does not tell")
+            return Finding("address", "not checked", "the module does not say")
         for line in lines:
             found = re.search(r"\d+\.\d+\.\d+\.\d+|[0-9A-Fa-f]*:[0-9A-Fa-f:]+", line.partition(":")[2])
             if found is not None and found[0] != _NO_ADDRESS:
@@ -332,23 +332,23 @@ class _Patient:
         lines = self._answer("AT+CCLK?")
         found = re.search(r"(\d\d(?:\d\d)?/\d\d/\d\d,\d\d:\d\d:\d\d)", " ".join(lines or ()))
         if found is None:
-            return Finding("clock", "not checked", "the module does not tell")
+            return Finding("clock", "not checked", "the module does not say")
         written = found[1]
         form = "%Y/%m/%d,%H:%M:%S" if len(written.partition("/")[0]) > len("26") else "%y/%m/%d,%H:%M:%S"
         try:
             told = datetime.strptime(written, form).replace(tzinfo=timezone.utc)
         except ValueError:
-            return Finding("clock", "not checked", f"{written} is no time")
+            return Finding("clock", "not checked", f"{written} is not a time")
         if abs(told - datetime.now(timezone.utc)) < _AWAY:
             return Finding("clock", "ok", written)
         if self._plan.options.get("tls") is None:
-            return Finding("clock", "ok", f"{written} is wrong, which matters for TLS alone")
+            return Finding("clock", "ok", f"{written} is wrong, which only matters for TLS")
         now = datetime.now(timezone.utc).strftime("%y/%m/%d,%H:%M:%S+00")
         advice = f"modemqtt at 'AT+CCLK=\"{now}\"', or have the network set it: AT+CTZU=1 or 3"
-        return Finding("clock", "trouble", f"{written} is wrong, and certificates have a time", advice)
+        return Finding("clock", "trouble", f"{written} is wrong, and certificates depend on the time", advice)
 
     def _answer(self, line: str) -> tuple[str, ...] | None:
-        """Return the answer to a line; ``None`` where it is refused."""
+        """Return the answer to a line; ``None`` if it is refused."""
         try:
             return self._modem.command(line).lines
         except CommandError:
@@ -371,7 +371,7 @@ class _Patient:
         return Finding("open", "ok", f"{host}:{port} takes connections")
 
     def _configure(self) -> None:
-        """Configure the client; one that another program has left open is closed first."""
+        """Configure the client; one that another program left open is closed first."""
         options = self._plan.options
         try:
             self._mqtt.configure(**options)
@@ -397,7 +397,7 @@ class _Patient:
             self._mqtt.connect(client_id, username, password)
         except ConnectError as error:
             code = error.return_code
-            advice = _REFUSALS.get(code or 0, "look at the log of the broker")
+            advice = _REFUSALS.get(code or 0, "check the log of the broker")
             raise _Over(Finding("connect", "trouble", _sentence(error), advice), "there is no session") from None
         except ModemError as error:
             advice = "is it an MQTT broker, and is TLS wanted there or here?"
@@ -420,7 +420,7 @@ class _Patient:
             detail = _sentence(error)
         else:
             detail = f"nothing came back within {_BACK:g} s"
-        advice = f"may this user publish and subscribe on {topic}? look at the log of the broker, and `modemqtt sub -d`"
+        advice = f"may this user publish and subscribe on {topic}? check the log of the broker, and `modemqtt sub -d`"
         return Finding("publish", "trouble", detail, advice)
 
 
@@ -430,8 +430,8 @@ _NO_NETWORK = "there is no network"
 _REFUSALS = {
     1: "-V names another version of MQTT",
     2: "-i gives another client id",
-    3: "the broker is not ready: look at its log",
-    4: "look at -u, and at the password in MODEMQTT_PASSWORD, --pw-file or -P",
+    3: "the broker is not ready: check its log",
+    4: "check -u, and the password in MODEMQTT_PASSWORD, --pw-file or -P",
     5: "may this user log in? -u names one, MODEMQTT_PASSWORD has the password",
 }
 

@@ -9,11 +9,11 @@ from modemqtt.exceptions import ConnectError, ModemError, PortError, UsageError
 
 
 class Exit(IntEnum):
-    """The exit statuses. What ends ``pub`` and ``sub`` because a broker refused is the code of its CONNACK, 1 to 5."""
+    """The exit statuses. ``pub`` and ``sub`` end with the code of the CONNACK, 1 to 5, if the broker refused."""
 
     DONE = 0
     FAILED = 1
-    """Anything that no other status names; of ``pub`` and ``sub`` a wrong command line as well, as with mosquitto."""
+    """Anything that no other status names; for ``pub`` and ``sub`` also a wrong command line, as with mosquitto."""
     USAGE = 2
     """The command line is wrong."""
     TIMED_OUT = 27
@@ -25,7 +25,7 @@ class Exit(IntEnum):
     INTERRUPTED = 130
     """Ctrl-C."""
     BROKEN_PIPE = 141
-    """Whoever read the output has left."""
+    """The reader of the output has left."""
 
 
 _NO_DEVICE = {errno.ENOENT, errno.ENODEV, errno.ENXIO, errno.EIO, errno.ETIMEDOUT}
@@ -46,7 +46,7 @@ def status_of(error: Exception, *, usage: int, refusals: bool = False) -> int:
     Args:
         error: what ended the command.
         usage: the command's status for a wrong command line.
-        refusals: whether the refusal of a broker has its code for a status.
+        refusals: whether the code of a broker's refusal is the status.
 
     """
     if isinstance(error, Failure):

@@ -20,7 +20,7 @@ class FormatError(ValueError):
 
 
 class NotJson(ValueError):  # noqa: N818 - what a payload is
-    """A payload is no JSON, and ``%J`` asks for it."""
+    """A payload is not JSON, and ``%J`` asks for it."""
 
 
 class _Field(NamedTuple):
@@ -55,7 +55,7 @@ _OF_VERSION_5 = "ACDEFPRS"
 
 
 def default(*, verbose: bool, end: bytes) -> Piece:
-    """Return what prints a message without a format: nothing of an empty one, unless `verbose`."""
+    """Return the printer of messages without a format: an empty one prints nothing, unless `verbose`."""
     if not verbose:
         return lambda message: message.payload + end if message.payload else b""
 
@@ -69,10 +69,10 @@ def default(*, verbose: bool, end: bytes) -> Piece:
 
 
 def compiled(written: str, *, pretty: bool, end: bytes) -> Piece:
-    """Return what prints a message by a format.
+    """Return the printer of messages with a format.
 
     Raises:
-        FormatError: it is none.
+        FormatError: the format is wrong.
 
     """
     pieces: list[bytes | Piece] = []
@@ -97,7 +97,7 @@ def compiled(written: str, *, pretty: bool, end: bytes) -> Piece:
 
 
 def encoded(text: str) -> bytes:
-    """Return the bytes of a text that came as bytes, whatever they were."""
+    """Return the original bytes of a text that came as bytes."""
     return text.encode("utf-8", "surrogateescape")
 
 
@@ -115,7 +115,7 @@ def _specified(found: re.Match[str], *, pretty: bool) -> bytes | Piece:
         "X": lambda message: field.payload(message.payload.hex().upper().encode(), 2),
         "l": lambda message: field.number(len(message.payload)),
         "m": lambda message: field.number(message.message_id),
-        # A module tells neither QoS nor whether it was retained.
+        # A module reports neither QoS nor whether it was retained.
         "q": lambda _: b"",
         "r": lambda _: b"",
         "I": lambda message: time.strftime("%Y-%m-%dT%H:%M:%S%z", time.localtime(message.timestamp)).encode(),
@@ -127,11 +127,11 @@ def _specified(found: re.Match[str], *, pretty: bool) -> bytes | Piece:
         return pieces[letter]
     if letter in _OF_VERSION_5:
         raise FormatError(f"%{letter} is a property of MQTT 5, and modules speak 3.1 and 3.1.1")
-    raise FormatError(f"%{letter} is no format; {' '.join('%' + known for known in (*pieces, '%'))} are")
+    raise FormatError(f"%{letter} is not a format; use one of {' '.join('%' + known for known in (*pieces, '%'))}")
 
 
 def _moment(letter: str) -> bytes | Piece:
-    """Return what prints a part of the time: a letter of strftime, or N for nanoseconds."""
+    """Return the printer of a part of the time: a letter of strftime, or N for nanoseconds."""
     if not letter:
         raise FormatError("the format ends in the middle of @")
     if letter == "@":
@@ -143,7 +143,7 @@ def _moment(letter: str) -> bytes | Piece:
 
 def _escaped(letter: str) -> bytes:
     if letter not in _ESCAPES:
-        raise FormatError(f"\\{letter} is no escape; {' '.join(chr(92) + known for known in _ESCAPES)} are")
+        raise FormatError(f"\\{letter} is not an escape; use one of {' '.join(chr(92) + known for known in _ESCAPES)}")
     return _ESCAPES[letter]
 
 

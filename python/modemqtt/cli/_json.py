@@ -1,4 +1,4 @@
-"""JSON as ``mosquitto_sub`` prints it: the same spaces, and bytes that are no UTF-8 as they are."""
+"""JSON as ``mosquitto_sub`` prints it: the same spaces, and bytes that are not UTF-8 unchanged."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def parse(payload: bytes) -> Value:
     """Parse a text.
 
     Raises:
-        ValueError: it is no JSON.
+        ValueError: it is not JSON.
 
     """
     parsed: Value = json.loads(
@@ -45,7 +45,7 @@ def parse(payload: bytes) -> Value:
 
 
 def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"{name} is not JSON")
 
 
 def dump(value: Value, *, pretty: bool, depth: int = 0) -> bytes:
@@ -61,7 +61,7 @@ def dump(value: Value, *, pretty: bool, depth: int = 0) -> bytes:
         case None | bool():
             return _CONSTANTS[value]
         case Real():
-            # As many digits as tell it apart.
+            # As few digits as tell it apart.
             short = f"{value:.15g}"
             return (short if float(short) == value else f"{value:.17g}").encode()
     return b"%d" % value

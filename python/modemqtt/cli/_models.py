@@ -1,4 +1,4 @@
-"""The models and dialects that there are."""
+"""The known models and their dialects."""
 
 from __future__ import annotations
 

@@ -49,13 +49,13 @@ def add(parser: Parser) -> None:
         "-h",
         "--host",
         type=utf8,
-        help="broker, as the module reaches it; default: localhost, with virtual:// the one beside it",
+        help="broker, as the module reaches it; default: localhost, or with virtual:// the one beside it",
     )
     broker.add_argument("-p", "--port", type=tcp_port, metavar="N", help="TCP port; default: 1883, with TLS 8883")
     broker.add_argument("-L", "--url", type=_url, help="mqtt(s)://[user[:password]@]host[:port]/topic")
     broker.add_argument("-u", "--username", type=utf8, metavar="NAME", help="user name")
     broker.add_argument(
-        "-P", "--pw", type=utf8, metavar="PASSWORD", help=f"password; `ps` shows it, but not {_PASSWORD} and --pw-file"
+        "-P", "--pw", type=utf8, metavar="PASSWORD", help=f"password; `ps` shows it, unlike {_PASSWORD} and --pw-file"
     )
     broker.add_argument("--pw-file", metavar="FILE", help="a file whose first line is the password")
     broker.add_argument("-i", "--id", type=utf8, help="client id; default: modemqtt- and eight random digits")
@@ -83,7 +83,7 @@ def add(parser: Parser) -> None:
     tls.add_argument(
         "--insecure",
         action="store_true",
-        help="encrypt without checking who the broker is; with --cafile no effect: modules compare no names",
+        help="encrypt without checking who the broker is; no effect with --cafile, since modules compare no names",
     )
     tls.add_argument("--tls-version", metavar="VERSION", help="tlsv1, tlsv1.1 or tlsv1.2, the default")
     parser.add_argument("--quiet", action="store_true", help="say nothing on standard error")
@@ -94,14 +94,14 @@ def session(options: Namespace, *, reconnect: bool, until: float | None = None) 
     """Open the module and connect as the command line says; disconnect and close at the end.
 
     Args:
-        options: what `check` has found right.
-        reconnect: whether a connection that is lost is made again.
-        until: when it has to be done, by the monotonic clock.
+        options: what `check` has accepted.
+        reconnect: whether to restore a lost connection.
+        until: when it must be done, by the monotonic clock.
 
     """
     tell(options)
     with contextlib.ExitStack() as stack:
-        # At once or not at all: with a timeout a port that another program has would be waited for.
+        # At once or not at all: with a timeout it would wait for a port that another program has.
         modem = stack.enter_context(opened(options))
         mqtt = modem.mqtt(options.client)
         left = _left(until)
@@ -148,7 +148,7 @@ def topic_of(options: Namespace) -> str | None:
 
 
 def check(parser: Parser, options: Namespace) -> None:
-    """Check what belongs together, and settle what follows from it. What is wrong ends the program."""
+    """Check what belongs together, and settle what follows from it. A mistake ends the program."""
     _refused.check(parser, options)
     version = options.protocol_version
     if version is not None and version not in _VERSIONS:
@@ -172,11 +172,11 @@ def _check_id(parser: Parser, options: Namespace) -> None:
     if options.id is not None and options.id_prefix is not None:
         parser.error("--id and --id-prefix exclude each other")
     if options.disable_clean_session and options.id is None:
-        parser.error("-c needs --id, by which the broker knows the session again")
+        parser.error("-c needs --id, by which the broker recognises the session")
     if options.id is None:
         prefix = options.id_prefix
         options.id = f"modemqtt-{os.urandom(4).hex()}" if prefix is None else f"{prefix}-{os.getpid()}"
-        # A replay takes any in its place.
+        # A replay accepts any other in its place.
         options.invented = (options.id,)
 
 
@@ -195,7 +195,7 @@ def _check_tls(parser: Parser, options: Namespace) -> None:
 
 
 def _check_password(parser: Parser, options: Namespace) -> None:
-    """Find the password: the one that was written, of a file, of the URL or of the environment."""
+    """Find the password: from the command line, a file, the URL or the environment."""
     if options.pw is not None and options.pw_file is not None:
         parser.error("-P and --pw-file exclude each other")
     if options.pw_file is not None:
@@ -263,11 +263,11 @@ def _url(text: str) -> _Url:
     scheme, mark, rest = utf8(text).partition("://")
     if not mark or scheme not in {"mqtt", "mqtts"}:
         raise argparse.ArgumentTypeError(
-            f"{text!r} is no URL of the form mqtt(s)://[user[:password]@]host[:port]/topic"
+            f"{text!r} is not a URL of the form mqtt(s)://[user[:password]@]host[:port]/topic"
         )
     server, slash, topic = rest.partition("/")
     if not slash or not topic:
-        raise argparse.ArgumentTypeError(f"{text!r} names no topic behind the host")
+        raise argparse.ArgumentTypeError(f"{text!r} names no topic after the host")
     user, _, address = server.rpartition("@")
     username, colon, password = user.partition(":")
     host, _, port = address.partition(":")

@@ -1,4 +1,4 @@
-"""How far something that takes long has come: a bar on standard error while that is a terminal, else nothing."""
+"""The progress of something that takes long: a bar on standard error if that is a terminal, else nothing."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 # Seconds between two drawings.
 _PAUSE = 0.1
-# Seconds that something takes before it is worth a bar.
+# Seconds before something is worth a bar.
 _LONG = 0.5
 
 
@@ -32,7 +32,7 @@ class Bar:
         self._drawn = False
 
     def at(self, count: int) -> None:
-        """Tell how much is done."""
+        """Show how much is done."""
         if self._shown and time.monotonic() >= self._next:
             self._draw(count)
 
@@ -61,7 +61,7 @@ class Bar:
 
 
 class Uploads:
-    """A bar for each credential on its way into the module; called with how far it is."""
+    """A bar for each credential on its way into the module; called with its progress."""
 
     def __init__(self, *, quiet: bool = False) -> None:
         """Draw nothing yet."""

@@ -1,4 +1,4 @@
-"""The lines and the data of a recording, as a transcript is made of them."""
+"""The lines and the data of a recording, from which a transcript is made."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ class _Lines:
         self._sent_at = (0, 0.0)
         self._data = False
         self._received = b""
-        # The last that the module has printed since the host's last line.
+        # What the module last printed after the host's last line.
         self._tail = b""
 
     def take(self, number: int, at: float, piece: bytes, *, sent: bool) -> Iterator[Entry]:
-        """Take a piece; the entries that are whole."""
+        """Take a piece; return the complete entries."""
         if sent:
             yield from self._take_sent(number, at, piece)
         else:
@@ -95,8 +95,8 @@ def of_recording(path: str) -> str:
     """Return the transcript of a recording.
 
     Raises:
-        UnreadableError: of something in it no transcript can be made.
-        UsageError: the file is no recording, or is damaged.
+        UnreadableError: something in it cannot become a transcript.
+        UsageError: the file is not a recording, or is damaged.
         OSError: it cannot be read.
 
     """
@@ -110,6 +110,6 @@ def of_recording(path: str) -> str:
     entries += lines.finish()
     header = recording.header
     if header["model"] is None:
-        raise UnreadableError(f"{path} does not say which model it was recorded of, so that no transcript can be made")
+        raise UnreadableError(f"{path} does not say which model it was recorded from, so it cannot become a transcript")
     firmware = f", firmware {header['firmware']}" if header["firmware"] else ""
     return Converter(header["model"], f"Recorded from a {header['model']}{firmware}").convert(entries)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 _VERSION_5 = "MQTT 5 has them, and a module speaks 3.1 or 3.1.1"
 _OWN_TLS = "a module does TLS itself, with what AT+QSSLCFG sets"
 _OWN_TCP = "a module makes its network connections itself, by AT+QMTOPEN with a host and a port"
-_NO_RETAIN = "+QMTRECV does not tell whether a message was retained"
+_NO_RETAIN = "+QMTRECV does not say whether a message was retained"
 
 # Flags, how many words follow, why not.
 _BOTH: tuple[tuple[tuple[str, ...], int, str], ...] = (
@@ -34,7 +34,7 @@ _BOTH: tuple[tuple[tuple[str, ...], int, str], ...] = (
     (("--tls-engine-kpass-sha1",), 1, _OWN_TLS),
     (("--keyform",), 1, f"{_OWN_TLS}; keys are PEM"),
 )
-PUB = (*_BOTH, (("-M", "--max-inflight"), 1, "the module has a window of its own: 5 publishes, one on BC660K-GL"))
+PUB = (*_BOTH, (("-M", "--max-inflight"), 1, "the module has its own window: 5 publishes, one on BC660K-GL"))
 SUB = (
     *_BOTH,
     (("-R",), 0, _NO_RETAIN),
@@ -44,7 +44,7 @@ SUB = (
 
 
 def add(parser: argparse.ArgumentParser, flags: Sequence[tuple[tuple[str, ...], int, str]]) -> None:
-    """Have each of the flags be an error that says why."""
+    """Make each of the flags an error that says why."""
     for names, count, reason in flags:
         words: Any = {0: 0, 1: None}.get(count, "*")
         parser.add_argument(
@@ -64,7 +64,7 @@ def refuse(parser: argparse.ArgumentParser, flag: str, model: str | None, reason
 
 
 def _cannot(model: str | None) -> str:
-    """Name the dialect of a model, or all of them where the model is not known."""
+    """Name the dialect of a model, or all of them if the model is not known."""
     known = models()
     for name, about in known.items():
         if model is not None and name.casefold() == model.casefold():
@@ -73,7 +73,7 @@ def _cannot(model: str | None) -> str:
 
 
 class _Refuse(argparse.Action):
-    """Keeps the flag until the model is known, which may be named behind it."""
+    """Keeps the flag until the model is known, which may be named after it."""
 
     def __call__(
         self, _parser: argparse.ArgumentParser, namespace: argparse.Namespace, _values: Any, flag: str | None = None

@@ -1,4 +1,4 @@
-"""The terminal of ``modemqtt term``: lines that come scroll up, the line that is typed stays below them."""
+"""The terminal of ``modemqtt term``: incoming lines scroll up, the line being typed stays below them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from modemqtt.cli._editor import Editor
 
-# How what comes unasked, and what we say ourselves, look on a terminal with colours.
+# The look of unsolicited lines, and of our own remarks, on a terminal with colours.
 _STYLES = {"urc": "\x1b[36m", "error": "\x1b[31m", "remark": "\x1b[2m", "sent": "\x1b[1m"}
 _MARKS = {"urc": "* ", "error": "! ", "remark": "- ", "sent": "> "}
 _OFF = "\x1b[0m"
@@ -36,13 +36,13 @@ class Screen:
         self._colours = not os.environ.get("NO_COLOR")
         self.times = times
         self.prompt = ""
-        """What stands in front of the line that is typed."""
+        """The prompt before the line being typed."""
 
     def show(self, text: str, kind: str = "", *, at: float | None = None) -> None:
-        """Write a line above the one that is typed.
+        """Write a line above the one being typed.
 
         Args:
-            text: the line; what would act on the terminal is escaped.
+            text: the line; anything that would act on the terminal is escaped.
             kind: ``""`` for an answer, ``"urc"``, ``"error"``, ``"remark"`` or ``"sent"``, told apart by a mark too.
             at: its time in seconds since 1970; ``None`` for now.
 
@@ -58,7 +58,7 @@ class Screen:
             self._write(f"{_ERASE}{stamp}{written}\r\n{self._typed()}")
 
     def draw(self) -> None:
-        """Draw the line that is typed anew."""
+        """Redraw the line being typed."""
         with self._lock:
             self._write(f"{_ERASE}{self._typed()}")
 
@@ -68,7 +68,7 @@ class Screen:
             self._write(f"\x1b[H\x1b[2J{self._typed()}")
 
     def _typed(self) -> str:
-        """Return the line that is typed, as much of it as there is room for, and the way to its cursor."""
+        """Return as much of the line being typed as there is room for, and the way to its cursor."""
         room = max(shutil.get_terminal_size().columns - len(self.prompt) - 1, 1)
         start = max(self._editor.cursor - room, 0)
         shown = self._editor.text[start : start + room]
@@ -82,7 +82,7 @@ class Screen:
 
 @contextlib.contextmanager
 def raw() -> Iterator[None]:
-    """Have every key come as it is, Ctrl-C too, and the terminal be as before at the end."""
+    """Pass every key on as it is, even Ctrl-C, and restore the terminal at the end."""
     descriptor = sys.stdin.fileno()
     before: list[Any] = termios.tcgetattr(descriptor)
     tty.setraw(descriptor)

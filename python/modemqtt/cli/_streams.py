@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 
 def write(data: bytes) -> None:
-    """Write to standard output and have it go out at once.
+    """Write to standard output, without delay.
 
     Raises:
-        BrokenPipeError: whoever read it has left.
-        Failure: it cannot be written, as on a full disk.
+        BrokenPipeError: the reader has left.
+        Failure: it cannot be written, for example on a full disk.
 
     """
     if sys.stdout is None:
@@ -46,7 +46,7 @@ def finish() -> None:
 
 
 def settle() -> None:
-    """Write what Python still holds, where that is possible."""
+    """Write what Python still holds, if possible."""
     try:
         finish()
     except (OSError, Failure):
@@ -54,7 +54,7 @@ def settle() -> None:
 
 
 def abandon() -> None:
-    """Have what Python still holds go nowhere, so that it does not fail once more at the end."""
+    """Discard what Python still holds, so that it does not fail once more at the end."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
     os.close(nowhere)
@@ -84,5 +84,5 @@ def everything() -> bytes:
 
 
 def printable(text: str) -> str:
-    """Escape what would act on the terminal that shows it, or turn its text about."""
+    """Escape what would act on the terminal that shows it, or change the direction of its text."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -1,8 +1,8 @@
-"""Makes a transcript of what went over a line: lines and data with their times, by whichever side sent them.
+"""Turns what went over a line into a transcript: lines and data with their times and the side that sent them.
 
-The calls and what they report are read off the commands and their results; what is no command of MQTT becomes
-`* command`. What the line does not tell has to be added by hand: why the module printed something unasked (`!`), and
-what `***` stands for.
+Calls and their reports are read off the commands and their results; any command that is not of MQTT becomes
+`* command`. Add by hand what the line does not show: why the module printed something unasked (`!`), and what `***`
+stands for.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ _PAUSE = 0.5
 
 
 class UnreadableError(UsageError):
-    """The log cannot be made a transcript of."""
+    """The log cannot become a transcript."""
 
 
 class Entry(NamedTuple):
-    """A line of the log: bytes, and of those a payload in which data ends, if any."""
+    """A line of the log: bytes, and the payload at the end of its data, if any."""
 
     number: int
     at: float
@@ -66,10 +66,10 @@ def word(data: bytes) -> str:
 
 
 class Converter:
-    """A log under way to a transcript."""
+    """A log on its way to a transcript."""
 
     def __init__(self, model: str, source: str, *, prepared: Sequence[str] = ()) -> None:
-        # What our host asks before it opens a client, which another program does not.
+        # What our host, unlike other programs, asks before it opens a client.
         self.prepared = prepared
         self.lines = [f"# {source}", f"@ model {model}", ""]
         self.call: tuple[str, ...] = ()
@@ -86,7 +86,7 @@ class Converter:
         """Return the transcript."""
         log = _without_set_up(log)
         if not log:
-            raise UnreadableError("the log has no command behind the set-up")
+            raise UnreadableError("the log has no command after the set-up")
         for at, entry in enumerate(log):
             if at and entry.at - log[at - 1].at >= _PAUSE:
                 self.lines.append(f"! elapse {entry.at - log[at - 1].at:.1f}")
@@ -96,13 +96,13 @@ class Converter:
             else:
                 self.received(entry)
             if entry.cut:
-                self.lines.append(f"# The log has {entry.cut} bytes less of that: x stands for each.")
+                self.lines.append(f"# The log leaves out {entry.cut} bytes of that; an x stands for each.")
         return "\n".join(self.lines) + "\n"
 
     def sent(self, entry: Entry, rest: list[Entry]) -> None:
-        """Take what the host has sent: a command line, or data."""
+        """Take what the host sent: a command line, or data."""
         if entry.payload is not None:
-            # What was cut off ends with Ctrl-Z as well.
+            # Data that was cut off also ends with Ctrl-Z.
             data = entry.payload[:-1] + b"\x1a" if entry.cut and self.until_ctrl_z else entry.payload
             self.lines.append(f"> {shown(data)}")
             return
@@ -171,7 +171,7 @@ class Converter:
     def _publish(self, entry: Entry, client: str, tail: bytes, rest: list[Entry]) -> tuple[str, ...]:
         match = re.match(rb'(\d+),([012]),([01]),"([^"]*)"(?:,(\d+)(?:,"(.*)")?)?$', tail, re.DOTALL)
         if match is None:
-            raise UnreadableError(f"line {entry.number}: {entry.line!r} is no publish")
+            raise UnreadableError(f"line {entry.number}: {entry.line!r} is not a publish")
         payload = match[6]
         if payload is None:
             data = next((one for one in rest if one.sent), None)
@@ -188,7 +188,7 @@ class Converter:
         return ("publish", client, number)
 
     def _id(self, kind: str, client: bytes, number: int) -> int:
-        """Return the number of a message, from 1 on, as both ends count behind a start."""
+        """Return the number of a message, counted from 1, as both ends count after a start."""
         known = self.ids[kind, client]
         return 0 if number == 0 else known.setdefault(number, len(known) + 1)
 
@@ -199,7 +199,7 @@ class Converter:
         return match[1] + b"%d" % self._id("sent", match[2], int(match[3])) + match[4]
 
     def received(self, entry: Entry) -> None:
-        """Take what the module has printed."""
+        """Take what the module printed."""
         if entry.payload is not None:
             self._message(entry)
             return
@@ -214,14 +214,14 @@ class Converter:
         if stat := re.fullmatch(r"\+QMTSTAT: ?(\d+),(\d+)", text):
             if stat[2] == "1":
                 self.lines.insert(-1, "! broker drop")
-            # The server closes behind a DISCONNECT, which is told to nobody.
+            # The server closes after a DISCONNECT, which nobody is told.
             self.lines += [] if stat[2] == "5" else [f"= lost {stat[1]} {stat[2]}"]
         elif _FINAL.fullmatch(text):
             self._final(text)
         elif self.call[:1] == ("command",) or self.call[:1] == ("open",):
             self.answer.append(entry.line)
         else:
-            self.lines.insert(-1, "# What has made the module print this?")
+            self.lines.insert(-1, "# What made the module print this?")
             self.lines.append(f'= urc "{shown(entry.line)}"')
 
     def _final(self, text: str) -> None:
@@ -231,7 +231,7 @@ class Converter:
             return
         name, client, *rest = self.call
         if name == "close" and (text != "OK" or self.answer):
-            # The host asks what is left, and is content if that is nothing.
+            # The host asks what is left, and accepts that nothing is.
             self.answer = [b"refused"]
             following = next((one.line for one in self.rest if one.sent), b"")
             if following not in _WHAT_IS_LEFT:
@@ -282,7 +282,7 @@ class Converter:
         payload = entry.payload or b""
         match = MESSAGE.fullmatch(entry.line.decode(errors="replace"))
         if match is None:
-            raise UnreadableError(f"line {entry.number}: {entry.line!r} is no message")
+            raise UnreadableError(f"line {entry.number}: {entry.line!r} is not a message")
         client, number, _, topic, length = match.groups()
         sent = (topic.encode(), payload)
         if sent in self.echoes:

@@ -25,9 +25,9 @@ def parser() -> Parser:
     """Describe the arguments."""
     described = command(
         "at",
-        "Send command lines one after the other. Of each, the information responses and the final result code are "
-        "printed. The first that the module refuses ends it. Lines come from standard input with - for a LINE, or with "
-        "none where standard input is no terminal; there an empty line, or one that begins with #, is left out.",
+        "Send command lines one after the other, and print the information responses and the final result code of "
+        "each. Stop at the first that the module refuses. With - for LINE, or without LINE if standard input is not a "
+        "terminal, lines come from there; empty ones and those that begin with # are skipped.",
         examples=(
             "modemqtt at --modem /dev/ttyUSB2 AT+CSQ 'AT+QMTCFG=\"keepalive\",0,60'",
             "modemqtt at < bring-up.txt",
@@ -61,9 +61,9 @@ def run(options: Namespace) -> int:
     """Send the command lines."""
     written: list[str] = options.lines
     if not written and sys.stdin is not None and sys.stdin.isatty():
-        options.parser.error("a command line is missing: give LINE, or have them come from standard input")
+        options.parser.error("a command line is missing: give LINE, or lines on standard input")
     if _STANDARD_INPUT in written and len(written) > 1:
-        options.parser.error("- stands for every line, and no other goes with it")
+        options.parser.error("- reads every line from standard input, so there can be no other LINE")
     given = written if written and written != [_STANDARD_INPUT] else _standard_input()
     tell(options)
     with opened(options, timeout=options.timeout) as modem:
@@ -82,7 +82,7 @@ def _standard_input() -> Iterable[str]:
 
 
 class _Sender:
-    """Sends lines, and hands the data to the one that asks for it."""
+    """Sends lines, and passes the data to the one that asks for it."""
 
     def __init__(self, modem: Modem, options: Namespace) -> None:
         self._modem = modem
@@ -90,18 +90,18 @@ class _Sender:
         self._data: bytes | None = options.data
 
     def send(self, lines: Iterable[str], *, alone: bool) -> None:
-        """Send them; where there is but one line, the data can be no other's."""
+        """Send them; if there is only one line, the data belongs to it."""
         wanted = self._data is not None and not alone
         for line in lines:
             try:
                 response = self._modem.command(line, data=self._data if alone else None, timeout=self._timeout)
             except UsageError as error:
                 if self._data is None and asks_for_data(error):
-                    raise Failure(f"{line} asks for data; give it by --data", Exit.USAGE) from error
+                    raise Failure(f"{line} asks for data; give it with --data", Exit.USAGE) from error
                 if self._data is None or alone:
                     raise
                 response = self._modem.command(line, data=self._data, timeout=self._timeout)
                 self._data = None
             say("\n".join([*map(printable, response.lines), response.final]))
         if wanted and self._data is not None:
-            raise UsageError("--data was given, and none of the lines has asked for data")
+            raise UsageError("--data was given, but none of the lines asked for data")

@@ -27,7 +27,7 @@ class _Option(NamedTuple):
 
     names: tuple[str, ...]
     value: str | None
-    """What its value is: ``file``, ``port``, or words; ``None`` where it takes none, ``""`` where nothing is known."""
+    """The kind of value: ``file``, ``port``, or words; ``None`` if it takes none, ``""`` if nothing is known."""
     help: str
 
 
@@ -35,11 +35,11 @@ def parser() -> Parser:
     """Describe the arguments."""
     described = command(
         "completion",
-        "Print a script that has a shell complete the commands, options and values of modemqtt.",
+        "Print a script with which a shell completes the commands, options and values of modemqtt.",
         wire=False,
         examples=(
             'eval "$(modemqtt completion bash)"                     # in ~/.bashrc',
-            'eval "$(modemqtt completion zsh)"                      # in ~/.zshrc, behind compinit',
+            'eval "$(modemqtt completion zsh)"                      # in ~/.zshrc, after compinit',
             "modemqtt completion fish > ~/.config/fish/completions/modemqtt.fish",
         ),
     )

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from modemqtt import MqttClient
 
-# Payload and QoS. The last payload is no text, and holds the quote and the comma with which fields end.
+# Payload and QoS. The last payload is not text, and holds the quote and the comma with which fields end.
 _MESSAGES = ((b"21.5", 0), (b'{"t": 21.5}', 1), (b'\x00\x01\x7f\x80\xff",', 2))
 
 # For a message to come back through a real network.
@@ -66,13 +66,13 @@ def run(options: Namespace) -> int:
         _session(_Narrator(modem), modem, server, options)
         if broker is not None:
             _seen(broker)
-        print(f"\nShown: {modem.model} connected, subscribed, published with QoS 0, 1 and 2, once what is not text,")
+        print(f"\nShown: {modem.model} connected, subscribed, published with QoS 0, 1 and 2 (the last not text),")
         print("and received every payload byte for byte.")
     if virtual:
         print("Next: modemqtt demo --modem /dev/ttyUSB2 --host BROKER does the same on a real module;")
-        print("      modemqtt virtual runs a virtual module for a program of yours.")
+        print("      modemqtt virtual runs a virtual module for your own program.")
     else:
-        print("Next: modemqtt virtual runs a virtual module, for tests of a program of yours without this one.")
+        print("Next: modemqtt virtual runs a virtual module, to test your own program without this one.")
     return 0
 
 
@@ -129,7 +129,7 @@ def _session(narrator: _Narrator, modem: Modem, server: tuple[str, int], options
             narrator.step(program, partial(_there_and_back, mqtt, topic, payload, qos))
         narrator.step("mqtt.disconnect()", mqtt.disconnect)
     finally:
-        # Some dialects close with the disconnect. After a failure, as far as it is still possible.
+        # Some dialects close with the disconnect. After a failure, as far as possible.
         if mqtt.state != "closed":
             with contextlib.suppress(ModemError):
                 narrator.step("mqtt.close()", mqtt.close)

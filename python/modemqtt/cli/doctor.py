@@ -50,9 +50,7 @@ def run(options: Namespace) -> int:
     """Examine a module."""
     _mosquitto.check(options.parser, options)
     if options.modem is None:
-        raise UsageError(
-            f"no module is named; give --modem URL or set {PORT}; `modemqtt ports` lists those that are there"
-        )
+        raise UsageError(f"no module is named; give --modem URL or set {PORT}; `modemqtt ports` lists the ports")
     tell(options)
     named = options.host is not None or is_virtual(options)
 

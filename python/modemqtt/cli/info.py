@@ -32,7 +32,7 @@ def parser() -> Parser:
     """Describe the arguments."""
     described = command(
         "info",
-        "Print versions and models; with --modem what the module says of itself, its card and its network.",
+        "Print versions and models; with --modem what the module says about itself, its card and its network.",
         examples=("modemqtt info", "modemqtt info --modem /dev/ttyUSB2", "modemqtt info --modem /dev/ttyUSB2 --json"),
     )
     add_modem(described)
@@ -89,7 +89,7 @@ def _registration(modem: Modem) -> str:
 
 
 def _said(ask: Callable[[], str]) -> str:
-    """Return the answer, or that the module refused to give it: one refusal does not end the list."""
+    """Return the answer, or that the module refused it: one refusal does not end the list."""
     try:
         return ask()
     except (CommandError, ProtocolError) as error:

@@ -54,7 +54,7 @@ def parser() -> Parser:
     )
     form = described.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print a list of objects")
-    form.add_argument("--udev", action="store_true", help="print udev rules that give each USB port a name that stays")
+    form.add_argument("--udev", action="store_true", help="print udev rules that give each USB port a permanent name")
     return described
 
 
@@ -74,7 +74,7 @@ def run(options: Namespace) -> int:
     for port in found:
         say("\n".join(block(port, *models.get(port.device, (None, None)))))
     if not found and not options.quiet:
-        remark("modemqtt ports: there is no serial port; a module on USB shows in `lsusb` at least")
+        remark("modemqtt ports: there is no serial port; a module on USB at least shows up in `lsusb`")
     return 0
 
 
@@ -89,7 +89,7 @@ def block(port: SerialPort, model: str | None = None, trouble: str | None = None
         "serial number": port.serial_number,
         "by id": port.by_id,
         "held by": port.holder,
-        "access": None if port.accessible else "none for this user; the group of the device has it: `ls -l` names it",
+        "access": None if port.accessible else "not for this user; its group has it: `ls -l` names that",
         "model": model,
         "no model": trouble,
     }
@@ -112,8 +112,8 @@ def probed(port: SerialPort, baudrate: int, timeout: float) -> tuple[str | None,
 
 
 def rules(found: list[SerialPort]) -> Iterator[str]:
-    """Write a rule for each port on USB that can be told from others."""
-    yield f"# Names that stay, for {_UDEV_FILE}; then: sudo udevadm control --reload && sudo udevadm trigger"
+    """Write a rule for each USB port that can be told from the others."""
+    yield f"# Permanent names, for {_UDEV_FILE}; then: sudo udevadm control --reload && sudo udevadm trigger"
     for port in found:
         if port.usb is None:
             continue

@@ -48,14 +48,14 @@ def parser() -> Parser:
     message = described.add_argument_group("message")
     message.add_argument("-t", "--topic", type=utf8, help="topic")
     message.add_argument("-m", "--message", metavar="TEXT", help="publish this")
-    message.add_argument("-f", "--file", metavar="FILE", help="publish what the file holds")
+    message.add_argument("-f", "--file", metavar="FILE", help="publish the contents of the file")
     message.add_argument("-s", "--stdin-file", action="store_true", help="publish standard input as one message")
     message.add_argument("-l", "--stdin-line", action="store_true", help="publish each line of standard input")
     message.add_argument("-n", "--null-message", action="store_true", help="publish an empty message")
     message.add_argument("-q", "--qos", type=_mosquitto.qos, default=0, metavar="N", help="0, 1 or 2; default: 0")
     message.add_argument("-r", "--retain", action="store_true", help="have the broker keep it for later subscribers")
     message.add_argument("--repeat", type=positive, default=1, metavar="N", help="publish it N times")
-    message.add_argument("--repeat-delay", type=seconds, default=0.0, metavar="S", help="wait S seconds in between")
+    message.add_argument("--repeat-delay", type=seconds, default=0.0, metavar="S", help="wait S seconds between them")
     _mosquitto.add(described)
     _refused.add(described, _refused.PUB)
     described.set_defaults(parser=described)
@@ -103,7 +103,7 @@ def _payload(parser: Parser, options: Namespace) -> bytes:
 def _repeated(payload: bytes, options: Namespace) -> Iterator[bytes]:
     began = time.monotonic()
     for number in range(options.repeat):
-        # By the time of the first, so that they do not drift.
+        # Counted from the first, so that they do not drift.
         due = began + number * options.repeat_delay
         while (left := due - time.monotonic()) > 0:
             time.sleep(left)
@@ -113,8 +113,8 @@ def _repeated(payload: bytes, options: Namespace) -> Iterator[bytes]:
 class _Publisher:
     """Publishes one after the other, some ahead of their results.
 
-    With ``-l`` it goes on when a lost connection was made again: what was not sent is published then, and with QoS 1
-    what may not have arrived; with QoS 0 that is lost, and with QoS 2 nobody can tell, which ends it.
+    With ``-l`` it goes on when a lost connection was restored: it then publishes what was not sent, and with QoS 1 what
+    may not have arrived; with QoS 0 that is lost, and with QoS 2 nobody can tell, which ends it.
     """
 
     def __init__(self, mqtt: MqttClient, options: Namespace) -> None:
@@ -158,7 +158,7 @@ class _Publisher:
         return self._under_way[0][0].state in _ENDS
 
     def _total(self) -> tuple[int, bool]:
-        """Return how much there is, and whether that is bytes; 0 where it is not known."""
+        """Return how much there is, and whether that is bytes; 0 if it is not known."""
         if not self._options.stdin_line:
             return self._options.repeat, False
         about = os.fstat(sys.stdin.fileno())
@@ -167,13 +167,13 @@ class _Publisher:
     def _send(self, payload: bytes) -> None:
         options = self._options
         if options.stdin_line and self._mqtt.state != "connected":
-            # What is sent to a client without a connection is refused, and keeps the next one waiting.
+            # A publish to a client without a connection is refused, and keeps the next one waiting.
             self._mqtt.wait_connected()
         delivery = self._mqtt.publish(options.topic, payload, options.qos, options.retain, wait=False)
         self._under_way.append((delivery, payload))
 
     def _wait(self) -> None:
-        """Wait for the next one; where the connection was lost, for all, and for the connection."""
+        """Wait for the next one; if the connection was lost, for all of them and for the connection."""
         again = [payload for payload in (self._result(),) if payload is not None]
         if again:
             while self._under_way:
@@ -183,12 +183,12 @@ class _Publisher:
                 self._send(payload)
 
     def _result(self) -> bytes | None:
-        """Wait for the next one, and return its payload if it has to be published once more."""
+        """Wait for the next one, and return its payload if it must be published once more."""
         delivery, payload = self._under_way.popleft()
         try:
             delivery.wait()
         except (ConnectionLost, ModuleRestarted, CommandError) as error:
-            # A refusal for want of a connection has come before the loss was known.
+            # A refusal without a connection came before the loss was known.
             other = isinstance(error, CommandError) and self._mqtt.state == "connected"
             if not self._options.stdin_line or other:
                 raise
@@ -202,7 +202,7 @@ class _Publisher:
         return None
 
     def _rest(self) -> None:
-        """Count those that arrive behind one that did not."""
+        """Count those that arrive after one that did not."""
         while self._under_way:
             with contextlib.suppress(ModemError):
                 self._under_way.popleft()[0].wait()

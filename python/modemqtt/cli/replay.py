@@ -1,4 +1,4 @@
-"""``modemqtt replay``: play a recording until Ctrl-C, or make a transcript of it."""
+"""``modemqtt replay``: play back a recording until Ctrl-C, or turn it into a transcript."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def parser() -> Parser:
     """Describe the arguments."""
     described = command(
         "replay",
-        "Play what --record has recorded: a module on a pseudo-terminal that answers as it did, until Ctrl-C. The "
-        "first line of the output is `port: …`. Status 1 at the end if the host sent something else than was recorded.",
+        "Play back what --record has recorded: a module on a pseudo-terminal that answers as it did, until Ctrl-C. The "
+        "first line of the output is `port: …`. Status 1 at the end if the host did not send what was recorded.",
         wire=False,
         examples=(
             "modemqtt replay bench.rec --link /tmp/module",
@@ -28,19 +28,19 @@ def parser() -> Parser:
             "modemqtt replay bench.rec --transcript > report.at",
         ),
     )
-    described.add_argument("file", metavar="FILE", help="the recording; the parts that follow it are found")
+    described.add_argument("file", metavar="FILE", help="the recording; further parts of it are found")
     described.add_argument("--link", metavar="PATH", help="symbolic link to make to the pseudo-terminal until the end")
     described.add_argument("--listen", metavar="HOST:PORT", help="listen on TCP instead; port 0 takes a free one")
     described.add_argument(
         "--speed",
         metavar="FACTOR|asap",
         default="asap",
-        help="how many times as fast as recorded the module prints; default: asap, as fast as the host asks",
+        help="speed of the module, in multiples of the recorded one; default: asap, as fast as the host asks",
     )
     described.add_argument(
         "--transcript",
         action="store_true",
-        help="print a transcript of the recording instead, by which host and virtual module can be judged",
+        help="print a transcript of the recording instead, with which to test host and virtual module",
     )
     return described
 
@@ -54,7 +54,7 @@ def run(options: Namespace) -> int:
             raise UsageError("--link, --listen and --speed are for playing, and --transcript plays nothing")
         sys.stdout.write(of_recording(options.file))
         return 0
-    # Blocked in every thread from here on, so that whichever comes is waited for below and the link is removed.
+    # Blocked in every thread from here on: the wait below catches whichever comes, and the link is removed.
     ends = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
     signal.pthread_sigmask(signal.SIG_BLOCK, ends)
     with Replay(options.file, link=options.link, listen=options.listen, speed=_speed(options.speed)) as replay:

@@ -28,7 +28,7 @@ def parser() -> Parser:
     described = command(
         "sub",
         "Subscribe through the MQTT client of a module, and print the payload of each message on a line of its own. "
-        "Flags, formats and exit status are those of mosquitto_sub. A connection that is lost is made again.",
+        "Flags, formats and exit status are those of mosquitto_sub. A lost connection is restored.",
         examples=(
             "modemqtt sub --modem /dev/ttyUSB2 -h broker.lab -t 'bench/#' -v",
             "modemqtt sub -h broker.lab -t bench/7/temp -C 1 -W 30",
@@ -36,10 +36,10 @@ def parser() -> Parser:
             "modemqtt sub -h broker.lab -t 'bench/#' -F '@H:@M:@S %t %x'",
         ),
         more="Formats: %t topic, %p payload, %x %X payload in hexadecimal digits, %l its length, %m message id, %I %U "
-        "time, %j JSON, %J JSON with a payload that is JSON itself, %%; %q and %r print nothing, since a module tells "
-        "neither QoS nor retain; @ and a letter of strftime a part of the time. Exit status: 0 done; 27 time is up; 1 "
-        "it failed, or the command line is wrong; 1 to 5 the broker refused with that code; 69 no device; 75 the "
-        "device is busy; 130 Ctrl-C.",
+        "time, %j JSON, %J JSON with a payload that is JSON itself, %%; %q and %r print nothing, since a module "
+        "reports neither QoS nor retain; @ and a letter of strftime print a part of the time. Exit status: 0 done; 27 "
+        "time is up; 1 it failed, or the command line is wrong; 1 to 5 the broker refused with that code; 69 no "
+        "device; 75 the device is busy; 130 Ctrl-C.",
     )
     topics = described.add_argument_group("messages")
     topics.add_argument(
@@ -61,7 +61,7 @@ def parser() -> Parser:
         type=utf8,
         default=[],
         metavar="FILTER",
-        help="unsubscribe, as from what a kept session has",
+        help="unsubscribe, for example from topics of a kept session",
     )
     topics.add_argument("-q", "--qos", type=_mosquitto.qos, default=0, metavar="N", help="0, 1 or 2; default: 0")
     topics.add_argument("-C", dest="count", type=positive, metavar="N", help="end after N messages")
@@ -73,8 +73,8 @@ def parser() -> Parser:
     output = described.add_argument_group("output")
     output.add_argument("-v", "--verbose", action="store_true", help="print the topic in front of the payload")
     output.add_argument("-F", dest="format", metavar="FORMAT", help="how a message is printed, see below")
-    output.add_argument("-N", dest="no_end", action="store_true", help="print no line end behind a message")
-    output.add_argument("--pretty", action="store_true", help="spread JSON over lines")
+    output.add_argument("-N", dest="no_end", action="store_true", help="print no line end after a message")
+    output.add_argument("--pretty", action="store_true", help="print JSON over several lines")
     _mosquitto.add(described)
     _refused.add(described, _refused.SUB)
     described.set_defaults(parser=described)
@@ -107,7 +107,7 @@ class _Subscriber:
         self._options = options
         self._printer = printer
         self._until = until
-        # The same by the clock of messages.
+        # The same by the clock that messages have.
         self._ends = None if until is None else time.time() + until - time.monotonic()
         self._given_up: ModemError | None = None
 
@@ -178,7 +178,7 @@ class _Printer:
         try:
             _streams.write(self._piece(message))
         except _format.NotJson:
-            self._warn(f"a message on {_streams.printable(message.topic)} is no JSON, which %J asks for")
+            self._warn(f"a message on {_streams.printable(message.topic)} is not JSON, which %J asks for")
             _streams.write(b"\n")
         return True
 
@@ -191,7 +191,7 @@ def _matcher(written: str) -> Callable[[str], bool]:
     """Return whether a topic matches a filter (MQTT 3.1.1, 4.7)."""
     levels = ["[^/]*" if level == "+" else re.escape(level) for level in written.split("/")]
     if levels[-1] == re.escape("#"):
-        # The level above as well.
+        # It also matches the level above.
         pattern = "/".join(levels[:-1]) + "(/.*)?" if levels[:-1] else ".*"
     else:
         pattern = "/".join(levels)
@@ -209,5 +209,5 @@ def _percentage(text: str) -> float:
     except ValueError:
         number = -1.0
     if not 0.0 < number <= 100.0:  # noqa: PLR2004 - per cent
-        raise argparse.ArgumentTypeError(f"{text!r} is no percentage above 0 and up to 100")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a percentage above 0 and up to 100")
     return number

@@ -1,7 +1,7 @@
 """``modemqtt term``: talk to a module by hand.
 
-The keys are read by a thread of their own, which keeps the line that is typed; the main thread sends the lines, so that
-Ctrl-C ends the wait for an answer. What comes unasked is shown by the callbacks.
+A separate thread reads the keys and keeps the line being typed; the main thread sends the lines, so that Ctrl-C ends
+the wait for an answer. Callbacks show what comes unasked.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ if TYPE_CHECKING:
 
 _HELP = (
     "ctrl-t q or ctrl-d  leave",
-    "ctrl-t t            show the time of each line, or no longer",
+    "ctrl-t t            show or hide the time of each line",
     "ctrl-t l, ctrl-l    clear the screen",
-    "ctrl-c              end the wait for an answer; drop the line that is typed",
-    "up, down            lines of before",
+    "ctrl-c              end the wait for an answer; drop the line being typed",
+    "up, down            earlier lines",
     "> sent by you       * came unasked       ! refused       - said by modemqtt",
 )
-# As many clients as a module has at most.
+# The most clients that a module has.
 _CLIENTS = 6
 # Seconds between attempts to open a port that is gone, each of which takes as long at most.
 _AGAIN = 0.3
@@ -77,11 +77,11 @@ class _Terminal:
         self._modem = modem
         self._editor = Editor()
         self._screen = Screen(self._editor, times=times)
-        # Lines to be sent; None to look what else there is to do.
+        # Lines to send; None to look for other work.
         self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._left = threading.Event()
         self._lost = threading.Event()
-        # So many lines are not answered yet, and Ctrl-C is for them.
+        # How many lines are not answered yet; Ctrl-C is for them.
         self._unanswered = 0
         # The line that waits for its data.
         self._asking: str | None = None
@@ -114,7 +114,7 @@ class _Terminal:
             self._clients.append(client)
         modem.on_port_lost = self._port_lost
         modem.on_urc = lambda line: screen.show(line, "urc")
-        # What was lost, and that the module has restarted, is told in the log.
+        # The log reports what was lost, and restarts of the module.
         logger = logging.getLogger("modemqtt")
         logger.propagate = False
         logger.addHandler(_Remarks(screen))
@@ -143,9 +143,9 @@ class _Terminal:
                 while not self._lines.empty():
                     self._lines.get()
                 if self._lost.is_set():
-                    # What was taken out has asked for the port to be opened again.
+                    # The None that was taken out has asked for the port to be opened again.
                     self._lines.put(None)
-                self._screen.show("not waited for any longer; the module may answer yet", "remark")
+                self._screen.show("no longer waiting; the module may still answer", "remark")
 
     def _reopen(self) -> None:
         """Open the port again as soon as it is back."""
@@ -163,7 +163,7 @@ class _Terminal:
                 return
 
     def _send(self, line: str) -> None:
-        """Send a line, or the data that the one before has asked for."""
+        """Send a line, or the data that the previous one asked for."""
         asking, self._asking = self._asking, None
         self._screen.prompt = ""
         try:
@@ -238,7 +238,7 @@ class _Terminal:
 
 
 class _Remarks(logging.Handler):
-    """Shows what the package warns of."""
+    """Shows the warnings of the package."""
 
     def __init__(self, screen: Screen) -> None:
         super().__init__(logging.WARNING)

@@ -36,15 +36,15 @@ def parser() -> Parser:
     described.add_argument(
         "--model",
         action="append",
-        help="M95, BC660K-GL or another of `modemqtt info`; again for one more module; default: BC660K-GL",
+        help="M95, BC660K-GL or another that `modemqtt info` lists; repeat it for more modules; default: BC660K-GL",
     )
     described.add_argument(
         "--count",
         type=positive,
         default=1,
         metavar="N",
-        help="so many modules of each model; PATH and FILE of each then end in its number, -1, -2, …, before the "
-        "suffix, a PORT counts up, and so does the seed; default: 1",
+        help="how many modules of each model; PATH and FILE of each then end in its number, -1, -2, …, before the "
+        "suffix, and PORT and seed count up; default: 1",
     )
     described.add_argument("--link", metavar="PATH", help="symbolic link to make to the pseudo-terminal until the end")
     described.add_argument("--listen", metavar="[tcp:]HOST:PORT", help="listen on TCP instead; port 0 takes a free one")
@@ -58,13 +58,11 @@ def parser() -> Parser:
         help="how long start, registration, commands and results take: no time, or as on the air; default: %(default)s",
     )
     described.add_argument("--revision", metavar="YEAR", help="the edition of the note that the firmware follows: 2019")
-    described.add_argument("--as-seen", metavar="NAME", help="a module that was seen, one of --list-profiles")
+    described.add_argument("--as-seen", metavar="NAME", help="a module seen in the field, one of --list-profiles")
     described.add_argument(
-        "--list-profiles", action="store_true", help="print the modules that were seen, and where, and exit"
+        "--list-profiles", action="store_true", help="print the modules seen in the field, and where, and exit"
     )
-    described.add_argument(
-        "--seed", type=int, default=0, metavar="N", help="what anything random depends on; default: 0"
-    )
+    described.add_argument("--seed", type=int, default=0, metavar="N", help="seed of everything random; default: 0")
     described.add_argument(
         "--fault",
         nargs="+",
@@ -76,7 +74,7 @@ def parser() -> Parser:
     described.add_argument(
         "--script",
         metavar="FILE",
-        help="what is expected of the host and how it is answered; status 1 at the end if something did not come",
+        help="script: what the host should send, and the answers; status 1 at the end if something did not come",
     )
     described.add_argument("--log", metavar="FILE", help="append the traffic of the line, secrets masked")
     described.add_argument(
@@ -116,10 +114,10 @@ def run(options: Namespace) -> int:
         print(_faults())
         return 0
     if options.broker == "none" and options.broker_port is not None:
-        raise UsageError("--broker-port is given, and --broker none")
+        raise UsageError("--broker-port needs a broker, but --broker is none")
     models = [model for model in options.model or ["BC660K-GL"] for _ in range(options.count)]
     script = _script(options.script)
-    # Blocked in every thread from here on, so that whichever comes is waited for below and the link is removed.
+    # Blocked in every thread from here on: the wait below catches whichever comes, and the link is removed.
     ends = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
     signal.pthread_sigmask(signal.SIG_BLOCK, ends)
     with contextlib.ExitStack() as stack:
@@ -175,13 +173,13 @@ def _numbered(path: str | None, number: int, count: int) -> str | None:
 
 
 def _counted(address: str | None, number: int) -> str | None:
-    """Return the address of one of several modules; what is no address is left to the module."""
+    """Return the address of one of several modules; the module judges anything that is not an address."""
     host, _, port = (address or "").rpartition(":")
     return f"{host}:{int(port) + number}" if port.isascii() and port.isdigit() and int(port) else address
 
 
 def _unmet(module: VirtualModem) -> bool:
-    """Say what was expected and did not come, if anything."""
+    """Say what was expected but did not come, if anything."""
     try:
         module.check()
     except ScriptError as error:
@@ -198,7 +196,7 @@ def _faults() -> str:
             f"{name}[=VALUE]\n    {description}\n    VALUE: {value}" if value else f"{name}\n    {description}"
         )
     entries.append(
-        "\nBehind the semicolon stands what holds without a value. How often: a number of times from 1, or below 1 the "
+        "\nAfter the semicolon: what applies without a value. How often: from 1, a number of times; below 1, the "
         "probability on each occasion."
     )
     return "\n".join(entries)
@@ -224,7 +222,7 @@ def _introduction(modules: list[VirtualModem], broker: Broker | None) -> str:
 
 
 def _ways(port: str) -> list[str]:
-    """Return how programs that are no part of this package open the port."""
+    """Return how programs outside this package open the port."""
     address = port.removeprefix("socket://")
     if address != port:
         return [f"socat -,raw,echo=0,escape=0x03 tcp:{address}", f'python: serial.serial_for_url("{port}")']

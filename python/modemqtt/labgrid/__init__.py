@@ -1,6 +1,6 @@
 """Modems on the benches of labgrid: resources, drivers and a strategy, for ``imports: [modemqtt.labgrid]``.
 
-docs/labgrid.md says how it is used.
+docs/labgrid.md says how to use them.
 """
 
 from modemqtt.labgrid._driver import ModemMqttDriver

@@ -18,19 +18,19 @@ _FIRST_LOOK = 32
 
 @attr.s(eq=False)
 class Console(Driver):
-    """A driver that tells labgrid what went over the wire.
+    """A driver that shows labgrid what went over the wire.
 
-    labgrid's files hold only what is read, since a console echoes what is written. The module's echo is off, so what
-    was sent is told as its echo too.
+    labgrid's files hold only what is read, since a console echoes what is written. The module's echo is off, so sent
+    lines are reported as echoes too.
     """
 
     def __attrs_post_init__(self) -> None:
-        """Have told nothing yet."""
+        """Begin with nothing shown."""
         self._told: WireLine | None = None
         super().__attrs_post_init__()
 
     def tell(self, modem: Modem) -> None:
-        """Tell of what went over the wire since the last time, as far as the modem keeps it."""
+        """Show what went over the wire since the last time, as far as the modem keeps it."""
         for sent, group in groupby(self._untold(modem), key=lambda line: line.sent):
             data = "".join(f"{line.text}\r\n" for line in group).encode()
             if sent:

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 _INACTIVE = "labgrid:"
 _ABSENT = 'transition("ready") of its strategy opens it, or target.activate(driver)'
-# Who claims a place where no test run does.
+# The name of the holder of a place outside a test run.
 _RUN = uuid.uuid4().hex
 
 
@@ -57,12 +57,12 @@ class TargetModem(Modem):
 @target_factory.reg_driver
 @attr.s(eq=False)
 class ModemMqttDriver(Console):
-    """A modem with its MQTT client. :attr:`modem` has everything; the most usual calls are steps as well.
+    """A modem with its MQTT client. :attr:`modem` has everything; the most common calls are also steps.
 
-    It is bound to a serial port, here or on another machine, or to a virtual module.
+    It binds to a serial port, here or on another machine, or to a virtual module.
 
     Args:
-        model: the model, where the module is not to be asked for it.
+        model: the model, if the module should not be asked for it.
         timeout: seconds for the port to be free and the module to answer.
         settings: anything else that :class:`modemqtt.Modem` takes, such as ``{prompt_delay: 0.2}``.
 
@@ -79,7 +79,7 @@ class ModemMqttDriver(Console):
     settings: dict[str, Any] = attr.ib(factory=dict)
 
     def __attrs_post_init__(self) -> None:
-        """Make the modem, which is closed.
+        """Make the modem, still closed.
 
         Raises:
             InvalidConfigError: a setting is wrong.
@@ -101,7 +101,7 @@ class ModemMqttDriver(Console):
 
     @property
     def modem(self) -> Modem:
-        """The modem: the same object always, open while the driver is active."""
+        """The modem: always the same object, open while the driver is active."""
         return self._modem
 
     @property
@@ -125,7 +125,7 @@ class ModemMqttDriver(Console):
             PortError: the port is missing, busy or forbidden, or another process of this user has the place.
             ResponseTimeout: no module answers on it.
             NoResourceFoundError: the resource has no port.
-            ExecutionError: the module is not the one that the resource names.
+            ExecutionError: the module is not the one named in the resource.
 
         """
         with contextlib.ExitStack() as undone:
@@ -178,7 +178,7 @@ class ModemMqttDriver(Console):
                 )
 
     def hold(self) -> None:
-        """Keep other processes of this user from the port until :meth:`let_go`: labgrid's lock is one a user.
+        """Keep other processes of this user from the port until :meth:`let_go`: labgrid's lock is per user.
 
         Raises:
             PortError: another process has it.
@@ -193,7 +193,7 @@ class ModemMqttDriver(Console):
             )
 
     def try_to_hold(self, run: str, worker: str) -> Holder | None:
-        """Do so for a worker of a test run, or return who has the port."""
+        """Do the same for a worker of a test run, or return who has the port."""
         if self._claim is None and not isinstance(self.port, VirtualQuectelModemDriver):
             claimed = claim(self._key(), run, worker)
             if isinstance(claimed, Holder):
@@ -210,7 +210,7 @@ class ModemMqttDriver(Console):
             self._claim = None
 
     def _key(self) -> str:
-        """Return what names the port for every process, whichever way each goes to it."""
+        """Return a name of the port that is the same for every process, however it reaches the port."""
         port = self.port
         if isinstance(port, (SerialPort, QuectelModem)):
             return str(port.port)
@@ -218,7 +218,7 @@ class ModemMqttDriver(Console):
 
     @contextlib.contextmanager
     def _telling(self) -> Iterator[None]:
-        """Tell labgrid of the wire behind a step, however it ends."""
+        """Show labgrid the wire of a step, however it ends."""
         try:
             yield
         finally:
@@ -228,7 +228,7 @@ class ModemMqttDriver(Console):
     def command(self, line: str, *, data: bytes | str | None = None, timeout: float | None = None) -> Response:
         """Send one command line and wait for its final result code, as :meth:`modemqtt.Modem.command`.
 
-        The step shows the command without its parameters, which may be secret; the console masks what is.
+        The step shows the command without its parameters, which may be secret; the console masks the secret ones.
         """
         return self._command(str(line).partition("=")[0], line, data, timeout)
 
@@ -349,7 +349,7 @@ class ModemMqttDriver(Console):
             The message.
 
         Raises:
-            ResponseTimeout: none has come in time.
+            ResponseTimeout: no message came in time.
             ConnectionLost: the connection ended, and no message is left.
 
         """
@@ -357,7 +357,7 @@ class ModemMqttDriver(Console):
             return self._modem.mqtt(index).receive(timeout)
 
     def __str__(self) -> str:
-        """As labgrid's log names it."""
+        """Return the name in labgrid's log."""
         return f"{type(self).__name__}({self.target.name})"
 
     @property

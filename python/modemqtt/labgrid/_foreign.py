@@ -1,4 +1,4 @@
-"""What is used of labgrid, which tells no types: they are told here, and nowhere else."""
+"""The part of labgrid that is used here. labgrid has no types, so they are declared here and nowhere else."""
 
 from __future__ import annotations
 

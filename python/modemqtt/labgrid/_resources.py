@@ -1,4 +1,4 @@
-"""Modems as resources, with what a bench is chosen by."""
+"""Modems as resources, with the properties by which a bench is chosen."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class QuectelModem(Resource):
 class NetworkQuectelModem(NetworkResource):
     """A modem behind a TCP port of another machine.
 
-    labgrid's exporter hands it on as it stands in the exporter's file. It has these parameters and no others.
+    labgrid's exporter passes it on as written in the exporter's file. It has these parameters and no others.
 
     Args:
         host: the machine.
@@ -85,7 +85,7 @@ def check_protocol(resource: Any) -> str:
     """Return the scheme of a port that speaks the protocol of a resource.
 
     Raises:
-        InvalidConfigError: it is none that a modem can be reached by.
+        InvalidConfigError: the protocol is neither ``raw`` nor ``rfc2217``.
 
     """
     if resource.protocol not in PROTOCOLS:

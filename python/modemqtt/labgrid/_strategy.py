@@ -1,4 +1,4 @@
-"""From one state of a modem to another, whatever it is in."""
+"""Brings a modem from any state to another."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from modemqtt.labgrid._foreign import (
     target_factory,
 )
 
-# What is raised while a module, or its port, is not there yet.
+# The errors while a module or its port is not there yet.
 _ABSENT = (PortError, ResponseTimeout, ModuleRestarted, NoResourceFoundError)
 # Seconds between two looks for a module that starts.
 _BETWEEN_LOOKS = 0.25
 
 
 class Status(enum.Enum):
-    """The states. Each has all of those before it but ``off``."""
+    """The states. Each includes those before it, except ``off``."""
 
     unknown = 0
     off = 1
@@ -48,15 +48,15 @@ _ALLOWED = "off, ready, attached or connected"
 class ModemMqttStrategy(Strategy):
     """Brings a modem to ``off``, ``ready``, ``attached`` or ``connected``.
 
-    ``off`` is without power, which needs a power driver in the target. ``ready`` answers commands and has no session;
-    with a power driver a module that does not answer loses its power once. ``attached`` is registered with its network,
+    ``off`` means no power, and needs a power driver in the target. ``ready`` answers commands and has no session; with
+    a power driver, a module that does not answer is power-cycled once. ``attached`` is registered with its network,
     and ``connected`` has a session on client 0 with the broker.
 
     Args:
         broker: ``HOST:PORT`` of the broker for ``connected``; not needed on a virtual module, which has its own.
         username: who connects; ``MODEMQTT_PASSWORD`` has the password.
-        client_id: the client id; ``modemqtt-`` and the name of the target without it.
-        boot_timeout: seconds for the module to be there and answer, with its power or without.
+        client_id: the client id; by default ``modemqtt-`` and the name of the target.
+        boot_timeout: seconds for the module to be there and answer, after its power was switched on or not.
         attach_timeout: seconds for its registration.
 
     """
@@ -93,7 +93,7 @@ class ModemMqttStrategy(Strategy):
 
         Raises:
             StrategyError: there is no such state; or the state needs a power driver or a broker, and there is none; or
-                the modem could not be brought to it: the cause says why, and every other transition fails.
+                the modem could not be brought to it: the cause says why, and every later transition fails.
 
         """
         wanted = _named(status)
@@ -114,7 +114,7 @@ class ModemMqttStrategy(Strategy):
         self._go(wanted)
 
     def force(self, status: Status | str) -> None:
-        """Take the modem to be in a state to which it was brought by hand, and forget a transition that failed."""
+        """Accept the state to which the modem was brought by hand, and forget a failed transition."""
         self.status = _named(status)
         self.broken = None
 
@@ -138,7 +138,7 @@ class ModemMqttStrategy(Strategy):
             self.modem.let_go()
 
     def _holds_true(self) -> bool:
-        """Whether the modem is still as it was left."""
+        """Whether the modem is still in the state in which it was left."""
         if self.status is Status.off:
             return not self.modem.is_active
         if not self.modem.is_active:
@@ -205,10 +205,10 @@ class ModemMqttStrategy(Strategy):
 
 
 def _named(status: Status | str) -> Status:
-    """Return the state of a name.
+    """Return the state with that name.
 
     Raises:
-        StrategyError: it names none.
+        StrategyError: there is no such state.
 
     """
     name = status.name if isinstance(status, Status) else status

@@ -16,10 +16,10 @@ from modemqtt.virtual import VirtualBench
 class VirtualQuectelModemDriver(Driver, PowerProtocol):
     """A virtual module, and a broker beside it, from activation to deactivation.
 
-    :class:`ModemMqttDriver` binds to it as to a port, and a strategy as to its power.
+    :class:`ModemMqttDriver` binds to it as a port, and a strategy as a power driver.
 
     Args:
-        model: the model that it is.
+        model: its model.
         settings: anything else that :class:`modemqtt.virtual.VirtualModem` takes, such as ``{timing: field, seed: 7}``.
 
     """
@@ -28,7 +28,7 @@ class VirtualQuectelModemDriver(Driver, PowerProtocol):
     settings: dict[str, Any] = attr.ib(factory=dict)
 
     def __attrs_post_init__(self) -> None:
-        """Have none yet."""
+        """Begin without any."""
         self._powered = False
         self._module: VirtualBench | None = None
         super().__attrs_post_init__()
