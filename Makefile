@@ -1,45 +1,45 @@
-# The one front door. Needed: Rust (rustup.rs), Python 3.10 or later, make. All else goes to .venv and target.
+# The one front door. It needs Rust (rustup.rs), Python 3.10 or later, and make. Everything else goes to .venv and target.
 #
 #   make demo     one MQTT session on a virtual module, with its AT commands
 #   make test     every test
 #   make check    formatting, lints, types, layers, and a minute of both fuzz targets
-#   make labgrid  the tests with labgrid alone, which `make test` runs too
-#   make bench    the benchmarks of docs/performance.md; SAVE=FILE keeps the figures, BEFORE=FILE sets such beside them
+#   make labgrid  only the tests with labgrid, which `make test` also runs
+#   make bench    the benchmarks of docs/performance.md; SAVE=FILE keeps the figures, BEFORE=FILE shows kept ones next to them
 #   make wheel    one wheel for every Python from 3.10 on and Linux with glibc 2.17 or later, in dist, tried with each Python here
 #   make sdist    the source archive, in dist; the wheel is built from it
 #   make docs     docs/dialects.md and docs/codes.md from the rows, and the documentation of the Rust crates, in target/doc
 #   make site     the documentation as a site, in target/site; a link that leads nowhere is an error
 #   make release  the tag of the version that Cargo.toml and CHANGELOG.md have; pushing it publishes
 #   make fuzz     both fuzz targets for SECONDS seconds each, at the same time (60)
-#   make long     what takes longer than a test run should: 100,000 runs of each property of the session, a thousand forked children, a
+#   make long     everything that takes longer than a test run should: 100,000 runs of each property of the session, a thousand forked children, a
 #                 hundred ends of each program, a recording of 100 MB, an interrupt at each instruction, an hour of fuzzing, the long soak, 100,000 interrupts
-#   make transcript FILE=…   plays one transcript on each end, and shows where it parts; with LOG=wire.log MODEL=M95 makes it of a log first
+#   make transcript FILE=…   plays one transcript on each end, and shows where the end differs; with LOG=wire.log MODEL=M95 makes it from a log first
 #   make mutate   every value of every row changed: each change must fail a transcript
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-# PyO3 builds for this interpreter whichever of maturin and cargo asks, so neither undoes the other's work.
+# PyO3 builds for this interpreter, no matter whether maturin or cargo asks, so neither undoes the other's work.
 export PYO3_PYTHON := $(CURDIR)/$(BIN)/python
 
-# What the environment says of a bench is not meant for the tests and the demonstration here.
+# The tests and the demonstration here ignore what the environment says about a bench.
 unexport MODEMQTT_PORT MODEMQTT_POWER_COMMAND MODEMQTT_MODEL MODEMQTT_BAUD MODEMQTT_BROKER MODEMQTT_SCOPE MODEMQTT_LOG_DIR \
 	MODEMQTT_LOG MODEMQTT_REQUIRE MODEMQTT_SEED MODEMQTT_TIMEOUT_FACTOR MODEMQTT_PASSWORD LG_ENV
 
 PYTHON_TREES := python tests release docs/conf.py $(wildcard benches)
-# What the extension is built from. The Python files are used where they stand.
+# The sources of the extension. The Python files are used in place.
 RUST_SOURCES := $(shell find src -name '*.rs' -o -name Cargo.toml) Cargo.toml Cargo.lock pyproject.toml
 
-# Stamps: the virtual environment with maturin, the tools of the developer, those of a release, those of the site, the extension;
-# below, labgrid.
+# Stamps: the virtual environment with maturin, the developer's tools, those of a release, those of the site, the extension;
+# further down, labgrid.
 READY := $(VENV)/.ready
 TOOLS := $(VENV)/.tools
 PACKAGERS := $(VENV)/.packagers
 WRITERS := $(VENV)/.writers
 BUILT := $(VENV)/.built
-# labgrid brings a fork of pyserial under the same name, which these tests take pyserial itself for. So it has an environment of its own,
-# in which everything of the first stands behind what labgrid brings.
+# labgrid brings a fork of pyserial under the name of pyserial itself, which these tests use. So it has a separate environment,
+# in which the packages of the first come after those of labgrid.
 LABGRID := $(VENV)/labgrid
 WITH_LABGRID := $(LABGRID)/.ready
 
@@ -47,7 +47,7 @@ WITH_LABGRID := $(LABGRID)/.ready
 .DEFAULT_GOAL := demo
 .NOTPARALLEL:
 
-# How many processes share the Python tests; those of a file stay together.
+# How many processes share the Python tests; the tests of a file stay together.
 WORKERS ?= 2
 
 demo: $(BUILT)
@@ -82,7 +82,7 @@ check: $(BUILT) $(TOOLS)
 	@$(MAKE) --no-print-directory site
 	@$(MAKE) --no-print-directory fuzz
 
-# As users have it: with optimisation, and in an environment of its own.
+# As for users: with optimisation, and in a separate environment.
 BENCH := target/bench
 bench: $(READY)
 	@[ -x $(BENCH)/bin/python ] || { $(PYTHON) -m venv $(BENCH) && $(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check --upgrade pip; }
@@ -92,7 +92,7 @@ bench: $(READY)
 	$(BENCH)/bin/python benches/table.py $(if $(BEFORE),--before $(BEFORE)) $(if $(SAVE),--save $(SAVE))
 
 DIST := dist
-# What was unpacked from the source archive; what the compiler makes of it stays.
+# The unpacked source archive; the compiler's output stays.
 UNPACKED := target/sdist
 CARGO_HOME ?= $(HOME)/.cargo
 # No path of this machine gets into the wheel.
@@ -103,8 +103,8 @@ sdist: $(READY)
 	rm -f $(DIST)/modemqtt-*
 	$(BIN)/python release/sdist.py $(DIST)
 
-# zig links for the glibc of manylinux2014, however new that of this machine is. The files get the time of their unpacking,
-# or the compiler would take them for those of before.
+# zig links for the glibc of manylinux2014, however new the one of this machine is. The files get the time of their unpacking,
+# or the compiler would take them for the previous ones.
 wheel: sdist $(PACKAGERS)
 	@[ "$$(uname -s)" = Linux ] || { echo "make wheel is for Linux; elsewhere \`pip wheel dist/*.tar.gz\` makes one for this system" >&2; exit 1; }
 	rm -rf $(UNPACKED)
@@ -149,7 +149,7 @@ fuzz:
 	--target $(HOST_TRIPLE) --bin host --bin virtual_module
 	@sh fuzz/run.sh $(FUZZ) $(HOST_TRIPLE) $(SECONDS)
 
-# The soak is of a release build: built in place, and again without optimisation by the next `make test`.
+# The soak uses a release build, built in place; the next `make test` builds again without optimisation.
 long: $(BUILT) $(TOOLS)
 	MODEMQTT_CASES=100000 cargo test -p modemqtt-host --test data_phase --test memory --test overlap
 	MODEMQTT_FORKS=1000 $(BIN)/python -m pytest -q tests/test_fork.py
@@ -204,7 +204,7 @@ $(WITH_LABGRID): $(TOOLS)
 	$(BIN)/python -m pip --python $(LABGRID)/bin/python install --quiet --group labgrid
 	@touch $@
 
-# Without optimisation: it builds fast, and neither demo nor tests need more. `pip install .` builds for use.
+# Without optimisation: it builds fast, and neither demo nor tests need more. `pip install .` builds with it.
 $(BUILT): $(READY) $(RUST_SOURCES)
 	env -u CONDA_PREFIX VIRTUAL_ENV="$(CURDIR)/$(VENV)" $(BIN)/maturin develop --group build
 	@touch $@

@@ -51,7 +51,7 @@ def _modem_wanted(model: str) -> Wanted:
 
 @pytest.fixture
 def module() -> Iterator[VirtualModem]:
-    """An M95, for what no model does otherwise."""
+    """An M95, for behaviour that all models share."""
     with VirtualModem("M95") as module:
         yield module
 

@@ -165,7 +165,7 @@ def test_lines_that_no_one_waited_for_are_yielded(module: VirtualModem) -> None:
     go(program)
 
 
-def test_a_lost_connection_ends_the_iterator_behind_what_is_queued(broker: Broker, module: VirtualModem) -> None:
+def test_a_lost_connection_ends_the_iterator_after_what_is_queued(broker: Broker, module: VirtualModem) -> None:
     async def program() -> None:
         async with (
             AsyncModem(module.port) as modem,

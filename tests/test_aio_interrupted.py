@@ -1,4 +1,4 @@
-"""An interrupt at any line, and a cancellation at any await, of what opens and closes leaves what `close()` cures."""
+"""After an interrupt at any line, or a cancellation at any await, of opening and closing, `close()` cleans up."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="on
 
 
 class World:
-    """A module, a broker, and a modem with which a program does what is interrupted."""
+    """A module, a broker, and a modem; a test interrupts what a program does with them."""
 
     def __init__(self, broker: Broker, module: VirtualModem) -> None:
         self.broker, self.module = broker, module
-        # What the first modem of a process, and the first loop, start for all of them.
+        # Start what the first modem of a process, and the first loop, start for all of them.
         self.modem = AsyncModem(module.port, model="M95")
         go(self.works, 5, debug=False)
         self.before = held()
 
     def renew(self) -> None:
-        """What an earlier interrupt has met is gone."""
+        """Nothing is left of earlier interrupts."""
         self.modem = AsyncModem(self.module.port, model="M95")
 
     async def session(self) -> None:
@@ -50,7 +50,7 @@ class World:
             await mqtt.publish("bench/t", b"1", qos=1)
 
     async def works(self) -> None:
-        """The same object can be opened and does everything; nothing of before goes on."""
+        """The same object can be opened and does everything; nothing from before goes on."""
         lines: list[str] = []
         async with self.modem as modem:
             modem.on_urc = lines.append
@@ -99,7 +99,7 @@ async def a_session(world: World) -> None:
 
 # `make long` interrupts every instruction of the interpreter's, a test run every line.
 OPCODES = os.environ.get("MODEMQTT_OPCODES") == "1"
-# Between the instruction that makes a coroutine and the one that awaits it nobody can be of help.
+# Nobody can help between the instruction that makes a coroutine and the one that awaits it.
 UNAWAITED = ["ignore:coroutine .* was never awaited:RuntimeWarning"] if OPCODES else []
 PROGRAMS = (an_open, a_reopen, a_session)
 each_program = pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: program.__name__)
@@ -107,7 +107,7 @@ each_program = pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: 
 
 @pytest.fixture(autouse=True)
 def _nothing_is_said(caplog: pytest.LogCaptureFixture) -> Generator[None]:
-    """The loop tells of exceptions that nobody has retrieved, Python of coroutines that nobody has awaited."""
+    """The loop reports exceptions that nobody retrieved, and Python reports coroutines that nobody awaited."""
     yield
     gc.collect()
     assert [record.getMessage() for record in caplog.get_records("call") if record.name == "asyncio"] == []
@@ -157,7 +157,7 @@ def test_what_a_cancellation_leaves_is_cured_by_close(program: Program, broker: 
 
 
 async def _cancelled(world: World, program: Program, number: int) -> bool:
-    """Cancel a program at the await of that number, and close; whether there was one."""
+    """Cancel a program at the await with that number, and close; return whether there was one."""
     awaits = _Awaits(program(world), number)
     task = asyncio.create_task(_run(awaits))
     await asyncio.wait([task])
@@ -171,7 +171,7 @@ async def _run(awaits: _Awaits) -> None:
 
 
 class _Awaits:
-    """Cancels its task where what it awaits waits for that time."""
+    """Cancels its task at the await that waits for this long."""
 
     def __init__(self, awaited: Awaitable[object], number: int) -> None:
         self._awaited = awaited
@@ -193,5 +193,5 @@ class _Awaits:
             try:
                 given = yield waited_for
                 step = steps.send
-            except BaseException as error:  # noqa: BLE001 - it is handed on
+            except BaseException as error:  # noqa: BLE001 - it is passed on
                 step, given = steps.throw, error

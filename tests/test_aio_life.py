@@ -92,7 +92,7 @@ def test_a_callback_that_raises_is_logged_and_counted(module: VirtualModem, capl
 
     assert go(program) == 2
     assert [record.getMessage() for record in caplog.records].count("a callback for 'urc' raised") == 2
-    # They were to be.
+    # These were meant to be logged.
     caplog.clear()
 
 
@@ -122,7 +122,7 @@ def test_the_loss_of_the_port_is_told_and_ends_every_wait(broker: Broker) -> Non
 
 
 async def anext_of(iterator: AsyncIterator[Any]) -> Any:  # noqa: ANN401 - of an iterator of anything
-    """Return the next of an iterator; `anext` of the library is a builtin that is no coroutine."""
+    """Return the next of an iterator; the builtin `anext` is not a coroutine."""
     return await iterator.__anext__()
 
 
@@ -287,7 +287,7 @@ def test_a_hundred_modems_are_awaited_in_one_loop_without_a_thread_a_wait() -> N
         assert {answer.final for answer in answers} == {"OK"}
         waits = [asyncio.ensure_future(modem.mqtt().receive()) for modem in modems]
         await asyncio.sleep(0)
-        # Python has none but its own and the one that writes the log.
+        # Python has only its own thread and the one that writes the log.
         assert len([thread for thread in threading.enumerate() if thread.name != "modemqtt-log"]) <= 2
         for wait in waits:
             wait.cancel()

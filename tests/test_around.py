@@ -1,4 +1,4 @@
-"""What is around MQTT, both ends of the package together: SIM card, registration, sleep, power."""
+"""Everything around MQTT, on both ends of the package together: SIM card, registration, sleep, power."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_a_locked_card_is_unlocked_once_and_its_pin_shows_nowhere(pair: tuple[Vi
 
 
 @pytest.mark.parametrize("pin", ["123", "12a4", "123456789"])
-def test_a_pin_that_is_none_is_not_sent(pair: tuple[VirtualModem, Modem], pin: str) -> None:
+def test_an_invalid_pin_is_not_sent(pair: tuple[VirtualModem, Modem], pin: str) -> None:
     _, modem = pair
     with pytest.raises(UsageError, match="4 to 8 digits"):
         modem.unlock(pin)
@@ -177,12 +177,12 @@ def test_a_change_of_registration_is_reported_where_that_was_asked_for() -> None
 
 
 @pytest.mark.parametrize("stat", [-1, 6, 256])
-def test_a_registration_that_is_none_is_refused(stat: int) -> None:
+def test_an_unknown_registration_is_refused(stat: int) -> None:
     with VirtualModem("M95") as module, pytest.raises(UsageError, match="0 to 5"):
         module.set_registration(stat)
 
 
-def test_a_state_of_the_card_that_is_none_is_refused() -> None:
+def test_an_unknown_state_of_the_card_is_refused() -> None:
     with VirtualModem("M95") as module, pytest.raises(UsageError, match="absent"):
         module.set_sim("lost")  # type: ignore[arg-type]
 
@@ -252,7 +252,7 @@ def test_the_address_of_a_gsm_module_needs_no_final_result_code() -> None:
 
 
 def listed(dialect: str) -> list[str]:
-    """Every command around MQTT that the document has of a dialect, one line for each."""
+    """Every command around MQTT that the document lists for a dialect, one line each."""
     own = DOCUMENT.split(f"\n## {dialect}", 1)[1]
     lists = [text.split("### Commands around MQTT\n\n", 1)[1].split("\n\n", 1)[0] for text in (DOCUMENT, own)]
     commands = []
@@ -276,7 +276,7 @@ def test_every_command_that_is_listed_is_known(model: str) -> None:
         host, _, port = module.port.removeprefix("socket://").rpartition(":")
         assert len(commands) > 20
         with socket.create_connection((host, int(port)), timeout=5) as line:
-            # By number, so that what is known and refused can be told from what is not known.
+            # By number, which tells a known command that is refused from an unknown one.
             for command in commands:
                 numbered = command.replace("AT+", "AT+CMEE=1;+", 1)
                 line.sendall(numbered.encode() + (b"" if command == "A/" else b"\r"))
@@ -286,6 +286,6 @@ def test_every_command_that_is_listed_is_known(model: str) -> None:
                 ):
                     answer += line.recv(4096)
                 assert b"\r\nERROR" not in answer, command
-                # Whatever boots behind it has booted, and one that is off is switched on.
+                # Wait for anything that boots after it, and switch on a module that is off.
                 module.power_on()
                 time.sleep(0.02)

@@ -1,4 +1,4 @@
-"""What the virtual module does with a broker: the same with ours and with mosquitto."""
+"""The virtual module does the same with our broker as with mosquitto."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def connect(modem: Modem, subject: Subject, client_id: str = "bench", **options:
 
 @pytest.fixture(params=["3.1", "3.1.1"])
 def version(request: pytest.FixtureRequest, virtual_modem: VirtualModem, model: str) -> dict[str, str]:
-    """Return the setting of the version; the M95 has none, and speaks the one or the other."""
+    """Return the setting of the version; the M95 has none, and speaks either."""
     if model != "M95":
         return {"version": request.param}
     if request.param == "3.1":
@@ -93,7 +93,7 @@ def test_messages_pass_both_ways_in_both_versions(
     mqtt.disconnect()
 
 
-def test_who_has_the_password_is_let_in_and_nobody_else(modem: Modem, start: Start, version: dict[str, Any]) -> None:
+def test_only_a_client_with_the_password_is_let_in(modem: Modem, start: Start, version: dict[str, Any]) -> None:
     subject = start({"lab": PASSWORD})
     mqtt = modem.mqtt()
     mqtt.configure(**version)
@@ -101,7 +101,7 @@ def test_who_has_the_password_is_let_in_and_nobody_else(modem: Modem, start: Sta
         mqtt.open(subject.host, subject.port)
         with pytest.raises(ConnectError) as caught:
             mqtt.connect("bench", name, password)
-        # 4: bad user name or password, 5: not authorized; mosquitto says 5 of each.
+        # 4: bad user name or password, 5: not authorized; mosquitto answers 5 to both.
         assert caught.value.return_code in {4, 5}
         until(lambda: mqtt.state == "closed", "the end of the connection")
     mqtt.open(subject.host, subject.port)
@@ -124,7 +124,7 @@ def test_a_will_is_published_when_the_module_vanishes(
         assert [later.receive() for _ in range(len(kept) + 1)][:-1] == kept
 
 
-def test_a_will_is_forgotten_by_who_says_goodbye(modem: Modem, subject: Subject) -> None:
+def test_a_client_that_says_goodbye_leaves_no_will(modem: Modem, subject: Subject) -> None:
     with Observer(subject, "will/#") as observer:
         connect(modem, subject, will=Will("will/t", b"gone")).disconnect()
         observer.publish("will/barrier", b"barrier")
@@ -132,7 +132,7 @@ def test_a_will_is_forgotten_by_who_says_goodbye(modem: Modem, subject: Subject)
         assert observer.heard_nothing()
 
 
-def test_a_retained_message_greets_who_subscribes_later(modem: Modem, subject: Subject) -> None:
+def test_a_retained_message_greets_later_subscribers(modem: Modem, subject: Subject) -> None:
     mqtt = connect(modem, subject)
     mqtt.publish("kept/t", b"21.5", qos=1, retain=True)
     mqtt.subscribe("kept/#", qos=1)
@@ -171,7 +171,7 @@ def test_a_persistent_session_has_what_came_meanwhile(modem: Modem, subject: Sub
 @pytest.mark.parametrize("keepalive", [0, 1])
 def test_a_connection_outlives_its_keep_alive(modem: Modem, subject: Subject, keepalive: int) -> None:
     mqtt = connect(modem, subject, keepalive=keepalive)
-    # A broker waits for one and a half times the keep-alive; mosquitto looks every second or so.
+    # A broker waits for one and a half times the keep-alive; mosquitto checks about every second.
     time.sleep(2.6)
     assert mqtt.state == "connected"
     assert mqtt.publish("t", b"x", qos=1).state == "acknowledged"
@@ -201,7 +201,7 @@ def test_topics_are_as_long_as_the_module_takes_and_no_longer(modem: Modem, subj
         with pytest.raises(UsageError):
             call()
     assert modem.stats.bytes_sent == sent
-    # A host that does not look is refused by the module, and the broker never hears of it.
+    # If the host does not check, the module refuses it, and the broker never hears of it.
     with pytest.raises(CommandError):
         modem.command(f'AT+QMTSUB=0,9,"{"t" * 5000}",0')
     assert mqtt.publish("t", b"x", qos=1).state == "acknowledged"
@@ -278,7 +278,7 @@ def test_an_answer_that_is_cut_short_is_a_lost_connection(modem: Modem, broker: 
     mqtt.connect("bench")
 
 
-def test_a_message_that_is_cut_short_is_none(mqtt: MqttClient, modem: Modem, broker: Broker) -> None:
+def test_a_message_that_is_cut_short_is_not_delivered(mqtt: MqttClient, modem: Modem, broker: Broker) -> None:
     losses: list[ConnectionLost] = []
     mqtt.on_connection_lost = losses.append
     mqtt.subscribe("t")

@@ -208,7 +208,7 @@ def test_a_callback_that_raises_is_logged_and_counted_and_the_next_is_called(
     assert record.name == "modemqtt"
     assert "as it was told to" in caplog.text
     assert "in stumble" in caplog.text
-    # It was to be.
+    # This one was meant to be logged.
     caplog.clear()
     assert modem.command("AT").final == "OK"
 

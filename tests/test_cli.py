@@ -1,4 +1,4 @@
-"""The command line, as a user runs it: a process of its own, its output and its exit status."""
+"""The command line, as a user runs it: a separate process, its output and its exit status."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ COMMANDS = ("demo", "virtual", "pub", "sub", "at", "term", "ports", "doctor", "i
 
 
 def environment(**more: str) -> dict[str, str]:
-    """Return the environment without what would name a module."""
+    """Return the environment without the variables that name a module."""
     ours = {name: value for name, value in os.environ.items() if name != "MODEMQTT_PORT"}
     return ours | {"PYTHONWARNINGS": "error"} | more
 
@@ -262,7 +262,7 @@ class TestEveryCommand:
         assert ended.stderr == ""
 
     def test_is_interrupted_with_the_status_that_shells_expect(self, tmp_path: Path) -> None:
-        # The other end of a pseudo-terminal that no one answers on.
+        # The other end of a pseudo-terminal on which no one answers.
         main, silent = os.openpty()
         command = [sys.executable, "-m", "modemqtt", "at", "--modem", os.ttyname(silent), "AT"]
         with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment(), cwd=tmp_path) as process:  # noqa: S603

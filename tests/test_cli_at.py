@@ -39,7 +39,7 @@ def test_a_line_is_answered_before_the_next_one_is_there(module: VirtualModem) -
         assert process.wait(shell.PATIENCE) == 0
 
 
-def test_a_line_of_standard_input_that_is_no_command_ends_it(module: VirtualModem) -> None:
+def test_a_line_of_standard_input_that_is_not_a_command_ends_it(module: VirtualModem) -> None:
     answered = run("at", given=b"AT\nhello\nAT\n", MODEMQTT_PORT=module.port)
     assert answered.stdout == b"OK\n"
     assert "AT" in refusal(answered, 2)

@@ -19,7 +19,7 @@ from support.shell import refusal, run
 if TYPE_CHECKING:
     from pathlib import Path
 
-# What is typed, and what is then offered, among others.
+# The typed text, and some of the offered completions.
 OFFERED = (
     ("modemqtt p", ("pub", "ports")),
     ("modemqtt pub --will", ("--will-topic", "--will-payload", "--will-qos", "--will-retain")),
@@ -90,11 +90,11 @@ def test_zsh_completes_commands_options_and_values(folder: Path) -> None:
         env=os.environ | {"TERM": "dumb", "PS1": "", "HOME": str(folder)},
     ) as process:
         try:
-            # The prompt tells that keys are read; it is set in two parts, so that it is not what was typed.
+            # The prompt shows that keys are read; it is set in two parts, so that it differs from what was typed.
             os.write(main, b"autoload -Uz compinit && compinit -u; source script.zsh; PS1=rea; PS1+='dy> '\r")
             _read(main, ("ready> ",))
             for typed, words in OFFERED:
-                # Listed, and the line dropped.
+                # List them, and drop the line.
                 os.write(main, f"{typed}\x04\x15".encode())
                 _read(main, words)
         finally:
@@ -116,6 +116,6 @@ def test_every_command_is_in_every_script() -> None:
     for name in ("bash", "zsh", "fish"):
         written = script(name)
         assert all(command in written for command in COMMANDS)
-        # What a module cannot honour is not offered.
+        # Flags that a module cannot honour are not offered.
         assert "psk" not in written
     assert "bash, zsh, fish" in refusal(run("completion", "csh"), 2).replace("'", "")

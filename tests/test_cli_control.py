@@ -143,7 +143,7 @@ def module() -> Iterator[VirtualModem]:
         ("1", "'' is not a control word"),
     ],
 )
-def test_what_is_no_order_is_one_sentence(module: VirtualModem, line: str, reason: str) -> None:
+def test_a_wrong_order_is_answered_in_one_sentence(module: VirtualModem, line: str, reason: str) -> None:
     with pytest.raises(UsageError) as caught:
         carry_out(line, [module])
     assert reason in str(caught.value)

@@ -64,7 +64,7 @@ def findings(
     )
     found = list(examine(plan))
     assert tuple(finding.check for finding in found) == CHECKS
-    # What is wrong, and nothing else, has something to be done about it.
+    # Only a trouble has a next step.
     assert all((finding.next is not None) == (finding.verdict == "trouble") for finding in found)
     return {finding.check: finding for finding in found}
 
@@ -220,7 +220,7 @@ _ANSWERS = {
 
 
 def speed_of(terminal: int) -> int:
-    """Return its rate as Linux has it, one that has no name in termios too (ioctl_tty(2), TCGETS2)."""
+    """Return its rate from Linux, even one without a name in termios (ioctl_tty(2), TCGETS2)."""
     form = "IIIIB19sII"
     settings = fcntl.ioctl(terminal, 0x802C542A, bytes(struct.calcsize(form)))
     return int(struct.unpack(form, settings)[-1])
@@ -228,7 +228,7 @@ def speed_of(terminal: int) -> int:
 
 @contextlib.contextmanager
 def slow_module(speed: int) -> Iterator[str]:
-    """Answer OK to every line, by a terminal that is set to that speed alone."""
+    """Answer OK to every line, while the terminal is set to that speed."""
     main, inner = os.openpty()
     tty.setraw(inner)
     ends, end = os.pipe()
@@ -256,7 +256,7 @@ def test_a_wrong_clock_is_trouble_where_certificates_are_looked_at(module: Virtu
     module.expect("AT+CCLK?", times=None).respond('+CCLK: "80/01/06,00:00:12+00"')
     found = findings(module.port, broker)
     assert troubles(found) == []
-    assert "matters for TLS alone" in found["clock"].detail
+    assert "only matters for TLS" in found["clock"].detail
     found = findings(module.port, None, options={"tls": Tls(verify="none")})
     assert troubles(found) == ["clock"]
     assert "AT+CCLK=" in str(found["clock"].next)

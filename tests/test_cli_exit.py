@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[1]
 DIALECTS = ", ".join(dict.fromkeys(dialect for _, dialect, _ in _core.models()))
 OPENING = ("pub", "sub", "at", "info", "demo")
 
-# What each command needs to be done to.
+# The arguments that each command needs.
 TO_THE_END = {
     "pub": ("-t", "x", "-m", "y"),
     "sub": ("-t", "x", "-W", "30"),
@@ -60,7 +60,7 @@ def broker() -> Iterator[Broker]:
 
 
 def ended(command: str, *arguments: str) -> int:
-    """Run it, and return its status; one that is not 0 has said why in one sentence."""
+    """Run it, and return its status; if that is not 0, check that it said why in one sentence."""
     done = run(command, *arguments)
     told = done.stderr.decode()
     assert told.count("\n") == (done.returncode != 0), told
@@ -69,7 +69,7 @@ def ended(command: str, *arguments: str) -> int:
 
 
 class Case:
-    """What provokes a status, by its row."""
+    """The provocation of a status, by its row."""
 
     def __init__(self, module: VirtualModem, broker: Broker, folder: Path) -> None:
         self.module, self.broker, self.folder = module, broker, folder
@@ -204,13 +204,13 @@ PROVOKED: dict[str, Callable[[Case, str], int | list[int]]] = {
     "the broker cannot be reached": Case.unreachable,
     "a message was not delivered": Case.undelivered,
     "the time of `-W` is over": Case.time_is_over,
-    "standard output cannot be written, as on a full disk": Case.full_disk,
-    "whoever reads standard output has left": Case.reader_left,
+    "standard output cannot be written, for example on a full disk": Case.full_disk,
+    "the reader of standard output has left": Case.reader_left,
     "the module refused a line": Case.refused_line,
     "nothing is wrong": Case.healthy,
     "there is trouble": Case.trouble,
     "SIGINT or SIGTERM": Case.signalled,
-    "what a script expects did not come": Case.unmet,
+    "something that a script expects did not come": Case.unmet,
     "there is no such device": Case.no_device,
     "no module answers": Case.silent,
     "another program has the port": Case.busy,
@@ -248,7 +248,7 @@ def test_a_command_ends_with_the_status_of_the_table(case: Case, command: str, s
 
 
 def test_what_was_received_before_a_full_disk_is_there(module: VirtualModem, broker: Broker, tmp_path: Path) -> None:
-    # A file that may grow to 64 bytes and no further.
+    # A file that can grow to 64 bytes and no further.
     at = ("--modem", module.port, "-h", broker.host, "-p", str(broker.port), "-t", "exit/#", "-C", "20")
     for number in range(20):
         broker.publish(f"exit/{number:02}", b"0123456", retain=True)
@@ -321,7 +321,7 @@ def test_what_is_wrong_with_the_command_line_is_one_sentence(
     arguments: tuple[str, ...], told: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MODEMQTT_PORT", "virtual://M95")
-    # What the command does to the process is not for this one.
+    # The command must not change the signals of this process.
     monkeypatch.setattr(signal, "signal", lambda *_: None)
     with pytest.raises(SystemExit) as caught:
         main(arguments)

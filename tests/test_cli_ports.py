@@ -1,4 +1,4 @@
-"""``modemqtt ports``: what Linux tells of serial ports, on a tree as it lays one out."""
+"""``modemqtt ports``: what Linux says about serial ports, on a tree like its own."""
 
 from __future__ import annotations
 
@@ -144,4 +144,4 @@ def test_the_command_lists_those_of_this_machine() -> None:
     assert [line.split(" ", 1)[0] for line in shown.splitlines() if line.startswith("/")] == [
         port["device"] for port in listed
     ]
-    assert run("ports", "--udev").stdout.startswith(b"# Names that stay")
+    assert run("ports", "--udev").stdout.startswith(b"# Permanent names")

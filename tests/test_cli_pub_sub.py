@@ -1,4 +1,4 @@
-"""``modemqtt pub`` and ``sub`` beside the programs of mosquitto: the same flags, and the same comes out."""
+"""``modemqtt pub`` and ``sub`` next to mosquitto's programs: the same flags give the same output."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ class TestPub:
 
 @pytest.fixture(scope="module")
 def kept(mosquitto: Address) -> Address:
-    """A broker that has a message of each kind for whoever subscribes."""
+    """A broker that has a message of each kind for every subscriber."""
     payloads = {
         "1": b"plain",
         "2": b'{"a": 1.50, "b": [1, {"c": null, "d": []}, true, 1e3, 0.1, 12], "e": {}, "a": "twice \\u00e9 \\n"}',
@@ -175,7 +175,7 @@ class TestSub:
 
 
 def comparable(output: bytes) -> bytes:
-    """Take away the time, and what a module does not tell."""
+    """Remove the time, and what a module does not report."""
     output = re.sub(rb'("tst":\t?)"[^"]*"', rb"\1null", output)
     output = re.sub(rb'("(?:qos|retain)":\t?)(?:\d|null)', rb"\1null", output)
     return re.sub(rb'"mid":\t?\d+', b'"mid"', output)

@@ -71,7 +71,7 @@ def test_a_file_of_certificates_secures_the_connection(module: VirtualModem, tmp
         assert run("pub", *at, *own, "-m", "kept", "-q", "1", "-r").returncode == 0
         assert run("sub", *at, *own, "-C", "1", "-W", "10").stdout == b"kept\n"
         assert "failed" in refusal(run("pub", *at, *other, "-m", "x"), 1)
-        # Of the next connection nothing of the kind is left, unless it is asked for.
+        # None of this is left for the next connection, unless it is asked for.
         assert refusal(run("pub", *at, "-m", "x"), 1)
 
 
@@ -82,7 +82,7 @@ def test_a_lost_connection_is_made_again_and_said_so(module: VirtualModem) -> No
         assert process.stdout.readline() == b"one\n"
         broker.drop_clients()
         output, errors = process.communicate(timeout=shell.PATIENCE)
-    # The retained message comes with the subscription that is made again.
+    # The retained message comes with the renewed subscription.
     assert (process.returncode, output) == (0, b"one\n")
     assert b"modemqtt sub: " in errors
     assert b"lost" in errors
@@ -160,7 +160,7 @@ def test_a_session_that_is_kept_has_what_came_meanwhile(module: VirtualModem) ->
         assert run("sub", *kept, "-t", "other", "-W", "1").stdout == b""
 
 
-def test_a_prefix_has_the_number_of_the_process_behind_it(module: VirtualModem) -> None:
+def test_the_number_of_the_process_follows_a_prefix(module: VirtualModem) -> None:
     with Broker() as broker, shell.start("pub", *to(module, broker, "-t", "x", "-m", "y", "-I", "lab")) as process:
         assert process.wait(shell.PATIENCE) == 0
         assert broker.messages[0].client_id == f"lab-{process.pid}"

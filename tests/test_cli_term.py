@@ -1,4 +1,4 @@
-"""``modemqtt term``, in a terminal of the system's."""
+"""``modemqtt term``, in a terminal of the system."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_answers_and_what_comes_unasked_are_told_apart_and_have_times(module: Vi
         terminal.wait("half a li$")
         module.urc("+TEST: 1")
         terminal.wait(r"^\d\d:\d\d:\d\d\.\d{3} \* \+TEST: 1$")
-        # The line that is typed stays below, whole.
+        # The line being typed stays below, whole.
         terminal.wait("^half a li$")
         terminal.type("\x03\x14t\x14?")
         terminal.wait("^- ctrl-t q or ctrl-d  leave$")
@@ -125,14 +125,14 @@ def test_in_tmux_the_screen_has_what_a_person_expects(module: VirtualModem, tmp_
         shown = screen("* +TEST: 1")
         first = shown.index("> AT+CSQ")
         assert shown[first + 1 : first + 3] == ["+CSQ: 20,0", "OK"]
-        # A long line keeps to one row, with its end in sight.
+        # A long line stays on one row, with its end in sight.
         assert screen("A" * 78)[first + 3 : first + 5] == ["* +TEST: 1", "A" * 79]
     finally:
         tmux("kill-server")
 
 
 def typed(keys: str) -> tuple[list[str], str]:
-    """Return the lines that were done, and the one that stands."""
+    """Return the finished lines, and the unfinished one."""
     editor = Editor()
     done = [editor.line for character in keys if editor.key(character) is Key.LINE]
     return done, editor.text

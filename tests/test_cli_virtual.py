@@ -1,4 +1,4 @@
-"""``modemqtt virtual`` for who has firmware to test: several modules, scripts, the log."""
+"""``modemqtt virtual`` for tests of firmware: several modules, scripts, the log."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SECRET = "very-secret-indeed"
 
 
 class Running:
-    """The command while it runs, and its first lines, each name with what stood behind it."""
+    """The running command, and its first lines, each name with its value."""
 
     def __init__(self, *arguments: str) -> None:
         environment = {name: value for name, value in os.environ.items() if name != "MODEMQTT_PORT"}

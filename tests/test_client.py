@@ -93,7 +93,7 @@ def test_state_and_server_follow_the_connection(modem: Modem, broker: Broker) ->
     assert broker.clients == ["bench-7"]
     mqtt.disconnect()
     until(lambda: broker.clients == [], "the end of the session")
-    # The connection behind it is closed at once by one family, and on the server's part by the other.
+    # One family closes the connection under it at once; with the other, the server does.
     mqtt.close()
     assert (mqtt.state, mqtt.server) == ("closed", None)
     assert repr(mqtt) == "<MqttClient 0 closed>"
@@ -159,7 +159,7 @@ def test_a_broker_publishes_what_a_client_would(broker: Broker, mqtt: MqttClient
     assert mqtt.receive(timeout=5).payload == sent
 
 
-def test_a_session_can_be_had_again(modem: Modem, broker: Broker) -> None:
+def test_a_session_can_be_entered_again(modem: Modem, broker: Broker) -> None:
     for _ in range(3):
         with modem.mqtt().session(broker.host, broker.port, client_id="bench-7") as mqtt:
             mqtt.publish("bench/t", b"1", qos=1)
@@ -265,7 +265,7 @@ def test_a_session_that_is_not_clean_gets_what_came_meanwhile(modem: Modem, brok
 def test_an_idle_connection_outlives_its_keep_alive_time(modem: Modem, broker: Broker) -> None:
     with modem.mqtt().session(broker.host, broker.port, client_id="bench-7", keepalive=1) as mqtt:
         mqtt.subscribe("bench/#")
-        # One and a half times the keep-alive time is what a server waits (MQTT 3.1.1, 3.1.2.10).
+        # A server waits one and a half times the keep-alive time (MQTT 3.1.1, 3.1.2.10).
         assert list(mqtt.messages(timeout=2.0)) == []
         assert mqtt.state == "connected"
         assert broker.clients == ["bench-7"]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-# The line that publishes so many bytes, by the model's own command.
+# The line that publishes this many bytes, with the model's own command.
 PUBLISH = {
     "M95": 'AT+QMTPUB=0,0,0,0,"bench/t"',
     "BC35-G": 'AT+QMTPUB=0,0,0,0,"bench/t"',
@@ -125,7 +125,7 @@ def test_at_gives_data_to_the_line_that_asks_for_them(
     assert "3 bytes, not 4" in capsys.readouterr().err
 
 
-def test_what_is_no_escape_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_wrong_escape_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
         main(["at", "--modem", "/dev/null", "--data", r"a\q", "AT"])
     assert r"\q is not an escape" in capsys.readouterr().err
@@ -171,7 +171,7 @@ def test_what_another_program_has_left_unfinished_is_ended_at_open() -> None:
 
 
 def _published(broker: Broker) -> list[bytes]:
-    """Payloads in the order in which the broker has had them; the module publishes QoS 0 behind its `OK`."""
+    """Payloads in the order in which the broker got them; the module publishes QoS 0 after its `OK`."""
     deadline = time.monotonic() + 5
     count = -1
     while time.monotonic() < deadline and count != len(broker.messages):
@@ -182,7 +182,7 @@ def _published(broker: Broker) -> list[bytes]:
 
 @contextlib.contextmanager
 def _silent_port() -> Iterator[tuple[str, list[tuple[float, bytes]]]]:
-    """A port whose other end only listens, and what it has heard when."""
+    """A port whose other end only listens, and what it heard when."""
     master, slave = os.openpty()
     tty.setraw(slave)
     heard: list[tuple[float, bytes]] = []

@@ -118,7 +118,7 @@ def test_settings_of_eg91xq_are_read_back_with_their_types(eg91xq: Modem) -> Non
     assert SECRET not in repr(changed)
 
 
-def test_a_will_that_cannot_stand_in_quotes_goes_behind_a_prompt(eg91xq: Modem, broker: Broker) -> None:
+def test_a_will_that_cannot_stand_in_quotes_goes_after_a_prompt(eg91xq: Modem, broker: Broker) -> None:
     mqtt = eg91xq.mqtt()
     payload = b'"\r\n\x00\x1a'
     mqtt.configure(will=Will("bench/will", payload))
@@ -178,7 +178,7 @@ def test_cloud_credentials_stand_in_for_user_and_password(broker: Broker) -> Non
         assert SECRET not in repr(Alibaba("key", "name", SECRET))
 
 
-def test_a_token_is_had_and_shown_nowhere() -> None:
+def test_a_token_is_issued_and_shown_nowhere() -> None:
     with VirtualModem("BC28") as module, Modem(module.port) as modem:
         device = Tencent("product", "device", "product@device", SECRET)
         token = modem.mqtt().authenticate(device)

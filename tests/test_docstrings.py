@@ -42,7 +42,7 @@ def test_help_begins_with_what_it_is(name: str) -> None:
     text = pydoc.plain(pydoc.render_doc(NAMES[name]))
     first = (inspect.getdoc(NAMES[name]) or "").partition("\n")[0]
     assert first
-    # A line of what it is, its bases and its arguments stand before it.
+    # Before it come a line about the object, its bases and its arguments.
     assert first in "\n".join(line.strip(" |") for line in text.splitlines()[:16])
 
 

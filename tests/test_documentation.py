@@ -1,4 +1,4 @@
-"""What the documentation shows works as it stands, but for the names of a port and of a server."""
+"""The examples of the documentation work as written, except for the names of a port and of a server."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DOCUMENTS = tuple(
     for path in sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
     if "_build" not in path.parts
 )
-# Their examples are suites, which tests of their own run.
+# Their examples are suites, which other tests run.
 SUITES = ("docs/labgrid.md", "docs/pytest.md", "docs/tutorials/first-suite.md")
 
 # Each Python example, by its document and its place there.
@@ -36,17 +36,17 @@ BY_THEMSELVES = [example for example in EXAMPLES if example not in ON_A_PORT]
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let an example write where it stands."""
+    """Let an example write in its folder."""
     monkeypatch.chdir(tmp_path)
 
 
 def run(example: str, **written: str) -> None:
-    """Run what stands in a document, with names of here for those that stand there."""
+    """Run a block of a document, with local names instead of those in the document."""
     for name, here in written.items():
         example = example.replace(name, here)
-    # The longest examples receive what they publish; nothing else need wait for seconds.
+    # The longest examples receive what they publish; nothing else needs seconds.
     example = re.sub(r"messages\(timeout=\d+\)", "messages(timeout=0.2)", example)
-    # What an example sets for its process must not outlive it here.
+    # The process-wide settings of an example must not outlive it here.
     loggers = [logging.getLogger(name) for name in (None, "modemqtt.wire")]
     before = [(logger, logger.level, logger.handlers[:]) for logger in loggers]
     try:

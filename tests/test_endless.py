@@ -1,4 +1,4 @@
-"""A module whose answer has no end takes up no memory."""
+"""A module whose answer has no end uses no more memory."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from support.programs import run
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux tells what is resident")
 
-# How much of the answer is looked at, and what the process may take up more or less from before the command on.
+# How much of the answer is examined, and by how much the memory of the process may change from before the command.
 PRINTED = 2 * 1024 * 1024
 TOLERANCE = 2 * 1024 * 1024
 

@@ -183,7 +183,7 @@ def test_withheld_acknowledgements_have_the_packet_sent_again_and_then_given_up(
     assert delivery.state == "failed"
 
 
-def test_acknowledgements_that_come_late_are_none_too_late(modem: Modem, broker: Broker) -> None:
+def test_late_acknowledgements_still_count(modem: Modem, broker: Broker) -> None:
     mqtt = modem.mqtt()
     mqtt.configure(packet_timeout=1, retries=3, timeout_notice=True)
     mqtt.open(broker.host, broker.port)
@@ -206,7 +206,7 @@ def test_a_publish_whose_result_never_comes_is_unknown(
     mqtt.connect("bench-7")
     virtual_modem.inject("silent-publish")
     delivery = mqtt.publish("bench/t", b"1", qos=1, wait=False)
-    # The module's own time is 1 s; what driver and line may add comes to it.
+    # The module's own time is 1 s; driver and line may add to that.
     with pytest.raises(ResponseTimeout, match=r"no result for AT\+QMTPUB=0,1,1,0"):
         delivery.wait()
     assert delivery.state == "unknown"
@@ -222,7 +222,7 @@ def test_the_callers_own_time_ends_the_call_and_not_the_modem(modem: Modem, brok
     with pytest.raises(ResponseTimeout, match=r"within 0\.1\d\d s"):
         mqtt.publish("bench/t", b"1", qos=1, timeout=0.1)
     assert modem.command("AT").final == "OK"
-    # On BC660K-GL the next one waits until the module has given up the first: it has room for one.
+    # On BC660K-GL the next one waits until the module has given up the first, since it has room for one.
     broker.withhold_acks(on=False)
     assert mqtt.publish("bench/t", b"2", qos=1).state == "acknowledged"
     assert list(modem.urcs(timeout=0)) == []

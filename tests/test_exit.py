@@ -1,4 +1,4 @@
-"""Programs end, whatever is under way: traffic with children, a log that stalls, an answer without an end, Ctrl-C."""
+"""Programs end whatever is going on: traffic with children, a log that stalls, an answer without an end, Ctrl-C."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from support.programs import interrupt, run
 
-# More than these few take their time: MODEMQTT_RUNS=100.
+# More runs take longer: MODEMQTT_RUNS=100.
 RUNS = max(1, int(os.environ.get("MODEMQTT_RUNS", "10")) // 10)
 
 # Publishes in three threads, and messages that come back to a callback.
@@ -85,7 +85,7 @@ with tempfile.TemporaryDirectory() as directory:
     )
 
 
-# What is at the other end of a line answers as long as someone reads.
+# The other end of the line answers as long as someone reads.
 ENDLESS = """
 master, slave = os.openpty()
 tty.setraw(slave)

@@ -29,7 +29,7 @@ def test_what_is_on_can_be_seen_and_healed(module: VirtualModem) -> None:
     module.inject("lost-ok=3")
     module.heal("stat-code")
     assert sorted(module.faults) == ["lost-ok=3", "reopen-error"]
-    # As it was injected will do, and what is off is left so.
+    # It can be healed in the form in which it was injected; a fault that is off stays off.
     module.heal("lost-ok=0.25")
     module.heal("mute")
     assert list(module.faults) == ["reopen-error"]
@@ -64,7 +64,7 @@ def test_a_closed_module_has_no_faults(module: VirtualModem) -> None:
         ("", "lost-prompt"),
     ],
 )
-def test_what_is_no_fault_is_refused(module: VirtualModem, fault: str, reason: str) -> None:
+def test_an_unknown_fault_is_refused(module: VirtualModem, fault: str, reason: str) -> None:
     for call in (module.inject, module.heal, lambda fault: VirtualModem("M95", faults=[fault])):
         with pytest.raises(UsageError, match=reason):
             call(fault)
@@ -86,7 +86,7 @@ def test_a_fault_shows_as_often_as_it_was_told(module: VirtualModem) -> None:
 
 
 def test_faults_come_and_go_while_commands_flow(module: VirtualModem) -> None:
-    # Such as change no answer, so that every command still has the right one.
+    # Faults that change no answer, so that every command still gets the right one.
     faults = ["single-crlf=0.5", "blank-lines=0.5", "urc-before-ok=0.3", "echo-returns=0.2"]
     stopped = threading.Event()
 

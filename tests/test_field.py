@@ -1,6 +1,6 @@
 """Everything that modules were seen to print has transcripts in every dialect: `tests/transcripts/FIELD.md` says which.
 
-A row has an expression that each of its transcripts must match: a name alone does not do.
+A row has an expression that each of its transcripts must match: a name is not enough.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _DASH = "\u2013 "
 
 
 def problems(page: str) -> list[str]:
-    """Compare a page with the transcripts; what is wrong with it, a sentence each."""
+    """Compare a page with the transcripts; return what is wrong with it, in one sentence each."""
     found: list[str] = []
     numbers: list[int] = []
     rows: dict[int, int] = {}

@@ -1,4 +1,4 @@
-"""Opening a modem: for how long, past whom, and what is said where no module answers."""
+"""Opening a modem: how long it takes, who may hold the port, and the error if no module answers."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class Line:
-    """A line at whose other end a test decides what comes."""
+    """A line whose other end is under the control of the test."""
 
     def __init__(self) -> None:
         self._master, self._slave = os.openpty()
@@ -123,7 +123,7 @@ def test_the_time_given_to_reopen_holds_for_a_silent_module(line: Line) -> None:
 def test_the_command_line_keeps_to_its_timeout_on_a_silent_port(line: Line) -> None:
     command = [sys.executable, "-m", "modemqtt", "at", "--modem", line.port, "--timeout", "1", "AT"]
     seconds: list[float] = []
-    # A busy machine is given more than one try.
+    # A busy machine gets more than one try.
     while len(seconds) < 3 and not (seconds and min(seconds) < 1.5):
         start = time.monotonic()
         done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own

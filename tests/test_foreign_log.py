@@ -1,4 +1,4 @@
-"""The log of a program that is not ours becomes a transcript as well."""
+"""The log of another program becomes a transcript as well."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A forked child keeps nothing of its parent's and waits for nothing of its parent's, and its parent not for it."""
+"""A forked child keeps nothing of its parent's, and neither waits for the other."""
 
 from __future__ import annotations
 
@@ -139,9 +139,9 @@ os.waitpid(child, 0)
     assert (outcome.returncode, outcome.output, outcome.errors) == (0, "[]\n", "")
 
 
-# Something to be called.
+# A callback.
 WORK = "work"
-# Every entry of the core with arguments that it takes. A child is told a `UsageError`, or that nothing is open.
+# Every entry of the core, with valid arguments. A child gets a `UsageError`, or hears that nothing is open.
 ENTRIES: dict[type[Any], dict[str, tuple[Any, ...]]] = {
     _core.Opening: {"start": (False, None), "wait": (), "poll": (), "attend": (None,), "close": (), "closed": ()},
     _core.Engine: {
@@ -255,8 +255,8 @@ ENTRIES: dict[type[Any], dict[str, tuple[Any, ...]]] = {
         "close": (),
     },
 }
-# What asks for nothing tells a child nothing, and is no error in it. A child takes no call of its parent back, which
-# `take_back` says by its answer.
+# An entry that asks for nothing tells a child nothing, and is not an error there. A child cannot withdraw a call of its
+# parent, and the answer of `take_back` says so.
 INERT = (
     {("Opening", "close"), ("Opening", "closed"), ("Engine", "close_later"), ("Engine", "is_open")}
     | {(kind, "close") for kind in ("Engine", "VirtualModem", "Broker", "Replay")}
@@ -329,7 +329,7 @@ def test_no_entry_of_the_core_waits_in_a_forked_child_for_what_its_parent_held()
         (kind.__name__, name, arguments)
         for kind, entries in ENTRIES.items()
         for name, arguments in entries.items()
-        # They take an object of Python's, whose class is looked at first.
+        # They take a Python object, and check its class first.
         if name not in ("token", "take_over", "attend")
     ]
     rounds = max(1, FORKS // 20)

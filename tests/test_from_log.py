@@ -1,4 +1,4 @@
-"""A wire log becomes a transcript that both ends can be held to."""
+"""A wire log becomes a transcript that tests both ends."""
 
 from __future__ import annotations
 

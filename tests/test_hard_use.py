@@ -1,4 +1,4 @@
-"""What programs of the hard sort do, and what a module of that sort does to them."""
+"""What difficult programs do, and what a difficult module does to them."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_a_log_whose_reader_stalls_holds_nothing_up(fifo: Path) -> None:
         with VirtualModem("M95") as module:
             module.expect("AT+LONG", times=None).respond(*["+LONG: " + "x" * 1000] * 100)
             with Modem(module.port, log=fifo) as modem:
-                # More than a pipe holds, and then more than waits for one.
+                # More than a pipe holds, plus more than may wait for it.
                 for _ in range(15):
                     assert len(modem.command("AT+LONG", timeout=5).lines) == 100
                 assert modem.stats.bytes_received > 1_000_000
@@ -177,7 +177,7 @@ def test_control_sequences_of_a_module_reach_no_terminal(
 
 def test_an_answer_without_an_end_is_given_up_and_the_line_is_free(modem: Modem, virtual_modem: VirtualModem) -> None:
     part = ["+COPS: " + "x" * 1000] * 400
-    # Between them it is read: the module keeps no more than 1 MiB for a host that is slow.
+    # Read in between: the module keeps no more than 1 MiB for a slow host.
     virtual_modem.expect("AT+COPS=?").respond(*part, 0.3, *part, 0.3, *part)
     with pytest.raises(ProtocolError, match="an answer of at most 1 MiB"):
         modem.command("AT+COPS=?", timeout=30)

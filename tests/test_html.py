@@ -23,14 +23,14 @@ class Shown(Protocol):
     def _repr_html_(self) -> str: ...
 
 
-# What an object may be made of. None of these runs or fetches anything.
+# The tags that an object may use. None of them runs or fetches anything.
 ELEMENTS = {"div", "table", "thead", "tbody", "tr", "th", "td", "b", "bdi", "span", "br"}
 ATTRIBUTES = {"style", "scope"}
 HOSTILE = "<script>alert(1)</script>&amp;\"'\x00\x1b[31m\r\n\u202ecba\u2066\u200b\ufeff\U000e0041"
 
 
 class Page(HTMLParser):
-    """The text of some HTML, and what it is made of."""
+    """The text and the tags of some HTML."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -54,13 +54,13 @@ class Page(HTMLParser):
 
 
 def shown(it: Shown) -> str:
-    """Return what is to be read, once it is known to be harmless."""
+    """Return the visible text, once it is known to be harmless."""
     html = it._repr_html_()
     page = Page(html)
     assert page.elements <= ELEMENTS
     assert page.attributes <= ATTRIBUTES
     assert "url(" not in html
-    # Neither theme is meant: text and background are the page's.
+    # No theme is assumed: text and background come from the page.
     assert "color:inherit" in html
     text = "".join(page.words)
     assert not [character for character in text if not character.isprintable()]
@@ -87,7 +87,7 @@ def test_what_came_from_outside_is_shown_and_does_nothing() -> None:
     assert escaped in shown(Response((HOSTILE,), "OK"))
     assert escaped in shown(WireLog((WireLine(0.0, sent=False, text=HOSTILE),)))
     assert r"payload \xff\x00<b>" in shown(message(b"\xff\x00<b>"))
-    # A topic may hold half of a pair where a program made it.
+    # A topic that a program made may hold half of a surrogate pair.
     assert r"a\xed\xa0\x80b" in shown(message(topic="a\ud800b"))
 
 
@@ -230,14 +230,14 @@ def test_no_password_is_shown(modem: Modem, broker: Broker) -> None:
 @pytest.mark.parametrize(
     ("payload", "complete", "told"),
     [
-        (b"a\xff", True, r"no text in UTF-8: byte 2 of 2 is 0xFF; message\.payload has the bytes$"),
+        (b"a\xff", True, r"not UTF-8 text: byte 2 of 2 is 0xFF; message\.payload has the bytes$"),
         (b"a\xff", False, r"; it may not be complete$"),
-        (b"{", True, r"no JSON: Expecting property name .*; message\.text\(\) has the text$"),
+        (b"{", True, r"not JSON: Expecting property name .*; message\.text\(\) has the text$"),
         (b"", True, r"the payload on 'bench/7/temp' is not JSON: Expecting value"),
-        (b"[" * 200_000, True, r"no JSON: "),
+        (b"[" * 200_000, True, r"not JSON: "),
     ],
 )
-def test_a_payload_that_is_no_json_is_an_error_that_says_why(
+def test_a_payload_that_is_not_json_is_an_error_that_says_why(
     payload: bytes,
     complete: bool,  # noqa: FBT001 - a parameter of the test
     told: str,

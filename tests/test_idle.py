@@ -33,7 +33,7 @@ def connected(model: str) -> Iterator[Modem]:
 
 
 def woken() -> dict[str, int]:
-    # Time has to pass: nothing tells that nothing happens.
+    # Time must pass: no event says that nothing happens.
     time.sleep(SETTLING)
     before = switches()
     time.sleep(SECONDS)

@@ -1,4 +1,4 @@
-"""Importing the package: it is light, its names come when they are used, and where it cannot run it says so."""
+"""Importing the package: it is light, its names load when they are used, and it says so if it cannot run."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MISSING = ImportError("No module named 'modemqtt._core'")
 
 
 def python(program: str, *, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
-    """Run a program by an interpreter of its own; a folder stands before what is installed."""
+    """Run a program in a new interpreter; a folder comes before the installed packages."""
     search = "" if folder is None else f"import sys; sys.path.insert(0, {str(folder)!r})\n"
     command = [sys.executable, "-X", "dev", "-W", "error", "-c", search + program]
     return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)  # noqa: S603 - our own
@@ -96,7 +96,7 @@ def copy(folder: Path) -> Path:
 
 
 def last_line(done: subprocess.CompletedProcess[str]) -> str:
-    """Return what the traceback ends with."""
+    """Return the last line of the traceback."""
     assert done.returncode == 1
     return done.stderr.splitlines()[-1]
 

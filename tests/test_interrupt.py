@@ -9,7 +9,7 @@ import pytest
 from modemqtt import Delivery, Modem, MqttClient
 from support.programs import interrupt
 
-# What the public API can wait in, each with a program that does. The name before the colon is that of the member.
+# The waits of the public API, each with a program that waits there. The name before the colon is the member.
 BLOCKING = {
     "Modem.open": "master, slave = os.openpty(); tty.setraw(slave)\nready(); Modem(os.ttyname(slave)).open()",
     "Modem.open: a host that does not answer": (
@@ -87,7 +87,7 @@ BLOCKING = {
     ),
 }
 
-# What never waits.
+# The members that never wait.
 IMMEDIATE = {
     "Modem": {
         "cts",
@@ -140,7 +140,7 @@ def test_every_member_is_known_to_wait_or_not_to(kind: type) -> None:
 def test_an_interrupt_ends_a_wait_at_once(blocking: str) -> None:
     body = "\n    ".join(BLOCKING[blocking].splitlines())
     seconds: list[float] = []
-    # A busy machine is given more than one try.
+    # A busy machine gets more than one try.
     while not seconds or (seconds[-1] >= 0.1 and len(seconds) < 4):
         outcome = interrupt(
             f"""

@@ -1,4 +1,4 @@
-"""Ctrl-C at any line of what opens and closes leaves what `close()` cures."""
+"""After Ctrl-C at any line of opening and closing, `close()` cleans up."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="on
 # `make long` interrupts every instruction of the interpreter's, a test run every line.
 OPCODES = os.environ.get("MODEMQTT_OPCODES") == "1"
 
-# The session that goes on, if one does, connects again at once.
+# If a session goes on, it reconnects at once.
 AT_ONCE = Reconnect(first=0.0001)
 
 
 class World:
-    """A module, a broker and a modem; what a test interrupts is something that is done with them."""
+    """A module, a broker and a modem; a test interrupts something that uses them."""
 
     def __init__(self, broker: Broker, module: VirtualModem) -> None:
         self.broker, self.module = broker, module
         self.others: list[Modem] = []
-        # A session that nobody refers to is left.
+        # A session without references is left.
         self.entered: object = None
-        # What the first modem of a process starts for all of them.
+        # Start what the first modem of a process starts for all of them.
         with self.other():
             pass
         self.broker.drop_clients()
@@ -69,7 +69,7 @@ class World:
             modem.close()
         assert not self.modem.is_open
         assert open_modems() == []
-        # A connection of the module's is the module's.
+        # The module's own connection does not count.
         until(self.is_as_before, f"an end of {held() - self.before}", 1)
         # Nothing is locked for other threads.
         in_thread(self.modem.close).result(1)
@@ -89,7 +89,7 @@ class World:
         self.modem.on_urc = None
 
 
-# Each takes a world, makes it ready and returns what is interrupted.
+# Each takes a world, prepares it and returns the code to interrupt.
 def an_open(world: World) -> Call:
     return world.modem.open
 
@@ -189,7 +189,7 @@ def test_what_an_interrupt_leaves_is_cured_by_close(
     assert number > 20, "it was not interrupted"
 
 
-# What is interrupted of the other end, on a port and with a link that have to be free afterwards.
+# The code of the other end to interrupt, on a port and with a link that must be free afterwards.
 def a_broker(port: int, link: Path) -> None:
     del link
     with Broker(port=port) as broker:

@@ -43,7 +43,7 @@ def opened(module: VirtualModem) -> str:
 def test_an_interrupt_of_the_kernel_ends_a_wait_at_once(notebook: Kernel, blocking: str) -> None:
     body = "\n    ".join(BLOCKING[blocking].splitlines())
     seconds: list[float] = []
-    # A busy machine is given more than one try.
+    # A busy machine gets more than one try.
     while not seconds or (seconds[-1] >= 0.1 and len(seconds) < 4):
         cell = notebook.run(
             f"""{PROLOGUE}
@@ -93,7 +93,7 @@ broker, mqtt = modem.virtual.broker, modem.mqtt()
 await mqtt.open(broker.host, broker.port); await mqtt.connect("bench-7")
 broker.withhold_acks()""")
     seconds: list[float] = []
-    # A busy machine is given more than one try.
+    # A busy machine gets more than one try.
     while not seconds or (seconds[-1] >= 0.1 and len(seconds) < 4):
         cell = notebook.run(
             f"""import asyncio, time

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[1]
 
-# What a crate of ours may use of ours, outside its tests and in them.
+# Which of our crates each of our crates may use, outside its tests and in them.
 ARROWS = {
     "modemqtt-at": set(),
     "modemqtt-os": set(),
@@ -30,7 +30,7 @@ ARROWS_OF_TESTS = {"modemqtt-host": {"modemqtt-virtual"}}
 # Libraries that belong in one place.
 HOMES = {"pyo3": "modemqtt", "serialport": "modemqtt-host"}
 
-# The shells that do I/O, start threads and read the clock. All else is told.
+# The shells that do I/O, start threads and read the clock. Everything else gets data and time as arguments.
 SHELLS = (
     "src/os/",
     "src/host/engine/",
@@ -47,7 +47,7 @@ LONGEST = 500
 
 @cache
 def dependencies() -> dict[str, list[tuple[str, bool]]]:
-    """Return what each crate uses, and whether for its tests only, as cargo reads the manifests."""
+    """Return what each crate uses, and whether only for its tests, as cargo reads the manifests."""
     command = ["cargo", "metadata", "--no-deps", "--format-version", "1", "--offline"]
     answer = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)  # noqa: S603 - our own
     return {

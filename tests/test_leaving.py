@@ -1,4 +1,4 @@
-"""A session is left at once, whatever it is at, and leaves no connection behind."""
+"""A session is left at once, whatever it is doing, and leaves no connection behind."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def mqtt(modem: Modem) -> MqttClient:
 
 
 def open_indices(modem: Modem) -> tuple[str, ...]:
-    """Return what the module says is open."""
+    """Return the connections that the module reports as open."""
     return modem.command("AT+QMTOPEN?").lines
 
 
@@ -33,7 +33,7 @@ def leave(modem: Modem, within: float, entered: AbstractContextManager[MqttClien
     start = time.monotonic()
     entered.__exit__(None, None, None)
     assert time.monotonic() - start < within
-    # Closing goes on behind an opening.
+    # Closing continues after an opening.
     until(lambda: open_indices(modem) == () and modem.mqtt().state == "closed", "the closing")
 
 
@@ -58,7 +58,7 @@ def test_at_the_very_moment_of_the_loss(modem: Modem, mqtt: MqttClient, broker: 
         entered = session(mqtt, broker, Reconnect(first=0.0001))
         entered.__enter__()
         broker.drop_clients()
-        # Any moment will do: nothing tells which one it is.
+        # Any moment will do, since nothing shows which one it is.
         time.sleep(pause)
         leave(modem, 1, entered)
         until(lambda: broker.clients == [], "the end of the connection")
@@ -82,7 +82,7 @@ def test_while_an_opening_of_it_is_under_way(modem: Modem, mqtt: MqttClient) -> 
         start = time.monotonic()
         entered.__exit__(None, None, None)
         assert time.monotonic() - start < 0.5
-        # What is opened behind it is closed.
+        # A connection opened after it is closed.
         server.take(1)
         until(lambda: sent(modem, "AT+QMTCLOSE"), "the closing")
         until(lambda: mqtt.state == "closed", "its end")
@@ -103,7 +103,7 @@ def test_what_is_opened_behind_a_session_is_not_closed_under_the_next(
         opening.result(10)
         mqtt.connect("bench-8")
         assert mqtt.publish("bench/t", b"1", qos=1).state == "acknowledged"
-    # Closed once, to be opened again.
+    # Closed once, in order to open it again.
     assert sent(modem, "AT+QMTCLOSE") == ["AT+QMTCLOSE=0"]
     assert broker.clients == ["bench-8"]
 
@@ -125,7 +125,7 @@ def test_after_it_has_given_up(modem: Modem, mqtt: MqttClient, broker: Broker) -
         with pytest.raises(ConnectError):
             mqtt.wait_connected(timeout=5)
         broker.refuse(None)
-        # What the program opens by itself then is closed as in any session.
+        # A connection that the program then opens by itself is closed as in any session.
         entered.open(broker.host, broker.port)
         entered.connect("bench-8")
     assert open_indices(modem) == ()

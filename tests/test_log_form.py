@@ -1,4 +1,4 @@
-"""The logs of both ends have one form: a line each, with a time of its own, and no byte hidden."""
+"""The logs of both ends have one form: one line for each, with its time, and no byte hidden."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_both_logs_of_a_session_are_the_same_line_for_line(tmp_path: Path) -> No
             for log in (ours, theirs):
                 log.unlink(missing_ok=True)
             with VirtualModem(model, log=theirs) as module, Modem(module.port, log=ours) as modem:
-                modem.command("AT")  # the mark from which on both are compared: echo is off
+                modem.command("AT")  # both are compared from this mark on: echo is off
                 with modem.mqtt().session(
                     broker.host, broker.port, client_id="lär\\m", username="u", password="p\\w\u00e9"
                 ) as mqtt:
@@ -79,7 +79,7 @@ def test_both_logs_of_a_session_are_the_same_line_for_line(tmp_path: Path) -> No
             mine, other = ([text for _, text in entries(log)] for log in (ours, theirs))
             start = len(mine) - 1 - mine[::-1].index("> AT")
             both = mine[start:], other[len(other) - len(mine[start:]) :]
-            # What one end sends while the other does may cross it on the line.
+            # Bytes that both ends send at the same time may cross on the line.
             for arrow in "<>":
                 here, there = ([text for text in log if text.startswith(arrow)] for log in both)
                 assert here == there, model
@@ -117,7 +117,7 @@ def test_no_piece_of_a_secret_that_is_typed_between_lines_of_the_module_shows(tm
             module.urc(f"+CREG: {number}")
             port.read_until(b"+CREG: %d\r\n" % number)
         port.read_until(b"ERROR: 3\r\n")
-        # Answered: what the module prints is shown again.
+        # After the answer, the module's output is shown again.
         port.write(b"ATI\r")
         port.read_until(b"OK\r\n")
     texts = [text for _, text in entries(log)]

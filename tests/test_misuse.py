@@ -1,4 +1,4 @@
-"""What cannot be meant is a `UsageError`, and not a byte of it reaches the module."""
+"""A meaningless argument is a `UsageError`, and not a byte of it reaches the module."""
 
 from __future__ import annotations
 
@@ -166,7 +166,7 @@ def test_a_wrong_call_of_a_client_is_refused_and_nothing_is_sent(modem: Modem, n
 @pytest.mark.timeout(5)
 @pytest.mark.parametrize("timeout", BAD_TIMEOUTS)
 @pytest.mark.parametrize("call", ["signal", "registration", "wait_registered", "restart"])
-def test_a_time_that_is_none_is_refused(modem: Modem, call: str, timeout: float) -> None:
+def test_an_invalid_time_is_refused(modem: Modem, call: str, timeout: float) -> None:
     assert "timeout" in refused(modem, lambda: getattr(modem, call)(timeout=timeout))
 
 
@@ -177,9 +177,9 @@ def test_a_line_that_is_no_command_or_more_than_one_is_refused(modem: Modem, lin
 
 
 @pytest.mark.parametrize("index", [-1, True, 1.0, "0", None, 256, HUGE], ids=str)
-def test_an_index_that_is_none_is_refused(modem: Modem, index: Any) -> None:  # noqa: ANN401 - of every kind
+def test_an_invalid_index_is_refused(modem: Modem, index: Any) -> None:  # noqa: ANN401 - of every kind
     assert "client index" in refused(modem, lambda: modem.mqtt(index))
-    # Nothing of it is kept that could fail later.
+    # Nothing is kept of it that could fail later.
     assert modem.reopen().command("AT").final == "OK"
 
 
@@ -190,7 +190,7 @@ def test_an_index_that_the_module_lacks_is_refused_with_those_it_has(modem: Mode
 
 
 @pytest.mark.parametrize("wrong", [1, None, b"t", []], ids=repr)
-def test_a_topic_that_is_no_text_is_refused(modem: Modem, wrong: Any) -> None:  # noqa: ANN401 - of every kind
+def test_a_topic_that_is_not_text_is_refused(modem: Modem, wrong: Any) -> None:  # noqa: ANN401 - of every kind
     before = modem.stats.bytes_sent
     for call in (modem.mqtt().publish, modem.mqtt().subscribe, modem.mqtt().unsubscribe, modem.mqtt().open):
         with pytest.raises((UsageError, TypeError)):
@@ -247,7 +247,7 @@ def test_a_time_beyond_all_measure_is_no_harm(modem: Modem) -> None:
     assert modem.command("AT").final == "OK"
 
 
-def test_what_a_virtual_module_is_not_is_refused() -> None:
+def test_wrong_settings_of_a_virtual_module_are_refused() -> None:
     with pytest.raises(UsageError, match=r"gremlin.*reopen-error"):
         VirtualModem("M95", faults=["gremlin"])
     with VirtualModem("M95", faults=FAULTS) as module, pytest.raises(UsageError, match="gremlin"):
@@ -274,7 +274,7 @@ def test_what_a_virtual_module_is_not_is_refused() -> None:
         VirtualModem("M95", baudrate=0)
 
 
-def test_what_a_broker_is_not_is_refused(broker: Broker) -> None:
+def test_wrong_settings_of_a_broker_are_refused(broker: Broker) -> None:
     for call in (
         lambda: Broker(port=70_000),
         lambda: Broker(port=-1),

@@ -1,4 +1,4 @@
-"""The modem itself: what it says of itself, commands, URCs, the wire log, closing and opening again."""
+"""The modem itself: its identity, commands, URCs, the wire log, closing and opening again."""
 
 from __future__ import annotations
 
@@ -266,7 +266,7 @@ def test_a_password_shows_nowhere(virtual_modem: VirtualModem, broker: Broker, t
             mqtt.connect("bench-7", "lab", SECRET)
         with pytest.raises(CommandError) as own:
             modem.command(f'AT+QMTCONN=1,"bench-7","lab","{SECRET}"')
-        # With echo on the module says it back.
+        # With echo on, the module repeats it.
         modem.command("ATE1")
         with pytest.raises(CommandError) as echoed:
             modem.command(f'AT+QMTCONN=2,"bench-7","lab","{SECRET}"')

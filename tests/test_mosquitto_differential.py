@@ -22,7 +22,7 @@ pytestmark = pytest.mark.mosquitto
 NAMES = ("c1", "c2", "c3")
 # $SYS is left out: it is the server's own, and mosquitto publishes there.
 TOPICS = ("a", "a/b", "a/b/c", "/a", "a/", "b", "$x/a", "s/t")
-# Never retained: mosquitto 2.0.11 sends a new shared subscription what is retained; MQTT 5.0, 4.8.2, forbids it.
+# Never retained: mosquitto 2.0.11 sends retained messages to a new shared subscription; MQTT 5.0, 4.8.2, forbids it.
 NEVER_RETAINED = ("s/t",)
 # No topic that begins with a dollar: in mosquitto 2.0.11 a shared subscription to one hears nothing.
 SHARED = ("$share/g/s/t", "$share/h/s/t")
@@ -42,7 +42,7 @@ def packet(control: int, body: bytes) -> bytes:
 
 
 class Client:
-    """One connection. It acknowledges what it is sent, as a client has to."""
+    """One connection. It acknowledges what it gets, as a client must."""
 
     def __init__(self, port: int, name: str, *, clean: bool) -> None:
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=10)
@@ -70,7 +70,7 @@ class Client:
         return control, body
 
     def settle(self) -> list[Heard]:
-        """Take all that has come, and acknowledge it, until nothing more comes."""
+        """Take everything that has come, and acknowledge it, until nothing more comes."""
         heard: list[Heard] = []
         again = not self.closed
         while again:
@@ -107,9 +107,9 @@ class Bench:
         self.clients: dict[str, Client] = {}
 
     def settle(self) -> dict[str, list[Heard]]:
-        """What each has heard; of one message in several copies the one with the highest QoS."""
+        """What each has heard; if a message came in several copies, the one with the highest QoS."""
         heard: dict[str, list[Heard]] = {}
-        # A message of QoS 2 is handed out when it comes, or when it is released: ask again who was asked first.
+        # A message of QoS 2 is delivered when it comes, or when it is released: ask those again who were asked first.
         for _ in range(2):
             for name, client in sorted(self.clients.items()):
                 if not client.closed:
@@ -194,7 +194,7 @@ def test_what_is_drawn_at_random_has_the_answers_that_mosquitto_gives(tmp_path: 
             expected, heard = theirs.do(step), ours.do(step)
             context = f"seed {seed}, step {number}: {step}"
             assert without_qos(heard) == without_qos(expected), context
-            # Where subscriptions overlap the highest QoS counts (MQTT 3.1.1, 3.3.5); mosquitto may give a lower one.
+            # If subscriptions overlap, the highest QoS counts (MQTT 3.1.1, 3.3.5); mosquitto may give a lower one.
             assert all(mine >= given for mine, given in zip(levels(heard), levels(expected), strict=True)), context
             done.update(kind for packets in heard.values() for kind, _ in packets)
     # Whatever is drawn, something is compared.

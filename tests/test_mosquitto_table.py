@@ -1,4 +1,4 @@
-"""Every model on mosquitto, every way in: plain, with a password, over TLS, over TLS with a certificate of its own."""
+"""Every model on mosquitto, every way in: plain, with a password, over TLS, over TLS with its own certificate."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names that are misspelt, and callbacks that are none, are errors where they stand."""
+"""Misspelt names, and callbacks that cannot be called, are errors at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What no one takes goes, the oldest first, and never without a word."""
+"""What no one takes is dropped, the oldest first, and never silently."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from modemqtt import Message, Reconnected
     from modemqtt.virtual import Broker
 
-# The least that can be asked for, and how many bytes an entry takes beside its text.
+# The smallest allowed size, and the bytes of an entry besides its text.
 QUEUE, ENTRY = 64 * 1024, 64
 PATIENCE = 30.0
 
@@ -76,7 +76,7 @@ def line(number: int) -> str:
     return f"+N: {number:060}"
 
 
-# How many such lines find room.
+# How many such lines fit.
 KEPT = QUEUE // (ENTRY + len(line(0)))
 
 
@@ -92,7 +92,7 @@ def test_lines_that_no_one_takes_are_counted_and_told(
         lines = modem.urcs(timeout=0)
         assert next(lines) == line(5)
         assert next(lines) == line(6)
-    # Told once, by whoever takes what is left.
+    # Reported once, to the taker of what is left.
     assert [record.getMessage() for record in caplog.records] == [
         f"{module.port}: 5 lines were dropped, no one took them"
     ]
@@ -144,7 +144,7 @@ def test_callbacks_that_were_never_called_are_counted_and_told(
     module.say(numbers(0, 1))
     assert started.wait(5)
     count = 2 * KEPT
-    # No one has taken anything for a second: nothing waits for the callback any longer.
+    # No one has taken anything for a second, so nothing waits for the callback any longer.
     time.sleep(1.1)
     module.say(numbers(1, count))
     until(lambda: modem.stats.urcs == count + 1, "the lines", PATIENCE)

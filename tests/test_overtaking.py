@@ -1,4 +1,4 @@
-"""What overtakes what: the end of a session, Ctrl-C, and the time that a caller gives."""
+"""What overtakes what: the end of a session, Ctrl-C, and a caller's timeout."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A caller writes its own command, and the I/O thread wakes for the answer alone."""
+"""A caller writes its own command, and the I/O thread wakes only for the answer."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Module:
         self.server = socket.create_server(("127.0.0.1", 0))
         self.port = f"socket://127.0.0.1:{self.server.getsockname()[1]}"
         self.lines: list[bytes] = []
-        # While this is not set nothing is read.
+        # Nothing is read until this is set.
         self.reads = threading.Event()
         self.reads.set()
         # What is done before and after the answer to a line.

@@ -9,9 +9,9 @@ from itertools import pairwise
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[1] / "python" / "modemqtt"
-# Reaches into what another class keeps to itself, as ruff finds them (SLF001).
+# Uses of another class's private members, as ruff finds them (SLF001).
 MOST_REACHES = 5
-# What only the core may know: a command, or a name that begins a line of the module's.
+# What only the core may know: a command, or a name that begins a line of the module.
 OF_THE_LINE = re.compile(r"\bAT[+&]?[A-Z]|\+(?:QMT|CME|CMS|C[A-Z]?REG|CPIN)")
 
 
@@ -23,7 +23,7 @@ def sources() -> dict[str, Path]:
 
 
 def imports(tree: ast.AST, known: dict[str, Path]) -> set[str]:
-    """Return the modules of ours that a file imports, anywhere in it and for types alone too."""
+    """Return our modules that a file imports, anywhere in it, even if only for types."""
     found = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -42,7 +42,7 @@ def arrows() -> dict[str, set[str]]:
 
 
 def texts(tree: ast.AST) -> list[str]:
-    """Return the texts of a file that are no docstrings."""
+    """Return the texts of a file, except docstrings."""
     documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
     bodies = [node.body for node in ast.walk(tree) if isinstance(node, documented)]
     # A text that stands alone documents what is above it.
@@ -78,7 +78,7 @@ def test_the_layers_of_the_package_point_one_way() -> None:
     assert all(order.index(below) < order.index(above) for below, above in pairwise(tower))
 
 
-def test_nobody_needs_labgrid_who_has_not_asked_for_it() -> None:
+def test_only_a_program_that_asks_for_labgrid_needs_it() -> None:
     ours = {name for name, used in arrows().items() if any(each.startswith("modemqtt.labgrid") for each in used)}
     assert {name for name in ours if not name.startswith("modemqtt.labgrid")} == set()
     theirs = re.compile(r"^\s*(?:from|import) labgrid\b", re.MULTILINE)

@@ -50,7 +50,7 @@ def legend(ax: Axes) -> list[str]:
 
 
 def drawn(ax: Axes) -> None:
-    """Draw it in earnest: what is wrong with a text shows only then."""
+    """Really draw it: only that shows a wrong text."""
     ax.figure.canvas.draw()
 
 
@@ -185,7 +185,7 @@ def test_without_the_library_the_error_names_the_extra(
 
 
 class Without:
-    """Finds no module of a library, as where it is not installed."""
+    """Finds no module of a library, as if it were not installed."""
 
     def __init__(self, library: str) -> None:
         self._library = library

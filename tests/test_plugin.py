@@ -119,7 +119,7 @@ def test_what_needs_hardware_is_skipped_with_the_way_to_run_it(suite: Suite) -> 
     result.stdout.fnmatch_lines(["modem_hardware: --modem-require wants it run; *"])
 
 
-def test_a_feature_is_what_the_module_says_that_it_has(suite: Suite) -> None:
+def test_a_feature_is_what_the_module_reports(suite: Suite) -> None:
     suite.write("""
         import pytest
         pytestmark = pytest.mark.modem_models("M95", "BC28", "BC660K-GL", "EG915Q")

@@ -1,4 +1,4 @@
-"""The pytest plugin on the ports of a bench, which here are virtual modules of another process."""
+"""The pytest plugin on the ports of a bench, here the virtual modules of another process."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def test_what_is_for_virtual_modules_is_skipped_and_what_is_for_hardware_runs(su
     assert [reason.partition(":")[0] for reason in skipped] == ["modem_virtual", "modem_fault", "virtual_modem"]
 
 
-def test_models_that_the_bench_has_not_are_skipped_and_each_other_finds_its_port(suite: Suite, two: Bench) -> None:
+def test_models_that_the_bench_lacks_are_skipped_and_each_other_finds_its_port(suite: Suite, two: Bench) -> None:
     suite.write("""
         import pytest
         def test_asking(modem, modem_model): assert modem.model == modem_model
@@ -351,7 +351,7 @@ def test_a_port_is_claimed_by_whatever_name_it_has(tmp_path: Path) -> None:
     second.release()
 
 
-def test_a_folder_of_locks_that_is_not_ones_own_is_told_in_one_sentence(
+def test_a_folder_of_locks_of_another_user_is_reported_in_one_sentence(
     suite: Suite, one: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))

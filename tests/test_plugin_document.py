@@ -1,4 +1,4 @@
-"""What docs/pytest.md shows works as it stands, but for the names of ports and of a broker."""
+"""The examples of docs/pytest.md work as written, except for the names of ports and of a broker."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the pytest plugin tells of a test that failed: its wire, on the terminal, in JUnit's XML, and in files."""
+"""What the pytest plugin reports of a failed test: its wire, on the terminal, in JUnit's XML, and in files."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_the_wire_is_shown_once_whatever_fails(suite: Suite) -> None:
     text = result.stdout.str()
     for phase in ("setup", "teardown", "call"):
         assert f"modem wire log (BC660K-GL) {phase} -" in text
-    # pytest repeats in the report of a teardown what the call has had.
+    # The report of a teardown repeats the sections of the call.
     assert text.count("stdout: modem wire log (BC660K-GL) call") == 2
 
 

@@ -1,4 +1,4 @@
-"""The lines of a port, what is at the other end of a TCP port, and pauses for a module that is slow to listen."""
+"""The lines of a port, the other end of a TCP port, and pauses for a module that is slow to listen."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LINES = ("dtr", "rts", "cts", "dsr")
 
 
 class Remote:
-    """A server of RFC 2217 by pyserial in front of a virtual module, with lines of its own."""
+    """A server of RFC 2217 by pyserial in front of a virtual module, with its own lines."""
 
     def __init__(self, module: VirtualModem) -> None:
         self.port: Any = serial.serial_for_url(module.port, timeout=0.01)
@@ -136,7 +136,7 @@ def test_the_lines_of_the_module_cannot_be_set(name: str) -> None:
 
 @contextlib.contextmanager
 def far_end(talk: Callable[[socket.socket], object]) -> Iterator[str]:
-    """Yield the address of a server that talks so to whoever connects."""
+    """Yield the address of a server that says this to every client."""
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def serve() -> None:

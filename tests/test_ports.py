@@ -1,4 +1,4 @@
-"""Ports that are missing, taken, silent, or none at all."""
+"""Ports that are missing, taken or silent, and things that are not ports."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ os._exit(0)
 
 
 def test_a_name_with_no_device_behind_it_is_not_said_to_be_in_use(tmp_path: Path) -> None:
-    # What a driver answers that has lost its device, ENXIO, is what a socket answers.
+    # A driver that has lost its device answers ENXIO, and so does a socket.
     path = str(tmp_path / "ttyUSB2")
     with socket.socket(socket.AF_UNIX) as bound:
         bound.bind(path)
@@ -101,7 +101,7 @@ def test_a_name_with_no_device_behind_it_is_not_said_to_be_in_use(tmp_path: Path
             Modem(path).open()
 
 
-# Each has the port for itself and says so by its first line.
+# Each has the port to itself, and its first line says so.
 HOLDERS = {
     "a lock": "import serial; held = serial.Serial(port, exclusive=True)",
     "the kernel": "import fcntl, termios; held = os.open(port, os.O_RDWR); fcntl.ioctl(held, termios.TIOCEXCL)",
@@ -110,7 +110,7 @@ HOLDERS = {
 
 @contextlib.contextmanager
 def held(port: str, how: str) -> Iterator[int]:
-    """Have another program hold a port; its process id."""
+    """Make another program hold a port; return its process id."""
     program = f"import os; port = {port!r}; {HOLDERS[how]}; print('held', flush=True); input()"
     with subprocess.Popen(  # noqa: S603 - the test's own
         [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE
@@ -152,7 +152,7 @@ def test_being_turned_away_leaves_the_port_to_its_holder_alone(virtual_modem: Vi
             assert exclusive != bytes(4)
 
 
-# What ends when the port is lost.
+# The calls that end when the port is lost.
 WAITS: dict[str, Callable[[Modem], object]] = {
     "a wait for a message": lambda modem: modem.mqtt().receive(),
     "a wait for a URC": lambda modem: list(modem.urcs()),
@@ -189,7 +189,7 @@ def test_a_port_that_is_lost_ends_what_waits_and_says_why(broker: Broker, listen
         ("socket://no-such-host.invalid:4000", "the host cannot be found"),
     ],
 )
-def test_a_name_that_is_none_is_explained(url: str, expected: str) -> None:
+def test_an_invalid_name_is_explained(url: str, expected: str) -> None:
     with pytest.raises(PortError, match=expected):
         Modem(url).open()
 
@@ -267,7 +267,7 @@ def test_a_device_is_set_to_what_was_asked_for_whatever_it_was_before(
     master, slave = os.openpty()  # it echoes, edits lines, and takes XON and XOFF
     with pytest.raises(ResponseTimeout):
         Modem(os.ttyname(slave), baudrate=57600, flow_control=flow_control).open(timeout=0)
-    # Python's own tcgetattr() does not know of speeds in numbers.
+    # Python's own tcgetattr() does not know speeds as numbers.
     iflag, oflag, cflag, lflag, *speeds = struct.unpack("4I20x2I", fcntl.ioctl(slave, TCGETS2, bytes(44)))
     os.close(master)
     os.close(slave)
@@ -296,7 +296,7 @@ def test_opening_a_silent_port_can_be_cut_short_by_closing(silent: str) -> None:
 
 @pytest.fixture
 def full() -> Iterator[socket.socket]:
-    """Yield a listening socket that does not answer, until the one connection that waits is accepted."""
+    """Yield a listening socket that does not answer until the waiting connection is accepted."""
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         listening.listen(0)
@@ -312,7 +312,7 @@ def test_opening_a_host_that_does_not_answer_is_cut_short_by_closing(full: socke
     modem.close()
     with pytest.raises(PortError, match="closed"):
         opening.result(1)
-    # The thread that connects cannot be stopped; what it opens is closed at once.
+    # The connecting thread cannot be stopped; what it opens is closed at once.
     full.settimeout(30)
     full.accept()[0].close()
     late, _ = full.accept()

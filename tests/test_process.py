@@ -9,10 +9,10 @@ import pytest
 
 from support.programs import run
 
-# More than these few take their time: MODEMQTT_RUNS=100.
+# More runs take longer: MODEMQTT_RUNS=100.
 RUNS = int(os.environ.get("MODEMQTT_RUNS", "10"))
 
-# Each ends without closing anything, at a moment at which a callback is under way.
+# Each ends without closing anything, while a callback is running.
 BUSY = {
     "in Python code": """
         while True: sum(range(1000))""",
@@ -84,7 +84,7 @@ waiting.wait()
         assert (outcome.returncode, outcome.errors, outcome.output) == (0, "", "")
 
 
-# Each ends while a session connects again by itself.
+# Each ends while a session reconnects by itself.
 CONNECTING_AGAIN = {
     "waits": "broker.drop_clients(); until_state('closed')",
     "opens": "port = broker.port; broker.close(); [one.detach() for one in absent(port)]; until_state('opening')",
@@ -100,7 +100,7 @@ CONNECTING_AGAIN = {
 @pytest.mark.parametrize("within", ["", "entered.__exit__(None, None, None)", "modem.close()"])
 @pytest.mark.parametrize("doing", CONNECTING_AGAIN)
 def test_the_interpreter_ends_cleanly_while_a_session(doing: str, within: str) -> None:
-    # What comes in the place of the server is there before the first attempt.
+    # The replacement of the server is there before the first attempt.
     first = 60 if doing == "waits" else 0.05
     if doing == "tells" and within == "modem.close()":
         pytest.skip("closing waits for the callback that is running")

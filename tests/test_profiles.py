@@ -1,4 +1,4 @@
-"""Editions of a note and modules as they were seen: what they change, and what an unknown name is told."""
+"""Editions of a note and modules as seen in the field: what they change, and the error for an unknown name."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ PROFILE_NAMES = ", ".join(profile.name for profile in PROFILES)
         ({"model": "M95", "revision": "2019"}, "revision must be left out for M95, not '2019'"),
     ],
 )
-def test_a_profile_or_an_edition_that_there_is_not_is_one_sentence_that_lists_the_known_ones(
+def test_an_unknown_profile_or_edition_is_one_sentence_that_lists_the_known_ones(
     options: dict[str, str], sentence: str
 ) -> None:
     with pytest.raises(UsageError) as caught:

@@ -1,4 +1,4 @@
-"""Publishes that nobody waits for, and the queue that they wait in."""
+"""Publishes that nobody waits for, and the queue in which they wait."""
 
 from __future__ import annotations
 

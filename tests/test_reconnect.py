@@ -1,4 +1,4 @@
-"""A session that connects again by itself: what brings it to that, what it does, what it tells."""
+"""A session that reconnects by itself: the causes, what it does, and what it reports."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_what_was_subscribed_to_within_the_session_is_subscribed_to_again(
         mqtt.subscribe("a", qos=2)
         broker.drop_clients()
         assert seen.wait_back().granted == (("b/#", 0), ("c/+", 2), ("a", 2))
-        # In as many commands as the program has used: what fitted one then fits one now.
+        # In as many commands as the program used: what fitted into one then fits into one now.
         last = [line.split(",", 2)[2] for line in sent(modem, "AT+QMTSUB")[-2:]]
         assert last == ['"b/#",0,"c/+",2', '"a",2']
         for topic in ("a", "b/x", "c/x", "gone/1", "gone/2"):
@@ -112,7 +112,7 @@ def test_a_restart_of_the_module_is_overcome_with_every_option(
         assert mqtt.receive(timeout=5).payload == b"1"
     assert sent(modem, "AT+QMTCONN=") == ['AT+QMTCONN=0,"bench-7","bench","***"'] * 2
     assert "correct-horse" not in str(modem.wire)
-    # A restart is no loss of a connection of its own; `on_restart` tells of it.
+    # A restart is not reported as a lost connection; `on_restart` reports it.
     assert [type(event) for event in seen.events] == [Reconnected]
 
 
@@ -172,7 +172,7 @@ def test_a_port_lost_while_it_connects_again_is_waited_for(broker: Broker, model
             tap.cut()
             until(lambda: not modem.is_open, "the loss of the port")
             broker.refuse(None)
-            # The module takes the next when it has seen that this one has left.
+            # The module accepts the next host once it has seen this one leave.
             until(lambda: opened(modem), "the port")
             seen.wait_back()
 

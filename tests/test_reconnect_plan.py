@@ -1,4 +1,4 @@
-"""How a session plans to connect again: when, how often, and when not at all."""
+"""How a session plans to reconnect: when, how often, and when not at all."""
 
 from __future__ import annotations
 
@@ -73,12 +73,12 @@ def test_the_waits_grow_up_to_the_longest(mqtt: MqttClient, caplog: pytest.LogCa
     ],
     ids=str,
 )
-def test_a_plan_that_is_none_is_refused(wrong: dict[str, Any]) -> None:
+def test_an_invalid_plan_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match=list(wrong)[-1]):
         Reconnect(**wrong)
 
 
-def test_what_is_no_plan_is_refused(mqtt: MqttClient, broker: Broker, modem: Modem) -> None:
+def test_anything_but_a_plan_is_refused(mqtt: MqttClient, broker: Broker, modem: Modem) -> None:
     before = len(list(modem.wire))
     with pytest.raises(UsageError, match="reconnect"), session(mqtt, broker, "yes"):  # type: ignore[arg-type]
         pass

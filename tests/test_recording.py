@@ -1,4 +1,4 @@
-"""Recordings of a line: what is in the file, what is not, and what becomes of it when something goes wrong."""
+"""Recordings of a line: what is in the file, what is not, and what happens to it when something goes wrong."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def wire(path: Path, direction: str) -> str:
 
 
 def forms(value: str) -> set[str]:
-    """Return a value as itself and in the encodings in which it could get through."""
+    """Return a value in plain text and in the encodings in which it could get through."""
     raw = value.encode()
     swapped = value + "F" * (len(value) % 2)
     return {
@@ -74,7 +74,7 @@ def test_every_byte_is_recorded_and_no_secret_or_identity_is_in_the_file(model: 
     recorded = path.read_text(encoding="ascii")
     for value in (*identities, PASSWORD, *filter(None, addresses)):
         assert [form for form in forms(value) if json.dumps(form)[1:-1] in recorded] == [], value
-    # Masks have lengths of their own; all else is there.
+    # Masks have their own lengths; everything else is there.
     assert abs(len(wire(path, ">")) - sent) < len(PASSWORD) + len("AT+CGPADDR=1\r") + 1
     assert len(wire(path, "<")) >= received
     header, *rest = entries(path)

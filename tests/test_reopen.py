@@ -89,7 +89,7 @@ def test_a_module_that_stays_silent_is_a_timeout() -> None:
 
 
 @pytest.mark.parametrize("timeout", [-1, float("nan")])
-def test_a_timeout_that_is_none_is_a_usage_error_and_leaves_the_port_open(modem: Modem, timeout: float) -> None:
+def test_an_invalid_timeout_is_a_usage_error_and_leaves_the_port_open(modem: Modem, timeout: float) -> None:
     with pytest.raises(UsageError, match="timeout"):
         modem.reopen(timeout=timeout)
     assert modem.is_open
@@ -115,7 +115,7 @@ def test_a_callback_can_open_the_port_again_and_the_next_is_called_after_it(virt
         calls.append("begin")
         modem.reopen(timeout=5)
         if first:
-            # The next event is there, and has to wait for this callback.
+            # The next event is there, and must wait for this callback.
             virtual_modem.restart()
             until(lambda: modem.stats.restarts == 1, "the next restart")
             time.sleep(0.05)
@@ -131,7 +131,7 @@ def test_a_callback_can_open_the_port_again_and_the_next_is_called_after_it(virt
 
 
 def test_a_callback_can_open_the_port_again_and_again_and_close_it(virtual_modem: VirtualModem) -> None:
-    # Those of other tests are not of this one's making.
+    # Threads of other tests do not count.
     before = threading.enumerate()
     ended = threading.Event()
 
@@ -147,7 +147,7 @@ def test_a_callback_can_open_the_port_again_and_again_and_close_it(virtual_modem
         virtual_modem.restart()
         assert ended.wait(5)
         assert not modem.is_open
-    # The threads have ended, and with them what they held.
+    # The threads have ended, and so has what they held.
     until(lambda: {one.name for one in threading.enumerate() if one not in before} <= {"modemqtt-log"}, "their end")
 
 
@@ -204,7 +204,7 @@ def test_a_module_that_takes_its_port_with_it_when_it_restarts_is_a_lost_port(tm
             restarting.result(5)
 
 
-def test_message_ids_go_on_behind_those_of_before_when_the_port_is_opened_again(broker: Broker) -> None:
+def test_message_ids_continue_when_the_port_is_opened_again(broker: Broker) -> None:
     with VirtualModem("M95") as module, Modem(module.port) as modem:
         mqtt = modem.mqtt()
         seen = []

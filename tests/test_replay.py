@@ -1,4 +1,4 @@
-"""Recordings that are played: the events of then, and what is told of a host that does otherwise."""
+"""Recordings that are played back: the same events as before, and the report on a host that does something else."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 ONE_OF_EACH = sorted({model.dialect: model.name for model in MODELS}.values())
-# Those that carry every byte, and the printable ones alone.
+# All bytes, and only the printable ones.
 BINARY = bytes(range(256))
 TEXT = bytes(range(0x20, 0x7F)).replace(b'"', b"")
 
 
 def events(modem: Modem, broker: tuple[str, int], happens: Callable[[str], None], password: str) -> Iterator[object]:
-    """Yield what a program is told in a session with payloads of all bytes, a lost connection and a restart."""
+    """Yield what a program hears in a session with payloads of all bytes, a lost connection and a restart."""
     mqtt = modem.mqtt()
     yield modem.model
     with (
@@ -39,7 +39,7 @@ def events(modem: Modem, broker: tuple[str, int], happens: Callable[[str], None]
         yield mqtt.subscribe([("bench/#", 1), ("other", 2)])
         for payload in (TEXT, b"", BINARY):
             for qos in (0, 1, 2):
-                # Not every dialect carries every byte; what it does not carry is not sent.
+                # Not every dialect carries every byte; the others are not sent.
                 with contextlib.suppress(UsageError):
                     yield mqtt.publish("bench/t", payload, qos=qos).state
                     message = mqtt.receive(timeout=5)
@@ -75,7 +75,7 @@ def test_a_recorded_session_is_played_to_the_same_events(model: str, tmp_path: P
     with Replay(path) as replay, Modem(replay.port) as modem:
         again = list(events(modem, address, lambda _: None, "another"))
         replay.check()
-    # The module's number is another.
+    # The module's number differs.
     imei = again[-1][0]  # type: ignore[index]
     assert imei.startswith("860000")
     assert again == [*seen[:-1], (imei, *seen[-1][1:])]  # type: ignore[index]
@@ -149,7 +149,7 @@ def test_a_module_that_is_named_is_not_asked_for_in_a_replay(tmp_path: Path) -> 
         ('{"recording":"modemqtt","version":9}\n', "is of version 9 of the format"),
     ],
 )
-def test_a_file_that_is_no_recording_is_refused_in_one_sentence(text: str, said: str, tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_recording_is_refused_in_one_sentence(text: str, said: str, tmp_path: Path) -> None:
     path = tmp_path / "a.rec"
     path.write_text(text, encoding="ascii")
     with pytest.raises(UsageError, match=said):
@@ -237,7 +237,7 @@ def test_a_long_recording_is_played_in_little_memory(tmp_path: Path) -> None:
             count += 1
             message = {"t": 1 + count / 1000, "<": f'\r\n+QMTRECV: 0,0,"bench/t",{count:0200}\r\n'}
             file.write(json.dumps(message) + "\n")
-    # What waits for the program is bounded by itself.
+    # The queue for the program has its own bound.
     with Replay(path) as replay, Modem(replay.port, model="M95", queue=64 * 1024) as modem:
         modem.mqtt().on_message = lambda _: None
         modem.command("AT+CSQ")

@@ -20,12 +20,12 @@ pytestmark = pytest.mark.mosquitto
 
 COUNT = 1_000
 LIMIT = {"M95": 1_548, "BC660K-GL": 1_460}
-# What ends the data phase, and what ends a received message that comes without its length.
+# The bytes that end the data phase, and those that end a received message without a length.
 CANNOT_BE_CARRIED = {"M95": b"\x1a\x1b\r\n", "BC660K-GL": b""}
 
 
 def payloads(model: str) -> list[bytes]:
-    """Return the empty one, every single byte, the longest, and random ones of random length."""
+    """Return the empty payload, every single byte, the longest, and random ones of random length."""
     dice = random.Random(20_240_611)  # noqa: S311 - the same in every run
     allowed = bytes(byte for byte in range(256) if byte not in CANNOT_BE_CARRIED[model])
     limit = LIMIT[model]

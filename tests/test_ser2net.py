@@ -27,13 +27,13 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.ser2net
 
-# The kinds of server that carry every byte.
+# The kinds of servers that carry every byte.
 SCHEMES = ("socket", "rfc2217")
 
 
 @pytest.fixture
 def serve(tmp_path: Path) -> Iterator[Serve]:
-    """Yield what starts a server of a kind in front of a device."""
+    """Yield a function that starts a server of a kind in front of a device."""
     program = real_server.find()
     if program is None:
         pytest.skip("ser2net is not installed")
@@ -78,7 +78,7 @@ def test_every_byte_arrives_as_it_was_sent(serve: Serve, broker: Broker, accepte
                 mqtt.publish("bench/7", payload, qos=1, form="counted")
                 message = mqtt.receive(timeout=5)
                 assert (message.payload, message.complete) == (payload, True)
-            # And without the way back: what the broker has got.
+            # And without the way back: what the broker received.
             assert [message.payload for message in broker.messages] == payloads
 
 
@@ -137,7 +137,7 @@ def test_a_second_host_is_turned_away_and_the_first_is_not_disturbed(
 
 @pytest.mark.skipif(not os.access("/var/lock", os.W_OK), reason="ser2net cannot write lock files here")
 def test_a_device_that_ser2net_has_is_in_use_by_ser2net(serve: Serve, tmp_path: Path) -> None:
-    # It writes lock files for all but what is named /dev/pts.
+    # It writes lock files for all devices except those under /dev/pts.
     link = str(tmp_path / "module")
     with VirtualModem("M95", link=tmp_path / "module"):
         server = serve("rfc2217", link)

@@ -1,4 +1,4 @@
-"""What docs/shell.md and the README show of the shell works as it stands, but for names of ports and of a broker."""
+"""The shell examples of docs/shell.md and the README work as written, except for the names of ports and of a broker."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ BLOCKS = [
 
 @pytest.fixture(scope="module")
 def names() -> Iterator[dict[str, str]]:
-    """What stands for the names in the documents."""
+    """The replacements for the names in the documents."""
     with Broker() as broker, VirtualModem("EG915Q") as one, VirtualModem("BC660K-GL") as other:
         yield {
             "/dev/ttyUSB2": one.port,
@@ -45,7 +45,7 @@ def names() -> Iterator[dict[str, str]]:
 
 @pytest.fixture
 def path(tmp_path: Path) -> str:
-    """Have the command on the PATH, as it is where the package is installed."""
+    """Put the command on the PATH, as an installed package does."""
     program = tmp_path / "bin/modemqtt"
     program.parent.mkdir()
     program.write_text(f'#!/bin/sh\nexec {sys.executable} -m modemqtt "$@"\n')

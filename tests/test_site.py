@@ -1,4 +1,4 @@
-"""What the site and a release are made of: tutorials that run, seams with names, workflows that nobody can change."""
+"""The parts of the site and of a release: tutorials that run, seams with names, workflows that nobody can change."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_the_first_suite_runs_on_virtual_modules_and_on_a_port(suite: Suite, tmp
         suite.write(text, f"test_bench_{number}")
     assert outcomes(suite.run()) == {"passed": 4}
     with bench(tmp_path, "M95") as port:
-        # Whoever needs the virtual module is skipped.
+        # A test that needs the virtual module is skipped.
         assert outcomes(suite.run(*port.options)) == {"passed": 1, "skipped": 3}
 
 

@@ -1,4 +1,4 @@
-"""TLS from a program to a real broker: uploads, both ends' certificates, and what does not show."""
+"""TLS from a program to a real broker: uploads, the certificates of both ends, and what stays hidden."""
 
 from __future__ import annotations
 
@@ -167,7 +167,7 @@ def test_a_plain_broker_is_no_server_for_tls(mqtt: MqttClient, mosquitto: Addres
 
 def test_the_program_is_told_how_far_an_upload_is(modem: Modem, credentials: Credentials) -> None:
     told: list[UploadProgress] = []
-    # What stands before a certificate in its file goes with it.
+    # Text before a certificate in its file is uploaded too.
     long_ca = b"# " + b"x" * 3000 + b"\n" + credentials.ca
     tls = Tls(ca=long_ca, cert=credentials.cert, key=credentials.key)
     modem.mqtt().configure(tls=tls, progress=told.append)

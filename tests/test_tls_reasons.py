@@ -1,4 +1,4 @@
-"""A module says -1 whatever was wrong with a connection; the log of the virtual module says what."""
+"""A module reports -1 whatever is wrong with a connection; the log of the virtual module gives the reason."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def credentials(tmp_path_factory: pytest.TempPathFactory) -> Credentials:
 
 
 def reasons(folder: Path, host: str, port: int, tls: Tls | None) -> list[str]:
-    """Return what the log says of an attempt that fails."""
+    """Return what the log says about a failing attempt."""
     log = folder / "module.log"
     with VirtualModem("EG915Q", log=log) as module, Modem(module.port, model="EG915Q") as modem:
         mqtt = modem.mqtt()

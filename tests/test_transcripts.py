@@ -1,7 +1,7 @@
-"""The package end to end against the transcripts: a conversation, byte for byte, and what Python is told of it.
+"""The package end to end against the transcripts: a conversation, byte for byte, and what Python hears of it.
 
-Not played are those marked `only virtual`, which no host of ours would send, and skipped are those in which more than
-a tenth of a second has to pass: the host's own tests play them on a simulated clock.
+Transcripts marked `only virtual`, which our host would never send, are not played; those in which more than a tenth of
+a second must pass are skipped: the host's own tests play them on a simulated clock.
 """
 
 from __future__ import annotations

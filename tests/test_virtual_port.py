@@ -1,4 +1,4 @@
-"""A modem on a virtual module of its own process: ``Modem("virtual://M95")``."""
+"""A modem on a virtual module in the same process: ``Modem("virtual://M95")``."""
 
 from __future__ import annotations
 

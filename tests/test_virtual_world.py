@@ -1,4 +1,4 @@
-"""What a test sees and does of the world of a virtual module: its commands, its lines, its power key, its broker."""
+"""What a test can see and change around a virtual module: its commands, its lines, its power key, its broker."""
 
 from __future__ import annotations
 

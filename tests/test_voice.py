@@ -1,4 +1,4 @@
-"""What an error says: what was wrong, with the value, what is allowed, and where."""
+"""An error says what was wrong, with the value, what is allowed, and where."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Waiting for a connection that a session makes again."""
+"""Waiting for a connection that a session restores."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What went over the line is a sequence of lines."""
+"""The wire log is a sequence of lines."""
 
 from __future__ import annotations
 

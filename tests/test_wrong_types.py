@@ -1,4 +1,4 @@
-"""Whatever is of the wrong type, wherever it is given, is told in one voice."""
+"""A value of the wrong type gets the same kind of error wherever it is given."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ FOREIGN = ("object is not", "cannot be interpreted", "not supported between", "h
 
 
 def told(call: Call, wrong: object) -> None:
-    """Call it; it raises one error of both kinds."""
+    """Call it; check that it raises one error of both kinds."""
     with pytest.raises(UsageTypeError) as raised:
         call(wrong)
     assert isinstance(raised.value, TypeError)
