@@ -1,6 +1,7 @@
-//! What happens on a modem, and what a program is told of it.
+//! What happens on a modem, and what a program is told about it.
 //!
-//! What a program may be called for is an [`Event`] with a line in [`Event::told`]; whatever translates events knows of no single one.
+//! An event reaches a program's callbacks if [`Event::told`] has a line for it; code that translates events needs to
+//! know none of them by name.
 
 use std::time::{Duration, Instant};
 
@@ -11,14 +12,14 @@ use modemqtt_at::{ClientIndex, MessageId};
 use crate::call::{Reply, Ticket};
 use crate::error::Error;
 
-/// What the session has to say.
+/// What the session reports.
 #[derive(Debug)]
 pub enum Event {
     /// The call has left the queue; it can no longer be taken back.
     Started(Ticket, Option<MessageId>),
-    /// The command of a publish goes out now, or again.
+    /// The command of a publish is being sent, for the first time or again.
     Sent(Ticket),
-    /// The module has taken a publish (`OK`).
+    /// The module has accepted a publish (`OK`).
     Accepted(Ticket),
     /// The module has sent a publish again; how many times.
     Retransmitting(Ticket, i64),

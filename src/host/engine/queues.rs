@@ -98,7 +98,7 @@ impl Queues {
         self.put(&self.notices, notice);
     }
 
-    /// Wakes whoever waits for something that was put down.
+    /// Wakes every thread waiting for an entry.
     pub(super) fn wake(&self) {
         for inbox in self.messages.lock().values() {
             inbox.wake();

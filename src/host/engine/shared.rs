@@ -246,7 +246,7 @@ impl Shared {
         self.bells.add(bell);
     }
 
-    /// Wakes whoever waits for something new.
+    /// Wakes every thread waiting for something new.
     pub(super) fn ring(&self) {
         self.queues.wake();
         self.bells.ring();

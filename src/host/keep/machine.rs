@@ -6,8 +6,7 @@
 //! | `Connected` | a loss: `Waiting`, `PortGone` or `GivenUp` |
 //! | `Waiting` | its time comes: `Attempting` |
 //! | `PortGone` | a new engine takes the session over: `Waiting` |
-//! | `Attempting` | the errand that configures, opens and connects ([`Errand::Enter`]) succeeds: `Subscribing`, or
-//! `Connected` if there is nothing to subscribe to |
+//! | `Attempting` | the errand that configures, opens and connects ([`Errand::Enter`]) succeeds: `Subscribing`, or `Connected` if there is nothing to subscribe to |
 //! | `Subscribing` | the last call succeeds: `Connected` |
 //! | `Clearing` | what the attempt left open is closed: `Waiting` or `GivenUp` |
 //! | `GivenUp`, `Ended` | nothing |

@@ -6,8 +6,7 @@
 //! | [`DataState`] | moved by |
 //! |---|---|
 //! | `Impossible`, `NotDue` | nothing: the command has no data, or the program gave none |
-//! | `Due` | the prompt: `Invited` if a pause must follow it, else `Sent`. A final result code, a start of the module
-//! or the time limit also ends the wait |
+//! | `Due` | the prompt: `Invited` if a pause must follow it, else `Sent`. A final result code, a start of the module or the time limit also ends the wait |
 //! | `Invited` | the end of the pause: `Sent` |
 //! | `Sent` | silence after a length of 0: `Ended` |
 //! | `Due`, `Invited`, `Sent`, `Ended` | the module gives up the data phase: `GivenUp` |

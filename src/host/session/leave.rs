@@ -7,8 +7,7 @@
 //! |---|---|---|
 //! | `Doubt` | nothing; a refusal may have belonged to another command, and the prompt may still come | 200 ms |
 //! | `Escaped` | ESC, alone: firmware takes it as a cancel only at the end of a burst | 100 ms |
-//! | `Filling` | CRs in pieces, at most as many as were declared; a surplus CR is an empty command line | 50 ms; 200 ms
-//! after the last |
+//! | `Filling` | CRs in pieces, at most as many as were declared; a surplus CR is an empty command line | 50 ms; 200 ms after the last |
 //! | `Guard` | nothing, so that `+++` stands between two silences | 1 s |
 //! | `Attention` | `+++` | 1 s |
 //!

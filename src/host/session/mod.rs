@@ -19,8 +19,7 @@
 //! | `time_is_up` | what happens when something does not come in time |
 //! | `leave`, `given_up` | the way out of a data phase; a data phase that the module gives up |
 //! | `standing` | asking the module for the state of a client |
-//! | `errands`, `behind`, `buffer`, `upload`, `pauses`, `joined`, `spelling`, `heard` | extras for certain calls or
-//! modules |
+//! | `errands`, `behind`, `buffer`, `upload`, `pauses`, `joined`, `spelling`, `heard` | extras for certain calls or modules |
 
 mod answered;
 mod behind;

@@ -5,8 +5,7 @@
 //! | `Unknown` | the module was never set up | its first start, not a restart | sets it up first |
 //! | `SetUp` | it was set up | a restart, told once: `Starting` | is sent |
 //! | `Silent` | it was set up, but no longer answers | the same | sets it up first |
-//! | `Off` | it has announced that it switches off, and the restart was told | the rest of that restart, however late:
-//! `Starting` | sets it up first |
+//! | `Off` | it has announced that it switches off, and the restart was told | the rest of that restart, however late: `Starting` | sets it up first |
 //! | `Starting` | it has started | another restart | sets it up first |
 //!
 //! The announcement leads from `SetUp`, `Silent` and `Starting` to `Off`, and is told as a restart, being the first

@@ -92,7 +92,7 @@ fn an_option_that_is_taken_back_is_given_up_once() {
     assert_eq!(telnet.take_replies(), b"\xff\xfb\x03");
 }
 
-/// Two ends with the same rules, both of which ask: they fall silent, and agree.
+/// Two ends with the same rules both ask: they agree and fall silent.
 #[test]
 fn two_ends_that_both_ask_agree_and_fall_silent() {
     let (mut one, mut other) = (Telnet::new(&OPTIONS), Telnet::new(&OPTIONS));
