@@ -177,11 +177,26 @@ fn is_known(line: &[u8]) -> bool {
     tokens::is_recognised(line) && !line.contains(&CR)
 }
 
-/// Whether a line contains part of a secret without containing all of it.
+/// Whether a line holds part of a secret beside the places where it holds all of it.
 fn shares(line: &[u8], secret: &[u8]) -> bool {
     const PIECE: usize = 4;
-    let holds = |piece: &[u8]| memchr::memmem::find(line, piece).is_some();
-    secret.len() > PIECE && !holds(secret) && secret.windows(PIECE).any(holds)
+    if secret.len() <= PIECE {
+        return false;
+    }
+    let whole = memchr::memmem::find_iter(line, secret).map(|at| at..at + secret.len());
+    let ends = whole.chain(std::iter::once(line.len()..line.len()));
+    let mut from = 0;
+    for place in ends {
+        let between = &line[from..place.start.max(from)];
+        if secret
+            .windows(PIECE)
+            .any(|piece| memchr::memmem::find(between, piece).is_some())
+        {
+            return true;
+        }
+        from = place.end;
+    }
+    false
 }
 
 fn all(place: Range<usize>) -> Vec<Range<usize>> {

@@ -143,3 +143,20 @@ fn a_piece_of_a_broken_echo_that_a_command_takes_for_its_answer_shows_nothing_of
     }
     assert!(!shown.contains("gfmE"), "{shown}");
 }
+
+#[test]
+fn a_piece_of_a_password_beside_the_whole_of_it_shows_nothing() {
+    let mut bench = Bench::set_up("M95");
+    bench.submit(Call::connect(
+        CLIENT,
+        "bench-7".into(),
+        Some("bench".into()),
+        Some(Secret("7Zuj9VOciCkEgfmE".into())),
+    ));
+    bench.feed(b"VOciCkEgfmE\"\rAT+QMTCONN=0,\"bench-7\",\"bench\",\"7Zuj9VOciCkEgfmE\"\r\n+CREG: 1\r\n");
+    let mut shown = String::new();
+    while let Some(piece) = bench.session.poll_wire() {
+        shown.extend(piece.entry().map(|entry| entry.text + " "));
+    }
+    assert!(!shown.contains("gfmE"), "{shown}");
+}
