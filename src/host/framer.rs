@@ -119,7 +119,7 @@ struct Held {
 }
 
 impl Held {
-    /// How long the payload is so far.
+    /// The length of the payload so far.
     fn length(&self) -> usize {
         let (from, to) = self.found.payload;
         self.joined.as_ref().map_or(to - from, |message| message.payload.len())
@@ -354,7 +354,7 @@ impl Framer {
         self.take_held()
     }
 
-    /// The message that was held back, as far as it goes.
+    /// The message held back, as far as it goes.
     fn take_held(&mut self) -> Option<RawMessage> {
         let held = self.held.take()?;
         Some(match held.joined {
@@ -418,7 +418,7 @@ impl Framer {
         Some(false)
     }
 
-    /// Notes where a message lies that begins here.
+    /// Notes where the message that begins here lies.
     fn note(&mut self, found: Found) {
         let (from, to) = found.payload;
         self.payload = (self.start + from..self.start + to).into();

@@ -65,7 +65,7 @@ impl IoThread {
         loop {
             let mut place = self.place.lock();
             let Some(traffic) = place.as_mut() else { return Ok(()) };
-            // What has arrived while the program was stopped comes before the end of any time.
+            // Anything that arrived while the program was stopped is read before any deadline counts as passed.
             if readable || (traffic.is_due() && self.can_be_read()) {
                 traffic.read(&mut buffer)?;
             }

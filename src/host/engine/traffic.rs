@@ -123,13 +123,13 @@ impl Traffic {
             || !self.sleep.writes && self.port.wants_to_write(!self.unsent.is_empty())
     }
 
-    /// Whether some time is over.
+    /// Whether a deadline has passed.
     pub(super) fn is_due(&self) -> bool {
         self.upkeep.next_timeout().is_some_and(|due| due <= Instant::now())
     }
 
-    /// Does what there is to do. Only the I/O thread does, after it has read: an answer that has arrived and was not read
-    /// yet comes before the end of its time.
+    /// Does what there is to do. Only the I/O thread calls this, after it has read: an answer that has arrived but is still
+    /// unread counts before its deadline does.
     pub(super) fn serve(&mut self) -> Result<(), PortError> {
         self.take_requests();
         if self.failure.is_none() {
@@ -138,7 +138,7 @@ impl Traffic {
         self.carry_on()
     }
 
-    /// Writes what is due, and delivers what has happened.
+    /// Writes what is due, and passes on what has happened.
     fn carry_on(&mut self) -> Result<(), PortError> {
         if let Some(error) = self.failure.take() {
             return Err(error);

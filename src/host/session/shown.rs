@@ -52,7 +52,7 @@ impl Session {
                 all(values + blanks..line.len())
             }
             Incoming::Unsolicited(_) if self.may_be_an_echo(line) => all(0..line.len()),
-            // A command that takes any line for its answer takes a piece of an echo as well.
+            // A command that takes any line as its answer also takes a fragment of an echo.
             Incoming::Information(_) if self.holds_a_part_of_a_secret(line) => all(0..line.len()),
             _ => self.secrets_in(line),
         }
@@ -65,7 +65,7 @@ impl Session {
         (due && !is_known(line)) || self.holds_a_part_of_a_secret(line)
     }
 
-    /// Whether a line that is not known has a piece of a secret in it, and not the whole.
+    /// Whether an unknown line contains part of a secret, but not all of it.
     fn holds_a_part_of_a_secret(&self, line: &[u8]) -> bool {
         !is_known(line) && self.secrets.iter().any(|secret| shares(line, secret.as_bytes()))
     }
@@ -172,7 +172,7 @@ impl Session {
     }
 }
 
-/// Whether a line is one that modules print. A line end that is not whole does not part it from what comes before.
+/// Whether a line is one that modules print. An incomplete line end does not separate it from what came before.
 fn is_known(line: &[u8]) -> bool {
     tokens::is_recognised(line) && !line.contains(&CR)
 }
