@@ -49,7 +49,7 @@ class Dispatcher:
 
     @property
     def threads(self) -> tuple[threading.Thread, ...]:
-        """Its thread, behind those for which it waits."""
+        """Its thread, after those for which it waits."""
         earlier = self._earlier
         return (*(() if earlier is None else earlier.threads), self._thread)
 

@@ -106,7 +106,7 @@ def plot_deliveries(deliveries: Iterable[Delivery], ax: Axes | None = None, *, l
         The axes.
 
     Raises:
-        UsageTypeError: there is something else among them, or `ax` is no axes.
+        UsageTypeError: something else is among them, or `ax` is not an Axes.
         ImportError: matplotlib is not installed; ``pip install modemqtt[notebook]`` brings it.
 
     """
@@ -149,7 +149,7 @@ def plot_messages(messages: Iterable[Message], ax: Axes | None = None) -> Axes:
         The axes.
 
     Raises:
-        UsageTypeError: there is something else among them, or `ax` is no axes.
+        UsageTypeError: something else is among them, or `ax` is not an Axes.
         ImportError: matplotlib is not installed; ``pip install modemqtt[notebook]`` brings it.
 
     """

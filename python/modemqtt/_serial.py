@@ -18,7 +18,7 @@ _LAYOUT = {0: "DIAG", 1: "NMEA", 2: "AT", 3: "modem"}
 _WITH_LAYOUT = {"0121", "0125", "0191", "0195", "0296", "0306", "0512", "0700"}
 # What a module calls an interface, by a word of it: "Quectel USB AT Port".
 _WORDS = {"at": "AT", "nmea": "NMEA", "gnss": "NMEA", "modem": "modem", "diag": "DIAG", "dm": "DIAG"}
-# `type` of a port of 8250.c with nothing behind it.
+# `type` of a port of 8250.c without hardware.
 _NOTHING = "0"
 
 
@@ -76,7 +76,7 @@ def _port(root: Path, name: str, links: dict[str, str], holders: dict[str, str])
 
 
 class _About:
-    """What /sys says of the device behind a port."""
+    """What /sys says about the device of a port."""
 
     def __init__(self, device: Path) -> None:
         """Find the USB device and its interface among the parents."""

@@ -191,7 +191,7 @@ def modem_mqtt_factory(
 
 @pytest.fixture
 def modem_mqtt(modem_mqtt_factory: Sessions) -> MqttClient:
-    """A client that is connected to ``modem_broker``, with a client id of its own."""
+    """A client that is connected to ``modem_broker``, with its own client id."""
     with told():
         return modem_mqtt_factory()
 

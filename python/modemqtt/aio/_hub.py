@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from modemqtt._core import Engine, Pending
     from modemqtt._line import Line
 
-# Seconds between two looks of the loop at whether a cell of a notebook is to be interrupted.
+# Seconds between two checks of the loop whether to interrupt a cell of a notebook.
 _LOOK = 0.03
 # How many events are handled before other tasks get their turn.
 _BATCH = 256

@@ -48,7 +48,7 @@ def opened(options: Namespace, *, timeout: float | None = None) -> Modem:
 
 
 def is_virtual(options: Namespace) -> bool:
-    """Whether the port is a virtual module of this process, with a broker of its own."""
+    """Whether the port is a virtual module of this process, with its own broker."""
     return str(options.modem).startswith(("virtual://", "virtual:"))
 
 

@@ -189,7 +189,7 @@ def _check_tls(parser: Parser, options: Namespace) -> None:
         )
     if _secured(options):
         if options.cafile is None and not options.insecure:
-            parser.error("a module has no certificates of its own: give --cafile, or --insecure to check nothing")
+            parser.error("a module comes without certificates: give --cafile, or --insecure to check nothing")
     elif options.key is not None or options.tls_version is not None:
         parser.error("--cert, --key and --tls-version need --cafile, or --insecure")
 

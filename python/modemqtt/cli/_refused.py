@@ -27,7 +27,7 @@ _BOTH: tuple[tuple[tuple[str, ...], int, str], ...] = (
     (("--psk",), 1, "AT+QSSLCFG takes certificates and no pre-shared key"),
     (("--psk-identity",), 1, "AT+QSSLCFG takes certificates and no pre-shared key"),
     (("--capath",), 1, "a module is given one file of certificates; name it with --cafile"),
-    (("--tls-use-os-certs",), 0, "a module has no certificates of its own; name a file with --cafile"),
+    (("--tls-use-os-certs",), 0, "a module comes without certificates; name a file with --cafile"),
     (("--ciphers",), 1, f"{_OWN_TLS}: one suite by its number, or all, as modemqtt.Tls(cipher_suite=…) has it"),
     (("--tls-alpn",), 1, _OWN_TLS),
     (("--tls-engine",), 1, _OWN_TLS),

@@ -214,7 +214,7 @@ class Converter:
         if stat := re.fullmatch(r"\+QMTSTAT: ?(\d+),(\d+)", text):
             if stat[2] == "1":
                 self.lines.insert(-1, "! broker drop")
-            # The server closes after a DISCONNECT, which nobody is told.
+            # The server closes after a DISCONNECT, and nobody reports that.
             self.lines += [] if stat[2] == "5" else [f"= lost {stat[1]} {stat[2]}"]
         elif _FINAL.fullmatch(text):
             self._final(text)

@@ -27,7 +27,7 @@ def parser() -> Parser:
     """Describe the arguments."""
     described = command(
         "sub",
-        "Subscribe through the MQTT client of a module, and print the payload of each message on a line of its own. "
+        "Subscribe through the MQTT client of a module, and print the payload of each message on a separate line. "
         "Flags, formats and exit status are those of mosquitto_sub. A lost connection is restored.",
         examples=(
             "modemqtt sub --modem /dev/ttyUSB2 -h broker.lab -t 'bench/#' -v",

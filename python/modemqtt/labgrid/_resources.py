@@ -34,7 +34,7 @@ class QuectelModem(Resource):
         """Check what was given.
 
         Raises:
-            InvalidConfigError: there is no port.
+            InvalidConfigError: the port is missing.
 
         """
         super().__attrs_post_init__()

@@ -77,7 +77,7 @@ class ModemMqttStrategy(Strategy):
         """Check what was given.
 
         Raises:
-            InvalidConfigError: the broker is no address.
+            InvalidConfigError: the broker is not an address.
 
         """
         self._address = None if self.broker is None else _parse(self.broker)
