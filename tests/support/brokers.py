@@ -23,7 +23,7 @@ PATIENCE = 10.0
 
 
 class Subject(Protocol):
-    """A broker on command."""
+    """A broker that a test controls."""
 
     host: str
     port: int
@@ -57,7 +57,7 @@ class Ours:
 
 
 class Mosquitto:
-    """The process itself: killed it is gone at once, stopped by SIGSTOP it is silent and takes connections still."""
+    """The process itself: killed, it is gone at once; stopped by SIGSTOP, it is silent but still takes connections."""
 
     def __init__(self, folder: Path, users: Mapping[str, str] | None) -> None:
         self._folder = folder
@@ -79,7 +79,7 @@ class Mosquitto:
         self._process.send_signal(signal.SIGSTOP if on else signal.SIGCONT)
 
     def delay(self, seconds: float) -> None:
-        """Answer nothing for so long; as good as being slow once."""
+        """Answer nothing for this long, which is like being slow once."""
         self.silent(on=True)
         threading.Timer(seconds, self.silent, kwargs={"on": False}).start()
 
@@ -111,7 +111,7 @@ class Observer:
         return message.topic, bytes(message.payload), message.qos, message.retain
 
     def heard_nothing(self) -> bool:
-        """Whether no message has come; to be asked when one that was sent later has."""
+        """Whether no message has come; ask once a later one has come."""
         return self._messages.empty()
 
     def __enter__(self) -> Self:

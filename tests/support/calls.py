@@ -46,12 +46,12 @@ _PAST = {
     b"token": "token",
 }
 
-# What refuses a call (V.250, 6.3).
+# The codes that refuse a call (V.250, 6.3).
 _NO_CALL = ("NO CARRIER", "NO ANSWER", "NO DIALTONE", "BUSY")
 
 
 def prepare(modem: Modem, words: list[bytes]) -> Callable[[], Any]:
-    """Return what carries out a `*` step."""
+    """Return the function that carries out a `*` step."""
     texts = [word.decode(errors="replace") for word in words[1:5]]
     if words[0] == b"command":
         line = b" ".join(words[1:]).decode()

@@ -1,4 +1,4 @@
-"""Reads the log that another program has kept of a serial line, for `support.from_log`.
+"""Reads another program's log of a serial line, for `support.from_log`.
 
 A line of it is a direction and what went over the wire, with anything in front: a time, a level, a name.
 
@@ -41,7 +41,7 @@ class Chunk(NamedTuple):
 
 
 class Piece(NamedTuple):
-    """A line without its line ends, or data; of a message what stands before its payload, that, and behind it."""
+    """A line without its line ends, or data; a message in parts: before its payload, the payload, and the rest."""
 
     number: int
     at: float
@@ -52,7 +52,7 @@ class Piece(NamedTuple):
 
 
 def chunks(text: str) -> list[Chunk]:
-    """Read the lines of a log; what has no direction is left out."""
+    """Read the lines of a log; lines without a direction are left out."""
     found: list[Chunk] = []
     at = 0.0
     for number, row in enumerate(text.splitlines(), start=1):
@@ -65,7 +65,7 @@ def chunks(text: str) -> list[Chunk]:
 
 
 def _time(before: str, last: float) -> float:
-    """Read the time in front of a line: of the day, or in seconds; one that has none comes just behind the last."""
+    """Read the time before a line: of the day, or in seconds; a line without one comes just after the last."""
     if clock := _CLOCK.search(before):
         hours, minutes, seconds = (int(part) for part in clock.group(1, 2, 3))
         at = 3600 * hours + 60 * minutes + seconds + float(f"0.{clock[4] or 0}")
@@ -117,7 +117,7 @@ def _joined(log: list[Chunk]) -> list[Chunk]:
     joined: list[Chunk] = []
     for chunk in log:
         last = joined[-1] if joined else None
-        # A command behind a command is one of its own: the first had no answer.
+        # A command right after a command is a new one: the first had no answer.
         if last and last.sent == chunk.sent and not (chunk.sent and last.data.endswith((b"\r", b"\n"))):
             joined[-1] = last._replace(data=last.data + chunk.data)
         else:

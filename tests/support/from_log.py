@@ -1,6 +1,6 @@
-"""Makes a transcript of a wire log: what `Modem(log=…)`, `--log` of a command or `modemqtt virtual --log` has written.
+"""Makes a transcript from a wire log that `Modem(log=…)`, the `--log` of a command or `modemqtt virtual --log` wrote.
 
-The log of another program will do as well, if each of its lines says which way it went: see `support.foreign_log`.
+The log of another program will do as well, if each of its lines shows its direction: see `support.foreign_log`.
 
     make transcript LOG=wire.log MODEL=M95 FILE=tests/transcripts/m95/report.at
 
@@ -66,7 +66,7 @@ def _bytes(shown: str) -> bytes:
 
 
 def _parted(line: bytes, count: int, *, cut: bool) -> tuple[bytes, bytes]:
-    """Part what stands before a payload from that; of one that was cut the first 64 bytes are there."""
+    """Split a line before its payload; a payload that was cut has its first 64 bytes."""
     length = 64 if cut else count
     return line[: len(line) - length], line[len(line) - length :]
 
@@ -84,7 +84,7 @@ def convert(log: str, model: str, source: str) -> str:
     """Make a transcript of a log.
 
     Raises:
-        UnreadableError: of something in it no transcript can be made.
+        UnreadableError: something in it cannot become a transcript.
 
     """
     return Converter(model, source, prepared=[] if _OURS.search(log) else _prepared(model)).convert(list(entries(log)))

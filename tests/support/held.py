@@ -1,4 +1,4 @@
-"""What a process has that it must give back."""
+"""What a process holds and must give back."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def held() -> Counter[str]:
-    """Return what this process has: its threads by name, its descriptors by what they are of."""
+    """Return what this process holds: its threads by name, its descriptors by their targets."""
     found: Counter[str] = Counter(thread.name for thread in threading.enumerate())
     for task in Path("/proc/self/task").iterdir():
         with contextlib.suppress(OSError):  # it has ended meanwhile

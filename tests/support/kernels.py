@@ -1,4 +1,4 @@
-"""A kernel of Jupyter's, in which a test runs cells as a notebook does."""
+"""A Jupyter kernel, in which a test runs cells as a notebook does."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PATIENCE = 45.0
 
 @dataclass
 class Cell:
-    """What running a cell came to."""
+    """The result of running a cell."""
 
     printed: str = ""
     html: list[str] = field(default_factory=list)
@@ -34,7 +34,7 @@ class Cell:
 
 
 class Kernel:
-    """A kernel and whoever talks to it."""
+    """A kernel and its client."""
 
     def __init__(self, manager: KernelManager) -> None:
         self.manager = manager
@@ -57,7 +57,7 @@ class Kernel:
                     cell.printed += content["text"]
                     if interrupt_when is not None and interrupt_when in cell.printed:
                         interrupt_when = None
-                        # The call has no way of telling that it waits.
+                        # The call cannot report that it waits.
                         time.sleep(after)
                         self.interrupted_at = time.monotonic()
                         self.manager.interrupt_kernel()
@@ -78,7 +78,7 @@ class Kernel:
         return cell
 
     def completions(self, code: str) -> list[str]:
-        """Return what the Tab key offers behind it."""
+        """Return what the Tab key offers after it."""
         reply: dict[str, Any] = self._client.complete(code, reply=True, timeout=PATIENCE)
         return list(reply["content"]["matches"])
 
@@ -99,8 +99,8 @@ class Kernel:
 
 @contextlib.contextmanager
 def kernel() -> Iterator[Kernel]:
-    """Start a kernel that knows of no settings but its own."""
-    # A path of its own, and a short one: its sockets are files there.
+    """Start a kernel that knows only its own settings."""
+    # A separate path, and a short one: its sockets are files there.
     with tempfile.TemporaryDirectory() as folder:
         manager = KernelManager(
             kernel_name="python3", transport="ipc", connection_file=str(Path(folder, "kernel.json"))

@@ -22,16 +22,16 @@ from support.waiting import until
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-# Where labgrid's programs are: beside the interpreter that has labgrid.
+# labgrid's programs are next to the interpreter that has labgrid.
 PROGRAMS = Path(sys.executable).parent
 _PATIENCE = 30.0
 _HOST = "bench-pc"
-# labgrid warns of a name that pytest 9 will give up.
+# labgrid uses a name that pytest 9 will remove, and a warning says so.
 LENIENT = ("-W", "ignore::DeprecationWarning:labgrid")
 
 
 def environment(**more: str) -> dict[str, str]:
-    """Return the environment of a program, which says nothing of labs or modems but what is given."""
+    """Return the environment of a program, which says nothing about labs or modems except what is given."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("LG_", "MODEMQTT_"))}
     return {**kept, "PATH": f"{PROGRAMS}{os.pathsep}{kept.get('PATH', '')}{os.pathsep}/usr/sbin", **more}
 
@@ -68,7 +68,7 @@ class Lab:
         return result.stdout
 
     def make(self, places: Mapping[str, str], tags: Mapping[str, Mapping[str, str]] | None = None) -> None:
-        """Make places, each of what a pattern matches, as ``create``, ``add-match`` and ``set-tags`` do."""
+        """Make places, each from what a pattern matches, as ``create``, ``add-match`` and ``set-tags`` do."""
         calls: list[tuple[str, dict[str, object]]] = []
         for name, pattern in places.items():
             calls += [("AddPlace", {"name": name}), ("AddPlaceMatch", {"placename": name, "pattern": pattern})]
@@ -130,7 +130,7 @@ def suite(folder: Path, text: str, env: str, name: str = "test_suite.py") -> Pat
     folder.mkdir(exist_ok=True)
     (folder / name).write_text(textwrap.dedent(text))
     (folder / "env.yaml").write_text(textwrap.dedent(env))
-    # The folder of the tests has settings that are none of theirs.
+    # The folder of the tests has settings that are not theirs.
     (folder / "pytest.ini").write_text("[pytest]\n")
     return folder
 
@@ -163,7 +163,7 @@ def exporter(lab: Lab, name: str, resources: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _running(command: Sequence[str], folder: Path, ready: str) -> Iterator[str]:
-    """Run a program, and yield what stands behind the word by which it says that it is ready."""
+    """Run a program, and yield the text after the word by which it says that it is ready."""
     program, *arguments = command
     log = folder / f"{program}.log"
     with log.open("ab") as output:

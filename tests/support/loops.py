@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def go(program: Callable[[], Awaitable[Any]], within: float = 20, *, debug: bool = True) -> Any:  # noqa: ANN401 - any
-    """Run a program in a loop of its own that finds what is forgotten and what holds the loop up."""
+    """Run a program in a new loop that finds forgotten tasks and calls that hold the loop up."""
 
     async def limited() -> object:
         return await asyncio.wait_for(program(), within)
@@ -20,7 +20,7 @@ def go(program: Callable[[], Awaitable[Any]], within: float = 20, *, debug: bool
 
 
 async def until(condition: Callable[[], object], what: str) -> None:
-    """Let the loop run until that is so."""
+    """Let the loop run until the condition holds."""
     deadline = time.monotonic() + 10
     while not condition():
         assert time.monotonic() < deadline, f"{what} did not come"

@@ -1,4 +1,4 @@
-"""A real broker as oracle: mosquitto, on a port of its own, with nothing dropped."""
+"""A real broker as oracle: mosquitto, on its own port, with nothing dropped."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Address:
 
 
 def find() -> str | None:
-    """Return the program; distributions put it where only administrators look."""
+    """Return the program; distributions put it into a folder that only administrators have on the PATH."""
     return shutil.which("mosquitto", path=os.environ.get("PATH", "") + os.pathsep + "/usr/sbin")
 
 
@@ -63,7 +63,7 @@ def start(
     if users is not None:
         # Started by root it becomes another user, who cannot read the folder.
         access = f"allow_anonymous false\npassword_file {_password_file(folder, users)}\nuser root"
-    # The port is free when it is chosen; that it is still free when mosquitto asks for it is likely, not certain.
+    # The port is free when it is chosen, and probably still free when mosquitto takes it.
     for attempt in range(5):
         address = Address("127.0.0.1", port or _free_port())
         configuration = folder / f"mosquitto-{attempt}.conf"

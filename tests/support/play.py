@@ -1,4 +1,4 @@
-"""Plays one transcript on each end, and shows where it parts from what that does.
+"""Plays one transcript on each end, and shows where the end differs from it.
 
 make transcript FILE=tests/transcripts/m95/report.at
 """
@@ -20,7 +20,7 @@ _MARK = "transcript: "
 
 
 def _rust(package: str, path: Path) -> list[str]:
-    """Play it on an end alone; each line says how one model fared."""
+    """Play it on one end alone; each line gives the result for one model."""
     done = subprocess.run(  # noqa: S603 - a program of ours
         ["cargo", "test", "--quiet", "-p", package, "--test", "transcripts", _TEST, "--", "--ignored", "--nocapture"],  # noqa: S607 - as `make` finds it
         cwd=ROOT,
@@ -54,7 +54,7 @@ def _python(path: Path) -> list[str]:
 
 
 def main(names: list[str]) -> int:
-    """Play one file; the status is 1 if an end does otherwise."""
+    """Play one file; the status is 1 if an end differs."""
     if len(names) != 1:
         sys.stderr.write("one file: make transcript FILE=tests/transcripts/m95/report.at\n")
         return 2

@@ -34,7 +34,7 @@ _PROGRESS = (b"accepted", b"retransmitting", b"sent", b"acknowledged", b"unknown
 
 
 class Call:
-    """A call of the program, in a thread of its own for it may block."""
+    """A call of the program, in its own thread because it may block."""
 
     def __init__(self, words: list[str], run: Callable[[], Any]) -> None:
         self.word = words[0]
@@ -79,7 +79,7 @@ class Player:
     overruns = 0
 
     def play(self) -> None:
-        """Raise `AssertionError` where the package does something else."""
+        """Raise `AssertionError` if the package does something else."""
         try:
             self.set_up()
             steps = self.transcript.steps
@@ -143,7 +143,7 @@ class Player:
         assert sent == expected, f"{self.place}: sent {sent!r}, expected {expected!r}"
 
     def expect_nothing_more(self) -> None:
-        """What has not been told to the program so far may not have been told to it."""
+        """Check that the program has heard nothing beyond the reports so far."""
         readable, _, _ = select.select([self.master], [], [], 0)
         more = os.read(self.master, 4096) if readable else b""
         assert more == b"", f"{self.place}: also sent {more!r}"
@@ -164,7 +164,7 @@ class Player:
         assert told == expected, f"{self.place}: told {show(told)}, expected {show(expected)}"
 
     def overrun(self, expected: list[bytes]) -> list[bytes]:
-        """It is counted, and told in the log."""
+        """It is counted and logged."""
         self.overruns += 1
         deadline = time.monotonic() + PATIENCE
         while self.modem.stats.overruns < self.overruns and time.monotonic() < deadline:
@@ -214,7 +214,7 @@ class Player:
         return error if isinstance(error, ModemError) else None
 
     def finish(self) -> None:
-        """Have one more line told, so that whatever else was to be told has been."""
+        """Make the package report one more line: everything before it has then been reported."""
         self.place += " and after"
         self.feed(b"\r\n" + _SENTINEL + b"\r\n")
         told = self.next_event([b"urc", _SENTINEL])

@@ -1,4 +1,4 @@
-"""Programs that a test runs in a process of their own."""
+"""Programs that a test runs in a separate process."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 READY = "ready"
 
-# Every program has these at hand. Standard output tells how far it has come.
+# Every program has these at hand. Standard output shows its progress.
 PROLOGUE = """\
 import os, signal, socket, sys, threading, time, tty
 from modemqtt import *
@@ -81,7 +81,7 @@ def interrupt(program: str, *, after: float = 0.15, patience: float = 20.0) -> O
     try:
         line = process.stdout.readline()
         assert line.strip() == READY, f"{line!r}; {process.communicate(timeout=patience)}"
-        # The call has no way of telling that it waits.
+        # The call cannot report that it waits.
         time.sleep(after)
         start = time.monotonic()
         process.send_signal(signal.SIGINT)

@@ -1,4 +1,4 @@
-"""Certificates of a test's own, and servers that want them."""
+"""Certificates for a test, and servers that want them."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def listener(folder: Path, server: Path, *, mutual: bool) -> str:
 
 
 class NamedServer:
-    """A server that notes by which name it was wanted, and ends every connection after the handshake."""
+    """A server that notes the name that a client asked for, and ends every connection after the handshake."""
 
     def __init__(self, certificate: Path) -> None:
         self.names: list[str | None] = []

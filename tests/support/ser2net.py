@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 # The gensio that stands before TCP, by the scheme of the URL that reaches it.
 ACCEPTERS = {"socket": "", "rfc2217": "telnet(rfc2217),", "telnet": "telnet,"}
 
-# The speed is one that no test asks for: who finds another has set it.
+# No test asks for this speed: if a test finds another, somebody has set it.
 _CONFIGURATION = """\
 %YAML 1.1
 ---
@@ -47,7 +47,7 @@ class Server:
 
 
 def find() -> str | None:
-    """Return the program; distributions put it where only administrators look."""
+    """Return the program; distributions put it into a folder that only administrators have on the PATH."""
     return shutil.which("ser2net", path=os.environ.get("PATH", "") + os.pathsep + "/usr/sbin")
 
 
@@ -69,7 +69,7 @@ def run(program: str, folder: Path, device: str, accepter: str) -> Iterator[Serv
 
 
 def listening(process: subprocess.Popen[bytes]) -> int:
-    """Return the port on which it listens. Asking by connecting would have it open the device."""
+    """Return the port on which it listens. A connection would make it open the device."""
     deadline = time.monotonic() + _PATIENCE
     while process.poll() is None and time.monotonic() < deadline:
         links = [str(entry.readlink()) for entry in Path(f"/proc/{process.pid}/fd").iterdir() if entry.is_symlink()]

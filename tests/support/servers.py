@@ -1,4 +1,4 @@
-"""Servers that are no brokers."""
+"""Servers that are not brokers."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def mute(port: int = 0) -> Iterator[Server]:
 
 @contextlib.contextmanager
 def absent(port: int = 0) -> Iterator[Server]:
-    """Not even take connections: an opening stays without its result until one is taken."""
+    """Do not even take connections: an opening gets no result until one is taken."""
     with contextlib.ExitStack() as sockets:
         server = Server(socket.create_server(("127.0.0.1", port), backlog=0))
         sockets.callback(server.close)

@@ -1,4 +1,4 @@
-"""Sessions that connect again by themselves."""
+"""Sessions that reconnect by themselves."""
 
 from __future__ import annotations
 

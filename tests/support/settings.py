@@ -1,4 +1,4 @@
-"""What ``AT+QMTCFG`` prints, read by Python: a second reading, by which that of the core is judged."""
+"""What ``AT+QMTCFG`` prints, read by Python: a second reading, which checks that of the core."""
 
 from __future__ import annotations
 

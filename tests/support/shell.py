@@ -1,4 +1,4 @@
-"""The command line in a process of its own, as a shell runs it."""
+"""The command line in a separate process, as a shell runs it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _OURS = "MODEMQTT_"
 
 
 def environment(**more: str) -> dict[str, str]:
-    """Return the environment without what would name a module, a password or a log."""
+    """Return the environment without the variables that name a module, a password or a log."""
     ours = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
     return ours | {"PYTHONWARNINGS": "error"} | more
 

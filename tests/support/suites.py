@@ -1,4 +1,4 @@
-"""Suites of users, written by a test and run by a pytest of their own; and a bench for them, in another process."""
+"""Suites of users, written by a test and run by a separate pytest; and a bench for them, in another process."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 
     import pytest
 
-# What a run within this process is the first to import is forgotten with it, while the core keeps its classes.
+# A run within this process forgets what it was the first to import, while the core keeps its classes.
 EVERYTHING = (*modemqtt.__all__, *modemqtt.virtual.__all__)
 
-# What a project that is strict with itself asks of pytest.
+# The pytest settings of a strict project.
 STRICT = ("--strict-markers", "--strict-config", "-W", "error", "-p", "no:cacheprovider", "-ra")
 # What pytest-asyncio wants to be told, without a warning.
 LOOPS = ("-o", "asyncio_default_fixture_loop_scope=function")
 
-# A suite that knows nothing of what it runs on.
+# A suite that does not know what it runs on.
 SMALL = """
     import pytest
 
@@ -69,7 +69,7 @@ class Suite:
         return self.pytester.runpytest_inprocess(*STRICT, *LOOPS, *arguments)
 
     def run_apart(self, *arguments: str) -> pytest.RunResult:
-        """Run it in a process of its own, as it must be where it has workers."""
+        """Run it in a separate process, which it needs if it has workers."""
         return self.pytester.runpytest_subprocess(*STRICT, *LOOPS, *arguments, timeout=50)
 
 
@@ -84,13 +84,13 @@ class Bench:
 
     @property
     def options(self) -> list[str]:
-        """What a run on it is told."""
+        """The options of a run on it."""
         return [*(f"--modem-port={port}" for port in self.ports), f"--modem-broker={self.broker}"]
 
 
 @contextlib.contextmanager
 def bench(folder: Path, *models: str, arguments: tuple[str, ...] = ()) -> Iterator[Bench]:
-    """Have virtual modules of another process, which are as good as hardware here."""
+    """Start virtual modules in another process, which are as good as hardware here."""
     named = [word for model in models for word in ("--model", model)]
     command = [sys.executable, "-m", "modemqtt", "virtual", *named, "--link", str(folder / "module"), *arguments]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MODEMQTT_")}

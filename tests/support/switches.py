@@ -22,6 +22,6 @@ def switches() -> dict[str, int]:
 
 
 def between(before: dict[str, int], after: dict[str, int]) -> dict[str, int]:
-    """Return how often each thread was woken, those that were not left out."""
+    """Return how often each thread was woken, without those that were not."""
     woken = {name: count - before.get(name, 0) for name, count in after.items()}
     return {name: count for name, count in woken.items() if count}

@@ -34,11 +34,11 @@ class Tap:
         self._sockets[0].sendall(f"\r\n{line}\r\n".encode())
 
     def mute_after(self, token: bytes) -> None:
-        """Pass nothing more of the module's on from behind its next `token`."""
+        """Pass on nothing from the module after its next `token`."""
         self._mute_after = token
 
     def say_instead(self, data: bytes) -> bytes:
-        """What is passed on in place of it. For those who change something."""
+        """Return the bytes to pass on instead. Subclasses change something here."""
         return data
 
     def cut(self) -> None:

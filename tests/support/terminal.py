@@ -23,7 +23,7 @@ COLUMNS = 100
 
 
 class Terminal:
-    """Runs a program until the end of the block; what it has written is there as lines."""
+    """Runs a program until the end of the block, and has its output as lines."""
 
     def __init__(self, *arguments: str, **more: str) -> None:
         """Start it."""
@@ -42,12 +42,12 @@ class Terminal:
 
     @property
     def settings_now(self) -> list[Any]:
-        """How the terminal is set."""
+        """The settings of the terminal."""
         return termios.tcgetattr(self._inner)
 
     @property
     def raw(self) -> str:
-        """All that came, as it came."""
+        """Everything that came, unchanged."""
         return self._written
 
     @property
@@ -96,7 +96,7 @@ class Terminal:
 
     def end(self) -> int:
         """Wait for the end of the program, and return its status."""
-        # What it still writes must find room.
+        # There must be room for what it still writes.
         while self.process.poll() is None:
             ready, _, _ = select.select([self._main], [], [], 0.02)
             if ready:

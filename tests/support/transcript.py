@@ -20,7 +20,7 @@ _ESCAPES = {"r": b"\r", "n": b"\n", "t": b"\t", "0": b"\0", "s": b" ", "\\": b"\
 
 
 class UnreadableError(Exception):
-    """A transcript is not as the format asks."""
+    """A transcript does not follow the format."""
 
 
 @dataclass
@@ -40,7 +40,7 @@ class Step:
 
 @dataclass
 class Transcript:
-    """One conversation of one model, with the steps of the files that it comes after in front."""
+    """One conversation of one model, after the steps of the files that precede it."""
 
     name: str
     model: str
@@ -50,7 +50,7 @@ class Transcript:
 
     @property
     def longest_pause(self) -> float:
-        """How many seconds have to pass at once. While the module starts again a host need not wait."""
+        """How many seconds must pass at once. While the module restarts, a host need not wait."""
         worlds = [[""], *(step.texts for step in self.steps if step.mark == "!")]
         pauses = itertools.pairwise(worlds)
         return max(
@@ -73,7 +73,7 @@ def dialect_of(model: str) -> str:
 
 
 def subject(path: Path) -> str:
-    """Return what a file is about: two files that show it differently are told apart behind a dot."""
+    """Return the subject of a file: two files that show it differently differ after a dot."""
     return path.name.split(".", maxsplit=1)[0]
 
 

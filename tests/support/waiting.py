@@ -16,7 +16,7 @@ PATIENCE = 5.0
 
 
 def until(condition: Callable[[], object], what: str = "the condition", patience: float = PATIENCE) -> None:
-    """Return once the condition holds; fail when it does not in time."""
+    """Return once the condition holds; fail if it does not in time."""
     deadline = time.monotonic() + patience
     while not condition():
         assert time.monotonic() < deadline, f"{what} did not come about within {patience:g} s"
@@ -24,7 +24,7 @@ def until(condition: Callable[[], object], what: str = "the condition", patience
 
 
 def in_thread(call: Callable[[], T]) -> Future[T]:
-    """Run a blocking call beside the test. It may outlive it: the thread does not keep the process."""
+    """Run a blocking call next to the test. It may outlive the test: the thread does not keep the process alive."""
     future: Future[T] = Future()
 
     def run() -> None:

@@ -1,4 +1,4 @@
-"""Tests with labgrid, which is in an environment of its own, as pyserial and its fork of that have one name."""
+"""Tests with labgrid, in a separate environment, because pyserial and labgrid's fork of it have the same name."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ HERE = Path(__file__).resolve().parent
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run what is here where labgrid is; programs of labs take their time."""
+    """Run these tests only with labgrid; the programs of labs take their time."""
     ours = [item for item in items if HERE in item.path.parents]
     for item in ours:
         item.add_marker(pytest.mark.timeout(180))

@@ -1,4 +1,4 @@
-"""What docs/labgrid.md and examples/labgrid show works as it stands, but for names of machines and devices."""
+"""The examples of docs/labgrid.md and examples/labgrid work as written, except for names of machines and devices."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ EXAMPLES = ROOT / "examples" / "labgrid"
 DOCUMENT = (ROOT / "docs" / "labgrid.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", DOCUMENT, re.MULTILINE | re.DOTALL)
 COMMANDS = [line.partition("$ ")[::2] for kind, text in BLOCKS if kind == "console" for line in text.splitlines()]
-# What the first line of a file tells that stands in the document alone.
+# The first line of a file that exists only in the document gives its name.
 OF_THE_DOCUMENT = {
     match[1]: text
     for kind, text in BLOCKS
@@ -71,7 +71,7 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Here]:
     }.items():
         (programs / name).write_text(f"#!/bin/sh\n{program}\n")
         (programs / name).chmod(0o755)
-    # The folder of the tests has settings that are none of theirs.
+    # The folder of the tests has settings that are not theirs.
     (folder / "pytest.ini").write_text("[pytest]\nasyncio_default_fixture_loop_scope = function\n")
     with contextlib.ExitStack() as stack:
         broker = stack.enter_context(Broker())
@@ -107,7 +107,7 @@ def _ser2net(folder: Path, device: str) -> Iterator[str]:
     ((_, command),) = (each for each in COMMANDS if each[1].startswith("ser2net"))
     assert command == "ser2net -c ser2net.yaml"
     text = (folder / "ser2net.yaml").read_text()
-    # Which port is free, the system knows.
+    # The system knows which port is free.
     text = text.replace("tcp,4001", "tcp,127.0.0.1,0")
     (folder / "ser2net.yaml").write_text(re.sub(r"serialdev,[^,]+,", f"serialdev,{device},", text))
     program = ser2net.find()
@@ -182,7 +182,7 @@ def test_the_jobs_of_ci_have_the_commands_of_the_page() -> None:
     commands = [command for _, command in COMMANDS]
     for job in jobs.values():
         for line in job["script"]:
-            # What CI adds are reports, and the model of a job.
+            # CI adds reports, and the model of a job.
             plain = re.sub(r" --(junit-xml=\S+|modem-require)", "", line).replace("$MODEL", "M95")
             assert plain in commands
 

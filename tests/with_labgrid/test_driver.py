@@ -1,4 +1,4 @@
-"""The driver of a modem: what it binds to, when the modem is open, its steps, and what is refused in one sentence."""
+"""The driver of a modem: its bindings, when the modem is open, its steps, and the errors in one sentence."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SECRET = "correct-horse"
 
 @pytest.fixture
 def events() -> Iterator[list[Any]]:
-    """What labgrid's reporters are told."""
+    """The reports to labgrid's reporters."""
     steps = importlib.import_module("labgrid.step").steps
     seen: list[Any] = []
     steps.subscribe(seen.append)

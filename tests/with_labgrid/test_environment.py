@@ -1,4 +1,4 @@
-"""The pytest plugin on a target of labgrid of this machine: which target it is, and what its tests have of it."""
+"""The pytest plugin on a local labgrid target: which target it is, and what its tests get from it."""
 
 from __future__ import annotations
 
