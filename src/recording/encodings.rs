@@ -17,9 +17,8 @@ pub(crate) fn forms(value: &[u8], other: &[u8]) -> Vec<(Vec<u8>, Vec<u8>)> {
     both(&|value| hex(value, b"0123456789ABCDEF"));
     both(&|value| percent(value, true));
     both(&|value| quoted(value, b'\\'));
-    if value.is_ascii() {
-        both(&wide);
-    }
+    both(&|value| wide(value, b"0123456789ABCDEF"));
+    both(&|value| wide(value, b"0123456789abcdef"));
     if value.iter().all(u8::is_ascii_digit) && value.len() > 4 {
         both(&swapped);
     }
@@ -28,7 +27,20 @@ pub(crate) fn forms(value: &[u8], other: &[u8]) -> Vec<(Vec<u8>, Vec<u8>)> {
         both(&|value| base64(value, offset, true));
     }
     // Of these not every byte is replaced by one, so that the lengths may differ.
-    for form in [percent(value, false), percent_lower(value)] {
+    let mut others = vec![percent(value, false), percent_lower(value)];
+    for (all, solidus, digits) in [
+        (false, true, b"0123456789abcdef"),
+        (true, false, b"0123456789abcdef"),
+        (true, true, b"0123456789abcdef"),
+        (true, false, b"0123456789ABCDEF"),
+        (true, true, b"0123456789ABCDEF"),
+    ] {
+        others.push(json(value, all, solidus, digits));
+    }
+    if !value.is_ascii() {
+        others.extend([wide(value, b"0123456789ABCDEF"), wide(value, b"0123456789abcdef")]);
+    }
+    for form in others {
         if form != value && !forms.iter().any(|(known, _)| *known == form) {
             let stands_for_it = vec![b'*'; form.len()];
             forms.push((form, stands_for_it));
@@ -61,8 +73,44 @@ fn percent(value: &[u8], all: bool) -> Vec<u8> {
     text
 }
 
+/// The same with small hexadecimal digits; letters that stand for themselves stay as they are.
 fn percent_lower(value: &[u8]) -> Vec<u8> {
-    percent(value, false).to_ascii_lowercase()
+    let mut text = percent(value, false);
+    let mut at = 0;
+    while at < text.len() {
+        if text[at] == b'%' {
+            text[at..(at + 3)].make_ascii_lowercase();
+            at += 2;
+        }
+        at += 1;
+    }
+    text
+}
+
+/// As in JSON (RFC 8259, 7): with `all`, quotes and what is no printing ASCII by their numbers; with `solidus`, `/` escaped.
+fn json(value: &[u8], all: bool, solidus: bool, digits: &[u8; 16]) -> Vec<u8> {
+    let mut text = Vec::new();
+    for unit in units(value) {
+        let ascii = u8::try_from(unit).ok().filter(|byte| (0x20..0x7f).contains(byte));
+        match ascii {
+            Some(b'/') if solidus => text.extend(b"\\/"),
+            Some(byte @ (b'"' | b'\\')) if !all => text.extend([b'\\', byte]),
+            Some(byte) if !b"\"\\&<>'".contains(&byte) || !all => text.push(byte),
+            _ => {
+                text.extend(b"\\u");
+                text.extend(hex(&unit.to_be_bytes(), digits));
+            }
+        }
+    }
+    text
+}
+
+/// The code units of UTF-16, of UTF-8 or, where it is none, of Latin 1.
+fn units(value: &[u8]) -> Vec<u16> {
+    std::str::from_utf8(value).map_or_else(
+        |_| value.iter().map(|byte| u16::from(*byte)).collect(),
+        |text| text.encode_utf16().collect(),
+    )
 }
 
 /// As in JSON, or as a command line may have it.
@@ -78,10 +126,10 @@ fn quoted(value: &[u8], escape: u8) -> Vec<u8> {
 }
 
 /// UCS2 in hexadecimal (3GPP TS 27.005, 3.1).
-fn wide(value: &[u8]) -> Vec<u8> {
-    value
-        .iter()
-        .flat_map(|byte| [vec![b'0', b'0'], hex(&[*byte], b"0123456789ABCDEF")].concat())
+fn wide(value: &[u8], digits: &[u8; 16]) -> Vec<u8> {
+    units(value)
+        .into_iter()
+        .flat_map(|unit| hex(&unit.to_be_bytes(), digits))
         .collect()
 }
 
@@ -147,6 +195,23 @@ mod tests {
                     .map(|form| String::from_utf8_lossy(form).into_owned())
                     .collect::<Vec<_>>()
             );
+        }
+    }
+
+    #[test]
+    fn letters_keep_their_case_and_other_characters_are_known_by_their_numbers() {
+        for (value, form) in [
+            ("Hunter2?x", "Hunter2%3fx"),
+            ("p\u{e4}ss9", "007000E4007300730039"),
+            ("p\u{e4}ss9", "p\\u00e4ss9"),
+            ("p\u{e4}ss9", "p\\u00E4ss9"),
+            ("ab/cd/ef9", "ab\\/cd\\/ef9"),
+            ("pass\"word9", "pass\\u0022word9"),
+            ("pass\"word9", "pass\\\"word9"),
+            ("geheim&co9", "geheim\\u0026co9"),
+        ] {
+            let forms = forms(value.as_bytes(), &vec![b'*'; value.len()]);
+            assert!(forms.iter().any(|(known, _)| known == form.as_bytes()), "{form}");
         }
     }
 

@@ -58,10 +58,20 @@ pub(crate) struct Finder {
     asked: Vec<String>,
     /// Whether a short message in PDU mode is due from the module, or from the host.
     message_due: [bool; 2],
-    /// Whether a credential is on its way in that direction.
-    credential: [bool; 2],
+    /// The credential that is on its way in that direction.
+    credential: [Option<Credential>; 2],
     /// The firmware, once the module has named it.
     pub(crate) firmware: Option<String>,
+}
+
+/// The lines of a credential so far.
+#[derive(Clone, Copy, Debug, Default)]
+struct Credential {
+    lines: usize,
+    /// The length of its first line of base 64; all but the last are as long.
+    width: Option<usize>,
+    /// Whether a shorter one was there, behind which nothing but the end is due.
+    is_last: bool,
 }
 
 impl Finder {
@@ -119,15 +129,21 @@ impl Finder {
     /// A line of PEM, from its first to its last.
     fn holds_credential(&mut self, sent: bool, line: &[u8], places: &mut Vec<(Range<usize>, Mark)>) -> bool {
         let within = &mut self.credential[usize::from(sent)];
-        let begins = position(line, b"-----BEGIN ");
-        if !*within && begins.is_none() {
+        if let Some((from, is_whole)) = credential_begins(line) {
+            *within = is_whole.then(Credential::default);
+            places.push((from..line.len(), Mark::Credential));
+            return true;
+        }
+        let Some(credential) = within else { return false };
+        let ends = line.starts_with(b"-----END ");
+        if !ends && !credential.takes(line) {
+            *within = None;
             return false;
         }
-        *within = position(line, b"-----END ").is_none();
-        let from = begins.unwrap_or(0);
-        if from < line.len() {
-            places.push((from..line.len(), Mark::Credential));
+        if ends {
+            *within = None;
         }
+        places.push((0..line.len(), Mark::Credential));
         true
     }
 
@@ -171,6 +187,50 @@ impl Finder {
                 .get_or_insert_with(|| String::from_utf8_lossy(firmware).into_owned());
         }
     }
+}
+
+impl Credential {
+    /// Whether the next line is one of it.
+    fn takes(&mut self, line: &[u8]) -> bool {
+        const MOST_LINES: usize = 200;
+        let text = line.trim_ascii_end();
+        self.lines += 1;
+        if self.is_last || self.lines > MOST_LINES {
+            return false;
+        }
+        // Proc-Type and the like (RFC 1421, 4.6).
+        let colon = text.iter().position(|byte| *byte == b':');
+        if self.width.is_none() && colon.is_some_and(|colon| is_header_name(&text[..colon])) {
+            return true;
+        }
+        if !text
+            .iter()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"+/=".contains(byte))
+        {
+            return false;
+        }
+        let width = *self.width.get_or_insert(text.len());
+        self.is_last = text.len() < width;
+        text.len() <= width
+    }
+}
+
+fn is_header_name(text: &[u8]) -> bool {
+    text.first().is_some_and(u8::is_ascii_uppercase)
+        && text.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'-')
+}
+
+/// Where a credential begins in a line (RFC 7468, 3), and whether its other lines follow it.
+fn credential_begins(line: &[u8]) -> Option<(usize, bool)> {
+    const BEGIN: &[u8] = b"-----BEGIN ";
+    const DASHES: &[u8] = b"-----";
+    let from = position(line, BEGIN)?;
+    let label = &line[from + BEGIN.len()..];
+    let length = position(label, DASHES)?;
+    let is_label = |byte: &u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || *byte == b' ';
+    let is_named = length > 0 && label[..length].iter().all(is_label);
+    let behind = label[length + DASHES.len()..].trim_ascii_end();
+    is_named.then_some((from, behind.is_empty()))
 }
 
 impl Mark {
@@ -304,144 +364,4 @@ fn message_id(line: &[u8], behind: usize) -> Option<(Range<usize>, Mark)> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn found(lines: &[(bool, &str)]) -> Vec<(Kind, String)> {
-        let mut finder = Finder::default();
-        let mut found = Vec::new();
-        for (sent, line) in lines {
-            for (place, mark) in finder.line(*sent, line.as_bytes()) {
-                let kind = match mark {
-                    Mark::Value(kind) => kind,
-                    Mark::MessageId(_) => Kind::Invented,
-                    Mark::Secret | Mark::Credential => Kind::Secret,
-                };
-                let entry = (kind, line[place].to_owned());
-                if !found.contains(&entry) {
-                    found.push(entry);
-                }
-            }
-        }
-        found
-    }
-
-    #[test]
-    fn identities_are_found_where_the_notes_have_them() {
-        for (lines, kind, value) in [
-            (
-                &[(true, "AT+GSN"), (false, "866425031234560")][..],
-                Kind::Imei,
-                "866425031234560",
-            ),
-            (
-                &[(true, "AT+CGSN=1"), (false, "+CGSN: 866425031234560")],
-                Kind::Imei,
-                "866425031234560",
-            ),
-            (
-                &[(true, "AT+CIMI"), (false, "262011234567890")],
-                Kind::Imsi,
-                "262011234567890",
-            ),
-            (
-                &[(true, "AT+QCCID"), (false, "+QCCID: 8949020000123456789F")],
-                Kind::Iccid,
-                "8949020000123456789F",
-            ),
-            (
-                &[(true, "AT+CCID"), (false, "8949020000123456789F")],
-                Kind::Iccid,
-                "8949020000123456789F",
-            ),
-            (
-                &[(false, "+CNUM: ,\"+491701234567\",145")],
-                Kind::Phone,
-                "+491701234567",
-            ),
-            (
-                &[(
-                    false,
-                    "+CMGR: \"REC READ\",\"+491701234567\",\"\",\"24/01/01,12:00:00+04\"",
-                )],
-                Kind::Phone,
-                "+491701234567",
-            ),
-            (&[(true, "AT+CMGS=\"+491701234567\"")], Kind::Phone, "+491701234567"),
-            (&[(true, "ATD+491701234567;")], Kind::Phone, "491701234567"),
-            (
-                &[(false, "+CLIP: \"002B0034003900310037\",145")],
-                Kind::Phone,
-                "002B0034003900310037",
-            ),
-            (&[(false, "+CGPADDR: 1,\"10.23.145.7\"")], Kind::Address, "10.23.145.7"),
-            (&[(false, "+CGPADDR: 1,10.23.145.7")], Kind::Address, "10.23.145.7"),
-            (
-                &[(false, "+QIACT: 1,1,1,\"10.23.145.7\"")],
-                Kind::Address,
-                "10.23.145.7",
-            ),
-            (
-                &[(false, "+CGPADDR: 1,\"2001:db8::4a1\"")],
-                Kind::Address,
-                "2001:db8::4a1",
-            ),
-            (
-                &[(true, "AT+QILOCIP"), (false, "10.23.145.7")],
-                Kind::Address,
-                "10.23.145.7",
-            ),
-            (
-                &[(false, "{\"imei\":\"490154203237518\"}")],
-                Kind::Imei,
-                "490154203237518",
-            ),
-            (
-                &[(false, "+CMGR: 1,,26"), (false, "07917283010010F5040BC87238880900F1")],
-                Kind::Phone,
-                "07917283010010F5040BC87238880900F1",
-            ),
-        ] {
-            assert_eq!(found(lines), [(kind, value.to_owned())], "{lines:?}");
-        }
-    }
-
-    #[test]
-    fn what_is_no_identity_stays() {
-        for line in [
-            "AT+QMTOPEN=0,\"192.0.2.7\",1883",
-            "+CSQ: 20,99",
-            "+QMTRECV: 0,1,\"t\",1700000000123456",
-            "+CGPADDR: 1,0.0.0.0",
-            "AT+CMGF=1",
-            "+QMTPUB: 0,0,0",
-        ] {
-            assert_eq!(found(&[(line.starts_with("AT"), line)]), [], "{line}");
-        }
-    }
-
-    #[test]
-    fn a_credential_is_a_secret_from_its_first_line_to_its_last() {
-        let lines = [
-            "-----BEGIN RSA PRIVATE KEY-----",
-            "MIIEpAIBAAKCAQEA",
-            "-----END RSA PRIVATE KEY-----",
-            "OK",
-        ];
-        let found = found(&lines.map(|line| (true, line)));
-        assert_eq!(found.len(), 3, "{found:?}");
-    }
-
-    #[test]
-    fn message_ids_are_what_stands_behind_the_client() {
-        let lines = [
-            (true, "AT+QMTPUB=0,7,1,0,\"t\",4"),
-            (false, "+QMTPUB: 0,7,0"),
-            (true, "AT+QMTSUB=1,8,\"a\",1"),
-        ];
-        assert_eq!(
-            found(&lines),
-            [(Kind::Invented, "7".to_owned()), (Kind::Invented, "8".to_owned())]
-        );
-    }
-}
+mod tests;

@@ -1,6 +1,6 @@
 //! The values that are known to be secrets, identities or inventions, found in whatever form they stand.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::ops::Range;
 
 use crate::encodings;
@@ -11,6 +11,13 @@ use crate::substitute;
 const SHORTEST: usize = 4;
 /// Of digits alone, so few are looked for between other characters only.
 const FEW_DIGITS: usize = 8;
+
+/// How many values are looked for at most; beyond that the oldest that is no secret is forgotten.
+const MOST_VALUES: usize = 4096;
+/// How many are forgotten at once.
+const FORGOTTEN: usize = 256;
+/// The number of a place whose value is not looked for, until it gets one of its own.
+pub(crate) const NAMELESS: u32 = 0;
 
 /// One form of a value.
 #[derive(Debug)]
@@ -34,10 +41,25 @@ pub(crate) struct Place {
     pub(crate) rest: Vec<u8>,
 }
 
+impl Place {
+    /// A secret that is known by its place alone.
+    pub(crate) fn masked(range: Range<usize>) -> Self {
+        Self {
+            put: vec![b'*'; range.len()],
+            range,
+            kind: Kind::Secret,
+            id: NAMELESS,
+            rest: Vec::new(),
+        }
+    }
+}
+
 #[derive(Debug, Default)]
 pub(crate) struct Known {
     ids: HashMap<(Kind, Vec<u8>), u32>,
     counts: HashMap<Kind, u32>,
+    /// The values that are looked for, the oldest first.
+    values: VecDeque<(Kind, Vec<u8>)>,
     needles: Vec<Needle>,
     /// The needles that begin with these two bytes.
     by_pair: HashMap<[u8; 2], Vec<usize>>,
@@ -51,11 +73,16 @@ impl Known {
         if let Some(id) = self.ids.get(&(kind, value.to_vec())) {
             return *id;
         }
-        let count = self.counts.entry(kind).or_default();
-        *count += 1;
-        let id = *count;
+        let id = self.fresh(kind);
         self.ids.insert((kind, value.to_vec()), id);
         id
+    }
+
+    /// A number that no value has yet.
+    pub(crate) fn fresh(&mut self, kind: Kind) -> u32 {
+        let count = self.counts.entry(kind).or_default();
+        *count = count.wrapping_add(1).max(1);
+        *count
     }
 
     /// Has a value be found from now on, in any form. Its number, and what stands for it.
@@ -66,13 +93,50 @@ impl Known {
         if known || value.len() < SHORTEST {
             return (id, put);
         }
+        if self.values.len() >= MOST_VALUES {
+            self.forget();
+        }
+        self.values.push_back((kind, value.to_vec()));
+        self.add_forms(kind, value, id, &put);
+        (id, put)
+    }
+
+    /// Has the oldest values be looked for no more: secrets only where there is nothing else.
+    fn forget(&mut self) {
+        let mut left = FORGOTTEN;
+        for secrets_too in [false, true] {
+            let ids = &mut self.ids;
+            self.values.retain(|value| {
+                let stays = left == 0 || (value.0 == Kind::Secret && !secrets_too);
+                if !stays {
+                    left -= 1;
+                    ids.remove(value);
+                }
+                stays
+            });
+        }
+
+        let stay: HashSet<_> = self.values.iter().map(|value| (value.0, self.ids[value])).collect();
+        self.needles.retain(|needle| stay.contains(&(needle.kind, needle.id)));
+        self.by_pair.clear();
+        self.pairs.fill(0);
+        for index in 0..self.needles.len() {
+            self.index(index);
+        }
+    }
+
+    /// Has a needle be found by its first two bytes.
+    fn index(&mut self, index: usize) {
+        let pair = [self.needles[index].bytes[0], self.needles[index].bytes[1]];
+        self.by_pair.entry(pair).or_default().push(index);
+        self.pairs.resize(1024, 0);
+        let at = usize::from(u16::from_be_bytes(pair));
+        self.pairs[at / 64] |= 1 << (at % 64);
+    }
+
+    fn add_forms(&mut self, kind: Kind, value: &[u8], id: u32, put: &[u8]) {
         let alone = value.len() < FEW_DIGITS && value.iter().all(u8::is_ascii_digit);
         let mut add = |bytes: Vec<u8>, put, alone| {
-            let pair = [bytes[0], bytes[1]];
-            self.by_pair.entry(pair).or_default().push(self.needles.len());
-            self.pairs.resize(1024, 0);
-            let at = usize::from(u16::from_be_bytes(pair));
-            self.pairs[at / 64] |= 1 << (at % 64);
             self.needles.push(Needle {
                 bytes,
                 put,
@@ -80,14 +144,14 @@ impl Known {
                 id,
                 alone,
             });
+            self.index(self.needles.len() - 1);
         };
-        add(value.to_vec(), put.clone(), alone);
+        add(value.to_vec(), put.to_vec(), alone);
         if kind != Kind::Invented {
-            for (form, put) in encodings::forms(value, &put) {
+            for (form, put) in encodings::forms(value, put) {
                 add(form, put, false);
             }
         }
-        (id, put)
     }
 
     /// Where known values stand. With `open` the text may go on: what begins one at its end counts as one.
@@ -103,13 +167,9 @@ impl Known {
                 at += 1;
                 continue;
             }
-            match self.at(text, at, pair, open) {
-                Some(place) => {
-                    at = place.range.end;
-                    places.push(place);
-                }
-                None => at += 1,
-            }
+            // Another may begin within one, and it may be a secret.
+            places.extend(self.at(text, at, pair, open));
+            at += 1;
         }
     }
 
@@ -124,7 +184,9 @@ impl Known {
             rest.starts_with(&needle.bytes)
                 || (open && rest.len() >= SHORTEST && needle.bytes.starts_with(rest) && needle.kind != Kind::Invented)
         };
-        let needle = candidates.filter(fits).max_by_key(|needle| needle.bytes.len())?;
+        let needle = candidates
+            .filter(fits)
+            .max_by_key(|needle| (needle.kind == Kind::Secret, needle.bytes.len()))?;
         let length = needle.bytes.len().min(rest.len());
         Some(Place {
             range: at..at + length,
@@ -168,6 +230,20 @@ mod tests {
         assert_eq!(places[0].range, 3..7);
         assert_eq!(places[0].put, b"****");
         assert_eq!(places[0].rest, b"er2");
+    }
+
+    #[test]
+    fn of_very_many_values_the_oldest_that_is_no_secret_is_forgotten() {
+        let mut known = Known::default();
+        known.learn(Kind::Secret, b"hunter2");
+        for number in 0..MOST_VALUES {
+            known.learn(Kind::Phone, format!("+49{number:09}").as_bytes());
+        }
+        assert!(known.values.len() <= MOST_VALUES && known.ids.len() <= MOST_VALUES);
+        assert_eq!(
+            found(&known, "hunter2 +49000000000 +49000004095"),
+            ["hunter2", "+49000004095"]
+        );
     }
 
     #[test]

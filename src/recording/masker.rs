@@ -3,13 +3,13 @@
 //! A piece is held back until the line that it is part of is whole, or [`HELD`] is over: what is to be replaced can be cut anywhere. A
 //! place that is replaced stands whole in the entry in which it begins.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
 use std::time::Duration;
 
 use crate::entry::{Entry, Kind, Piece, Span, What};
 use crate::finder::{Finder, LONG_LINE, Mark};
-use crate::known::{Known, Place};
+use crate::known::{Known, NAMELESS, Place};
 
 /// How long a piece is held back for the rest of its line.
 const HELD: Duration = Duration::from_millis(500);
@@ -32,6 +32,8 @@ struct Held {
 struct Stream {
     /// What is held back.
     text: Vec<u8>,
+    /// Where secrets stand in it, as whoever handed it over knows.
+    secrets: Vec<Range<usize>>,
     /// The pieces that it belongs to, by their number, and how much is of each.
     pieces: VecDeque<(u64, usize)>,
     /// A place that was cut off at the end of what is behind us.
@@ -62,6 +64,15 @@ impl Masker {
 
     /// Takes bytes of one direction.
     pub fn bytes(&mut self, at: Duration, sent: bool, bytes: &[u8]) {
+        self.bytes_with_secrets(at, sent, bytes, &[]);
+    }
+
+    /// Takes bytes of one direction, and the places of secrets that are known beforehand.
+    pub fn bytes_with_secrets(&mut self, at: Duration, sent: bool, bytes: &[u8], secrets: &[Range<usize>]) {
+        if sent && begins_command(bytes) {
+            // Data behind a prompt have no line end, and the command after them is a line of its own.
+            self.settle(sent, self.streams[usize::from(sent)].text.len(), true);
+        }
         let number = self.first + self.queue.len() as u64;
         let piece = Piece {
             sent,
@@ -75,6 +86,9 @@ impl Masker {
             due: bytes.len(),
         });
         let stream = &mut self.streams[usize::from(sent)];
+        let before = stream.text.len();
+        let known = secrets.iter().map(|place| before + place.start..before + place.end);
+        stream.secrets.extend(known);
         stream.text.extend_from_slice(bytes);
         stream.pieces.push_back((number, bytes.len()));
         let line_end = |byte: &u8| matches!(byte, b'\r' | b'\n');
@@ -100,8 +114,8 @@ impl Masker {
     pub fn masked(&self, text: &str) -> String {
         let mut places = Vec::new();
         self.known.find(text.as_bytes(), false, &mut places);
-        let places = places.into_iter().filter(|place| self.replaces(place.kind)).collect();
-        let (bytes, _) = replaced(text.as_bytes(), places);
+        places.retain(|place| self.replaces(place.kind));
+        let (bytes, _) = replaced(text.as_bytes(), resolved(places));
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
@@ -177,10 +191,10 @@ impl Masker {
 
     /// Looks through what is held back of a direction, as far as that. With `open` the line may go on.
     fn settle(&mut self, sent: bool, upto: usize, open: bool) {
-        let rest = self.streams[usize::from(sent)].text.split_off(upto);
-        let text = std::mem::replace(&mut self.streams[usize::from(sent)].text, rest);
-        let mut places = self.places(sent, &text, open);
-        places.retain(|place| self.replaces(place.kind));
+        let stream = &mut self.streams[usize::from(sent)];
+        let rest = stream.text.split_off(upto);
+        let text = std::mem::replace(&mut stream.text, rest);
+        let places = self.places(sent, &text, open);
         self.hand_out(sent, &text, &places);
     }
 
@@ -207,19 +221,31 @@ impl Masker {
             }
         }
         self.known.find(text, open, &mut places);
-        // Of two that overlap the first is taken, and of two that begin together the longer; one by its place before one by its value.
-        places.sort_by_key(|place| (place.range.start, usize::MAX - place.range.len()));
-        let mut end = 0;
-        places.retain(|place| {
-            let free = place.range.start >= end;
-            end = if free { place.range.end } else { end };
-            free
-        });
+        for range in self.secrets_before(sent, text.len()) {
+            let part = lines(&text[range.clone()]);
+            places.extend(part.map(|line| Place::masked(range.start + line.start..range.start + line.end)));
+        }
+        places.retain(|place| self.replaces(place.kind));
+        let mut places = resolved(places);
+        for place in places.iter_mut().filter(|place| place.id == NAMELESS) {
+            place.id = self.known.fresh(place.kind);
+        }
         let cut = places
             .last()
             .filter(|place| place.range.end == text.len() && !place.rest.is_empty());
         self.streams[usize::from(sent)].cut = cut.cloned();
         places
+    }
+
+    /// Takes the secrets of a direction that stand before that place.
+    fn secrets_before(&mut self, sent: bool, upto: usize) -> Vec<Range<usize>> {
+        let all = std::mem::take(&mut self.streams[usize::from(sent)].secrets);
+        let rest = all.iter().filter(|place| place.end > upto);
+        self.streams[usize::from(sent)].secrets = rest
+            .map(|place| place.start.saturating_sub(upto)..place.end - upto)
+            .collect();
+        let before = all.into_iter().map(|place| place.start..place.end.min(upto));
+        before.filter(|place| !place.is_empty()).collect()
     }
 
     fn place(&mut self, value: &[u8], range: Range<usize>, mark: &Mark) -> Place {
@@ -231,7 +257,7 @@ impl Masker {
         let (id, put) = match mark {
             Mark::MessageId(key) => (self.known.id(kind, key), value.to_vec()),
             mark if mark.is_telling(value) => self.known.learn(kind, value),
-            _ => (self.known.id(kind, value), vec![b'*'; value.len()]),
+            _ => (NAMELESS, vec![b'*'; value.len()]),
         };
         let put = if *mark == Mark::Secret { MASK.to_vec() } else { put };
         Place {
@@ -306,6 +332,63 @@ impl Masker {
             }
         }
     }
+}
+
+/// Whether bytes from the host begin a command line, perhaps behind the escape characters that end a prompt.
+pub fn begins_command(bytes: &[u8]) -> bool {
+    const ESC: u8 = 0x1b;
+    let escapes = bytes.iter().take_while(|byte| **byte == ESC).count();
+    let head = bytes[escapes..].get(..2).map(<[u8]>::to_ascii_uppercase);
+    head.is_some_and(|head| head == b"AT" || head == b"A/")
+}
+
+/// Places in order and without overlap: no byte of a secret is left out, and an identity hides behind no invention. Of two identities the
+/// first is taken, and of two that begin together the longer; one by its place before one by its value.
+fn resolved(mut places: Vec<Place>) -> Vec<Place> {
+    let rank = |place: &Place| match place.kind {
+        Kind::Secret => 0,
+        Kind::Invented => 2,
+        _ => 1,
+    };
+    places.sort_by_key(|place| (rank(place), place.range.start, usize::MAX - place.range.len()));
+    let mut taken: BTreeMap<usize, Place> = BTreeMap::new();
+    for place in places {
+        if hides(&taken, &place.range).next().is_none() {
+            taken.insert(place.range.start, place);
+        } else if place.kind != Kind::Invented
+            && (place.kind == Kind::Secret || hides(&taken, &place.range).any(|other| other.kind == Kind::Secret))
+        {
+            // What the others leave of it is masked.
+            for range in uncovered(&taken, &place.range) {
+                let mut part = Place::masked(range.clone());
+                if range.end == place.range.end {
+                    part.rest.clone_from(&place.rest);
+                }
+                taken.insert(range.start, part);
+            }
+        }
+    }
+    taken.into_values().collect()
+}
+
+/// Those that have a part of a range, the last one first.
+fn hides<'a>(taken: &'a BTreeMap<usize, Place>, range: &Range<usize>) -> impl Iterator<Item = &'a Place> + use<'a> {
+    let start = range.start;
+    let before = taken.range(..range.end).rev().map(|(_, place)| place);
+    before.take_while(move |place| place.range.end > start)
+}
+
+/// What no other has of a range.
+fn uncovered(taken: &BTreeMap<usize, Place>, range: &Range<usize>) -> Vec<Range<usize>> {
+    let mut end = range.end;
+    let mut parts = Vec::new();
+    for place in hides(taken, range) {
+        parts.push(place.range.end..end);
+        end = place.range.start;
+    }
+    parts.push(range.start..end);
+    parts.retain(|part| !part.is_empty());
+    parts
 }
 
 /// The lines of a text, without their ends; the last one may have none.

@@ -35,7 +35,7 @@ fn counted(head: &str, value: &[u8], number: u32) -> Vec<u8> {
 
 /// With the check digit of an IMEI (3GPP TS 23.003, annex B).
 fn with_check_digit(head: &str, value: &[u8], number: u32) -> Vec<u8> {
-    if value.len() != 15 {
+    if value.len() != 15 || !value.iter().all(u8::is_ascii_digit) {
         return counted(head, value, number);
     }
     let mut text = counted(head, &value[..14], number);
@@ -100,6 +100,7 @@ mod tests {
         assert_eq!(substitute(Kind::Imei, "866425031234565", 1), "860000000000017");
         assert_eq!(check_digit(b"86000000000001"), b'7');
         assert_eq!(check_digit(b"49015420323751"), b'8');
+        assert_eq!(substitute(Kind::Imei, "8664250-3123456", 1), "8600000-0000001");
         assert_eq!(substitute(Kind::Imsi, "262011234567890", 1), "001010000000001");
         assert_eq!(
             substitute(Kind::Iccid, "8949020000123456789F", 2),

@@ -160,3 +160,60 @@ fn the_firmware_is_what_the_module_says_it_is() {
     assert_eq!(masker.poll_firmware().as_deref(), Some("M95FAR02A08"));
     assert_eq!(masker.poll_firmware(), None);
 }
+
+#[test]
+fn a_command_behind_data_without_a_line_end_is_a_line_of_its_own() {
+    let exchange: [(bool, &[u8]); 9] = [
+        (true, b"hello"),
+        (true, b"AT+CIMI\r"),
+        (false, b"\r\n262011234567890\r\n\r\nOK\r\n"),
+        (true, b"PAY+Q=1 \"a"),
+        (true, b"\x1bat+CPIN=987\r"),
+        (true, b"PAY;\"x"),
+        (true, b"AT+QMTCONN=0,\"c\",\"u\",\"pw8\"\r"),
+        (true, b"x"),
+        (true, b"ATD+491701234567;\r"),
+    ];
+    let pieces = recorded(&exchange, false);
+    assert_eq!(
+        text(&pieces, true),
+        "helloAT+CIMI\rPAY+Q=1 \"a\x1bat+CPIN=***\rPAY;\"xAT+QMTCONN=0,\"c\",\"u\",\"***\"\rxATD+000000000001;\r"
+    );
+    assert!(text(&pieces, false).contains("001010000000001"));
+}
+
+#[test]
+fn a_secret_is_masked_at_its_place_whatever_stands_around_it() {
+    let mut masker = Masker::default();
+    masker.bytes(Duration::ZERO, true, b"data \"");
+    masker.bytes_with_secrets(Duration::ZERO, true, b"x pw7 y", std::slice::from_ref(&(2..5)));
+    masker.bytes_with_secrets(Duration::ZERO, false, b"a\r\nsecret", &[0..4, 5..9]);
+    masker.finish();
+    let pieces: Vec<_> = std::iter::from_fn(|| masker.poll())
+        .map(|entry| match entry.what {
+            What::Piece(piece) => String::from_utf8(piece.bytes).unwrap(),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(pieces, ["data \"", "x *** y", "*\r\n*e****"]);
+}
+
+#[test]
+fn nothing_that_stays_hides_a_secret() {
+    let exchange: [(bool, &[u8]); 3] = [
+        (true, b"AT+CIMI\r"),
+        (false, b"\r\n262011234567893\r\n\r\nOK\r\n"),
+        (true, b"AT+QMTCONN=0,\"c\",\"u\",\"7893-hunter2\"\r"),
+    ];
+    for (keeps_identities, expected) in [(true, "26201123456************"), (false, "***********************")] {
+        let mut masker = Masker::new(keeps_identities);
+        masker.invented(b"567893-hun");
+        for (sent, bytes) in exchange {
+            masker.bytes(Duration::ZERO, sent, bytes);
+        }
+        masker.bytes(Duration::ZERO, false, b"+Q: 262011234567893-hunter2\r\n");
+        let last = std::iter::from_fn(|| masker.poll()).last().unwrap();
+        let What::Piece(piece) = last.what else { panic!() };
+        assert_eq!(String::from_utf8(piece.bytes).unwrap(), format!("+Q: {expected}\r\n"));
+    }
+}

@@ -1,6 +1,6 @@
 //! Whether what the host sends is what it sent when it was recorded.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use modemqtt_at::shown;
 use modemqtt_recording::{Kind, Span};
@@ -48,11 +48,22 @@ impl Bound {
 /// What stands in the places of the spans.
 fn values(recorded: &Marked, line: &[u8]) -> Option<Vec<Vec<u8>>> {
     let mut found = Vec::new();
-    rest(recorded, &recorded.spans, 0, line, &mut found).then_some(found)
+    rest(recorded, &recorded.spans, 0, line, &mut found, &mut HashSet::new()).then_some(found)
 }
 
-/// Matches what was recorded from there on, where those spans are still to come.
-fn rest(recorded: &Marked, spans: &[Span], from: usize, line: &[u8], found: &mut Vec<Vec<u8>>) -> bool {
+/// Matches what was recorded from there on, where those spans are still to come. Where so many spans and bytes were left once and nothing
+/// fitted, nothing does.
+fn rest(
+    recorded: &Marked,
+    spans: &[Span],
+    from: usize,
+    line: &[u8],
+    found: &mut Vec<Vec<u8>>,
+    tried: &mut HashSet<(usize, usize)>,
+) -> bool {
+    if !tried.insert((spans.len(), line.len())) {
+        return false;
+    }
     let Some((span, behind)) = spans.split_first() else {
         return recorded.bytes[from..] == *line;
     };
@@ -62,7 +73,14 @@ fn rest(recorded: &Marked, spans: &[Span], from: usize, line: &[u8], found: &mut
     let most = line.iter().take_while(|byte| span.kind.takes(**byte)).count();
     for length in usize::from(span.length > 0)..=most {
         found.push(line[..length].to_vec());
-        if rest(recorded, behind, span.start + span.length, &line[length..], found) {
+        if rest(
+            recorded,
+            behind,
+            span.start + span.length,
+            &line[length..],
+            found,
+            tried,
+        ) {
             return true;
         }
         found.pop();
@@ -111,5 +129,13 @@ mod tests {
             b"AT+CPIN=a b"
         ));
         assert!(!Bound::fits(&line, b"AT+QMTPUB=0,,1,0,\"bench/t\",2\r"));
+    }
+
+    #[test]
+    fn many_spans_in_a_row_are_matched_without_trying_every_division() {
+        let many: Vec<_> = (0..100).map(|number| (2 * number, 1, Kind::Secret, 1)).collect();
+        let line = recorded(&"*a".repeat(100), &many);
+        assert!(Bound::fits(&line, "aa".repeat(100).as_bytes()));
+        assert!(!Bound::fits(&line, ("aa".repeat(100) + "b").as_bytes()));
     }
 }
