@@ -4,7 +4,7 @@
 //! a port stays locked, a server goes on listening and the other end of a line is not told of its end. Descriptors are noted
 //! here by number, one bit each: fork meets no lock on its way, so a child never waits for one that no one can release.
 //!
-//! A seam of the operating system: `docs/windows.md` says what another one has instead.
+//! An operating-system seam: `docs/windows.md` says what another system offers instead.
 
 use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,6 +1,6 @@
 //! A listening socket that ends when it is dropped, whoever has copies of its descriptor.
 //!
-//! A seam of the operating system: `docs/windows.md` says what another one has instead.
+//! An operating-system seam: `docs/windows.md` says what another system offers instead.
 
 use std::net::TcpListener;
 use std::os::fd::{AsFd, BorrowedFd};

@@ -1,6 +1,6 @@
 //! Log files that hold nobody up: what is to be written waits in a queue of its own, for a thread of its own, which makes the text too.
 //!
-//! A seam of the operating system: `docs/windows.md` says what another one has instead.
+//! An operating-system seam: `docs/windows.md` says what another system offers instead.
 
 use std::fmt;
 use std::io;

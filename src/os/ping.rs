@@ -1,7 +1,7 @@
 //! Whether a host answers, and how soon: by an ICMP echo (RFC 792) where the system lets a program send one, otherwise by a TCP
 //! connection, which a host that is there takes or refuses.
 //!
-//! A seam of the operating system: `docs/windows.md` says what another one has instead.
+//! An operating-system seam: `docs/windows.md` says what another system offers instead.
 
 use std::io;
 use std::mem::{size_of, zeroed};

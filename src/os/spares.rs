@@ -1,6 +1,6 @@
 //! Descriptors that are kept for their next use, since closing them takes the system long.
 //!
-//! A seam of the operating system: `docs/windows.md` says what another one has instead.
+//! An operating-system seam: `docs/windows.md` says what another system offers instead.
 
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::process;

@@ -1,7 +1,7 @@
 //! The broker's thread: it moves bytes between the sockets and the [`State`], and sleeps in `poll` without a timeout unless a client's
 //! keep-alive sets one.
 //!
-//! A seam of the operating system: `docs/windows.md` says what another one has instead.
+//! An operating-system seam: `docs/windows.md` says what another system offers instead.
 
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind, Read as _, Write as _};

@@ -1,6 +1,6 @@
 //! Whether any host has the PTY open. The module holds the other end's descriptor itself, so the PTY does not tell; on Linux inotify does.
 //!
-//! A seam of the operating system: `docs/windows.md` says what another one has instead.
+//! An operating-system seam: `docs/windows.md` says what another system offers instead.
 
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 

@@ -1,6 +1,6 @@
 //! The port that a host opens: a PTY, or a TCP port for one host at a time.
 //!
-//! A seam of the operating system: `docs/windows.md` says what another one has instead.
+//! An operating-system seam: `docs/windows.md` says what another system offers instead.
 
 use std::fs;
 use std::io::{self, ErrorKind, Read as _, Write as _};

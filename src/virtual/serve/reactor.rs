@@ -1,7 +1,7 @@
 //! The module's thread: it moves bytes between the port, the module and the brokers, and sleeps in `poll` without a timeout unless the
 //! module or the line sets one.
 //!
-//! A seam of the operating system: `docs/windows.md` says what another one has instead.
+//! An operating-system seam: `docs/windows.md` says what another system offers instead.
 
 use std::io;
 use std::time::{Duration, Instant};

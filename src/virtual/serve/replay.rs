@@ -1,6 +1,6 @@
 //! A recording on a real port: a thin shell round [`Replay`].
 //!
-//! A seam of the operating system: `docs/windows.md` says what another one has instead.
+//! An operating-system seam: `docs/windows.md` says what another system offers instead.
 
 use std::io;
 use std::path::PathBuf;
