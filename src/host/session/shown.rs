@@ -1,17 +1,24 @@
 //! What the wire log shows of the module's output, and which of its bytes are secret.
 
+use std::collections::VecDeque;
 use std::ops::Range;
 use std::time::Instant;
 
 use modemqtt_at::SettingKey;
-use modemqtt_at::ascii::{CR, QUOTE};
+use modemqtt_at::ascii::{CR, LF, QUOTE};
 use modemqtt_at::secrets::{places, with_mask};
 
 use super::{Exchange, Session};
+use crate::framer::Taken;
 use crate::job::Goal;
 use crate::reader::Incoming;
 use crate::tokens;
-use crate::trace::{Form, Piece, Place};
+use crate::trace::{Form, Piece, Place, Trace};
+
+/// How many bytes of a secret in a row are a part of it, in a line that is not known.
+const PIECE: usize = 4;
+/// The same in a message, whose topic and payload may have a word in common with a password.
+const LONG_PIECE: usize = 6;
 
 impl Session {
     /// A line from the module as it may be shown.
@@ -25,10 +32,7 @@ impl Session {
             return all(0..line.len());
         }
         let mut secrets = places(line);
-        for secret in &self.secrets {
-            let found = memchr::memmem::find_iter(line, secret.as_bytes());
-            secrets.extend(found.map(|at| at..at + secret.len()));
-        }
+        secrets.extend(known_secrets_in(&self.secrets, line));
         if secrets.len() > 1 {
             secrets.sort_by_key(|secret| secret.start);
             secrets.dedup_by(|next, secret| {
@@ -67,7 +71,7 @@ impl Session {
 
     /// Whether an unknown line contains part of a secret, but not all of it.
     fn holds_a_part_of_a_secret(&self, line: &[u8]) -> bool {
-        !is_known(line) && self.secrets.iter().any(|secret| shares(line, secret.as_bytes()))
+        !is_known(line) && self.secrets.iter().any(|secret| shares(line, secret.as_bytes(), PIECE))
     }
 
     /// Whether the command in flight reads back a secret.
@@ -83,10 +87,17 @@ impl Session {
 
     /// Shows the latest message.
     pub(super) fn show_message(&mut self, now: Instant) {
-        self.show(now, &[], |line, payload| Form::Data {
-            head: (line.from..payload.from).into(),
-            data: payload,
-        });
+        let taken = self.framer.taken();
+        let line = &taken.bytes[taken.line.from..taken.line.to];
+        let secrets = secrets_in_message(&self.secrets, line);
+        let form = match secrets.as_slice() {
+            [] => Form::Data {
+                head: (taken.line.from..taken.payload.from).into(),
+                data: taken.payload,
+            },
+            _ => Form::Line(taken.line),
+        };
+        tell(&mut self.trace, &taken, &secrets, form, now);
     }
 
     /// Shows the beginning of the latest line without end.
@@ -147,29 +158,66 @@ impl Session {
     /// Shows the latest frame.
     fn show(&mut self, now: Instant, secrets: &[Range<usize>], form: impl FnOnce(Place, Place) -> Form) {
         let taken = self.framer.taken();
-        let Place { from, to } = taken.line;
-        let mut places = Vec::new();
-        // A line is surrounded by line ends or dropped bytes, which nobody has examined.
-        let blank = |byte: &u8| byte.is_ascii_whitespace() || *byte == QUOTE;
-        if !taken.bytes[..from].iter().all(blank) {
-            places.push((0..from).into());
-        }
-        places.extend(
-            secrets
-                .iter()
-                .map(|secret| Place::from(from + secret.start..from + secret.end)),
-        );
-        if !taken.bytes[to..].iter().all(blank) {
-            places.push((to..taken.bytes.len()).into());
-        }
-        self.trace.push(&Piece {
-            at: now,
-            sent: false,
-            bytes: taken.bytes,
-            secrets: &places,
-            form: form(taken.line, taken.payload),
-        });
+        let form = form(taken.line, taken.payload);
+        tell(&mut self.trace, &taken, secrets, form, now);
     }
+}
+
+/// Puts a frame into the trace, with those secrets of its line.
+fn tell(trace: &mut Trace, taken: &Taken<'_>, secrets: &[Range<usize>], form: Form, now: Instant) {
+    let Place { from, to } = taken.line;
+    let mut places = Vec::new();
+    // A line is surrounded by line ends or dropped bytes, which nobody has examined.
+    let blank = |byte: &u8| byte.is_ascii_whitespace() || *byte == QUOTE;
+    if !taken.bytes[..from].iter().all(blank) {
+        places.push((0..from).into());
+    }
+    places.extend(
+        secrets
+            .iter()
+            .map(|secret| Place::from(from + secret.start..from + secret.end)),
+    );
+    if !taken.bytes[to..].iter().all(blank) {
+        places.push((to..taken.bytes.len()).into());
+    }
+    trace.push(&Piece {
+        at: now,
+        sent: false,
+        bytes: taken.bytes,
+        secrets: &places,
+        form,
+    });
+}
+
+/// Where the secrets that were sent are in what the module has printed.
+fn known_secrets_in(secrets: &VecDeque<String>, line: &[u8]) -> Vec<Range<usize>> {
+    let mut found = Vec::new();
+    for secret in secrets {
+        let places = memchr::memmem::find_iter(line, secret.as_bytes());
+        found.extend(places.map(|at| at..at + secret.len()));
+    }
+    found.sort_by_key(|place| place.start);
+    found.dedup_by(|next, place| {
+        let meets = next.start < place.end;
+        if meets {
+            place.end = place.end.max(next.end);
+        }
+        meets
+    });
+    found
+}
+
+/// Where secrets are in a message. If it holds a line end, it may have taken in an echo: where the module left its topic
+/// or its payload open.
+fn secrets_in_message(secrets: &VecDeque<String>, line: &[u8]) -> Vec<Range<usize>> {
+    if secrets.is_empty() {
+        return Vec::new();
+    }
+    let torn = line.iter().any(|byte| matches!(*byte, CR | LF));
+    if torn && secrets.iter().any(|secret| shares(line, secret.as_bytes(), LONG_PIECE)) {
+        return all(0..line.len());
+    }
+    known_secrets_in(secrets, line)
 }
 
 /// Whether a line is one that modules print. An incomplete line end does not separate it from what came before.
@@ -178,9 +226,8 @@ fn is_known(line: &[u8]) -> bool {
 }
 
 /// Whether a line holds part of a secret beside the places where it holds all of it.
-fn shares(line: &[u8], secret: &[u8]) -> bool {
-    const PIECE: usize = 4;
-    if secret.len() <= PIECE {
+fn shares(line: &[u8], secret: &[u8], piece: usize) -> bool {
+    if secret.len() <= piece {
         return false;
     }
     let whole = memchr::memmem::find_iter(line, secret).map(|at| at..at + secret.len());

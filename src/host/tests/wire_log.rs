@@ -160,3 +160,21 @@ fn a_piece_of_a_password_beside_the_whole_of_it_shows_nothing() {
     }
     assert!(!shown.contains("gfmE"), "{shown}");
 }
+
+#[test]
+fn an_echo_that_got_into_a_message_shows_nothing_of_a_password() {
+    let mut bench = Bench::set_up("EG915Q");
+    bench.submit(Call::connect(
+        CLIENT,
+        "bench-7".into(),
+        Some("bench".into()),
+        Some(Secret("7Zuj9VOciCkEgfmE".into())),
+    ));
+    bench.feed(b"+QMTRECV: 0,0,\"be\r\nnch\",\"7Zuj9VOciCkEgfmE\"\rAT\r\n\r\n+CREG: 1\r\n");
+    bench.elapse(std::time::Duration::from_mins(1));
+    let mut shown = String::new();
+    while let Some(piece) = bench.session.poll_wire() {
+        shown.extend(piece.entry().map(|entry| entry.text + " "));
+    }
+    assert!(!shown.contains("7Zuj9V") && !shown.contains("gfmE"), "{shown}");
+}
