@@ -1,12 +1,12 @@
 #!/bin/sh
-# Runs both targets at the same time, for so many seconds. New inputs are kept beside the seeds; a finding is left in the
+# Runs both targets at the same time, for the given seconds; seed 0 is a new one each time. New inputs are kept beside the seeds; a finding is left in the
 # folder of its target, and its end of the output is shown.
 set -u
-folder=$1 triple=$2 seconds=$3
+folder=$1 triple=$2 seconds=$3 seed=$4
 failed=0
 for target in host virtual_module; do
     mkdir -p "$folder/corpus/$target" "$folder/findings"
-    "$folder/$triple/release/$target" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=2048 -max_len=4096 \
+    "$folder/$triple/release/$target" -max_total_time="$seconds" -seed="$seed" -timeout=20 -rss_limit_mb=2048 -max_len=4096 \
         -print_final_stats=1 -artifact_prefix="$folder/findings/$target-" \
         "$folder/corpus/$target" "$folder/seeds/$target" >"$folder/$target.log" 2>&1 &
     eval "$target=$!"
