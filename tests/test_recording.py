@@ -108,6 +108,22 @@ def test_a_file_that_exists_is_refused_before_the_port_is_opened(tmp_path: Path)
         Modem("virtual://M95", record=tmp_path / "none" / "a.rec").open()
 
 
+def test_a_part_of_another_recording_is_not_run_into(tmp_path: Path) -> None:
+    left = tmp_path / "a.rec.1"
+    left.write_text("", encoding="ascii")
+    with pytest.raises(UsageError, match=r"a\.rec\.1 is left from another recording; move that one away"):
+        Modem("virtual://M95", record=tmp_path / "a.rec").open()
+    assert [*tmp_path.iterdir()] == [left]
+
+
+def test_a_module_number_of_an_odd_form_does_not_end_the_recording(tmp_path: Path) -> None:
+    path = tmp_path / "a.rec"
+    with VirtualModem("M95") as module, Modem(module.port, record=path) as modem:
+        module.urc("+CGSN: 8664250-3123456")
+        modem.command("AT+CSQ")
+    assert entries(path)[-1].get("event") == "closed"
+
+
 def test_what_is_of_the_wrong_type_is_refused() -> None:
     with pytest.raises(UsageTypeError, match="record must be the path of a file, or None, not 7"):
         Modem("virtual://M95", record=7)  # type: ignore[arg-type]

@@ -128,8 +128,8 @@ class Recorder:
         """Make the file. Raises `UsageError` where it cannot be made; later trouble is told to `journal`, once."""
     def invented(self, value: str) -> None:
         """Note a value made up for this run: any value matches it when the recording is played."""
-    def flush(self) -> None:
-        """Write everything so far to the file, unless the disk has stalled for 2 s."""
+    def flush(self) -> bool:
+        """Write everything so far to the file, waiting at most 2 s. Return whether it is there."""
     @property
     def failure(self) -> str | None:
         """Why nothing is recorded any more, or None."""

@@ -70,8 +70,10 @@ class Recording:
         recorder = self._recorder
         if recorder is None:
             return
-        recorder.flush()
+        complete = recorder.flush()
         failure = recorder.failure
+        if failure is None and not complete:
+            failure = "the recording is not complete: not everything could be written in 2 s"
         if failure is not None and not self._warned:
             self._warned = True
             warnings.warn(f"{self._port}: {failure}", RuntimeWarning, stacklevel=4)

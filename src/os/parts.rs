@@ -120,6 +120,12 @@ struct Output {
 impl PartWriter {
     /// Makes the first part, which no one else may read.
     pub fn create(path: &Path, size: u64) -> io::Result<Self> {
+        let next = part_of(path, 1);
+        if next.symlink_metadata().is_ok() && path.symlink_metadata().is_err() {
+            // Whoever reads this file would go on in that one.
+            let text = format!("{} is left from another recording", next.display());
+            return Err(io::Error::new(ErrorKind::AlreadyExists, text));
+        }
         Ok(Self {
             path: path.to_path_buf(),
             part: 0,
@@ -173,4 +179,21 @@ fn create(path: &Path) -> io::Result<Output> {
         _kept: Kept::new(&file),
         file,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_left_from_another_file_is_named_and_nothing_is_made() {
+        let path = std::env::temp_dir().join(format!("modemqtt-parts-{}", std::process::id()));
+        let next = part_of(&path, 1);
+        std::fs::write(&next, "old").unwrap();
+        let error = PartWriter::create(&path, 10).unwrap_err();
+        std::fs::remove_file(&next).unwrap();
+        assert_eq!(error.kind(), ErrorKind::AlreadyExists);
+        assert!(error.to_string().contains(next.to_str().unwrap()), "{error}");
+        assert!(!path.exists());
+    }
 }

@@ -62,8 +62,8 @@ impl Recorder {
     }
 
     /// Writes everything so far to the file, unless the disk has stalled.
-    fn flush(&self, py: Python<'_>) -> PyResult<()> {
-        civil::wait(py, Some(FAREWELL), |at_most| self.recorder.flush(at_most).then_some(())).map(drop)
+    fn flush(&self, py: Python<'_>) -> PyResult<bool> {
+        civil::wait(py, Some(FAREWELL), |at_most| self.recorder.flush(at_most).then_some(())).map(|done| done.is_some())
     }
 
     /// Why recording has stopped, if it has.

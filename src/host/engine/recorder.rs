@@ -3,6 +3,8 @@
 use std::fmt::Display;
 use std::io;
 use std::mem::ManuallyDrop;
+use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::process;
 use std::sync::Arc;
@@ -11,14 +13,14 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use modemqtt_at::ClientIndex;
 use modemqtt_os::parts::PartWriter;
 use modemqtt_os::{Condvar, Mutex, Worker};
-use modemqtt_recording::{Fact, Header, Masker, Note, PART, What};
+use modemqtt_recording::{Fact, Header, Masker, Note, PART, What, begins_command};
 
 use super::Pending;
 use super::journal::{Journal, News};
 use super::tap::Tap;
 use crate::call::Event;
 use crate::error::Error;
-use crate::trace::Piece;
+use crate::trace::{Form, Piece, Place};
 
 /// How many bytes may wait; any beyond that are missing, and counted in the recording itself.
 const WAITING: usize = 16 * 1024 * 1024;
@@ -85,6 +87,8 @@ enum Item {
     Bytes {
         sent: bool,
         count: usize,
+        /// Where secrets stand in them.
+        secrets: Vec<Range<usize>>,
     },
     Note(What),
     Invented(Vec<u8>),
@@ -96,11 +100,16 @@ struct Tapped(Arc<Recorder>);
 impl Tap for Tapped {
     fn take(&mut self, piece: &Piece<'_>) {
         for place in piece.secrets {
-            self.0.push(piece.at, Item::Secret(place.of(piece.bytes).to_vec()), &[]);
+            // Noise and what may be an echo are masked where they stand, and are looked for nowhere else.
+            let is_value = |line: &Place| place != line && line.from <= place.from && place.to <= line.to;
+            if piece.sent || matches!(&piece.form, Form::Line(line) if is_value(line)) {
+                self.0.push(piece.at, Item::Secret(place.of(piece.bytes).to_vec()), &[]);
+            }
         }
         let (sent, count) = (piece.sent, piece.bytes.len());
         if count > 0 {
-            self.0.push(piece.at, Item::Bytes { sent, count }, piece.bytes);
+            let secrets = piece.secrets.iter().map(|place| place.from..place.to).collect();
+            self.0.push(piece.at, Item::Bytes { sent, count, secrets }, piece.bytes);
         }
     }
 }
@@ -110,7 +119,8 @@ impl Unwritten {
         if self.failure.is_some() {
             return;
         }
-        if self.bytes.len() + NOTE * self.items.len() + bytes.len() > WAITING {
+        let is_needed = matches!(item, Item::Secret(_) | Item::Invented(_));
+        if !is_needed && self.bytes.len() + NOTE * self.items.len() + bytes.len() > WAITING {
             self.missing += bytes.len() as u64;
             return;
         }
@@ -121,18 +131,21 @@ impl Unwritten {
         self.bytes.extend_from_slice(bytes);
         // Pieces read at the same time are joined.
         if let (
-            Item::Bytes { sent, count },
+            Item::Bytes { sent, count, secrets },
             Some((
                 last,
                 Item::Bytes {
                     sent: was_sent,
                     count: all,
+                    secrets: places,
                 },
             )),
         ) = (&item, self.items.last_mut())
             && sent == was_sent
             && *last == at
+            && !(*sent && begins_command(bytes))
         {
+            places.extend(secrets.iter().map(|place| *all + place.start..*all + place.end));
             *all += count;
             return;
         }
@@ -309,6 +322,21 @@ struct Writer {
 
 impl Writer {
     fn run(mut self) {
+        let reason = match catch_unwind(AssertUnwindSafe(|| self.work())) {
+            Ok(Ok(())) => return,
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "the recorder itself failed (please report it)".into(),
+        };
+        let text = format!("nothing is recorded any more, since {reason}; the session goes on");
+        let mut queue = self.shared.queue.lock();
+        queue.failure = Some(text.clone());
+        queue.written = u64::MAX;
+        self.shared.changed.notify_all();
+        drop(queue);
+        (self.tell)(text);
+    }
+
+    fn work(&mut self) -> io::Result<()> {
         let (mut bytes, mut items) = (Vec::new(), Vec::new());
         let mut last = Duration::ZERO;
         loop {
@@ -319,10 +347,10 @@ impl Writer {
                 last = last.max(at.duration_since(self.origin));
                 let at = last;
                 match item {
-                    Item::Bytes { sent, count } => {
+                    Item::Bytes { sent, count, secrets } => {
                         let (piece, behind) = rest.split_at(count);
                         rest = behind;
-                        self.masker.bytes(at, sent, piece);
+                        self.masker.bytes_with_secrets(at, sent, piece, &secrets);
                     }
                     Item::Note(what) => self.masker.note(at, what),
                     Item::Invented(value) => self.masker.invented(&value),
@@ -337,22 +365,14 @@ impl Writer {
             } else {
                 self.masker.tick(self.origin.elapsed());
             }
-            let result = self.write();
+            self.write()?;
             let mut queue = self.shared.queue.lock();
-            if let Err(error) = result {
-                let text = format!("nothing is recorded any more, since {error}; the session goes on");
-                queue.failure = Some(text.clone());
-                queue.written = u64::MAX;
-                self.shared.changed.notify_all();
-                drop(queue);
-                return (self.tell)(text);
-            }
             if let Some(wanted) = wanted {
                 queue.written = wanted;
                 self.shared.changed.notify_all();
             }
             if over {
-                return;
+                return Ok(());
             }
         }
     }
@@ -463,6 +483,9 @@ fn text(value: impl Display) -> Fact {
 pub fn refusal(path: &Path, error: &io::Error) -> String {
     let path = path.display();
     match error.kind() {
+        io::ErrorKind::AlreadyExists if error.get_ref().is_some() => {
+            format!("{path} cannot be recorded to: {error}; move that one away, or name another file")
+        }
         io::ErrorKind::AlreadyExists => {
             format!("{path} exists, and a recording never replaces a file; name another, or move that one away")
         }
