@@ -162,7 +162,7 @@ ENTRIES: dict[type[Any], dict[str, tuple[Any, ...]]] = {
         "take_events": (),
         "attend": (None,),
         "notice": (),
-        "next_message": (0, 5),
+        "next_message": (0, 5, []),
         "next_urc": (5,),
         "take_dropped": (0,),
         "listen": (WORK,),

@@ -66,7 +66,7 @@ impl IoThread {
             let mut place = self.place.lock();
             let Some(traffic) = place.as_mut() else { return Ok(()) };
             // Anything that arrived while the program was stopped is read before any deadline counts as passed.
-            if readable || (traffic.is_due() && self.can_be_read()) {
+            if readable || (traffic.is_due() && traffic.has_unread()) {
                 traffic.read(&mut buffer)?;
             }
             traffic.serve()?;
@@ -78,14 +78,6 @@ impl IoThread {
             told.wake(&self.shared);
             readable = self.sleep(&sleep)?;
         }
-    }
-
-    /// Whether something has arrived, without waiting for it.
-    fn can_be_read(&self) -> bool {
-        // SAFETY: as in `sleep`.
-        let port = unsafe { BorrowedFd::borrow_raw(self.port) };
-        let mut descriptor = [PollFd::from_borrowed_fd(port, PollFlags::IN)];
-        poll(&mut descriptor, Some(&Timespec::default())).is_ok_and(|ready| ready > 0)
     }
 
     /// Sleeps until there is something to do; returns whether the port can be read.

@@ -204,6 +204,8 @@ impl Engine {
         if let Some(mut place) = self.place.try_lock()
             && let Some(traffic) = place.as_mut()
             && !self.shared.closing()
+            // What the module has said already, such as that it restarts, comes before the call.
+            && !traffic.has_unread()
         {
             let (wake, told) = traffic.take_from_caller(request);
             drop(place);

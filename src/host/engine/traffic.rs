@@ -1,7 +1,6 @@
 //! The traffic between the program, the session and the port: requests in, time on, bytes in and out, events away.
 //!
-//! Whoever holds it does that work: usually the I/O thread, but while that sleeps, a caller, who writes its own
-//! command. The lock around it is held as long as there is something to do, and nothing in here blocks.
+//! The I/O thread does that work, and while it sleeps a caller, who writes its own command. Nothing in here blocks.
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -12,6 +11,7 @@ use std::{fmt, io};
 use crossbeam_channel::Receiver;
 use modemqtt_at::ClientIndex;
 use modemqtt_os::Mutex;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::journal::News;
 use super::kept_session::KeptSession;
@@ -123,13 +123,18 @@ impl Traffic {
             || !self.sleep.writes && self.port.wants_to_write(!self.unsent.is_empty())
     }
 
+    /// Whether something has arrived that has not been read yet.
+    pub(super) fn has_unread(&self) -> bool {
+        let port = PollFd::from_borrowed_fd(self.port.fd(), PollFlags::IN);
+        poll(&mut [port], Some(&Timespec::default())).is_ok_and(|ready| ready > 0)
+    }
+
     /// Whether a deadline has passed.
     pub(super) fn is_due(&self) -> bool {
         self.upkeep.next_timeout().is_some_and(|due| due <= Instant::now())
     }
 
-    /// Does what there is to do. Only the I/O thread calls this, after it has read: an answer that has arrived but is still
-    /// unread counts before its deadline does.
+    /// Does what there is to do. Only the I/O thread does, once it has read: an answer that has come is in time.
     pub(super) fn serve(&mut self) -> Result<(), PortError> {
         self.take_requests();
         if self.failure.is_none() {
