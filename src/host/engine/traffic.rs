@@ -11,7 +11,6 @@ use std::{fmt, io};
 use crossbeam_channel::Receiver;
 use modemqtt_at::ClientIndex;
 use modemqtt_os::Mutex;
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::journal::News;
 use super::kept_session::KeptSession;
@@ -125,8 +124,7 @@ impl Traffic {
 
     /// Whether something has arrived that has not been read yet.
     pub(super) fn has_unread(&self) -> bool {
-        let port = PollFd::from_borrowed_fd(self.port.fd(), PollFlags::IN);
-        poll(&mut [port], Some(&Timespec::default())).is_ok_and(|ready| ready > 0)
+        self.port.has_unread()
     }
 
     /// Whether a deadline has passed.

@@ -18,6 +18,7 @@ use std::time::Duration;
 pub use lines::{Line, Lines};
 use modemqtt_at::ascii;
 use rfc2217::Rfc2217;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serial::Serial;
 use socket::Socket;
 
@@ -190,6 +191,13 @@ impl Port {
             Self::Rfc2217(port) => Some(Lines::remote(port.lines())),
             Self::Socket(_) => None,
         }
+    }
+
+    /// Whether something has arrived that has not been read yet.
+    #[must_use]
+    pub fn has_unread(&self) -> bool {
+        let mut descriptor = [PollFd::from_borrowed_fd(self.fd(), PollFlags::IN)];
+        poll(&mut descriptor, Some(&Timespec::default())).is_ok_and(|ready| ready > 0)
     }
 
     /// The descriptor to poll.
