@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import sys
 import threading
 import time
 import weakref
@@ -27,6 +28,7 @@ from support.loops import go, until
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
+    from types import FrameType
 
 
 def test_callbacks_are_called_in_the_loop_and_may_be_coroutines(broker: Broker, module: VirtualModem) -> None:
@@ -146,6 +148,51 @@ def test_a_modem_is_used_in_one_loop_after_another(module: VirtualModem, broker:
     for program in (first, second, third):
         go(program)
     assert urcs == ["+BENCH: 2"]
+
+
+def test_a_loop_whose_calls_are_over_before_they_are_awaited_calls_the_callbacks(module: VirtualModem) -> None:
+    modem = AsyncModem(module.port)
+    urcs: list[str] = []
+
+    def slowly(frame: FrameType, *_: object) -> None:
+        # The answer comes before anyone looks for it.
+        if frame.f_code.co_name == "finished":
+            time.sleep(0.05)
+
+    async def first() -> None:
+        await modem.open()
+        modem.on_urc = urcs.append
+
+    async def second() -> None:
+        sys.settrace(slowly)
+        await modem.command("AT")
+        sys.settrace(None)
+        module.urc("+BENCH: 2")
+        await until(lambda: urcs, "the line")
+
+    for program in (first, second, modem.close):
+        go(program)
+    assert urcs == ["+BENCH: 2"]
+
+
+def test_what_came_while_no_loop_ran_is_told_in_the_next(module: VirtualModem) -> None:
+    modem = AsyncModem(module.port)
+    urcs: list[str] = []
+
+    async def first() -> None:
+        await modem.open()
+        modem.on_urc = urcs.append
+
+    async def second() -> None:
+        async for _ in modem.urcs(timeout=5):
+            break
+        await until(lambda: urcs, "the line")
+
+    go(first)
+    module.urc("+BENCH: 1")
+    for program in (second, modem.close):
+        go(program)
+    assert urcs == ["+BENCH: 1"]
 
 
 def test_several_loops_run_at_once_in_threads_on_one_modem_and_on_many() -> None:

@@ -275,7 +275,7 @@ class AsyncMqttClient(BaseClient):
         while True:
             if taken:
                 return taken.popleft()
-            engine = self._engine()
+            engine, hub = self._engine(), hub_of(self._line)
             with arguments():
                 come = engine.take_messages(self.index)
             self._own.tell_dropped(engine)
@@ -283,7 +283,7 @@ class AsyncMqttClient(BaseClient):
                 taken.extend(come)
                 continue
             deadline = deadline or Deadline(timeout)
-            if not await hub_of(self._line).until_rung(deadline.left):
+            if not await hub.until_rung(deadline.left):
                 return None
 
     async def _told(self, pending: Pending, progress: Callable[[UploadProgress], object] | None) -> None:

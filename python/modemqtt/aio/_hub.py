@@ -70,6 +70,8 @@ class Hub:
         hub = None if teller is None else teller()
         if hub is None or hub.is_over:
             _tellers[line] = weakref.ref(self)
+            # What came while no loop ran has rung no bell of this one.
+            asyncio.get_running_loop().call_soon(self._rung)
 
     @property
     def is_over(self) -> bool:
@@ -188,8 +190,10 @@ def _wake_all(futures: set[asyncio.Future[bool]]) -> None:
 async def finished(line: Line, pending: Pending, timeout: float | None = None) -> Any:
     """Wait for the end of a call. One whose wait is cancelled is withdrawn if nothing of it was sent."""
     try:
+        # Even for a call that is already over: the loop that uses the modem calls the callbacks.
+        hub = hub_of(line)
         if not pending.done:
-            await hub_of(line).until_call(pending, lambda: pending.done, timeout)
+            await hub.until_call(pending, lambda: pending.done, timeout)
     except BaseException:
         pending.take_back_later()
         raise

@@ -166,11 +166,11 @@ class AsyncModem(BaseModem):
 
         """
         seconds(timeout, otherwise=0.0)
-        engine = self._line.running()
+        engine, hub = self._line.running(), hub_of(self._line)
         while True:
             deadline = Deadline(timeout)
             while (line := engine.take_urc()) is None:
-                if not await hub_of(self._line).until_rung(deadline.left):
+                if not await hub.until_rung(deadline.left):
                     return
             self._line.listeners.tell_dropped(engine)
             yield line
