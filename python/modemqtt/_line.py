@@ -190,7 +190,7 @@ class Line:
         self._open(self.let_go(), deadline, gone=True)
 
     def let_go(self) -> int:
-        """Close what is left of the port before it is opened again; return the count that the opening must find."""
+        """Close what is left of the port before reopening it; return how often it has been closed by now."""
         return self._close(for_good=False)
 
     def close(self) -> None:
