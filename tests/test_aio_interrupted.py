@@ -131,11 +131,7 @@ def test_what_an_interrupt_leaves_in_a_loop_is_cured_by_close(
         interrupt = Interrupt(number, opcodes=OPCODES)
         with interrupt:
             asyncio.run(program(world))
-        try:
-            closed(world.modem)
-            world.check()
-        except Exception as error:
-            raise AssertionError(f"interrupted at {interrupt.where}") from error
+        interrupt.leaves(lambda: closed(world.modem), world.check)
         if not interrupt.where:
             break
     assert number > 20, "it was not interrupted"

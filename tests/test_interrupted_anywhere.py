@@ -180,10 +180,7 @@ def test_what_an_interrupt_leaves_is_cured_by_close(
         interrupt = Interrupt(number, opcodes=OPCODES)
         with interrupt:
             call()
-        try:
-            world.check()
-        except Exception as error:
-            raise AssertionError(f"interrupted at {interrupt.where}") from error
+        interrupt.leaves(world.check)
         if not interrupt.where:
             break
     assert number > 20, "it was not interrupted"

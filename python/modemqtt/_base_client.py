@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from modemqtt._callbacks import ClientCallbacks
+from modemqtt._core import KeptSession
 from modemqtt._strict import Single
 from modemqtt._usage import arguments
 from modemqtt.exceptions import PortError, ResponseTimeout
 
 if TYPE_CHECKING:
+    from typing import Any, TypeAlias
+
     from modemqtt._core import Engine, Pending
     from modemqtt._line import Line
+    from modemqtt._reconnect import Reconnect
     from modemqtt._record import ClientRecord
+
+    # Host, port, client id, user name, password and options of a session.
+    Login: TypeAlias = tuple[str, int, str, str | None, str | None, dict[str, Any]]
 
 # The most seconds that leaving a session in a hurry may take.
 HURRY = 0.8
@@ -69,6 +77,21 @@ class BaseClient(ClientCallbacks, Single):
         with arguments():
             pending: Pending = submit(self._own.index, *values, timeout=timeout)
         return pending
+
+    def _keep(self, login: Login, plan: Reconnect | None, timeout: float | None) -> KeptSession | None:
+        """Return what will connect again as `plan` says; ``None`` without a plan."""
+        if plan is None:
+            return None
+        engine = self._engine()
+        with arguments():
+            return KeptSession(engine, self.index, *login, **asdict(plan), timeout=timeout)
+
+    def _enter(self, login: Login, kept: KeptSession | None, timeout: float | None) -> Pending:
+        """Have the core configure, open and connect. One session at a time is kept."""
+        entering = self._submit("enter", *login, timeout=timeout)
+        self._own.end_keeping()
+        self._own.kept = kept
+        return entering
 
     def _not_connected(self, timeout: float | None) -> ResponseTimeout:
         return ResponseTimeout(f"client {self.index} was not connected within {timeout:g} s; it is {self.state}")

@@ -4,17 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from modemqtt import _core
-from modemqtt._strict import Single
+from modemqtt._strict import Running
 from modemqtt._usage import arguments, payload_bytes, whole
 from modemqtt.exceptions import ResponseTimeout, UsageTypeError
-
-if TYPE_CHECKING:
-    from types import TracebackType
-
-    from typing_extensions import Self
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +36,7 @@ class PublishedMessage:
     """When it came, in seconds since 1970. It makes no message differ from another."""
 
 
-class Broker(Single):
+class Broker(Running):
     """A small MQTT 3.1 and 3.1.1 broker in this process, on 127.0.0.1.
 
     Example:
@@ -199,16 +193,6 @@ class Broker(Single):
     def close(self) -> None:
         """End it. A closed one is left as it is."""
         self._core.close()
-
-    def __enter__(self) -> Self:
-        """Return itself: it runs already."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        """Close."""
-        self.close()
 
     def __repr__(self) -> str:
         """Address."""

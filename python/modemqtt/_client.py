@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Literal
 
 from modemqtt._base_client import in_a_hurry, time_to_leave
-from modemqtt._core import KeptSession
 from modemqtt._delivery import Delivery, raise_misuse
 from modemqtt._options import Configurable
 from modemqtt._reconnect import plan_of
@@ -20,6 +18,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Unpack
 
+    from modemqtt._core import KeptSession
     from modemqtt._options import Options
     from modemqtt._reconnect import Reconnect
     from modemqtt._tls import UploadProgress
@@ -154,18 +153,12 @@ class MqttClient(Configurable):
             seconds(timeout, otherwise=0.0)
         plan = plan_of(reconnect)
         login = (host, port, client_id, username, password, dict(options))
-        engine = self._engine()
         kept: KeptSession | None = None
         hurried, left = False, False
         try:
             try:
-                with arguments():
-                    if plan is not None:
-                        kept = KeptSession(engine, self.index, *login, **asdict(plan), timeout=timeout)
-                    entering = engine.enter(self.index, *login, timeout=timeout)
-                # One session at a time is kept.
-                self._own.end_keeping()
-                self._own.kept = kept
+                kept = self._keep(login, plan, timeout)
+                entering = self._enter(login, kept, timeout)
                 wait_told(entering, progress)
             except ModemError:
                 # Nothing was sent, or the core has closed what it had opened.

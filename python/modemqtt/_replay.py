@@ -6,15 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from modemqtt import _core
-from modemqtt._strict import Single
+from modemqtt._strict import Running
 from modemqtt._usage import arguments
 from modemqtt.exceptions import ScriptError, UsageError, UsageTypeError
 
 if TYPE_CHECKING:
     from os import PathLike
-    from types import TracebackType
-
-    from typing_extensions import Self
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +39,7 @@ class Difference:
         return f"{where}\n    expected {self.expected}\n    got      {self.got}"
 
 
-class Replay(Single):
+class Replay(Running):
     """A recording that is played back on its own port.
 
     Example:
@@ -121,16 +118,6 @@ class Replay(Single):
     def close(self) -> None:
         """End it. A closed one is left as it is."""
         self._core.close()
-
-    def __enter__(self) -> Self:
-        """Return itself: it runs already."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        """Close."""
-        self.close()
 
     def __repr__(self) -> str:
         """Model and port."""

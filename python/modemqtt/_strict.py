@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import difflib
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from modemqtt.exceptions import UsageTypeError
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from typing_extensions import Self
 
 
 class Strict:
@@ -41,6 +46,26 @@ class Single:
         name = type(self).__name__
         article = "an" if name[0] in "AEIOU" else "a"
         raise UsageTypeError(f"{article} {name} cannot be copied or pickled; make another one where it is needed")
+
+
+class Running(Single):
+    """Runs from when it is made until it is closed, at the latest by the end of its ``with`` block."""
+
+    __slots__ = ()
+
+    def close(self) -> None:
+        """End it."""
+        raise NotImplementedError
+
+    def __enter__(self) -> Self:
+        """Return itself: it runs already."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Close."""
+        self.close()
 
 
 def callback(name: str, value: Any) -> None:

@@ -17,16 +17,14 @@ from modemqtt._broker import Broker, PublishedMessage
 from modemqtt._catalogue import FAULT_TABLE, FAULTS, MODELS, PROFILES, Fault, FaultDescription, Model, Profile, written
 from modemqtt._replay import Difference, Replay
 from modemqtt._script import Expectation, Expected, Script, rows, urc_line
-from modemqtt._strict import Single
+from modemqtt._strict import Running
 from modemqtt._usage import arguments, whole
 from modemqtt.exceptions import ScriptError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from os import PathLike
-    from types import TracebackType
 
-    from typing_extensions import Self
 
 __all__ = [
     "FAULTS",
@@ -49,7 +47,7 @@ __all__ = [
 ]
 
 
-class VirtualModem(Single):
+class VirtualModem(Running):
     """A module that exists in software: it speaks its dialect on a port and really connects to MQTT brokers.
 
     Example:
@@ -353,16 +351,6 @@ class VirtualModem(Single):
     def close(self) -> None:
         """End it. A closed one is left as it is."""
         self._core.close()
-
-    def __enter__(self) -> Self:
-        """Return itself: it runs already."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        """Close."""
-        self.close()
 
     def __repr__(self) -> str:
         """Model and port."""

@@ -39,6 +39,14 @@ class Interrupt:
         sys.settrace(None)
         return kind is KeyboardInterrupt
 
+    def leaves(self, *checks: Callable[[], object]) -> None:
+        """Check what it has left; a failure says where it was raised."""
+        try:
+            for check in checks:
+                check()
+        except Exception as error:
+            raise AssertionError(f"interrupted at {self.where}") from error
+
     def _trace(self, frame: FrameType, event: str, _: object) -> Trace | None:
         # Python swallows what a finaliser raises.
         if not frame.f_code.co_filename.startswith(_PACKAGE) or frame.f_code.co_name == "__del__":

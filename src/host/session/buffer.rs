@@ -57,12 +57,7 @@ impl Session {
                 };
                 if flag == Some(&Some(1)) && known.unread & (1 << slot) == 0 {
                     known.unread |= 1 << slot;
-                    let at = self
-                        .queue
-                        .iter()
-                        .take_while(|job| matches!(job.task, Task::Drain { .. }))
-                        .count();
-                    self.fetch(client, slot, 0, at, now);
+                    self.fetch_next(client, slot, now);
                 }
             }
         }
@@ -96,14 +91,15 @@ impl Session {
             self.events.push_back(Event::Overrun(client));
         }
         self.ask_for_unread(client, now);
-        // Before the program's calls, after the slots filled earlier.
-        let at = self
-            .queue
-            .iter()
-            .take_while(|job| matches!(job.task, Task::Drain { .. }))
-            .count();
-        self.fetch(client, slot, 0, at, now);
+        self.fetch_next(client, slot, now);
         self.start_next(now);
+    }
+
+    /// Queues the first fetch of a buffered message: before the program's calls, after the slots filled earlier.
+    fn fetch_next(&mut self, client: ClientIndex, slot: u8, now: Instant) {
+        let earlier = self.queue.iter();
+        let at = earlier.take_while(|job| matches!(job.task, Task::Drain { .. })).count();
+        self.fetch(client, slot, 0, at, now);
     }
 
     /// Queues the fetch of a buffered message; `tries` counts the earlier attempts.

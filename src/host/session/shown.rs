@@ -33,17 +33,7 @@ impl Session {
         }
         let mut secrets = places(line);
         secrets.extend(known_secrets_in(&self.secrets, line));
-        if secrets.len() > 1 {
-            secrets.sort_by_key(|secret| secret.start);
-            secrets.dedup_by(|next, secret| {
-                let meets = next.start < secret.end || (next.start == secret.end && next.start < next.end);
-                if meets {
-                    secret.end = secret.end.max(next.end);
-                }
-                meets
-            });
-        }
-        secrets
+        merged(secrets)
     }
 
     /// The same for a line that was read. An echo out of step with its command may hold a password, and some settings
@@ -191,20 +181,24 @@ fn tell(trace: &mut Trace, taken: &Taken<'_>, secrets: &[Range<usize>], form: Fo
 
 /// Where the secrets that were sent are in what the module has printed.
 fn known_secrets_in(secrets: &VecDeque<String>, line: &[u8]) -> Vec<Range<usize>> {
-    let mut found = Vec::new();
-    for secret in secrets {
-        let places = memchr::memmem::find_iter(line, secret.as_bytes());
-        found.extend(places.map(|at| at..at + secret.len()));
-    }
-    found.sort_by_key(|place| place.start);
-    found.dedup_by(|next, place| {
-        let meets = next.start < place.end;
+    let places = secrets.iter().flat_map(|secret| {
+        let found = memchr::memmem::find_iter(line, secret.as_bytes());
+        found.map(|at| at..at + secret.len())
+    });
+    merged(places.collect())
+}
+
+/// Places in order, those that meet as one.
+fn merged(mut places: Vec<Range<usize>>) -> Vec<Range<usize>> {
+    places.sort_by_key(|place| place.start);
+    places.dedup_by(|next, place| {
+        let meets = next.start < place.end || (next.start == place.end && next.start < next.end);
         if meets {
             place.end = place.end.max(next.end);
         }
         meets
     });
-    found
+    places
 }
 
 /// Where secrets are in a message. If it holds a line end, it may have taken in an echo: where the module left its topic

@@ -100,22 +100,31 @@ fn every_byte_that_comes_is_told_once_in_order_and_an_echo_with_its_secret_maske
     }
 }
 
-#[test]
-fn no_piece_of_a_broken_echo_shows_a_password_however_late_it_comes() {
-    let mut bench = Bench::set_up("M95");
+/// A module whose client is logging in with a password.
+fn logging_in(model: &str) -> Bench {
+    let mut bench = Bench::set_up(model);
     bench.submit(Call::connect(
         CLIENT,
         "bench-7".into(),
         Some("bench".into()),
         Some(Secret("7Zuj9VOciCkEgfmE".into())),
     ));
+    bench
+}
+
+/// The lines that the wire log shows from here on.
+fn shown(bench: &mut Bench) -> Vec<String> {
+    let pieces = std::iter::from_fn(|| bench.session.poll_wire().map(|piece| piece.entry()));
+    pieces.flatten().map(|entry| entry.text).collect()
+}
+
+#[test]
+fn no_piece_of_a_broken_echo_shows_a_password_however_late_it_comes() {
+    let mut bench = logging_in("M95");
     bench.feed(b"AT+QMTCONN=0,\"ben\r\n+CREG: 1\rch-7\",\"bench\",\"7Zuj9\r\n+CREG: 1\r\n");
     bench.elapse(std::time::Duration::from_mins(1));
     bench.feed(b"VOciCkEgfmE\"\r\n+CREG: 5\r\n");
-    let mut shown = Vec::new();
-    while let Some(piece) = bench.session.poll_wire() {
-        shown.extend(piece.entry().map(|entry| entry.text));
-    }
+    let mut shown = shown(&mut bench);
     bench.collect();
     shown.push(format!("{:?}", bench.events));
     let told = shown.join(" ");
@@ -127,54 +136,27 @@ fn no_piece_of_a_broken_echo_shows_a_password_however_late_it_comes() {
 
 #[test]
 fn a_piece_of_a_broken_echo_that_a_command_takes_for_its_answer_shows_nothing_of_a_password() {
-    let mut bench = Bench::set_up("M95");
-    bench.submit(Call::connect(
-        CLIENT,
-        "bench-7".into(),
-        Some("bench".into()),
-        Some(Secret("7Zuj9VOciCkEgfmE".into())),
-    ));
+    let mut bench = logging_in("M95");
     bench.feed(b"AT+QMTCONN=0,\"bench-7\",\"bench\",\"7Zuj9\r\n+CREG: 1\r\n\r\nERROR\r\n");
     bench.submit(Call::command("AT+OTHER"));
     bench.feed(b"VOciCkEgfmE\"\r\nOK\r\n");
-    let mut shown = String::new();
-    while let Some(piece) = bench.session.poll_wire() {
-        shown.extend(piece.entry().map(|entry| entry.text + " "));
-    }
+    let shown = shown(&mut bench).join(" ");
     assert!(!shown.contains("gfmE"), "{shown}");
 }
 
 #[test]
 fn a_piece_of_a_password_beside_the_whole_of_it_shows_nothing() {
-    let mut bench = Bench::set_up("M95");
-    bench.submit(Call::connect(
-        CLIENT,
-        "bench-7".into(),
-        Some("bench".into()),
-        Some(Secret("7Zuj9VOciCkEgfmE".into())),
-    ));
+    let mut bench = logging_in("M95");
     bench.feed(b"VOciCkEgfmE\"\rAT+QMTCONN=0,\"bench-7\",\"bench\",\"7Zuj9VOciCkEgfmE\"\r\n+CREG: 1\r\n");
-    let mut shown = String::new();
-    while let Some(piece) = bench.session.poll_wire() {
-        shown.extend(piece.entry().map(|entry| entry.text + " "));
-    }
+    let shown = shown(&mut bench).join(" ");
     assert!(!shown.contains("gfmE"), "{shown}");
 }
 
 #[test]
 fn an_echo_that_got_into_a_message_shows_nothing_of_a_password() {
-    let mut bench = Bench::set_up("EG915Q");
-    bench.submit(Call::connect(
-        CLIENT,
-        "bench-7".into(),
-        Some("bench".into()),
-        Some(Secret("7Zuj9VOciCkEgfmE".into())),
-    ));
+    let mut bench = logging_in("EG915Q");
     bench.feed(b"+QMTRECV: 0,0,\"be\r\nnch\",\"7Zuj9VOciCkEgfmE\"\rAT\r\n\r\n+CREG: 1\r\n");
     bench.elapse(std::time::Duration::from_mins(1));
-    let mut shown = String::new();
-    while let Some(piece) = bench.session.poll_wire() {
-        shown.extend(piece.entry().map(|entry| entry.text + " "));
-    }
+    let shown = shown(&mut bench).join(" ");
     assert!(!shown.contains("7Zuj9V") && !shown.contains("gfmE"), "{shown}");
 }

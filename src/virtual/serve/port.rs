@@ -83,7 +83,38 @@ impl Slave {
     }
 }
 
+/// Where the descriptors of a port stand among those of a poll.
+pub(super) struct Watched {
+    line: Option<usize>,
+    door: Option<usize>,
+}
+
+impl Watched {
+    /// Whether the line is ready, and whether a host may have come or gone.
+    pub(super) fn ready(&self, descriptors: &[PollFd<'_>]) -> (bool, bool) {
+        let is_ready = |at: usize| !descriptors[at].revents().is_empty();
+        (self.line.is_some_and(is_ready), self.door.is_some_and(is_ready))
+    }
+}
+
 impl Port {
+    /// Adds its descriptors to those of a poll: the line for what is wanted of it, and the door.
+    pub(super) fn watch<'port>(
+        &'port self,
+        descriptors: &mut Vec<PollFd<'port>>,
+        wanted: PollFlags,
+        now: Instant,
+    ) -> Watched {
+        let mut add = |fd: BorrowedFd<'port>, wanted| {
+            descriptors.push(PollFd::from_borrowed_fd(fd, wanted));
+            descriptors.len() - 1
+        };
+        Watched {
+            line: self.line().map(|line| add(line, wanted)),
+            door: self.door(now).map(|door| add(door, PollFlags::IN)),
+        }
+    }
+
     pub(super) fn open(options: &Options) -> Result<Self, VirtualError> {
         let Some(address) = &options.listen else {
             let mut pty = Pty::open().map_err(VirtualError::Pty)?;

@@ -120,19 +120,10 @@ impl ModuleReactor {
     fn wait_for_work(&self) -> io::Result<ModuleReady> {
         let now = Instant::now();
         let mut descriptors = vec![PollFd::new(&self.wake, PollFlags::IN)];
-        let mut line_at = None;
-        let mut door_at = None;
-        if let Some(line) = self.port.line() {
-            let mut interest = PollFlags::empty();
-            interest.set(PollFlags::IN, self.from_host.room() > 0);
-            interest.set(PollFlags::OUT, self.blocked);
-            line_at = Some(descriptors.len());
-            descriptors.push(PollFd::from_borrowed_fd(line, interest));
-        }
-        if let Some(door) = self.port.door(now) {
-            door_at = Some(descriptors.len());
-            descriptors.push(PollFd::from_borrowed_fd(door, PollFlags::IN));
-        }
+        let mut wanted = PollFlags::empty();
+        wanted.set(PollFlags::IN, self.from_host.room() > 0);
+        wanted.set(PollFlags::OUT, self.blocked);
+        let port = self.port.watch(&mut descriptors, wanted, now);
         let sockets_at = descriptors.len();
         for (_, socket) in self.network.sockets() {
             let mut interest = PollFlags::IN;
@@ -148,10 +139,11 @@ impl ModuleReactor {
         }
         let is_ready = |at: usize| !descriptors[at].revents().is_empty();
         let sockets = self.network.sockets().enumerate();
+        let (line, door) = port.ready(&descriptors);
         Ok(ModuleReady {
             wake: is_ready(0),
-            line: line_at.is_some_and(is_ready),
-            door: door_at.is_some_and(is_ready),
+            line,
+            door,
             sockets: sockets
                 .filter(|(at, _)| is_ready(sockets_at + at))
                 .map(|(_, (connection, _))| connection)

@@ -203,18 +203,10 @@ impl Player {
     fn sleep(&self) -> io::Result<(bool, bool)> {
         let now = Instant::now();
         let mut descriptors = vec![PollFd::new(&self.wake, PollFlags::IN)];
-        let (mut line_at, mut door_at) = (None, None);
-        if let Some(line) = self.port.line() {
-            let mut interest = PollFlags::empty();
-            interest.set(PollFlags::IN, self.replay.has_room());
-            interest.set(PollFlags::OUT, self.blocked);
-            line_at = Some(descriptors.len());
-            descriptors.push(PollFd::from_borrowed_fd(line, interest));
-        }
-        if let Some(door) = self.port.door(now) {
-            door_at = Some(descriptors.len());
-            descriptors.push(PollFd::from_borrowed_fd(door, PollFlags::IN));
-        }
+        let mut wanted = PollFlags::empty();
+        wanted.set(PollFlags::IN, self.replay.has_room());
+        wanted.set(PollFlags::OUT, self.blocked);
+        let port = self.port.watch(&mut descriptors, wanted, now);
         let due = self
             .replay
             .next_timeout()
@@ -225,8 +217,7 @@ impl Player {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }
-        let is_ready = |at: usize| !descriptors[at].revents().is_empty();
-        Ok((line_at.is_some_and(is_ready), door_at.is_some_and(is_ready)))
+        Ok(port.ready(&descriptors))
     }
 
     fn play(&mut self) {
