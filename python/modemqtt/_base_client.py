@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from modemqtt._record import ClientRecord
 
     # Host, port, client id, user name, password and options of a session.
-    Login: TypeAlias = tuple[str, int, str, str | None, str | None, dict[str, Any]]
+    _Login: TypeAlias = tuple[str, int, str, str | None, str | None, dict[str, Any]]
 
 # The most seconds that leaving a session in a hurry may take.
 HURRY = 0.8
@@ -78,7 +78,7 @@ class BaseClient(ClientCallbacks, Single):
             pending: Pending = submit(self._own.index, *values, timeout=timeout)
         return pending
 
-    def _keep(self, login: Login, plan: Reconnect | None, timeout: float | None) -> KeptSession | None:
+    def _keep(self, login: _Login, plan: Reconnect | None, timeout: float | None) -> KeptSession | None:
         """Return what will connect again as `plan` says; ``None`` without a plan."""
         if plan is None:
             return None
@@ -86,7 +86,7 @@ class BaseClient(ClientCallbacks, Single):
         with arguments():
             return KeptSession(engine, self.index, *login, **asdict(plan), timeout=timeout)
 
-    def _enter(self, login: Login, kept: KeptSession | None, timeout: float | None) -> Pending:
+    def _enter(self, login: _Login, kept: KeptSession | None, timeout: float | None) -> Pending:
         """Have the core configure, open and connect. One session at a time is kept."""
         entering = self._submit("enter", *login, timeout=timeout)
         self._own.end_keeping()
