@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from importlib.metadata import version as version_of
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +14,6 @@ if TYPE_CHECKING:
 
 DOCS = Path(__file__).resolve().parent
 ROOT = DOCS.parent
-sys.path.insert(0, str(DOCS))
 
 project = "modemqtt"
 author = "The modemqtt authors"
@@ -32,7 +30,6 @@ root_doc = "index"
 # GitHub shows README.md as the front page of the folder; the site has index.md.
 exclude_patterns = ["README.md", "_build"]
 default_role = "code"
-nitpicky = False
 
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 4

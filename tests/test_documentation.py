@@ -9,25 +9,18 @@ from pathlib import Path
 import pytest
 
 from modemqtt.virtual import FAULT_TABLE, Broker, VirtualModem
-from support import transcript
+from support import documents, transcript
 
 ROOT = Path(__file__).resolve().parents[1]
-DOCUMENTS = tuple(
-    path.relative_to(ROOT).as_posix()
-    for path in sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
-    if "_build" not in path.parts
-)
 # Their examples are suites, which other tests run.
 SUITES = ("docs/labgrid.md", "docs/pytest.md", "docs/tutorials/first-suite.md")
 
 # Each Python example, by its document and its place there.
 EXAMPLES = [
     pytest.param(example, id=f"{name}-{place}")
-    for name in DOCUMENTS
+    for name in documents.NAMES
     if name not in SUITES
-    for place, example in enumerate(
-        re.findall(r"^```python\n(.*?)^```", (ROOT / name).read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
-    )
+    for place, example in enumerate(documents.of_kind(name, "python"))
 ]
 PORTS = ("/dev/ttyUSB2", "/tmp/module")  # noqa: S108 - as written, not used
 ON_A_PORT = [example for example in EXAMPLES if any(port in str(example.values[0]) for port in PORTS)]
@@ -76,7 +69,7 @@ def test_examples_are_found() -> None:
     assert len(EXAMPLES) >= 20
 
 
-@pytest.mark.parametrize("name", DOCUMENTS)
+@pytest.mark.parametrize("name", documents.NAMES)
 def test_a_link_leads_somewhere(name: str) -> None:
     document = ROOT / name
     links = re.findall(r"\]\(([^)#:]+)\)", document.read_text(encoding="utf-8"))

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import re
 import shlex
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from modemqtt._pytest.models import MARKERS
 from modemqtt._pytest.settings import OPTIONS
+from support import documents
 from support.suites import bench
 from test_plugin import outcomes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from support.suites import Bench, Suite
 
-DOCUMENT = (Path(__file__).resolve().parents[1] / "docs" / "pytest.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", DOCUMENT, re.MULTILINE | re.DOTALL)
+DOCUMENT = documents.read("docs/pytest.md")
+BLOCKS = documents.blocks("docs/pytest.md")
 SUITES = [text for kind, text in BLOCKS if kind == "python"]
 SCOPES = {text: "module" if 'scope="module"' in text else "function" for text in SUITES}
 COMMANDS = [line.removeprefix("$ ") for kind, text in BLOCKS if kind == "console" for line in text.splitlines()]
@@ -33,7 +34,7 @@ def two(tmp_path: Path) -> Iterator[Bench]:
 
 
 def test_every_block_is_of_a_kind_that_is_run() -> None:
-    assert {kind for kind, _ in BLOCKS} == {"python", "console", "toml", "text"}
+    assert {kind for kind, _ in BLOCKS} == {"python", "console", "toml", "text", ""}
     assert (len(SUITES), len(COMMANDS)) == (6, 4)
 
 

@@ -14,20 +14,17 @@ import pytest
 from modemqtt.cli import COMMANDS
 from modemqtt.cli import _refused as refused
 from modemqtt.virtual import Broker, VirtualModem
-from support import shell
+from support import documents, shell
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parents[1]
-SHELL = (ROOT / "docs/shell.md").read_text(encoding="utf-8")
+SHELL = documents.read("docs/shell.md")
 BLOCKS = [
     pytest.param(block, id=f"{name}-{place}")
-    for path in sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
-    for name in [path.relative_to(ROOT).as_posix()]
-    for place, block in enumerate(
-        re.findall(r"^```sh\n(.*?)^```", path.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
-    )
+    for name in documents.NAMES
+    for place, block in enumerate(documents.of_kind(name, "sh"))
 ]
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 import tag as release
+from support import documents
 from support.suites import bench
 from test_plugin import outcomes
 
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from support.suites import Suite
 
 ROOT = Path(__file__).resolve().parents[1]
-FIRST_SUITE = (ROOT / "docs/tutorials/first-suite.md").read_text(encoding="utf-8")
 # The kinds of blocks that documents may have, and what runs each.
 RUN = {
     "python": "tests/test_documentation.py, tests/test_plugin_document.py and here",
@@ -30,20 +29,14 @@ RUN = {
 SHOWN = {"text", "{toctree}", "{eval-rst}", ""}
 
 
-def blocks(text: str) -> list[tuple[str, str]]:
-    return re.findall(r"^```(\S*)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-
-
-@pytest.mark.parametrize(
-    "document", [path.relative_to(ROOT).as_posix() for path in sorted((ROOT / "docs").rglob("*.md"))]
-)
+@pytest.mark.parametrize("document", [name for name in documents.NAMES if name.startswith("docs/")])
 def test_every_block_of_a_document_is_of_a_kind_that_is_run_or_only_shown(document: str) -> None:
-    kinds = {kind for kind, _ in blocks((ROOT / document).read_text(encoding="utf-8"))}
+    kinds = {kind for kind, _ in documents.blocks(document)}
     assert kinds <= RUN.keys() | SHOWN
 
 
 def test_the_first_suite_runs_on_virtual_modules_and_on_a_port(suite: Suite, tmp_path: Path) -> None:
-    parts = [text for kind, text in blocks(FIRST_SUITE) if kind == "python"]
+    parts = documents.of_kind("docs/tutorials/first-suite.md", "python")
     assert len(parts) == 3
     for number, text in enumerate(parts):
         suite.write(text, f"test_bench_{number}")
@@ -56,9 +49,9 @@ def test_the_first_suite_runs_on_virtual_modules_and_on_a_port(suite: Suite, tmp
 def test_every_command_of_a_tutorial_is_one_that_tests_run() -> None:
     commands = [
         line.removeprefix("$ ")
-        for path in sorted((ROOT / "docs/tutorials").glob("*.md"))
-        for kind, text in blocks(path.read_text(encoding="utf-8"))
-        if kind == "console"
+        for name in documents.NAMES
+        if name.startswith("docs/tutorials/")
+        for text in documents.of_kind(name, "console")
         for line in text.splitlines()
     ]
     installing = re.compile(r"python3 -m venv bench|\. bench/bin/activate|pip install modemqtt(\[pytest\])?")
@@ -94,7 +87,6 @@ def test_a_workflow_uses_nothing_that_can_change_under_it(workflow: Path) -> Non
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
-    shutil.copy(ROOT / "Cargo.toml", tmp_path)
     (tmp_path / "Cargo.toml").write_text('version = "1.2.3"\n', encoding="utf-8")
     (tmp_path / "CHANGELOG.md").write_text("## [1.2.3] - 2026-12-01\n", encoding="utf-8")
     return tmp_path

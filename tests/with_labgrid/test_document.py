@@ -16,16 +16,16 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 
 from modemqtt.virtual import Broker, VirtualModem
+from support import documents, ser2net
 from support import lab as labs
-from support import ser2net
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "examples" / "labgrid"
-DOCUMENT = (ROOT / "docs" / "labgrid.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", DOCUMENT, re.MULTILINE | re.DOTALL)
+DOCUMENT = documents.read("docs/labgrid.md")
+BLOCKS = documents.blocks("docs/labgrid.md")
 COMMANDS = [line.partition("$ ")[::2] for kind, text in BLOCKS if kind == "console" for line in text.splitlines()]
 # The first line of a file that exists only in the document gives its name.
 OF_THE_DOCUMENT = {
