@@ -7,7 +7,7 @@ pub const MOST_DATA: usize = 64;
 
 /// Text of a line. What acts on the terminal or on the text beside it is escaped, as `\\r` or `\\x1b`; everything else is shown as it is.
 #[must_use]
-pub fn text(text: &str) -> String {
+pub fn escaped(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for character in text.chars() {
         if character.is_control() || acts_on_text(character) {
@@ -48,7 +48,7 @@ pub fn line(bytes: &[u8]) -> String {
             if at > 0 {
                 shown.push_str("\\\\");
             }
-            shown.push_str(&text(part));
+            shown.push_str(&escaped(part));
         }
         shown.extend(chunk.invalid().escape_ascii().map(char::from));
     }
@@ -84,8 +84,11 @@ mod tests {
 
     #[test]
     fn what_would_act_on_a_terminal_or_end_the_line_is_shown_by_its_bytes() {
-        assert_eq!(text("a\u{0}\r\n\u{1b}\u{85}é\"\\"), "a\\x00\\r\\n\\x1b\\xc2\\x85é\"\\");
-        assert_eq!(text("a\u{202e}b\u{2028}"), "a\\xe2\\x80\\xaeb\\xe2\\x80\\xa8");
+        assert_eq!(
+            escaped("a\u{0}\r\n\u{1b}\u{85}é\"\\"),
+            "a\\x00\\r\\n\\x1b\\xc2\\x85é\"\\"
+        );
+        assert_eq!(escaped("a\u{202e}b\u{2028}"), "a\\xe2\\x80\\xaeb\\xe2\\x80\\xa8");
         assert_eq!(line("\\xc3é\0".as_bytes()), "\\\\xc3é\\x00");
         assert_eq!(line(b"\xffa\0"), "\\xffa\\x00");
         assert_eq!(data(b"\\x\"\xc3\xa9\r"), "\\\\x\"\\xc3\\xa9\\r");

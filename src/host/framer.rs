@@ -8,7 +8,7 @@
 use modemqtt_at::ascii::{CR, LF, PROMPT, QUOTE};
 use modemqtt_at::dialect::ReceiveUrc;
 
-use crate::receive::{self, Found, Layout, Lines, Parsed, RawMessage};
+use crate::receive::{self, Found, Layout, Parsed, RawMessage, TopicLines};
 use crate::tokens;
 use crate::trace::Place;
 
@@ -102,7 +102,7 @@ pub struct Framer {
     /// An overlong line is being dropped.
     discarding: bool,
     layout: Layout,
-    receiving: receive::Progress,
+    receiving: receive::Scan,
     held: Option<Held>,
 }
 
@@ -260,8 +260,8 @@ impl Framer {
             Some(Hold::Payload)
         } else {
             match self.receiving.topic_lines() {
-                Some(Lines::Several) => Some(Hold::Payload),
-                Some(Lines::Closed) => Some(Hold::Settling),
+                Some(TopicLines::Several) => Some(Hold::Payload),
+                Some(TopicLines::Closed) => Some(Hold::Settling),
                 _ => self.lacks_line_feed().then_some(Hold::Settling),
             }
         }
@@ -289,7 +289,11 @@ impl Framer {
             self.consume_to(self.buffer.len());
             return Some(Frame::Prompt);
         }
-        if self.receiving.topic_lines().is_some_and(|lines| lines != Lines::One) {
+        if self
+            .receiving
+            .topic_lines()
+            .is_some_and(|lines| lines != TopicLines::One)
+        {
             self.receiving.restart();
             if let Some(line) = self.line() {
                 return Some(line);

@@ -64,18 +64,18 @@ impl Found {
     }
 }
 
-/// How far a message has been read, so that each byte is looked at once. Fields that the stage has not reached mean
+/// How far a message has been read, so that each byte is looked at once. Fields that the section has not reached mean
 /// nothing yet.
 #[derive(Debug, Default)]
-pub(crate) struct Progress {
-    stage: Stage,
+pub(crate) struct Scan {
+    section: Section,
     head: Head,
     topic: (usize, usize),
-    /// Where the current stage begins.
+    /// Where the current section begins.
     at: usize,
     /// Nothing that ends it lies before this position.
     scanned: usize,
-    lines: Lines,
+    lines: TopicLines,
     /// The length of the payload, if known.
     length: usize,
     /// Where the length begins, if nothing follows it on its line.
@@ -84,7 +84,7 @@ pub(crate) struct Progress {
 
 /// Which part of a message comes next.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Stage {
+enum Section {
     /// At the start of a line.
     #[default]
     Head,
@@ -98,27 +98,27 @@ enum Stage {
     Open,
 }
 
-impl Progress {
+impl Scan {
     /// Returns to the start of a line.
     pub(crate) fn restart(&mut self) {
-        self.stage = Stage::Head;
+        self.section = Section::Head;
     }
 
     pub(crate) fn in_payload(&self) -> bool {
-        matches!(self.stage, Stage::Counted | Stage::Open)
+        matches!(self.section, Section::Counted | Section::Open)
     }
 
     /// The lines of the topic being read, if one is.
-    pub(crate) fn topic_lines(&self) -> Option<Lines> {
-        (self.stage == Stage::Topic).then_some(self.lines)
+    pub(crate) fn topic_lines(&self) -> Option<TopicLines> {
+        (self.section == Section::Topic).then_some(self.lines)
     }
 
-    /// Goes on to this stage, which begins at `at`.
-    fn go(&mut self, stage: Stage, at: usize) -> Step {
-        self.stage = stage;
+    /// Goes on to this section, which begins at `at`.
+    fn go(&mut self, section: Section, at: usize) -> Advance {
+        self.section = section;
         self.at = at;
         self.scanned = at;
-        Step::Go
+        Advance::Go
     }
 
     /// The message if no payload follows the length on a line of its own, which begins at `from`: the number may have
@@ -140,7 +140,7 @@ impl Progress {
 
 /// The lines of a quoted topic.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Lines {
+pub(crate) enum TopicLines {
     /// One so far.
     #[default]
     One,
@@ -169,20 +169,20 @@ pub(crate) enum Parsed {
 }
 
 /// Continues where the last call stopped. `bytes` starts at the start of the line.
-pub(crate) fn parse(bytes: &[u8], layout: &mut Layout, progress: &mut Progress) -> Parsed {
+pub(crate) fn parse(bytes: &[u8], layout: &mut Layout, scan: &mut Scan) -> Parsed {
     loop {
-        let step = match progress.stage {
-            Stage::Head => head(bytes, progress),
-            Stage::Topic => topic(bytes, progress),
-            Stage::Length => length(bytes, layout, progress),
-            Stage::Counted => counted::read(bytes, layout.hex.get(progress.head.client), progress),
-            Stage::Open => open(bytes, layout, progress),
+        let step = match scan.section {
+            Section::Head => head(bytes, scan),
+            Section::Topic => topic(bytes, scan),
+            Section::Length => length(bytes, layout, scan),
+            Section::Counted => counted::payload(bytes, layout.hex.get(scan.head.client), scan),
+            Section::Open => open(bytes, layout, scan),
         };
         match step {
-            Step::Go => {}
-            Step::More => return Parsed::Incomplete,
-            Step::End(parsed) => {
-                progress.restart();
+            Advance::Go => {}
+            Advance::More => return Parsed::Incomplete,
+            Advance::End(parsed) => {
+                scan.restart();
                 return parsed;
             }
         }
@@ -206,35 +206,35 @@ pub(crate) fn is_flags(bytes: &[u8]) -> Option<bool> {
 
 /// Gives up on a payload whose end has not come: the message ends at its first line end, and the rest is read as lines,
 /// so that nothing is lost. `None` if there is no line end yet.
-pub(crate) fn give_up(bytes: &[u8], layout: &Layout, progress: &mut Progress) -> Option<(Found, usize)> {
-    let at = progress.at;
-    let (payload, complete, consumed) = match (progress.stage, progress.alone) {
-        (Stage::Counted, Some(from)) => (progress.without_payload(from).payload, false, at),
-        (Stage::Counted, None) => {
-            let hex = layout.hex.get(progress.head.client);
-            let (from, to, complete, consumed) = counted::cut_short(bytes, hex, at, progress.length)?;
+pub(crate) fn give_up(bytes: &[u8], layout: &Layout, scan: &mut Scan) -> Option<(Found, usize)> {
+    let at = scan.at;
+    let (payload, complete, consumed) = match (scan.section, scan.alone) {
+        (Section::Counted, Some(from)) => (scan.without_payload(from).payload, false, at),
+        (Section::Counted, None) => {
+            let hex = layout.hex.get(scan.head.client);
+            let (from, to, complete, consumed) = counted::cut_short(bytes, hex, at, scan.length)?;
             ((from, to), complete, consumed)
         }
-        (Stage::Open, _) => {
+        (Section::Open, _) => {
             let end = find_line_end(bytes, at)?;
             // Some firmware prints no closing quote if the payload contains a NUL.
             (((at + 1).min(end), end), false, end + 2)
         }
-        (Stage::Head | Stage::Topic | Stage::Length, _) => return None,
+        (Section::Head | Section::Topic | Section::Length, _) => return None,
     };
-    progress.restart();
-    Some((progress.found(payload, complete), consumed))
+    scan.restart();
+    Some((scan.found(payload, complete), consumed))
 }
 
-enum Step {
+enum Advance {
     Go,
     More,
     End(Parsed),
 }
 
-const OTHER: Step = Step::End(Parsed::Other);
+const OTHER: Advance = Advance::End(Parsed::Other);
 
-fn head(bytes: &[u8], progress: &mut Progress) -> Step {
+fn head(bytes: &[u8], scan: &mut Scan) -> Advance {
     let known = bytes.len().min(PREFIX.len());
     if bytes[..known] != PREFIX[..known] {
         return OTHER;
@@ -253,60 +253,66 @@ fn head(bytes: &[u8], progress: &mut Progress) -> Step {
         Ok(_) if cursor.at > LONGEST_HEAD => OTHER,
         Ok((client, message_id)) => match (u8::try_from(client), u16::try_from(message_id)) {
             (Ok(client), Ok(message_id)) if client < 32 => {
-                progress.head = Head { client, message_id };
-                progress.lines = Lines::One;
-                progress.go(Stage::Topic, cursor.at)
+                scan.head = Head { client, message_id };
+                scan.lines = TopicLines::One;
+                scan.go(Section::Topic, cursor.at)
             }
             _ => OTHER,
         },
-        Err(Missing::More) if bytes.len() <= LONGEST_HEAD => Step::More,
+        Err(Missing::More) if bytes.len() <= LONGEST_HEAD => Advance::More,
         Err(_) => OTHER,
     }
 }
 
 /// A quoted topic ends at a quote before a comma, and may contain line ends. An unquoted one ends at its comma and
 /// contains none, since a line end in it would look like the end of the line.
-fn topic(bytes: &[u8], progress: &mut Progress) -> Step {
-    let at = progress.at;
-    let Some(&first) = bytes.get(at) else { return Step::More };
+fn topic(bytes: &[u8], scan: &mut Scan) -> Advance {
+    let at = scan.at;
+    let Some(&first) = bytes.get(at) else {
+        return Advance::More;
+    };
     if first == b' ' && at > 2 * LONGEST_HEAD {
         return OTHER;
     }
     if first == b' ' {
-        progress.lines = Lines::One;
-        return progress.go(Stage::Topic, at + 1);
+        scan.lines = TopicLines::One;
+        return scan.go(Section::Topic, at + 1);
     }
     let quoted = first == QUOTE;
-    let mut from = progress.scanned.max(at + usize::from(quoted));
-    let next = |from: usize, lines: Lines| {
+    let mut from = scan.scanned.max(at + usize::from(quoted));
+    let next = |from: usize, lines: TopicLines| {
         let rest = &bytes[from..];
         let found = match (quoted, lines) {
             (false, _) => memchr::memchr2(b',', CR, rest),
-            (true, Lines::One) => memchr::memchr2(QUOTE, CR, rest),
+            (true, TopicLines::One) => memchr::memchr2(QUOTE, CR, rest),
             (true, _) => memchr::memchr3(QUOTE, b'+', b'#', rest),
         };
         found.map(|found| from + found)
     };
-    while let Some(found) = next(from, progress.lines) {
+    while let Some(found) = next(from, scan.lines) {
         match bytes[found] {
             CR if quoted => {
                 let closed = found > at + 1 && bytes[found - 1] == QUOTE;
-                progress.lines = if closed { Lines::Closed } else { Lines::Several };
+                scan.lines = if closed {
+                    TopicLines::Closed
+                } else {
+                    TopicLines::Several
+                };
             }
             QUOTE => match bytes.get(found + 1) {
                 None => {
-                    progress.scanned = found;
-                    return Step::More;
+                    scan.scanned = found;
+                    return Advance::More;
                 }
                 Some(b',') => {
-                    progress.topic = (at + 1, found);
-                    return progress.go(Stage::Length, found + 2);
+                    scan.topic = (at + 1, found);
+                    return scan.go(Section::Length, found + 2);
                 }
                 Some(_) => {}
             },
             b',' => {
-                progress.topic = (at, found);
-                return progress.go(Stage::Length, found + 1);
+                scan.topic = (at, found);
+                return scan.go(Section::Length, found + 1);
             }
             // The line ended without a payload, or has a byte that no topic may contain (MQTT 3.1.1 section 4.7.1): the
             // rest of the line was lost.
@@ -314,57 +320,59 @@ fn topic(bytes: &[u8], progress: &mut Progress) -> Step {
         }
         from = found + 1;
     }
-    progress.scanned = bytes.len().max(at);
+    scan.scanned = bytes.len().max(at);
     if bytes.len() - at > LONGEST_TOPIC + 2 {
         OTHER
     } else {
-        Step::More
+        Advance::More
     }
 }
 
-fn length(bytes: &[u8], layout: &Layout, progress: &mut Progress) -> Step {
-    let at = progress.at;
-    let shown = layout.length_shown.get(progress.head.client);
+fn length(bytes: &[u8], layout: &Layout, scan: &mut Scan) -> Advance {
+    let at = scan.at;
+    let shown = layout.length_shown.get(scan.head.client);
     // A module that quotes payloads prints a number before one only as its length: another program has left the setting
     // on.
     let guessed = layout.switchable && layout.wrapping != Wrapping::Never;
     if !(shown || guessed) {
-        return progress.go(Stage::Open, at);
+        return scan.go(Section::Open, at);
     }
     let mut cursor = Cursor { bytes, at };
     cursor.blanks();
     if cursor.at - at > LONGEST_HEAD {
-        return progress.go(Stage::Open, at);
+        return scan.go(Section::Open, at);
     }
     match cursor.number() {
-        Err(Missing::More) => Step::More,
+        Err(Missing::More) => Advance::More,
         Ok(length) if length <= LONGEST_PAYLOAD => {
-            progress.length = length;
+            scan.length = length;
             match (bytes.get(cursor.at), bytes.get(cursor.at + 1)) {
-                (Some(b','), Some(&next)) if !shown && next != QUOTE => progress.go(Stage::Open, at),
-                (Some(b','), None) if !shown => Step::More,
+                (Some(b','), Some(&next)) if !shown && next != QUOTE => scan.go(Section::Open, at),
+                (Some(b','), None) if !shown => Advance::More,
                 (Some(b','), _) => {
-                    progress.alone = None;
-                    progress.go(Stage::Counted, cursor.at + 1)
+                    scan.alone = None;
+                    scan.go(Section::Counted, cursor.at + 1)
                 }
                 // The payload is on the next line.
                 (Some(&CR), Some(&LF)) if shown => {
-                    progress.alone = Some(at);
-                    progress.go(Stage::Counted, cursor.at + 2)
+                    scan.alone = Some(at);
+                    scan.go(Section::Counted, cursor.at + 2)
                 }
-                (None, _) => Step::More,
-                (Some(&CR), None) if shown => Step::More,
-                _ => progress.go(Stage::Open, at),
+                (None, _) => Advance::More,
+                (Some(&CR), None) if shown => Advance::More,
+                _ => scan.go(Section::Open, at),
             }
         }
         // No readable length: it was damaged, the setting was lost, or the firmware does not know it.
-        _ => progress.go(Stage::Open, at),
+        _ => scan.go(Section::Open, at),
     }
 }
 
-fn open(bytes: &[u8], layout: &mut Layout, progress: &mut Progress) -> Step {
-    let at = progress.at;
-    let Some(&first) = bytes.get(at) else { return Step::More };
+fn open(bytes: &[u8], layout: &mut Layout, scan: &mut Scan) -> Advance {
+    let at = scan.at;
+    let Some(&first) = bytes.get(at) else {
+        return Advance::More;
+    };
     // An example in one note has a blank before the quote.
     let quote = if first == b' ' && bytes.get(at + 1) == Some(&QUOTE) {
         at + 1
@@ -373,15 +381,15 @@ fn open(bytes: &[u8], layout: &mut Layout, progress: &mut Progress) -> Step {
     };
     let wrapped = bytes[quote] == QUOTE && layout.wrapping != Wrapping::Never;
     // A length was due but unreadable: the payload may begin with the remains of it.
-    let length_due = layout.length_shown.get(progress.head.client);
-    let mut from = progress.scanned;
+    let length_due = layout.length_shown.get(scan.head.client);
+    let mut from = scan.scanned;
     while let Some(end) = find_line_end(bytes, from) {
         if !wrapped {
             if bytes[quote] != QUOTE {
                 layout.unquoted_payload_seen();
             }
-            return Step::End(Parsed::Unterminated {
-                found: progress.found((at, end), !length_due),
+            return Advance::End(Parsed::Unterminated {
+                found: scan.found((at, end), !length_due),
                 consumed: end + 2,
             });
         }
@@ -389,10 +397,10 @@ fn open(bytes: &[u8], layout: &mut Layout, progress: &mut Progress) -> Step {
             // An earlier line end was inside the payload, or ended a payload whose closing quote is missing.
             let first_line = from == at || find_line_end(bytes, at) == Some(end);
             let complete = first_line && layout.wrapping == Wrapping::Always && !length_due;
-            let found = progress.found((quote + 1, end - 1), complete);
+            let found = scan.found((quote + 1, end - 1), complete);
             let consumed = end + 2;
             // The quote may also belong to the payload.
-            return Step::End(if first_line {
+            return Advance::End(if first_line {
                 Parsed::Unterminated { found, consumed }
             } else {
                 Parsed::Message { found, consumed }
@@ -401,18 +409,18 @@ fn open(bytes: &[u8], layout: &mut Layout, progress: &mut Progress) -> Step {
         if layout.wrapping != Wrapping::Always {
             // An opening quote only: it belongs to the payload, or the module put it before a payload that contains a
             // line end, or before one that it prints no further.
-            return Step::End(Parsed::Unterminated {
-                found: progress.found((at, end), false),
+            return Advance::End(Parsed::Unterminated {
+                found: scan.found((at, end), false),
                 consumed: end + 2,
             });
         }
         from = end + 2;
     }
-    progress.scanned = bytes.len().saturating_sub(1).max(at);
+    scan.scanned = bytes.len().saturating_sub(1).max(at);
     if bytes.len() - at > LONGEST_PAYLOAD {
         OTHER
     } else {
-        Step::More
+        Advance::More
     }
 }
 

@@ -225,7 +225,7 @@ pub(crate) fn escaped(text: String) -> String {
     if !text.contains(char::is_control) {
         return text;
     }
-    shown::text(&text)
+    shown::escaped(&text)
 }
 
 /// The pieces that nobody has taken yet.
@@ -233,14 +233,14 @@ pub(crate) fn escaped(text: String) -> String {
 pub(crate) struct Trace {
     bytes: Vec<u8>,
     secrets: Vec<Place>,
-    pieces: Vec<Taken>,
+    pieces: Vec<PlacedPiece>,
     /// How many pieces have been handed out.
     given: usize,
 }
 
 /// A piece, given by where its parts end in the common buffers.
 #[derive(Clone, Copy, Debug)]
-struct Taken {
+struct PlacedPiece {
     at: Instant,
     sent: bool,
     bytes: Place,
@@ -261,7 +261,7 @@ impl Trace {
         let secrets = self.secrets.len()..self.secrets.len() + piece.secrets.len();
         self.bytes.extend_from_slice(piece.bytes);
         self.secrets.extend_from_slice(piece.secrets);
-        self.pieces.push(Taken {
+        self.pieces.push(PlacedPiece {
             at: piece.at,
             sent: piece.sent,
             bytes: bytes.into(),
@@ -330,7 +330,7 @@ impl Trace {
         self.bytes.shrink_to(SPARE);
         self.secrets.clear();
         self.pieces.clear();
-        self.pieces.shrink_to(SPARE / size_of::<Taken>());
+        self.pieces.shrink_to(SPARE / size_of::<PlacedPiece>());
         self.given = 0;
     }
 }

@@ -16,7 +16,7 @@ pub(crate) fn forms(value: &[u8], other: &[u8]) -> Vec<(Vec<u8>, Vec<u8>)> {
     both(&|value| hex(value, b"0123456789abcdef"));
     both(&|value| hex(value, b"0123456789ABCDEF"));
     both(&|value| percent(value, true));
-    both(&|value| quoted(value, b'\\'));
+    both(&|value| escaped(value, b'\\'));
     both(&|value| wide(value, b"0123456789ABCDEF"));
     both(&|value| wide(value, b"0123456789abcdef"));
     if value.iter().all(u8::is_ascii_digit) && value.len() > 4 {
@@ -114,7 +114,7 @@ fn units(value: &[u8]) -> Vec<u16> {
 }
 
 /// As in JSON, or as a command line may have it.
-fn quoted(value: &[u8], escape: u8) -> Vec<u8> {
+fn escaped(value: &[u8], escape: u8) -> Vec<u8> {
     let mut text = Vec::new();
     for &byte in value {
         if byte == b'"' || byte == b'\\' {

@@ -96,7 +96,7 @@ impl Finder {
             let is_of = |list: &[&str]| list.contains(&name.as_str());
             if is_of(NUMBERS) {
                 places.extend(
-                    quoted(line, *behind)
+                    in_quotes(line, *behind)
                         .filter(|place| is_phone(&line[place.clone()]))
                         .map(value(Kind::Phone)),
                 );
@@ -274,7 +274,7 @@ fn names(line: &[u8]) -> Vec<(String, usize)> {
 }
 
 /// What stands in quotes from there on.
-fn quoted(line: &[u8], from: usize) -> impl Iterator<Item = Range<usize>> {
+fn in_quotes(line: &[u8], from: usize) -> impl Iterator<Item = Range<usize>> {
     let quotes: Vec<_> = (from..line.len()).filter(|at| line[*at] == b'"').collect();
     let pairs: Vec<_> = quotes.chunks_exact(2).map(|pair| pair[0] + 1..pair[1]).collect();
     pairs.into_iter()

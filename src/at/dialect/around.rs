@@ -113,7 +113,7 @@ const NARROW_BAND: Cell = Cell {
     identity: 299,
 };
 
-const LTE: Cell = Cell {
+const LTE_CELL: Cell = Cell {
     access: 7,
     band: 3,
     channel: 1300,
@@ -263,7 +263,7 @@ pub(super) static EG91XQ: Around = Around {
     ping: Some(ping::EG91XQ),
     letters: LETTERS,
     registers: REGISTERS,
-    cell: LTE,
+    cell: LTE_CELL,
     urc_ports: &["uart1", "uart2", "usbat", "usbmodem", "all"],
     ..NONE
 };
@@ -285,6 +285,6 @@ pub(super) static BG9X: Around = Around {
     ping: Some(ping::BG9X),
     letters: LETTERS,
     registers: REGISTERS,
-    cell: Cell { access: 8, ..LTE },
+    cell: Cell { access: 8, ..LTE_CELL },
     ..NONE
 };

@@ -32,7 +32,7 @@ pub enum Empty {
 /// A queue whose oldest entries may be dropped to make room.
 #[derive(Debug)]
 pub struct Inbox<T> {
-    state: Mutex<State<T>>,
+    state: Mutex<Contents<T>>,
     filled: Condvar,
     stock: Arc<Stock>,
     /// Whether another queue also holds its entries, so that dropping them here loses nothing.
@@ -43,7 +43,7 @@ pub struct Inbox<T> {
 }
 
 #[derive(Debug)]
-struct State<T> {
+struct Contents<T> {
     entries: VecDeque<T>,
     weight: usize,
     /// How many listeners wait for an entry.
@@ -55,7 +55,7 @@ struct State<T> {
 
 impl<T: Weigh> Inbox<T> {
     pub(super) fn new(stock: Arc<Stock>) -> Self {
-        let state = State {
+        let state = Contents {
             entries: VecDeque::new(),
             weight: 0,
             waiting: 0,
@@ -223,7 +223,7 @@ impl<T: Weigh> Queue for Inbox<T> {
     }
 }
 
-impl<T> State<T> {
+impl<T> Contents<T> {
     fn taken(&mut self, weight: usize) {
         self.weight -= weight;
         if self.entries.is_empty() && self.entries.capacity() > PLACES {

@@ -19,10 +19,10 @@ use crate::port::{PortError, PortErrorKind};
 /// The time between two attempts.
 const REST: Duration = Duration::from_millis(100);
 /// The least time allowed for a port: enough to find out what is wrong with a device.
-const LEAST: Duration = Duration::from_millis(100);
+const LEAST_FOR_A_PORT: Duration = Duration::from_millis(100);
 /// How long closing waits for a port that is just being opened. A device opens or fails within this time; a host that
 /// does not answer is left to its thread.
-const FAREWELL: Duration = Duration::from_millis(50);
+const STILL_OPENING: Duration = Duration::from_millis(50);
 
 /// Which failures are tried again while there is time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,7 +139,7 @@ impl PortOpening {
             self.work.changed.wait_for(&mut state, at_most);
         }
         let late = Instant::now()
-            .checked_sub(LEAST)
+            .checked_sub(LEAST_FOR_A_PORT)
             .is_some_and(|then| state.limit.is_over(then));
         match &state.stage {
             _ if state.closed => Some(Err(Error::Closed.into())),
@@ -184,11 +184,11 @@ impl PortOpening {
         }
         let mut state = self.work.state.lock();
         if matches!(state.stage, Reached::Opening(_)) {
-            self.work.changed.wait_for(&mut state, at_most.min(FAREWELL));
+            self.work.changed.wait_for(&mut state, at_most.min(STILL_OPENING));
         }
         let engine = match &state.stage {
             // If a host does not answer, its thread closes whatever still opens.
-            Reached::Opening(_) => return since.elapsed() >= FAREWELL,
+            Reached::Opening(_) => return since.elapsed() >= STILL_OPENING,
             Reached::SettingUp(engine) | Reached::Open(engine) => Arc::clone(engine),
             Reached::New | Reached::Failed(_) => return true,
         };

@@ -29,7 +29,7 @@ const NOTE: usize = 128;
 /// The time between two looks at the queue while the line is busy.
 const PACE: Duration = Duration::from_millis(5);
 /// How long the end of a recording waits for a stalled disk.
-const FAREWELL: Duration = Duration::from_secs(2);
+const FINISHING: Duration = Duration::from_secs(2);
 
 /// How to make a recording.
 #[derive(Clone, Debug)]
@@ -302,7 +302,7 @@ impl Drop for Recorder {
         }
         self.shared.queue.lock().over = true;
         self.shared.changed.notify_all();
-        self.writer.wait(FAREWELL);
+        self.writer.wait(FINISHING);
         // SAFETY: it is dropped only here, and nothing uses it afterwards.
         unsafe {
             ManuallyDrop::drop(&mut self.writer);

@@ -16,7 +16,7 @@ const UNKNOWN: i64 = 4;
 /// The EPS registration. A module that is registered there needs no other.
 const EPS: &str = "CEREG";
 /// The least time allowed for a question, so that the state is known when the time limit is reached.
-const LEAST: Duration = Duration::from_millis(300);
+const LEAST_FOR_A_QUESTION: Duration = Duration::from_millis(300);
 /// The pause between two rounds of questions, unless the module reports a change first.
 const BETWEEN: Duration = Duration::from_secs(1);
 /// `<rssi>` if the signal is known (3GPP TS 27.007 section 8.5).
@@ -112,7 +112,7 @@ impl WaitRegistered {
 
     fn ask(&mut self, at: Asked, line: impl Into<String>, now: Instant) -> Move {
         self.at = at;
-        Move::command(line, self.limit.left(now).map(|left| left.max(LEAST)))
+        Move::command(line, self.limit.left(now).map(|left| left.max(LEAST_FOR_A_QUESTION)))
     }
 
     /// Asks about the first thing that is not in order.

@@ -6,7 +6,7 @@
 
 use modemqtt_at::ascii::{CR, LF, QUOTE};
 
-use super::{LONGEST_PAYLOAD, OTHER, Parsed, Progress, Step, find_line_end};
+use super::{Advance, LONGEST_PAYLOAD, OTHER, Parsed, Scan, find_line_end};
 use crate::tokens;
 
 /// How many blank lines may separate the payload from a length at the end of its line.
@@ -23,8 +23,8 @@ enum Fit {
 }
 
 /// Continues. With hexadecimal digits, some firmware counts the bytes they stand for.
-pub(super) fn read(bytes: &[u8], hex: bool, progress: &Progress) -> Step {
-    let Progress { at, length, alone, .. } = *progress;
+pub(super) fn payload(bytes: &[u8], hex: bool, scan: &Scan) -> Advance {
+    let Scan { at, length, alone, .. } = *scan;
     let starts = [Some(at), alone.and_then(|_| behind_blank_lines(bytes, at))];
     // A number at the end of its line may also be a payload without a length, so a known line after it is a line. Blank
     // lines do not count as a payload if it would consist of nothing else.
@@ -37,30 +37,30 @@ pub(super) fn read(bytes: &[u8], hex: bool, progress: &Progress) -> Step {
         for length in lengths(hex, length) {
             match fit(bytes, start, length, alone.is_none()) {
                 Fit::Whole { payload, consumed } if alone.is_none() || !is_line(payload) => {
-                    return Step::End(Parsed::Message {
-                        found: progress.found(payload, true),
+                    return Advance::End(Parsed::Message {
+                        found: scan.found(payload, true),
                         consumed,
                     });
                 }
                 Fit::Whole { .. } | Fit::No => {}
-                Fit::More => return Step::More,
+                Fit::More => return Advance::More,
             }
         }
     }
     if let Some(from) = alone {
-        return Step::End(Parsed::Message {
-            found: progress.without_payload(from),
+        return Advance::End(Parsed::Message {
+            found: scan.without_payload(from),
             consumed: at,
         });
     }
     // The length does not fit: bytes were lost, or the firmware counts something else.
     match short(bytes, hex, at, length) {
-        Some((from, to, complete, consumed)) => Step::End(Parsed::Message {
-            found: progress.found((from, to), complete),
+        Some((from, to, complete, consumed)) => Advance::End(Parsed::Message {
+            found: scan.found((from, to), complete),
             consumed,
         }),
         None if bytes.len() - at > LONGEST_PAYLOAD => OTHER,
-        None => Step::More,
+        None => Advance::More,
     }
 }
 

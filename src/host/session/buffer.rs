@@ -14,7 +14,7 @@ use crate::timers::Timer;
 /// How many times the host asks for a message that the module keeps.
 const MOST_TRIES: u8 = 4;
 /// The shortest pause before the next request.
-const PAUSE: Duration = Duration::from_secs(1);
+const BETWEEN_TRIES: Duration = Duration::from_secs(1);
 
 impl Session {
     /// Asks once for the messages buffered before the host knew that the module buffers them.
@@ -142,7 +142,7 @@ impl Session {
             self.fetch(client, slot, 1, 0, now);
         } else {
             self.kept_back.push((client, slot, tries + 1));
-            self.timers.set(Timer::Fetch, now + PAUSE * u32::from(tries));
+            self.timers.set(Timer::Fetch, now + BETWEEN_TRIES * u32::from(tries));
         }
     }
 

@@ -10,7 +10,7 @@ use crate::job::{Job, Step};
 use crate::timers::Timer;
 
 /// How long after one code the next may come. A BC28 took 40 ms.
-const PAUSE: Duration = Duration::from_millis(500);
+const BETWEEN_CODES: Duration = Duration::from_millis(500);
 
 /// The final result codes of the command in flight.
 #[derive(Debug, Default)]
@@ -49,7 +49,7 @@ impl Session {
         }
         codes.more -= 1;
         codes.so_far = Some(so_far);
-        self.timers.set(Timer::Exchange, now + PAUSE);
+        self.timers.set(Timer::Exchange, now + BETWEEN_CODES);
         None
     }
 

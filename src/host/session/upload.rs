@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::job::{Goal, Invitation, Stored};
 
 /// How many bytes are handed to the port at a time.
-const PIECE: usize = 1024;
+const CHUNK: usize = 1024;
 /// How many of the latest uploads are remembered.
 const REMEMBERED: usize = 3;
 /// After an upload, a run of this many base64 characters is taken for part of a credential.
@@ -113,7 +113,7 @@ impl Session {
     /// The next piece of a credential; also reports the progress.
     pub(super) fn next_piece(&mut self) -> Option<Vec<u8>> {
         let upload = self.upload.as_mut()?;
-        let count = self.transmit.len().min(PIECE);
+        let count = self.transmit.len().min(CHUNK);
         upload.left = upload.left.saturating_sub(count);
         let Uploading {
             ticket,

@@ -131,7 +131,8 @@ impl BrokerReactor {
         }
         let deadlines = [self.state.deadline(), self.accept_again.filter(|_| !accepting)];
         let deadline = deadlines.into_iter().flatten().min();
-        let timeout = deadline.map(|deadline| timespec(deadline.saturating_duration_since(now)));
+        let timeout =
+            deadline.map(|deadline| Timespec::try_from(deadline.saturating_duration_since(now)).unwrap_or_default());
         match poll(&mut descriptors, timeout.as_ref()) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(error.into()),
@@ -260,11 +261,4 @@ impl BrokerReactor {
 
 fn is_passing(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
-}
-
-fn timespec(time: Duration) -> Timespec {
-    Timespec {
-        tv_sec: i64::try_from(time.as_secs()).unwrap_or(i64::MAX),
-        tv_nsec: time.subsec_nanos().into(),
-    }
 }

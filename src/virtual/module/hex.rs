@@ -1,7 +1,7 @@
 //! Payloads as hexadecimal digits (BC660K-GL note 3.3.1, `dataformat`; EG800Q&EG91xQ note 3.3.1, `dataformat` and `send/mode`).
 
 /// Two digits for each byte, as modules print them.
-pub(super) fn encode(bytes: &[u8]) -> Vec<u8> {
+pub(super) fn digits(bytes: &[u8]) -> Vec<u8> {
     const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
     bytes
         .iter()
@@ -31,7 +31,7 @@ mod tests {
 
     #[test]
     fn digits_come_in_pairs_and_in_either_case() {
-        assert_eq!(encode(b"\x00\x9a\xff"), b"009AFF");
+        assert_eq!(digits(b"\x00\x9a\xff"), b"009AFF");
         assert_eq!(decode(b"009aFf").as_deref(), Some(&b"\x00\x9a\xff"[..]));
         assert_eq!(decode(b""), Some(Vec::new()));
         for wrong in [&b"0"[..], b"000", b"0g", b" 0", b"+1"] {

@@ -99,7 +99,7 @@ impl Module {
         let closed = !(payload_quoted && payload.contains(&0) && self.faults.strikes(Fault::UrcNulUnclosed));
         let has_length = self.client(index).settings.shows_length() || self.faults.strikes(Fault::UrcLength);
         let hex = self.client(index).settings.receives_hex();
-        let shown = if hex { hex::encode(payload) } else { payload.to_vec() };
+        let shown = if hex { hex::digits(payload) } else { payload.to_vec() };
         let length = if has_length {
             let count = if hex && self.faults.strikes(Fault::HexLengthDigits) {
                 shown.len()

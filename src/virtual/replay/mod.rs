@@ -16,7 +16,7 @@ use modemqtt_at::ascii::{CR, CTRL_Z, LF};
 use modemqtt_recording::{Entry, ReadError};
 
 use matching::{Bound, told};
-use steps::{Cutter, Form, Marked, Sent, Step};
+use steps::{Cutter, Form, Marked, Recorded, Sent};
 
 /// What opens a module, and asks whether it is there: how often each is sent depends on more than the recording.
 const OPENING: &[&str] = &["", "AT", "ATE0", "ATQ0V1", "AT+CMEE=1", "AT+CMEE?", "AT+CGMM", "ATI"];
@@ -55,7 +55,7 @@ pub struct Replay {
     entries: Option<Entries>,
     failure: Option<ReadError>,
     cutter: Cutter,
-    ahead: VecDeque<Step>,
+    ahead: VecDeque<Recorded>,
     /// How fast: `None` at once.
     speed: Option<f64>,
     /// The time of the recording that was at that time.
@@ -126,8 +126,8 @@ impl Replay {
     /// When there is more to print, unless the host sends something before.
     pub fn next_timeout(&self) -> Option<Instant> {
         match self.ahead.front()? {
-            Step::Printed(at, _) => self.time(*at),
-            Step::Sent(_) => None,
+            Recorded::Printed(at, _) => self.time(*at),
+            Recorded::Sent(_) => None,
         }
     }
 
@@ -174,13 +174,13 @@ impl Replay {
     /// What the module prints next, if its time has come.
     fn due(&mut self, now: Instant) -> Option<Vec<u8>> {
         self.look_ahead(1);
-        let Some(Step::Printed(at, _)) = self.ahead.front() else {
+        let Some(Recorded::Printed(at, _)) = self.ahead.front() else {
             return None;
         };
         if self.time(*at)? > now {
             return None;
         }
-        let Some(Step::Printed(_, marked)) = self.ahead.pop_front() else {
+        let Some(Recorded::Printed(_, marked)) = self.ahead.pop_front() else {
             return None;
         };
         Some(self.printed(&marked))
@@ -221,8 +221,8 @@ impl Replay {
             return false;
         }
         self.look_ahead(AHEAD);
-        let sent = self.ahead.iter().position(|step| matches!(step, Step::Sent(_)));
-        let Some(Step::Sent(due)) = sent.map(|at| &self.ahead[at]) else {
+        let sent = self.ahead.iter().position(|step| matches!(step, Recorded::Sent(_)));
+        let Some(Recorded::Sent(due)) = sent.map(|at| &self.ahead[at]) else {
             // What is printed before is printed first.
             return self.ahead.is_empty() && self.beyond(None, now);
         };
@@ -265,8 +265,7 @@ impl Replay {
         }
         self.differs(due.map(|(_, due)| due), &line);
         // What was left out is told; from here on it goes on as recorded.
-        let further =
-            |step: &Step| matches!(step, Step::Sent(sent) if sent.form == Form::Line && Bound::fits(&sent.text, &line));
+        let further = |step: &Recorded| matches!(step, Recorded::Sent(sent) if sent.form == Form::Line && Bound::fits(&sent.text, &line));
         match self.ahead.iter().position(further) {
             Some(at) => self.take_further(at, &line, now),
             None => self.urgent.extend(b"\r\nERROR\r\n"),
@@ -276,7 +275,7 @@ impl Replay {
 
     /// Takes a line as the one that was sent at that step; what was recorded before it is left out.
     fn take_further(&mut self, at: usize, line: &[u8], now: Instant) {
-        if let Some(Step::Sent(sent)) = self.ahead.get(at) {
+        if let Some(Recorded::Sent(sent)) = self.ahead.get(at) {
             self.bound.line(&sent.text, line);
         }
         self.ahead.drain(..at);
@@ -296,8 +295,8 @@ impl Replay {
         loop {
             self.look_ahead(1);
             match self.ahead.front() {
-                Some(Step::Printed(..)) => self.ahead.pop_front(),
-                Some(Step::Sent(_)) => return true,
+                Some(Recorded::Printed(..)) => self.ahead.pop_front(),
+                Some(Recorded::Sent(_)) => return true,
                 None => return false,
             };
         }
@@ -357,12 +356,12 @@ impl Replay {
     fn advance(&mut self, at: usize, now: Instant) {
         let before: Vec<_> = self.ahead.drain(..at).collect();
         for step in before {
-            if let Step::Printed(_, marked) = step {
+            if let Recorded::Printed(_, marked) = step {
                 let bytes = self.printed(&marked);
                 self.urgent.extend(bytes);
             }
         }
-        if let Some(Step::Sent(sent)) = self.ahead.pop_front() {
+        if let Some(Recorded::Sent(sent)) = self.ahead.pop_front() {
             self.anchor = Some((now, sent.at));
         }
     }
@@ -370,7 +369,7 @@ impl Replay {
     /// The step that a line is, where nothing but the opening of a module is left out before it.
     fn behind_opening(&self, line: &[u8]) -> Option<usize> {
         for (at, step) in self.ahead.iter().enumerate() {
-            let Step::Sent(sent) = step else { continue };
+            let Recorded::Sent(sent) = step else { continue };
             if Bound::fits(&sent.text, line) {
                 return Some(at);
             }
@@ -388,12 +387,12 @@ impl Replay {
             return Vec::new();
         }
         let known = self.answers.get(line).filter(|answer| !answer.is_empty());
-        let same = |step: &Step| matches!(step, Step::Sent(sent) if sent.text.bytes == line);
+        let same = |step: &Recorded| matches!(step, Recorded::Sent(sent) if sent.text.bytes == line);
         let later = || {
             let at = self.ahead.iter().position(same)?;
             let printed = self.ahead.iter().skip(at + 1).map_while(|step| match step {
-                Step::Printed(_, marked) => Some(self.bound.filled(marked)),
-                Step::Sent(_) => None,
+                Recorded::Printed(_, marked) => Some(self.bound.filled(marked)),
+                Recorded::Sent(_) => None,
             });
             Some(printed.collect::<Vec<_>>().concat()).filter(|answer| !answer.is_empty())
         };

@@ -57,9 +57,9 @@ pub(super) struct Sent {
     pub(super) text: Marked,
 }
 
-/// One step.
+/// One step of a recording.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Step {
+pub(super) enum Recorded {
     Sent(Sent),
     Printed(Duration, Marked),
 }
@@ -73,7 +73,7 @@ pub(super) struct Cutter {
     meanwhile: Vec<(Duration, Marked)>,
     /// The last of what it has printed.
     tail: Vec<u8>,
-    steps: VecDeque<Step>,
+    steps: VecDeque<Recorded>,
 }
 
 impl Cutter {
@@ -93,7 +93,7 @@ impl Cutter {
         self.close();
     }
 
-    pub(super) fn next(&mut self) -> Option<Step> {
+    pub(super) fn next(&mut self) -> Option<Recorded> {
         self.steps.pop_front()
     }
 
@@ -142,7 +142,7 @@ impl Cutter {
             spans: piece.spans,
         };
         if self.open.is_none() {
-            return self.steps.push_back(Step::Printed(at, marked));
+            return self.steps.push_back(Recorded::Printed(at, marked));
         }
         self.meanwhile.push((at, marked));
         let held: usize = self.meanwhile.iter().map(|(_, marked)| marked.bytes.len()).sum();
@@ -152,10 +152,10 @@ impl Cutter {
     }
 
     fn close(&mut self) {
-        self.steps.extend(self.open.take().map(Step::Sent));
+        self.steps.extend(self.open.take().map(Recorded::Sent));
         let meanwhile = self.meanwhile.drain(..);
         self.steps
-            .extend(meanwhile.map(|(at, marked)| Step::Printed(at, marked)));
+            .extend(meanwhile.map(|(at, marked)| Recorded::Printed(at, marked)));
     }
 }
 

@@ -134,7 +134,7 @@ impl Log {
 
     /// Notes what shows nowhere on the line.
     pub(super) fn note(&self, text: &str, now: Instant) {
-        let text = shown::text(text);
+        let text = shown::escaped(text);
         self.file.push(format!("{:.6} # {text}", self.time(now)).as_bytes());
     }
 

@@ -19,7 +19,7 @@ use super::{Options, VirtualError};
 use crate::replay::{Difference, Entries, Replay, Source};
 
 /// Bytes on their way to a host that reads slowly; while there are as many nothing is printed.
-const TO_HOST: usize = 256 * 1024;
+const MOST_AHEAD: usize = 256 * 1024;
 
 /// How a recording is played.
 #[derive(Clone, Debug, Default)]
@@ -226,7 +226,7 @@ impl Player {
         }
         self.replay.begin(Instant::now());
         loop {
-            while self.to_host.len() < TO_HOST
+            while self.to_host.len() < MOST_AHEAD
                 && let Some(bytes) = self.replay.next_print(Instant::now())
             {
                 self.to_host.extend(bytes);
