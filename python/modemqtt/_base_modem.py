@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from modemqtt._callbacks import ModemCallbacks
 from modemqtt._line import Line
-from modemqtt._opening import check, check_pause, check_record, check_size
+from modemqtt._opening import check_pause, check_record, check_settings, check_size
 from modemqtt._options import MOST_INDEX
 from modemqtt._recording import Recording, remember
 from modemqtt._strict import Single
@@ -47,7 +47,7 @@ class BaseModem(ModemCallbacks, Single):
         wire_size: int = 64 * 1024,
     ) -> None:
         """Take the settings. Nothing is opened yet."""
-        check(port, model, baudrate, flow_control, log, wake_after)
+        check_settings(port, model, baudrate, flow_control, log, wake_after)
         check_record(record, record_identities)
         check_pause("prompt_delay", prompt_delay)
         check_pause("command_gap", command_gap)
@@ -89,7 +89,7 @@ class BaseModem(ModemCallbacks, Single):
         line = self._line
         asked, identity = self._identity
         told = identity if asked is not None and asked is line.last_engine else None
-        return _html.modem(type(self).__name__, line.port, line.known, told, line.signal, line.clients())
+        return _html.modem_html(type(self).__name__, line.port, line.known, told, line.signal, line.clients())
 
     @property
     def wire(self) -> WireLog:

@@ -16,7 +16,7 @@ from modemqtt._shown import escaped
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from modemqtt._lanes import Line
+    from modemqtt._lanes import LoggedLine
 
 # How much is shown: bytes of a payload, characters of other texts, lines of the wire and of an answer, rows of a list.
 _PAYLOAD, _TEXT, _WIRE, _LINES, _ROWS = 512, 256, 60, 30, 5
@@ -55,7 +55,7 @@ _STATES = {
 }
 
 
-def modem(  # noqa: PLR0917 - what is known of it, in the order of its rows
+def modem_html(  # noqa: PLR0917 - what is known of it, in the order of its rows
     name: str,
     port: str,
     known: tuple[str, str] | None,
@@ -68,7 +68,7 @@ def modem(  # noqa: PLR0917 - what is known of it, in the order of its rows
     if known is not None:
         rows.append(("model", _plain(f"{known[0]} (dialect {known[1]})")))
         rows.append(("firmware", _code(", ".join(firmware)) if firmware else _unasked("modem.identity")))
-        rows.append(("signal", _signal(signal)))
+        rows.append(("signal", _signal_html(signal)))
     shown = [f"{index}: {_plain(state)}{f' {_server(at)}' if at else ''}" for index, state, at in clients]
     rows.append(("clients", "<br>".join(shown) or "none"))
     return _box(name, rows)
@@ -92,9 +92,9 @@ def message(topic: str, payload: bytes, message_id: int, client: int, timestamp:
     """Show a message; a long payload is cut."""
     rows = [
         ("topic", _code(topic)),
-        ("payload", _payload(payload)),
+        ("payload", _payload_html(payload)),
         ("size", _plain(_bytes(len(payload)))),
-        ("received", _plain(_moment(timestamp))),
+        ("received", _plain(_date_and_time(timestamp))),
         ("client", _plain(str(client))),
         ("message id", _plain(f"{message_id}" if message_id else "0 (QoS 0)")),
     ]
@@ -113,7 +113,7 @@ def delivery(  # noqa: PLR0917 - the same
     if retransmissions:
         rows.append(("sent again", _plain(f"{retransmissions} times")))
     queued, *steps = times
-    rows.append(("queued", _plain(_moment(queued or 0.0))))
+    rows.append(("queued", _plain(_date_and_time(queued or 0.0))))
     for step, moment in zip(("sent", "accepted", "ended"), steps, strict=True):
         rows.append((step, "&ndash;" if moment is None else _plain(f"+{_seconds(moment - (queued or 0.0))}")))
     return _box(name, rows)
@@ -143,13 +143,13 @@ def broker(address: str, clients: Sequence[str], messages: Sequence[tuple[str, b
         ("clients", "<br>".join(_some([_code(name) for name in clients])) or "none"),
         ("messages", _plain(f"{len(messages):,}")),
     ]
-    last = [f"{_code(topic)} {_payload(payload, 48)}" for topic, payload in messages[-_ROWS:]]
+    last = [f"{_code(topic)} {_payload_html(payload, 48)}" for topic, payload in messages[-_ROWS:]]
     if last:
         rows.append(("the last", "<br>".join(last)))
     return _box("Broker", rows)
 
 
-def virtual_modem(name: str, model: str, port: str, faults: Sequence[str], commands: Sequence[str]) -> str:
+def virtual_modem_html(name: str, model: str, port: str, faults: Sequence[str], commands: Sequence[str]) -> str:
     """Show a virtual module: its port, its faults, and its last commands."""
     rows = [
         ("model", _plain(model)),
@@ -162,7 +162,7 @@ def virtual_modem(name: str, model: str, port: str, faults: Sequence[str], comma
     return _box(name, rows)
 
 
-def wire(lines: Iterable[Line]) -> str:
+def wire(lines: Iterable[LoggedLine]) -> str:
     """Show the wire: a lane for the host, one for the module, the time of each line. A long log is cut to its end."""
     every = list(told_apart(lines))
     shown = every[-_WIRE:]
@@ -179,7 +179,7 @@ def wire(lines: Iterable[Line]) -> str:
         strong = ";font-weight:600" if kind in (Kind.URC, Kind.FAILED) else ""
         text = f'<td style="{_CELL}{strong}">{sign} {_code(line.text, wrap="break-word")}</td>'
         gap = f'<td style="{_CELL}"></td>'
-        moment = f'<td style="{_CELL};white-space:nowrap;{_FAINT}">{_clock(line.timestamp)}</td>'
+        moment = f'<td style="{_CELL};white-space:nowrap;{_FAINT}">{_time_of_day(line.timestamp)}</td>'
         rows.append(
             f'<tr style="{_ROW}">{moment}{text}{gap}</tr>'
             if line.sent
@@ -221,7 +221,7 @@ def _unasked(member: str) -> str:
     return _faint(f"not asked for yet: {member}")
 
 
-def _payload(payload: bytes, most: int = _PAYLOAD) -> str:
+def _payload_html(payload: bytes, most: int = _PAYLOAD) -> str:
     """Show the head of a payload, as text where it is UTF-8, else by its bytes."""
     head = payload[:most]
     try:
@@ -241,12 +241,12 @@ def _some(shown: Sequence[str]) -> list[str]:
     return [*shown[:_ROWS], *([_faint(f"{rest} more")] if rest > 0 else [])]
 
 
-def _signal(told: tuple[int | None, float] | None) -> str:
+def _signal_html(told: tuple[int | None, float] | None) -> str:
     if told is None:
         return _unasked("modem.signal()")
     level, moment = told
     shown = "not known" if level is None else f"{level} dBm"
-    return f"{_plain(shown)} {_faint(f'at {_clock(moment)}')}"
+    return f"{_plain(shown)} {_faint(f'at {_time_of_day(moment)}')}"
 
 
 def _server(server: tuple[str, int] | None) -> str:
@@ -257,11 +257,11 @@ def _bytes(count: int) -> str:
     return "1 byte" if count == 1 else f"{count:,} bytes"
 
 
-def _moment(timestamp: float) -> str:
+def _date_and_time(timestamp: float) -> str:
     return f"{datetime.fromtimestamp(timestamp).astimezone():%Y-%m-%d %H:%M:%S.%f}"[:-3]
 
 
-def _clock(timestamp: float) -> str:
+def _time_of_day(timestamp: float) -> str:
     return f"{datetime.fromtimestamp(timestamp).astimezone():%H:%M:%S.%f}"[:-3]
 
 

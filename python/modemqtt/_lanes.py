@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 
-class Line(Protocol):
+class LoggedLine(Protocol):
     """A line of the wire, as :class:`modemqtt.WireLine` has it."""
 
     @property
@@ -45,7 +45,7 @@ class Kind(enum.Enum):
 class Shown(NamedTuple):
     """A line with what it is."""
 
-    line: Line
+    line: LoggedLine
     kind: Kind
 
 
@@ -58,7 +58,7 @@ _NAMES = re.compile(r"[+^$#][A-Z0-9]+")
 _NAMED = re.compile(r"([+^$#][A-Z0-9]+)(?: ?[:=]|$)")
 
 
-def told_apart(lines: Iterable[Line]) -> Iterator[Shown]:
+def told_apart(lines: Iterable[LoggedLine]) -> Iterator[Shown]:
     """Tell what each line is; the lines come in order."""
     command: str | None = None
     for line in lines:

@@ -26,7 +26,7 @@ _LONGEST_PAUSE = 60
 _forgotten: list[Engine] = []
 
 
-def check(  # noqa: PLR0917 - in the order of Modem()
+def check_settings(  # noqa: PLR0917 - in the order of Modem()
     port: object, model: object, baudrate: object, flow_control: object, log: object, wake_after: object
 ) -> None:
     """Check the types of a modem's settings; their values are the core's to check.

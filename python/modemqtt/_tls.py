@@ -140,11 +140,11 @@ class UploadProgress:
 def wait_told(pending: Pending, progress: Callable[[UploadProgress], object] | None) -> None:
     """Wait for the end of a call and report its uploads. A callback that raises is logged."""
     while progress is not None and (upload := pending.next_upload()) is not None:
-        tell(progress, upload)
+        call_back(progress, upload)
     finished(pending)
 
 
-def tell(progress: Callable[[UploadProgress], object], upload: tuple[str, int, int]) -> None:
+def call_back(progress: Callable[[UploadProgress], object], upload: tuple[str, int, int]) -> None:
     """Call back for a part of an upload. A callback that raises is logged."""
     try:
         progress(UploadProgress(*upload))

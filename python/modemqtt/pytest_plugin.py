@@ -41,7 +41,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if told.broker is not None:
         from modemqtt._pytest import brokers  # noqa: PLC0415 - loaded only where one is named
 
-        brokers.parse(told.broker, told.broker_from)
+        brokers.address_of(told.broker, told.broker_from)
     running.start(config)
 
 
@@ -49,7 +49,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Take the modem of labgrid's target if --lg-env names one that has it: labgrid has read its environment by now."""
     config = session.config
-    config.stash[settings.SETTINGS] = lab.told(config, settings.of(config))
+    config.stash[settings.SETTINGS] = lab.with_target(config, settings.of(config))
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -59,7 +59,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
     """Say what the tests run on."""
-    return header.lines(config)
+    return header.header_lines(config)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

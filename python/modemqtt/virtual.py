@@ -359,7 +359,7 @@ class VirtualModem(Running):
     def _repr_html_(self) -> str:
         from modemqtt import _html  # noqa: PLC0415 - only in a notebook
 
-        return _html.virtual_modem(type(self).__name__, self.model, self.port, self.faults, self.commands)
+        return _html.virtual_modem_html(type(self).__name__, self.model, self.port, self.faults, self.commands)
 
 
 class VirtualBench(VirtualModem):

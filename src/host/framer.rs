@@ -4,6 +4,14 @@
 //! line, or a received message; the start of a line decides which, never its middle. Any split of the same bytes into
 //! reads gives the same frames: the framer decides only on the bytes it has, says when more could change the decision,
 //! and resumes where it stopped.
+//!
+//! | position | entered | left |
+//! |---|---|---|
+//! | `Line` | at first, and from every other position | |
+//! | `AfterPrompt` | by a prompt that was due | by the blank that some modules print, by the echo of the data, or by any other text |
+//! | `LonePrompt` | by a `>` that stands alone and is not due | by the next byte, or by a flush, which takes it as a prompt |
+//! | `Held` | by a message without a length that has reached a line end | once the next line is known not to belong to it |
+//! | `Dropping` | by an overlong line | by its end |
 
 use modemqtt_at::ascii::{CR, LF, PROMPT, QUOTE};
 use modemqtt_at::dialect::ReceiveUrc;
@@ -11,6 +19,10 @@ use modemqtt_at::dialect::ReceiveUrc;
 use crate::receive::{self, Found, Layout, Parsed, RawMessage, TopicLines};
 use crate::tokens;
 use crate::trace::Place;
+
+mod data_echo;
+
+pub use data_echo::DataEcho;
 
 /// The longest line that is not a message. BC35-G/BC28 answers have at most 2,048 characters; no note gives a higher
 /// figure.
@@ -93,17 +105,26 @@ pub struct Framer {
     start: usize,
     /// The buffer holds no line end before this position.
     scanned: usize,
-    /// The blank that some modules print after the prompt is still to come.
-    after_prompt: bool,
-    /// A `>` stands alone and may be an unexpected prompt.
-    lone_prompt: bool,
-    /// Whether the module echoes data, once it has shown that.
-    echoes_data: Option<bool>,
-    /// An overlong line is being dropped.
-    discarding: bool,
+    position: Position,
+    data_echo: DataEcho,
     layout: Layout,
     receiving: receive::Scan,
-    held: Option<Held>,
+}
+
+/// What the next bytes may belong to.
+#[derive(Debug, Default)]
+enum Position {
+    /// A line, of which any part may have come.
+    #[default]
+    Line,
+    /// What follows a prompt: the blank that some modules print, and the echo of the data.
+    AfterPrompt,
+    /// A line, unless the `>` that stands alone is an unexpected prompt.
+    LonePrompt,
+    /// A message that may go on behind its line end.
+    Held(Held),
+    /// An overlong line that is being dropped.
+    Dropping,
 }
 
 /// A message without a length that has reached a line end. It begins where the latest frame does.
@@ -171,13 +192,13 @@ impl Framer {
 
     /// Whether the rest of an overlong line is being dropped.
     pub fn is_dropping(&self) -> bool {
-        self.discarding
+        matches!(self.position, Position::Dropping)
     }
 
     /// All bytes that belong to no frame; given once. No more may follow.
     pub fn rest(&mut self) -> &[u8] {
         let from = std::mem::replace(&mut self.shown, self.buffer.len());
-        self.held = None;
+        self.position = Position::Line;
         self.consume_to(self.buffer.len());
         &self.buffer[from..]
     }
@@ -185,13 +206,17 @@ impl Framer {
     /// The next frame, or `None` until more bytes come or, if [`Framer::hold`] says so, until a flush.
     pub fn next_frame(&mut self, expect: Expect<'_>) -> Option<Frame> {
         loop {
-            if self.discarding && !self.discard() {
-                return None;
+            match self.position {
+                Position::Held(_) => return self.settle(expect).map(Frame::Message),
+                Position::Dropping => {
+                    if !self.drop_line() {
+                        return None;
+                    }
+                }
+                Position::LonePrompt => self.position = Position::Line,
+                Position::AfterPrompt | Position::Line => {}
             }
-            if self.held.is_some() {
-                return self.settle(expect).map(Frame::Message);
-            }
-            match self.data_echo(expect.data, expect.echoing) {
+            match self.take_data_echo(expect.data, expect.echoing) {
                 Some(true) => return Some(Frame::Echo),
                 None => return None,
                 Some(false) => {}
@@ -199,14 +224,14 @@ impl Framer {
             self.skip_blank();
             let rest = &self.buffer[self.start..];
             let first = *rest.first()?;
-            self.lone_prompt = expect.prompt == Prompt::Unasked && matches!(rest, b">" | b"> ");
-            if self.lone_prompt {
+            if expect.prompt == Prompt::Unasked && matches!(rest, b">" | b"> ") {
+                self.position = Position::LonePrompt;
                 return None;
             }
             if first == PROMPT && expect.prompt == Prompt::Due {
                 self.line = (self.start..self.start + 1).into();
                 self.consume(1);
-                self.after_prompt = true;
+                self.position = Position::AfterPrompt;
                 return Some(Frame::Prompt);
             }
             if let Some(echo) = expect.echo {
@@ -240,7 +265,7 @@ impl Framer {
                     let closed = quoted && rest[..consumed].ends_with(b"\"\r\n");
                     self.note(found);
                     self.consume(consumed);
-                    self.held = Some(Held {
+                    self.position = Position::Held(Held {
                         found,
                         joined: None,
                         quoted,
@@ -254,7 +279,7 @@ impl Framer {
 
     /// Why bytes are held back, if any are.
     pub fn hold(&self) -> Option<Hold> {
-        if self.held.is_some() || self.lone_prompt {
+        if matches!(self.position, Position::Held(_) | Position::LonePrompt) {
             Some(Hold::Settling)
         } else if self.receiving.in_payload() {
             Some(Hold::Payload)
@@ -270,12 +295,18 @@ impl Framer {
     /// Whether a known line is complete except for its LF.
     fn lacks_line_feed(&self) -> bool {
         let rest = &self.buffer[self.start..];
-        !self.discarding && rest.len() <= LONGEST_LINE && rest.ends_with(b"\r") && tokens::is_recognised(trim_end(rest))
+        !self.is_dropping()
+            && rest.len() <= LONGEST_LINE
+            && rest.ends_with(b"\r")
+            && tokens::is_recognised(trim_end(rest))
     }
 
     /// The number of bytes kept.
     pub fn buffered(&self) -> usize {
-        let held = self.held.as_ref().map_or(0, Held::length);
+        let held = match &self.position {
+            Position::Held(held) => held.length(),
+            _ => 0,
+        };
         self.buffer.len() - self.start + held
     }
 
@@ -284,7 +315,8 @@ impl Framer {
         if let Some(message) = self.take_held() {
             return Some(Frame::Message(message));
         }
-        if std::mem::take(&mut self.lone_prompt) {
+        if matches!(self.position, Position::LonePrompt) {
+            self.position = Position::Line;
             self.line = (self.start..self.start + 1).into();
             self.consume_to(self.buffer.len());
             return Some(Frame::Prompt);
@@ -318,7 +350,7 @@ impl Framer {
     /// Responses start with CRLF. Text directly after the line end is either a line from a module that omits that CRLF,
     /// or the rest of a payload that contains a line end.
     fn settle(&mut self, expect: Expect<'_>) -> Option<RawMessage> {
-        while let Some(held) = &mut self.held {
+        while let Position::Held(held) = &mut self.position {
             let first = *self.buffer.get(self.start)?;
             if matches!(first, CR | LF) || (first == PROMPT && expect.prompt == Prompt::Due) {
                 break;
@@ -360,66 +392,15 @@ impl Framer {
 
     /// The message held back, as far as it goes.
     fn take_held(&mut self) -> Option<RawMessage> {
-        let held = self.held.take()?;
-        Some(match held.joined {
+        let Position::Held(held) = &mut self.position else {
+            return None;
+        };
+        let message = match held.joined.take() {
             Some(joined) => *joined,
             None => held.found.message(&self.buffer[self.line.from..], &self.layout),
-        })
-    }
-
-    /// Says whether the module echoes data; `None` if that is to be found out, since the last command may have changed
-    /// it.
-    pub fn set_echoes_data(&mut self, echoes: Option<bool>) {
-        self.echoes_data = echoes;
-    }
-
-    /// Takes the echo of the data, which comes directly after the prompt and may look like anything. `None` while it is
-    /// undecided. A response starts with CRLF, and so does the text after a prompt that has a line end: bytes that
-    /// could be either count as an echo unless the module is known not to echo. A late final result code is a lesser
-    /// evil than a false one.
-    fn data_echo(&mut self, data: Option<&[u8]>, echoing: bool) -> Option<bool> {
-        let Some((data, &first)) = data
-            .filter(|_| self.after_prompt)
-            .and_then(|data| Some((data, data.first()?)))
-        else {
-            return Some(false);
         };
-        let doubtful = echoing || self.echoes_data != Some(false);
-        let like_a_response = matches!(first, CR | LF);
-        if like_a_response && !doubtful {
-            return Some(false);
-        }
-        let rest = &self.buffer[self.start..];
-        // The blank after the prompt may have come by now, or a line end instead.
-        let leads: &[&[u8]] = if doubtful { &[b"", b" ", b"\r\n"] } else { &[b"", b" "] };
-        let mut undecided = false;
-        for lead in leads {
-            let echo = lead.iter().chain(data);
-            let known = rest
-                .iter()
-                .zip(echo)
-                .take_while(|(there, echoed)| there == echoed)
-                .count();
-            if known == lead.len() + data.len() {
-                self.line = (self.start + lead.len()..self.start + known).into();
-                self.consume(known);
-                self.after_prompt = false;
-                if !like_a_response && lead.len() < 2 {
-                    self.echoes_data = Some(true);
-                }
-                return Some(true);
-            }
-            undecided |= known == rest.len();
-        }
-        if undecided {
-            return None;
-        }
-        self.after_prompt = false;
-        if self.buffer[self.start] == b' ' {
-            self.consume(1);
-        }
-        self.echoes_data = Some(false);
-        Some(false)
+        self.position = Position::Line;
+        Some(message)
     }
 
     /// Notes where the message that begins here lies.
@@ -445,28 +426,33 @@ impl Framer {
         let head = self.buffer[self.start..self.start + LONGEST_LINE].to_vec();
         self.line = (self.start..self.start + LONGEST_LINE).into();
         self.consume_to(self.buffer.len());
-        self.discarding = true;
+        self.position = Position::Dropping;
         Some(Frame::Overlong(head))
     }
 
     /// Drops the rest of an overlong line; returns whether its end was reached.
-    fn discard(&mut self) -> bool {
-        if let Some(at) = memchr::memchr(LF, &self.buffer[self.start..]) {
-            self.consume(at + 1);
-            self.discarding = false;
-        } else {
-            self.consume_to(self.buffer.len());
+    fn drop_line(&mut self) -> bool {
+        let end = memchr::memchr(LF, &self.buffer[self.start..]);
+        match end {
+            Some(at) => {
+                self.consume(at + 1);
+                self.position = Position::Line;
+            }
+            None => self.consume_to(self.buffer.len()),
         }
-        !self.discarding
+        end.is_some()
     }
 
     /// Skips blank lines, which carry no information. A line ends in CRLF, LF or, from a boot ROM, LF CR.
     fn skip_blank(&mut self) {
         while let Some(&byte) = self.buffer.get(self.start) {
-            if byte == b' ' && self.after_prompt {
-                self.after_prompt = false;
+            let after_prompt = matches!(self.position, Position::AfterPrompt);
+            if byte == b' ' && after_prompt {
+                self.position = Position::Line;
             } else if !matches!(byte, CR | LF) {
-                self.after_prompt = false;
+                if after_prompt {
+                    self.position = Position::Line;
+                }
                 break;
             }
             self.consume(1);

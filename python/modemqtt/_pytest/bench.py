@@ -312,7 +312,7 @@ class Bench:
             self.place.settle(lines, all_seen=all_seen)
         if isinstance(self.broker, Broker):
             with contextlib.suppress(OSError):  # the test has closed it
-                brokers.heal(self.broker)
+                brokers.heal_broker(self.broker)
         return list(self._problems)
 
     def _close(self, modems: Iterable[Modem | AsyncModem]) -> None:

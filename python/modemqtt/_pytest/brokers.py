@@ -66,7 +66,7 @@ class BrokerAddress:
         return f"{self.host}:{self.port}"
 
 
-def parse(text: str, source: str) -> BrokerAddress | None:
+def address_of(text: str, source: str) -> BrokerAddress | None:
     """Read where the broker is; ``None`` for a mosquitto that is started here.
 
     Raises:
@@ -111,7 +111,7 @@ def serve(config: pytest.Config) -> Iterator[Broker | BrokerAddress]:
         with Broker() as broker:
             yield broker
         return
-    address = parse(told.broker, told.broker_from)
+    address = address_of(told.broker, told.broker_from)
     if address is None:
         with _mosquitto(told.factor) as started:
             yield started
@@ -161,7 +161,7 @@ def _mosquitto(factor: float) -> Iterator[BrokerAddress]:
             with output.open("wb") as log:
                 process = subprocess.Popen([program, "-c", str(configuration)], stdout=log, stderr=log)  # noqa: S603
             try:
-                if _listens(process, address, _PATIENCE * factor):
+                if _comes_up(process, address, _PATIENCE * factor):
                     yield address
                     return
             finally:
@@ -171,7 +171,7 @@ def _mosquitto(factor: float) -> Iterator[BrokerAddress]:
     fail(f"--modem-broker mosquitto: it does not start: {last or 'it says nothing'}")
 
 
-def _listens(process: subprocess.Popen[bytes], address: BrokerAddress, patience: float) -> bool:
+def _comes_up(process: subprocess.Popen[bytes], address: BrokerAddress, patience: float) -> bool:
     deadline = time.monotonic() + patience
     while process.poll() is None and time.monotonic() < deadline:
         with contextlib.suppress(OSError), socket.create_connection((address.host, address.port), timeout=1):
@@ -180,7 +180,7 @@ def _listens(process: subprocess.Popen[bytes], address: BrokerAddress, patience:
     return False
 
 
-def heal(broker: Broker) -> None:
+def heal_broker(broker: Broker) -> None:
     """Bring a broker that serves several tests back to normal."""
     broker.refuse(None)
     broker.deny(None)

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import pytest
 
 
-def lines(config: pytest.Config) -> list[str]:
+def header_lines(config: pytest.Config) -> list[str]:
     """Return it, and a remark if pytest took a port for the folder of the tests."""
     told = settings.of(config)
     return [f"modemqtt: {', '.join(_parts(told))}", *_remarks(config, told)]

@@ -51,7 +51,7 @@ class ModemDriver(Protocol):
         """Show the wire on labgrid's console."""
 
 
-def told(config: pytest.Config, before: Settings) -> Settings:
+def with_target(config: pytest.Config, before: Settings) -> Settings:
     """Return the settings with labgrid's target, if the run has one with our driver.
 
     Raises:

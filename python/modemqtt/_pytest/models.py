@@ -58,7 +58,7 @@ def dialect_of(model: str) -> str | None:
 
 def multiply(metafunc: pytest.Metafunc) -> None:
     """Run a test that asks for a model once on each."""
-    check(metafunc.definition.iter_markers())
+    check_markers(metafunc.definition.iter_markers())
     for parametrize in metafunc.definition.iter_markers("parametrize"):
         names = parametrize.args[0] if parametrize.args else parametrize.kwargs.get("argnames", ())
         if "modem_model" in (re.split(r"\s*,\s*", names) if isinstance(names, str) else names):
@@ -95,7 +95,7 @@ def known(name: object) -> str:
         fail(f"modem_models: {error}")
 
 
-def check(markers: Iterable[pytest.Mark]) -> None:
+def check_markers(markers: Iterable[pytest.Mark]) -> None:
     """Fail if the argument of one of our markers is wrong."""
     for marker in markers:
         if marker.name in CHECKS:
@@ -143,7 +143,7 @@ def order(config: pytest.Config, items: list[pytest.Item]) -> None:
 
 def check_item(item: pytest.Item) -> None:
     """Fail a test whose markers are wrong, and skip one for which the run has no module."""
-    check(item.iter_markers())
+    check_markers(item.iter_markers())
     told = settings.of(item.config)
     if told.virtual:
         if item.get_closest_marker("modem_hardware") is not None:

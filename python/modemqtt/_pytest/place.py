@@ -123,7 +123,7 @@ class Place:
         """Bring it to its known state for the next test; :meth:`recover` reports if that failed."""
         try:
             if self.module is not None:
-                state.heal(self.module)
+                state.heal_module(self.module)
                 self.module.expect_nothing()
             if self._known is not None:
                 self._known.restore(lines, all_seen=all_seen, patience=_STEP * self._settings.factor)

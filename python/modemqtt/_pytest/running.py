@@ -112,14 +112,14 @@ def around_teardown(item: pytest.Item) -> Generator[None, None, None]:
     try:
         yield
     except BaseException:
-        for problem in _left(item, seen):
+        for problem in _left_behind(item, seen):
             item.add_report_section("teardown", "stdout: modemqtt", problem + "\n")
         raise
-    if problems := _left(item, seen):
+    if problems := _left_behind(item, seen):
         fail("\n".join(problems))
 
 
-def _left(item: pytest.Item, seen: list[list[logging.LogRecord]] | None) -> list[str]:
+def _left_behind(item: pytest.Item, seen: list[list[logging.LogRecord]] | None) -> list[str]:
     """Return what is wrong with what a test left."""
     bench = bench_in_use(item.config)
     if bench is None:
@@ -143,7 +143,7 @@ def around_report(
     if bench is not None:
         from modemqtt._pytest import report as wire_report  # noqa: PLC0415 - loaded with the first use
 
-        wire_report.add(bench, item, call)
+        wire_report.add_wire(bench, item, call)
     report = yield
     if report.skipped and isinstance(report.longrepr, tuple) and str(_HERE) in report.longrepr[0]:
         path, line, _ = item.reportinfo()

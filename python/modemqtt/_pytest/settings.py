@@ -176,9 +176,9 @@ def read(config: pytest.Config) -> Settings:
     models_of, models_from = _given(config, "model")
     ports = parse_ports(ports_of or ["virtual"], ports_from)
     virtual = ports[0].url is None
-    models = tuple(dict.fromkeys(_model(text, models_from) for text in models_of))
+    models = tuple(dict.fromkeys(_model_as_written(text, models_from) for text in models_of))
     if virtual and not models:
-        models = tuple(dict.fromkeys(_model(port.model, ports_from) for port in ports if port.model))
+        models = tuple(dict.fromkeys(_model_as_written(port.model, ports_from) for port in ports if port.model))
     brokers, broker_from = _given(config, "broker")
     return Settings(
         ports=ports,
@@ -188,9 +188,9 @@ def read(config: pytest.Config) -> Settings:
         baud=_one(config, "baud", _baud, None),
         broker=brokers[-1] if brokers else None,
         broker_from=broker_from,
-        scope=_one(config, "scope", _one_of(SCOPES), "function" if virtual else "session"),
+        scope=_one(config, "scope", _word_of(SCOPES), "function" if virtual else "session"),
         log_dir=_one(config, "log-dir", lambda text: config.invocation_params.dir / Path(text).expanduser(), None),
-        log=_one(config, "log", _one_of(LOGS), "failed"),
+        log=_one(config, "log", _word_of(LOGS), "failed"),
         record=_one(config, "record", lambda text: config.invocation_params.dir / Path(text).expanduser(), None),
         require=_one(config, "require", lambda text: text.lower() not in _NO, default=False),
         seed=_one(config, "seed", _seed, 0),
@@ -234,7 +234,7 @@ def _one(config: pytest.Config, name: str, read_text: Callable[[str], T], defaul
         raise pytest.UsageError(f"{source} must be {error}, not {values[-1]!r}") from None
 
 
-def _one_of(allowed: tuple[str, ...]) -> Callable[[str], str]:
+def _word_of(allowed: tuple[str, ...]) -> Callable[[str], str]:
     def read_text(text: str) -> str:
         if text not in allowed:
             raise ValueError(f"{', '.join(allowed[:-1])} or {allowed[-1]}")
@@ -243,7 +243,7 @@ def _one_of(allowed: tuple[str, ...]) -> Callable[[str], str]:
     return read_text
 
 
-def _number(text: str, least: int, what: str) -> int:
+def _number_at_least(text: str, least: int, what: str) -> int:
     try:
         number = int(text)
     except ValueError:
@@ -254,11 +254,11 @@ def _number(text: str, least: int, what: str) -> int:
 
 
 def _baud(text: str) -> int:
-    return _number(text, 1, "a whole number of bits per second, such as 115200")
+    return _number_at_least(text, 1, "a whole number of bits per second, such as 115200")
 
 
 def _seed(text: str) -> int:
-    return _number(text, 0, "a whole number from 0 to 4294967295")
+    return _number_at_least(text, 0, "a whole number from 0 to 4294967295")
 
 
 def _factor(text: str) -> float:
@@ -281,7 +281,7 @@ def _command(text: str) -> tuple[str, ...]:
     return words
 
 
-def _model(text: str, source: str) -> str:
+def _model_as_written(text: str, source: str) -> str:
     """Return the model as the package writes it."""
     try:
         return model_named(text)

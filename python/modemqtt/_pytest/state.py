@@ -113,7 +113,7 @@ class KnownState:
                 self._modem.restart(timeout=patience)
 
 
-def heal(module: VirtualModem) -> None:
+def heal_module(module: VirtualModem) -> None:
     """Bring a virtual module that serves several tests back to normal."""
     module.heal()
     module.power_on()

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, Literal
 from modemqtt._base_client import BaseClient, in_a_hurry, time_to_leave
 from modemqtt._delivery import Delivery, raise_misuse
 from modemqtt._reconnect import plan_of
-from modemqtt._tls import tell
+from modemqtt._tls import call_back
 from modemqtt._usage import Deadline, arguments, payload_bytes, seconds, subscriptions, topics
 from modemqtt.aio._delivery import AsyncDelivery
-from modemqtt.aio._hub import finished, hub_of
+from modemqtt.aio._hub import hub_of, until_finished
 from modemqtt.exceptions import ModemError
 
 if TYPE_CHECKING:
@@ -80,14 +80,14 @@ class AsyncMqttClient(BaseClient):
         """Ask which values each option takes; see :meth:`modemqtt.MqttClient.capabilities`."""
         with arguments():
             pending = self._engine().errand("capabilities", timeout=timeout)
-        told: dict[str, tuple[Values, ...]] = await finished(self._line, pending)
+        told: dict[str, tuple[Values, ...]] = await until_finished(self._line, pending)
         return told
 
     async def authenticate(self, device: Tencent, *, timeout: float | None = None) -> str:
         """Get a token from Tencent Cloud; see :meth:`modemqtt.MqttClient.authenticate`."""
         with arguments():
             pending = self._engine().token(device, timeout=timeout)
-        token: str = await finished(self._line, pending)
+        token: str = await until_finished(self._line, pending)
         return token
 
     async def open(self, host: str, port: int = 1883, *, timeout: float | None = None) -> None:
@@ -218,7 +218,7 @@ class AsyncMqttClient(BaseClient):
         delivery = AsyncDelivery(self._line, pending, self.index)
         self._own.published(pending, delivery)
         if wait:
-            await finished(self._line, pending)
+            await until_finished(self._line, pending)
             return delivery
         await hub.until_call(pending, lambda: pending.taken)
         if pending.done:
@@ -283,8 +283,8 @@ class AsyncMqttClient(BaseClient):
         while progress is not None and not pending.done:
             await hub_of(self._line).until_rung()
             while (upload := pending.take_upload()) is not None:
-                tell(progress, upload)
-        await finished(self._line, pending)
+                call_back(progress, upload)
+        await until_finished(self._line, pending)
 
     async def _call(self, method: str, *values: object, timeout: float | None) -> Any:
-        return await finished(self._line, self._submit(method, *values, timeout=timeout))
+        return await until_finished(self._line, self._submit(method, *values, timeout=timeout))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from modemqtt._delivery import Delivery
 from modemqtt._usage import seconds
-from modemqtt.aio._hub import finished
+from modemqtt.aio._hub import until_finished
 
 if TYPE_CHECKING:
     from modemqtt._core import Pending
@@ -45,5 +45,5 @@ class AsyncDelivery(Delivery):
 
         """
         seconds(timeout, otherwise=0.0)
-        await finished(self._line, self._pending, timeout)
+        await until_finished(self._line, self._pending, timeout)
         return self

@@ -187,7 +187,7 @@ def _wake_all(futures: set[asyncio.Future[bool]]) -> None:
         _wake(future, result=True)
 
 
-async def finished(line: Line, pending: Pending, timeout: float | None = None) -> Any:
+async def until_finished(line: Line, pending: Pending, timeout: float | None = None) -> Any:
     """Wait for the end of a call. One whose wait is cancelled is withdrawn if nothing of it was sent."""
     try:
         # Even for a call that is already over: the loop that uses the modem calls the callbacks.

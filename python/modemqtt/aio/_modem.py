@@ -10,7 +10,7 @@ from modemqtt._base_modem import BaseModem, checked_data, checked_index
 from modemqtt._usage import Deadline, arguments, seconds
 from modemqtt._values import Response
 from modemqtt.aio._client import AsyncMqttClient
-from modemqtt.aio._hub import finished, hub_of
+from modemqtt.aio._hub import hub_of, until_finished
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -147,7 +147,7 @@ class AsyncModem(BaseModem):
         given = checked_data(data)
         with arguments():
             pending = self._line.running().command(line, data=given, timeout=timeout)
-        return Response(lines=await finished(self._line, pending), final="OK")
+        return Response(lines=await until_finished(self._line, pending), final="OK")
 
     def mqtt(self, index: int = 0) -> AsyncMqttClient:
         """Return the MQTT client of that index, the same object for the same index; see :meth:`modemqtt.Modem.mqtt`."""
@@ -221,4 +221,4 @@ class AsyncModem(BaseModem):
     async def _errand(self, name: str, *, pin: str | None = None, timeout: float | None = None) -> Any:
         with arguments():
             pending = self._line.running().errand(name, pin=pin, timeout=timeout)
-        return await finished(self._line, pending)
+        return await until_finished(self._line, pending)

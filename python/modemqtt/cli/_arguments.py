@@ -146,7 +146,7 @@ def utf8(text: str) -> str:
     return text
 
 
-def whole(text: str) -> int:
+def integer(text: str) -> int:
     """Return a whole number."""
     try:
         return int(text)
@@ -171,7 +171,7 @@ def tcp_port(text: str) -> int:
     return number
 
 
-def seconds(text: str) -> float:
+def duration(text: str) -> float:
     """Return a time."""
     try:
         number = float(text)

@@ -60,7 +60,7 @@ def _network(module: VirtualModem, rest: str) -> None:
     _choice("network", rest, {"on": lambda: module.network(up=True), "off": lambda: module.network(up=False)})
 
 
-def _signal(module: VirtualModem, rest: str) -> None:
+def _set_signal(module: VirtualModem, rest: str) -> None:
     try:
         first, levels = (numbers := [int(word) for word in rest.split()])[:2], numbers[2:]
     except ValueError:
@@ -82,7 +82,7 @@ def _cell(module: VirtualModem, rest: str) -> None:
     module.set_cell(*(int(number, 16) for number in numbers))
 
 
-def _registration(module: VirtualModem, rest: str) -> None:
+def _set_registration(module: VirtualModem, rest: str) -> None:
     module.set_registration(*_numbers("registration", rest, 1))
 
 
@@ -106,10 +106,10 @@ _ORDERS: dict[str, Callable[[VirtualModem, str], None]] = {
     "restart": _restart,
     "power": _power,
     "network": _network,
-    "signal": _signal,
+    "signal": _set_signal,
     "battery": _battery,
     "cell": _cell,
-    "registration": _registration,
+    "registration": _set_registration,
     "sim": _sim,
     "urc": _urc,
     "fault": _fault,

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal
 
 from modemqtt import Modem
 from modemqtt._recording import invented
+from modemqtt.cli._exit import first_line
 from modemqtt.exceptions import (
     CommandError,
     ConnectError,
@@ -137,7 +138,7 @@ def _carried_out(name: str, check: Callable[[], Finding]) -> Finding:
     except UsageError:
         raise
     except ModemError as error:
-        found = Finding(name, "trouble", _sentence(error), "`modemqtt doctor -d` shows what went over the line")
+        found = Finding(name, "trouble", first_line(error), "`modemqtt doctor -d` shows what went over the line")
         if isinstance(error, (PortError, ModuleRestarted)):
             raise _Over(found, "the module was lost") from None
         return found
@@ -205,7 +206,7 @@ class _Patient:
         except PortError as error:
             busy = error.errno == errno.EBUSY
             advice = "end that program, or have it close the port" if busy else "check `modemqtt ports` and the name"
-            raise _Over(Finding("holder", "trouble", _sentence(error), advice), "the port cannot be opened") from None
+            raise _Over(Finding("holder", "trouble", first_line(error), advice), "the port cannot be opened") from None
         except UsageError as error:
             if self._plan.model is not None:
                 raise
@@ -266,7 +267,7 @@ class _Patient:
     def _model(self) -> Finding:
         if self._foreign is not None:
             advice = "--model NAME treats it as a model of the same family"
-            raise _Over(Finding("model", "trouble", _sentence(self._foreign), advice), "the model is not known")
+            raise _Over(Finding("model", "trouble", first_line(self._foreign), advice), "the model is not known")
         modem = self._modem
         return Finding("model", "ok", f"{modem.model}, dialect {modem.dialect}: {', '.join(modem.identity)}")
 
@@ -275,7 +276,7 @@ class _Patient:
             lines = self._modem.command("AT+CPIN?").lines
         except CommandError as error:
             known = _SIM_ERRORS.get(error.code or 0)
-            detail, advice = known or (_sentence(error), "check the SIM card")
+            detail, advice = known or (first_line(error), "check the SIM card")
             return Finding("SIM", "trouble", detail, advice)
         state = next((line.partition(":")[2].strip() for line in lines if line.startswith("+CPIN")), "")
         if state == "READY":
@@ -300,7 +301,7 @@ class _Patient:
             stat = self._modem.wait_registered(timeout=self._plan.registration)
         except RegistrationError as error:
             advice = "see SIM above; is the card activated, and for this network and kind of device?"
-            raise _Over(Finding("registration", "trouble", _sentence(error), advice), _NO_NETWORK) from None
+            raise _Over(Finding("registration", "trouble", first_line(error), advice), _NO_NETWORK) from None
         except ResponseTimeout:
             state = _STATES.get(self._modem.registration(), "unknown")
             detail = f"not registered within {self._plan.registration:g} s: {state}"
@@ -367,7 +368,7 @@ class _Patient:
             advice = (
                 f"is {host} the broker's name as the module sees it, and {port} its port? a firewall, a private APN?"
             )
-            raise _Over(Finding("open", "trouble", _sentence(error), advice), "there is no connection") from None
+            raise _Over(Finding("open", "trouble", first_line(error), advice), "there is no connection") from None
         return Finding("open", "ok", f"{host}:{port} takes connections")
 
     def _configure(self) -> None:
@@ -398,10 +399,10 @@ class _Patient:
         except ConnectError as error:
             code = error.return_code
             advice = _REFUSALS.get(code or 0, "check the log of the broker")
-            raise _Over(Finding("connect", "trouble", _sentence(error), advice), "there is no session") from None
+            raise _Over(Finding("connect", "trouble", first_line(error), advice), "there is no session") from None
         except ModemError as error:
             advice = "is it an MQTT broker, and is TLS wanted there or here?"
-            raise _Over(Finding("connect", "trouble", _sentence(error), advice), "there is no session") from None
+            raise _Over(Finding("connect", "trouble", first_line(error), advice), "there is no session") from None
         return Finding("connect", "ok", f"logged in as {client_id}")
 
     def _publish(self) -> Finding:
@@ -417,7 +418,7 @@ class _Patient:
                 if self._mqtt.receive(timeout=left).payload == payload:
                     return Finding("publish", "ok", f"came back after {time.monotonic() - began:.2f} s")
         except ModemError as error:
-            detail = _sentence(error)
+            detail = first_line(error)
         else:
             detail = f"nothing came back within {_BACK:g} s"
         advice = f"may this user publish and subscribe on {topic}? check the log of the broker, and `modemqtt sub -d`"
@@ -441,7 +442,3 @@ def _group(path: Path) -> str | None:
         return grp.getgrgid(path.stat().st_gid).gr_name
     except (KeyError, OSError):
         return None
-
-
-def _sentence(error: Exception) -> str:
-    return str(error).partition("\n")[0]

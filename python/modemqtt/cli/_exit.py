@@ -66,6 +66,11 @@ def _of_port(error: PortError) -> Exit:
     return Exit.NO_DEVICE if error.errno in _NO_DEVICE else Exit.FAILED
 
 
+def first_line(error: Exception) -> str:
+    """Return what an error says, without the lines of the wire that follow."""
+    return str(error).partition("\n")[0]
+
+
 def sentence_of(error: Exception) -> str:
     """Return what an error says, on one line."""
     if isinstance(error, OSError) and not isinstance(error, ModemError):

@@ -120,7 +120,7 @@ def _specified(found: re.Match[str], *, pretty: bool) -> bytes | Piece:
         "r": lambda _: b"",
         "I": lambda message: time.strftime("%Y-%m-%dT%H:%M:%S%z", time.localtime(message.timestamp)).encode(),
         "U": lambda message: b"%.9f" % message.timestamp,
-        "j": lambda message: _object(message, _json.text(message.payload), pretty=pretty),
+        "j": lambda message: _object(message, _json.payload_or_null(message.payload), pretty=pretty),
         "J": lambda message: _object(message, _parsed(message.payload), pretty=pretty),
     }
     if letter in pieces:

@@ -26,7 +26,7 @@ _SHORT = {b'"': b'\\"', b"\\": b"\\\\", b"\b": b"\\b", b"\f": b"\\f", b"\n": b"\
 _SPECIAL = re.compile(rb'[\x00-\x1f"\\]')
 
 
-def text(payload: bytes) -> bytes | None:
+def payload_or_null(payload: bytes) -> bytes | None:
     """Return a payload as the string that stands for it; an empty one is null."""
     return payload or None
 
@@ -79,8 +79,8 @@ def _dump_object(pairs: Object, *, pretty: bool, depth: int) -> bytes:
 
 def _string(value: str | bytes) -> bytes:
     raw = value.encode("utf-8", "surrogatepass") if isinstance(value, str) else value
-    return b'"' + _SPECIAL.sub(_escaped, raw) + b'"'
+    return b'"' + _SPECIAL.sub(_escape, raw) + b'"'
 
 
-def _escaped(found: re.Match[bytes]) -> bytes:
+def _escape(found: re.Match[bytes]) -> bytes:
     return _SHORT.get(found[0]) or b"\\u%04x" % found[0][0]

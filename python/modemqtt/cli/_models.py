@@ -7,13 +7,13 @@ from typing import NamedTuple
 from modemqtt import _core
 
 
-class Model(NamedTuple):
+class KnownModel(NamedTuple):
     """A model."""
 
     dialect: str
     experimental: bool
 
 
-def models() -> dict[str, Model]:
+def models() -> dict[str, KnownModel]:
     """Return the models by their names."""
-    return {name: Model(dialect, experimental) for name, dialect, experimental in _core.models()}
+    return {name: KnownModel(dialect, experimental) for name, dialect, experimental in _core.models()}

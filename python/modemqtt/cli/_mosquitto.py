@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from modemqtt import Tls, Will
 from modemqtt.cli import _refused
-from modemqtt.cli._arguments import add_modem, tcp_port, utf8, whole
+from modemqtt.cli._arguments import add_modem, integer, tcp_port, utf8
 from modemqtt.cli._device import is_virtual, opened, tell
 from modemqtt.cli._exit import Failure
 from modemqtt.cli._progress import Uploads
@@ -39,7 +39,7 @@ _REGISTRATION = 60.0
 _MOST_INDEX = 5
 
 
-def add(parser: Parser) -> None:
+def add_connection(parser: Parser) -> None:
     """Add the arguments of a connection."""
     module = parser.add_argument_group("module")
     add_modem(module)
@@ -63,7 +63,12 @@ def add(parser: Parser) -> None:
         "-I", "--id-prefix", type=utf8, metavar="PREFIX", help="client id: PREFIX-, and the number of the process"
     )
     broker.add_argument(
-        "-k", "--keepalive", type=whole, default=60, metavar="S", help="seconds, 0 for none; default: %(default)s"
+        "-k",
+        "--keepalive",
+        type=integer,
+        default=60,
+        metavar="S",
+        help="seconds, 0 for none; default: %(default)s",
     )
     broker.add_argument(
         "-V", "--protocol-version", metavar="VERSION", help="mqttv31 or mqttv311; default: the module's"
@@ -147,9 +152,9 @@ def topic_of(options: Namespace) -> str | None:
     return options.url.topic if options.url is not None else None
 
 
-def check(parser: Parser, options: Namespace) -> None:
+def check_connection(parser: Parser, options: Namespace) -> None:
     """Check what belongs together, and settle what follows from it. A mistake ends the program."""
-    _refused.check(parser, options)
+    _refused.check_refused(parser, options)
     version = options.protocol_version
     if version is not None and version not in _VERSIONS:
         if version in {"mqttv5", "5"}:
@@ -284,7 +289,7 @@ def _url(text: str) -> _Url:
 
 
 def _client(text: str) -> int:
-    number = whole(text)
+    number = integer(text)
     if not 0 <= number <= _MOST_INDEX:
         raise argparse.ArgumentTypeError(f"the client index must be 0 to 5, not {text}")
     return number

@@ -43,7 +43,7 @@ SUB = (
 )
 
 
-def add(parser: argparse.ArgumentParser, flags: Sequence[tuple[tuple[str, ...], int, str]]) -> None:
+def add_refused(parser: argparse.ArgumentParser, flags: Sequence[tuple[tuple[str, ...], int, str]]) -> None:
     """Make each of the flags an error that says why."""
     for names, count, reason in flags:
         words: Any = {0: 0, 1: None}.get(count, "*")
@@ -52,7 +52,7 @@ def add(parser: argparse.ArgumentParser, flags: Sequence[tuple[tuple[str, ...], 
         )
 
 
-def check(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
+def check_refused(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
     """End where one of the flags was given."""
     for flag, reason in vars(options).get("refused", ()):
         refuse(parser, flag, options.model, reason)

@@ -38,7 +38,7 @@ def say(text: str) -> None:
     write(text.encode(errors="backslashreplace") + b"\n")
 
 
-def finish() -> None:
+def flush() -> None:
     """Write what Python still holds; raises as `write` does."""
     if sys.stdout is not None:
         sys.stdout.flush()
@@ -48,7 +48,7 @@ def finish() -> None:
 def settle() -> None:
     """Write what Python still holds, if possible."""
     try:
-        finish()
+        flush()
     except (OSError, Failure):
         abandon()
 

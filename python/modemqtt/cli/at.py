@@ -6,7 +6,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from modemqtt.cli._arguments import Parser, add_modem, command, data, seconds
+from modemqtt.cli._arguments import Parser, add_modem, command, data, duration
 from modemqtt.cli._device import asks_for_data, opened, tell
 from modemqtt.cli._exit import Exit, Failure
 from modemqtt.cli._streams import lines, printable, say
@@ -38,7 +38,7 @@ def parser() -> Parser:
     add_modem(described)
     described.add_argument(
         "--timeout",
-        type=seconds,
+        type=duration,
         metavar="S",
         help="seconds to find the module, and for each line; default: 5 and by command",
     )
@@ -50,7 +50,7 @@ def parser() -> Parser:
         "@FILE for the bytes of a file",
     )
     described.add_argument(
-        "--wait", type=seconds, metavar="S", help="then print URCs until none has come for S seconds"
+        "--wait", type=duration, metavar="S", help="then print URCs until none has come for S seconds"
     )
     described.add_argument("lines", nargs="*", metavar="LINE", help="a command line, from AT on; - for standard input")
     described.set_defaults(parser=described)

@@ -7,7 +7,7 @@ import json
 from typing import TYPE_CHECKING
 
 from modemqtt.cli import _mosquitto
-from modemqtt.cli._arguments import PORT, Parser, command, seconds
+from modemqtt.cli._arguments import PORT, Parser, command, duration
 from modemqtt.cli._device import is_virtual, log_of, tell
 from modemqtt.cli._examination import CHECKS, Finding, Plan, examine
 from modemqtt.cli._streams import printable, say
@@ -36,19 +36,23 @@ def parser() -> Parser:
     )
     described.add_argument("--json", action="store_true", help="print a list of {check, verdict, detail, next}")
     described.add_argument(
-        "--timeout", type=seconds, default=5.0, metavar="S", help="seconds for the module to answer; default: 5"
+        "--timeout",
+        type=duration,
+        default=5.0,
+        metavar="S",
+        help="seconds for the module to answer; default: 5",
     )
     described.add_argument(
-        "--wait", type=seconds, default=30.0, metavar="S", help="seconds for it to be registered; default: 30"
+        "--wait", type=duration, default=30.0, metavar="S", help="seconds for it to be registered; default: 30"
     )
-    _mosquitto.add(described)
+    _mosquitto.add_connection(described)
     described.set_defaults(parser=described)
     return described
 
 
 def run(options: Namespace) -> int:
     """Examine a module."""
-    _mosquitto.check(options.parser, options)
+    _mosquitto.check_connection(options.parser, options)
     if options.modem is None:
         raise UsageError(f"no module is named; give --modem URL or set {PORT}; `modemqtt ports` lists the ports")
     tell(options)
@@ -77,13 +81,13 @@ def run(options: Namespace) -> int:
     for finding in examine(plan):
         findings.append(finding)
         if not options.json:
-            say(_shown(finding))
+            say(_finding_row(finding))
     if options.json:
         say(json.dumps([dataclasses.asdict(finding) for finding in findings], indent=2))
     return int(any(finding.verdict == "trouble" for finding in findings))
 
 
-def _shown(finding: Finding) -> str:
+def _finding_row(finding: Finding) -> str:
     width = max(map(len, CHECKS)) + 1
     line = f"{finding.verdict:<13}{finding.check:<{width}}{printable(finding.detail)}"
     return line if finding.next is None else f"{line}\n{'':<13}{'':<{width}}next: {printable(finding.next)}"

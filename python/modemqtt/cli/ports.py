@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from modemqtt import Modem
 from modemqtt._serial import SerialPort, ports
-from modemqtt.cli._arguments import BAUD, Parser, command, default_baud, positive, seconds
+from modemqtt.cli._arguments import BAUD, Parser, command, default_baud, duration, positive
 from modemqtt.cli._streams import printable, remark, say
 from modemqtt.exceptions import ModemError
 
@@ -50,7 +50,7 @@ def parser() -> Parser:
         help=f"for --probe; default: {BAUD}, or 115200",
     )
     described.add_argument(
-        "--timeout", type=seconds, default=3.0, metavar="S", help="seconds for each with --probe; default: 3"
+        "--timeout", type=duration, default=3.0, metavar="S", help="seconds for each with --probe; default: 3"
     )
     form = described.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print a list of objects")

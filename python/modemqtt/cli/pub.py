@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from modemqtt.cli import _mosquitto, _refused, _streams
-from modemqtt.cli._arguments import Parser, command, positive, seconds, utf8
+from modemqtt.cli._arguments import Parser, command, duration, positive, utf8
 from modemqtt.cli._exit import Exit, Failure, sentence_of, status_of
 from modemqtt.cli._progress import Bar
 from modemqtt.exceptions import CommandError, ConnectionLost, ModemError, ModuleRestarted
@@ -55,9 +55,9 @@ def parser() -> Parser:
     message.add_argument("-q", "--qos", type=_mosquitto.qos, default=0, metavar="N", help="0, 1 or 2; default: 0")
     message.add_argument("-r", "--retain", action="store_true", help="have the broker keep it for later subscribers")
     message.add_argument("--repeat", type=positive, default=1, metavar="N", help="publish it N times")
-    message.add_argument("--repeat-delay", type=seconds, default=0.0, metavar="S", help="wait S seconds between them")
-    _mosquitto.add(described)
-    _refused.add(described, _refused.PUB)
+    message.add_argument("--repeat-delay", type=duration, default=0.0, metavar="S", help="wait S seconds between them")
+    _mosquitto.add_connection(described)
+    _refused.add_refused(described, _refused.PUB)
     described.set_defaults(parser=described)
     return described
 
@@ -65,7 +65,7 @@ def parser() -> Parser:
 def run(options: Namespace) -> int:
     """Publish."""
     parser: Parser = options.parser
-    _mosquitto.check(parser, options)
+    _mosquitto.check_connection(parser, options)
     if options.topic is None:
         options.topic = _mosquitto.topic_of(options)
     if options.topic is None:

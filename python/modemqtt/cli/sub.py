@@ -75,8 +75,8 @@ def parser() -> Parser:
     output.add_argument("-F", dest="format", metavar="FORMAT", help="how a message is printed, see below")
     output.add_argument("-N", dest="no_end", action="store_true", help="print no line end after a message")
     output.add_argument("--pretty", action="store_true", help="print JSON over several lines")
-    _mosquitto.add(described)
-    _refused.add(described, _refused.SUB)
+    _mosquitto.add_connection(described)
+    _refused.add_refused(described, _refused.SUB)
     described.set_defaults(parser=described)
     return described
 
@@ -85,7 +85,7 @@ def run(options: Namespace) -> int:
     """Subscribe and print."""
     parser: Parser = options.parser
     began = time.monotonic()
-    _mosquitto.check(parser, options)
+    _mosquitto.check_connection(parser, options)
     if (topic := _mosquitto.topic_of(options)) is not None:
         options.topic.append(topic)
     if not options.topic and not options.unsubscribe:

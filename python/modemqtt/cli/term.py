@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 from modemqtt.cli._arguments import Parser, add_modem, command, data
 from modemqtt.cli._device import asks_for_data, opened
 from modemqtt.cli._editor import Editor, Key
+from modemqtt.cli._exit import first_line
 from modemqtt.cli._screen import Screen, raw
 from modemqtt.exceptions import ModemError, PortError, ResponseTimeout, UsageError
 
@@ -117,7 +118,7 @@ class _Terminal:
         # The log reports what was lost, and restarts of the module.
         logger = logging.getLogger("modemqtt")
         logger.propagate = False
-        logger.addHandler(_Remarks(screen))
+        logger.addHandler(_RemarksOnScreen(screen))
 
     def _message(self, message: Message) -> None:
         doubt = "" if message.complete else ", its end in doubt"
@@ -126,7 +127,7 @@ class _Terminal:
         self._screen.show(about, "urc", at=message.timestamp)
 
     def _port_lost(self, error: PortError) -> None:
-        self._screen.show(f"{_sentence(error)}; waiting for it to come back", "error")
+        self._screen.show(f"{first_line(error)}; waiting for it to come back", "error")
         self._lost.set()
         self._lines.put(None)
 
@@ -155,7 +156,7 @@ class _Terminal:
             except (PortError, ResponseTimeout):
                 time.sleep(_AGAIN)
             except ModemError as error:
-                self._screen.show(_sentence(error), "error")
+                self._screen.show(first_line(error), "error")
                 time.sleep(_PATIENCE)
             else:
                 self._lost.clear()
@@ -174,10 +175,10 @@ class _Terminal:
                 self._screen.prompt = "data> "
                 self._screen.draw()
             else:
-                self._screen.show(_sentence(error), "error")
+                self._screen.show(first_line(error), "error")
         except (ModemError, ArgumentTypeError) as error:
             if not self._left.is_set():
-                self._screen.show(_sentence(error), "error")
+                self._screen.show(first_line(error), "error")
         else:
             for answer in (*response.lines, response.final):
                 self._screen.show(answer)
@@ -237,7 +238,7 @@ class _Terminal:
         self._modem.close()
 
 
-class _Remarks(logging.Handler):
+class _RemarksOnScreen(logging.Handler):
     """Shows the warnings of the package."""
 
     def __init__(self, screen: Screen) -> None:
@@ -247,7 +248,3 @@ class _Remarks(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Show one remark."""
         self._screen.show(record.getMessage(), "remark", at=record.created)
-
-
-def _sentence(error: Exception) -> str:
-    return str(error).partition("\n")[0]

@@ -80,7 +80,7 @@ class ModemMqttStrategy(Strategy):
             InvalidConfigError: the broker is not an address.
 
         """
-        self._address = None if self.broker is None else _parse(self.broker)
+        self._address = None if self.broker is None else _address(self.broker)
         super().__attrs_post_init__()
 
     @step(args=["status"])
@@ -217,7 +217,7 @@ def _named(status: Status | str) -> Status:
     return Status[name]
 
 
-def _parse(broker: str) -> tuple[str, int]:
+def _address(broker: str) -> tuple[str, int]:
     """Read ``HOST:PORT``.
 
     Raises:

@@ -11,6 +11,7 @@ use super::standing::Question;
 use super::{DataState, Exchange, Session};
 use crate::call::{Event, Reply};
 use crate::error::{Error, Refusal};
+use crate::framer::DataEcho;
 use crate::job::{Goal, Invitation, Job, Task};
 use crate::mqtt::{Effect, Own, Refused, rules};
 use crate::timers::Timer;
@@ -123,7 +124,7 @@ impl Session {
         let (client, configures) = (task.client(), task.configures());
         if configures || task.is_verbatim() {
             // The command may have changed the echo.
-            self.framer.set_echoes_data(None);
+            self.framer.set_data_echo(DataEcho::Unknown);
         }
         let known = client.and_then(|client| self.clients.get(client));
         if let (Some(change), Some(known)) = (exchange.step.change, known) {

@@ -17,6 +17,7 @@ use std::time::Instant;
 use super::Session;
 use crate::call::{ClientState, Event};
 use crate::error::Error;
+use crate::framer::DataEcho;
 use crate::job::{INTERNAL, Job, Sync, Task};
 
 /// The host stops waiting for a module that starts this often during one set-up.
@@ -119,7 +120,7 @@ impl Session {
         self.kept_back.clear();
         self.stop_upload();
         // It may run other firmware now, so what it was seen to print no longer counts.
-        self.framer.set_echoes_data(None);
+        self.framer.set_data_echo(DataEcho::Unknown);
         if let Some(dialect) = self.dialect {
             self.framer.set_receive(dialect.receive);
             self.clients.restarted(dialect);

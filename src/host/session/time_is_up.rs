@@ -7,6 +7,7 @@ use super::exchange::Seen;
 use super::{DataState, Exchange, Phase, Session};
 use crate::call::{ClientState, Reply, Ticket};
 use crate::error::Error;
+use crate::framer::DataEcho;
 use crate::job::{Goal, INTERNAL, Invitation, OutcomeKey, Task};
 use crate::mqtt::{Effect, rules};
 
@@ -47,7 +48,7 @@ impl Session {
             let phase = exchange.phase().filter(|_| exchange.seen == Seen::Loss);
             if phase.is_none() && exchange.job.task.is_publish() {
                 // Or the supposed echo was the `OK`.
-                self.framer.set_echoes_data(Some(false));
+                self.framer.set_data_echo(DataEcho::Off);
             }
             if exchange.job.is_told() {
                 self.release(&exchange.job, true);

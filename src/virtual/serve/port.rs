@@ -89,11 +89,23 @@ pub(super) struct Watched {
     door: Option<usize>,
 }
 
+/// What a poll has found of a port.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct PortReady {
+    /// The line can be read or written.
+    pub(super) line: bool,
+    /// A host may have come or gone.
+    pub(super) door: bool,
+}
+
 impl Watched {
-    /// Whether the line is ready, and whether a host may have come or gone.
-    pub(super) fn ready(&self, descriptors: &[PollFd<'_>]) -> (bool, bool) {
+    /// What the poll has found.
+    pub(super) fn ready(&self, descriptors: &[PollFd<'_>]) -> PortReady {
         let is_ready = |at: usize| !descriptors[at].revents().is_empty();
-        (self.line.is_some_and(is_ready), self.door.is_some_and(is_ready))
+        PortReady {
+            line: self.line.is_some_and(is_ready),
+            door: self.door.is_some_and(is_ready),
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::log::Log;
 use super::network::{Made, Network, NotMade, SocketRead};
-use super::port::Port;
+use super::port::{Port, PortReady};
 use super::{Mailbox, Options};
 use crate::line::Line;
 use crate::module::{
@@ -60,8 +60,7 @@ pub(super) struct ModuleReactor {
 /// What there is to do once something has happened.
 struct ModuleReady {
     wake: bool,
-    door: bool,
-    line: bool,
+    port: PortReady,
     sockets: Vec<ConnectionId>,
 }
 
@@ -103,13 +102,13 @@ impl ModuleReactor {
             if ready.wake && !self.read_inbox(&mut done) {
                 return;
             }
-            if ready.line {
+            if ready.port.line {
                 self.read_line();
             }
             for connection in ready.sockets {
                 self.read_socket(connection);
             }
-            if self.port.attend(ready.door, Instant::now()) {
+            if self.port.attend(ready.port.door, Instant::now()) {
                 self.to_host.clear();
             }
             self.run_module();
@@ -139,11 +138,9 @@ impl ModuleReactor {
         }
         let is_ready = |at: usize| !descriptors[at].revents().is_empty();
         let sockets = self.network.sockets().enumerate();
-        let (line, door) = port.ready(&descriptors);
         Ok(ModuleReady {
             wake: is_ready(0),
-            line,
-            door,
+            port: port.ready(&descriptors),
             sockets: sockets
                 .filter(|(at, _)| is_ready(sockets_at + at))
                 .map(|(_, (connection, _))| connection)

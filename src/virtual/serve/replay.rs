@@ -13,7 +13,7 @@ use modemqtt_os::{Mutex, Wake, Waker, Worker, waker};
 use modemqtt_recording::{Header, ReadError, Recording};
 use rustix::event::{PollFd, PollFlags, poll};
 
-use super::port::Port;
+use super::port::{Port, PortReady};
 use super::reactor::timespec;
 use super::{Options, VirtualError};
 use crate::replay::{Difference, Entries, Replay, Source};
@@ -180,18 +180,18 @@ impl Player {
     fn run(mut self) {
         let mut buffer = vec![0; 16 * 1024];
         loop {
-            let Ok((line, door)) = self.sleep() else {
+            let Ok(ready) = self.sleep() else {
                 return; // poll fails for want of kernel memory only; the host then finds the port closed
             };
             self.wake.clear();
             if self.ends.try_recv().is_ok() {
                 return;
             }
-            if line && self.replay.has_room() {
+            if ready.line && self.replay.has_room() {
                 let count = self.port.read(&mut buffer);
                 self.replay.receive(&buffer[..count], Instant::now());
             }
-            if self.port.attend(door, Instant::now()) {
+            if self.port.attend(ready.door, Instant::now()) {
                 self.to_host.clear();
                 self.replay.forget_received();
             }
@@ -199,8 +199,7 @@ impl Player {
         }
     }
 
-    /// Whether the host has sent something, and whether one may have come or gone.
-    fn sleep(&self) -> io::Result<(bool, bool)> {
+    fn sleep(&self) -> io::Result<PortReady> {
         let now = Instant::now();
         let mut descriptors = vec![PollFd::new(&self.wake, PollFlags::IN)];
         let mut wanted = PollFlags::empty();
