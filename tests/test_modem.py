@@ -309,7 +309,7 @@ def test_the_counters_count(modem: Modem, mqtt: MqttClient, broker: Broker) -> N
     after = modem.stats
     assert after.bytes_sent > before.bytes_sent
     assert after.bytes_received > before.bytes_received
-    assert after.wakeups > before.wakeups
+    assert after.wakeups > 0
     assert (after.messages_dropped, after.callback_errors) == (0, 0)
     until(lambda: modem.stats.messages == 1, "the counter of messages")
 

@@ -10,12 +10,14 @@ pub mod parts;
 pub mod ping;
 pub mod spares;
 pub mod waker;
+pub mod watch;
 pub mod worker;
 
 pub use descriptors::Kept;
 pub use listener::Listener;
-pub use lock::{Condvar, Mutex};
+pub use lock::{Condvar, Mutex, MutexGuard};
 pub use log_file::LogFile;
 pub use spares::Spares;
 pub use waker::{Wake, Waker};
+pub use watch::Watch;
 pub use worker::Worker;

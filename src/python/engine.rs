@@ -229,7 +229,7 @@ impl Engine {
         loop {
             let left = timeout.map(|timeout| timeout.saturating_sub(began.elapsed()));
             let at_most = left.unwrap_or(LOOK).min(LOOK);
-            if let Some(stamped) = waiting::for_next(py, shared, &inbox, Some(at_most), end)? {
+            if let Some(stamped) = waiting::for_next(py, &self.engine, &inbox, Some(at_most), end)? {
                 return events::with_rest(py, shared, client, &stamped, rest).map(Some);
             }
             // Another thread may have taken it together with its own just before this one began to wait.
@@ -280,7 +280,7 @@ impl Engine {
     fn next_urc(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<Option<String>> {
         let next = waiting::for_next(
             py,
-            self.shared(py)?,
+            &self.engine,
             self.shared(py)?.urcs(),
             seconds(py, timeout)?,
             Shared::end,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use modemqtt_at::ClientIndex;
 use modemqtt_host::call::Message;
-use modemqtt_host::engine::{Empty, Engine, Inbox, Notice, Shared, Stamped, Statistics, Weigh};
+use modemqtt_host::engine::{Empty, Engine, Notice, Shared, Stamped, Statistics};
 use modemqtt_host::event::Told;
 use pyo3::IntoPyObjectExt;
 use pyo3::intern;
@@ -78,16 +78,16 @@ pub(crate) fn next_events<'py>(
     shared: &Shared,
     engine: &Arc<Engine>,
 ) -> PyResult<Option<Bound<'py, PyList>>> {
-    match py.detach(|| wait_for(shared.notices())) {
+    match py.detach(|| wait_for(|at_most| engine.take(shared.notices(), at_most))) {
         Some(first) => batch(py, Some(first), shared, engine).map(Some),
         None => Ok(None),
     }
 }
 
 /// The next entry, however long that takes; `None` at the end.
-pub(crate) fn wait_for<T: Weigh>(inbox: &Inbox<T>) -> Option<T> {
+pub(crate) fn wait_for<T>(take: impl Fn(Duration) -> Result<T, Empty>) -> Option<T> {
     loop {
-        match inbox.take(Duration::from_hours(1)) {
+        match take(Duration::from_hours(1)) {
             Ok(entry) => return Some(entry),
             Err(Empty::Over) => return None,
             Err(Empty::Waiting) => {}

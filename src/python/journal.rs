@@ -50,7 +50,7 @@ impl Journal {
     /// for remarks only.
     fn next(&self, py: Python<'_>) -> Option<Vec<(String, &'static str, String)>> {
         let remarks = self.here()?.remarks();
-        let first = py.detach(|| events::wait_for(remarks))?;
+        let first = py.detach(|| events::wait_for(|at_most| remarks.take(at_most)))?;
         let remarks = std::iter::once(first).chain(remarks.take_some(REMARKS_AT_ONCE, usize::MAX));
         Some(remarks.map(remark_for_python).collect())
     }

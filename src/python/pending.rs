@@ -65,7 +65,7 @@ impl Pending {
         let timeout = seconds(py, timeout)?;
         let (shared, pending) = self.here(py)?;
         let waited = civil::wait(py, timeout, |at_most| {
-            let done = pending.wait(done, at_most);
+            let done = self.engine.wait(pending, done, at_most);
             // Nobody answers a call that was handed over as the thread ended.
             (done || shared.end().is_some()).then_some(())
         })?;

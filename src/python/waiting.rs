@@ -3,10 +3,11 @@
 use std::time::{Duration, Instant};
 
 use modemqtt_at::ClientIndex;
-use modemqtt_host::engine::{self, Empty, Inbox, Shared, Weigh};
+use modemqtt_host::engine::{self, Empty, Engine, Inbox, Shared, Weigh};
 use modemqtt_host::error::Error;
 use pyo3::prelude::*;
 
+use crate::engine::shared;
 use crate::pending::seconds;
 use crate::{civil, errors};
 
@@ -44,16 +45,17 @@ pub(crate) fn for_room(
 /// Waits for the next value of an inbox, or for the end that `end` reports.
 pub(crate) fn for_next<T: Send + Weigh>(
     py: Python<'_>,
-    shared: &Shared,
+    engine: &Engine,
     inbox: &Inbox<T>,
     timeout: Option<Duration>,
     end: impl Fn(&Shared) -> Option<Error> + Send + Sync,
 ) -> PyResult<Option<T>> {
+    let shared = shared(py, engine)?;
     let next = civil::wait(py, timeout, |at_most| {
         // What came before the end is taken before the end is reported.
         let over = end(shared);
         let patience = if over.is_some() { Duration::ZERO } else { at_most };
-        match inbox.take(patience) {
+        match engine.take(inbox, patience) {
             Ok(value) => Some(Ok(value)),
             Err(Empty::Over) => Some(Err(shared.end().unwrap_or(Error::Closed))),
             Err(Empty::Waiting) => over.map(Err),

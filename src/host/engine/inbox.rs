@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use modemqtt_os::{Condvar, Mutex};
+use modemqtt_os::{Condvar, Mutex, Waker};
 
+use super::seat::{Awaited, Waiting};
 use super::stock::Stock;
 
 /// How long after its last look a listener is expected to come back.
@@ -46,8 +47,7 @@ pub struct Inbox<T> {
 struct Contents<T> {
     entries: VecDeque<T>,
     weight: usize,
-    /// How many listeners wait for an entry.
-    waiting: usize,
+    waiting: Waiting,
     /// When a listener last looked for something.
     looked_at: Option<Instant>,
     over: bool,
@@ -58,7 +58,7 @@ impl<T: Weigh> Inbox<T> {
         let state = Contents {
             entries: VecDeque::new(),
             weight: 0,
-            waiting: 0,
+            waiting: Waiting::default(),
             looked_at: None,
             over: false,
         };
@@ -78,30 +78,8 @@ impl<T: Weigh> Inbox<T> {
     ///
     /// If there is none, why.
     pub fn take(&self, at_most: Duration) -> Result<T, Empty> {
-        let deadline = Instant::now() + at_most;
-        let mut state = self.state.lock();
-        state.looked_at = Some(Instant::now());
-        loop {
-            if let Some(entry) = state.entries.pop_front() {
-                state.taken(entry.weight());
-                drop(state);
-                self.stock.release(entry.weight());
-                return Ok(entry);
-            }
-            if state.over {
-                return Err(Empty::Over);
-            }
-            if at_most.is_zero() {
-                return Err(Empty::Waiting);
-            }
-            state.waiting += 1;
-            let late = self.filled.wait_until(&mut state, deadline);
-            state.waiting -= 1;
-            state.looked_at = Some(Instant::now());
-            if late && state.entries.is_empty() && !state.over {
-                return Err(Empty::Waiting);
-            }
-        }
+        self.sleep_until(Instant::now() + at_most)
+            .unwrap_or(Err(Empty::Waiting))
     }
 
     /// Takes the oldest entries, at most this many and about this many bytes, without waiting.
@@ -127,7 +105,7 @@ impl<T: Weigh> Inbox<T> {
 
     /// Whether anyone is waiting for an entry.
     pub fn is_awaited(&self) -> bool {
-        self.state.lock().waiting > 0
+        self.state.lock().waiting.is_anyone()
     }
 
     /// How many entries were lost since the last time this was asked.
@@ -148,8 +126,11 @@ impl<T: Weigh> Inbox<T> {
 
     /// Wakes who waits, once for all that was put down before.
     pub(super) fn wake(&self) {
-        let state = self.state.lock();
-        let wanted = state.waiting > 0 && !state.entries.is_empty();
+        let mut state = self.state.lock();
+        let wanted = state.waiting.is_anyone() && !state.entries.is_empty();
+        if wanted {
+            state.waiting.call();
+        }
         drop(state);
         if wanted {
             self.filled.notify_all();
@@ -168,7 +149,7 @@ impl<T: Weigh> Inbox<T> {
     /// Whether anyone has ever looked for an entry.
     pub(super) fn is_known(&self) -> bool {
         let state = self.state.lock();
-        state.waiting > 0 || state.looked_at.is_some()
+        state.waiting.is_anyone() || state.looked_at.is_some()
     }
 
     /// How many entries were lost.
@@ -177,8 +158,53 @@ impl<T: Weigh> Inbox<T> {
     }
 
     pub(super) fn end(&self) {
-        self.state.lock().over = true;
+        let mut state = self.state.lock();
+        state.over = true;
+        state.waiting.call();
+        drop(state);
         self.filled.notify_all();
+    }
+}
+
+impl<T: Weigh> Awaited for Inbox<T> {
+    type Found = Result<T, Empty>;
+
+    fn look(&self, caller: Option<&Waker>) -> Option<Self::Found> {
+        let mut state = self.state.lock();
+        state.looked_at = Some(Instant::now());
+        if let Some(entry) = state.entries.pop_front() {
+            state.taken(entry.weight());
+            drop(state);
+            self.stock.release(entry.weight());
+            return Some(Ok(entry));
+        }
+        if state.over {
+            return Some(Err(Empty::Over));
+        }
+        state.waiting.at_port = caller.cloned();
+        None
+    }
+
+    fn turn_away(&self) {
+        self.state.lock().waiting.at_port = None;
+    }
+
+    fn sleep_until(&self, deadline: Instant) -> Option<Self::Found> {
+        loop {
+            if let Some(found) = self.look(None) {
+                return Some(found);
+            }
+            let mut state = self.state.lock();
+            while state.entries.is_empty() && !state.over {
+                state.waiting.asleep += 1;
+                let late = self.filled.wait_until(&mut state, deadline);
+                state.waiting.asleep -= 1;
+                state.looked_at = Some(Instant::now());
+                if late && state.entries.is_empty() && !state.over {
+                    return None;
+                }
+            }
+        }
     }
 }
 
@@ -199,7 +225,7 @@ impl<T: Weigh> Queue for Inbox<T> {
 
     fn attended_until(&self) -> Option<Instant> {
         let state = self.state.lock();
-        let looked_at = if state.waiting > 0 {
+        let looked_at = if state.waiting.is_anyone() {
             Some(Instant::now())
         } else {
             state.looked_at

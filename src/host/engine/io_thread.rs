@@ -7,22 +7,21 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use modemqtt_os::{Mutex, Wake};
+use modemqtt_os::{Wake, Watch};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::request::Sleep;
+use super::seat::Seat;
 use super::shared::Shared;
-use super::traffic::{Seat, Traffic};
+use super::traffic::Traffic;
 use crate::error::Error;
 use crate::port::PortError;
-
-/// How many bytes are read at once to begin with. The number grows when more arrive together.
-const BUFFER: usize = 1024;
 
 pub(super) struct IoThread {
     url: String,
     place: Arc<Seat>,
     port: RawFd,
+    watch: Option<Arc<Watch>>,
     wake: Wake,
     shared: Arc<Shared>,
 }
@@ -33,7 +32,8 @@ impl IoThread {
         Self {
             url: url.to_owned(),
             port: traffic.port().fd().as_raw_fd(),
-            place: Arc::new(Mutex::new(Some(Box::new(traffic)))),
+            place: Arc::new(Seat::new(traffic)),
+            watch: None,
             wake,
             shared,
         }
@@ -60,20 +60,22 @@ impl IoThread {
 
     /// Runs until the program closes the port or the port fails.
     fn work(&mut self) -> Result<(), PortError> {
-        let mut buffer = vec![0; BUFFER];
         let mut readable = false;
         loop {
             let mut place = self.place.lock();
             let Some(traffic) = place.as_mut() else { return Ok(()) };
             // Anything that arrived while the program was stopped is read before any deadline counts as passed.
             if readable || (traffic.is_due() && traffic.has_unread()) {
-                traffic.read(&mut buffer)?;
+                traffic.read()?;
             }
             traffic.serve()?;
             if self.shared.closing() {
                 return Ok(());
             }
             let (sleep, told) = (traffic.lie_down(), traffic.take_told());
+            if self.watch.is_none() {
+                self.watch = traffic.watch().cloned();
+            }
             drop(place);
             told.wake(&self.shared);
             readable = self.sleep(&sleep)?;
@@ -97,8 +99,12 @@ impl IoThread {
         if sleep.writes {
             wanted |= PollFlags::OUT;
         }
-        // SAFETY: only this thread takes the port from its place, and only after its last sleep.
-        let port = unsafe { BorrowedFd::borrow_raw(self.port) };
+        let port = match &self.watch {
+            // A thread of the program may be at the front, and is woken instead.
+            Some(watch) if !sleep.writes => watch.back(),
+            // SAFETY: only this thread takes the port from its place, and only after its last sleep.
+            _ => unsafe { BorrowedFd::borrow_raw(self.port) },
+        };
         let mut descriptors = [
             PollFd::new(&self.wake, PollFlags::IN),
             PollFd::from_borrowed_fd(port, wanted),
@@ -116,6 +122,7 @@ impl IoThread {
         if woken {
             self.wake.clear();
         }
-        Ok(ready)
+        // What woke the thread at the front may have been left to this one.
+        Ok(ready || woken)
     }
 }

@@ -14,6 +14,7 @@ mod queues;
 mod recorder;
 mod request;
 mod room;
+mod seat;
 mod shared;
 mod stock;
 mod tap;
@@ -44,9 +45,10 @@ pub use pending::{Pending, Progress, PublishState, Stage};
 pub use recorder::{Recorder, RecorderOptions, refusal};
 use request::Request;
 pub use room::{MOST_QUEUED, Room};
+use seat::{Awaited, Seat};
 pub use shared::{Messages, Modem, Notice, Shared, Stamped, Statistics};
 pub use tap::Tap;
-use traffic::{Seat, Traffic};
+use traffic::Traffic;
 
 /// A kept session remembers calls from one engine to the next, so tickets are unique within the process.
 static LAST_TICKET: AtomicU64 = AtomicU64::new(0);
@@ -223,6 +225,32 @@ impl Engine {
             self.waker.wake();
         }
         taken
+    }
+
+    /// Waits at most this long until a call has come as far as `done` says; returns whether it has.
+    pub fn wait(&self, pending: &Pending, done: impl Fn(&Progress) -> bool, at_most: Duration) -> bool {
+        let deadline = Instant::now() + at_most;
+        self.wait_for(&pending.until(&done), deadline).is_some()
+    }
+
+    /// Takes the oldest entry of a queue of this modem, waiting at most this long for one.
+    ///
+    /// # Errors
+    ///
+    /// If there is none, why.
+    pub fn take<T: Weigh>(&self, inbox: &Inbox<T>, at_most: Duration) -> Result<T, Empty> {
+        let deadline = Instant::now() + at_most;
+        self.wait_for(inbox, deadline).unwrap_or(Err(Empty::Waiting))
+    }
+
+    /// Waits until this deadline. Meanwhile this thread reads the port itself, unless another one does already.
+    fn wait_for<A: Awaited>(&self, awaited: &A, deadline: Instant) -> Option<A::Found> {
+        if let Some(found) = awaited.look(None) {
+            return Some(found);
+        }
+        self.place
+            .read_until(deadline, awaited, &self.waker, &self.shared)
+            .or_else(|| awaited.sleep_until(deadline))
     }
 
     /// What the thread shares with the program. Every access goes through here, so that nobody in a forked child waits

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use modemqtt_at::{ClientIndex, MessageId, Qos};
-use modemqtt_os::{Condvar, Mutex};
+use modemqtt_os::{Condvar, Mutex, Waker};
 
 use super::bell::{Bell, Bells};
+use super::seat::{Awaited, Waiting};
 use crate::call::{Call, Reply, Submission, Ticket};
 use crate::error::Error;
 
@@ -28,8 +29,7 @@ pub struct Pending {
 #[derive(Debug, Default)]
 struct CallState {
     progress: Progress,
-    /// How many threads wait for progress.
-    waiting: usize,
+    waiting: Waiting,
 }
 
 /// The progress of a call.
@@ -136,7 +136,7 @@ impl Pending {
     pub(super) fn update(&self, change: impl FnOnce(&mut Progress)) -> bool {
         let mut state = self.state.lock();
         change(&mut state.progress);
-        let awaited = state.waiting > 0;
+        let awaited = state.waiting.is_anyone();
         drop(state);
         self.bells.each(|bell| bell.note(self.ticket));
         awaited
@@ -144,6 +144,7 @@ impl Pending {
 
     /// Wakes all waiting threads.
     pub(super) fn wake(&self) {
+        self.state.lock().waiting.call();
         self.changed.notify_all();
     }
 
@@ -199,19 +200,14 @@ impl Pending {
         self.state.lock().progress.uploads.pop_front()
     }
 
+    /// Its progress as far as `done` says.
+    pub(super) const fn until<D: Fn(&Progress) -> bool>(&self, done: D) -> Until<'_, D> {
+        Until { pending: self, done }
+    }
+
     /// Waits at most this long until `done`; returns whether it was.
     pub fn wait(&self, done: impl Fn(&Progress) -> bool, at_most: Duration) -> bool {
-        let deadline = Instant::now() + at_most;
-        let mut state = self.state.lock();
-        while !done(&state.progress) {
-            state.waiting += 1;
-            let late = self.changed.wait_until(&mut state, deadline);
-            state.waiting -= 1;
-            if late {
-                return done(&state.progress);
-            }
-        }
-        true
+        self.until(done).sleep_until(Instant::now() + at_most).is_some()
     }
 
     /// The state of a publish. One that was sent and has no final result may have arrived: it is unknown, not failed.
@@ -233,5 +229,41 @@ impl Pending {
             Some(Err(_)) if progress.stage >= Stage::Started => PublishState::Unknown,
             Some(Err(_)) => PublishState::Failed,
         }
+    }
+}
+
+/// Progress that is waited for.
+pub(super) struct Until<'a, D> {
+    pending: &'a Pending,
+    done: D,
+}
+
+impl<D: Fn(&Progress) -> bool> Awaited for Until<'_, D> {
+    type Found = ();
+
+    fn look(&self, caller: Option<&Waker>) -> Option<()> {
+        let mut state = self.pending.state.lock();
+        if (self.done)(&state.progress) {
+            return Some(());
+        }
+        state.waiting.at_port = caller.cloned();
+        None
+    }
+
+    fn turn_away(&self) {
+        self.pending.state.lock().waiting.at_port = None;
+    }
+
+    fn sleep_until(&self, deadline: Instant) -> Option<()> {
+        let mut state = self.pending.state.lock();
+        while !(self.done)(&state.progress) {
+            state.waiting.asleep += 1;
+            let late = self.pending.changed.wait_until(&mut state, deadline);
+            state.waiting.asleep -= 1;
+            if late {
+                return (self.done)(&state.progress).then_some(());
+            }
+        }
+        Some(())
     }
 }

@@ -41,6 +41,16 @@ pub(super) enum Reading {
     HeldUntil(Instant),
 }
 
+impl Reading {
+    /// How many bytes; with `None` the port is not watched.
+    pub(super) const fn at_most(self) -> Option<usize> {
+        match self {
+            Self::UpTo(most) => Some(most),
+            Self::HeldUntil(_) => None,
+        }
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct Queues {
     stock: Arc<Stock>,

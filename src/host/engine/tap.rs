@@ -12,7 +12,7 @@ use super::journal::{Journal, News};
 use crate::trace::{Entry, Piece, Ring};
 
 /// Receives everything that goes over the wire, in order: every byte, with its time, its direction and the places of
-/// secrets. The thread that owns the port calls it while holding a lock, so it must not block.
+/// secrets. Whichever thread reads or writes the port calls it while holding a lock, so it must not block.
 pub trait Tap: Send {
     /// Takes the next piece.
     fn take(&mut self, piece: &Piece<'_>);

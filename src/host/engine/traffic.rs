@@ -1,7 +1,11 @@
 //! The traffic between the program, the session and the port: requests in, time on, bytes in and out, events away.
 //!
-//! The I/O thread does that work, and while it sleeps a caller, who writes its own command. Nothing in here blocks.
+//! The I/O thread does that work, and while it sleeps a thread of the program: one that writes its own command, or reads
+//! what it waits for. Nothing in here blocks.
 
+mod reports;
+
+use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -10,15 +14,14 @@ use std::{fmt, io};
 
 use crossbeam_channel::Receiver;
 use modemqtt_at::ClientIndex;
-use modemqtt_os::Mutex;
+use modemqtt_os::Watch;
 
-use super::journal::News;
 use super::kept_session::KeptSession;
-use super::pending::{Pending, Stage};
+use super::pending::Pending;
 use super::queues::{READ, Reading};
 use super::request::{Request, Sleep, Waking};
-use super::shared::{Modem, Notice, Shared};
-use crate::call::{ClientState, Event, Reply, Ticket};
+use super::shared::Shared;
+use crate::call::Ticket;
 use crate::error::Error;
 use crate::keep::Upkeep;
 use crate::port::{Port, PortError};
@@ -28,12 +31,14 @@ const ROW: Duration = Duration::from_millis(100);
 /// After this many commands in a row, the thread expects more.
 const LONG: u32 = 8;
 
-/// Where the I/O thread and the callers find it; empty once the port is closed or lost.
-pub(super) type Seat = Mutex<Option<Box<Traffic>>>;
+/// How many bytes are read at once to begin with. The number grows when more arrive together.
+const BUFFER: usize = 1024;
 
 pub(super) struct Traffic {
     url: String,
     port: Port,
+    /// Since a thread of the program first wanted to wait at the port; `None` where only the I/O thread can.
+    watch: OnceCell<Option<Arc<Watch>>>,
     requests: Receiver<Request>,
     upkeep: Upkeep,
     /// The kept sessions, as the program sees them.
@@ -43,8 +48,12 @@ pub(super) struct Traffic {
     /// Calls that the session has taken, until its reports about them are passed on.
     taken: Vec<Arc<Pending>>,
     unsent: Vec<u8>,
+    /// Where bytes are read to.
+    buffer: Vec<u8>,
     /// Whether the port is not read, so that the program can keep up.
     held: bool,
+    /// Whether something may have been left unread that wakes nobody: the last read filled the buffer, or was put off.
+    more: bool,
     /// The clients that have just lost their connection.
     fallen: Vec<ClientIndex>,
     sleep: Sleep,
@@ -70,6 +79,7 @@ impl Traffic {
         Self {
             url: url.to_owned(),
             port,
+            watch: OnceCell::new(),
             requests,
             upkeep,
             kept: HashMap::new(),
@@ -77,7 +87,9 @@ impl Traffic {
             pending: HashMap::new(),
             taken: Vec::new(),
             unsent: Vec::new(),
+            buffer: vec![0; BUFFER],
             held: false,
+            more: false,
             fallen: Vec::new(),
             sleep: Sleep::default(),
             written_by_caller: None,
@@ -90,6 +102,18 @@ impl Traffic {
     /// The port, which stays open as long as this exists.
     pub(super) const fn port(&self) -> &Port {
         &self.port
+    }
+
+    /// Where the I/O thread watches the port, unless it does so alone.
+    pub(super) fn watch(&self) -> Option<&Arc<Watch>> {
+        self.watch.get().and_then(Option::as_ref)
+    }
+
+    /// Has the port watched from two places from now on, where the system can; returns also whether this is new.
+    pub(super) fn watch_twice(&mut self) -> (Option<&Arc<Watch>>, bool) {
+        let is_new = self.watch.get().is_none();
+        let watch = self.watch.get_or_init(|| Watch::new(self.port.fd()).ok().map(Arc::new));
+        (watch.as_ref(), is_new)
     }
 
     /// Takes a caller's request after those already queued, and does what there is to do. Returns whether the I/O
@@ -107,6 +131,28 @@ impl Traffic {
         let follows = before.is_some_and(|before| now - before < ROW);
         self.row = if follows { self.row.saturating_add(1) } else { 0 };
         (self.failure.is_some() || self.is_overslept(), self.take_told())
+    }
+
+    /// Reads for a thread that waits for what comes, and passes it on. Returns what [`Self::take_from_caller`] does.
+    pub(super) fn read_for_waiter(&mut self) -> (bool, Waking) {
+        let served = catch_unwind(AssertUnwindSafe(|| {
+            self.read()?;
+            self.carry_on()
+        }));
+        self.failure = served.unwrap_or_else(|_| Err(PortError::broken(&self.url))).err();
+        self.sleep.reads = self.reading().at_most();
+        let wake = self.failure.is_some() || self.is_overslept() || self.may_have_more();
+        (wake, self.take_told())
+    }
+
+    /// Whether to read again before anything else comes.
+    fn may_have_more(&self) -> bool {
+        self.more || self.port.has_read_ahead()
+    }
+
+    /// Whether a thread that waits may read what comes.
+    pub(super) const fn is_readable(&self) -> bool {
+        self.failure.is_none() && self.sleep.reads.is_some()
     }
 
     /// Who is to be woken because of what has happened.
@@ -152,22 +198,26 @@ impl Traffic {
     }
 
     /// Reads what has arrived, up to the amount allowed.
-    pub(super) fn read(&mut self, buffer: &mut Vec<u8>) -> Result<(), PortError> {
+    pub(super) fn read(&mut self) -> Result<(), PortError> {
         let Some(most) = self.sleep.reads else { return Ok(()) };
-        let room = most.min(buffer.len());
-        match self.port.read(&mut buffer[..room]) {
+        let room = most.min(self.buffer.len());
+        match self.port.read(&mut self.buffer[..room]) {
             Ok(0) => Err(PortError::lost(&self.url, None)),
             Ok(count) => {
-                let grown = 2 * buffer.len();
-                if count == buffer.len() && grown <= READ {
-                    buffer.resize(grown, 0);
-                }
                 self.shared
                     .count(|statistics| statistics.bytes_received += count as u64);
-                self.upkeep.receive(&buffer[..count], Instant::now());
+                self.upkeep.receive(&self.buffer[..count], Instant::now());
+                self.more = count == room;
+                let grown = 2 * self.buffer.len();
+                if count == self.buffer.len() && grown <= READ {
+                    self.buffer.resize(grown, 0);
+                }
                 Ok(())
             }
-            Err(error) if is_transient(&error) => Ok(()),
+            Err(error) if is_transient(&error) => {
+                self.more = false;
+                Ok(())
+            }
             Err(error) => Err(PortError::lost(&self.url, Some(&error))),
         }
     }
@@ -191,12 +241,9 @@ impl Traffic {
                 .chain(held_until)
                 .chain(row)
                 .min(),
-            reads: match reading {
-                Reading::UpTo(most) => Some(most),
-                Reading::HeldUntil(_) => None,
-            },
+            reads: reading.at_most(),
             writes: self.port.wants_to_write(!self.unsent.is_empty()),
-            none: held_until.is_none() && self.port.has_read_ahead(),
+            none: held_until.is_none() && self.may_have_more(),
         };
         self.sleep
     }
@@ -330,162 +377,13 @@ impl Traffic {
         let held = matches!(reading, Reading::HeldUntil(_));
         if held != std::mem::replace(&mut self.held, held) {
             if held {
+                self.more = true;
                 self.upkeep.stop_reading();
             } else {
                 self.upkeep.go_on_reading(now);
             }
         }
         reading
-    }
-
-    /// Passes on the session's reports.
-    fn deliver(&mut self) {
-        self.told.bells |= !self.taken.is_empty();
-        self.fallen.clear();
-        while let Some(piece) = self.upkeep.poll_wire() {
-            self.shared.on_wire(&piece);
-        }
-        while let Some(event) = self.upkeep.poll_event() {
-            self.handle(event);
-            self.told.bells = true;
-        }
-        for pending in std::mem::take(&mut self.taken) {
-            self.advance(&pending, |progress| progress.reach(Stage::Taken));
-        }
-    }
-
-    fn handle(&mut self, event: Event) {
-        if let Some(recorder) = self.shared.recorder() {
-            recorder.happened(&event);
-        }
-        let told = event.told();
-        match event {
-            Event::Started(ticket, id) => {
-                self.leaves_queue(ticket);
-                self.update(ticket, |progress| {
-                    progress.reach(Stage::Started);
-                    progress.message_id = id.unwrap_or(progress.message_id);
-                });
-            }
-            Event::Sent(ticket) => self.update(ticket, |progress| {
-                progress.sent_at.get_or_insert_with(Instant::now);
-            }),
-            Event::Accepted(ticket) => self.update(ticket, |progress| {
-                progress.reach(Stage::Accepted);
-                progress.accepted_at.get_or_insert_with(Instant::now);
-            }),
-            Event::Retransmitting(ticket, times) => self.update(ticket, |progress| progress.retransmissions = times),
-            Event::Uploading(ticket, name, sent, total) => {
-                self.update(ticket, |progress| progress.uploads.push_back((name, sent, total)));
-            }
-            Event::Ended(ticket, result) => self.ended(ticket, result),
-            event => self.put_down(event),
-        }
-        if let Some(told) = told {
-            self.shared.notify(Notice::Told(told));
-        }
-    }
-
-    fn ended(&mut self, ticket: Ticket, result: Result<Reply, Error>) {
-        self.leaves_queue(ticket);
-        let Some(pending) = self.pending.remove(&ticket) else {
-            return;
-        };
-        self.advance(&pending, |progress| progress.end(result));
-        if let Some(kept) = pending.client().and_then(|client| self.kept.get(&client))
-            && self.upkeep.remembers(ticket)
-        {
-            kept.remember(Arc::clone(&pending));
-        }
-        if pending.is_publish() {
-            self.shared.notify(Notice::Delivery(pending));
-        }
-    }
-
-    /// Stores an event that is not a step of a call.
-    fn put_down(&mut self, event: Event) {
-        match event {
-            Event::Identified(dialect, model) => self.shared.identified(Modem { dialect, model }),
-            Event::Opened { client, host, port } => self.shared.opened(client, host, port),
-            Event::Client(client, state) => {
-                let connected = state == ClientState::Connected;
-                if !connected && self.shared.client_state(client) == ClientState::Connected {
-                    self.fallen.push(client);
-                }
-                // A thread that waited for the connection finds this state.
-                self.shared.client_changed(client, state);
-                if let Some(kept) = self.kept.get(&client) {
-                    kept.connected(connected);
-                }
-            }
-            Event::Message(message) => self.shared.message(message),
-            Event::Urc(line) => self.shared.urc(Instant::now(), line),
-            Event::Lost(client, code) => {
-                let error = Error::ConnectionLost { client, code };
-                self.stays_lost(client, &error);
-                self.shared.report(News::Lost(error));
-            }
-            Event::Restarted => {
-                for client in std::mem::take(&mut self.fallen) {
-                    self.stays_lost(client, &Error::Restarted);
-                }
-                self.shared.count(|statistics| statistics.restarts += 1);
-                self.shared.report(News::Lost(Error::Restarted));
-            }
-            Event::Overrun(_) => self.shared.count(|statistics| statistics.overruns += 1),
-            Event::Reconnecting(client, error, within) => {
-                self.shared.report(News::Reconnecting(client, error, within));
-            }
-            Event::Reconnected(told) => {
-                let kept = self.kept.get(&told.client);
-                let unknown = kept.map_or_else(Vec::new, |kept| kept.take_unknown(&told.unknown));
-                let news = News::Reconnected(told.client, told.attempts, told.away);
-                self.shared.report(news);
-                self.shared.notify(Notice::Reconnected(told, unknown));
-            }
-            Event::ReconnectFailed(client, error, attempts) => {
-                if let Some(kept) = self.kept.get(&client) {
-                    kept.has_failed(error.clone());
-                }
-                self.shared.stays_lost(client, error.clone());
-                self.shared.report(News::ReconnectFailed(client, error, attempts));
-            }
-            Event::Unkept(client) => {
-                if let Some(kept) = self.kept.remove(&client) {
-                    kept.end();
-                }
-            }
-            _ => {}
-        }
-    }
-
-    /// Tells threads that wait for messages, unless a session reconnects.
-    fn stays_lost(&self, client: ClientIndex, error: &Error) {
-        if !self.kept.contains_key(&client) {
-            self.shared.stays_lost(client, error.clone());
-        }
-    }
-
-    /// Makes room for another publish, the first time it is told that this one has left the queue.
-    fn leaves_queue(&self, ticket: Ticket) {
-        if let Some(pending) = self.pending.get(&ticket)
-            && let Some(client) = pending.client()
-            && pending.progress().stage < Stage::Started
-        {
-            self.shared.room().give_back(client);
-        }
-    }
-
-    fn update(&mut self, ticket: Ticket, change: impl FnOnce(&mut super::Progress)) {
-        if let Some(pending) = self.pending.get(&ticket).cloned() {
-            self.advance(&pending, change);
-        }
-    }
-
-    fn advance(&mut self, pending: &Arc<Pending>, change: impl FnOnce(&mut super::Progress)) {
-        if pending.update(change) {
-            self.told.callers.push(Arc::clone(pending));
-        }
     }
 }
 

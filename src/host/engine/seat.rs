@@ -1,0 +1,141 @@
+//! Where the I/O thread and threads of the program find the traffic, and how one that waits reads the port itself.
+//!
+//! The I/O thread always watches the port from the back. A thread that waits for an answer or for a message goes to the
+//! front, if nobody is there: then it alone is woken by what comes, and passes it on. It never ends a time, and it may leave
+//! whenever it likes.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use modemqtt_os::watch::Awoken;
+use modemqtt_os::{Mutex, MutexGuard, Waker, Watch};
+
+use super::shared::Shared;
+use super::traffic::Traffic;
+
+/// What a thread waits for.
+pub(super) trait Awaited {
+    /// What it gets.
+    type Found;
+
+    /// Looks whether it is there; if not, it is going to be called by this.
+    fn look(&self, caller: Option<&Waker>) -> Option<Self::Found>;
+
+    /// It is not to be called any more.
+    fn turn_away(&self);
+
+    /// Waits for it here, whoever reads the port; `None` once the deadline has come.
+    fn sleep_until(&self, deadline: Instant) -> Option<Self::Found>;
+}
+
+/// Who waits for something.
+#[derive(Debug, Default)]
+pub(super) struct Waiting {
+    /// How many threads wait for it in their sleep.
+    pub(super) asleep: usize,
+    /// What calls the one that waits at the port.
+    pub(super) at_port: Option<Waker>,
+}
+
+impl Waiting {
+    pub(super) const fn is_anyone(&self) -> bool {
+        self.asleep > 0 || self.at_port.is_some()
+    }
+
+    /// Calls the thread at the port, once.
+    pub(super) fn call(&mut self) {
+        if let Some(waker) = self.at_port.take() {
+            waker.wake();
+        }
+    }
+}
+
+/// The traffic, until the port is closed or lost.
+#[derive(Debug)]
+pub(super) struct Seat {
+    traffic: Mutex<Option<Box<Traffic>>>,
+}
+
+impl Seat {
+    pub(super) fn new(traffic: Traffic) -> Self {
+        Self {
+            traffic: Mutex::new(Some(Box::new(traffic))),
+        }
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, Option<Box<Traffic>>> {
+        self.traffic.lock()
+    }
+
+    pub(super) fn try_lock(&self) -> Option<MutexGuard<'_, Option<Box<Traffic>>>> {
+        self.traffic.try_lock()
+    }
+
+    /// The two places from which the port is watched; `None` where there is only one. The first time, the I/O thread has
+    /// to go to the back.
+    fn watch(&self, io: &Waker) -> Option<Arc<Watch>> {
+        let mut place = self.lock();
+        let (watch, is_new) = place.as_mut()?.watch_twice();
+        let watch = watch.cloned();
+        drop(place);
+        if is_new {
+            io.wake();
+        }
+        watch
+    }
+
+    /// Waits at the port and reads what comes, until what is awaited is there; `None` if another thread is at the port, if
+    /// the port must not be read now, and once the deadline has come.
+    pub(super) fn read_until<A: Awaited>(
+        &self,
+        deadline: Instant,
+        awaited: &A,
+        io: &Waker,
+        shared: &Shared,
+    ) -> Option<A::Found> {
+        if deadline <= Instant::now() {
+            return None;
+        }
+        let watch = self.watch(io)?;
+        let mut front = watch.front()?;
+        loop {
+            if let Some(found) = awaited.look(Some(front.waker())) {
+                return Some(found);
+            }
+            let awoken = front.wait(deadline);
+            awaited.turn_away();
+            match awoken {
+                Awoken::Called => {}
+                Awoken::Readable => {
+                    if !self.read(io, shared) {
+                        return None;
+                    }
+                }
+                Awoken::Late => {
+                    // Linux before 5.10 may have woken nobody for what came at the last moment.
+                    self.read(io, shared);
+                    return None;
+                }
+            }
+        }
+    }
+
+    /// Reads what has come and passes it on; returns whether this may go on.
+    fn read(&self, io: &Waker, shared: &Shared) -> bool {
+        let mut place = self.lock();
+        let Some(traffic) = place.as_mut().filter(|traffic| traffic.is_readable()) else {
+            return false;
+        };
+        if shared.closing() {
+            return false;
+        }
+        let (wake, told) = traffic.read_for_waiter();
+        let goes_on = traffic.is_readable();
+        drop(place);
+        told.wake(shared);
+        if wake {
+            io.wake();
+        }
+        goes_on
+    }
+}
