@@ -20,8 +20,14 @@ SHOWN_APART = ("README.md", "PKG-INFO")
 
 
 def absolute(text: str, address: str) -> str:
-    """Return a document at the root whose links lead to the project's address instead of its tree."""
-    return re.sub(r"\]\((?![a-z]+:|#)([^)]+)\)", rf"]({address}/blob/main/\1)", text)
+    """Return the README with links to the project's address instead of its tree.
+
+    A picture needs the file itself, not the page that shows it. An index gives headings no anchors, so links to them lead
+    to the project's README.
+    """
+    text = re.sub(r"(!\[[^\]]*\]\()(?![a-z]+:)([^)]+)\)", rf"\1{address}/raw/main/\2)", text)
+    text = re.sub(r"\]\((#[^)]+)\)", rf"]({address}/blob/main/README.md\1)", text)
+    return re.sub(r"\]\((?![a-z]+:)([^)]+)\)", rf"]({address}/blob/main/\1)", text)
 
 
 def rewrite(archive: Path, address: str) -> None:

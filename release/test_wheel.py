@@ -78,7 +78,8 @@ def test_the_metadata_are_complete() -> None:
     assert given["Summary"] == said("pyproject.toml", "description")
     assert given["License-Expression"] == "MIT OR Apache-2.0"
     assert given["Requires-Python"] == ">=3.10"
-    assert given["Author"]
+    # A name with an address is one field, and there is no `Author` then.
+    assert re.fullmatch(r"[\w ]+ <[^@>]+@[^@>]+>", given["Author-email"])
     assert len(given["Keywords"].split(",")) >= 5  # noqa: PLR2004
     # Nothing is needed but for an extra.
     assert [needed for needed in given.get_all("Requires-Dist") or [] if "extra ==" not in needed] == []
@@ -104,11 +105,15 @@ def test_the_documentation_source_changelog_and_issues_have_addresses() -> None:
 def test_a_link_of_the_readme_works_wherever_it_is_shown() -> None:
     shown = metadata()
     assert shown["Description-Content-Type"].startswith("text/markdown")
-    links = re.findall(r"\]\(([^)]+)\)", str(shown.get_payload()))
+    text = str(shown.get_payload())
+    links = re.findall(r"\]\(([^)]+)\)", text)
     assert len(links) > 5  # noqa: PLR2004
     assert [link for link in links if not link.startswith("https://")] == []
-    # What they lead to is in the tree.
-    ours = [link.partition("/blob/main/")[2] for link in links if "/blob/main/" in link]
+    # What they lead to is in the tree; a picture is the file itself.
+    pictures = re.findall(r"!\[[^\]]*\]\(([^)]+)\)", text)
+    assert pictures
+    assert [link for link in pictures if "/raw/main/" not in link] == []
+    ours = [re.split(r"/(?:blob|raw)/main/|#", link)[1] for link in links if re.search(r"/(?:blob|raw)/main/", link)]
     assert ours
     assert [path for path in ours if not (ROOT / path).exists()] == []
 
