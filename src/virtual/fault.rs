@@ -119,12 +119,12 @@ faults! {
     Latency "latency" Seconds(0.1), "bytes take this much longer, in both directions";
 }
 
-/// What may follow a fault's name, as `NAME=VALUE`, and the default.
+/// The value that may follow a fault's name, as `NAME=VALUE`, with its default.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Takes {
     /// No value.
     Nothing,
-    /// How many times it shows from now on or, below 1, the probability that it shows each time; without a value it shows each time.
+    /// From 1, how many times the fault shows; below 1, the probability that it shows each time. Without a value it always shows.
     Each,
     /// A time.
     Seconds(f64),
@@ -137,7 +137,7 @@ pub enum Takes {
 }
 
 impl Takes {
-    /// What the value means, with its range and default; empty where there is none.
+    /// What the value means, with its range and default; empty if the fault takes none.
     #[must_use]
     pub fn meaning(self) -> String {
         match self {
@@ -188,7 +188,7 @@ pub struct Injection {
 }
 
 impl Injection {
-    /// The fault with a value; an error where it takes none, or not this one.
+    /// The fault with a value. Fails if the fault takes no value, or not this one.
     pub fn new(fault: Fault, value: f64) -> Result<Self, FaultError> {
         if fault.takes().allows(value) {
             return Ok(Self {
@@ -248,10 +248,10 @@ fn fault_takes_number(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
 }
 
-/// Why a fault cannot be had.
+/// Why a fault cannot be switched on.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FaultError {
-    /// None has the name.
+    /// No fault has the name.
     #[error("{0:?} is not a fault of the virtual module; the known ones are {known}", known = Fault::ALL.map(Fault::name).join(", "))]
     Unknown(String),
     /// It takes no value, or not this one.
@@ -279,7 +279,7 @@ pub(crate) struct Faults {
 }
 
 impl Faults {
-    /// None; chance depends on the seed.
+    /// No faults; `seed` is that of their randomness.
     pub(crate) const fn new(seed: u64) -> Self {
         Self {
             on: [None; Fault::ALL.len()],
@@ -301,7 +301,7 @@ impl Faults {
         }
     }
 
-    /// Those that are on; one with a number of times has the number left.
+    /// The faults that are on, each with the number of times that is left.
     pub(crate) fn list(&self) -> Vec<Injection> {
         self.on.iter().copied().flatten().collect()
     }
@@ -315,23 +315,23 @@ impl Faults {
         self.on[fault as usize].is_some()
     }
 
-    /// Its value; `None` where it is off or has none.
+    /// Its value; `None` if it is off or has none.
     pub(crate) fn value(&self, fault: Fault) -> Option<f64> {
         self.on[fault as usize]?.value
     }
 
-    /// Its value as a code; `None` where it is off.
+    /// Its value as a code; `None` if it is off.
     pub(crate) fn code(&self, fault: Fault) -> Option<i64> {
         // A whole number, as its row says.
         self.value(fault).and_then(|code| format!("{code}").parse().ok())
     }
 
-    /// Its value as a time; `None` where it is off.
+    /// Its value as a time; `None` if it is off.
     pub(crate) fn duration(&self, fault: Fault) -> Option<std::time::Duration> {
         self.value(fault).map(std::time::Duration::from_secs_f64)
     }
 
-    /// Whether it shows this time. Ask once each time: a fault with a number of times counts down.
+    /// Whether it shows this time. Ask once each time: the call counts down.
     pub(crate) fn strikes(&mut self, fault: Fault) -> bool {
         match self.on[fault as usize] {
             None => false,

@@ -10,7 +10,7 @@ use crate::random::Random;
 /// Start bit, eight data bits, stop bit.
 const BITS: u128 = 10;
 const NANOSECONDS: u128 = 1_000_000_000;
-/// The size of a UART's FIFO: it hands over at most this many bytes at a time, and loses as many when it is not emptied in time.
+/// The size of a UART's FIFO: it hands over at most this many bytes at a time, and loses as many if it is not emptied in time.
 const FIFO: u8 = 16;
 
 /// One direction of the line.
@@ -26,7 +26,7 @@ pub struct Line {
     spans: VecDeque<Span>,
     /// When the last of them leaves the sender.
     free: Option<Instant>,
-    /// Until then nothing comes through.
+    /// Nothing comes through before this time.
     rests: Option<Instant>,
     /// How many bytes come out together next.
     piece: usize,
@@ -48,7 +48,7 @@ pub struct Quality {
     latency: Duration,
 }
 
-/// Bytes sent one behind the other.
+/// Bytes that were sent without a gap.
 #[derive(Debug)]
 struct Span {
     start: Instant,
@@ -58,7 +58,7 @@ struct Span {
 }
 
 impl Quality {
-    /// What the faults of the line that are on make of it.
+    /// What the faults do to the line.
     pub(crate) fn of(faults: &Faults) -> Self {
         let probability = |fault| faults.value(fault).unwrap_or_default();
         let piece = faults.value(Fault::LineChunk);

@@ -1,7 +1,7 @@
 //! The module's side of MQTT: one client session over one TCP connection, without the connection.
 //!
 //! Bytes from the broker in, bytes for it and events out, the clock an argument. Packet identifiers are the host's choice, because the
-//! AT commands carry them; only where one belongs to a publish of a former connection does a packet go out under another. Whatever a broker sends, memory stays bounded: one packet in the decoder, at most 65,535 identifiers of
+//! AT commands carry them; a packet gets another one only if its own belongs to a publish of an earlier connection. Whatever a broker sends, memory stays bounded: one packet in the decoder, at most 65,535 identifiers of
 //! unfinished QoS 2 messages, and the operations that the host has started.
 
 use std::collections::btree_map::Entry;
@@ -63,7 +63,7 @@ struct Unacknowledged {
     place: u64,
 }
 
-/// The packet that takes an operation further.
+/// The packet that moves an operation on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Awaits {
     Suback,
@@ -74,7 +74,7 @@ enum Awaits {
 }
 
 impl ClientSession {
-    /// A session over a new connection, which takes packets of at most so many bytes.
+    /// A session over a new connection; `packet_limit` is the largest packet that it accepts, in bytes.
     pub fn new(packet_limit: usize, now: Instant) -> Self {
         Self {
             phase: SessionPhase::Initial,
@@ -99,12 +99,12 @@ impl ClientSession {
         self.phase
     }
 
-    /// Goes on with what is left of a former connection; to be called before [`ClientSession::connect`], which forgets it for a clean session.
+    /// Resumes what an earlier connection left unfinished. Call it before [`ClientSession::connect`], which forgets all of it for a clean session.
     pub fn recall(&mut self, memory: Memory) {
         self.memory = memory;
     }
 
-    /// What a next connection has to go on with; `None` after a clean session.
+    /// What the next connection has to resume; `None` after a clean session.
     pub fn memory(&self) -> Option<Memory> {
         if self.clean {
             return None;
@@ -156,7 +156,7 @@ impl ClientSession {
         Ok(())
     }
 
-    /// Sends DISCONNECT. What is in flight is forgotten.
+    /// Sends DISCONNECT, and forgets what is in flight.
     pub fn disconnect(&mut self, now: Instant) -> Result<(), BridgeError> {
         let packet = wire::encode(&Packet::Disconnect)?;
         self.send(&packet, now);
@@ -232,7 +232,7 @@ impl ClientSession {
         }
     }
 
-    /// Does what time has made due.
+    /// Does whatever is due by now.
     pub fn tick(&mut self, now: Instant) {
         if self.connack_due.is_some_and(|due| due <= now) {
             self.fail(SessionEvent::ConnackMissing);
@@ -262,12 +262,12 @@ impl ClientSession {
         operations.chain(others.into_iter().flatten()).min()
     }
 
-    /// What is to be written to the connection.
+    /// The bytes to write to the connection.
     pub fn take_output(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.output)
     }
 
-    /// What has happened since.
+    /// The next event.
     pub fn next_event(&mut self) -> Option<SessionEvent> {
         self.events.pop_front()
     }
@@ -379,7 +379,7 @@ impl ClientSession {
         } else {
             self.memory.release(pid);
         }
-        // An unknown one is released as well, or the server would keep it for ever.
+        // An unknown message is released as well, or the server would keep it for ever.
         self.send(&packet, now);
     }
 

@@ -8,7 +8,7 @@ use bytes::{Buf as _, BytesMut};
 use super::options::Limits;
 use super::wire::{self, Decoder, LastWill, Packet, WireError};
 
-/// What a kept packet costs besides its bytes, so that many small ones are bounded too.
+/// The overhead that is counted for each kept packet, so that many small ones are bounded too.
 const PACKET_OVERHEAD: usize = 64;
 
 /// Names a connection for as long as the broker runs; never used twice.
@@ -36,7 +36,7 @@ pub(crate) enum ConnectionPhase {
     Ignored,
     /// The client is in.
     Connected(ConnectedClient),
-    /// The client was turned away and is to go.
+    /// The client was turned away and has to leave.
     Refused,
     /// The socket is to be closed.
     Closing,
@@ -110,7 +110,7 @@ impl Connection {
         matches!(self.phase, ConnectionPhase::Greeting | ConnectionPhase::Connected(_))
     }
 
-    /// Appends a packet to the output, to come out at that time, behind what is already delayed.
+    /// Appends a packet to the output. It goes out when it is due, after everything that is already delayed.
     pub(crate) fn send(&mut self, packet: &Packet, limits: &Limits, due: Option<Instant>) -> Sending {
         let Ok(bytes) = wire::encode(packet) else {
             return Sending::Full;
@@ -132,7 +132,7 @@ impl Connection {
         Sending::Done
     }
 
-    /// Lets delayed bytes arrive by then.
+    /// Lets all delayed bytes arrive by this time.
     pub(crate) fn hasten(&mut self, latest: Instant) {
         for (due, _) in &mut self.delayed {
             *due = latest.min(*due);

@@ -20,9 +20,9 @@ pub struct Message {
     pub qos: QoS,
     /// Whether the publisher asked to retain it.
     pub retain: bool,
-    /// The publisher, also of a will; `None` when the message came from outside of MQTT.
+    /// The client that published it or whose will it is; `None` if the message came from outside MQTT.
     pub client_id: Option<String>,
-    /// When it came; `None` where the broker had not been told the time.
+    /// When it came; `None` if the broker had not been told the time.
     pub at: Option<Instant>,
 }
 
@@ -67,7 +67,7 @@ impl MessageLog {
         self.entries.iter().map(|entry| entry.message.clone()).collect()
     }
 
-    /// The oldest message that the filter matches and that was not claimed before.
+    /// The oldest message that matches the filter and has not been claimed.
     pub(crate) fn claim(&mut self, filter: &str) -> Option<Message> {
         let mut entries = self.entries.iter_mut().filter(|entry| !entry.claimed);
         let entry = entries.find(|entry| topics::matches(filter, &entry.message.topic))?;

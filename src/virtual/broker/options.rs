@@ -25,7 +25,7 @@ pub struct Limits {
     pub subscriptions: usize,
     /// The largest packet a client may send, 256 KiB; a larger one closes its connection.
     pub packet_bytes: usize,
-    /// Bytes waiting for a client that reads slowly, 8 MiB (more than a full window of the largest packets); one more closes its connection.
+    /// Bytes waiting for a client that reads slowly, 8 MiB (more than a full window of the largest packets); one more byte closes its connection.
     pub output_bytes: usize,
     /// QoS 1 and 2 messages on their way to a client, 20; further ones are queued.
     pub window: usize,

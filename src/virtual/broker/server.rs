@@ -16,7 +16,7 @@ use super::reactor::{BrokerJob, BrokerReactor, Work};
 use super::state::{State, StateError};
 use super::wire::QoS;
 
-/// Why a broker does not start, or does not do as it was asked.
+/// Why a broker does not start, or refuses a request.
 #[derive(Debug, thiserror::Error)]
 pub enum BrokerError {
     /// The port cannot be listened on.
@@ -51,11 +51,11 @@ pub struct Broker {
     /// Whether it listens, and the lock of who changes that.
     listens: Mutex<bool>,
     arrivals: Arc<Arrivals>,
-    /// One moment by both clocks.
+    /// The same moment by both clocks.
     origin: (Instant, SystemTime),
 }
 
-/// How many messages have come, for those who wait for one.
+/// How many messages have come; whoever waits for one watches it.
 #[derive(Debug, Default)]
 pub(super) struct Arrivals {
     count: Mutex<u64>,
@@ -63,7 +63,7 @@ pub(super) struct Arrivals {
 }
 
 impl Arrivals {
-    /// To be called by the broker's thread when it has done what there was to do.
+    /// The broker's thread calls this when it has no more to do.
     pub(super) fn note(&self, count: u64) {
         let mut noted = self.count.lock();
         if *noted != count {
@@ -120,7 +120,7 @@ impl Broker {
         self.address.port()
     }
 
-    /// Publishes a message, as if a client had.
+    /// Publishes a message as a client would.
     pub fn publish(
         &self,
         topic: impl Into<String>,
@@ -138,7 +138,7 @@ impl Broker {
         self.ask(|state, _| state.messages())
     }
 
-    /// The oldest message that the filter matches and no call has taken. Waits for one that long; `None` if none has come.
+    /// The oldest message that matches the filter and that no call has taken. Waits at most this long for one; `None` if none comes.
     pub fn wait(&self, filter: &str, patience: Duration) -> Result<Option<Message>, BrokerError> {
         let claim = || {
             let filter = filter.to_owned();
@@ -156,7 +156,7 @@ impl Broker {
         claim()
     }
 
-    /// The time of day of a moment, by the clock as it was when the broker was started.
+    /// The time of day at a moment, by the clock as it was set when the broker started.
     pub fn time_of(&self, moment: Instant) -> SystemTime {
         let (instant, time) = self.origin;
         time + moment.saturating_duration_since(instant)
@@ -214,7 +214,7 @@ impl Broker {
         self.ask(move |state, _| state.cut(after))
     }
 
-    /// Closes the port and all connections, until [`Broker::resume`]; see [`State::stop`]. A stopped broker is left as it is, but for what `forget` says.
+    /// Closes the port and all connections, until [`Broker::resume`]; see [`State::stop`]. Does nothing to a stopped broker, except what `forget` asks for.
     pub fn stop(&self, forget: bool) -> Result<(), BrokerError> {
         self.here()?;
         let mut listens = self.listens.lock();
@@ -223,7 +223,7 @@ impl Broker {
         self.ask(move |state, _| state.stop(forget))
     }
 
-    /// Listens again, on the same port. A broker that listens is left as it is.
+    /// Listens again, on the same port. Does nothing if the broker is listening.
     pub fn resume(&self) -> Result<(), BrokerError> {
         self.here()?;
         let mut listens = self.listens.lock();

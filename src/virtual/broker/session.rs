@@ -64,7 +64,7 @@ impl Delivery {
 struct InFlight {
     id: Pid,
     delivery: Delivery,
-    /// The client has answered a QoS 2 message with PUBREC; what is repeated from now on is the PUBREL.
+    /// The client has answered a QoS 2 message with PUBREC; from now on the PUBREL is repeated.
     released: bool,
 }
 
@@ -93,7 +93,7 @@ impl Session {
         }
     }
 
-    /// Takes a message for the client; returns the packet when it goes out at once.
+    /// Takes a message for the client; returns the packet if it goes out at once.
     ///
     /// QoS 0 is not kept for a client that is away (MQTT 3.1.1 section 3.1.2.4 leaves the choice; mosquitto does the same).
     /// `room` is what the queues of all sessions have left.

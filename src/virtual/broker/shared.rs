@@ -9,14 +9,14 @@ use super::wire::TopicFilter;
 
 const MARK: &str = "$share";
 
-/// The filter within a shared subscription, or `None` for one of a client's own.
+/// The filter within a shared subscription; `None` if the subscription is not shared.
 pub(super) fn shared_filter(filter: &str) -> Option<&str> {
     let group = filter.strip_prefix(MARK)?.strip_prefix('/')?;
     group.split_once('/').map(|(_, inner)| inner)
 }
 
-/// Whether a filter has the mark, but not the name of a group without wildcards and a filter behind it (MQTT 5.0 section 4.8.2).
-/// mosquitto closes the connection for the mark alone; it accepts the other wrong ones, which then receive nothing.
+/// Whether a filter begins with `$share` but has no valid group name or no filter after it (MQTT 5.0 section 4.8.2).
+/// mosquitto closes the connection for a bare `$share`; it accepts the other malformed ones, which then receive nothing.
 pub(super) fn is_malformed(filter: &str) -> bool {
     let mut levels = filter.splitn(3, '/');
     let has_mark = levels.next() == Some(MARK);
@@ -56,7 +56,7 @@ impl Shares {
         });
     }
 
-    /// Whose turn it is for a message, with the filter of each group that wants it. A member that is away has its turn as well.
+    /// The member whose turn it is, for each group that wants the message, with the filter of the group. A member that is away gets its turn as well.
     pub(super) fn turns(&mut self, topic: &str) -> Vec<(TopicFilter, String)> {
         let mut turns = Vec::new();
         for (filter, row) in &mut self.0 {

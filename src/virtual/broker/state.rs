@@ -41,7 +41,7 @@ pub enum StateError {
     ReturnCode(u8),
 }
 
-/// All that a broker knows.
+/// Everything that a broker knows.
 #[derive(Debug)]
 pub struct State {
     options: BrokerOptions,
@@ -55,11 +55,11 @@ pub struct State {
     wills: VecDeque<(String, LastWill)>,
     connections_seen: u64,
     ids_assigned: u64,
-    /// The latest time that it was told.
+    /// The latest time that it has been told.
     clock: Option<Instant>,
 }
 
-/// The misbehaviour that was asked for.
+/// The misbehaviour that it has been asked for.
 #[derive(Debug, Default)]
 struct Misbehaviour {
     refuse: Option<ConnectReturnCode>,
@@ -72,7 +72,7 @@ struct Misbehaviour {
 }
 
 impl State {
-    /// A broker nobody is connected to.
+    /// A broker without clients.
     pub fn new(options: BrokerOptions) -> Self {
         Self {
             options,
@@ -118,7 +118,7 @@ impl State {
         self.publish_wills();
     }
 
-    /// The TCP connection is gone, whoever closed it; its id means nothing from now on.
+    /// The TCP connection is gone, whoever closed it. Its id is not used again.
     pub fn lost(&mut self, id: SocketId) {
         self.fail(id);
         self.connections.remove(&id);
@@ -161,14 +161,14 @@ impl State {
         }
     }
 
-    /// What is to become of the socket.
+    /// What to do with the socket.
     pub fn disposition(&self, id: SocketId) -> Disposition {
         self.connections
             .get(&id)
             .map_or(Disposition::Close, Connection::disposition)
     }
 
-    /// Publishes a message from outside of MQTT.
+    /// Publishes a message from outside MQTT.
     pub fn publish(&mut self, topic: &str, payload: Bytes, qos: QoS, retain: bool) -> Result<(), StateError> {
         let limit = self.options.limits.packet_bytes;
         let size = topic.len() + payload.len();
@@ -191,13 +191,13 @@ impl State {
         Ok(())
     }
 
-    /// The messages published so far, oldest first, wills included and duplicates of QoS 2 not; bounded by
+    /// The messages published so far, oldest first, with wills and without duplicates of QoS 2; bounded by
     /// [`Limits::log_messages`](super::Limits::log_messages).
     pub fn messages(&self) -> Vec<Message> {
         self.log.to_vec()
     }
 
-    /// The oldest message that the filter matches and that no call has taken before. Messages stay in [`State::messages`].
+    /// The oldest message that matches the filter and that no call has taken. It stays in [`State::messages`].
     pub fn claim(&mut self, filter: &str) -> Result<Option<Message>, StateError> {
         check_filter(filter)?;
         Ok(self.log.claim(filter))
@@ -286,8 +286,8 @@ impl State {
         self.misbehaviour.slow = by;
     }
 
-    /// Cuts each connection, present and future, once this many bytes have gone to its client, in the middle of a packet if need be; with 0,
-    /// in place of the next packet. Wills are published. `None` cuts no more.
+    /// Cuts each connection, present and future, once this many bytes have gone to its client, even in the middle of a packet; with 0,
+    /// before the next packet. Wills are published. `None` stops this.
     pub fn cut(&mut self, after: Option<usize>) {
         self.misbehaviour.cut = after;
         for connection in self.connections.values_mut() {
@@ -320,7 +320,7 @@ impl State {
     }
 }
 
-/// What the packets are handled with.
+/// What the handlers of the packets use.
 impl State {
     /// Logs, retains and hands out a message.
     fn route(&mut self, message: Message) {

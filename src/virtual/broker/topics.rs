@@ -80,7 +80,7 @@ pub struct Subscriptions(BTreeMap<TopicFilter, QoS>);
 impl Subscriptions {
     /// Adds a subscription, or replaces the one with the identical filter (MQTT 3.1.1 section 3.8.4).
     ///
-    /// Returns false and changes nothing where it would be one more than `limit`.
+    /// Returns false and changes nothing if that would exceed `limit`.
     pub fn insert(&mut self, filter: TopicFilter, granted: QoS, limit: usize) -> bool {
         if self.0.len() >= limit && !self.0.contains_key(&filter) {
             return false;

@@ -27,10 +27,10 @@ pub enum WireError {
     /// The remaining length has more than four bytes (MQTT 3.1.1 section 2.2.3).
     #[error("the remaining length has more than four bytes")]
     RemainingLength,
-    /// The fields of a packet want more bytes than it has.
+    /// The fields of a packet need more bytes than it has.
     #[error("a field reaches past the end of its packet")]
     Truncated,
-    /// A packet has more bytes than its fields want.
+    /// A packet has more bytes than its fields need.
     #[error("bytes are left over at the end of a packet")]
     Trailing,
     /// A CONNECT that asks for a protocol level other than 3.1 and 3.1.1; it deserves return code 1 (MQTT 3.1.1 section 3.1.2.2).
@@ -59,7 +59,7 @@ impl From<mqtt_proto::Error> for WireError {
 /// Collects the bytes of one TCP connection and hands out whole packets.
 ///
 /// Call [`Decoder::next_packet`] until it returns `None` after every [`Decoder::push`]; the buffer then holds less than one packet.
-/// After an error the stream has lost its frame: the same error is returned for ever and further bytes are discarded.
+/// After an error nobody knows where the next packet begins: the same error is returned for ever, and further bytes are discarded.
 #[derive(Debug)]
 pub struct Decoder {
     buffer: BytesMut,
@@ -80,7 +80,7 @@ impl Decoder {
         }
     }
 
-    /// Takes over bytes as they were read.
+    /// Appends bytes that were read.
     pub fn push(&mut self, bytes: &[u8]) {
         if self.failure.is_none() {
             self.buffer.extend_from_slice(bytes);
@@ -226,7 +226,7 @@ pub fn encode(packet: &Packet) -> Result<Vec<u8>, WireError> {
     Ok(bytes)
 }
 
-/// The codec would write the length modulo 65536 and then all of the bytes.
+/// The codec would write the length modulo 65,536, and then all of the bytes.
 fn check_fields(packet: &Packet) -> Result<(), WireError> {
     let Packet::Connect(connect) = packet else {
         return Ok(()); // Topic names and filters are checked when they are made.
@@ -247,7 +247,7 @@ fn check_fields(packet: &Packet) -> Result<(), WireError> {
     }
 }
 
-/// The codec writes the failure code as 3; MQTT 3.1.1 section 3.9.3 has it as 0x80.
+/// The codec writes the failure code as 3, instead of 0x80 (MQTT 3.1.1 section 3.9.3).
 fn mark_failures(bytes: &mut [u8], codes: &[SubscribeReturnCode]) {
     const SUBACK_FAILURE: u8 = 0x80;
     for (byte, code) in bytes.iter_mut().rev().zip(codes.iter().rev()) {

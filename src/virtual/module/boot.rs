@@ -1,4 +1,4 @@
-//! What the module prints when it starts: the boot text of the dialect, as far as the SIM card and faults let it come.
+//! What the module prints when it starts: the boot text of the dialect, as far as the SIM card and the faults allow.
 
 use std::time::Instant;
 
@@ -50,8 +50,8 @@ impl Module {
         }
     }
 
-    /// The boot text, as far as the SIM card lets it come: its line of the card, where it has one, tells the state of the card, and is the
-    /// last unless the card can be used.
+    /// The boot text, as far as the SIM card allows: a line about the card, if the family has one, tells its state, and is the last line
+    /// unless the card can be used.
     pub(super) fn boot_lines(&self) -> Vec<&'static str> {
         let lines = self.dialect.boot.iter().copied();
         if self.has_sim_ready() {
@@ -66,7 +66,7 @@ impl Module {
         lines.take_while(|line| *line != SIM_READY).chain(card).collect()
     }
 
-    /// The rest of the boot text, for when a card that takes its time can be used.
+    /// The rest of the boot text, which comes once a slow card can be used.
     pub(super) fn rest_of_boot(&self) -> Vec<&'static str> {
         let lines = self.dialect.boot.iter().copied();
         let rest = lines.skip_while(|line| *line != SIM_READY);

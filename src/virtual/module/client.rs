@@ -23,7 +23,7 @@ pub(super) struct Client {
     kept: Option<KeptSession>,
 }
 
-/// What is left of a session that is not clean, for the next connection of the same client to the same server.
+/// The state of a session that is not clean, for the next connection of the same client to the same server.
 #[derive(Debug)]
 struct KeptSession {
     server: ServerAddress,
@@ -55,9 +55,9 @@ pub(super) enum Link {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Leaving {
     No,
-    /// DISCONNECT has been sent, so that the server closes the connection; the module closes it when the server has not by then.
+    /// DISCONNECT has been sent, and the server should close the connection; if it has not by this time, the module does.
     Disconnected(Instant),
-    /// `QMTCLOSE` was asked for, and takes until then (the fault `slow-close`).
+    /// `QMTCLOSE` was asked for, and takes until this time (the fault `slow-close`).
     Closing(Instant),
 }
 
@@ -76,7 +76,7 @@ impl Client {
         }
     }
 
-    /// Hands what is left of a former session to one that is about to connect under the same client id.
+    /// Hands the state of an earlier session to one that is about to connect under the same client id.
     pub(super) fn recall(&mut self, client_id: &str) {
         let Link::Open {
             server,
@@ -96,7 +96,7 @@ impl Client {
         }
     }
 
-    /// Keeps what the next session of the same client needs to go on.
+    /// Keeps what the next session of the same client needs to resume.
     pub(super) fn remember(&mut self) {
         if let Link::Open {
             server,
@@ -153,7 +153,7 @@ impl Client {
         match &self.link {
             Link::Closed => None,
             Link::Opening { due, .. } => Some(*due),
-            // One that is on its way out sends nothing again.
+            // A connection that is being left sends nothing again.
             Link::Open { session, leaving, .. } => match leaving {
                 Leaving::No => session.next_timeout(),
                 Leaving::Disconnected(due) | Leaving::Closing(due) => Some(*due),
@@ -161,7 +161,7 @@ impl Client {
         }
     }
 
-    /// Has an open connection leave, or stay after all.
+    /// Has an open connection begin to leave, or stay after all.
     pub(super) const fn leave(&mut self, how: Leaving) {
         if let Link::Open { leaving, .. } = &mut self.link {
             *leaving = how;

@@ -1,11 +1,11 @@
 //! What brokers and time do to the connections of the clients, and what the host is told of it.
 //!
-//! `+QMTSTAT` comes of these, and of nothing else:
+//! These events cause `+QMTSTAT`, and nothing else does:
 //!
 //! | what has happened | code |
 //! |---|---|
 //! | the server has closed the connection, or it broke | [`StatCode::PEER_CLOSED`] |
-//! | the server has closed it after DISCONNECT, or has had its time to | [`StatCode::SERVER_CLOSED`] |
+//! | the server has closed it after DISCONNECT, or the time for that is over | [`StatCode::SERVER_CLOSED`] |
 //! | CONNACK refuses, or is missing | [`StatCode::CONNACK_FAILED`] |
 //! | PINGRESP is missing | [`StatCode::PING_FAILED`] |
 //! | the network or the PDP context is gone, or the server does not speak MQTT | [`StatCode::LINK_DOWN`] |
@@ -89,7 +89,7 @@ impl Module {
         }
     }
 
-    /// Passes on what a session has to send and reports what it has to tell.
+    /// Passes on what a session wants sent, and reports its events.
     pub(super) fn follow(&mut self, index: ClientIndex) {
         let client = self.client_mut(index);
         let (Some(connection), Some(session)) = (client.connection(), client.session_mut()) else {
@@ -211,7 +211,7 @@ impl Module {
         self.stat(index, code);
     }
 
-    /// Ends what `QMTCLOSE` has begun.
+    /// Finishes a `QMTCLOSE`.
     pub(super) fn finish_close(&mut self, index: ClientIndex) {
         let code = self.faults.code(Fault::CloseResult).unwrap_or(CloseResult::CLOSED.0);
         let text = format!("+QMTCLOSE: {index},{code}");

@@ -11,9 +11,9 @@ use crate::command_line::Value;
 
 /// The address of every context.
 pub(super) const ADDRESS: &str = "10.76.51.180";
-/// Of an access point (3GPP TS 23.003 section 9.1).
+/// The longest name of an access point (3GPP TS 23.003 section 9.1).
 const LONGEST_ACCESS_POINT: usize = 63;
-/// User names and passwords.
+/// The longest user name or password.
 const LONGEST_SECRET: usize = 64;
 const TYPES: [&str; 3] = ["IP", "IPV6", "IPV4V6"];
 
@@ -24,7 +24,7 @@ pub(super) struct PdpContexts {
     active: BTreeSet<i64>,
 }
 
-/// How far the only context has come.
+/// The state of the only context.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Single {
     #[default]
@@ -34,7 +34,7 @@ enum Single {
 }
 
 impl PdpContexts {
-    /// The network has taken all of them.
+    /// The network has taken all contexts away.
     pub(super) fn end(&mut self) {
         *self = Self::default();
     }
@@ -215,7 +215,7 @@ impl Module {
             }
             ("QIACT", Asked::Set(values)) => {
                 let context = self.number_in(values, (1, most))?;
-                // One that is active is refused, as modules were seen to do.
+                // An active one is refused, as modules were seen to do.
                 if !self.has_network() || !self.general.contexts.active.insert(context) {
                     return Err(Refusal::Error);
                 }

@@ -1,4 +1,4 @@
-//! What the module takes the host's bytes for, and the data phase: after the prompt they are the payload of a publish, a will or a file.
+//! What the host's bytes are to the module, and the data phase: after the prompt they are the payload of a publish, a will or a file.
 //!
 //! | intake | what a byte is | what ends it |
 //! |---|---|---|
@@ -36,7 +36,7 @@ impl Intake {
         }
     }
 
-    /// Ends the data phase, if it is as asked.
+    /// Ends the data phase if its client is this one.
     fn take_data(&mut self, is_meant: impl FnOnce(&Data) -> bool) -> Option<Data> {
         match std::mem::take(self) {
             Self::Data(data) if is_meant(&data) => Some(data),
@@ -47,7 +47,7 @@ impl Intake {
         }
     }
 
-    /// What the module has printed is behind the payload: what comes next is a command line.
+    /// The module has printed something after the payload: what comes next is a command line.
     pub(super) fn end_surplus(&mut self) {
         if matches!(self, Self::Surplus) {
             *self = Self::Commands;
@@ -60,7 +60,7 @@ impl Intake {
 pub(super) struct Data {
     purpose: Purpose,
     end: End,
-    /// Whether two bytes on the line are digits that stand for one.
+    /// Whether each byte comes as two hexadecimal digits.
     hex: bool,
     echo: bool,
     idle: Option<Idle>,
@@ -77,9 +77,9 @@ pub(super) enum Purpose {
     Will(ClientIndex, Checked),
     /// A file.
     File(Writing),
-    /// A credential of that name.
+    /// The credential with this name.
     Credential(String),
-    /// A script, which says itself what comes behind it.
+    /// A script, which decides what comes after it.
     Nothing,
 }
 
@@ -92,7 +92,7 @@ pub(super) enum End {
     Count(usize),
 }
 
-/// How long the line may be silent, and what comes then.
+/// How long the line may be silent, and what happens then.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Idle {
     /// A report and `OK`, as the row has it.
@@ -113,7 +113,7 @@ impl Data {
         Some(self.last_byte + after)
     }
 
-    /// One that has nothing to do with a client.
+    /// A data phase that has nothing to do with a client.
     pub(super) const fn raw(purpose: Purpose, end: End, echo: bool, idle: Option<Idle>, now: Instant) -> Self {
         Self {
             purpose,

@@ -63,7 +63,7 @@ impl Default for Clock {
 }
 
 impl Clock {
-    /// The time has come to this.
+    /// Notes that it is this time now.
     pub(super) fn look(&mut self, now: Instant) {
         self.told.1.get_or_insert(now);
         self.now = Some(now);
@@ -114,7 +114,7 @@ impl Module {
             },
         };
         match lines {
-            // Another handler has the form.
+            // Another handler answers this form.
             None => Ok(None),
             Some(lines) if *asked == Asked::Test => Ok(Some(self.fill_all(row, lines))),
             Some(lines) => Ok(Some(self.say(row, lines))),
@@ -160,7 +160,7 @@ impl Module {
                 return DONE;
             }
         }
-        // What is left out at the end is as after a start.
+        // Parameters left out at the end get their value after a start.
         let rest = row.defaults.iter().skip(given.len()).map(ToString::to_string);
         let values = given.into_iter().chain(rest).collect();
         self.general.kept.values.insert(row.name, values);
@@ -188,7 +188,7 @@ impl Module {
         }
         let network = given.get(2).map(String::as_str);
         match (mode, network) {
-            // The format alone.
+            // This sets the format alone.
             (3, None) if format.is_some() => return DONE,
             (1 | 4, Some(name)) if name == PLMN || name == OPERATOR => {}
             (1, Some(_)) => return Err(Refusal::Cme(CmeCode::NO_NETWORK)),
@@ -199,7 +199,7 @@ impl Module {
         DONE
     }
 
-    /// Reports a changed registration by the commands beside those of the dialect that were asked to.
+    /// Reports a changed registration by those everyday commands that were asked to report it.
     pub(super) fn report_registration(&mut self) {
         for row in self.reporters(Effect::Reports) {
             let line = self.line(row.name, self.registered_as());
@@ -207,7 +207,7 @@ impl Module {
         }
     }
 
-    /// The lines of an answer, or what takes their place without a network.
+    /// The lines of an answer, or of the one that takes its place without a network.
     fn say(&self, row: &Everyday, lines: &[&str]) -> Vec<String> {
         match row.unregistered.filter(|_| !self.has_network()) {
             Some(lines) => self.fill_all(row, lines),

@@ -1,4 +1,4 @@
-//! The files of the module, and the commands about them. The dialect says what these are called, and how much fits.
+//! The files of the module, and the commands about them. The dialect has the names of the commands, and how much fits.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,12 +14,12 @@ use crate::command_line::{Cursor, Suffix, Value};
 
 /// The longest name, with its storage (Quectel FILE application notes of several families).
 const LONGEST_FILE_NAME: usize = 80;
-/// How many files there may be; no note gives a figure, memory wants one.
+/// How many files there may be. No note gives a figure; this one bounds memory.
 const MOST_FILES: usize = 64;
-/// What is taken for the size of a file whose size is not given (the same notes).
+/// The size that is assumed if the command gives none (the same notes).
 const DEFAULT_SIZE: i64 = 10_240;
 
-/// What is stored, by name.
+/// The files, by name.
 #[derive(Default)]
 pub(super) struct Vault {
     files: BTreeMap<String, File>,
@@ -30,7 +30,7 @@ struct File {
     kept: bool,
 }
 
-/// Sizes only: there are keys among them.
+/// Shows sizes only: some files are keys.
 impl fmt::Debug for Vault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_map()
@@ -77,7 +77,7 @@ pub(super) struct Writing {
     command: &'static str,
     name: String,
     kept: bool,
-    /// After how many bytes each the module says so.
+    /// The module reports progress after each of this many bytes.
     acknowledged: Option<usize>,
 }
 
@@ -90,7 +90,7 @@ struct FileCommand<'a> {
 }
 
 impl Module {
-    /// A command about files; `None` where the family has none of that name.
+    /// A command about files; `None` if the family has none with that name.
     pub(super) fn file_command(
         &mut self,
         name: &str,
@@ -185,7 +185,7 @@ impl Module {
                 self.terminal.verbatim(&bytes);
                 self.tell_file(format_args!("+{command}: {},{:x}", bytes.len(), checksum(&bytes)));
             }
-            // Its parameters are others.
+            // It has other parameters.
             FileAction::Write => {}
         }
         Ok(())
@@ -258,14 +258,14 @@ impl Module {
         Ok(Next::Data)
     }
 
-    /// Says that a piece has come, where that was asked for.
+    /// Reports that a piece has come, if that was asked for.
     pub(super) fn acknowledge_piece(&mut self, piece: Option<usize>, count: usize) {
         if piece.is_some_and(|piece| count.is_multiple_of(piece)) {
             self.terminal.verbatim(b"A");
         }
     }
 
-    /// Keeps a file, all of it or what has come in time.
+    /// Stores a file, or as much of it as has come in time.
     pub(super) fn store(&mut self, writing: Writing, bytes: Vec<u8>) {
         self.tell_file(format_args!(
             "+{}: {},{:x}",
@@ -316,7 +316,7 @@ impl Writing {
     }
 }
 
-/// All 16-bit words, the first byte the high one, joined by exclusive or; an odd last byte is a high one (Quectel FILE
+/// The exclusive or of all 16-bit words, high byte first; an odd last byte is a high byte (Quectel FILE
 /// application notes).
 fn checksum(bytes: &[u8]) -> u16 {
     let word = |pair: &[u8]| u16::from_be_bytes([pair[0], pair.get(1).copied().unwrap_or_default()]);

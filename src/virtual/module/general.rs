@@ -1,6 +1,6 @@
-//! The commands beside those of MQTT that a host needs to find and set up a module (V.250, 3GPP TS 27.007): who is asked, with
-//! what, and the settings of the line. `sim` has the card, `signal` what the radio measures, `registration` the network, `context` the way into the internet, `modes` sleep and the
-//! end.
+//! The commands besides those of MQTT that a host needs to find and set up a module (V.250, 3GPP TS 27.007): which handler answers
+//! which command, and the settings of the line. `sim` has the card, `signal` what the radio measures, `registration` the network, `context` the way into the internet, `modes` sleep and
+//! switching off.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -16,17 +16,17 @@ use crate::fault::Fault;
 /// The example of the standard's commentaries, with its right check digit.
 pub(super) const IMEI: &str = "490154203237518";
 
-/// Their settings, those that a restart ends.
+/// The settings of these commands that a restart ends.
 #[derive(Debug)]
 pub(super) struct General {
-    /// `<n>` of each command that reports the registration: 0 silent, 1 with unsolicited lines, 2 with the place; more fields are
+    /// `<n>` of each command that reports the registration: 0 silent, 1 with unsolicited lines, 2 with the cell too; more fields are
     /// optional.
     pub(super) reporting: BTreeMap<&'static str, i64>,
     /// `<fun>` of `AT+CFUN`: 1 has the radio on.
     pub(super) function: i64,
     pub(super) attached: bool,
     pub(super) contexts: PdpContexts,
-    /// Those of `AT+NBAND`, where they are not all.
+    /// The bands that `AT+NBAND` has set; `None` for all.
     pub(super) bands: Option<Vec<i64>>,
     /// The mode of `AT+QSCLK`.
     pub(super) sleep_mode: usize,
@@ -34,7 +34,7 @@ pub(super) struct General {
     pub(super) power_saving: i64,
     /// The S-parameters that were set.
     pub(super) registers: BTreeMap<u32, u32>,
-    /// Whether the radio was connected when it was looked at last.
+    /// Whether the radio was connected at the last look.
     pub(super) radio_connected: bool,
     /// What the everyday commands have set.
     pub(super) kept: EverydayValues,
@@ -72,7 +72,7 @@ impl Asked {
             Suffix::None => Self::Execute,
             Suffix::Read => Self::Read,
             Suffix::Test => Self::Test,
-            // What is malformed is as little a parameter as a word is.
+            // A malformed parameter is refused like a word.
             Suffix::Set => Self::Set(
                 cursor
                     .parameters(|_| None)
@@ -82,7 +82,7 @@ impl Asked {
     }
 }
 
-/// The lines that answer a command; `None` where it is none of those asked.
+/// The lines that answer a command; `None` if no handler here knows it.
 pub(super) type Answer = Result<Option<Vec<String>>, Refusal>;
 
 /// Nothing but `OK`.
@@ -111,7 +111,7 @@ impl Module {
         Ok(Next::Command)
     }
 
-    /// Whether it is a letter that is taken without effect.
+    /// Whether it is a letter that is accepted and has no effect.
     fn ignores(&self, ampersand: bool, letter: u8, number: u32) -> bool {
         let mut letters = self.dialect.around.letters.iter();
         letters.any(|(name, most)| {
@@ -143,7 +143,7 @@ impl Module {
         self.general.registers.clear();
     }
 
-    /// Brings back what `AT&W` has stored.
+    /// Restores what `AT&W` has stored.
     pub(super) fn restore_stored(&mut self) {
         if let Some(stored) = self.lasting.stored {
             self.terminal.restore(stored);
@@ -194,8 +194,8 @@ impl Module {
         format!("+{name}:{blank}{values}")
     }
 
-    /// The same as all that a command answers.
-    #[expect(clippy::unnecessary_wraps, reason = "it is the last word of a handler")]
+    /// The same, as the whole answer to a command.
+    #[expect(clippy::unnecessary_wraps, reason = "handlers end with it")]
     pub(super) fn answer(&self, name: &str, values: impl fmt::Display) -> Answer {
         Ok(Some(vec![self.line(name, values)]))
     }
@@ -232,12 +232,12 @@ impl Module {
         }
     }
 
-    /// What parameters that are none get.
+    /// The answer to parameters that are not allowed.
     pub(super) const fn general_refusal(&self) -> Refusal {
         self.dialect.around.refused
     }
 
-    /// The only parameter, where it is one of these.
+    /// The only parameter, if it is one of these.
     pub(super) fn number(&self, values: &[Value], allowed: &[i64]) -> Result<i64, Refusal> {
         match values {
             [Value::Integer(number)] if allowed.contains(number) => Ok(*number),
@@ -245,7 +245,7 @@ impl Module {
         }
     }
 
-    /// The only parameter, where it is in that range.
+    /// The only parameter, if it is in that range.
     pub(super) fn number_in(&self, values: &[Value], (low, high): (i64, i64)) -> Result<i64, Refusal> {
         match values {
             [Value::Integer(number)] if (low..=high).contains(number) => Ok(*number),
@@ -260,7 +260,7 @@ pub(super) fn list(values: &[impl ToString]) -> String {
     format!("({})", values.join(","))
 }
 
-/// A string of at most so many characters.
+/// A string of at most this many characters.
 pub(super) fn text(value: &Value, most: usize) -> Option<&str> {
     match value {
         Value::Quoted(bytes) if bytes.len() <= most => std::str::from_utf8(bytes).ok(),
@@ -268,7 +268,7 @@ pub(super) fn text(value: &Value, most: usize) -> Option<&str> {
     }
 }
 
-/// Which of these commands a line gives, parameters and all.
+/// Which of these commands the line is, parameters included.
 fn fixed_command(
     commands: &'static [FixedCommand],
     name: &str,

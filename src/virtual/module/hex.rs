@@ -9,7 +9,7 @@ pub(super) fn digits(bytes: &[u8]) -> Vec<u8> {
         .collect()
 }
 
-/// Digits of either case; `None` where something else stands among them, or one has no partner.
+/// The bytes of digits in either case; `None` if anything else is among them, or if their number is odd.
 pub(super) fn decode(digits: &[u8]) -> Option<Vec<u8>> {
     let (pairs, rest) = digits.as_chunks::<2>();
     if !rest.is_empty() {

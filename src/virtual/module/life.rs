@@ -1,4 +1,4 @@
-//! How the module starts, restarts and ends, and what outlasts that.
+//! How the module starts, restarts and loses its power, and what it keeps.
 //!
 //! [`Presence`] says whether it is there at all, `boot` what it prints when it comes back.
 
@@ -29,7 +29,7 @@ pub(super) struct Lasting {
     pub(super) definitions: BTreeMap<i64, (String, String)>,
     /// That of `AT+QCGDEFCONT`.
     pub(super) default_context: Option<(String, String)>,
-    /// The port of `AT+QURCCFG`, where it is not the UART.
+    /// The port of `AT+QURCCFG`; `None` for the UART.
     pub(super) urc_port: Option<&'static str>,
     pub(super) clock: Clock,
 }
@@ -58,7 +58,7 @@ impl Module {
         self.start_again(Parting::Silent, now);
     }
 
-    /// The same; `parting` says what servers see of it.
+    /// The same; `parting` says what the servers notice.
     pub(super) fn start_again(&mut self, parting: Parting, now: Instant) {
         self.end(parting, now);
         self.restore_stored();
@@ -66,7 +66,7 @@ impl Module {
         self.print_all(now);
     }
 
-    /// Takes its power away: it hears nothing and prints nothing until [`Module::power_on`].
+    /// Cuts its power: it hears nothing and prints nothing until [`Module::power_on`].
     pub fn power_off(&mut self, parting: Parting, now: Instant) {
         self.end(parting, now);
         self.presence = Presence::Off;
@@ -79,7 +79,7 @@ impl Module {
         }
     }
 
-    /// Presses its power key for as long as that takes: it is switched on, or off.
+    /// Presses its power key long enough to switch it on, or off.
     pub fn power_key(&mut self, now: Instant) {
         if self.is_on() {
             if let Some(last) = self.dialect.around.powered_down.first() {
@@ -118,7 +118,7 @@ impl Module {
         self.output.forget();
     }
 
-    /// Prints an unsolicited line as soon as one may come. A module that is off prints nothing.
+    /// Prints an unsolicited line as soon as one is allowed. A module that is off prints nothing.
     pub fn urc(&mut self, line: &[u8], now: Instant) {
         if self.is_on() {
             self.terminal.urc(PieceKind::Urc, line);

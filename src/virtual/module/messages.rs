@@ -22,7 +22,7 @@ pub(super) struct ReceivedMessage {
 pub(super) struct Store(Vec<(usize, ReceivedMessage)>);
 
 impl Store {
-    /// Puts a message into the first free slot, and tells which; `None` when there is none.
+    /// Puts a message into the first free slot, and returns the slot; `None` if all are full.
     fn keep(&mut self, message: ReceivedMessage, slots: usize) -> Option<usize> {
         let slot = (0..slots).find(|slot| !self.holds(*slot))?;
         self.0.push((slot, message));
@@ -41,7 +41,7 @@ impl Store {
 }
 
 impl Module {
-    /// Passes on a message, or keeps it. One that finds no room is lost, and counted.
+    /// Passes on a message, or keeps it. Without room the message is lost, and counted.
     pub(super) fn message(&mut self, index: ClientIndex, message: ReceivedMessage) {
         let client = self.client_mut(index);
         if let (Some(slots), Some(store)) = (client.settings.slots(), client.store_mut()) {

@@ -1,6 +1,6 @@
-//! What faults make of the answers of a strict module, and of their order.
+//! What the faults do to the answers of a strict module, and to their order.
 //!
-//! Every piece passes here, and nothing else asks about these faults.
+//! Every piece passes through here, and nothing else asks about these faults.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -14,7 +14,7 @@ use super::Module;
 use super::terminal::{HELD, Payload, Piece, PieceKind, Side};
 use crate::fault::Fault;
 
-/// How long the result of `AT+QMTSUB` waits for a message that is to come before it.
+/// How long the result of `AT+QMTSUB` waits for a message that should come before it.
 const SUBSCRIBED: Duration = Duration::from_millis(200);
 /// "unknown error" (3GPP TS 27.005 section 3.2.5).
 const UNKNOWN_MESSAGE_ERROR: u16 = 500;
@@ -101,7 +101,7 @@ impl Output {
         self.echoes = echo;
     }
 
-    /// Keeps a piece back, or returns it as an error where too much is kept already.
+    /// Keeps a piece back, or returns it as an error if too much is kept already.
     fn keep(&mut self, piece: Piece) -> Result<Piece, Piece> {
         let fits = self.held + piece.bytes.len() <= HELD;
         if !fits {
@@ -131,7 +131,7 @@ impl Output {
         stashed
     }
 
-    /// Takes out what is no longer kept back.
+    /// Takes out the pieces whose time has come.
     fn take_due(&mut self, is_due: impl Fn(&Delayed) -> bool) -> Vec<Piece> {
         let (due, rest): (VecDeque<_>, _) = std::mem::take(&mut self.delayed).into_iter().partition(is_due);
         self.delayed = rest;
@@ -160,9 +160,9 @@ impl Module {
         }
     }
 
-    /// Prints a piece, with what faults make of it.
+    /// Prints a piece, changed by the faults.
     pub(super) fn print(&mut self, piece: Piece, now: Instant) {
-        // What a fault has kept back keeps its place even when the fault has run out.
+        // A piece that a fault has kept back keeps its place even if the fault has run out.
         if self.faults.any() || self.output.keeps() || piece.ok.is_some() {
             self.misprint(piece, now);
         } else {
@@ -311,7 +311,7 @@ impl Module {
         self.put(Piece::of(PieceKind::Urc, bytes));
     }
 
-    /// Prints a piece, with what the faults of line ends make of it.
+    /// Prints a piece, changed by the faults of line ends.
     fn put(&mut self, mut piece: Piece) {
         if self.faults.has(Fault::Mute) {
             return;

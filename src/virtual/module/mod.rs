@@ -1,9 +1,9 @@
-//! The module itself, from the antenna to the serial line, without either: bytes and news in, bytes and actions out, the clock an argument.
+//! The module itself, between antenna and serial line: bytes and events in, bytes and actions out, the clock an argument.
 //!
 //! | what happens | where |
 //! |---|---|
 //! | bytes come from the host | here, `presence` (does it hear them?), `data_phase` (what are they?) |
-//! | a command line is carried out | here, `script` (what a test wants in its place), `mqtt` (which row), `general` (all others) |
+//! | a command line is carried out | here, `script` (what a test wants instead), `mqtt` (which row), `general` (all others) |
 //! | … of MQTT | `operations`, `publish`, `reading`, `settings` (`QMTCFG`), `token` |
 //! | … about the line, the card, the radio, the network | `general`, `sim`, `signal`, `registration`, `context`, `surroundings`, `everyday`, `modes`, `ping` |
 //! | … about credentials | `files`, `tls` |
@@ -79,7 +79,7 @@ pub use tls::Security;
 use tls::TlsContexts;
 use token::Token;
 
-/// Names one connection to a broker; never used twice, so that news of a former one is recognised.
+/// Names one connection to a broker. It is never used twice, so that events of an earlier connection are recognised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ConnectionId(u64);
 
@@ -96,7 +96,7 @@ pub enum Action {
         port: u16,
         /// How long that may take.
         within: Duration,
-        /// What secures it, so that it is open once the handshake is done; `None` for plain TCP.
+        /// Its TLS settings: it is open once the handshake is done; `None` for plain TCP.
         security: Option<Box<Security>>,
     },
     /// Write to a connection.
@@ -122,7 +122,7 @@ pub enum Action {
         /// Which one.
         connection: ConnectionId,
     },
-    /// Drop a connection without a word to the other end: the module is out of reach. No event answers.
+    /// Drop a connection without telling the other end: the module is out of reach. No event answers.
     Abandon {
         /// Which one.
         connection: ConnectionId,
@@ -151,7 +151,7 @@ pub enum Failure {
     Unreachable,
     /// The module has no network.
     NetworkDown,
-    /// It could not be secured.
+    /// The TLS handshake failed, or cannot begin.
     Handshake,
 }
 
@@ -174,7 +174,7 @@ pub struct Module {
     faults: Faults,
     output: Output,
     pace: Pace,
-    /// Whether it hears.
+    /// Whether it hears the host.
     presence: Presence,
     /// When it last heard something, or answered.
     last_activity: Option<Instant>,
@@ -186,7 +186,7 @@ pub struct Module {
     actions: VecDeque<Action>,
     connections: u64,
     lost_messages: u64,
-    /// Whether the command that is carried out has others behind it on its line.
+    /// Whether other commands follow on the line of the one that is being carried out.
     has_more: bool,
 }
 
@@ -197,9 +197,9 @@ enum Next {
     Command,
     /// With data; its `OK` comes when the data is complete.
     Data,
-    /// Not at all: `OK` will come later.
+    /// Not at all: `OK` comes later.
     LateOk,
-    /// Not at all: a final result code of its own has ended it.
+    /// Not at all: the command has printed its own final result code.
     Answered,
     /// With a restart.
     Restart(&'static FixedCommand),
@@ -208,7 +208,7 @@ enum Next {
 }
 
 impl Module {
-    /// A module that has been on for a while: its boot text is long gone.
+    /// A module that has been on for a while: it prints no boot text.
     pub fn new(dialect: &'static Dialect, model: &'static Model) -> Self {
         Self {
             dialect,
@@ -238,7 +238,7 @@ impl Module {
         }
     }
 
-    /// The module before it has met anything, with everything random depending on this seed.
+    /// The same module, with this seed for everything random. Call it before anything else.
     #[must_use]
     pub fn with_seed(self, seed: u64) -> Self {
         Self {
@@ -247,7 +247,7 @@ impl Module {
         }
     }
 
-    /// The same with a clock that shows this time now, in seconds since 1970.
+    /// The same module, with a clock that shows this time now, in seconds since 1970.
     #[must_use]
     pub fn with_clock(mut self, seconds: i64, now: Instant) -> Self {
         self.lasting.clock.set(seconds, Some(now));
@@ -267,7 +267,7 @@ impl Module {
         self.settle(now);
     }
 
-    /// Takes news of a connection; `false` where the module has given that connection up, and ignores the news.
+    /// Takes an event of a connection. Returns `false` if the module has given that connection up, and ignores the event.
     pub fn tell(&mut self, connection: ConnectionId, event: ConnectionEvent<'_>, now: Instant) -> bool {
         let Some(index) = self.owner(connection) else {
             return false;
@@ -287,7 +287,7 @@ impl Module {
         indices.find(|index| self.client(*index).connection() == Some(connection))
     }
 
-    /// Does what time has made due.
+    /// Does whatever is due by now.
     pub fn tick(&mut self, now: Instant) {
         self.tick_pace(now);
         self.expire_data(now);
@@ -309,20 +309,20 @@ impl Module {
             .min()
     }
 
-    /// What is to be printed on the serial line.
+    /// The bytes to print on the serial line.
     pub fn take_output(&mut self) -> Vec<u8> {
         std::iter::from_fn(|| self.next_print())
             .flat_map(|print| print.bytes)
             .collect()
     }
 
-    /// The same piece by piece, for a caller who has to leave some out.
+    /// The same piece by piece, for a caller that must leave some out.
     pub fn next_print(&mut self) -> Option<Print> {
         self.intake.end_surplus();
         self.output.next_print()
     }
 
-    /// What is to be done next beyond the antenna.
+    /// The next action beyond the antenna.
     pub fn next_action(&mut self) -> Option<Action> {
         self.actions.pop_front()
     }
@@ -337,7 +337,7 @@ impl Module {
         self.faults.insert(fault.into());
     }
 
-    /// Ends one fault, or all of them. What they have kept back comes with the next tick.
+    /// Ends one fault, or all of them. Whatever they have kept back comes with the next tick.
     pub fn heal(&mut self, fault: Option<Fault>) {
         self.faults.heal(fault);
         self.give_back();
@@ -349,17 +349,17 @@ impl Module {
         }
     }
 
-    /// The faults that are on; one that shows a number of times has the number left.
+    /// The faults that are on, each with the number of times that is left.
     pub fn faults(&self) -> Vec<Injection> {
         self.faults.list()
     }
 
-    /// Whether what comes in is data.
+    /// Whether the host's next bytes are data.
     pub const fn takes_data(&self) -> bool {
         self.intake.data().is_some()
     }
 
-    /// What the faults that are on make of the line.
+    /// What the faults do to the line.
     pub(crate) fn line_quality(&self) -> Quality {
         Quality::of(&self.faults)
     }
@@ -393,7 +393,7 @@ impl Module {
         }
         let kept = byte == LF && self.reader.is_in_line() && self.faults.strikes(Fault::LfInLine);
         let kept = kept && self.reader.push_lf();
-        // LF is no part of a command line, so it is not echoed either: an echo ends in CR alone.
+        // LF does not belong to a command line, so it is not echoed either: an echo ends in CR alone.
         if byte != LF || kept {
             self.terminal.echo(byte);
         }
@@ -405,7 +405,7 @@ impl Module {
         true
     }
 
-    /// Carries out a line: one final result code for all of its commands (V.250 section 5.2.3), none of them after the first that fails.
+    /// Carries out a line, up to the first command that fails, with one final result code for all of them (V.250 section 5.2.3).
     fn execute(&mut self, line: &[u8], now: Instant) {
         let escapes = line.contains(&b'\\') && self.faults.strikes(Fault::StringEscapes);
         let mut cursor = Cursor::new(line).with_escapes(escapes);

@@ -1,4 +1,4 @@
-//! Sleep, power saving, bands, and where unsolicited lines go.
+//! Sleep, power saving, bands, and the port of unsolicited lines.
 
 use modemqtt_at::dialect::Refusal;
 
@@ -79,7 +79,7 @@ impl Module {
                 let chosen: Option<Vec<i64>> = values.iter().map(band).collect();
                 let chosen = chosen.filter(|chosen| !chosen.is_empty() && chosen.len() <= known.len());
                 let chosen = chosen.ok_or(self.general_refusal())?;
-                // With the radio off only.
+                // This needs the radio off.
                 if self.general.function != 0 {
                     return Err(self.dialect.refusals.state);
                 }

@@ -40,12 +40,12 @@ impl Module {
         }
     }
 
-    /// Notes whether another command stands behind the one whose parameters have been read.
+    /// Notes whether another command follows the one whose parameters have been read.
     pub(super) fn look_behind(&mut self, cursor: &Cursor<'_>) {
         self.has_more = !matches!(cursor.clone().next_head(), Ok(None));
     }
 
-    /// Refuses a command that asks for data and is not the last of its line: what stands behind it would have no answer.
+    /// Refuses a command that asks for data but is not the last of its line: the commands after it would have no answer.
     pub(super) const fn ends_its_line(&self) -> Result<(), Refusal> {
         if self.has_more {
             return Err(self.mqtt_refusal());
@@ -53,7 +53,7 @@ impl Module {
         Ok(())
     }
 
-    /// How many characters a payload in the command line has, given the client and the length that stand before it.
+    /// How many characters a payload in the command line has, by the client and the length before it.
     pub(super) fn inline_length(&self, given: &[Value]) -> Option<i64> {
         let (Some(Value::Integer(index)), Some(Value::Integer(length))) = (given.first(), given.last()) else {
             return None;

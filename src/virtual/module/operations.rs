@@ -1,4 +1,4 @@
-//! The commands of the dialect's rows. Parameters have been checked against the row; what no row can say is checked here.
+//! The commands of the dialect's rows. Parameters have been checked against the row; here is checked what no row can say.
 
 use std::time::{Duration, Instant};
 
@@ -35,7 +35,7 @@ impl Module {
     }
 
     fn act(&mut self, checked: &Checked, now: Instant) -> Result<Next, Refusal> {
-        // A command whose first parameter is no client index has no gate either.
+        // A command whose first parameter is not a client index has no gate either.
         let index = ClientIndex(checked.number(0));
         match checked.row.command {
             Command::Publish | Command::PublishExact => return self.start_publish(checked, index, now),
@@ -65,7 +65,7 @@ impl Module {
                 module.request_token(checked);
                 Ok(())
             }
-            // Of any other operation only the row is known.
+            // For any other operation only the row decides.
             _ => {
                 module.succeed(operation, checked.row.command, client, id);
                 Ok(())
@@ -73,7 +73,7 @@ impl Module {
         })
     }
 
-    /// Carries out what has a result; a fault may hold the `OK` back until that comes.
+    /// Carries out a command that has a result; a fault may hold its `OK` back until the result comes.
     pub(super) fn with_result(
         &mut self,
         operation: Operation,
@@ -110,7 +110,7 @@ impl Module {
         Ok(Next::LateOk)
     }
 
-    /// Closes the connection, after a while where a fault says so.
+    /// Closes the connection, after a while if a fault says so.
     fn start_close(&mut self, index: ClientIndex, now: Instant) {
         match self.faults.duration(Fault::SlowClose) {
             Some(takes) if self.client(index).session().is_some() => {
@@ -339,7 +339,7 @@ impl Module {
         })
     }
 
-    /// Has the session do something. If it cannot make the packet, a parameter was wrong.
+    /// Has the session do something. If it cannot encode the packet, a parameter was wrong.
     pub(super) fn with_session(
         &mut self,
         index: ClientIndex,

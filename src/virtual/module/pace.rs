@@ -1,4 +1,4 @@
-//! How long things take: nothing, or as long as with a module on the air.
+//! How long things take: no time, or as long as with a real module.
 //!
 //! On the air a start takes 2 to 5 s, the SIM card 0.3 to 1.5 s more, the registration 2 to 6 s, a command 5 to 20 ms and a result 50 to
 //! 400 ms. The module reads no further while it carries out a command; what comes meanwhile waits. A result holds back what is reported
@@ -19,9 +19,9 @@ const CARD_TIME: (u64, u64) = (300, 1500);
 const REGISTRATION_TIME: (u64, u64) = (2000, 6000);
 const COMMAND_TIME: (u64, u64) = (5, 20);
 const RESULT_TIME: (u64, u64) = (50, 400);
-/// What waits while a command is carried out; a real module has less. Beyond it bytes are lost.
+/// How many bytes wait while a command is carried out; the rest are lost. A real module keeps fewer.
 const MOST_WAITING: usize = 4096;
-/// The stream of the seed; the line and the faults have others.
+/// Its stream of random numbers; the line and the faults have others.
 const STREAM: u64 = 7;
 
 /// How long a module takes.
@@ -30,11 +30,11 @@ pub enum Timing {
     /// No time at all.
     #[default]
     Instant,
-    /// As long as one on the air.
+    /// As long as a real one.
     Field,
 }
 
-/// A name that is not a timing.
+/// A name that no timing has.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("timing must be instant or field, not {0:?}")]
 pub struct NoTiming(String);
@@ -51,21 +51,21 @@ impl FromStr for Timing {
     }
 }
 
-/// What takes its time at present.
+/// What is taking time at present.
 #[derive(Debug)]
 pub(super) struct Pace {
     timing: Timing,
     random: Random,
     now: Option<Instant>,
-    /// When the SIM card has been read, behind the boot text, and what is printed then.
+    /// When the SIM card will have been read, after the boot text, and what is printed then.
     reading_card: Option<(Instant, Vec<&'static str>)>,
     /// When a network is found.
     searching: Option<Instant>,
-    /// The command line that is carried out, and when it is answered.
+    /// The command line that is being carried out, and when it is answered.
     command: Option<(Instant, Vec<u8>)>,
-    /// What has come behind it.
+    /// The bytes that have come after it.
     waiting: VecDeque<u8>,
-    /// Results on their way and what is reported behind them.
+    /// Results on their way, and what is reported after them.
     results: VecDeque<(Instant, Piece)>,
 }
 
@@ -121,12 +121,12 @@ impl Pace {
         (self.timing == Timing::Field).then(drawn)
     }
 
-    /// How long an answer from the network takes on the air; `None`: no time of its own.
+    /// How long an answer from the network takes; `None` while everything is instant.
     pub(super) fn latency(&mut self) -> Option<Duration> {
         self.draw(RESULT_TIME)
     }
 
-    /// Keeps back a result, and whatever is reported behind it; returns the piece where nothing holds it.
+    /// Keeps back a result, and whatever is reported after it; returns the piece if nothing holds it.
     pub(super) fn hold(&mut self, piece: Piece, now: Instant) -> Option<Piece> {
         let last = self.results.back().map(|(due, _)| *due);
         let own = match piece.kind {
@@ -145,7 +145,7 @@ impl Pace {
 }
 
 impl Module {
-    /// The module before it has met anything, with that timing.
+    /// The same module, with this timing. Call it before anything else.
     #[must_use]
     pub fn with_timing(self, timing: Timing, seed: u64) -> Self {
         Self {
@@ -154,7 +154,7 @@ impl Module {
         }
     }
 
-    /// Carries out a line, now or when its time has passed.
+    /// Carries out a line, now or when it has taken its time.
     pub(super) fn begin_line(&mut self, line: Vec<u8>, now: Instant) {
         match self.pace.draw(COMMAND_TIME) {
             Some(takes) => self.pace.command = Some((now + takes, line)),
@@ -168,14 +168,14 @@ impl Module {
         }
     }
 
-    /// Keeps what comes while a line is carried out.
+    /// Keeps the bytes that come while a line is being carried out.
     pub(super) fn wait_for_line(&mut self, byte: u8) {
         if self.pace.waiting.len() < MOST_WAITING {
             self.pace.waiting.push_back(byte);
         }
     }
 
-    /// Looks for a network, where that takes time.
+    /// Begins to look for a network, if that takes time.
     pub(super) fn search(&mut self) {
         let found = self.pace.now.zip(self.pace.draw(REGISTRATION_TIME));
         self.pace.searching = found.map(|(now, takes)| now + takes);

@@ -1,4 +1,4 @@
-//! What servers hear of a module that is out of reach.
+//! What servers notice when the module is out of reach.
 
 use super::{Action, ConnectionId};
 

@@ -13,12 +13,12 @@ use super::terminal::PieceKind;
 use super::{Action, Failure, Module};
 use crate::command_line::Value;
 
-/// Echoes of a series where the command does not say.
+/// The echoes of a series, unless the command says otherwise.
 const ECHOES: u8 = 4;
 const MOST_ECHOES: i64 = 10;
 /// In seconds.
 const LONGEST_PATIENCE: i64 = 255;
-/// Of a host's name (BG96 TCP/IP Application Note gives no figure; `QMTOPEN` has this one).
+/// The longest name of a host (BG96 TCP/IP Application Note gives no figure; `QMTOPEN` has this one).
 const LONGEST_HOST_NAME: usize = 100;
 /// In milliseconds; of `AT+NPING`.
 const LEAST_WAIT: i64 = 10;
@@ -70,9 +70,9 @@ pub(super) struct Series {
     sent: u32,
     /// In milliseconds.
     times: Vec<u128>,
-    /// The echo whose answer is waited for.
+    /// The echo that is under way.
     asked: PingId,
-    /// An answer that takes its time.
+    /// An answer that is on its way.
     coming: Option<(Instant, PingReply)>,
 }
 
@@ -135,7 +135,7 @@ impl Module {
         usize::try_from(bytes).map_err(|_| self.general_refusal())
     }
 
-    /// A number within that range; `otherwise` where none is given.
+    /// A number within that range; `otherwise` if none is given.
     fn number_or(&self, value: Option<&Value>, (low, high): (i64, i64), otherwise: i64) -> Result<i64, Refusal> {
         match value {
             None | Some(Value::Omitted) => Ok(otherwise),
@@ -213,7 +213,7 @@ impl Module {
         series.coming.map(|(due, _)| due)
     }
 
-    /// Reports an answer that has taken its time.
+    /// Reports an answer that has arrived.
     pub(super) fn tick_ping(&mut self, now: Instant) {
         let due = self.series.as_mut().and_then(|series| {
             let (_, reply) = series.coming.take_if(|(due, _)| *due <= now)?;

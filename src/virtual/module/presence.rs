@@ -17,7 +17,7 @@ use modemqtt_at::ascii::CR;
 use super::Module;
 use crate::fault::Fault;
 
-/// From the character that wakes a module until it hears.
+/// How long a module needs to hear after the character that wakes it.
 const WAKING: Duration = Duration::from_millis(100);
 
 /// The table above.
@@ -34,7 +34,7 @@ pub(super) enum Presence {
 }
 
 impl Module {
-    /// Whether it has its power.
+    /// Whether it has power.
     pub(super) fn is_on(&self) -> bool {
         self.presence != Presence::Off
     }
@@ -66,7 +66,7 @@ impl Module {
         self.presence == Presence::Awake
     }
 
-    /// How long the module stays awake without anything to do: by the fault, or by what `AT+QSCLK` was told.
+    /// How long the module stays awake with nothing to do: by the fault, or by `AT+QSCLK`.
     fn sleeps_after(&self) -> Option<Duration> {
         let told = self.dialect.around.sleep_modes.get(self.general.sleep_mode).copied();
         let own = self.dialect.sleeps_after.filter(|_| told.unwrap_or_default());

@@ -12,7 +12,7 @@ use crate::broker::bridge::Outgoing;
 use crate::broker::wire::{QoS, TopicName};
 use crate::command_line::Checked;
 
-/// A publish that was accepted and still lacks its payload.
+/// A publish that has been accepted and still needs its payload.
 #[derive(Clone, Debug)]
 pub(super) struct Publication {
     pub(super) client: ClientIndex,
@@ -77,8 +77,8 @@ impl Module {
     }
 }
 
-/// What a command line publishes. `None`, so that it is refused, where message id and QoS contradict each other (the id is 0 with QoS 0
-/// and only there: M95 note 3.2.8; BC660K-GL note 3.3.8), or where the topic has wildcards.
+/// What a command line publishes. `None`, and it is refused, if message id and QoS contradict each other (the id is 0 with QoS 0
+/// and only then: M95 note 3.2.8; BC660K-GL note 3.3.8), or if the topic has wildcards.
 fn publication(checked: &Checked, client: ClientIndex) -> Option<Publication> {
     let id = checked.number(1);
     let qos = qos(checked, 2)?;

@@ -50,25 +50,25 @@ impl Module {
         }
     }
 
-    /// Sets how the network treats the module. Unless it is registered every connection is lost.
+    /// Sets how the network treats the module. If it is not registered, every connection is lost.
     pub fn set_registration(&mut self, registration: Registration, now: Instant) {
         self.pace.look(now);
         self.change(|module| module.lasting.registration = registration);
         self.settle(now);
     }
 
-    /// Whether connections can be had.
+    /// Whether connections are possible.
     pub(super) fn has_network(&self) -> bool {
         self.registration_by("").is_registered()
     }
 
-    /// The unsolicited line about the first registration that the family knows.
+    /// The unsolicited line about a registration, by the first command that the family has.
     pub(super) fn registration_report(&self) -> String {
         let name = self.dialect.registration.first().copied().unwrap_or("CREG");
         self.line(name, self.registration_by(name).0)
     }
 
-    /// The radio, and the packet domain.
+    /// The commands about the radio and the packet domain.
     pub(super) fn radio(&mut self, name: &str, asked: &Asked) -> Answer {
         let around = self.dialect.around;
         match (name, asked) {
@@ -151,12 +151,12 @@ impl Module {
         self.registration_by("").0
     }
 
-    /// Whether anything is connected by the radio.
+    /// Whether the radio carries any connection.
     pub(super) fn has_connection(&self) -> bool {
         self.clients.iter().any(|client| client.connection().is_some())
     }
 
-    /// Whether the radio is on, and has what it needs.
+    /// Whether the radio is on, and has a card to use.
     pub(super) fn is_on_air(&self) -> bool {
         self.general.function == General::default().function
     }
@@ -181,7 +181,7 @@ impl Module {
         self.has_radio() && self.lasting.registration.is_registered()
     }
 
-    /// `<stat>`, and with it what `<n>` asks for.
+    /// `<stat>`, and the fields that `<n>` asks for.
     fn reported(&self, name: &str) -> String {
         let registration = self.registration_by(name);
         let stat = registration.0;

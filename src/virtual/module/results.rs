@@ -15,7 +15,7 @@ pub(super) struct LateOk {
     pub(super) operation: Operation,
     pub(super) client: ClientIndex,
     pub(super) id: u16,
-    /// What holds it back.
+    /// The result that holds it back.
     pub(super) by: Fault,
 }
 
@@ -92,7 +92,7 @@ impl Module {
         self.result(operation, client, id, true, &text);
     }
 
-    /// The name in the results of an operation: that of the command that starts it.
+    /// The name in the results of an operation, which is that of its command.
     fn result_name(&mut self, operation: Operation) -> &'static str {
         let mut rows = self.dialect.rows.iter().filter(|row| row.form == Form::Set);
         match rows.find(|row| Operation::of(row.command) == Some(operation)) {

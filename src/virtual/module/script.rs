@@ -14,20 +14,20 @@ use super::{Module, Parting};
 use crate::command_line::{Cursor, Head, Suffix, Value, check, payload_position};
 use crate::script::{Expectation, LONGEST_DATA, Step};
 
-/// How many of the command lines that came [`Unmet`] shows, and how many characters of each.
+/// How many of the command lines that came are shown by [`Unmet`], and how many characters of each.
 const LISTED_LINES: usize = 100;
 const SHOWN_CHARACTERS: usize = 200;
-/// How many answers may wait for a pause to end; the pauses of a further one are left out.
+/// How many answers may wait for a pause to end; further ones skip their pauses.
 const MOST_ANSWERS: usize = 256;
 
-/// What is expected, and what is on its way.
+/// What is expected, and the answers on their way.
 #[derive(Debug, Default)]
 pub(super) struct Script {
     entries: Vec<Expected>,
     /// How many earlier ones were dropped.
     dropped: usize,
     came: History,
-    /// How many had come when the first was expected.
+    /// How many lines had come when the first expectation was made.
     came_before: usize,
     answers: VecDeque<ScriptedAnswer>,
 }
@@ -69,7 +69,7 @@ impl History {
         self.forgotten + self.lines.len()
     }
 
-    /// Bounds of what is remembered.
+    /// Limits of the list.
     const LINES: usize = 10_000;
     const BYTES: usize = 1024 * 1024;
 
@@ -85,7 +85,7 @@ impl History {
     }
 }
 
-/// What is left of an answer.
+/// The steps left of an answer.
 #[derive(Debug)]
 struct ScriptedAnswer {
     line: Vec<u8>,
@@ -126,7 +126,7 @@ impl fmt::Display for Unmet {
 
 impl Module {
     /// Expects a command line from now on, and returns its number for [`Module::answer_by`]. A line meets the first expectation that it fits
-    /// and that is still open; a line that fits none is answered as ever. Restarts do not end it.
+    /// and that is still open; a line that fits none gets the module's own answer. Restarts do not end it.
     pub fn expect(&mut self, expectation: Expectation) -> usize {
         if self.script.entries.is_empty() {
             self.script.came_before = self.script.came.count();
@@ -143,13 +143,13 @@ impl Module {
         }
     }
 
-    /// Expects nothing any more: every command line is answered as ever.
+    /// Ends all expectations: every command line gets the module's own answer.
     pub fn expect_nothing(&mut self) {
         self.script.dropped += self.script.entries.len();
         self.script.entries.clear();
     }
 
-    /// What was expected and has not come; `None` when all has.
+    /// What was expected and has not come; `None` if all has.
     pub fn unmet(&self) -> Option<Unmet> {
         let entries = self.script.entries.iter().filter(|entry| entry.is_unmet());
         let expected: Vec<_> = entries
@@ -204,7 +204,7 @@ impl Module {
         true
     }
 
-    /// Asks for this many bytes, or for as many as the command asks for: none where its line carries the data, or needs none.
+    /// Asks for this many bytes, or for as many as the command needs: for none if its line carries the data, or needs none.
     fn ask_by_script(&mut self, line: &[u8], count: Option<usize>, now: Instant) {
         let end = match count {
             Some(count) => Some(End::Count(count)),
@@ -236,7 +236,7 @@ impl Module {
         }
     }
 
-    /// When [`Module::play_script`] has something to do. Data goes first.
+    /// When [`Module::play_script`] is due. A data phase goes first.
     pub(super) fn script_due(&self) -> Option<Instant> {
         let answers = self.script.answers.iter().filter(|_| !self.takes_data());
         answers.map(|answer| answer.due).min()

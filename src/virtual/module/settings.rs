@@ -52,7 +52,7 @@ impl Settings {
         }
     }
 
-    /// Takes the values of a set command, which [`agrees`] has let pass, and the payload where the row has a data phase.
+    /// Takes the values of a set command that [`agrees`] has accepted, and the payload if the row has a data phase.
     pub(super) fn set(&mut self, key: SettingKey, checked: &Checked, payload: Vec<u8>) {
         let given = checked.arguments.get(1..).unwrap_or_default();
         let current = self.values.entry(key).or_default();
@@ -67,7 +67,7 @@ impl Settings {
             *current = given.to_vec();
         }
         if current.first() == Some(&Argument::Integer(1)) {
-            // A value that is left out has only one that works, which is also its default (BC660K-GL note 3.3.1, `ssl`).
+            // Only one value works for a parameter that is left out, and it is also the default (BC660K-GL note 3.3.1, `ssl`).
             let missing = checked.row.only.iter().filter(|(position, _)| *position > given.len());
             current.extend(missing.map(|(_, value)| Argument::Integer(*value)));
         }
@@ -83,7 +83,7 @@ impl Settings {
         }
     }
 
-    /// The line that answers a read command; `None` where there is no value yet.
+    /// The line that answers a read command; `None` if there is no value yet.
     pub(super) fn read(&self, key: SettingKey) -> Option<String> {
         let values = self.of(key);
         if values.is_empty() {
@@ -141,7 +141,7 @@ impl Settings {
         found.map_or(self.dialect.default_version, |(version, _)| *version)
     }
 
-    /// The TLS context, while the connection is to be secured.
+    /// The TLS context; `None` if connections are plain.
     pub(super) fn tls(&self) -> Option<u8> {
         self.flag(SettingKey::TLS, 0).then(|| self.number(SettingKey::TLS, 1))
     }
@@ -174,14 +174,14 @@ impl Settings {
         hex.unwrap_or(self.dialect.payload)
     }
 
-    /// Whether the data phase is echoed; `None` where `ATE` says so.
+    /// Whether the data phase is echoed; `None` if `ATE` decides.
     pub(super) const fn echoes_data(&self) -> Option<bool> {
         self.data_echo
     }
 
     /// How long the data phase of a publish may be idle.
     pub(super) fn edit_timeout(&self) -> Option<Duration> {
-        /// The end of the range, in seconds; the note has no default.
+        /// The upper end of the range, in seconds; the note has no default.
         const LONGEST_IDLE: u64 = 180;
         let enabled = self.flag(SettingKey::EDIT_TIMEOUT, 0);
         let given = Some(self.number(SettingKey::EDIT_TIMEOUT, 1)).filter(|seconds| *seconds > 0);
@@ -210,8 +210,8 @@ impl Settings {
         Some(will)
     }
 
-    /// User name and password out of the device's credentials for a cloud. A stand-in: the clouds ask for signatures, which a module
-    /// computes and a broker of ours could not check.
+    /// User name and password, made from the device's credentials for a cloud. A stand-in: the clouds ask for signatures, which a module
+    /// computes and our broker could not check.
     pub(super) fn device(&self) -> Option<(String, String)> {
         match (self.of(SettingKey::ALIBABA), self.of(SettingKey::ONE_NET)) {
             ([Argument::Text(product), Argument::Text(device), Argument::Text(secret)], _) => {
@@ -238,7 +238,7 @@ impl Settings {
     }
 }
 
-/// Whether the values of a set command agree with one another, and each of them works.
+/// Whether the values of a set command agree with one another and are all supported.
 pub(super) fn agrees(checked: &Checked) -> bool {
     let row = checked.row;
     let given = checked.arguments.len();
@@ -258,7 +258,7 @@ pub(super) fn agrees(checked: &Checked) -> bool {
     complete && topic && row.only.iter().all(works)
 }
 
-/// Whether a set command leaves out values that it could have given.
+/// Whether a set command leaves out optional values.
 fn is_partial(row: &Row, given: &[Argument]) -> bool {
     row.defaults.len() + 1 == row.parameters.len()
         && (given.len() < row.defaults.len() || given.contains(&Argument::Omitted))

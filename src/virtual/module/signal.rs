@@ -3,10 +3,10 @@
 use super::Module;
 use super::general::{Answer, Asked};
 
-/// In steps of `+CSQ`: not known, or not detectable (3GPP TS 27.007 section 8.5).
+/// The step of `+CSQ` for a level that is not known or not detectable (3GPP TS 27.007 section 8.5).
 pub(super) const UNKNOWN_RSSI: u8 = 99;
 const HIGHEST: u8 = 31;
-/// In dB: each of 12 equal subcarriers has 10.8 dB less than the carrier.
+/// In dB: each of 12 equal subcarriers is 10.8 dB weaker than the carrier.
 const OF_A_SUBCARRIER: i16 = 11;
 /// In dB, unless set otherwise.
 const ORDINARY_RSRQ: i16 = -11;
@@ -19,7 +19,7 @@ pub struct Signal {
     pub rssi: u8,
     /// `<ber>` of `+CSQ`: 0 to 7, or 99.
     pub ber: u8,
-    /// In dBm; `None` for what follows from `rssi`.
+    /// In dBm; `None` to derive it from `rssi`.
     pub rsrp: Option<i16>,
     /// In dB; `None` for an ordinary one.
     pub rsrq: Option<i16>,
@@ -28,7 +28,7 @@ pub struct Signal {
 }
 
 impl Signal {
-    /// One of which nothing but `<rssi>` and `<ber>` is told.
+    /// A signal given by `<rssi>` and `<ber>` alone.
     #[must_use]
     pub const fn of(rssi: u8, ber: u8) -> Self {
         Self {
@@ -49,9 +49,9 @@ impl Signal {
         }
     }
 
-    /// That of a module in an ordinary place.
+    /// The signal in an ordinary place.
     pub(super) const ORDINARY: Self = Self::of(20, 0);
-    /// That of a module whose radio is off.
+    /// The signal while the radio is off.
     pub(super) const NONE: Self = Self {
         rssi: UNKNOWN_RSSI,
         ber: UNKNOWN_RSSI,
@@ -60,7 +60,7 @@ impl Signal {
         sinr: None,
     };
 
-    /// In dBm: -113, and 2 more for each step (3GPP TS 27.007 section 8.5). One that is not known is as weak as any.
+    /// In dBm: -113, and 2 more for each step (3GPP TS 27.007 section 8.5). An unknown one counts as the weakest.
     pub(super) fn decibels(self) -> i16 {
         let step = if self.rssi > HIGHEST { 0 } else { self.rssi };
         2 * i16::from(step) - 113
@@ -96,7 +96,7 @@ impl Module {
         self.lasting.signal = signal;
     }
 
-    /// What the module measures, as it is asked for.
+    /// Answers the commands that ask for the signal.
     pub(super) fn signal_quality(&mut self, name: &str, asked: &Asked) -> Answer {
         let around = self.dialect.around;
         match (name, asked) {
@@ -113,7 +113,7 @@ impl Module {
         }
     }
 
-    /// What it measures, as long as its radio is on.
+    /// What it measures while its radio is on.
     pub(super) fn signal(&self) -> Signal {
         if self.is_on_air() {
             self.lasting.signal

@@ -17,17 +17,17 @@ const IMSI: &str = "001010123456789";
 
 pub(super) const ICCID: &str = "89001010000000000017";
 
-/// Of the card.
+/// The PIN of the card.
 const PIN: &[u8] = b"1234";
 
-/// What becomes of the SIM card.
+/// The state of the SIM card.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sim {
     /// It can be used.
     Ready,
     /// It waits for its PIN, 1234.
     Pin,
-    /// There is none.
+    /// There is no card.
     Absent,
     /// It does not work.
     Failure,
@@ -46,7 +46,7 @@ impl Sim {
     ];
 }
 
-/// A name that is not a state of a SIM card.
+/// A name that no state of a SIM card has.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the SIM card must be ready, pin, absent, failure or busy, not {0:?}")]
 pub struct NoSim(String);
@@ -62,7 +62,7 @@ impl FromStr for Sim {
 }
 
 impl Module {
-    /// Changes the state of the SIM card. Without one that is ready there is no network.
+    /// Changes the state of the SIM card. The network needs one that is ready.
     pub fn set_sim(&mut self, sim: Sim, now: Instant) {
         self.pace.look(now);
         self.change_sim(sim);
@@ -128,7 +128,7 @@ impl Module {
         DONE
     }
 
-    /// An answer that needs a SIM card that can be used, or the error that says what is wrong with it.
+    /// An answer that needs a usable SIM card, or the error that says what is wrong with the card.
     fn with_sim(&self, line: &str) -> Answer {
         Err(Refusal::Cme(match self.lasting.sim {
             Sim::Ready if self.pace.is_reading_card() => CmeCode::SIM_BUSY,

@@ -1,4 +1,4 @@
-//! What the module measures of its surroundings: its battery, and the cell that serves it; and whether the radio is connected to that.
+//! What the module knows of its surroundings: its battery, the cell that serves it, and whether the radio is connected to that cell.
 
 use std::time::Instant;
 
@@ -7,7 +7,7 @@ use modemqtt_at::dialect::{Effect, Everyday};
 use super::Module;
 use super::terminal::PieceKind;
 
-/// The command whose values eDRX is asked for with (3GPP TS 27.007 section 7.40).
+/// The command that asks for eDRX (3GPP TS 27.007 section 7.40).
 const REQUESTED_DRX: &str = "CEDRXS";
 /// How long the network of this cell pages for, 10.24 s in narrow band (3GPP TS 24.008 table 10.5.5.32).
 const PAGING_WINDOW: &str = "0011";
@@ -55,7 +55,7 @@ impl Module {
         self.lasting.surroundings.battery = Battery { millivolts, charge };
     }
 
-    /// Moves the module to another cell; whoever has asked for the place of a registration is told of it.
+    /// Moves the module to another cell. If the host has asked for the cell of a registration, it is told.
     pub fn set_cell(&mut self, area: u16, cell: u32, now: Instant) {
         self.pace.look(now);
         self.change(|module| module.lasting.surroundings.place = Location { area, cell });
@@ -69,7 +69,7 @@ impl Module {
         format!("\"{area:04X}\",\"{cell:08X}\",{access}")
     }
 
-    /// Reports that the radio was connected or released since it was looked at last, where that was asked for (3GPP TS 27.007 section 7.30).
+    /// Reports, if asked to, that the radio has been connected or released since the last look (3GPP TS 27.007 section 7.30).
     pub(super) fn report_radio(&mut self) {
         let connected = self.has_connection();
         if std::mem::replace(&mut self.general.radio_connected, connected) == connected {
@@ -91,7 +91,7 @@ impl Module {
         wanted.collect()
     }
 
-    /// What the network has granted of the eDRX that was asked for: as much, and 0 where none was (3GPP TS 27.007 section 7.41).
+    /// The eDRX that the network has granted: what was asked for, or 0 if nothing was (3GPP TS 27.007 section 7.41).
     pub(super) fn granted_drx(&self) -> String {
         let asked = self.general.kept.values(REQUESTED_DRX).unwrap_or_default();
         match asked {

@@ -6,7 +6,7 @@ use modemqtt_at::Operation;
 use modemqtt_at::codes::CmeCode;
 use modemqtt_at::dialect::{Dialect, Refusal};
 
-/// How much may wait for the end of a data phase. A real module has less; beyond it messages are lost.
+/// How many bytes may wait for the end of a data phase; further messages are lost. A real module keeps fewer.
 pub(super) const HELD: usize = 64 * 1024;
 
 /// The printing end of the serial line, and the settings about it.
@@ -38,22 +38,22 @@ pub(super) struct StoredSettings {
     pub(super) codes: ResultCodes,
 }
 
-/// What a strict module prints in one piece, and what it is.
+/// One piece of what a strict module prints, and its kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Piece {
     pub(super) kind: PieceKind,
     pub(super) bytes: Vec<u8>,
-    /// Where the `OK` of its command stands, if that was held back for it.
+    /// On which side of it the `OK` of its command stands, if that was held back for it.
     pub(super) ok: Option<Side>,
-    /// The payload that it has.
+    /// Its payload.
     pub(super) payload: Option<Payload>,
 }
 
-/// Where the payload of a message stands, counted from the end, since faults change what stands before it.
+/// The place of a message's payload, counted from the end, since faults change what precedes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Payload {
     pub(super) length: usize,
-    /// How many bytes come behind it.
+    /// How many bytes follow it.
     pub(super) behind: usize,
 }
 
@@ -117,7 +117,7 @@ impl PieceKind {
 }
 
 impl Terminal {
-    /// As after a start.
+    /// The state after a start.
     pub(super) const fn new(dialect: &'static Dialect) -> Self {
         Self {
             dialect,
@@ -133,7 +133,7 @@ impl Terminal {
         }
     }
 
-    /// Puts the settings back to what they are after a start (V.250 sections 6.1.1 and 6.1.2).
+    /// Resets the settings to those after a start (V.250 sections 6.1.1 and 6.1.2).
     pub(super) fn reset(&mut self) {
         let Self { echo, cmee, codes, .. } = Self::new(self.dialect);
         (self.echo, self.cmee, self.codes) = (echo, cmee, codes);
@@ -147,12 +147,12 @@ impl Terminal {
         }
     }
 
-    /// Brings back what was stored.
+    /// Restores what was stored.
     pub(super) const fn restore(&mut self, stored: StoredSettings) {
         (self.echo, self.codes) = (stored.echo, stored.codes);
     }
 
-    /// What is to be printed next.
+    /// The next piece to print.
     pub(super) fn next_piece(&mut self) -> Option<Piece> {
         self.output.pop_front()
     }
@@ -168,7 +168,7 @@ impl Terminal {
         self.push(PieceKind::Connect, code);
     }
 
-    /// Echoes a character of a command line, if that is wanted.
+    /// Echoes a character of a command line, if echo is on.
     pub(super) fn echo(&mut self, byte: u8) {
         if self.echo {
             self.echo_data(byte);
@@ -223,7 +223,7 @@ impl Terminal {
         self.push(PieceKind::Error(refusal), code);
     }
 
-    /// `+CME ERROR` with words, where the family has some.
+    /// `+CME ERROR` with words, if the family has any.
     pub(super) fn error_words(&self, code: CmeCode) -> Vec<u8> {
         match self.dialect.error_name(code) {
             Some(name) => self.extended(format!("+CME ERROR: {name}")),
@@ -248,14 +248,14 @@ impl Terminal {
         });
     }
 
-    /// Prints an unsolicited line behind what was printed, unsolicited or not.
+    /// Prints an unsolicited line after everything that was printed.
     pub(super) fn urc_now(&mut self, text: &(impl AsRef<[u8]> + ?Sized)) {
         self.flush_urcs();
         let bytes = self.extended(text);
         self.push(PieceKind::Urc, bytes);
     }
 
-    /// Queues a received message; `false` when too much waits already, so that it is lost.
+    /// Queues a received message. Returns `false` if too much waits already: then it is lost.
     pub(super) fn message(&mut self, text: &[u8], payload: Payload) -> bool {
         let fits = self.held + text.len() <= HELD;
         if fits {
@@ -271,13 +271,13 @@ impl Terminal {
         fits
     }
 
-    /// Queues `OK` behind the unsolicited lines.
+    /// Queues `OK` after the unsolicited lines.
     pub(super) fn late_ok(&mut self) {
         let code = self.result_code("OK", "0");
         self.queue(PieceKind::Ok, code);
     }
 
-    /// Queues what was printed before those that wait.
+    /// Queues what was printed, before the lines that wait.
     pub(super) fn requeue(&mut self, pieces: Vec<Piece>) {
         let later = std::mem::take(&mut self.urcs);
         self.held = 0;
@@ -309,8 +309,8 @@ impl Terminal {
         self.extended(format!("+CME ERROR: {}", code.0))
     }
 
-    /// A result code of the extended syntax, unsolicited ones included: it has no digits in place of its text, but `V` decides on what stands
-    /// round it, and `Q` on whether it comes (V.250 sections 5.7.3, 6.2.5 and 6.2.6).
+    /// A result code of the extended syntax, unsolicited ones included: it never comes as digits, but `V` decides what surrounds it,
+    /// and `Q` whether it comes (V.250 sections 5.7.3, 6.2.5 and 6.2.6).
     pub(super) fn extended(&self, text: impl AsRef<[u8]>) -> Vec<u8> {
         match (self.codes.quiet, self.codes.verbose) {
             (true, _) => Vec::new(),

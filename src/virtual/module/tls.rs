@@ -12,7 +12,7 @@ use super::data_phase::{Data, End, Idle, Intake, Purpose};
 use super::{Module, Next};
 use crate::command_line::{Cursor, Suffix, Value};
 
-/// `QSSLCFG` answers every mistake so: no note of a family has a code.
+/// The answer of `QSSLCFG` to every mistake: no note of a family has a code.
 const TLS_REFUSAL: Refusal = Refusal::Error;
 /// The number that stands for every cipher suite.
 const EVERY_SUITE: u16 = 0xFFFF;
@@ -22,7 +22,7 @@ const EVERY_SUITE: u16 = 0xFFFF;
 pub struct Security {
     /// `<sslversion>`: 0 SSL 3.0, 1 to 3 TLS 1.0 to 1.2, 4 all.
     pub version: i64,
-    /// The one cipher suite; `None`: any.
+    /// The one cipher suite; `None` for any.
     pub suite: Option<u16>,
     /// The certificates of authorities, in PEM. Without them the server is not verified.
     pub authorities: Option<Vec<u8>>,
@@ -34,7 +34,7 @@ pub struct Security {
     pub names_server: bool,
 }
 
-/// Sizes only: there is a key in it.
+/// Shows sizes only: one of the credentials is a key.
 impl fmt::Debug for Security {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Security")
@@ -45,11 +45,11 @@ impl fmt::Debug for Security {
     }
 }
 
-/// What was set, by context; an option of all contexts is of context 0.
+/// What was set, by context; an option of all contexts is under context 0.
 #[derive(Debug, Default)]
 pub(super) struct TlsContexts {
     values: BTreeMap<(u8, TlsKey), TlsSetting>,
-    /// Those that MQTT does not depend on, by context and name.
+    /// The options that MQTT does not depend on, by context and name.
     others: BTreeMap<(u8, &'static str), Vec<i64>>,
 }
 
@@ -69,7 +69,7 @@ struct Named<'a> {
 }
 
 impl Module {
-    /// `AT+QSSLCFG` and the commands about files; `None` where the family has no such command.
+    /// `AT+QSSLCFG` and the commands about files; `None` if the family has no such command.
     pub(super) fn tls_command(
         &mut self,
         name: &[u8],
@@ -129,7 +129,7 @@ impl Module {
         Ok(Next::Command)
     }
 
-    /// Sets or reads an option that MQTT does not depend on; `None` where it is none of them.
+    /// Sets or reads an option that MQTT does not depend on; `None` if it is not one of those.
     fn other_option(&mut self, tls: &'static Tls, values: &[Value]) -> Option<Result<Next, Refusal>> {
         let (text, context, given) = match (tls.form, values) {
             (
@@ -231,7 +231,7 @@ impl Module {
         ))
     }
 
-    /// What secures a connection by that context; `None` where a credential that it needs is missing.
+    /// The security of a connection by that context; `None` if a credential that it needs is missing.
     pub(super) fn security(&self, context: u8) -> Option<Security> {
         let tls = self.dialect.tls.as_ref()?;
         let number = |key| self.tls_number(tls, context, key);
@@ -253,7 +253,7 @@ impl Module {
             } else {
                 None
             },
-            // A family without the option is not known to look at its clock.
+            // Without the option, nothing shows that the family looks at its clock.
             checks_times: number(TlsKey::IgnoreTime) == Some(0),
             names_server: number(TlsKey::ServerName) == Some(1),
         })
@@ -287,7 +287,7 @@ impl Module {
     }
 }
 
-/// The option and the context that the parameters name, and what is left of them.
+/// The option and the context that the parameters name, and the remaining parameters.
 fn named<'a>(tls: &'static Tls, values: &'a [Value]) -> Result<Named<'a>, Refusal> {
     let (text, context, rest) = match (tls.form, values) {
         (TlsForm::ContextFirst, [context, Value::Integer(0), Value::Quoted(text), rest @ ..]) => {
@@ -321,7 +321,7 @@ fn in_use(tls: &Tls, context: i64) -> Result<u8, Refusal> {
     context.ok_or(TLS_REFUSAL)
 }
 
-/// What stands before the value, in the order of the family.
+/// The fields before the value, in the order of the family.
 fn option_head(tls: &Tls, name: &str, of_context: bool, context: &str, connect: &str) -> String {
     match tls.form {
         TlsForm::ContextFirst => format!("{context},{connect},\"{name}\""),

@@ -1,4 +1,4 @@
-//! The token of Tencent Cloud (BC35-G&BC28 note 3.2.2). A stand-in: a cloud of ours needs no name server and signs nothing.
+//! The token of Tencent Cloud (BC35-G&BC28 note 3.2.2). A stand-in: our cloud needs no name server and signs nothing.
 
 use modemqtt_at::codes::TokenResult;
 use modemqtt_at::{ClientIndex, Command, Operation};
@@ -7,7 +7,7 @@ use super::Module;
 use crate::command_line::Checked;
 use crate::fault::Fault;
 
-/// What the last successful `AT+QMTENAUTH` has brought. It serves a CONNECT without user name and password.
+/// The token of the last successful `AT+QMTENAUTH`. A CONNECT without user name and password uses it.
 #[derive(Clone, Debug)]
 pub(super) struct Token {
     pub(super) client_id: String,
@@ -39,7 +39,7 @@ impl Module {
     }
 
     fn token_result(&mut self, text: &str) {
-        // It is about no client; its `OK` waits under the first.
+        // It belongs to no client; its `OK` waits under the first.
         self.result(Operation::Token, ClientIndex(0), 0, true, text);
     }
 
@@ -50,7 +50,7 @@ impl Module {
     }
 }
 
-/// The same parameters always give the same password: 64 bits of FNV-1a over them, each behind a comma.
+/// The same parameters always give the same password: 64 bits of FNV-1a over them, each preceded by a comma.
 fn derive(checked: &Checked) -> String {
     const BASIS: u64 = 0xcbf2_9ce4_8422_2325;
     const PRIME: u64 = 0x0100_0000_01b3;

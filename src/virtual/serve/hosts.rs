@@ -1,4 +1,4 @@
-//! Whether any host has the PTY open. The module holds the other end's descriptor itself, so the PTY does not tell; on Linux inotify does.
+//! Whether any host has the PTY open. The PTY itself does not tell, because the module keeps the hosts' end open too; on Linux inotify does.
 //!
 //! An operating-system seam: `docs/windows.md` says what another system offers instead.
 
@@ -8,13 +8,13 @@ use modemqtt_os::{Kept, Spares};
 
 /// Whether hosts have the PTY open.
 ///
-/// Equal events that nobody has read yet are one to inotify, so hosts are not counted: one that comes is there, and when one leaves, the
-/// module closes the PTY for a moment and finds out whether others stay. Who comes or goes in that very moment may be missed. A host that is heard
-/// is there in any case; one that was missed as it left is taken for present until the next ones go.
+/// inotify merges equal events that nobody has read yet, so hosts cannot be counted. When one comes, some host is there; when one leaves, the
+/// module closes the PTY for a moment to find out whether others stay. It may miss a host that comes or goes in that very moment. If bytes come,
+/// a host is there in any case; a host whose leaving was missed counts as present until the next one leaves.
 #[derive(Debug)]
 pub(super) struct Hosts {
-    /// `None` where the system does not tell: there some host is always taken for present, and a new one may be given what the former
-    /// left.
+    /// `None` if the system does not tell: then a host always counts as present, and a new one may be given what the last one
+    /// left unread.
     watch: Option<Watch>,
     attendance: Attendance,
 }
@@ -26,7 +26,7 @@ enum Attendance {
 }
 
 impl Hosts {
-    /// Nobody, from now on; who has opened the PTY already is not seen.
+    /// Nobody so far; a host that has already opened the PTY is not seen.
     pub(super) fn new(path: &str) -> Self {
         Self {
             watch: Watch::new(path),
@@ -43,7 +43,7 @@ impl Hosts {
         self.watch.is_none() || self.attendance == Attendance::Somebody
     }
 
-    /// Sees who has come. `heard`: bytes have been read since the last look. `true` when somebody has left, perhaps the last.
+    /// Looks who has come and gone. `heard` says whether bytes have been read since the last look. Returns whether a host has left, perhaps the last.
     pub(super) fn look(&mut self, heard: bool) -> bool {
         let Some(watch) = &self.watch else { return false };
         let Seen { opened, closed } = watch.seen();
@@ -53,15 +53,15 @@ impl Hosts {
         closed > 0
     }
 
-    /// Forgets what has happened, of which the module's own closing is a part: it is about to find out.
+    /// Forgets the events so far, which include the module's own closing of the PTY: it is about to find out who is there.
     pub(super) fn forget(&self) {
         if let Some(watch) = &self.watch {
             watch.seen();
         }
     }
 
-    /// Takes it for sure whether anybody is there, which the module has found out before it opened the PTY again; `true` when somebody has
-    /// left since, so that it has to be found out once more.
+    /// Notes whether anybody is there, as the module has found out before it opened the PTY again. Returns whether a host has
+    /// left since, so that the module has to look once more.
     pub(super) fn look_again(&mut self, deserted: bool) -> bool {
         let Some(watch) = &self.watch else { return false };
         let Seen { opened, closed } = watch.seen();
@@ -88,7 +88,7 @@ static SPARES: Spares<16> = Spares::new();
 /// What tells of a file's openings and closings.
 #[derive(Debug)]
 struct Watch {
-    /// What the descriptor tells of other watches is of former ones.
+    /// The current watch; events of any other are old ones.
     number: i32,
     /// `None` only as it ends.
     descriptor: Option<(Kept, OwnedFd)>,
@@ -147,7 +147,7 @@ impl Drop for Watch {
     }
 }
 
-/// macOS and the others do not tell: there a host that locks the PTY should unlock it, and one that opens it should drop what it finds.
+/// macOS and others do not tell: there a host that locks the PTY should unlock it, and one that opens it should drop what it finds.
 #[cfg(not(target_os = "linux"))]
 impl Watch {
     const fn new(_: &str) -> Option<Self> {

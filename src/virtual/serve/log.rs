@@ -1,7 +1,7 @@
 //! The log of the line: what the host has sent and what the module has printed, time-stamped, secrets masked.
 //!
-//! It has the form of the host's own wire log: seconds since 1970, `>` for what the host sent and `<` for what the module printed. The faults
-//! of the line are not in it: they lie between this log and the host.
+//! It has the form of the host's own wire log: seconds since 1970, `>` for what the host sent and `<` for what the module printed. It does not
+//! show the faults of the line, which lie between this log and the host.
 
 use std::collections::VecDeque;
 use std::io;
@@ -19,7 +19,7 @@ use crate::module::Print;
 
 /// How much of a line is shown.
 const SHOWN_OF_A_LINE: usize = 8192;
-/// How many secrets of former lines are masked wherever they come up.
+/// How many secrets of earlier lines are masked wherever they appear.
 const MOST_SECRETS: usize = 32;
 
 /// A file, and the lines that have begun.
@@ -28,12 +28,12 @@ pub(super) struct Log {
     file: LogFile,
     origin: (Instant, SystemTime),
     host: Text,
-    /// Tells an LF that belongs to the CR of the host's last line: its time would be that of the line before.
+    /// Recognises an LF that belongs to the CR of the host's last line, and must not begin a line with the time of that one.
     line_end: LineEnd,
     module: Text,
     /// How many messages the module has lost so far.
     lost_messages: u64,
-    /// Of what the host has sent, and of what the module has printed, which may be its echo.
+    /// What has begun from the host, and from the module, which may be an echo of it.
     keys: [Key; 2],
     secrets: VecDeque<String>,
     /// The host's last command line.
@@ -63,7 +63,7 @@ struct Key {
 impl Key {
     /// Whether the byte belongs to one.
     fn holds(&mut self, byte: u8) -> bool {
-        /// Longer than a boundary, and shorter than what is worth keeping.
+        /// More than the longest boundary, and no more than is worth keeping.
         const BOUNDARY: usize = 64;
         if matches!(byte, CR | LF) {
             self.line.clear();
@@ -132,7 +132,7 @@ impl Log {
         }
     }
 
-    /// Notes what shows nowhere on the line.
+    /// Notes what does not show on the line.
     pub(super) fn note(&self, text: &str, now: Instant) {
         let text = shown::escaped(text);
         self.file.push(format!("{:.6} # {text}", self.time(now)).as_bytes());
@@ -186,7 +186,7 @@ impl Log {
 
     fn write_host(&mut self) {
         let mut text = std::mem::take(&mut self.host);
-        // A key that was cut short ends with the next command line, which does not have the length of a line of a key.
+        // A key that was cut short ends with the next command line, whose length is not that of a line of a key.
         if !text.data && text.bytes.starts_with(b"AT") && text.line().len() != 64 {
             self.keys = <[Key; 2]>::default();
             text.secret = false;

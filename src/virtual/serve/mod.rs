@@ -40,7 +40,7 @@ pub struct Options {
     pub listen: Option<String>,
     /// The baud rate at which bytes pass; `None` lets them pass at once.
     pub baudrate: Option<u32>,
-    /// What everything random depends on.
+    /// The seed of everything random.
     pub seed: u64,
     /// How long things take.
     pub timing: Timing,
@@ -50,7 +50,7 @@ pub struct Options {
     pub as_seen: Option<String>,
     /// What the module does wrong from the start.
     pub faults: Vec<Injection>,
-    /// What is expected of the host from the start.
+    /// The command lines that it expects from the start.
     pub script: Vec<Expectation>,
     /// A file to which the traffic of the line is appended, secrets masked.
     pub log: Option<PathBuf>,
@@ -69,18 +69,18 @@ pub enum VirtualError {
         asked: String,
         /// The model.
         model: &'static str,
-        /// Those there are.
+        /// The editions that exist.
         known: String,
     },
     /// No module was seen under that name.
     #[error("{0:?} is not a module as seen; the known ones are {known}", known = profile::known())]
     UnknownProfile(String),
-    /// The module that was seen was another.
+    /// The profile is of another model.
     #[error("{profile} was seen of {models}, not of {model}")]
     ForeignProfile {
         /// The profile.
         profile: &'static str,
-        /// The models that it is of.
+        /// The models that were seen.
         models: String,
         /// The model asked for.
         model: &'static str,
@@ -134,8 +134,8 @@ pub enum VirtualError {
 pub struct VirtualModem {
     model: &'static Model,
     port: String,
-    /// The process that started it. In a child of it nobody may touch the channel, for whoever held its lock when it was forked never
-    /// lets go.
+    /// The process that started it. A forked child must not touch the channel: a thread that held its lock at the fork does not exist there and
+    /// never releases it.
     process: u32,
     running: Option<RunningModule>,
 }
@@ -228,7 +228,7 @@ impl VirtualModem {
         self.here().is_none_or(|running| running.thread.wait(at_most))
     }
 
-    /// What runs, in the process in which it does.
+    /// What runs; `None` in any process but the one that started it.
     fn here(&self) -> Option<&RunningModule> {
         self.running.as_ref().filter(|_| self.process == process::id())
     }
@@ -238,7 +238,7 @@ impl VirtualModem {
         self.call(|module| module.restart(Instant::now()));
     }
 
-    /// Takes its power: it is silent until it is switched on.
+    /// Cuts its power: it is silent until it is switched on.
     pub fn power_off(&self, parting: Parting) {
         self.call(move |module| module.power_off(parting, Instant::now()));
     }
@@ -263,7 +263,7 @@ impl VirtualModem {
         self.ask(|module| module.commands()).unwrap_or_default()
     }
 
-    /// Has the network treat the module so.
+    /// Sets how the network treats the module.
     pub fn set_registration(&self, registration: Registration) {
         self.call(move |module| module.set_registration(registration, Instant::now()));
     }
@@ -299,12 +299,12 @@ impl VirtualModem {
         self.call(move |module| module.inject(injection));
     }
 
-    /// Does so no more, with one fault or with all of them.
+    /// Ends one fault, or all of them.
     pub fn heal(&self, fault: Option<Fault>) {
         self.call(move |module| module.heal(fault));
     }
 
-    /// What it does wrong; nothing once it is closed.
+    /// The faults that are on; none once it is closed.
     pub fn faults(&self) -> Vec<Injection> {
         self.ask(|module| module.faults()).unwrap_or_default()
     }
@@ -324,7 +324,7 @@ impl VirtualModem {
         self.call(move |module| module.answer_by(expectation, steps));
     }
 
-    /// What was expected and has not come, and nothing when all has; `None` once it is closed.
+    /// What was expected and has not come, empty if everything has; `None` once it is closed.
     pub fn unmet(&self) -> Option<Result<(), Unmet>> {
         self.ask(|module| module.unmet().map_or(Ok(()), Err))
     }
@@ -342,7 +342,7 @@ impl VirtualModem {
         let Some(running) = self.here() else { return };
         let (done, is_done) = bounded(1);
         running.mailbox.send(Mail::Call(Box::new(job), done));
-        // When the module is closed meanwhile the other end is dropped, which ends the wait too.
+        // If the module is closed meanwhile, the other end is dropped, which ends the wait too.
         let _ = is_done.recv();
     }
 }
@@ -360,7 +360,7 @@ impl Drop for VirtualModem {
 
 impl RunningModule {
     fn start(module: Module, port: Port, log: Option<Log>, options: &Options) -> io::Result<Self> {
-        /// Calls that wait for the thread at the same time; one more waits for a place.
+        /// How many calls may wait for the thread at the same time; one more waits for a place.
         const CALLS: usize = 256;
         let (messages, inbox) = bounded(CALLS);
         let (waker, wake) = waker::pair()?;
@@ -380,7 +380,7 @@ impl Mailbox {
     }
 }
 
-/// The editions of a note, for people.
+/// The editions of a note, in words.
 fn editions(dialect: &str) -> String {
     let years: Vec<_> = dialect::editions(dialect)
         .filter_map(|edition| edition.revision)
@@ -391,7 +391,7 @@ fn editions(dialect: &str) -> String {
     }
 }
 
-/// The profile of that name, if it is of that model.
+/// The profile with this name, if it is of this model.
 fn seen(name: &str, model: &'static Model) -> Result<&'static Profile, VirtualError> {
     let profile = profile::of_name(name).ok_or_else(|| VirtualError::UnknownProfile(name.into()))?;
     if profile.models.contains(&model.name) {

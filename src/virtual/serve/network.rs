@@ -28,8 +28,8 @@ const ABANDONED: usize = 64;
 #[derive(Debug)]
 pub(super) struct Network {
     sockets: BTreeMap<ConnectionId, BrokerSocket>,
-    /// Closed, but for what the broker may still send: to close with unread bytes would reset the connection and could cost the
-    /// broker the DISCONNECT on its way.
+    /// Closed for writing only: closing with unread bytes would reset the connection, and could cost the
+    /// broker the DISCONNECT that is on its way.
     lingering: VecDeque<(ConnectionId, BrokerSocket)>,
     /// Left as they are, neither read nor written.
     abandoned: VecDeque<BrokerSocket>,
@@ -42,7 +42,7 @@ pub(super) struct Network {
 pub(super) struct BrokerSocket {
     _kept: Kept,
     pub(super) stream: TcpStream,
-    /// What secures it.
+    /// The TLS on it.
     secured: Option<Box<Secured>>,
     output: Vec<u8>,
     closing: bool,
@@ -64,13 +64,13 @@ pub(super) struct NotMade {
     pub(super) reason: String,
 }
 
-/// What a socket had to say.
+/// What reading a socket has shown.
 pub(super) enum SocketRead<'a> {
     Nothing,
     /// The handshake is done.
     Established,
     Bytes(&'a [u8]),
-    /// The same, in clear only now.
+    /// The same, decrypted.
     Plain(Vec<u8>),
     /// The handshake failed.
     Unsecured(Unsecured),
@@ -94,7 +94,7 @@ impl Network {
         open.chain(self.lingering.iter().map(|(id, socket)| (*id, socket)))
     }
 
-    /// Connects on a thread of its own, because looking up a name cannot be interrupted. The outcome comes by the mailbox; `false` when
+    /// Connects in a separate thread, because looking up a name cannot be interrupted. The outcome comes through the mailbox. Returns `false` if
     /// there are too many such threads.
     pub(super) fn connect(
         &self,
@@ -110,12 +110,12 @@ impl Network {
         })
     }
 
-    /// Asks a host for an echo, on a thread of its own as well.
+    /// Asks a host for an echo, in a separate thread as well.
     pub(super) fn ping(&self, ping: PingId, host: String, bytes: usize, within: Duration) -> bool {
         self.spawn("modemqtt-ping", move || Mail::Pinged(ping, ask(&host, bytes, within)))
     }
 
-    /// Has a thread do what cannot be interrupted, and tells what came of it; `false` when there are too many of them.
+    /// Has a thread do what cannot be interrupted, and report the outcome. Returns `false` if there are too many of them.
     fn spawn(&self, name: &str, work: impl FnOnce() -> Mail + Send + 'static) -> bool {
         if Arc::strong_count(&self.connecting) > CONNECTING {
             return false;
@@ -130,7 +130,7 @@ impl Network {
         thread.is_ok()
     }
 
-    /// Takes a connection that was made. Returns whether it is open: one that is to be secured opens after its handshake, which begins now.
+    /// Takes a connection that was made. Returns whether it is open: a secured one opens after its handshake, which begins now.
     pub(super) fn insert(&mut self, connection: ConnectionId, made: Made) -> bool {
         let Made { stream, secured } = made;
         let open = secured.is_none();
@@ -146,7 +146,7 @@ impl Network {
         open
     }
 
-    /// Queues bytes; `false` when they find no room.
+    /// Queues bytes. Returns `false` if there is no room for them.
     pub(super) fn send(&mut self, connection: ConnectionId, bytes: &[u8]) -> bool {
         let Some(socket) = self.sockets.get_mut(&connection) else {
             return true;
@@ -159,7 +159,7 @@ impl Network {
         socket.output.len() <= MOST_OUTPUT
     }
 
-    /// Closes a connection behind what is still to be written.
+    /// Closes a connection once everything queued is written.
     pub(super) fn close(&mut self, connection: ConnectionId) {
         if let Some(mut socket) = self.sockets.remove(&connection) {
             socket.closing = true;
@@ -176,7 +176,7 @@ impl Network {
 
     /// Abandons a connection; the broker finds out for itself.
     pub(super) fn abandon(&mut self, connection: ConnectionId) {
-        // Who has found out has closed.
+        // A broker that has found out has closed its end.
         self.abandoned.retain(BrokerSocket::is_open);
         self.abandoned.extend(self.sockets.remove(&connection));
         if self.abandoned.len() > ABANDONED {
@@ -262,7 +262,7 @@ impl BrokerSocket {
         }
     }
 
-    /// How the end of a connection shows.
+    /// What a broken connection is reported as.
     fn broken<'a>(&self, reason: Unsecured) -> SocketRead<'a> {
         match &self.secured {
             Some(secured) if !secured.is_established() => SocketRead::Unsecured(reason),

@@ -18,7 +18,7 @@ use rustix::termios::{OptionalActions, QueueSelector, tcflush, tcgetattr, tcseta
 use super::hosts::Hosts;
 use super::{Options, VirtualError};
 
-/// How long the listener rests when the system has no descriptor for a host: meanwhile `poll` would return at once again and again.
+/// How long the listener is left alone if the system has no descriptor for a host; otherwise `poll` would return at once, again and again.
 const REST: Duration = Duration::from_secs(1);
 
 /// The module's end of the serial line.
@@ -30,7 +30,7 @@ pub(super) enum Port {
 
 #[derive(Debug)]
 pub(super) struct Pty {
-    /// A host is not told of the module's end while anybody has a copy of the master.
+    /// As long as anybody has a copy of the master, a host does not learn that the module is gone.
     _kept: Kept,
     master: OwnedFd,
     /// Held open so that the master outlives hosts that come and go; without it reading fails while no host is there.
@@ -47,7 +47,7 @@ pub(super) struct Tcp {
     listener: Listener,
     name: String,
     host: Option<Host>,
-    /// One that came while another was there, until that has been read to its end or is seen to stay.
+    /// A host that came while another was there. It waits until the other has been read to its end, or proves to stay.
     newcomer: Option<Host>,
     /// Whether a host has left since the door was attended.
     left: bool,
@@ -110,7 +110,7 @@ impl Watched {
 }
 
 impl Port {
-    /// Adds its descriptors to those of a poll: the line for what is wanted of it, and the door.
+    /// Adds its descriptors to those of a poll: the line, with the events that are wanted, and the door.
     pub(super) fn watch<'port>(
         &'port self,
         descriptors: &mut Vec<PollFd<'port>>,
@@ -156,7 +156,7 @@ impl Port {
         }
     }
 
-    /// Where bytes come and go; `None` while no host is connected.
+    /// The descriptor that bytes come and go by; `None` while no host is connected.
     pub(super) fn line(&self) -> Option<BorrowedFd<'_>> {
         match self {
             // Without a slave the master would be ready for ever, to say that it has hung up.
@@ -165,7 +165,7 @@ impl Port {
         }
     }
 
-    /// Where hosts come, or where their coming and going shows.
+    /// The descriptor at which hosts come, or which shows that they come and go.
     pub(super) fn door(&self, now: Instant) -> Option<BorrowedFd<'_>> {
         match self {
             Self::Pty(pty) => pty.hosts.descriptor(),
@@ -177,7 +177,7 @@ impl Port {
         }
     }
 
-    /// When the door is to be watched again.
+    /// When to watch the door again.
     pub(super) fn next_timeout(&self, now: Instant) -> Option<Instant> {
         match self {
             Self::Pty(pty) => pty.slave.is_none().then(|| now + REST),
@@ -185,10 +185,10 @@ impl Port {
         }
     }
 
-    /// Lets hosts in and out; `true` when what is on its way to a host is no longer for anybody.
+    /// Lets hosts in and out. Returns `true` if the host is gone for which the bytes on their way were meant.
     ///
-    /// To be called between reading and printing, even if nothing happened at the door while `poll` slept: then the host that has sent
-    /// what was read is known to be there, and what it is answered reaches it.
+    /// Call it between reading and printing, even if nothing happened at the door while `poll` slept: then the host whose
+    /// bytes were read is known to be there, and the answer reaches it.
     pub(super) fn attend(&mut self, door: bool, now: Instant) -> bool {
         match self {
             Self::Pty(pty) => pty.attend(),
@@ -210,7 +210,7 @@ impl Port {
         }
     }
 
-    /// Reads what there is, perhaps nothing.
+    /// Reads what has come, perhaps nothing.
     pub(super) fn read(&mut self, buffer: &mut [u8]) -> usize {
         match self {
             Self::Pty(pty) => pty.read(buffer),
@@ -218,7 +218,7 @@ impl Port {
         }
     }
 
-    /// Writes what finds room, perhaps nothing. To be called with a host only.
+    /// Writes as much as there is room for, perhaps nothing. A host must be there.
     pub(super) fn write(&mut self, bytes: &[u8]) -> usize {
         match self {
             Self::Pty(pty) => rustix::io::write(&pty.master, bytes).unwrap_or(0),
@@ -256,7 +256,7 @@ impl Pty {
         })
     }
 
-    /// A link that dangles is one of a virtual module that was killed; anything else is somebody's.
+    /// A dangling link is left from a virtual module that was killed; anything else belongs to somebody.
     fn link(&mut self, link: &Path) -> Result<(), VirtualError> {
         let failed = |source| VirtualError::Link {
             path: link.to_path_buf(),
@@ -287,7 +287,7 @@ impl Pty {
         let somebody_left = self.hosts.look(std::mem::take(&mut self.heard));
         let deserted = somebody_left && self.unlock();
         if deserted && let Some(slave) = &self.slave {
-            // What the module has printed and nobody read. What a host wrote before it left still counts, and a next one may have written
+            // This drops what the module has printed and nobody has read. What a host wrote before it left still counts, and the next one may have written
             // as well, so that the other queue stays.
             let _ = tcflush(&slave.device, QueueSelector::IFlush);
         }
@@ -297,10 +297,10 @@ impl Pty {
     /// Ends the exclusive use that a host has asked for with `TIOCEXCL` if no host is left, and tells whether none is. It would end with the
     /// last descriptor of the slave, but ours stays open.
     ///
-    /// Events do not tell for sure: without any slave the master hangs up, which does. To see it ours is closed
-    /// for a moment, in which the PTY is not locked; if a host has it open it is locked again afterwards.
+    /// Events are no proof. A hang-up of the master is: it comes when no slave is open. To see it, our slave is closed
+    /// for a moment, during which the PTY is not locked; if a host has the PTY open, it is locked again afterwards.
     fn unlock(&mut self) -> bool {
-        /// Whoever comes and goes in that moment has it looked at again, but not for ever.
+        /// If a host comes or goes in that moment, this looks again, but not for ever.
         const LOOKS: usize = 8;
         let mut deserted = false;
         for _ in 0..LOOKS {
@@ -321,7 +321,7 @@ impl Pty {
         deserted
     }
 
-    /// Whether the slave is open nowhere, while it is not open here.
+    /// Whether no host has the slave open. Ours must be closed.
     fn is_deserted(&self) -> bool {
         let mut master = [PollFd::new(&self.master, PollFlags::empty())];
         poll(&mut master, Some(&Timespec::default())).is_ok() && master[0].revents().contains(PollFlags::HUP)

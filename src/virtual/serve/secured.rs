@@ -1,7 +1,7 @@
-//! TLS as a module does it, on a socket that does not block: TLS 1.2, the chain of the server's certificate up to one of
-//! the authorities where that is asked for, its name not at all.
+//! TLS as a module does it, on a socket that does not block: TLS 1.2; if asked to, it checks the chain of the server's certificate up to one of
+//! the authorities; it never checks the server's name.
 //!
-//! SSL 3.0, TLS 1.0 and TLS 1.1 are not to be had: a context of one of them alone connects to no server.
+//! SSL 3.0, TLS 1.0 and TLS 1.1 are not supported: a context that allows nothing else connects to no server.
 
 use std::io::{Read as _, Write as _};
 use std::sync::Arc;
@@ -28,7 +28,7 @@ const WITH_TLS12: [i64; 2] = [3, 4];
 pub(super) struct Secured {
     connection: ClientConnection,
     established: bool,
-    /// What has been read and is in clear.
+    /// What has been read and decrypted.
     plain: Vec<u8>,
 }
 
@@ -37,7 +37,7 @@ pub(super) struct Secured {
 pub(super) enum Unsecured {
     #[error("sslversion {0} allows no TLS 1.2; 3 and 4 do")]
     Version(i64),
-    #[error("{0:?} can be no server's name")]
+    #[error("{0:?} cannot be the name of a server")]
     Name(String),
     #[error("{0} cannot be read as PEM")]
     Pem(&'static str),
@@ -49,7 +49,7 @@ pub(super) enum Unsecured {
     Certificate(OtherError),
     #[error("{0}")]
     Tls(Error),
-    #[error("the server sends what is no TLS")]
+    #[error("the server does not speak TLS")]
     Foreign,
     #[error("the server has closed the connection")]
     Ended,
@@ -58,7 +58,7 @@ pub(super) enum Unsecured {
 impl From<Error> for Unsecured {
     fn from(error: Error) -> Self {
         match error {
-            // One of X.509 v1, among others, for which the library has no words.
+            // The library has no error of its own for a certificate of X.509 v1, among others.
             Error::InvalidCertificate(CertificateError::Other(reason)) => Self::Certificate(reason),
             error => Self::Tls(error),
         }
@@ -67,18 +67,18 @@ impl From<Error> for Unsecured {
 
 /// What became of bytes that were read.
 pub(super) enum Progress {
-    /// The handshake goes on, or there is nothing to say.
+    /// The handshake goes on, or nothing has come.
     Nothing,
     /// The handshake is done.
     Established,
-    /// There is something in clear.
+    /// There is decrypted data.
     Data,
     /// The handshake failed, or the connection is broken.
     Broken(Unsecured),
 }
 
 impl Secured {
-    /// A connection that has not begun. It cannot where a credential is none, or nothing that is asked for is possible.
+    /// A connection whose handshake has not begun. Fails if a credential is not valid, or if the settings allow nothing that is supported.
     pub(super) fn new(security: &Security, host: &str) -> Result<Self, Unsecured> {
         let name = ServerName::try_from(host.to_owned()).map_err(|_| Unsecured::Name(host.to_owned()))?;
         let config = Arc::new(configuration(security)?);
@@ -97,7 +97,7 @@ impl Secured {
     /// Takes what was read from the socket.
     pub(super) fn receive(&mut self, mut bytes: &[u8]) -> Progress {
         while !bytes.is_empty() {
-            // Reading a slice does not fail; that nothing is taken means that the other end sends what is none of TLS.
+            // Reading a slice does not fail; if nothing is taken, the other end does not speak TLS.
             let taken = self.connection.read_tls(&mut bytes).unwrap_or(0);
             if taken == 0 {
                 return Progress::Broken(Unsecured::Foreign);
@@ -105,7 +105,7 @@ impl Secured {
             if let Err(error) = self.connection.process_new_packets() {
                 return Progress::Broken(error.into());
             }
-            // What has no end yet shows as an error that is none.
+            // An incomplete record shows as an error, but is none.
             let _ = self.connection.reader().read_to_end(&mut self.plain);
         }
         let established = !self.connection.is_handshaking();
@@ -119,23 +119,23 @@ impl Secured {
         }
     }
 
-    /// What has come in clear since.
+    /// The decrypted data that has come since.
     pub(super) fn take_plain(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.plain)
     }
 
-    /// Secures bytes.
+    /// Encrypts bytes.
     pub(super) fn send(&mut self, bytes: &[u8]) {
-        // What finds no room is lost; the socket counts what waits and gives the connection up long before.
+        // Without room they would be lost, but the socket counts what waits and gives the connection up long before.
         let _ = self.connection.writer().write_all(bytes);
     }
 
-    /// Says good-bye.
+    /// Sends `close_notify`.
     pub(super) fn close(&mut self) {
         self.connection.send_close_notify();
     }
 
-    /// Moves what is to be written to the end of the socket's output.
+    /// Moves the encrypted bytes to the end of the socket's output.
     pub(super) fn drain_into(&mut self, output: &mut Vec<u8>) {
         while self.connection.wants_write() && self.connection.write_tls(output).is_ok_and(|count| count > 0) {}
     }
@@ -151,7 +151,7 @@ fn configuration(security: &Security) -> Result<ClientConfig, Unsecured> {
     }
     let provider = Arc::new(provider);
     let verifier = Verifier::new(security, &provider)?;
-    // Fails where no suite of the version is left.
+    // Fails if no cipher suite is left for the version.
     let config = ClientConfig::builder_with_provider(provider).with_protocol_versions(&[&TLS12])?;
     let config = config.dangerous().with_custom_certificate_verifier(Arc::new(verifier));
     let mut config = match &security.identity {
@@ -237,7 +237,7 @@ impl ServerCertVerifier for Verifier {
         let mut result = Ok(());
         for _ in 0..LONGEST_CHAIN {
             result = verify_server_cert_signed_by_trust_anchor(&parsed, roots, intermediates, at, self.algorithms.all);
-            // Where times are of no account, that one at which the certificate at fault is valid will do.
+            // If the time does not matter, any moment at which the certificate is valid will do.
             at = match &result {
                 Err(Error::InvalidCertificate(CertificateError::ExpiredContext { not_after, .. }))
                     if !self.checks_times =>

@@ -27,7 +27,7 @@ pub(super) struct Unfinished {
 }
 
 impl Memory {
-    /// Whether the identifier belongs to a publish that is not over.
+    /// Whether the identifier belongs to an unfinished publish.
     pub(super) fn holds(&self, pid: u16) -> bool {
         self.unfinished.iter().any(|it| it.pid == pid)
     }
@@ -52,7 +52,7 @@ impl Memory {
             .retain(|it| it.pid != pid.value() || it.awaits != awaited);
     }
 
-    /// PUBREC takes one further.
+    /// PUBREC moves a publish on to PUBREL.
     pub(super) fn release(&mut self, pid: Pid) {
         let mut unfinished = self.unfinished.iter_mut();
         if let Some(it) = unfinished.find(|it| it.pid == pid.value() && it.awaits == Awaits::Pubrec) {

@@ -20,7 +20,7 @@ pub struct Credentials {
     pub password: Option<String>,
     /// Whether the server forgets the client's session.
     pub clean_session: bool,
-    /// Seconds between signs of life; 0 for none.
+    /// The keep-alive in seconds; 0 switches it off.
     pub keep_alive: u16,
     /// How long a PINGREQ may stay unanswered.
     pub ping_timeout: Duration,
@@ -74,7 +74,7 @@ pub enum SessionEvent {
     },
     /// No PINGRESP in time.
     PingMissing,
-    /// The broker does not speak MQTT, or not to a client.
+    /// The broker does not speak MQTT, or sent what only a client may send.
     Broken(String),
 }
 

@@ -120,7 +120,7 @@ impl State {
     }
 
     fn welcome(&mut self, id: SocketId, client: String, connect: Connect) {
-        // The former client of that id has to go (MQTT 3.1.1 section 3.1.4). Its own will reaches it, if at all, as a message to the session.
+        // The earlier client with that id has to go (MQTT 3.1.1 section 3.1.4). Its will may reach the session as a message.
         let known = self.sessions.get(&client);
         if let Some(former) = known.and_then(|session| session.connection) {
             self.fail(former);
@@ -169,7 +169,7 @@ impl State {
                 (is_first, Some(Packet::Pubrec(pid)))
             }
         };
-        // What begins with `$SYS` is the server's to publish. mosquitto 2.0.11 acknowledges it and drops it, `$SYSx` too, but
+        // Only the server publishes what begins with `$SYS`. mosquitto 2.0.11 acknowledges and drops it, `$SYSx` too, but
         // routes `$other/x`.
         let is_own = publish.topic_name.starts_with("$SYS");
         if is_first && !is_own {
@@ -250,15 +250,15 @@ impl State {
     }
 }
 
-/// Without U+0000, control characters and what is no character, with which a server closes the connection, or may (MQTT 3.1.1 section 1.5.3);
-/// mosquitto does.
+/// Whether a string holds no U+0000, no control character and no noncharacter. For these a server must or may close the connection
+/// (MQTT 3.1.1 section 1.5.3); mosquitto does.
 fn is_text(text: &str) -> bool {
     let is_none =
         |it: char| it.is_control() || matches!(it, '\u{fdd0}'..='\u{fdef}') || u32::from(it) & 0xFFFE == 0xFFFE;
     !text.contains(is_none)
 }
 
-/// What the codec lets pass and MQTT 3.1.1 does not, and mosquitto in 3.1 no more: a password without a user name (section 3.1.2.9), a will without a topic (4.7.3).
+/// What the codec accepts, but MQTT 3.1.1 forbids and mosquitto refuses in 3.1 too: a password without a user name (section 3.1.2.9), a will without a topic (4.7.3).
 fn is_forbidden(connect: &Connect) -> bool {
     let is_lone_password = connect.password.is_some() && connect.username.is_none();
     let is_pointless = |will: &LastWill| !topics::is_topic(&will.topic_name) || !is_text(&will.topic_name);
