@@ -38,7 +38,7 @@ mod errors;
 
 pub use errors::{CmeCode, CmsCode};
 
-/// Stands in place of a granted QoS where the server has refused the topic (MQTT 3.1.1 section 3.9.3).
+/// Takes the place of a granted QoS if the server has refused the topic (MQTT 3.1.1 section 3.9.3).
 pub const SUBSCRIPTION_REFUSED: i64 = 128;
 
 codes! {
@@ -127,7 +127,7 @@ impl StatCode {
         self == Self::PING_FAILED
     }
 
-    /// What the notes advise to do, in the tables named above.
+    /// The advice of the notes, in the tables named above.
     #[must_use]
     pub fn advice(self) -> Option<&'static str> {
         Some(match self {

@@ -60,7 +60,7 @@ named! {
         Publish "QMTPUB",
         /// `QMTPUBEX`: publish a message of exact length.
         PublishExact "QMTPUBEX",
-        /// `QMTRECV`: read messages out of the module's buffer.
+        /// `QMTRECV`: read messages from the module's buffer.
         Receive "QMTRECV",
         /// `QMTENAUTH`: get a token from Tencent Cloud.
         Token "QMTENAUTH",
@@ -190,8 +190,8 @@ impl fmt::Display for Form {
     }
 }
 
-/// The first parameter of `AT+QMTCFG`: which option is meant, by its name as most notes spell it. What has consequences
-/// beyond its row is named here; a row may have any other, as `SettingKey::new("mode")`.
+/// The first parameter of `AT+QMTCFG`: the option, by its name as most notes spell it. Keys with consequences
+/// beyond their rows are named here; a row may have any other, as `SettingKey::new("mode")`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SettingKey(&'static str);
 
@@ -216,7 +216,7 @@ impl SettingKey {
     pub const TIMEOUT: Self = Self("timeout");
     /// `session`: whether the server keeps subscriptions between connections.
     pub const SESSION: Self = Self("session");
-    /// `keepalive`: seconds between signs of life.
+    /// `keepalive`: the keep-alive in seconds.
     pub const KEEP_ALIVE: Self = Self("keepalive");
     /// `version`: the MQTT version of the CONNECT packet.
     pub const VERSION: Self = Self("version");

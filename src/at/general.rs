@@ -59,7 +59,7 @@ const UNSOLICITED: &[&str] = &[
     "SMS Ready",
 ];
 
-/// Those that refuse a call (V.250 section 6.3) when they follow a command that makes or answers one.
+/// Lines that report a failed call (V.250 section 6.3) if they follow a command that makes or answers one.
 const NO_CALL: &[&str] = &["NO CARRIER", "NO ANSWER", "NO DIALTONE", "BUSY"];
 
 /// Whether a line is unsolicited by its words alone, whatever command is under way.
@@ -75,7 +75,7 @@ pub fn is_no_call(name: &str, line: &str) -> bool {
     calls && NO_CALL.contains(&line)
 }
 
-/// Commands behind which `CONNECT` is a connection, whatever numbers they have: 3GPP TS 27.007 section 10.1.12, and the TCP/IP
+/// Commands after which `CONNECT` means a connection, whatever numbers follow it: 3GPP TS 27.007 section 10.1.12, and the TCP/IP
 /// application notes of the families.
 const CONNECTING: &[&str] = &["QIOPEN", "QSSLOPEN", "QISWTMD", "CGDATA"];
 

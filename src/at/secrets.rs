@@ -1,14 +1,14 @@
-//! What must not be shown, in command lines and in what the module gives back.
+//! The secrets in command lines and in answers, which must not be shown.
 //!
 //! Lines that the host writes itself know their secrets from the rows. These rules are for lines that a program has
 //! written, and for answers; in doubt they mask too much.
 
 use std::ops::Range;
 
-/// What a log has in place of a secret.
+/// What a log shows instead of a secret.
 pub const MASK: &str = "***";
 
-/// Commands that take a secret, the first parameter that is masked, counted from 0, and for `QMTCFG` the key. Everything behind it is
+/// Commands that take a secret, with the first parameter to mask, counted from 0, and for `QMTCFG` the key. Everything after that parameter is
 /// masked too.
 const COMMANDS: &[(&str, Option<&str>, usize)] = &[
     ("QMTCONN", None, 3),
@@ -29,7 +29,7 @@ const COMMANDS: &[(&str, Option<&str>, usize)] = &[
     ("QSMTPCFG", Some("account"), 1),
 ];
 
-/// The same for answers that repeat a secret. A key, where there is one, comes first.
+/// The same for answers that repeat a secret. A key, if there is one, comes first.
 const ANSWERS: &[(&str, Option<&str>, usize)] = &[
     ("QMTCFG", Some("aliauth"), 3),
     ("QMTCFG", Some("onenet"), 2),
@@ -63,7 +63,7 @@ pub fn with_mask(line: &[u8], places: &[Range<usize>]) -> String {
     shown
 }
 
-/// Where the secrets of a line are, without their quotes, in order. One that was left out is an empty place.
+/// The places of the secrets of a line, without their quotes, in order. A secret that was left out has an empty place.
 pub fn places(line: &[u8]) -> Vec<Range<usize>> {
     let mut places = Vec::new();
     let mut at = 0;
@@ -93,7 +93,7 @@ pub fn remembered(secret: &[u8]) -> Option<String> {
     (text.len() > 3).then_some(text)
 }
 
-/// What stands between the quotes of a field, in a line that the command is at that place of; without any it is the whole field.
+/// The place of what is between the quotes of a field, or of the whole field if it has none.
 fn within_quotes(command: &[u8], field: Range<usize>, at: usize) -> Range<usize> {
     let text = &command[field.clone()];
     let quote = |byte: &u8| *byte == b'"';
@@ -127,7 +127,7 @@ fn sensitive(line: &[u8]) -> Option<(usize, usize)> {
     let &(_, _, from) = table.iter().find(|(name, wanted, _)| {
         known(name) && wanted.is_none_or(|wanted| key.is_some_and(|key| key.eq_ignore_ascii_case(wanted.as_bytes())))
     })?;
-    // A token that is read back stands alone, without a result before it.
+    // A token that is read back comes alone, without a result before it.
     let alone = table == ANSWERS && from == 1 && !key.is_some_and(|key| key.iter().all(u8::is_ascii_digit));
     Some((end + 1, if alone { 0 } else { from }))
 }
@@ -152,7 +152,7 @@ fn fields(values: &[u8]) -> impl Iterator<Item = Range<usize>> {
     })
 }
 
-/// Where the first separator outside quotes stands, or the end.
+/// The position of the first separator outside quotes, or of the end.
 fn end_outside(text: &[u8], separator: u8) -> usize {
     let mut quoted = false;
     let ends = |byte: &u8| {

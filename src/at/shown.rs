@@ -1,11 +1,11 @@
-//! How both ends of the line show bytes in their logs: one line each, on which nothing acts and in which no byte is missing.
+//! How both ends of the line show bytes in their logs: on one line, with no byte missing and nothing that a terminal would act on.
 //!
 //! A log doubles each backslash, so that every byte can be read back; text in an error, and elsewhere, leaves it alone.
 
 /// How many bytes of data are shown.
 pub const MOST_DATA: usize = 64;
 
-/// Text of a line. What acts on the terminal or on the text beside it is escaped, as `\\r` or `\\x1b`; everything else is shown as it is.
+/// Text of a line. Characters that act on the terminal or on the text beside them are escaped, as `\\r` or `\\x1b`; all others are shown as they are.
 #[must_use]
 pub fn escaped(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
@@ -21,7 +21,7 @@ pub fn escaped(text: &str) -> String {
     shown
 }
 
-/// Whether a character that is no control character ends a line, reverses the text behind it, or is invisible: U+2028 and U+2029,
+/// Whether a character, control characters aside, ends a line, reverses the text after it, or is invisible: U+2028 and U+2029,
 /// those of the bidirectional algorithm, those without a width, and tags.
 fn acts_on_text(character: char) -> bool {
     matches!(
@@ -38,7 +38,7 @@ fn acts_on_text(character: char) -> bool {
     )
 }
 
-/// A line of a log, as [`text`], with each backslash doubled. Bytes that are not UTF-8 are escaped too.
+/// A line of a log, as [`escaped`], with each backslash doubled. Bytes that are not UTF-8 are escaped too.
 #[must_use]
 pub fn line(bytes: &[u8]) -> String {
     let mut shown = String::with_capacity(bytes.len());
@@ -69,7 +69,7 @@ pub fn data(bytes: &[u8]) -> String {
     shown
 }
 
-/// Data between what stands around it: its first bytes, at most [`MOST_DATA`], and how many there are in all (`count`).
+/// Data with the text before and after it: its first bytes, at most [`MOST_DATA`], and their number in all (`count`).
 #[must_use]
 pub fn counted(before: &str, first: &[u8], count: usize, behind: &str) -> String {
     let first = &first[..first.len().min(MOST_DATA)];

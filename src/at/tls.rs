@@ -20,7 +20,7 @@ pub struct Tls {
 }
 
 impl Tls {
-    /// The option of that key; `None` where the family lacks it.
+    /// The option with this key; `None` if the family lacks it.
     #[must_use]
     pub fn option(&self, key: TlsKey) -> Option<&'static TlsOption> {
         self.options.iter().find(|option| option.key == key)
@@ -54,7 +54,7 @@ pub struct TlsOption {
 pub struct OtherOption {
     /// Its name on the line.
     pub name: &'static str,
-    /// The smallest and the largest of each of its numbers, and what it is after a start.
+    /// The smallest and the largest of each of its numbers, and its value after a start.
     pub values: &'static [(i64, i64, i64)],
 }
 
@@ -129,7 +129,7 @@ pub enum TlsValue {
 pub enum Upload {
     /// Into a secure file, whose name `AT+QSSLCFG` takes. Its name begins with that of a storage.
     SecureFile(Files),
-    /// Into a file, whose name `AT+QSSLCFG` takes. A name without a storage is one in the first.
+    /// Into a file, whose name `AT+QSSLCFG` takes. A name without a storage means the first storage.
     FileSystem(Files),
     /// `AT+QSSLCFG` itself asks for it, and Ctrl-Z ends it. The module keeps it over a restart.
     Prompt {
@@ -145,9 +145,9 @@ pub struct Files {
     pub commands: &'static [(FileAction, &'static str)],
     /// The storages; the host uses the first.
     pub storages: &'static [Storage],
-    /// How many seconds the module waits for the content unless told.
+    /// How many seconds the module waits for the content, unless the command says otherwise.
     pub patience: u16,
-    /// The module prints an `A` after each so many bytes, if the command that writes asks for it; `None` where it cannot.
+    /// The module prints an `A` after each of this many bytes, if the command that writes asks for it; `None` if it cannot.
     pub acknowledged: Option<usize>,
     /// What is refused.
     pub refusals: FileRefusals,
@@ -160,18 +160,18 @@ pub enum FileAction {
     Write,
     /// Deletes it.
     Delete,
-    /// Gives its checksum.
+    /// Reports its checksum.
     Checksum,
-    /// Gives its content.
+    /// Returns its content.
     Read,
     /// Lists files with their sizes.
     List,
-    /// Gives the room of a storage: free, and in all.
+    /// Reports the space of a storage: free, and in all.
     Room,
 }
 
 impl Files {
-    /// The command that does that; `None` where there is none.
+    /// The command for it; `None` if there is none.
     #[must_use]
     pub fn command(&self, action: FileAction) -> Option<&'static str> {
         let mut commands = self.commands.iter();
@@ -182,7 +182,7 @@ impl Files {
 /// One storage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Storage {
-    /// How the names of its files begin.
+    /// The beginning of the names of its files.
     pub prefix: &'static str,
     /// The longest file, in bytes.
     pub most: usize,
@@ -199,11 +199,11 @@ pub struct FileRefusals {
     pub parameter: Refusal,
     /// There is no such file.
     pub missing: Refusal,
-    /// There is such a file already.
+    /// The file exists already.
     pub exists: Refusal,
     /// There is no room for it.
     pub full: Refusal,
-    /// The content has not all come in time; `None` where what has come is kept and no error is reported.
+    /// The content has not all come in time; `None` if the module keeps what has come and reports no error.
     pub late: Option<Refusal>,
 }
 

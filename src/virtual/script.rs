@@ -1,9 +1,9 @@
 //! Scripts: what a test expects of the host, and what the module does then in place of its own answer.
 //!
-//! As text a script is a list of expectations in the manner of a transcript, one thing a line:
+//! As text, a script is a list of expectations and answers in the form of a transcript, one to a line:
 //!
 //! ```text
-//! # From # to the end of the line nothing counts where a line begins with it; nor do empty lines.
+//! # A line that begins with # is a comment. Empty lines mean nothing.
 //! > AT+QMTPUB=0,*,1,0,"bench/*"
 //! < +QMTPUB: 0,1,2
 //! < OK
@@ -20,17 +20,17 @@ const LONGEST_PAUSE: f64 = 3600.0;
 /// The most bytes of a data phase.
 pub const LONGEST_DATA: usize = 65_536;
 
-/// One thing that the module does in answer to a command line.
+/// One step of the module's answer to a command line.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Step {
-    /// Prints this with a line end before it and behind it.
+    /// Prints this with a line end before and after it.
     Line(Vec<u8>),
     /// Prints exactly this.
     Bytes(Vec<u8>),
-    /// Prints this line as an unsolicited one, behind all that stands before it.
+    /// Prints this line as an unsolicited one, after everything before it.
     Urc(Vec<u8>),
-    /// Asks for data, this many bytes or as many as the command line says, and drops what comes. Where the line carries its data itself,
-    /// nothing is asked for.
+    /// Asks for data, this many bytes or as many as the command line says, and drops them. If the line carries its data itself, it asks
+    /// for nothing.
     Prompt(Option<usize>),
     /// Waits.
     Pause(Duration),
@@ -44,9 +44,9 @@ pub enum Step {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Expectation {
     pattern: Pattern,
-    /// How often it is expected; `None` for any number of times, none included.
+    /// How many times it is expected; `None` for any number of times, or not at all.
     pub times: Option<u32>,
-    /// What the module does; nothing at all where it is empty.
+    /// What the module does; if empty, nothing at all.
     pub steps: Vec<Step>,
 }
 
@@ -60,7 +60,7 @@ impl Expectation {
         })
     }
 
-    /// What it was made of.
+    /// The pattern as it was written.
     pub fn pattern(&self) -> &str {
         &self.pattern.text
     }

@@ -1,6 +1,6 @@
 //! What each family has around MQTT: radio, SIM, network, sleep and power.
 //!
-//! Only what its AT commands manual, or V.250 and 3GPP TS 27.007, leave no doubt about; what is doubtful is left out.
+//! It holds only what the AT commands manual of the family, or V.250 and 3GPP TS 27.007, say beyond doubt.
 
 use super::FixedCommand;
 use super::everyday::{self, Cell, Everyday};
@@ -8,7 +8,7 @@ use super::ping::{self, Ping};
 use super::rows::Refusal;
 use crate::codes::CmeCode;
 
-/// What a family has around MQTT.
+/// What a family has besides MQTT.
 #[derive(Clone, Copy, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct Around {
@@ -24,11 +24,11 @@ pub struct Around {
     pub iccid: Option<&'static str>,
     /// Whether there is `AT+CESQ` (3GPP TS 27.007 section 8.69).
     pub extended_signal: bool,
-    /// The modes of `AT+QSCLK`, and whether the module falls asleep by itself in each; none where there is no such command.
+    /// For each mode of `AT+QSCLK`, whether the module falls asleep by itself; empty without the command.
     pub sleep_modes: &'static [bool],
     /// The commands that switch the module off.
     pub power_off: &'static [FixedCommand],
-    /// The last lines that the module may print; a command brings about the first.
+    /// The last lines that the module may print; the first is printed after a command.
     pub powered_down: &'static [&'static str],
     /// Whether `AT&W` keeps the settings of `E`, `Q`, `V` and of the registration reports (V.250 section 6.1).
     pub stores_profile: bool,
@@ -52,9 +52,9 @@ pub struct Around {
     pub letters: &'static [(&'static str, u32)],
     /// The S-parameters of V.250.
     pub registers: &'static [Register],
-    /// The cell that serves it.
+    /// The cell that serves the module.
     pub cell: Cell,
-    /// The ports of `AT+QURCCFG="urcport"`, to one of which unsolicited lines go; the UART among them comes first.
+    /// The ports of `AT+QURCCFG="urcport"`, to one of which unsolicited lines go; the UART comes first.
     pub urc_ports: &'static [&'static str],
 }
 

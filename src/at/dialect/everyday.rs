@@ -1,8 +1,8 @@
 //! What nearly every program sends before MQTT: operator, clock, battery, signal, bands and the settings of the line.
 //!
 //! A row has the lines that answer each form. In them `{1}`, `{2}` … are the values that were set, `{all}` is all of them, and other
-//! words in braces stand for the state of the module and its world. A line behind `=` stands without the name of the command, one behind
-//! `?` only while the first of the values is not 0.
+//! words in braces stand for the state of the module and its world. A line that begins with `=` is printed without the name of the command, one that
+//! begins with `?` only while the first of the values is not 0.
 
 use super::make::{EVERYDAY, TEST_ON_OR_OFF, clock, context, integer, numbers, operator, rate, secret, text, told};
 use super::rows::Parameter;
@@ -12,19 +12,19 @@ use super::rows::Parameter;
 pub struct Everyday {
     /// Its name, without `+`.
     pub name: &'static str,
-    /// What answers the read form; `None` where there is no such form.
+    /// The answer to the read form; `None` if there is no such form.
     pub read: Option<&'static [&'static str]>,
-    /// What answers the test form.
+    /// The answer to the test form.
     pub test: Option<&'static [&'static str]>,
-    /// What answers the command alone.
+    /// The answer to the command without parameters.
     pub execute: Option<&'static [&'static str]>,
     /// The parameters of the set form.
     pub set: Option<&'static [Parameter]>,
-    /// The least number of them.
+    /// How many of them must be given.
     pub least: usize,
-    /// What answers the set form before `OK`.
+    /// What the set form prints before `OK`.
     pub answer: &'static [&'static str],
-    /// What answers in place of any of these while the module is not registered.
+    /// The answer to all of these while the module is not registered.
     pub unregistered: Option<&'static [&'static str]>,
     /// The values after a start.
     pub defaults: &'static [&'static str],
@@ -41,9 +41,9 @@ pub enum Effect {
     Keep,
     /// The first value must be one of these, and is kept.
     OneOf(&'static [i64]),
-    /// The value is kept, and while it is not 0 changes of the registration are reported by this name.
+    /// The value is kept; while it is not 0, changes of the registration are reported by this name.
     Reports,
-    /// The same of the radio: connected, or idle.
+    /// The same for the radio: connected, or idle.
     RadioReports,
     /// The first value chooses the line that answers.
     Choose,
@@ -141,7 +141,7 @@ pub(super) static M95: &[Everyday] = &[
         read: Some(&["{1},{inserted}"]),
         ..numbers("QSIMSTAT", ON_OR_OFF, &["0"], TEST_ON_OR_OFF, M95_MANUAL)
     },
-    // The cell's line only while it is switched on; what stands behind the identities is that of no call.
+    // The cell's line only while it is switched on; the fields after the identities say that there is no call.
     Everyday {
         read: Some(&[
             "{1},{2}",
@@ -448,7 +448,7 @@ pub(super) static EG91XQ: &[Everyday] = &[
     },
 ];
 
-/// Doubtful as the rest of the family.
+/// As doubtful as the rest of the family.
 pub(super) static BG9X: &[Everyday] = &[
     operator(
         &["{mode},{format},\"{named}\",{access}"],

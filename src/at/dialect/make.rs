@@ -1,4 +1,4 @@
-//! What the tables are written with.
+//! The functions that the tables are written with.
 
 use std::time::Duration;
 
@@ -33,10 +33,10 @@ pub(super) const fn secret(name: &'static str, least: usize, most: usize) -> Par
     }
 }
 
-/// The longest string of an MQTT packet (MQTT 3.1.1 section 1.5.3); it holds where a note gives no limit.
+/// The longest string of an MQTT packet (MQTT 3.1.1 section 1.5.3); it applies if a note gives no limit.
 pub(super) const MQTT_STRING: usize = 65_535;
 
-/// What most rows leave as it is.
+/// The values of most rows.
 pub(super) const ROW: Row = Row {
     command: Command::Configure,
     setting: None,
@@ -87,7 +87,7 @@ pub(super) const fn read_setting(key: SettingKey, client: &'static [Parameter; 1
     }
 }
 
-/// The rows of another edition of a note: what has changed stands in its old place, what is new at the end.
+/// The rows of another edition of a note: changed rows in their old places, new ones at the end.
 pub(super) const fn revised<const OLD: usize, const NEW: usize>(old: &[Row; OLD], changed: &[Row]) -> [Row; NEW] {
     let mut rows = [ROW; NEW];
     let mut used = 0;
@@ -108,7 +108,7 @@ pub(super) const fn revised<const OLD: usize, const NEW: usize>(old: &[Row; OLD]
         rows[at] = changed[next];
         next += 1;
     }
-    assert!(used == NEW, "as many rows as there are new ones are added");
+    assert!(used == NEW, "NEW must be the number of new rows");
     rows
 }
 
@@ -142,7 +142,7 @@ const fn is_same_form(one: &Row, other: &Row) -> bool {
         && phase_of(one) == phase_of(other)
 }
 
-/// What most everyday rows leave as it is.
+/// The values of most everyday rows.
 pub(super) const EVERYDAY: Everyday = Everyday {
     name: "",
     read: None,
@@ -254,7 +254,7 @@ pub(super) const fn rate(default: &'static [&'static str], source: &'static str)
     }
 }
 
-/// A command alone that is answered by these lines.
+/// A command without parameters that these lines answer.
 pub(super) const fn told(name: &'static str, lines: &'static [&'static str], source: &'static str) -> Everyday {
     Everyday {
         name,
@@ -265,7 +265,7 @@ pub(super) const fn told(name: &'static str, lines: &'static [&'static str], sou
     }
 }
 
-/// That kind of ping with other contexts.
+/// The same kind of ping, with other contexts.
 pub(super) const fn with_contexts(kind: PingKind, contexts: (i64, i64)) -> PingKind {
     match kind {
         PingKind::Series {

@@ -39,7 +39,7 @@ pub const ALL: &[&Dialect] = &[
 /// other rows.
 pub const REVISIONS: &[&Dialect] = &[&bc35::REVISION_2019];
 
-/// The dialect of that name in the edition of that year; `None` where its family has no such edition.
+/// The dialect with this name in the edition of this year; `None` if the family has no such edition.
 #[must_use]
 pub fn revision(dialect: &str, year: &str) -> Option<&'static Dialect> {
     editions(dialect).find(|edition| edition.revision == Some(year))
@@ -120,7 +120,7 @@ mod tests {
             assert_eq!(recognise(line).map(|(_, model)| model.name), Some(name), "{line}");
         }
         assert!(recognise("SIM800L").is_none());
-        // Its chips are of another maker, although the name begins alike.
+        // Its chips have another maker, although its name begins alike.
         assert!(recognise("BG770A-GL").is_none());
         assert!(recognise("").is_none());
     }

@@ -2,34 +2,34 @@
 
 use super::make::with_contexts;
 
-/// Such a command. Its `OK` comes at once, and a line for each echo behind it.
+/// Such a command. Its `OK` comes at once, followed by a line for each echo.
 #[derive(Clone, Copy, Debug)]
 pub struct Ping {
     /// Its name, without `+`.
     pub name: &'static str,
-    /// How it is asked, and what it reports.
+    /// Its parameters and reports.
     pub kind: PingKind,
     /// Whether its reports have the address in quotes.
     pub quoted: bool,
-    /// Bytes of an echo where the command does not say.
+    /// The bytes of an echo, unless the command says otherwise.
     pub bytes: usize,
     /// The smallest and the largest number of bytes that the command may ask for.
     pub sizes: Option<(i64, i64)>,
-    /// How long the module waits for an echo where the command does not say: seconds of [`PingKind::Series`], milliseconds of
+    /// How long the module waits for an echo, unless the command says otherwise: seconds for [`PingKind::Series`], milliseconds for
     /// [`PingKind::Once`].
     pub patience: u32,
     /// Document and section, or where it was seen.
     pub source: &'static str,
 }
 
-/// How the command is asked, and what it reports.
+/// The parameters of the command, and its reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PingKind {
-    /// `[<context>,]"<host>"[,<seconds>[,<echoes>[,<bytes>]]]`: a line for each echo, and one that sums up.
+    /// `[<context>,]"<host>"[,<seconds>[,<echoes>[,<bytes>]]]`: a line for each echo, and a summary.
     Series {
         /// The lowest and the highest context; `None` where none is named.
         contexts: Option<(i64, i64)>,
-        /// What the line that sums up begins with.
+        /// The beginning of the summary.
         finished: u16,
         /// No echo came in time.
         unanswered: u16,

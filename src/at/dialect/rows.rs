@@ -15,11 +15,11 @@ use crate::{Command, Form, SettingKey, Version};
 pub struct Dialect {
     /// Short name: `m95`, `bc660k`.
     pub name: &'static str,
-    /// Which edition of the note, by its year, where firmware of the family follows one or another.
+    /// The edition of the note, by its year, if firmware of the family follows one or another.
     pub revision: Option<&'static str>,
     /// Title, version and date of the application note that the rows cite.
     pub note: &'static str,
-    /// Whether the rows are second-hand, and were compared with no module.
+    /// Whether the rows are second-hand and have never been compared with a module.
     pub experimental: bool,
     /// The models that speak it.
     pub models: &'static [Model],
@@ -29,7 +29,7 @@ pub struct Dialect {
     pub rows: &'static [Row],
     /// Every unsolicited result code.
     pub urcs: &'static [Urc],
-    /// The codes of `QMTCFG="version"`; empty where the version cannot be set.
+    /// The codes of `QMTCFG="version"`; empty if the version cannot be set.
     pub versions: &'static [(Version, i64)],
     /// The version that the module uses until told otherwise.
     pub default_version: Version,
@@ -45,32 +45,32 @@ pub struct Dialect {
     pub receive: ReceiveUrc,
     /// The buffer that can keep received messages until they are read.
     pub buffer: Option<Buffer>,
-    /// The longest payload of one publish while it is sent as hexadecimal digits, in bytes before encoding, where that is
+    /// The longest payload of one publish that is sent as hexadecimal digits, in bytes before encoding, if that is
     /// less than `payload`.
     pub hex_payload: Option<usize>,
-    /// What is answered to a line that cannot be carried out.
+    /// The answers to a line that cannot be carried out.
     pub refusals: Refusals,
     /// The results that `+QMTOPEN` may carry.
     pub open_results: &'static [OpenResult],
-    /// Keys whose write form the note spells otherwise than [`SettingKey::name`]; the host tries that name where the note's is refused.
+    /// Keys whose write form the note spells otherwise than [`SettingKey::name`]; if the module refuses the note's spelling, the host tries that name.
     pub spellings: &'static [(SettingKey, &'static str)],
-    /// Codes of `+CME ERROR` that the vendor adds, or names otherwise.
+    /// Codes of `+CME ERROR` that the vendor adds or renames.
     pub vendor_errors: &'static [(i64, &'static str)],
     /// Whether `QMTDISC` closes the network connection as well.
     pub disconnect_closes: bool,
-    /// When the module gives up a data phase by itself; `None`: never.
+    /// When the module gives up a data phase by itself; `None` if it never does.
     pub data_idle: Option<DataIdle>,
     /// The line that a start begins with.
     pub start: Start,
     /// What the module prints when it has started.
     pub boot: &'static [&'static str],
-    /// Lines in the middle of a start, which show that there is one where its beginning was lost.
+    /// Lines in the middle of a start, by which one is noticed whose beginning was lost.
     pub starting: &'static [&'static str],
-    /// Which commands of one line have a final result code.
+    /// Which commands of a joined line have a final result code.
     pub joined: Joined,
     /// The commands that make it start again.
     pub reboots: &'static [FixedCommand],
-    /// The command that gives up the PDP context. Without it the module gets no new one after the network has taken one away.
+    /// The command that gives up the PDP context. After the network has taken a context away, the module gets a new one only by this command.
     pub deactivate: Option<FixedCommand>,
     /// After this long without a byte the module may be asleep and lose the first characters sent to it; `None`:
     /// it does not sleep while DTR is asserted.
@@ -84,27 +84,27 @@ pub struct Dialect {
     /// The commands that report the registration, which depend on the radio (3GPP TS 27.007 sections 7.2, 10.1.20 and
     /// 10.1.22).
     pub registration: &'static [&'static str],
-    /// How it secures connections; `None`: it cannot.
+    /// How it secures connections; `None` if it cannot.
     pub tls: Option<Tls>,
     /// Whether a blank follows the colon in the answers to commands other than those of the note.
     pub blank_after_colon: bool,
     /// The commands other than those of the note that ask for data.
     pub data_commands: &'static [DataCommand],
-    /// What else it has around MQTT.
+    /// What it has besides MQTT.
     pub around: &'static Around,
 }
 
 /// The line that a start begins with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Start {
-    /// That line.
+    /// Exactly this line.
     Line(&'static str),
-    /// One that begins so and goes on with the cause.
+    /// A line that begins with this and ends with the cause.
     Cause(&'static str),
 }
 
 impl Start {
-    /// Whether a line is the one.
+    /// Whether a line begins a start.
     #[must_use]
     pub fn is(self, line: &str) -> bool {
         match self {
@@ -114,17 +114,17 @@ impl Start {
     }
 }
 
-/// How a module gives up a data phase in which nothing comes.
+/// How a module gives up an idle data phase.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DataIdle {
-    /// After how long without a byte.
+    /// How long it waits without a byte.
     pub after: Duration,
     /// The line that it prints before `OK`.
     pub report: &'static str,
 }
 
 impl Dialect {
-    /// The row of a command that is not a setting. Of the three forms of publish it is the first; see
+    /// The row of a command that is not a setting; the first of the three forms of publish, see
     /// [`Dialect::publish`].
     #[must_use]
     pub fn row(&self, command: Command, form: Form) -> Option<&'static Row> {
@@ -133,7 +133,7 @@ impl Dialect {
             .find(|row| row.command == command && row.form == form && row.setting.is_none())
     }
 
-    /// The row that reads or sets one key of `QMTCFG`; `None` where the dialect lacks the key.
+    /// The row that reads or sets one key of `QMTCFG`; `None` if the dialect lacks the key.
     #[must_use]
     pub fn setting(&self, key: SettingKey, form: Form) -> Option<&'static Row> {
         self.rows
@@ -156,7 +156,7 @@ impl Dialect {
             .any(|name| name.as_bytes().eq_ignore_ascii_case(text))
     }
 
-    /// The value of a setting after a start; empty where the dialect lacks the key.
+    /// The value of a setting after a start; empty if the dialect lacks the key.
     #[must_use]
     pub fn defaults(&self, key: SettingKey) -> &'static [i64] {
         self.setting(key, Form::Set).map_or(&[], |row| row.defaults)
@@ -193,14 +193,14 @@ pub enum Joined {
     Each,
 }
 
-/// A command that is always given in the same way.
+/// A command with fixed parameters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FixedCommand {
     /// Its name, without `+`.
     pub name: &'static str,
     /// Its parameters.
     pub values: &'static [i64],
-    /// What answers it in place of `OK`.
+    /// The answer to it instead of `OK`.
     pub answer: Option<&'static str>,
 }
 
@@ -219,7 +219,7 @@ impl FixedCommand {
 pub struct Model {
     /// The name on the label.
     pub name: &'static str,
-    /// How the model's own name begins in its answers, without hyphens.
+    /// The beginning of the model's name in its own answers, without hyphens.
     pub stem: &'static str,
     /// The lines that answer `ATI`.
     pub identification: &'static [&'static str],
@@ -240,28 +240,28 @@ pub struct Row {
     pub parameters: &'static [Parameter],
     /// How many of them may be given.
     pub arity: Arity,
-    /// The positions of those that may be left empty between two commas, which leaves their values as they are.
+    /// The positions of those that may be left empty between two commas, which keeps their values.
     pub skips: &'static [usize],
     /// What the module prints before `OK` when the form is [`Form::Test`].
     pub answer: &'static [&'static str],
     /// The value after a start, for the set form of a setting: the parameters that follow the client index.
     pub defaults: &'static [i64],
-    /// What the first value of a setting demands of those after it.
+    /// What the first value of a setting demands of the others.
     pub flag: Flag,
-    /// Parameters of which one value works, whatever their range: position and value.
+    /// Parameters of which only one value works, whatever their range: position and value.
     pub only: &'static [(usize, i64)],
-    /// How the payload is handed over, for the set forms of publish and of `willex`.
+    /// How the payload is given, for the set forms of publish and of `willex`.
     pub data: Option<DataPhase>,
-    /// In which state of the client the module carries it out.
+    /// The state of the client in which the module carries it out.
     pub gate: Gate,
-    /// The maximum response time, up to the result URC where there is one.
+    /// The maximum response time, up to the result URC if there is one.
     pub wait: Wait,
     /// Document and section.
     pub source: &'static str,
 }
 
 impl Row {
-    /// The parameter at a position, where the trailing group repeats.
+    /// The parameter at a position; the trailing group repeats.
     #[must_use]
     pub fn parameter(&self, position: usize) -> Option<&'static Parameter> {
         match self.arity {
@@ -272,7 +272,7 @@ impl Row {
         }
     }
 
-    /// The longest string that the parameter of that name takes, in bytes; `None` where there is no such string.
+    /// The longest string that the parameter with this name takes, in bytes; `None` if there is no such string.
     #[must_use]
     pub fn longest(&self, name: &str) -> Option<usize> {
         self.parameters.iter().find_map(|parameter| match parameter.kind {
@@ -305,7 +305,7 @@ impl fmt::Display for Row {
 pub struct Parameter {
     /// The name in the note, without its angle brackets.
     pub name: &'static str,
-    /// What it may be.
+    /// The values that it takes.
     pub kind: Kind,
     /// Whether it must never be shown.
     pub secret: bool,
@@ -333,7 +333,7 @@ pub enum Kind {
         /// Whether the module takes it in quotes as well.
         quoted_too: bool,
     },
-    /// A payload in quotes whose own quotes are not escaped: the length before it decides where it ends.
+    /// A payload in quotes, with its own quotes not escaped: the length before it decides where it ends.
     Payload,
 }
 
@@ -368,7 +368,7 @@ impl Arity {
 /// What the first value of a setting demands of those after it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flag {
-    /// Nothing: it is no flag, or the others are optional.
+    /// Nothing: it is not a flag, or the others are optional.
     Free,
     /// With 1 all of them must be given.
     Complete,
@@ -383,13 +383,13 @@ pub enum DataPhase {
     UntilCtrlZ,
     /// After the prompt, exactly as many bytes as the command line said.
     Counted,
-    /// In the command line itself, behind its length.
+    /// In the command line itself, after its length.
     Inline,
     /// In the command line itself, as a string like any other.
     Quoted,
 }
 
-/// In which state of its client a command is carried out.
+/// The state of the client in which a command is carried out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Gate {
     /// In every state.
@@ -409,8 +409,8 @@ pub enum Gate {
 pub enum Wait {
     /// The figure of the note.
     Fixed(Duration),
-    /// `<pkt_timeout>` × (`<retry_times>` + 1), from the settings in force. The notes of some families say × `<retry_times>`, which is
-    /// shorter than the retransmissions themselves.
+    /// `<pkt_timeout>` × (`<retry_times>` + 1), from the settings in force. Some notes say × `<retry_times>`, which would end
+    /// before the last retransmission has had its time.
     Delivery,
 }
 
@@ -439,7 +439,7 @@ pub struct ReceiveUrc {
 pub enum ReceiveLength {
     /// Never.
     Never,
-    /// When that value of the setting is 1.
+    /// If this value of this setting is 1.
     Switchable {
         /// Which setting.
         key: SettingKey,
@@ -466,7 +466,7 @@ pub enum Refusal {
     Cme(CmeCode),
 }
 
-/// What is answered to a command that is known but cannot be carried out.
+/// The answers to a command that is known but cannot be carried out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Refusals {
     /// A wrong number of parameters, a wrong type or a value out of range.

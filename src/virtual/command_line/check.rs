@@ -6,12 +6,12 @@ use modemqtt_at::{Command, Form, SettingKey};
 
 use super::Value;
 
-/// A command that its row allows.
+/// A command as its row allows it.
 #[derive(Clone, Debug)]
 pub struct Checked {
     /// The row.
     pub row: &'static Row,
-    /// The parameters, each of its row's kind. The key of `QMTCFG` is not among them.
+    /// The parameters, each of the kind that the row asks for, without the key of `QMTCFG`.
     pub arguments: Vec<Argument>,
 }
 
@@ -31,7 +31,7 @@ pub enum Argument {
 /// Why no row allows a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
-    /// The dialect has no such command, or not in that form.
+    /// The dialect has no such command, or not this form of it.
     #[error("unknown command")]
     Unknown,
     /// The number of parameters, or the type, range or length of one.
@@ -61,7 +61,7 @@ impl Checked {
         }
     }
 
-    /// The payload, where the command line carried it.
+    /// The payload, if the command line carries it.
     pub fn payload(&self) -> Option<&[u8]> {
         self.arguments.iter().find_map(|argument| match argument {
             Argument::Payload(payload) => Some(payload.as_slice()),
@@ -70,7 +70,7 @@ impl Checked {
     }
 }
 
-/// The position of the payload, where a command line may carry one: the only parameter whose text does not show its end.
+/// The position of the payload, if a command line may carry one: the only parameter whose text does not show its end.
 pub(crate) fn payload_position(dialect: &Dialect, command: Command) -> Option<usize> {
     let mut rows = dialect.rows.iter().filter(|row| row.command == command);
     rows.find_map(|row| {

@@ -1,11 +1,11 @@
-//! The LF that some hosts send behind the CR of a command line. It is no part of the line, nor of the data that the line asks for.
+//! The LF that some hosts send after the CR of a command line. It belongs neither to the line nor to the data that the line asks for.
 
 use modemqtt_at::ascii::LF;
 
 /// Tells that LF apart from a payload that begins with one.
 ///
 /// An LF that comes in one piece with its CR belongs to it: nobody has read the prompt yet. One that comes later may be the answer to the
-/// prompt, so it belongs to the CR only where the host has ended its last line by CR and LF as well.
+/// prompt, so it belongs to the CR only if the host ended its last line with CR and LF as well.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct LineEnd {
     behind: Behind,
@@ -13,14 +13,14 @@ pub(crate) struct LineEnd {
     pairs: bool,
 }
 
-/// What the next byte comes behind.
+/// What precedes the next byte.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Behind {
     #[default]
     Text,
     /// The CR of a command line, in the same piece.
     Cr,
-    /// The same in a piece before.
+    /// The same, in an earlier piece.
     EarlierCr,
 }
 
@@ -37,7 +37,7 @@ impl LineEnd {
         }
     }
 
-    /// Whether a byte is that LF. Ask once about each byte; `data`: whether it would be data otherwise.
+    /// Whether a byte is that LF. Ask once about each byte; `data` says whether it would be data otherwise.
     pub(crate) fn absorbs(&mut self, byte: u8, data: bool) -> bool {
         let behind = std::mem::take(&mut self.behind);
         if behind == Behind::Text {
@@ -53,7 +53,7 @@ impl LineEnd {
 mod tests {
     use super::*;
 
-    /// Whether the byte behind the CR of a line that asks for data is taken for a part of the line.
+    /// Whether the byte after the CR of a line that asks for data counts as part of the line.
     fn taken(line_end: &mut LineEnd, together: bool, byte: u8) -> bool {
         line_end.ended();
         if !together {

@@ -10,26 +10,26 @@ pub struct Cursor<'a> {
     escapes: bool,
 }
 
-/// What stands before the parameters.
+/// The part of a command before its parameters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Head<'a> {
-    /// `E0`, `&F`: a letter, perhaps behind an ampersand, and perhaps a number (V.250 section 5.3.1).
+    /// `E0`, `&F`: a letter, perhaps after an ampersand, and perhaps a number (V.250 section 5.3.1).
     Basic {
         /// Whether an ampersand stood before it.
         ampersand: bool,
         /// The letter, in upper case.
         letter: u8,
-        /// The number; 0 where none stood (V.250 section 5.3.1).
+        /// The number; 0 if there was none (V.250 section 5.3.1).
         number: u32,
     },
     /// `S3`: an S-parameter (V.250 section 5.3.2).
     Register {
         /// Its number.
         register: u32,
-        /// What is to be done with it.
+        /// What to do with it.
         access: Access,
     },
-    /// `+NAME` with what shows its form (V.250 section 5.4).
+    /// `+NAME` and its suffix (V.250 section 5.4).
     Extended {
         /// The name without `+`.
         name: &'a [u8],
@@ -43,7 +43,7 @@ pub enum Head<'a> {
 pub enum Access {
     /// `?`
     Read,
-    /// `=` and a number; 0 where none stands (V.250 section 5.3.2).
+    /// `=` and a number; 0 if there is none (V.250 section 5.3.2).
     Set(u32),
 }
 
@@ -81,7 +81,7 @@ pub enum Value {
 pub struct Malformed;
 
 impl<'a> Cursor<'a> {
-    /// At the start of a line, behind `AT`.
+    /// At the start of a line, after `AT`.
     pub const fn new(line: &'a [u8]) -> Self {
         Self {
             rest: line,
@@ -89,7 +89,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// The same with the escapes of strings (V.250 section 5.4.2.2), or without.
+    /// The same; `escapes` says whether strings have the escapes of V.250 section 5.4.2.2.
     #[must_use]
     pub const fn with_escapes(self, escapes: bool) -> Self {
         Self { escapes, ..self }
@@ -191,7 +191,7 @@ impl<'a> Cursor<'a> {
         Ok(Head::Register { register, access })
     }
 
-    /// The number that the next digits make; 0 where there are none.
+    /// The number that the next digits make; 0 if there are none.
     fn number(&mut self) -> Result<u32, Malformed> {
         self.peek();
         let digits = self.run(|byte| byte.is_ascii_digit());
@@ -228,7 +228,7 @@ impl<'a> Cursor<'a> {
         Ok(Value::Payload(payload))
     }
 
-    /// Between two commands stands a semicolon.
+    /// Whether the command has ended: a semicolon separates two commands.
     fn ended(&mut self) -> Result<(), Malformed> {
         match self.peek() {
             None | Some(b';') => Ok(()),
@@ -236,7 +236,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// The next character that is not a space; spaces outside of strings mean nothing (V.250 section 5.4.1).
+    /// The next character that is not a space; spaces outside strings mean nothing (V.250 section 5.4.1).
     fn peek(&mut self) -> Option<u8> {
         self.run(|byte| byte == b' ');
         self.rest.first().copied()

@@ -31,14 +31,14 @@ enum LineProgress {
 /// A line that has come to its end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Entered {
-    /// What stood between `AT` and CR.
+    /// The characters between `AT` and CR.
     Line(Vec<u8>),
     /// More characters than the module takes.
     TooLong,
 }
 
 impl LineReader {
-    /// A reader of lines of at most so many characters, `AT` included and CR not.
+    /// A reader of lines of at most this many characters, with `AT` and without CR.
     pub fn new(limit: usize) -> Self {
         Self {
             limit,
@@ -48,7 +48,7 @@ impl LineReader {
         }
     }
 
-    /// Takes an LF as a character of the line that has begun; whether one has.
+    /// Takes an LF as a character of the line that has begun. Returns whether one has.
     pub fn push_lf(&mut self) -> bool {
         let fits = self.state == LineProgress::Body && self.body.len() + PREFIX < self.limit;
         if fits {
@@ -62,7 +62,7 @@ impl LineReader {
         self.state == LineProgress::Body
     }
 
-    /// Takes one character; the line that it completes.
+    /// Takes one character. Returns the line that it completes.
     pub fn push(&mut self, byte: u8) -> Option<Entered> {
         match (self.state, byte) {
             (_, LF) => None,

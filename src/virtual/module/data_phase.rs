@@ -36,7 +36,7 @@ impl Intake {
         }
     }
 
-    /// Ends the data phase if its client is this one.
+    /// Ends the data phase if it is the one that is meant.
     fn take_data(&mut self, is_meant: impl FnOnce(&Data) -> bool) -> Option<Data> {
         match std::mem::take(self) {
             Self::Data(data) if is_meant(&data) => Some(data),

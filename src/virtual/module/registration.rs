@@ -156,7 +156,7 @@ impl Module {
         self.clients.iter().any(|client| client.connection().is_some())
     }
 
-    /// Whether the radio is on, and has a card to use.
+    /// Whether the radio is on.
     pub(super) fn is_on_air(&self) -> bool {
         self.general.function == General::default().function
     }
