@@ -34,18 +34,19 @@ def cases() -> dict[str, Misuse]:
     wrong: dict[str, Misuse] = {
         "qos 3": (lambda mqtt: mqtt.publish("t", b"", 3), "qos"),
         "qos -1": (lambda mqtt: mqtt.publish("t", b"", -1), "qos"),
-        "qos huge": (lambda mqtt: mqtt.publish("t", b"", HUGE), "qos"),
+        "qos huge": (lambda mqtt: mqtt.publish("t", b"", HUGE), f"qos must be 0, 1 or 2, not {HUGE}"),
+        "qos huge of a subscription": (lambda mqtt: mqtt.subscribe("t", HUGE), f"qos must be 0, 1 or 2, not {HUGE}"),
         "qos 3 of a subscription": (lambda mqtt: mqtt.subscribe("t", 3), "qos"),
         "qos 3 of one of several": (lambda mqtt: mqtt.subscribe([("t", 0), ("u", 3)]), "qos"),
         "port 0": (lambda mqtt: mqtt.open("h", 0), "port"),
         "port -1": (lambda mqtt: mqtt.open("h", -1), "port"),
         "port 70000": (lambda mqtt: mqtt.open("h", 70_000), "port"),
-        "port huge": (lambda mqtt: mqtt.open("h", HUGE), "port"),
+        "port huge": (lambda mqtt: mqtt.open("h", HUGE), f"port must be 1 to 65535, not {HUGE}"),
         "host too long": (lambda mqtt: mqtt.open("h" * 101), "100"),
         "no topic to subscribe to": (lambda mqtt: mqtt.subscribe([]), "topic"),
         "no topic to unsubscribe from": (lambda mqtt: mqtt.unsubscribe([]), "topic"),
         "topics without their QoS": (lambda mqtt: mqtt.subscribe(["ab", "cd"]), "QoS"),  # type: ignore[list-item]
-        "a number of topics": (lambda mqtt: mqtt.subscribe(5), "int"),  # type: ignore[arg-type]
+        "a number of topics": (lambda mqtt: mqtt.subscribe(5), "must be a str, or pairs"),  # type: ignore[arg-type]
         "topic too long": (lambda mqtt: mqtt.publish("t" * 65_536, b""), "topic"),
         "filter too long": (lambda mqtt: mqtt.subscribe("t" * 65_536), "topic"),
         "client id too long": (lambda mqtt: mqtt.connect("c" * 65_536), "client"),
@@ -63,6 +64,7 @@ def cases() -> dict[str, Misuse]:
             lambda mqtt: mqtt.session("h", client_id="c", timeout="1").__enter__(),  # type: ignore[arg-type]
             "timeout must be 0 s or more",
         ),
+        **logins(),
         "option that is none": (lambda mqtt: mqtt.configure(keep_alive=60), "keepalive"),  # type: ignore[call-arg]
         "session option that is none": (
             lambda mqtt: mqtt.session("h", client_id="c", keep_alive=60).__enter__(),  # type: ignore[call-arg]
@@ -95,6 +97,26 @@ def cases() -> dict[str, Misuse]:
     for timeout in BAD_TIMEOUTS:
         wrong |= timeouts(timeout)
     return wrong
+
+
+def logins() -> dict[str, Misuse]:
+    """A session with one wrong value: it is refused as a whole."""
+    wrong: dict[str, tuple[dict[str, Any], str]] = {
+        "client id": ({"client_id": "a\rb"}, "client_id must not hold the byte 0x0D"),
+        "client id too long": ({"client_id": "c" * 65_536}, "client_id must be"),
+        "user": ({"client_id": "c", "username": 'u"', "password": "p"}, "username must not hold a double quote"),
+        "password": ({"client_id": "c", "username": "u", "password": "p\x1a"}, "password must not hold the byte 0x1A"),
+        "password without a user": ({"client_id": "c", "password": "p"}, "a password needs a user name"),
+        "option": ({"client_id": "c", "keepalive": 3_601}, "keepalive must be 0 to 3600 s, not 3601"),
+    }
+    return {
+        f"session with a wrong {name}{' that connects again' * again}": (
+            lambda mqtt, login=login, again=again: mqtt.session("h", reconnect=again, **login).__enter__(),  # type: ignore[misc]
+            said,
+        )
+        for name, (login, said) in wrong.items()
+        for again in (False, True)
+    }
 
 
 def texts(name: str, text: str) -> dict[str, Misuse]:
@@ -223,6 +245,18 @@ def test_the_limits_of_the_dialect_are_named(modem: Modem) -> None:
 @pytest.mark.parametrize("options", [{"version": "3.1.1"}, {"show_length": True}], ids=str)
 def test_an_option_that_the_dialect_lacks_names_those_that_have_it(modem: Modem, options: dict[str, Any]) -> None:
     assert "bc660k" in refused(modem, lambda: modem.mqtt().configure(**options))
+
+
+@pytest.mark.parametrize("model", ["EG915Q"], indirect=True)
+def test_a_user_name_without_the_password_that_its_command_needs_is_refused(modem: Modem) -> None:
+    said = refused(modem, lambda: modem.mqtt().connect("c", "u"))
+    assert said == "username needs password as well (EG800Q, EG915Q, EG916Q)"
+
+
+@pytest.mark.parametrize("model", ["BC28"], indirect=True)
+def test_a_second_client_of_a_module_that_has_one_is_refused(modem: Modem) -> None:
+    said = refused(modem, lambda: modem.mqtt(1).open("h"))
+    assert said == "client index must be 0, not 1 (BC35-G, BC28)"
 
 
 def test_a_password_that_cannot_be_sent_is_not_shown(modem: Modem) -> None:

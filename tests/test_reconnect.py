@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -16,6 +17,7 @@ from modemqtt import (
     Reconnect,
     Reconnected,
     ResponseTimeout,
+    UsageError,
     Will,
 )
 from modemqtt.virtual import Broker, VirtualModem
@@ -65,6 +67,33 @@ def test_a_connection_that_the_server_closes_is_made_again_and_told_of(
     (thread,) = seen.threads
     assert thread.name == f"modemqtt-{virtual_modem.port.rsplit('/', 1)[-1]}"
     assert mqtt.state == "closed"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"client_id": "a\r"}, {"client_id": "c", "keepalive": 3_601}, {"client_id": "c", "password": "p"}],
+    ids=str,
+)
+def test_a_session_within_it_that_is_refused_leaves_it_as_it_was(
+    mqtt: MqttClient, seen: Seen, broker: Broker, wrong: dict[str, Any]
+) -> None:
+    with session(mqtt, broker):
+        with pytest.raises(UsageError):
+            mqtt.session(broker.host, broker.port, reconnect=True, **wrong).__enter__()
+        assert mqtt.state == "connected"
+        broker.drop_clients()
+        seen.wait_back()
+        assert mqtt.state == "connected"
+
+
+def test_a_loss_is_told_in_the_log_once(
+    mqtt: MqttClient, seen: Seen, broker: Broker, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO, "modemqtt"), session(mqtt, broker):
+        broker.drop_clients()
+        seen.wait_back()
+        until(lambda: "is connected again" in caplog.text, "the end of it")
+    assert caplog.text.count("lost its connection") == 1
 
 
 def test_without_it_a_lost_connection_is_left_to_the_program(mqtt: MqttClient, seen: Seen, broker: Broker) -> None:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pytest
 
-from modemqtt import Modem, MqttClient, Reconnect, UsageError, UsageTypeError, Will
+from modemqtt import Modem, MqttClient, Reconnect, Tls, UsageError, UsageTypeError, Will
+from modemqtt.aio import AsyncModem
 from modemqtt.virtual import Broker, Expectation, Fault, Script, VirtualModem
 
 if TYPE_CHECKING:
@@ -33,6 +34,11 @@ def told(call: Call, wrong: object) -> None:
     assert not [words for words in FOREIGN if words in str(raised.value)], str(raised.value)
 
 
+def opened(modem: Modem, **how: Any) -> Modem:  # noqa: ANN401 - of every kind
+    modem.close()
+    return modem.open(**how)
+
+
 MODEM: dict[str, tuple[Callable[[Modem, Any], object], Wrong]] = {
     "command: line": (lambda modem, wrong: modem.command(wrong), TEXT),
     "command: data": (lambda modem, wrong: modem.command("AT", data=wrong), (3, [b"x"])),
@@ -42,6 +48,9 @@ MODEM: dict[str, tuple[Callable[[Modem, Any], object], Wrong]] = {
     "restart": (lambda modem, wrong: modem.restart(timeout=wrong), NUMBER),
     "wire.tail": (lambda modem, wrong: modem.wire.tail(wrong), WHOLE),
     "wire.find": (lambda modem, wrong: modem.wire.find(wrong), TEXT),
+    "open: recover": (lambda modem, wrong: opened(modem, recover=wrong), FLAG),
+    "open: take_over": (lambda modem, wrong: opened(modem, take_over=wrong), ("yes", 1, [])),
+    "wire: index": (lambda modem, wrong: modem.wire[wrong], ("OK", 1.5, None, int)),
     "on_urc": (lambda modem, wrong: setattr(modem, "on_urc", wrong), ("print", 3)),
 }
 CLIENT: dict[str, tuple[Callable[[MqttClient, Any], object], Wrong]] = {
@@ -51,8 +60,12 @@ CLIENT: dict[str, tuple[Callable[[MqttClient, Any], object], Wrong]] = {
     "connect: username": (lambda mqtt, wrong: mqtt.connect("c", wrong), TEXT),
     "connect: password": (lambda mqtt, wrong: mqtt.connect("c", "u", wrong), TEXT),
     "subscribe: topic": (lambda mqtt, wrong: mqtt.subscribe([wrong]), (3, "t", ("t", "1"), (3, 1))),
+    "subscribe: topics": (lambda mqtt, wrong: mqtt.subscribe(wrong), (None, 3, 1.5, b"ab", {"t": 1}, print)),
     "subscribe: qos": (lambda mqtt, wrong: mqtt.subscribe("t", wrong), WHOLE),
     "unsubscribe": (lambda mqtt, wrong: mqtt.unsubscribe([wrong]), TEXT),
+    "unsubscribe: topics": (lambda mqtt, wrong: mqtt.unsubscribe(wrong), (None, 3, 1.5, b"ab", {"t": 1}, print)),
+    "publish: wait": (lambda mqtt, wrong: mqtt.publish("t", b"", wait=wrong), FLAG),
+    "publish: timeout": (lambda mqtt, wrong: mqtt.publish("t", b"", timeout=wrong), NUMBER),
     "publish: topic": (lambda mqtt, wrong: mqtt.publish(wrong), TEXT),
     "publish: payload": (lambda mqtt, wrong: mqtt.publish("t", wrong), ([], {}, True, object())),
     "publish: qos": (lambda mqtt, wrong: mqtt.publish("t", b"", wrong), WHOLE),
@@ -60,6 +73,12 @@ CLIENT: dict[str, tuple[Callable[[MqttClient, Any], object], Wrong]] = {
     "publish: form": (lambda mqtt, wrong: mqtt.publish("t", b"", form=wrong), TEXT),
     "session: host": (lambda mqtt, wrong: mqtt.session(wrong, client_id="c").__enter__(), TEXT),
     "session: reconnect": (lambda mqtt, wrong: mqtt.session("h", client_id="c", reconnect=wrong).__enter__(), NUMBER),
+    "session: port": (lambda mqtt, wrong: mqtt.session("h", wrong, client_id="c").__enter__(), WHOLE),
+    "session: progress": (lambda mqtt, wrong: mqtt.session("h", client_id="c", progress=wrong).__enter__(), (3, "f")),
+    "configure: progress": (lambda mqtt, wrong: mqtt.configure(keepalive=60, progress=wrong), (3, "f")),
+    "configure: will: payload": (lambda mqtt, wrong: mqtt.configure(will=Will("t", wrong)), (3, "gone", None)),
+    "configure: will: qos": (lambda mqtt, wrong: mqtt.configure(will=Will("t", b"", qos=wrong)), WHOLE),
+    "configure: will: retain": (lambda mqtt, wrong: mqtt.configure(will=Will("t", b"", retain=wrong)), FLAG),
     "configure: keepalive": (lambda mqtt, wrong: mqtt.configure(keepalive=wrong), WHOLE),
     "configure: clean_session": (lambda mqtt, wrong: mqtt.configure(clean_session=wrong), FLAG),
     "configure: will": (lambda mqtt, wrong: mqtt.configure(will=wrong), NUMBER),
@@ -68,6 +87,13 @@ CLIENT: dict[str, tuple[Callable[[MqttClient, Any], object], Wrong]] = {
 }
 OTHERS: dict[str, tuple[Call, Wrong]] = {
     "Modem: revision": (lambda wrong: Modem("/dev/null", revision=wrong).open(), TEXT),
+    "Modem: wake_after": (lambda wrong: Modem("/dev/null", wake_after=wrong), ("soon", True, [], b"auto")),
+    "AsyncModem.of": (AsyncModem.of, (None, 3, "/dev/null", Modem)),
+    "Tls: ca": (lambda wrong: Tls(ca=wrong), (3, ["x"], object())),
+    "Tls: verify": (lambda wrong: Tls(verify=wrong), (True, 1, [], object())),
+    "Tls: check_time": (lambda wrong: Tls(check_time=wrong), FLAG),
+    "Tls: sni": (lambda wrong: Tls(sni=wrong), ("yes", 1, [])),
+    "Tls: context": (lambda wrong: Tls(context=wrong), WHOLE),
     "Reconnect: first": (lambda wrong: Reconnect(first=wrong), NUMBER),
     "Reconnect: attempts": (lambda wrong: Reconnect(attempts=wrong), WHOLE),
     "Broker: port": (lambda wrong: Broker(port=wrong), WHOLE),

@@ -53,7 +53,7 @@ class BaseClient(ClientCallbacks, Single):
 
     def __repr__(self) -> str:
         """Index and state."""
-        return f"<MqttClient {self.index} {self.state}>"
+        return f"<{type(self).__name__} {self.index} {self.state}>"
 
     def _repr_html_(self) -> str:
         from modemqtt import _html  # noqa: PLC0415 - only in a notebook

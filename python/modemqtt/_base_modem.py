@@ -81,7 +81,7 @@ class BaseModem(ModemCallbacks, Single):
 
     def __repr__(self) -> str:
         """Port and model."""
-        return repr(self._line)
+        return self._line.shown(type(self).__name__)
 
     def _repr_html_(self) -> str:
         from modemqtt import _html  # noqa: PLC0415 - only in a notebook

@@ -9,8 +9,9 @@ from modemqtt._base_client import in_a_hurry, time_to_leave
 from modemqtt._delivery import Delivery, raise_misuse
 from modemqtt._options import Configurable
 from modemqtt._reconnect import plan_of
+from modemqtt._strict import callback
 from modemqtt._tls import wait_told
-from modemqtt._usage import Deadline, arguments, finished, payload_bytes, seconds, subscriptions, topics
+from modemqtt._usage import Deadline, arguments, finished, flag, payload_bytes, seconds, subscriptions, topics
 from modemqtt.exceptions import ModemError
 
 if TYPE_CHECKING:
@@ -151,6 +152,7 @@ class MqttClient(Configurable):
         """
         with arguments():
             seconds(timeout, otherwise=0.0)
+        callback("progress", progress)
         plan = plan_of(reconnect)
         login = (host, port, client_id, username, password, dict(options))
         kept: KeptSession | None = None
@@ -276,6 +278,7 @@ class MqttClient(Configurable):
             ResponseTimeout: whether it arrived is unknown.
 
         """
+        flag("wait", wait)
         data = payload_bytes(payload)
         pending = self._submit("publish", topic, data, qos, retain, form, timeout=timeout)
         delivery = Delivery(pending, self.index)

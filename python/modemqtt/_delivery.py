@@ -26,15 +26,12 @@ class Delivery(Single):
 
     """
 
-    __slots__ = ("__weakref__", "_pending", "client")
-
-    client: int
-    """The client index."""
+    __slots__ = ("__weakref__", "_client", "_pending")
 
     def __init__(self, pending: Pending, client: int) -> None:
         """Not for programs: :meth:`modemqtt.MqttClient.publish` makes them."""
         self._pending = pending
-        self.client = client
+        self._client = client
 
     def __copy__(self) -> Self:
         """Return itself: there is only one publish."""
@@ -43,6 +40,11 @@ class Delivery(Single):
     def __deepcopy__(self, _: object) -> Self:
         """Return itself, as in ``dataclasses.asdict()`` of a :class:`modemqtt.Reconnected`."""
         return self
+
+    @property
+    def client(self) -> int:
+        """The client index."""
+        return self._client
 
     @property
     def state(self) -> Literal["queued", "accepted", "retransmitting", "sent", "acknowledged", "failed", "unknown"]:
@@ -116,7 +118,7 @@ class Delivery(Single):
 
     def __repr__(self) -> str:
         """State and message id."""
-        return f"<Delivery {self.state} client={self.client} message_id={self.message_id}>"
+        return f"<{type(self).__name__} {self.state} client={self.client} message_id={self.message_id}>"
 
     def _repr_html_(self) -> str:
         from modemqtt import _html  # noqa: PLC0415 - only in a notebook

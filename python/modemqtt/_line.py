@@ -16,7 +16,7 @@ from modemqtt._core import Engine, Opening, Turn
 from modemqtt._dispatcher import Dispatcher
 from modemqtt._listeners import Listeners
 from modemqtt._opening import forget, make_way, named
-from modemqtt._usage import Deadline, arguments, finished
+from modemqtt._usage import Deadline, arguments, finished, flag
 from modemqtt._virtual_port import port_of
 from modemqtt.exceptions import PortError, UsageError
 
@@ -131,8 +131,12 @@ class Line:
 
     def __repr__(self) -> str:
         """As the modem shows itself."""
+        return self.shown("Modem")
+
+    def shown(self, kind: str) -> str:
+        """Port and model, behind the name of a class."""
         known = self.known
-        return f"<Modem {self.port} {known[0] if known else 'closed'}>"
+        return f"<{kind} {self.port} {known[0] if known else 'closed'}>"
 
     def running(self) -> Engine:
         """Return the engine of a line that was opened.
@@ -236,6 +240,9 @@ class Line:
 
     def begin(self, closes: int, *, recover: bool = False, take_over: bool | None = None) -> Opening | None:
         """Make the engine that opens the port, unless the port is open."""
+        flag("recover", recover)
+        if take_over is not None:
+            flag("take_over", take_over)
         if self.is_open:
             return None
         if self._opening is not None:

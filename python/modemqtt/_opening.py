@@ -10,7 +10,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from modemqtt._registry import holding
-from modemqtt._usage import number, text
+from modemqtt._usage import text
 from modemqtt.exceptions import PortError, UsageError, UsageTypeError
 
 if TYPE_CHECKING:
@@ -42,8 +42,8 @@ def check_settings(  # noqa: PLR0917 - in the order of Modem()
         raise UsageTypeError(f"baudrate must be a whole number such as 115200, not {baudrate!r}")
     if log is not None and not isinstance(log, (str, os.PathLike)):
         raise UsageTypeError(f"log must be the path of a file, or None, not {log!r}")
-    if wake_after is not None and wake_after != "auto":
-        number("wake_after", wake_after)
+    if isinstance(wake_after, bool) or not (wake_after in (None, "auto") or isinstance(wake_after, (int, float))):
+        raise UsageTypeError(f'wake_after must be "auto", 0 s or more, or None, not {wake_after!r}')
 
 
 def check_record(record: object, identities: object) -> None:

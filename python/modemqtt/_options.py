@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from modemqtt._base_client import BaseClient
+from modemqtt._strict import callback
 from modemqtt._tls import Tls, wait_told
 from modemqtt._usage import arguments, finished
 from modemqtt._values import Alibaba, OneNet, Will  # noqa: TC001 - typing.get_type_hints(Options) looks for them
@@ -104,6 +105,7 @@ class Configurable(BaseClient):
             ProtocolError: a credential did not arrive in the module as it was sent.
 
         """
+        callback("progress", progress)
         wait_told(self._submit("configure", options, timeout=timeout), progress)
 
     def configuration(self, *, timeout: float | None = None) -> dict[str, Any]:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Literal
 
-from modemqtt._usage import finished
-from modemqtt.exceptions import UsageError
+from modemqtt._usage import finished, flag, whole
+from modemqtt.exceptions import UsageError, UsageTypeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -73,22 +73,24 @@ class Tls:
         """Check.
 
         Raises:
-            UsageError: a value is of the wrong type or out of range, or a credential lacks the one it goes with.
+            UsageError: a value is out of range, or a credential lacks the one it goes with.
+            UsageTypeError: a value is of the wrong type.
 
         """
         for name in ("ca", "cert", "key"):
             value = getattr(self, name)
             if not isinstance(value, (str, bytes, os.PathLike, type(None))):
-                raise UsageError(f"{name} must be a path, or PEM as bytes, not {type(value).__name__}")
+                raise UsageTypeError(f"{name} must be a path, or PEM as bytes, not {type(value).__name__}")
         _one_of("verify", self.verify, [*_LEVELS, None])
         _one_of("versions", self.versions, [*_VERSIONS])
-        _number("context", self.context, 0, _MOST_CONTEXT)
+        whole("context", self.context, 0, _MOST_CONTEXT)
         if self.cipher_suite is not None:
-            _number("cipher_suite", self.cipher_suite, 0, _EVERY_SUITE)
+            whole("cipher_suite", self.cipher_suite, 0, _EVERY_SUITE)
         if self.handshake_timeout is not None:
-            _number("handshake_timeout", self.handshake_timeout, 0, _MOST_SECONDS)
-        _one_of("check_time", self.check_time, [True, False])
-        _one_of("sni", self.sni, [True, False, None])
+            whole("handshake_timeout", self.handshake_timeout, 0, _MOST_SECONDS)
+        flag("check_time", self.check_time)
+        if self.sni is not None and not isinstance(self.sni, bool):
+            raise UsageTypeError(f"sni must be True, False or None, not {self.sni!r}")
         if (self.cert is None) != (self.key is None):
             given, missing = ("cert", "key") if self.key is None else ("key", "cert")
             raise UsageError(f"{given} needs {missing} as well")
@@ -168,11 +170,6 @@ def _read(name: str, source: str | os.PathLike[str] | bytes | None) -> bytes | N
 
 
 def _one_of(name: str, value: object, allowed: list[object]) -> None:
-    # 1 is equal to True.
-    if not any(value is known or (isinstance(known, str) and value == known) for known in allowed):
-        raise UsageError(f"{name} must be one of {', '.join(map(repr, allowed))}, not {value!r}")
-
-
-def _number(name: str, value: object, low: int, high: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise UsageError(f"{name} must be a whole number, {low} to {high}, not {value!r}")
+    if value not in allowed:
+        wrong = f"{name} must be one of {', '.join(map(repr, allowed))}, not {value!r}"
+        raise UsageError(wrong) if isinstance(value, str) else UsageTypeError(wrong)

@@ -6,16 +6,19 @@ import contextlib
 import logging
 import re
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from modemqtt.exceptions import ModemError, UsageError, UsageTypeError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from modemqtt._core import Pending
 
 logger = logging.getLogger("modemqtt")
+
+T = TypeVar("T")
 
 
 @contextlib.contextmanager
@@ -53,8 +56,9 @@ def _told(error: Exception) -> str:
     said, notes = str(error), " ".join(getattr(error, "__notes__", ()))
     named = _NAMED.search(notes)
     name = named.group(1) if named else "an argument"
+    name = "topic" if name == "topics" else name
     if isinstance(error, OverflowError):
-        return f"{name} must be a number in range: {said}"
+        return f"{name} must be 0 or more" if "negative" in said else f"{name} must be a smaller number"
     if isinstance(error, UnicodeError):
         return f"{name} must be a text that can be encoded in UTF-8"
     found = _WRONG_TYPE.search(said)
@@ -62,6 +66,8 @@ def _told(error: Exception) -> str:
         return f"{said} {notes}".rstrip()
     [(kind, given)] = [(kind, given) for kind, given in found.groupdict().items() if given and kind in _KINDS]
     wanted = _KINDS[kind] or ("True or False" if found["wanted"] == "bool" else f"a {found['wanted']}")
+    if name == "timeout":
+        wanted = "0 s or more, or None"
     return f"{name} must be {wanted}, not {given.removesuffix('Type')}"
 
 
@@ -106,6 +112,12 @@ def number(name: str, value: object) -> float:
     return time
 
 
+def flag(name: str, value: object) -> None:
+    """Check a choice between two."""
+    if not isinstance(value, bool):
+        raise UsageTypeError(f"{name} must be True or False, not {value!r}")
+
+
 def text(name: str, value: object, example: str) -> None:
     """Check that a value is a text."""
     if not isinstance(value, str):
@@ -138,19 +150,34 @@ class Deadline:
 
 def subscriptions(topic: str | Iterable[tuple[str, int]], qos: int) -> list[tuple[str, int]]:
     """Give each topic with its QoS."""
-    return [_topic_and_qos(pair) for pair in ([(topic, qos)] if isinstance(topic, str) else topic)]
+    wrong = 'topic must be a str, or pairs of topic and QoS as in [("a/#", 1)]'
+    return [_topic_and_qos(pair, wrong) for pair in ([(topic, qos)] if isinstance(topic, str) else _each(topic, wrong))]
 
 
 def topics(topic: str | Iterable[str]) -> list[str]:
     """Give each topic."""
-    return [topic] if isinstance(topic, str) else list(topic)
+    wrong = 'topic must be a str, or several as in ["a/#", "b"]'
+    return [topic] if isinstance(topic, str) else [_topic(one, wrong) for one in _each(topic, wrong)]
 
 
-def _topic_and_qos(pair: object) -> tuple[str, int]:
+def _each(given: Iterable[T], wrong: str) -> Iterator[T]:
+    # Bytes would give numbers, and a mapping its keys alone.
+    if isinstance(given, (bytes, bytearray, memoryview, Mapping)) or not isinstance(given, Iterable):
+        raise UsageTypeError(f"{wrong}, not {given!r}")
+    return iter(given)
+
+
+def _topic(one: object, wrong: str) -> str:
+    if not isinstance(one, str):
+        raise UsageTypeError(f"{wrong}, not {one!r}")
+    return one
+
+
+def _topic_and_qos(pair: Any, wrong: str) -> tuple[str, int]:
     match pair:
-        case (str() as topic, int() as qos):
-            return topic, qos
-    raise UsageTypeError(f'topic must be a str, or pairs of topic and QoS as in [("a/#", 1)], not {pair!r}')
+        case (topic, qos):
+            return _topic(topic, wrong), qos
+    raise UsageTypeError(f"{wrong}, not {pair!r}")
 
 
 def payload_bytes(payload: object) -> bytes:
@@ -162,7 +189,7 @@ def payload_bytes(payload: object) -> bytes:
             try:
                 return payload.encode()
             except UnicodeEncodeError as error:
-                raise UsageError(f"payload: the text cannot be encoded in UTF-8: {error.reason}") from None
+                raise UsageError(f"payload must be a text that can be encoded in UTF-8: {error.reason}") from None
         case bool():
             pass
         case bytes() | bytearray() | memoryview():

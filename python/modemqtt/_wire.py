@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import sys
 from collections.abc import Sequence
 from os import PathLike
@@ -143,6 +144,10 @@ class WireLog(Sequence[WireLine]):
         """Return a line, counted from the oldest or, with a negative index, from the end; or the lines of a slice."""
         if isinstance(index, slice):
             return WireLog(self._last(sys.maxsize)[index])
+        try:
+            operator.index(index)
+        except TypeError:
+            raise UsageTypeError(f"an index of the wire must be a whole number or a slice, not {index!r}") from None
         # In a long log the last line is the one that is looked at.
         return self._last(1)[-1] if index == -1 else self._last(sys.maxsize)[index]
 

@@ -26,7 +26,14 @@ const COMMANDS: &[(&str, Option<&str>, usize)] = &[
     ("QCGDEFCONT", None, 2),
     ("QHTTPCFG", Some("auth"), 1),
     ("QFTPCFG", Some("account"), 1),
+    ("QFTPUSER", None, 0),
+    ("QFTPPASS", None, 0),
     ("QSMTPCFG", Some("account"), 1),
+    ("QSMTPUSER", None, 0),
+    ("QSMTPPWD", None, 0),
+    ("QIREGAPP", None, 1),
+    ("QSETPSK", None, 1),
+    ("QLWCONFIG", None, 6),
 ];
 
 /// The same for answers that repeat a secret. A key, if there is one, comes first.
@@ -42,7 +49,14 @@ const ANSWERS: &[(&str, Option<&str>, usize)] = &[
     ("QCGDEFCONT", None, 2),
     ("QHTTPCFG", Some("auth"), 1),
     ("QFTPCFG", Some("account"), 1),
+    ("QFTPUSER", None, 0),
+    ("QFTPPASS", None, 0),
     ("QSMTPCFG", Some("account"), 1),
+    ("QSMTPUSER", None, 0),
+    ("QSMTPPWD", None, 0),
+    ("QIREGAPP", None, 1),
+    ("QSETPSK", None, 1),
+    ("QLWCONFIG", None, 6),
 ];
 
 /// A line with its secrets masked.
@@ -70,8 +84,17 @@ pub fn places(line: &[u8]) -> Vec<Range<usize>> {
     while let Some(rest) = line.get(at..) {
         let command = &rest[..end_outside(rest, b';')];
         if let Some((head, from)) = sensitive(command) {
-            let fields = fields(&command[head..]).skip(from);
-            places.extend(fields.map(|field| within_quotes(command, head + field.start..head + field.end, at)));
+            for (position, field) in fields(&command[head..]).enumerate() {
+                let field = head + field.start..head + field.end;
+                if !is_well_quoted(&command[field.clone()]) {
+                    // What looks like a separator from here on may be part of a secret, and the other way round.
+                    places.push(at + field.start..line.len());
+                    return places;
+                }
+                if position >= from {
+                    places.push(within_quotes(command, field, at));
+                }
+            }
         }
         at += command.len() + 1;
     }
@@ -91,6 +114,13 @@ pub fn secrets_in(line: &str) -> Vec<String> {
 pub fn remembered(secret: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(secret).into_owned();
     (text.len() > 3).then_some(text)
+}
+
+/// Whether a field has no quotes, or one at each end.
+fn is_well_quoted(field: &[u8]) -> bool {
+    let field = field.trim_ascii();
+    let inner = field.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\""));
+    !inner.unwrap_or(field).contains(&b'"')
 }
 
 /// The place of what is between the quotes of a field, or of the whole field if it has none.
@@ -190,6 +220,17 @@ mod tests {
             "AT+QSSLCFG=\"clientkey\",2,\"UFS:key2.pem\",\"hunter2\"",
             "+QSSLCFG: \"clientkey\",2,\"UFS:key2.pem\",\"hunter2\"",
             "AT+QSSLCFG=\"psk\",2,\"bench,hunter2\"",
+            "AT+QIREGAPP=\"apn\",\"lab\",\"hunter2\"",
+            "AT+QFTPPASS=\"hunter2\"",
+            "AT+QSMTPPWD=hunter2",
+            "AT+QSETPSK=0,hunter2",
+            // Quotes that do not fit.
+            "AT+QMTCONN=0,\"i\"d\",\"lab\",\"hunter2\"",
+            "AT+QMTCONN=0,\"id,\"lab\",\"hunter2\"",
+            "AT+QMTCONN=0,\"id\",\"lab\",\"hun\"hunter2",
+            "AT+QMTCONN=0,id\",\"a;b\",\"hunter2\"",
+            "AT+QMTCONN=0,\"id\"\",\"lab\",\"x;hunter2\"",
+            "+QMTCFG: \"aliauth\",\"k\"ey\",\"name\",\"hunter2\"",
         ] {
             assert!(!masked(line).contains("hunter2"), "{}", masked(line));
         }

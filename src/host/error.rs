@@ -106,7 +106,7 @@ pub enum Error {
     #[error("the module has powered down; its connections and settings are gone")]
     PoweredDown,
     /// The module did something that its dialect does not allow.
-    #[error("expected {expected}, the module printed {line:?}")]
+    #[error("expected {expected}; the module printed {line:?}")]
     Protocol {
         /// What was expected.
         expected: &'static str,

@@ -170,9 +170,12 @@ pub fn client(dialect: &Dialect, client: ClientIndex) -> Result<(), Error> {
     if client.0 <= dialect.last_client {
         return Ok(());
     }
+    let allowed = match dialect.last_client {
+        0 => "0".to_owned(),
+        last => format!("0 to {last}"),
+    };
     Err(Error::Usage(format!(
-        "client index must be 0 to {}, not {client} ({})",
-        dialect.last_client,
+        "client index must be {allowed}, not {client} ({})",
         models(dialect)
     )))
 }

@@ -79,16 +79,17 @@ impl Engine {
         py: Python<'_>,
         index: i64,
         host: String,
-        port: i64,
+        port: &Bound<'_, PyAny>,
         client_id: String,
         username: Option<String>,
         password: Option<String>,
         values: &Bound<'_, PyDict>,
         timeout: Option<f64>,
     ) -> PyResult<Pending> {
-        let login = login(py, self, host, port, client_id, username, password, values, timeout)?;
-        let errand = Errand::Enter(client(py, index)?, Box::new(login));
-        self.submit(py, errand, None)
+        let (client, login) = login(
+            py, self, index, host, port, client_id, username, password, values, timeout,
+        )?;
+        self.submit(py, Errand::Enter(client, Box::new(login)), None)
     }
 
     /// Disconnects and closes a client, as far as there is anything to end, with this timeout for each step.
@@ -116,13 +117,13 @@ impl Engine {
         py: Python<'_>,
         index: i64,
         host: String,
-        port: i64,
+        port: &Bound<'_, PyAny>,
         timeout: Option<f64>,
     ) -> PyResult<Pending> {
         let call = Call::Open {
             client: client(py, index)?,
             host,
-            port: tcp_port(py, port)?,
+            port: tcp_port(port)?,
         };
         self.submit(py, call, timeout)
     }
@@ -154,12 +155,12 @@ impl Engine {
         &self,
         py: Python<'_>,
         index: i64,
-        topics: Vec<(String, i64)>,
+        topics: Vec<(String, Bound<'_, PyAny>)>,
         timeout: Option<f64>,
     ) -> PyResult<Pending> {
         let topics = topics
             .into_iter()
-            .map(|(topic, level)| Ok((topic, quality(py, level)?)));
+            .map(|(topic, qos)| Ok((topic, quality("qos", &qos)?)));
         let call = Call::Subscribe {
             client: client(py, index)?,
             topics: topics.collect::<PyResult<_>>()?,
@@ -170,14 +171,8 @@ impl Engine {
     /// Ends subscriptions.
     #[pyo3(signature = (index, topics, *, timeout=None))]
     fn unsubscribe(&self, py: Python<'_>, index: i64, topics: Vec<String>, timeout: Option<f64>) -> PyResult<Pending> {
-        self.submit(
-            py,
-            Call::Unsubscribe {
-                client: client(py, index)?,
-                topics,
-            },
-            timeout,
-        )
+        let client = client(py, index)?;
+        self.submit(py, Call::Unsubscribe { client, topics }, timeout)
     }
 
     /// Publishes a message.
@@ -189,7 +184,7 @@ impl Engine {
         index: i64,
         topic: String,
         payload: Vec<u8>,
-        qos: i64,
+        qos: &Bound<'_, PyAny>,
         retain: bool,
         form: Option<&str>,
         timeout: Option<f64>,
@@ -199,7 +194,7 @@ impl Engine {
             client,
             topic,
             payload,
-            qos: quality(py, qos)?,
+            qos: quality("qos", qos)?,
             retain,
             form: form.map(|name| publish_form(py, name)).transpose()?,
         };

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use modemqtt_host::engine::{self, News, Remark};
+use modemqtt_host::error::Error;
 use modemqtt_host::trace::Record;
 use pyo3::prelude::*;
 
@@ -89,16 +90,14 @@ fn remark_for_python(remark: Remark) -> (String, &'static str, String) {
             let record = Record::read(&record);
             ("wire", errors::shown(record.sent(), &record.text()))
         }
-        News::Reconnecting(client, error, Some(within)) => {
-            let seconds = within.as_secs_f64();
-            (
-                "info",
-                format!("{error}; client {client} connects again in {seconds} s"),
-            )
-        }
-        News::Reconnecting(client, error, None) => {
-            let text = format!("{error}; client {client} connects again when the modem is open again");
-            ("info", text)
+        News::Reconnecting(client, error, within) => {
+            let when = within.map_or("when the modem is open again".to_owned(), |within| {
+                format!("in {} s", within.as_secs_f64())
+            });
+            let again = format!("client {client} connects again {when}");
+            // A warning has told of the loss.
+            let told = matches!(error, Error::ConnectionLost { .. } | Error::Restarted);
+            ("info", if told { again } else { format!("{error}; {again}") })
         }
         News::Reconnected(client, attempts, away) => {
             let seconds = away.as_secs_f64();

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use modemqtt_at::ClientIndex;
 use modemqtt_host::call::{Login, Secret};
 use modemqtt_host::engine::{self, Wait};
 use modemqtt_host::keep::{Keep, Plan};
+use modemqtt_host::session::check_login;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
@@ -32,7 +34,7 @@ impl KeptSession {
         engine: &Engine,
         index: i64,
         host: String,
-        port: i64,
+        port: &Bound<'_, PyAny>,
         client_id: String,
         username: Option<String>,
         password: Option<String>,
@@ -43,7 +45,9 @@ impl KeptSession {
         attempts: Option<u64>,
         timeout: Option<f64>,
     ) -> PyResult<Self> {
-        let login = login(py, engine, host, port, client_id, username, password, values, timeout)?;
+        let (client, login) = login(
+            py, engine, index, host, port, client_id, username, password, values, timeout,
+        )?;
         let wait = |seconds| Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX);
         let plan = Plan {
             first: wait(first),
@@ -51,7 +55,7 @@ impl KeptSession {
             factor,
             attempts: attempts.map(|attempts| attempts.try_into().unwrap_or(u32::MAX)),
         };
-        let kept = Arc::new(engine::KeptSession::new(Keep::new(client(py, index)?, login, plan)));
+        let kept = Arc::new(engine::KeptSession::new(Keep::new(client, login, plan)));
         py.detach(|| engine.engine().keep(&kept));
         Ok(Self { kept: Owned::new(kept) })
     }
@@ -91,27 +95,35 @@ impl Drop for KeptSession {
     }
 }
 
-/// What a session is opened with.
+/// The client of a session and what it is opened with, each value checked.
 #[expect(clippy::too_many_arguments, reason = "Python names them")]
 pub(crate) fn login(
     py: Python<'_>,
     engine: &Engine,
+    index: i64,
     host: String,
-    port: i64,
+    port: &Bound<'_, PyAny>,
     client_id: String,
     username: Option<String>,
     password: Option<String>,
     values: &Bound<'_, PyDict>,
     timeout: Option<f64>,
-) -> PyResult<Login> {
-    let dialect = shared(py, engine.engine())?.modem().map(|modem| modem.dialect);
-    Ok(Login {
+) -> PyResult<(ClientIndex, Login)> {
+    let client = client(py, index)?;
+    let shared = shared(py, engine.engine())?;
+    let dialect = shared.modem().map(|modem| modem.dialect);
+    let login = Login {
         host,
-        port: tcp_port(py, port)?,
+        port: tcp_port(port)?,
         client_id,
         username,
         password: password.map(Secret),
         options: (!values.is_empty()).then(|| options(py, dialect, values)).transpose()?,
         timeout: seconds(py, timeout)?,
-    })
+    };
+    // Here, so that a session of the client that is kept goes on when this one is refused.
+    if let Some(dialect) = dialect {
+        check_login(client, &login, dialect).map_err(|error| errors::raise(py, &error, Some(shared)))?;
+    }
+    Ok((client, login))
 }

@@ -201,7 +201,8 @@ fn wake(after: &Bound<'_, PyAny>) -> PyResult<Wake> {
     }
     let seconds = after.extract::<f64>().ok().map(Duration::try_from_secs_f64);
     let Some(Ok(after)) = seconds else {
-        let message = "wake_after: seconds from 0 on, None for never, or \"auto\" for the model's own figure";
+        let given = after.repr()?;
+        let message = format!("wake_after must be \"auto\", 0 s or more, or None, not {given}");
         return Err(errors::usage(after.py(), message));
     };
     Ok(Wake::After(after))

@@ -22,19 +22,35 @@ pub(crate) fn client(py: Python<'_>, index: i64) -> PyResult<ClientIndex> {
 }
 
 /// A quality of service.
-pub(crate) fn quality(py: Python<'_>, number: i64) -> PyResult<Qos> {
-    u8::try_from(number)
-        .ok()
-        .and_then(Qos::from_number)
-        .ok_or_else(|| errors::usage(py, format!("qos must be 0, 1 or 2, not {number}")))
+pub(crate) fn quality(name: &str, value: &Bound<'_, PyAny>) -> PyResult<Qos> {
+    one_of(name, "0, 1 or 2", value, |number| {
+        u8::try_from(number).ok().and_then(Qos::from_number)
+    })
 }
 
 /// A TCP port.
-pub(crate) fn tcp_port(py: Python<'_>, number: i64) -> PyResult<u16> {
-    u16::try_from(number)
-        .ok()
-        .filter(|port| *port != 0)
-        .ok_or_else(|| errors::usage(py, format!("port must be 1 to 65535, not {number}")))
+pub(crate) fn tcp_port(value: &Bound<'_, PyAny>) -> PyResult<u16> {
+    one_of("port", "1 to 65535", value, |number| {
+        u16::try_from(number).ok().filter(|port| *port != 0)
+    })
+}
+
+/// A whole number of a few; `allowed` says of which.
+fn one_of<T>(name: &str, allowed: &str, value: &Bound<'_, PyAny>, known: impl FnOnce(i64) -> Option<T>) -> PyResult<T> {
+    let whole = match value.extract::<i64>() {
+        _ if value.is_instance_of::<PyBool>() => false,
+        Ok(number) => match known(number) {
+            Some(known) => return Ok(known),
+            None => true,
+        },
+        Err(_) => value.is_instance_of::<PyInt>(),
+    };
+    let message = format!("{name} must be {allowed}, not {}", value.repr()?);
+    Err(if whole {
+        errors::usage(value.py(), message)
+    } else {
+        errors::usage_type(value.py(), message)
+    })
 }
 
 /// An operation by its word.
@@ -61,7 +77,7 @@ pub(crate) fn operands(
             None => value.is_instance_of::<PyInt>(),
         };
         let (read, wanted) = if number {
-            (value.extract().map(Value::Number), "an int")
+            (value.extract().map(Value::Number), "a whole number")
         } else {
             (value.extract().map(Value::Text), "a str")
         };
@@ -154,7 +170,7 @@ fn put(
         Shape::Unless(place) if value.is_none() => *place(options) = Some(None),
         Shape::Unless(place) => *place(options) = Some(Some(number(dialect, definition, value, u8::MAX)?)),
         Shape::Version(place) => *place(options) = Some(version(value)?),
-        Shape::Will(place) => *place(options) = Some(will(py, value)?),
+        Shape::Will(place) => *place(options) = Some(will(value)?),
         Shape::Alibaba(place) => *place(options) = Some(alibaba(value)?),
         Shape::OneNet(place) => *place(options) = Some(onenet(value)?),
         Shape::Tls(place) => *place(options) = Some(tls(value)?),
@@ -242,17 +258,17 @@ fn unless_text(value: &Bound<'_, PyAny>, message: String) -> PyErr {
 fn alibaba(value: &Bound<'_, PyAny>) -> PyResult<Alibaba> {
     is_a("alibaba", "Alibaba", value)?;
     Ok(Alibaba {
-        product_key: field(value, "product_key", "product_key", "str")?,
-        device_name: field(value, "device_name", "device_name", "str")?,
-        device_secret: Secret(field(value, "device_secret", "device_secret", "str")?),
+        product_key: field(value, "product_key", "product_key", "a str")?,
+        device_name: field(value, "device_name", "device_name", "a str")?,
+        device_secret: Secret(field(value, "device_secret", "device_secret", "a str")?),
     })
 }
 
 fn onenet(value: &Bound<'_, PyAny>) -> PyResult<OneNet> {
     is_a("onenet", "OneNet", value)?;
     Ok(OneNet {
-        product_id: field(value, "product_id", "product_id", "str")?,
-        access_key: Secret(field(value, "access_key", "access_key", "str")?),
+        product_id: field(value, "product_id", "product_id", "a str")?,
+        access_key: Secret(field(value, "access_key", "access_key", "a str")?),
     })
 }
 
@@ -260,12 +276,12 @@ fn onenet(value: &Bound<'_, PyAny>) -> PyResult<OneNet> {
 pub(crate) fn tencent(value: &Bound<'_, PyAny>) -> PyResult<Tencent> {
     is_a("device", "Tencent", value)?;
     Ok(Tencent {
-        product_id: field(value, "product_id", "product_id", "str")?,
-        device_name: field(value, "device_name", "device_name", "str")?,
-        client_id: field(value, "client_id", "client_id", "str")?,
-        device_secret: Secret(field(value, "device_secret", "device_secret", "str")?),
-        expire: field(value, "expire", "expire", "int or None")?,
-        url: field(value, "url", "url", "str or None")?,
+        product_id: field(value, "product_id", "product_id", "a str")?,
+        device_name: field(value, "device_name", "device_name", "a str")?,
+        client_id: field(value, "client_id", "client_id", "a str")?,
+        device_secret: Secret(field(value, "device_secret", "device_secret", "a str")?),
+        expire: field(value, "expire", "expire", "a whole number or None")?,
+        url: field(value, "url", "url", "a str or None")?,
     })
 }
 
@@ -298,16 +314,16 @@ pub(crate) fn is_a(key: &str, class: &str, value: &Bound<'_, PyAny>) -> PyResult
 }
 
 /// A `modemqtt.Will`, or `None` to remove the will.
-fn will(py: Python<'_>, value: &Bound<'_, PyAny>) -> PyResult<Option<Will>> {
+fn will(value: &Bound<'_, PyAny>) -> PyResult<Option<Will>> {
     if value.is_none() {
         return Ok(None);
     }
     is_a("will", "Will", value)?;
     Ok(Some(Will {
-        topic: field(value, "will: topic", "topic", "str")?,
-        payload: field(value, "will: payload", "payload", "bytes")?,
-        qos: quality(py, field(value, "will: qos", "qos", "int")?)?,
-        retain: field(value, "will: retain", "retain", "bool")?,
+        topic: field(value, "topic of the will", "topic", "a str")?,
+        payload: field(value, "payload of the will", "payload", "bytes")?,
+        qos: quality("qos of the will", &value.getattr("qos")?)?,
+        retain: field(value, "retain of the will", "retain", "True or False")?,
     }))
 }
 

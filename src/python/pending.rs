@@ -205,7 +205,7 @@ pub(crate) fn translate(py: Python<'_>, reply: Reply) -> PyResult<Bound<'_, PyAn
 /// A time in seconds; `None` for no limit.
 pub(crate) fn seconds(py: Python<'_>, timeout: Option<f64>) -> PyResult<Option<Duration>> {
     let Some(seconds) = timeout else { return Ok(None) };
-    if seconds.is_infinite() && seconds > 0.0 {
+    if seconds >= Duration::MAX.as_secs_f64() {
         return Ok(None);
     }
     Duration::try_from_secs_f64(seconds)

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, Literal
 from modemqtt._base_client import BaseClient, in_a_hurry, time_to_leave
 from modemqtt._delivery import Delivery, raise_misuse
 from modemqtt._reconnect import plan_of
+from modemqtt._strict import callback
 from modemqtt._tls import call_back
-from modemqtt._usage import Deadline, arguments, payload_bytes, seconds, subscriptions, topics
+from modemqtt._usage import Deadline, arguments, flag, payload_bytes, seconds, subscriptions, topics
 from modemqtt.aio._delivery import AsyncDelivery
 from modemqtt.aio._hub import hub_of, until_finished
 from modemqtt.exceptions import ModemError
@@ -69,6 +70,7 @@ class AsyncMqttClient(BaseClient):
         **options: Unpack[Options],
     ) -> None:
         """Change options; see :meth:`modemqtt.MqttClient.configure`. `progress` is called in the loop."""
+        callback("progress", progress)
         await self._told(self._submit("configure", options, timeout=timeout), progress)
 
     async def configuration(self, *, timeout: float | None = None) -> dict[str, Any]:
@@ -133,6 +135,7 @@ class AsyncMqttClient(BaseClient):
         """
         with arguments():
             seconds(timeout, otherwise=0.0)
+        callback("progress", progress)
         plan = plan_of(reconnect)
         login = (host, port, client_id, username, password, dict(options))
         kept: KeptSession | None = None
@@ -209,6 +212,7 @@ class AsyncMqttClient(BaseClient):
         timeout: float | None = None,
     ) -> AsyncDelivery:
         """Publish a message; see :meth:`modemqtt.MqttClient.publish`."""
+        flag("wait", wait)
         deadline = Deadline(timeout)
         data = payload_bytes(payload)
         engine, hub = self._engine(), hub_of(self._line)

@@ -11,6 +11,7 @@ from modemqtt._usage import Deadline, arguments, seconds
 from modemqtt._values import Response
 from modemqtt.aio._client import AsyncMqttClient
 from modemqtt.aio._hub import hub_of, until_finished
+from modemqtt.exceptions import UsageTypeError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -66,7 +67,13 @@ class AsyncModem(BaseModem):
 
         Both may be used. Callbacks are called in the loop where they are set on this one, unless a thread calls some
         already.
+
+        Raises:
+            UsageTypeError: `modem` is not one.
+
         """
+        if not isinstance(modem, BaseModem):
+            raise UsageTypeError(f"modem must be a modemqtt.Modem, not {modem!r}")
         awaited = cls.__new__(cls)
         awaited._line = modem._line  # noqa: SLF001 - the two share it
         awaited._prepare()  # noqa: SLF001 - one of its own class

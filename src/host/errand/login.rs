@@ -35,6 +35,13 @@ impl Login {
         Some(Call::Configure { client, options })
     }
 
+    /// The calls that it takes, in order, for a check before the first is made.
+    pub(crate) fn calls(&self, client: ClientIndex) -> impl Iterator<Item = Call> {
+        self.configure(client)
+            .into_iter()
+            .chain([self.open(client), self.connect(client)])
+    }
+
     /// The call that opens its network connection.
     fn open(&self, client: ClientIndex) -> Call {
         Call::Open {
@@ -62,7 +69,7 @@ impl Login {
 /// | `Configure` | `Open` | refused by the module, which may still have another program's connection: `Close` |
 /// | `Close` | `ConfigureAgain` | the end |
 /// | `ConfigureAgain` | `Open` | the end |
-/// | `Open` | `Connect` | `Abandon`, unless nothing was sent |
+/// | `Open` | `Connect` | `Abandon` |
 /// | `Connect` | the end: connected | `Abandon` |
 /// | `Abandon` | the end, with the earlier error | the same |
 ///
@@ -126,7 +133,6 @@ impl Course for Enter {
                 self.make(Entering::Close, Call::close(client))
             }
             (Entering::Abandon(error), Turn::Ended(_) | Turn::Due) => Move::End(Err(error.clone())),
-            (Entering::Open, Turn::Ended(Err(error @ Error::Usage(_)))) => Move::End(Err(error)),
             (Entering::Open | Entering::Connect, Turn::Ended(Err(error))) => self.abandon(error, now),
             (_, Turn::Ended(Err(error))) => Move::End(Err(error)),
             (Entering::Close, Turn::Ended(Ok(_))) => self.configure_or_open(Entering::ConfigureAgain),

@@ -17,7 +17,7 @@ use super::verbatim::verbatim;
 use crate::call::{Call, Value};
 use crate::error::Error;
 use crate::job::{Goal, OutcomeKey, Step, Sync, Task};
-use crate::names::called;
+use crate::names::{called, models};
 use crate::writer::{self, Argument};
 
 pub(super) type Steps = VecDeque<Step>;
@@ -177,6 +177,17 @@ impl Planner {
                 )));
             };
             arguments.push(value.argument());
+        }
+        if !row.arity.allows(arguments.len()) && row.parameter(arguments.len()).is_some() {
+            let (missing, _) = called(row, arguments.len());
+            let models = models(self.dialect);
+            return Err(Error::Usage(match given {
+                0 => format!("{missing} must be given ({models})"),
+                _ => format!(
+                    "{} needs {missing} as well ({models})",
+                    called(row, arguments.len() - 1).0
+                ),
+            }));
         }
         let step = self.step(row, &arguments, outcome(row, key.client, key.message_id))?;
         Ok((Task::of(key, own), [step].into()))

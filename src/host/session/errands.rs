@@ -3,10 +3,14 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use modemqtt_at::ClientIndex;
+use modemqtt_at::dialect::Dialect;
+
 use super::Session;
 use crate::call::{ClientState, Event, Reply, Submission, Ticket};
-use crate::errand::{Course, Errand, Move, Turn};
+use crate::errand::{Course, Errand, Login, Move, Turn};
 use crate::error::Error;
+use crate::mqtt::{Clients, plan};
 use crate::timers::Timer;
 
 /// Marks the ticket of a call made by an errand, and so tells it from the errand's own. The next higher bit marks calls
@@ -51,6 +55,11 @@ impl Session {
     }
 
     fn run_errand(&mut self, ticket: Ticket, errand: Errand, timeout: Option<Duration>, now: Instant) {
+        if let (Errand::Enter(client, login), Some(dialect)) = (&errand, self.dialect)
+            && let Err(error) = check_login(*client, login, dialect)
+        {
+            return self.events.push_back(Event::Ended(ticket, Err(error)));
+        }
         let course = Some(errand.course(timeout, now));
         let under_way = UnderWay { course, calls: false };
         self.errands.under_way.insert(ticket, under_way);
@@ -190,6 +199,14 @@ impl UnderWay {
     fn goes_on(&self) -> bool {
         self.course.is_some()
     }
+}
+
+/// Refuses a session in which any step is wrong, before the first is made. The settings in force decide nothing here.
+pub fn check_login(client: ClientIndex, login: &Login, dialect: &'static Dialect) -> Result<(), Error> {
+    let mut clients = Clients::of(dialect);
+    login
+        .calls(client)
+        .try_for_each(|call| plan(call, dialect, &mut clients, None).map(drop))
 }
 
 /// The errand that made the call with this ticket, if one did.

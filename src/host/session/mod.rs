@@ -62,6 +62,7 @@ use crate::mqtt::{Clients, Context, Own};
 use crate::timers::{Timer, Timers};
 use crate::trace::{Piece, Trace};
 use errands::Errands;
+pub use errands::check_login;
 use exchange::{DataState, Exchange, Waiting};
 use heard::Heard;
 pub use leave::Search;

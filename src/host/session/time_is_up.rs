@@ -173,7 +173,12 @@ impl Session {
         if let Some(at) = self.queue.iter().position(|job| job.ticket == ticket) {
             if let Some(mut job) = self.queue.remove(at) {
                 let command = job.steps.front().map_or(String::new(), |step| step.line.shown.clone());
-                let result = timeout(command, "free line", job.submitted_at, "".into());
+                let result = timeout(
+                    command,
+                    "free line",
+                    job.submitted_at,
+                    "; the calls before it have not ended".into(),
+                );
                 self.end(&mut job, result);
                 self.release(&job, false);
             }

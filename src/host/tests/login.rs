@@ -10,8 +10,8 @@ mod pair;
 use std::time::Duration;
 
 use keeping::{keep_alive, login};
-use modemqtt_at::dialect;
-use modemqtt_host::call::{ClientState, Errand, Login, Options, Reply};
+use modemqtt_at::{Qos, dialect};
+use modemqtt_host::call::{ClientState, Errand, Login, Options, Reply, Secret, Will};
 use modemqtt_host::error::Error;
 use pair::{CLIENT, Pair};
 
@@ -96,25 +96,47 @@ fn an_opening_that_takes_too_long_is_closed_when_it_has_ended() {
 }
 
 #[test]
-fn a_wrong_client_id_ends_the_login_with_what_was_wrong() {
+fn a_login_with_a_wrong_value_sends_nothing() {
+    type Spoil = fn(&mut Login);
+    let wrong: [(&str, Spoil); 6] = [
+        ("client_id", |login| login.client_id = "a\rb".into()),
+        ("username", |login| login.username = Some("u\"".into())),
+        ("password", |login| {
+            login.username = Some("u".into());
+            login.password = Some(Secret("p\0".into()));
+        }),
+        ("a user name", |login| login.password = Some(Secret("p".into()))),
+        ("host", |login| login.host = "h".repeat(101)),
+        ("wildcard", |login| {
+            let will = Will {
+                topic: "a/#".into(),
+                payload: Vec::new(),
+                qos: Qos::AtMostOnce,
+                retain: false,
+            };
+            login.options = Some(Options {
+                will: Some(Some(will)),
+                ..Options::default()
+            });
+        }),
+    ];
     each_model(|model, pair| {
-        let mut login = login(None);
-        login.client_id = "a\rb".into();
-        let error = pair.call(enter(login)).unwrap_err();
-        assert!(matches!(error, Error::Usage(_)), "{model}: {error}");
-        assert_eq!(pair.call(leave()), Ok(Reply::Done), "{model}");
-        assert_eq!(pair.state, ClientState::Closed, "{model}");
+        for (named, spoil) in &wrong {
+            let mut login = login(Some(keep_alive()));
+            spoil(&mut login);
+            let error = pair.call(enter(login)).unwrap_err();
+            assert!(
+                matches!(&error, Error::Usage(said) if said.contains(named)),
+                "{model}: {error}"
+            );
+            assert_eq!(commands(pair), [""; 0], "{model}: {named}");
+        }
     });
 }
 
 #[test]
 fn a_login_that_fails_closes_what_it_has_opened() {
     each_model(|model, pair| {
-        let mut refused = login(None);
-        refused.client_id = "a\rb".into();
-        let error = pair.call(enter(refused)).unwrap_err();
-        assert!(matches!(error, Error::Usage(_)), "{model}: {error}");
-        assert_eq!(pair.state, ClientState::Closed, "{model}");
         pair.rig.broker.refuse(Some(5)).unwrap();
         let error = pair.call(enter(login(None))).unwrap_err();
         assert!(matches!(error, Error::Operation { .. }), "{model}: {error}");
