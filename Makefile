@@ -14,6 +14,7 @@
 #   make long     everything that takes longer than a test run should: 100,000 runs of each property of the session, a thousand forked children, a
 #                 hundred ends of each program, a recording of 100 MB, an interrupt at each instruction, an hour of fuzzing, the long soak, 100,000 interrupts
 #   make transcript FILE=…   plays one transcript on each end, and shows where the end differs; with LOG=wire.log MODEL=M95 makes it from a log first
+#                 MODEL=BC66 OF=BC660K-GL instead says which transcripts of one model hold for another; with WRITE=1 names the model in them
 #   make mutate   every value of every row changed: each change must fail a transcript
 
 PYTHON ?= python3
@@ -165,9 +166,10 @@ long: $(BUILT) $(TOOLS)
 	@rm -f $(BUILT)
 
 transcript: $(BUILT)
-	@[ -n "$(FILE)" ] || { echo "make transcript FILE=tests/transcripts/m95/report.at [LOG=wire.log MODEL=M95]" >&2; exit 2; }
+	@[ -n "$(FILE)$(OF)" ] || { echo "make transcript FILE=tests/transcripts/m95/report.at [LOG=wire.log MODEL=M95], or make transcript MODEL=BC66 OF=BC660K-GL" >&2; exit 2; }
+	@[ -z "$(OF)" ] || PYTHONPATH=tests $(BIN)/python -m support.sister "$(MODEL)" "$(OF)" $(if $(WRITE),--write)
 	@[ -z "$(LOG)" ] || PYTHONPATH=tests $(BIN)/python -m support.from_log "$(LOG)" --model "$(MODEL)" > "$(FILE)"
-	@PYTHONPATH=tests $(BIN)/python -m support.play "$(FILE)"
+	@[ -z "$(FILE)" ] || PYTHONPATH=tests $(BIN)/python -m support.play "$(FILE)"
 
 mutate:
 	cargo test -p modemqtt-host --test mutation -- --ignored --nocapture

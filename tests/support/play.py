@@ -14,25 +14,40 @@ from support import transcript
 from support.player import LONGEST_PAUSE, Player
 
 ROOT = Path(__file__).resolve().parents[2]
+ENDS = {"host": "modemqtt-host", "virtual module": "modemqtt-virtual"}
+AS_WRITTEN = "as written"
+NOT_HERE = "not for this end"
 _TEST = "the_transcript_that_was_named"
-_ENDS = {"host": "modemqtt-host", "virtual module": "modemqtt-virtual"}
 _MARK = "transcript: "
 
 
-def _rust(package: str, path: Path) -> list[str]:
-    """Play it on one end alone; each line gives the result for one model."""
+class NotPlayedError(Exception):
+    """An end could not be built, or could not read what it was to play."""
+
+
+def alone(package: str, **what: str) -> list[tuple[Path, str, str]]:
+    """Play what is asked for on one end alone; return the file, the model, and how it has fared, of each."""
     done = subprocess.run(  # noqa: S603 - a program of ours
         ["cargo", "test", "--quiet", "-p", package, "--test", "transcripts", _TEST, "--", "--ignored", "--nocapture"],  # noqa: S607 - as `make` finds it
         cwd=ROOT,
-        env=os.environ | {"TRANSCRIPT": str(path)},
+        env=os.environ | what,
         capture_output=True,
         text=True,
         check=False,
     )
     told = done.stdout.split(_MARK)[1:]
     if done.returncode and not told:
-        return [done.stderr.strip() or done.stdout.strip()]
-    return [one.split("\n\n", maxsplit=1)[0].rstrip() for one in told]
+        raise NotPlayedError(done.stderr.strip() or done.stdout.strip())
+    parts = [one.split("\n\n", maxsplit=1)[0].rstrip().split(": ", maxsplit=2) for one in told]
+    return [(Path(path), model, result) for path, model, result in parts]
+
+
+def _rust(package: str, path: Path) -> list[str]:
+    """Play it on one end alone; each line gives the result for one model."""
+    try:
+        return [f"{model}: {result}" for _, model, result in alone(package, TRANSCRIPT=str(path))]
+    except NotPlayedError as error:
+        return [str(error)]
 
 
 def _python(path: Path) -> list[str]:
@@ -42,12 +57,12 @@ def _python(path: Path) -> list[str]:
         try:
             played = transcript.load(path, model)
             if played.only == "virtual":
-                told.append(f"{model}: not for this end")
+                told.append(f"{model}: {NOT_HERE}")
             elif played.longest_pause > LONGEST_PAUSE:
                 told.append(f"{model}: seconds would have to pass; the host's clock alone has them pass at once")
             else:
                 Player(played).play()
-                told.append(f"{model}: as written")
+                told.append(f"{model}: {AS_WRITTEN}")
         except (AssertionError, transcript.UnreadableError) as error:
             told.append(f"{model}: {error}")
     return told
@@ -62,11 +77,11 @@ def main(names: list[str]) -> int:
     if not path.is_file():
         sys.stderr.write(f"{names[0]} is no file\n")
         return 2
-    told = {end: _rust(package, path) for end, package in _ENDS.items()} | {"Python": _python(path)}
+    told = {end: _rust(package, path) for end, package in ENDS.items()} | {"Python": _python(path)}
     for end, lines in told.items():
         for line in lines:
             sys.stdout.write(f"{end}: {line}\n")
-    good = ("as written", "not for this end", "pass at once")
+    good = (AS_WRITTEN, NOT_HERE, "pass at once")
     return 0 if all(line.endswith(good) for lines in told.values() for line in lines) else 1
 
 

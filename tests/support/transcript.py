@@ -59,8 +59,8 @@ class Transcript:
 
 
 def dialects() -> list[str]:
-    """Return the dialects that have transcripts."""
-    return sorted(folder.name for folder in FOLDER.iterdir() if folder.is_dir() and folder != SHARED)
+    """Return the dialects, each of which has transcripts."""
+    return sorted({dialect for _, dialect, _ in _core.models()})
 
 
 @cache
@@ -68,7 +68,8 @@ def dialect_of(model: str) -> str:
     """Return the dialect of a model."""
     found = [dialect for name, dialect, _ in _core.models() if name == model]
     if not found:
-        raise UnreadableError(f"no model {model}")
+        known = ", ".join(name for name, _, _ in _core.models())
+        raise UnreadableError(f"there is no model {model}; known are {known}")
     return found[0]
 
 
@@ -86,15 +87,14 @@ def models(path: Path) -> tuple[str, ...]:
 
 def load_all(dialect: str) -> list[Transcript]:
     """Read every transcript of a dialect, by name: those of its own folder, and those that it shares with others."""
-    own = list((FOLDER / dialect).glob("*.at"))
-    if not own:
-        raise UnreadableError(f"{FOLDER / dialect}: no transcripts")
     found = [
         load(path, model)
-        for path in [*own, *SHARED.glob("*.at")]
+        for path in [*(FOLDER / dialect).glob("*.at"), *SHARED.glob("*.at")]
         for model in models(path)
         if dialect_of(model) == dialect
     ]
+    if not found:
+        raise UnreadableError(f"{dialect}: no transcripts")
     return sorted(found, key=lambda one: (one.name, one.model))
 
 

@@ -136,10 +136,8 @@ const SHARED: &str = "shared";
 
 /// Every transcript of a dialect, by name: those of its own folder, and those that it shares with others.
 pub fn load_all(dialect: &str) -> Vec<Transcript> {
-    let own = files(&folder().join(dialect));
-    assert!(!own.is_empty(), "{dialect}: no transcripts");
-    let all = own.into_iter().chain(files(&folder().join(SHARED)));
-    let mut found: Vec<_> = all.flat_map(|path| load_of(&path, dialect)).collect();
+    let mut found: Vec<_> = files_of(dialect).flat_map(|path| load_of(&path, dialect)).collect();
+    assert!(!found.is_empty(), "{dialect}: no transcripts");
     found.sort_by(|one, other| (&one.name, &one.model).cmp(&(&other.name, &other.model)));
     for pair in found.windows(2) {
         let twice = (&pair[0].name, &pair[0].model) == (&pair[1].name, &pair[1].model);
@@ -151,6 +149,13 @@ pub fn load_all(dialect: &str) -> Vec<Transcript> {
         );
     }
     found
+}
+
+/// The files that may be about a dialect.
+fn files_of(dialect: &str) -> impl Iterator<Item = PathBuf> {
+    let own = folder().join(dialect);
+    let own = if own.is_dir() { files(&own) } else { Vec::new() };
+    own.into_iter().chain(files(&folder().join(SHARED)))
 }
 
 fn files(folder: &Path) -> Vec<PathBuf> {
@@ -182,35 +187,6 @@ fn load_of(path: &Path, dialect: &str) -> Vec<Transcript> {
     read.collect()
 }
 
-/// Every transcript of one file, wherever it stands.
-pub fn load(path: &Path) -> Vec<Transcript> {
-    let dialects = modemqtt_at::dialect::ALL.iter();
-    let folder = path.parent().and_then(Path::file_name).unwrap_or_default();
-    let own = dialects.filter(|dialect| folder == SHARED || folder == dialect.name);
-    own.flat_map(|dialect| load_of(path, dialect.name)).collect()
-}
-
-/// Those of the file that `TRANSCRIPT` names, for `make transcript`.
-pub fn named() -> Vec<Transcript> {
-    let path = std::env::var("TRANSCRIPT").expect("TRANSCRIPT names a file; see `make transcript`");
-    load(Path::new(&path))
-}
-
-/// Tells `make transcript` how one has fared at an end; whether as written.
-pub fn tell(transcript: &Transcript, end: End, play: impl FnOnce() -> Result<(), String>) -> bool {
-    let told = if transcript.only.is_some_and(|only| only != end) {
-        Ok("not for this end")
-    } else {
-        play().map(|()| "as written")
-    };
-    let (good, told) = match &told {
-        Ok(told) => (true, *told),
-        Err(told) => (false, told.as_str()),
-    };
-    println!("transcript: {}: {told}\n", transcript.model);
-    good
-}
-
 /// A transcript out of a string; `path` serves for messages and for finding what it comes after.
 pub fn parse(path: &Path, text: &str) -> Transcript {
     read(path, text, None, &mut Vec::new())
@@ -237,7 +213,8 @@ fn before(path: &Path, name: &str, dialect: Option<&str>, model: &str) -> PathBu
     if own.exists() {
         return own;
     }
-    let spoken = |other: &String| dialect_of(other) == dialect_of(model);
+    let dialect = dialect.unwrap_or_else(|| dialect_of(model));
+    let spoken = |other: &String| dialect_of(other) == dialect;
     let shared = files(&folder().join(SHARED));
     let mut named = shared.into_iter().filter(|other| subject(other) == subject(&own));
     named
@@ -311,10 +288,12 @@ fn read(path: &Path, text: &str, about: Option<(&str, &str)>, open: &mut Vec<Pat
                     Some(("model" | "models", _)) => {}
                     Some(("revision", year)) => revision = Some(year.trim().to_string()),
                     Some(("after", name)) => {
-                        let other = before(path, name.trim(), about.map(|(dialect, _)| dialect), &model);
+                        let dialect = about.map(|(dialect, _)| dialect);
+                        let other = before(path, name.trim(), dialect, &model);
                         let text = std::fs::read_to_string(&other)
                             .unwrap_or_else(|error| location.fail(format!("{}: {error}", other.display())));
-                        steps.extend(read(&other, &text, Some((dialect_of(&model), &model)), open).steps);
+                        let dialect = dialect.unwrap_or_else(|| dialect_of(&model));
+                        steps.extend(read(&other, &text, Some((dialect, &model)), open).steps);
                     }
                     Some(("only", "host")) => only = Some(End::Host),
                     Some(("only", "virtual")) => only = Some(End::Virtual),
@@ -476,6 +455,11 @@ fn world(words: &Words, location: &Location) -> World {
         _ => location.fail(format!("unknown world step {words}")),
     }
 }
+
+#[path = "transcript_asked.rs"]
+mod asked;
+#[allow(unused_imports)]
+pub use asked::{named, tell};
 
 #[path = "transcript_tests.rs"]
 mod tests;

@@ -44,3 +44,22 @@ fn a_transcript_is_read_step_by_step() {
 fn a_mistake_is_named_with_its_line() {
     sample("# our own\n@ model M95\n? what\n");
 }
+
+#[test]
+fn a_transcript_of_one_model_is_read_as_one_of_another_with_the_steps_that_come_before() {
+    let own = load_all("bc660k");
+    let read = asked::load_as("BC660K-GL", "BG95");
+    assert!(read.iter().all(|transcript| transcript.model == "BG95"));
+    for transcript in own.iter().filter(|transcript| transcript.model == "BC660K-GL") {
+        let same = read
+            .iter()
+            .find(|other| other.path == transcript.path)
+            .expect("it is read");
+        assert_eq!(same.name, transcript.name);
+        let actions = |transcript: &Transcript| -> Vec<_> {
+            let steps = transcript.steps.iter();
+            steps.map(|step| step.action.clone()).collect()
+        };
+        assert_eq!(actions(same), actions(transcript), "{}", transcript.path.display());
+    }
+}
