@@ -208,9 +208,9 @@ ENTRIES: dict[type[Any], dict[str, tuple[Any, ...]]] = {
     },
     _core.KeptSession: {"take_over": (None,), "end": (), "wait_connected": (5,)},
     _core.Turn: {"take": (WORK,)},
-    _core.Recorder: {"invented": ("a",), "flush": (), "failure": ()},
+    _core.Recorder: {"invented": ("a",), "mark": ("a",), "flush": (), "failure": ()},
     _core.Recording: {"header": (), "next": ()},
-    _core.Replay: {"port": (), "header": (), "report": (), "close": ()},
+    _core.Replay: {"port": (), "header": (), "play": ("a", None), "report": (), "close": ()},
     _core.Journal: {"write": (WORK,), "next": (), "take_dropped": (), "end": ()},
     _core.VirtualModem: {
         "port": (),
@@ -267,7 +267,7 @@ INERT = (
         ("Pending", "number"),
         ("KeptSession", "end"),
     }
-    | {("Recorder", name) for name in ("invented", "flush", "failure")}
+    | {("Recorder", name) for name in ("invented", "mark", "flush", "failure")}
     | {("Journal", name) for name in ("write", "next", "take_dropped", "end")}
     | {("Engine", "told"), ("Engine", "wait_told"), ("Turn", "take")}
 )

@@ -24,7 +24,10 @@ DOCUMENT = documents.read("docs/pytest.md")
 BLOCKS = documents.blocks("docs/pytest.md")
 SUITES = [text for kind, text in BLOCKS if kind == "python"]
 SCOPES = {text: "module" if 'scope="module"' in text else "function" for text in SUITES}
-COMMANDS = [line.removeprefix("$ ") for kind, text in BLOCKS if kind == "console" for line in text.splitlines()]
+SHOWN = [line.removeprefix("$ ") for kind, text in BLOCKS if kind == "console" for line in text.splitlines()]
+# These two go together: the second plays what the first has recorded.
+RECORDED = [command for command in SHOWN if "bench.rec" in command]
+COMMANDS = [command for command in SHOWN if command not in RECORDED]
 
 
 @pytest.fixture
@@ -34,8 +37,8 @@ def two(tmp_path: Path) -> Iterator[Bench]:
 
 
 def test_every_block_is_of_a_kind_that_is_run() -> None:
-    assert {kind for kind, _ in BLOCKS} == {"python", "console", "toml", "text", ""}
-    assert (len(SUITES), len(COMMANDS)) == (6, 4)
+    assert {kind for kind, _ in BLOCKS} == {"python", "console", "toml", "text"}
+    assert (len(SUITES), len(COMMANDS), len(RECORDED)) == (6, 4, 2)
 
 
 @pytest.mark.parametrize("text", SUITES, ids=range(len(SUITES)))
@@ -54,6 +57,18 @@ def test_the_first_suite_has_twenty_lines() -> None:
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_command_of_the_document_runs(suite: Suite, two: Bench, command: str) -> None:
     suite.write(SUITES[0], "test_bench")
+    runs(suite, two, command)
+
+
+def test_a_suite_of_the_document_runs_on_the_recording_of_itself(suite: Suite, two: Bench) -> None:
+    suite.write(SUITES[0], "test_bench")
+    recorded, replayed = (runs(suite, two, command) for command in RECORDED)
+    assert recorded == replayed
+    assert [file.name for file in suite.pytester.path.glob("*.rec")] == ["bench.rec"]
+
+
+def runs(suite: Suite, two: Bench, command: str) -> dict[str, int]:
+    """Run a command of the document, on the ports and the broker that are here."""
     for written, here in (
         ("/dev/ttyUSB2", two.ports[0]),
         ("usb:0123456789", two.ports[0]),
@@ -66,6 +81,7 @@ def test_a_command_of_the_document_runs(suite: Suite, two: Bench, command: str) 
     result = suite.run_apart(*arguments)
     assert outcomes(result)["passed"] >= 2
     assert result.ret == 0
+    return outcomes(result)
 
 
 def test_the_settings_for_continuous_integration_keep_the_wire(suite: Suite) -> None:

@@ -34,6 +34,7 @@ __all__ = [
     "option_table",
     "parse_script",
     "profile_table",
+    "sections",
 ]
 
 __version__: str
@@ -128,6 +129,8 @@ class Recorder:
         """Make the file. Raises `UsageError` where it cannot be made; later trouble is told to `journal`, once."""
     def invented(self, value: str) -> None:
         """Note a value made up for this run: any value matches it when the recording is played."""
+    def mark(self, name: str) -> None:
+        """Begin a section of the recording."""
     def flush(self) -> bool:
         """Write everything so far to the file, waiting at most 2 s. Return whether it is there."""
     @property
@@ -146,17 +149,15 @@ class Recording:
     def next(self) -> tuple[int, float, bool, bytes] | None:
         """Return the next piece: line of the file, seconds, whether the host sent it, bytes; None at the end."""
 
+def sections(path: str | PathLike[str]) -> tuple[dict[str, Any], list[tuple[str, tuple[int, int, int]]]]:
+    """Return the header of a recording, and its sections in order, each with where it begins; raise as `Recording`."""
+
 @final
 class Replay:
     """A recording that is played on a port of its own."""
 
     def __new__(
-        cls,
-        path: str | PathLike[str],
-        *,
-        link: str | PathLike[str] | None,
-        listen: str | None,
-        speed: float | None,
+        cls, path: str | PathLike[str], *, link: str | PathLike[str] | None, listen: str | None, speed: float | None
     ) -> Replay:
         """Start it. Raises `OSError` where the port or the file cannot be had."""
     @property
@@ -165,6 +166,8 @@ class Replay:
     @property
     def header(self) -> dict[str, Any]:
         """What the recording says of itself and of the module."""
+    def play(self, path: str | PathLike[str] | None, begins: tuple[int, int, int] | None) -> None:
+        """Go on with a section, or with what stands before the first; None ends one, and tells what it lacks."""
     def report(self) -> tuple[list[tuple[int | None, str, str]], int, str | None]:
         """Return the differences (line, recorded, sent), how many more, and why reading ended early, or None."""
     def close(self) -> None:

@@ -34,6 +34,8 @@ class Recording:
         self._recorder: Recorder | None = None
         self._invented: list[str] = []
         self._warned = False
+        # The recording of another modem, which this one continues.
+        self.of: Recording | None = None
 
     def begun(self) -> Recorder | None:
         """Return the recording, and begin it if one is wanted.
@@ -42,6 +44,8 @@ class Recording:
             UsageError: the file already exists, or cannot be made.
 
         """
+        if self.of is not None:
+            return self.of.begun()
         if self._path is None:
             return None
         if self._recorder is None:
@@ -61,12 +65,25 @@ class Recording:
 
     def invented(self, value: str) -> None:
         """Let a value that was made up for this run match any other when the recording is played."""
+        if self.of is not None:
+            self.of.invented(value)
+            return
         self._invented.append(value)
         if self._recorder is not None:
             self._recorder.invented(value)
 
+    def mark(self, name: str) -> None:
+        """Begin a section, if the recording has begun."""
+        if self.of is not None:
+            self.of.mark(name)
+        elif self._recorder is not None:
+            self._recorder.mark(name)
+
     def finish(self) -> None:
         """Write everything so far to the file, and warn if that fails."""
+        if self.of is not None:
+            self.of.finish()
+            return
         recorder = self._recorder
         if recorder is None:
             return
@@ -82,6 +99,16 @@ class Recording:
 def remember(modem: object, recording: Recording) -> None:
     """Let the recording of a modem be found."""
     _of_modem[modem] = recording
+
+
+def record_in(modem: object, recording: Recording) -> None:
+    """Record a modem that was never open in a recording that may have others before it."""
+    _of_modem[modem].of = recording
+
+
+def mark(modem: object, name: str) -> None:
+    """Begin a section of the recording of a modem, if it has one."""
+    _of_modem[modem].mark(name)
 
 
 def invented(modem: object, value: str) -> None:

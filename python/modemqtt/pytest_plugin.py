@@ -50,6 +50,10 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     """Take the modem of labgrid's target if --lg-env names one that has it: labgrid has read its environment by now."""
     config = session.config
     config.stash[settings.SETTINGS] = lab.with_target(config, settings.of(config))
+    if settings.of(config).record is not None:
+        from modemqtt._pytest import records  # noqa: PLC0415 - few runs are recorded
+
+        records.check(config)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -84,7 +88,7 @@ def pytest_fixture_setup(
     fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
 ) -> Generator[None, object, object]:
     """Keep what a fixture that outlives a test opens and sets."""
-    return (yield from running.around_fixture(fixturedef, request.config))
+    return (yield from running.around_fixture(fixturedef, request))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -94,9 +98,9 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, None, None]:
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None, None, None]:
     """Fail a test for what it left behind, and bring its modem to the known state."""
-    yield from running.around_teardown(item)
+    yield from running.around_teardown(item, last=nextitem is None)
 
 
 @pytest.hookimpl(wrapper=True)

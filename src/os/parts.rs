@@ -2,8 +2,8 @@
 //!
 //! An operating-system seam: `docs/windows.md` says what another system offers instead.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, BufRead as _, BufReader, ErrorKind, Read as _, Write as _};
+use std::fs::{DirEntry, File, OpenOptions};
+use std::io::{self, BufRead as _, BufReader, ErrorKind, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
@@ -35,12 +35,22 @@ pub struct RawLine {
     pub ended: bool,
 }
 
+/// A place between two lines.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Position {
+    /// The number of the part.
+    pub part: u64,
+    /// How many bytes of it stand before.
+    pub offset: u64,
+    /// How many lines of it stand before.
+    pub lines: u64,
+}
+
 /// Reads the lines of all parts, one at a time.
 #[derive(Debug)]
 pub struct PartReader {
     path: PathBuf,
-    part: u64,
-    number: u64,
+    at: Position,
     file: BufReader<File>,
 }
 
@@ -49,15 +59,45 @@ impl PartReader {
     pub fn open(path: &Path) -> io::Result<Self> {
         Ok(Self {
             path: path.to_path_buf(),
-            part: 0,
-            number: 0,
+            at: Position::default(),
             file: open_to_read(path)?,
         })
     }
 
     /// The part that is being read.
     pub fn path(&self) -> PathBuf {
-        part_of(&self.path, self.part)
+        part_of(&self.path, self.at.part)
+    }
+
+    /// Where the next line begins.
+    pub const fn position(&self) -> Position {
+        self.at
+    }
+
+    /// Goes on from a position.
+    pub fn go_to(&mut self, position: Position) -> io::Result<()> {
+        self.at = position;
+        self.file = open_to_read(&self.path())?;
+        self.file.seek(SeekFrom::Start(position.offset)).map(drop)
+    }
+
+    /// A part that is there although one before it, and behind the one that is read, is not.
+    pub fn later_part(&self) -> Option<PathBuf> {
+        let name = self.path.file_name()?.to_str()?;
+        let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let files = folder.unwrap_or(Path::new(".")).read_dir().ok()?;
+        let number = |file: io::Result<DirEntry>| {
+            let number = file
+                .ok()?
+                .file_name()
+                .to_str()?
+                .strip_prefix(name)?
+                .strip_prefix('.')?
+                .parse()
+                .ok();
+            number.filter(|number: &u64| *number > self.at.part)
+        };
+        files.filter_map(number).min().map(|number| part_of(&self.path, number))
     }
 
     /// The next line.
@@ -66,28 +106,32 @@ impl PartReader {
             let mut bytes = Vec::new();
             (&mut self.file).take(LONGEST_LINE).read_until(b'\n', &mut bytes)?;
             if !bytes.is_empty() {
-                self.number += 1;
+                self.at.lines += 1;
+                self.at.offset += bytes.len() as u64;
                 let ended = bytes.last() == Some(&b'\n');
                 if ended {
                     bytes.pop();
                 } else if bytes.len() as u64 == LONGEST_LINE {
-                    let long = format!("line {} is longer than {LONGEST_LINE} bytes", self.number);
+                    let long = format!("line {} is longer than {LONGEST_LINE} bytes", self.at.lines);
                     return Err(io::Error::new(ErrorKind::InvalidData, long));
                 }
                 return Ok(Some(RawLine {
                     path: self.path(),
-                    number: self.number,
+                    number: self.at.lines,
                     bytes,
                     ended,
                 }));
             }
-            let next = part_of(&self.path, self.part + 1);
+            let next = part_of(&self.path, self.at.part + 1);
             match open_to_read(&next) {
                 Ok(file) => self.file = file,
                 Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
                 Err(error) => return Err(error),
             }
-            (self.part, self.number) = (self.part + 1, 0);
+            self.at = Position {
+                part: self.at.part + 1,
+                ..Position::default()
+            };
         }
     }
 }

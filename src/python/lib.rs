@@ -41,7 +41,7 @@ mod _core {
     #[pymodule_export]
     use super::recorder::Recorder;
     #[pymodule_export]
-    use super::replay::{Recording, Replay};
+    use super::replay::{Recording, Replay, sections};
     #[pymodule_export]
     use super::settings::option_table;
     #[pymodule_export]

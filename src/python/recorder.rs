@@ -61,6 +61,11 @@ impl Recorder {
         self.recorder.invented(value.as_bytes());
     }
 
+    /// Begins a section of the recording.
+    fn mark(&self, name: &str) {
+        self.recorder.mark(name);
+    }
+
     /// Writes everything so far to the file, unless the disk has stalled.
     fn flush(&self, py: Python<'_>) -> PyResult<bool> {
         civil::wait(py, Some(FAREWELL), |at_most| self.recorder.flush(at_most).then_some(())).map(|done| done.is_some())

@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 
 use modemqtt_os::Mutex;
+use modemqtt_os::parts::Position;
 use modemqtt_recording::{Header, ReadError, Recording as Core, What};
-use modemqtt_virtual::{ReplayError, ReplayModem, ReplayOptions};
+use modemqtt_virtual::{ReplayError, ReplayModem, ReplayOptions, Section};
 use pyo3::exceptions::PyOSError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
@@ -50,6 +51,24 @@ impl Recording {
         }
         Ok(None)
     }
+}
+
+/// Where a section begins: the number of its part, and how many bytes and lines of that stand before.
+type Place = (u64, u64, u64);
+
+/// The sections of a recording, each with where it begins.
+type Sections = Vec<(String, Place)>;
+
+/// The header of a recording, and its sections in order, each with where it begins.
+#[expect(clippy::needless_pass_by_value, reason = "extracted from Python")]
+#[pyfunction]
+pub(crate) fn sections(py: Python<'_>, path: PathBuf) -> PyResult<(Bound<'_, PyDict>, Sections)> {
+    let contents = py
+        .detach(|| Core::check(&path))
+        .map_err(|error| unreadable(py, &error))?;
+    let sections = contents.sections.into_iter();
+    let sections = sections.map(|(name, at)| (name, (at.part, at.offset, at.lines)));
+    Ok((header(py, &contents.header)?, sections.collect()))
 }
 
 /// A recording played on a port of its own.
@@ -98,6 +117,17 @@ impl Replay {
     #[getter]
     fn header<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         header(py, self.replay.get(py)?.header())
+    }
+
+    /// Goes on with a section of a recording, or with what stands before its first one. Without a path it ends one: what is left of it is a
+    /// difference, and so is whatever comes before the next.
+    #[pyo3(signature = (path, begins))]
+    fn play(&self, py: Python<'_>, path: Option<PathBuf>, begins: Option<Place>) -> PyResult<()> {
+        let begins = begins.map(|(part, offset, lines)| Position { part, offset, lines });
+        let section = path.map(|path| Section { path, begins });
+        let replay = self.replay.get(py)?;
+        py.detach(|| replay.play(section));
+        Ok(())
     }
 
     /// Where the host's bytes differed from the recording, how many more differences there were, and why the recording

@@ -118,6 +118,8 @@ pub enum What {
     Call(Note),
     /// The program was told.
     Event(Note),
+    /// A section begins, which the program has named.
+    Mark(String),
     /// So many bytes are missing here, because the file could not be written fast enough.
     Missing(u64),
     /// Something that this version does not know.
@@ -150,6 +152,9 @@ impl Entry {
             }
             What::Call(note) => write_note(&mut line, "call", note),
             What::Event(note) => write_note(&mut line, "event", note),
+            What::Mark(name) => {
+                let _ = write!(line, ",\"mark\":{}", quoted(name));
+            }
             What::Missing(count) => {
                 let _ = write!(line, ",\"missing\":{count}");
             }
@@ -196,6 +201,10 @@ fn what(value: &Value) -> Result<What, &'static str> {
             dialect: text("dialect"),
             firmware: text("firmware"),
         });
+    }
+    if let Some(name) = value.get("mark") {
+        let name = name.as_str().ok_or("has a \"mark\" that is no string")?;
+        return Ok(What::Mark(name.to_owned()));
     }
     if let Some(missing) = value.get("missing") {
         return missing
@@ -287,14 +296,29 @@ fn write_piece(line: &mut String, piece: &Piece) {
 }
 
 fn write_note(line: &mut String, key: &str, note: &Note) {
-    let _ = write!(line, ",\"{key}\":{}", Value::from(note.name.as_str()));
+    let _ = write!(line, ",\"{key}\":{}", quoted(&note.name));
     for (name, fact) in &note.facts {
         let value = match fact {
-            Fact::Number(number) => Value::from(*number),
-            Fact::Text(text) => Value::from(text.as_str()),
+            Fact::Number(number) => number.to_string(),
+            Fact::Text(text) => quoted(text),
         };
-        let _ = write!(line, ",{}:{value}", Value::from(name.as_str()));
+        let _ = write!(line, ",{}:{value}", quoted(name));
     }
+}
+
+/// A text in JSON, in ASCII.
+fn quoted(text: &str) -> String {
+    let mut quoted = String::new();
+    for character in Value::from(text).to_string().chars() {
+        if character.is_ascii() {
+            quoted.push(character);
+        } else {
+            for unit in character.encode_utf16(&mut [0; 2]) {
+                let _ = write!(quoted, "\\u{unit:04x}");
+            }
+        }
+    }
+    quoted
 }
 
 #[cfg(test)]
@@ -329,6 +353,7 @@ mod tests {
             },
             What::Call(note.clone()),
             What::Event(note),
+            What::Mark("test_a.py::test_b[\u{1f600}é]".into()),
             What::Missing(9),
         ] {
             for micros in [0, 1, 999_999, 1_000_001, 86_400_123_457, 31_536_000_000_001] {
@@ -337,10 +362,7 @@ mod tests {
                     what: what.clone(),
                 };
                 let line = entry.to_line();
-                assert!(
-                    line.is_ascii() || matches!(entry.what, What::Call(_) | What::Event(_)),
-                    "{line}"
-                );
+                assert!(line.is_ascii(), "{line}");
                 assert_eq!(Entry::parse(line.as_bytes()).as_ref(), Ok(&entry), "{line}");
             }
         }
@@ -360,6 +382,7 @@ mod tests {
                 "{\"t\":1,\"<\":\"ab\",\"spans\":[[0,2,\"imei\",1],[1,1,\"imei\",1]]}",
                 "span",
             ),
+            ("{\"t\":1,\"mark\":7}", "mark"),
             ("{\"recording\":\"modemqtt\"}", "header"),
         ] {
             let error = Entry::parse(line.as_bytes()).unwrap_err();

@@ -15,7 +15,7 @@ mod substitute;
 pub use entry::{Entry, Fact, Kind, Note, Piece, Span, What};
 pub use header::{FORMAT, Header, VERSION};
 pub use masker::{Masker, begins_command};
-pub use read::{ReadError, Recording};
+pub use read::{Contents, ReadError, Recording};
 
 /// How many bytes a part has before the next one begins.
 pub const PART: u64 = 64 * 1024 * 1024;

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use modemqtt_os::parts::{PartReader, RawLine};
+use modemqtt_os::parts::{PartReader, Position, RawLine, part_of};
 
 use crate::entry::{Entry, What};
 use crate::header::{FORMAT, Header, NoHeader, VERSION};
@@ -51,8 +51,11 @@ pub enum ReadError {
         /// What is wrong with it.
         wrong: &'static str,
     },
-    /// A part is missing between two others, or belongs to another recording.
-    #[error("{} is part {found} of a recording, and part {wanted} is due", path.display())]
+    /// A part stands under the name of another.
+    #[error(
+        "line 1 of {} says that it is part {found} of the recording, and part {wanted} is due; part N of FILE is FILE.N, and part 0 FILE",
+        path.display()
+    )]
     Part {
         /// Which.
         path: PathBuf,
@@ -61,12 +64,38 @@ pub enum ReadError {
         /// What it should be.
         wanted: u64,
     },
+    /// A file that has the name of the next part is of another recording.
+    #[error("line 1 of {} says that it is of another recording than {}; move it away", path.display(), first.display())]
+    Stray {
+        /// Which.
+        path: PathBuf,
+        /// The recording that is read.
+        first: PathBuf,
+    },
+    /// A part is not there, and one behind it is.
+    #[error("{} is missing, and {} goes on behind it; put it there", path.display(), later.display())]
+    Missing {
+        /// Which.
+        path: PathBuf,
+        /// The one behind it.
+        later: PathBuf,
+    },
+}
+
+/// What a recording holds.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Contents {
+    /// The first line, with what was learnt of the module later.
+    pub header: Header,
+    /// The names of its sections, in order, and where what they hold begins.
+    pub sections: Vec<(String, Position)>,
 }
 
 /// The entries of a recording, one at a time.
 #[derive(Debug)]
 pub struct Recording {
     lines: PartReader,
+    path: PathBuf,
     header: Header,
     part: u64,
 }
@@ -89,14 +118,38 @@ impl Recording {
                 wanted: 0,
             });
         }
-        Ok(Self { lines, header, part: 0 })
+        Ok(Self {
+            lines,
+            path: path.to_path_buf(),
+            header,
+            part: 0,
+        })
     }
 
-    /// Reads all of it once, and nothing is kept, so that damage is found before anything is played.
-    pub fn check(path: &Path) -> Result<Header, ReadError> {
+    /// Opens a file, and goes on from a position of it.
+    pub fn open_at(path: &Path, position: Position) -> Result<Self, ReadError> {
         let mut recording = Self::open(path)?;
-        while recording.next_entry()?.is_some() {}
-        Ok(recording.header)
+        recording.lines.go_to(position).map_err(|source| ReadError::File {
+            path: recording.lines.path(),
+            source,
+        })?;
+        recording.part = position.part;
+        Ok(recording)
+    }
+
+    /// Reads all of it once, and keeps no entry, so that damage is found before anything is played.
+    pub fn check(path: &Path) -> Result<Contents, ReadError> {
+        let mut recording = Self::open(path)?;
+        let mut sections = Vec::new();
+        while let Some((entry, _)) = recording.next_entry()? {
+            if let What::Mark(name) = entry.what {
+                sections.push((name, recording.lines.position()));
+            }
+        }
+        Ok(Contents {
+            header: recording.header,
+            sections,
+        })
     }
 
     /// The first line, with what was learnt of the module later, as far as that is read.
@@ -111,13 +164,16 @@ impl Recording {
                 path: self.lines.path(),
                 source,
             })?;
-            let Some(line) = line else { return Ok(None) };
+            let Some(line) = line else { return self.end() };
             if line.number == 1 {
                 match header(&line) {
-                    Ok(header)
-                        if header.part == self.part + 1
-                            && header.started.to_bits() == self.header.started.to_bits() =>
-                    {
+                    Ok(header) if !self.is_same(&header) => {
+                        return Err(ReadError::Stray {
+                            path: line.path,
+                            first: self.path.clone(),
+                        });
+                    }
+                    Ok(header) if header.part == self.part + 1 => {
                         self.part += 1;
                         continue;
                     }
@@ -146,6 +202,25 @@ impl Recording {
                 }),
             };
         }
+    }
+
+    /// Whether a header is of the same recording.
+    fn is_same(&self, header: &Header) -> bool {
+        header.started.to_bits() == self.header.started.to_bits()
+    }
+
+    /// There is no further part, unless there is one behind a part that is missing.
+    fn end(&self) -> Result<Option<(Entry, u64)>, ReadError> {
+        let Some(later) = self.lines.later_part() else {
+            return Ok(None);
+        };
+        let first = PartReader::open(&later).and_then(|mut lines| lines.next_line());
+        let header = first.ok().flatten().and_then(|line| header(&line).ok());
+        if header.is_some_and(|header| self.is_same(&header)) {
+            let path = part_of(&self.path, self.part + 1);
+            return Err(ReadError::Missing { path, later });
+        }
+        Ok(None)
     }
 
     fn learn(&mut self, what: &What) {

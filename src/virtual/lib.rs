@@ -12,4 +12,4 @@ pub mod script;
 mod serve;
 
 pub use fault::{Fault, FaultError, Injection, Takes};
-pub use serve::{Options, ReplayError, ReplayModem, ReplayOptions, Report, VirtualError, VirtualModem};
+pub use serve::{Options, ReplayError, ReplayModem, ReplayOptions, Report, Section, VirtualError, VirtualModem};

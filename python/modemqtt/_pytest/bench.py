@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import enum
 import errno
 import time
 import uuid
 import weakref
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,13 +17,15 @@ from modemqtt import Modem, ModuleRestarted, PortError, ResponseTimeout, UsageEr
 from modemqtt._claims import Claim, Holder, claim
 from modemqtt._pytest import brokers, settings, usb
 from modemqtt._pytest.failure import fail, told
-from modemqtt._pytest.place import BAUDRATE, OPEN, POWERED, Place, cycle_power
+from modemqtt._pytest.place import OPEN, POWERED, Place, cycle_power
+from modemqtt._pytest.played import Played, contents
+from modemqtt._pytest.records import Records
+from modemqtt._pytest.settings import BAUDRATE
 from modemqtt._recording import invented
-from modemqtt.virtual import Broker, Replay, VirtualModem
+from modemqtt.virtual import Broker, VirtualModem
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterable, Iterator
-    from pathlib import Path
 
     from modemqtt import WireLine
     from modemqtt._pytest.brokers import BrokerAddress
@@ -38,10 +41,27 @@ _BETWEEN_LOOKS = 0.05
 _DEFAULT_MODEL = "BC660K-GL"
 
 
+class Stage(enum.Enum):
+    """How far a test is, for its recording."""
+
+    SHARED = "shared"
+    """Nothing but what it shares with others was set up."""
+    BEGUN = "begun"
+    """It has begun, and may not have its modem yet."""
+    RECORDED = "recorded"
+    """What is sent from now on is its own."""
+
+
 @dataclass
 class Test:
     """A running test, and its part of the wire."""
 
+    name: str = ""
+    features: list[str] = field(default_factory=list)
+    """The features that it needs."""
+    connects: bool = False
+    """Whether it connects to a broker."""
+    stage: Stage = Stage.SHARED
     modem: Modem | None = None
     """The modem of its fixture."""
     model: str = ""
@@ -82,9 +102,14 @@ class Bench:
         # Modems of fixtures that outlive a test, and of test modules.
         self._kept: weakref.WeakSet[Modem | AsyncModem] = weakref.WeakSet()
         self._models: dict[Port, tuple[str, str]] = {}
-        # The values made up for this run, and how many modems were recorded.
+        # The values made up for this run.
         self._invented: list[str] = []
-        self._recorded = 0
+        self._records = Records(self.settings)
+        self._played: Played | None = None
+        # The ports that no test has at the moment, with their modems open.
+        self._idle: dict[Port, Place] = {}
+        # Whether this test is the last.
+        self._last = False
         self._patience = _FOREIGN * self.settings.factor
         # Whether the test has the strategy of a target, and opens and closes the modem itself.
         self._steered = False
@@ -100,65 +125,100 @@ class Bench:
         self._wanted = wanted
         if driver is not None:
             self.place = self._on_a_target(wanted, driver)
-        elif self.settings.replay is not None:
-            self.place = self._on_a_replay(wanted, self.settings.replay)
+        elif self.settings.replays:
+            self.place = self._on_a_replay(wanted)
         else:
             self.place = self._virtual(wanted) if self.settings.virtual else self._on_a_port(wanted)
         return self.place
 
+    def ends(self, *, last: bool) -> None:
+        """Note that a test ends, and whether it is the last."""
+        self._last = last
+
     def leave(self, place: Place) -> None:
-        """End it."""
+        """End it, or leave it for the tests that want another model."""
         if place.module is not None:
             # Ended together with the module, they would look closed.
             self._close(modem for modem in self.others() if modem.port == place.module.port)
+        place.end_section()
         self.place = None
         if (unmet := place.unmet()) is not None:
             self._problems.append(unmet)
-        place.close()
+        if place.port is not None and self._shares_no_port and self.settings.scope == "session" and not self._last:
+            lines, all_seen = self.test.lines()
+            place.settle(lines, all_seen=all_seen)
+            self._idle[place.port] = place
+        else:
+            place.close()
+
+    @property
+    def _shares_no_port(self) -> bool:
+        """Whether no other process of the run waits for a port."""
+        return self.worker == "master"
+
+    def close(self) -> None:
+        """End what tests have left for others."""
+        while self._idle:
+            self._idle.popitem()[1].close()
+        if self._played is not None:
+            self._played.close()
 
     def open(self, place: Place) -> Modem:
         """Return the open modem of a place, for the test that runs."""
         modem = place.open()
+        place.prepare(self.test.features, connects=self.test.connects)
         for value in self._invented:
             invented(modem, value)
         self._invented.clear()
         self.test.modem, self.test.model = modem, place.model
         # The opening belongs to a test where the modem is its own.
         self.test.mark = None if self.settings.scope == "function" else _last(modem)
+        self._begin_section()
         return modem
+
+    def goes_on_alone(self) -> None:
+        """Note that what the test shares with others is set up, and that the rest is its own."""
+        if self.test.stage is Stage.SHARED:
+            self.test.stage = Stage.BEGUN
+            self._begin_section()
+
+    def _begin_section(self) -> None:
+        if self.test.stage is Stage.BEGUN and self.place is not None and self.place.modem is not None:
+            self.test.stage = Stage.RECORDED
+            self.place.begin_test(self.test.name)
+
+    @contextlib.contextmanager
+    def sharing(self, name: str) -> Iterator[None]:
+        """Keep what a fixture that outlives a test opens and sets, and record it apart from the test."""
+        apart = self.test.stage is Stage.SHARED
+        if apart:
+            self.begin_shared(name)
+        with self.keeping():
+            yield
+        if apart and self.place is not None:
+            self.place.end_section()
+
+    def begin_shared(self, name: str) -> None:
+        """Begin the section of what tests share."""
+        if self.place is not None and self.place.modem is not None:
+            self.place.begin_section(name)
 
     def _virtual(self, wanted: Wanted | None) -> Place:
         model = wanted.name if wanted is not None else next(iter(self.settings.models), _DEFAULT_MODEL)
         with told():
             module = VirtualModem(model, seed=self.settings.seed, baudrate=self.settings.baud)
-        return Place(self.settings, module=module, record=self._record())
+        return Place(self.settings, module=module, records=self._records)
 
-    def _on_a_replay(self, wanted: Wanted | None, file: str) -> Place:
+    def _on_a_replay(self, wanted: Wanted | None) -> Place:
+        ports = self.settings.ports
         with told(self.settings.where):
-            try:
-                replay = Replay(file)
-            except OSError as error:
-                fail(f"{self.settings.where}: {error.strerror or error}")
-            modem = Modem(replay.port, model=self.settings.model or "auto")
-            place = Place(self.settings, modem=modem, replay=replay)
-            try:
-                modem.open(timeout=OPEN * self.settings.factor)
-            except BaseException:
-                place.close()
-                raise
-        place = Place(self.settings, modem=modem, replay=replay)
-        if wanted is not None and not wanted.fits(modem.model, modem.dialect):
-            place.close()
-            pytest.skip(f"needs {wanted}; there is {modem.model} in {self.settings.where}")
-        return place
-
-    def _record(self) -> Path | None:
-        """Return the file in which the next modem is recorded."""
-        path = self.settings.record
-        if path is None:
-            return None
-        self._recorded += 1
-        return path if self._recorded == 1 else path.with_name(f"{path.stem}-{self._recorded}{path.suffix}")
+            if self._played is None:
+                recordings = [contents(port.replay or "", port.text) for port in ports]
+                self._played = Played(recordings, " ".join(port.text for port in ports))
+            self._played.opening(wanted, self.test.name)
+            modem = Modem(self._played.port, model=self.settings.model or "auto")
+            modem.open(timeout=OPEN * self.settings.factor)
+        return Place(self.settings, modem=modem, played=self._played)
 
     def invent(self, value: str) -> None:
         """Let a value that was made up for this run match any other in a replay."""
@@ -188,16 +248,21 @@ class Bench:
             busy: dict[str, Holder] = {}
             for port in self.settings.ports:
                 if self._fits(port, wanted):
+                    if (idle := self._idle.pop(port, None)) is not None:
+                        return self._awake(idle)
                     device = _device(port)
                     with told(device):
                         claimed = claim(device, self.run, self.worker)
                     if isinstance(claimed, Holder):
                         busy[device] = claimed
                         continue
-                    place = self._open(port, device, claimed)
+                    place = self._open(port, device, claimed, looks=wanted is not None and port not in self._models)
                     if self._fits(port, wanted):
                         return place
-                    place.close()
+                    if self._shares_no_port:
+                        self._idle[port] = place
+                    else:
+                        place.close()
             if not busy:
                 there = ", ".join(f"{model} on {port.text}" for port, (model, _) in self._models.items())
                 pytest.skip(f"needs {wanted}; there is {there or self.settings.model}")
@@ -223,7 +288,16 @@ class Bench:
             fail(f"another test run has the {other}: {holders}; wait for its end, or {how}")
         time.sleep(_BETWEEN_LOOKS)
 
-    def _open(self, port: Port, device: str, claimed: Claim) -> Place:
+    def _awake(self, place: Place) -> Place:
+        """Return an idle one, which works."""
+        try:
+            place.recover(wanted=self._wanted, test=self.test.name)
+        except BaseException:
+            place.close()
+            raise
+        return place
+
+    def _open(self, port: Port, device: str, claimed: Claim, *, looks: bool) -> Place:
         factor = self.settings.factor
         try:
             with told(device):
@@ -231,8 +305,11 @@ class Bench:
                     device,
                     model=self.settings.model or "auto",
                     baudrate=self.settings.baud or BAUDRATE,
-                    record=self._record(),
                 )
+                # Where another process may take the port in the end, a look at the model is not recorded.
+                recorded = self._shares_no_port or not looks
+                if recorded:
+                    self._records.record(modem, device)
                 try:
                     modem.open(timeout=OPEN * factor, recover=True)
                 except (ModuleRestarted, PortError, ResponseTimeout) as error:
@@ -241,16 +318,20 @@ class Bench:
                         raise
                     cycle_power(self.settings, device)
                     modem.open(timeout=POWERED * factor, recover=True)
-            self._models[port] = (modem.model, modem.dialect)
+                self._models[port] = (modem.model, modem.dialect)
+                if not recorded and self.settings.record is not None and self._fits(port, self._wanted):
+                    self._records.record(modem, device)
+                    modem.reopen(timeout=OPEN * factor)
         except BaseException:
             claimed.release()
             raise
-        return Place(self.settings, modem=modem, claim=claimed)
+        return Place(self.settings, modem=modem, port=port, claim=claimed)
 
-    def begin(self, *, shares: bool, wanted: Wanted | None, steered: bool) -> None:
+    def begin(self, test: Test, *, shares: bool, wanted: Wanted | None, steered: bool) -> None:
         """Begin a test.
 
         Args:
+            test: the test.
             shares: whether it takes a module.
             wanted: the model that it is to run on.
             steered: whether it has the strategy of a target.
@@ -258,19 +339,22 @@ class Bench:
         Fails if the modem that it shares with others has stopped working and does not come back.
 
         """
-        self.test = Test()
+        self.test = test
         self._steered = steered
         self._problems.clear()
         self._kept.update(open_modems())
         if shares and self.place is not None and self.place.modem is not None and self._wanted == wanted:
-            self.place.recover(steered=steered)
+            self.place.recover(wanted=wanted, test=test.name, steered=steered)
             self.test.modem, self.test.model = self.place.modem, self.place.model
+            self.place.prepare(test.features, connects=test.connects)
             self.test.mark = _last(self.place.modem)
 
     def others(self) -> list[Modem | AsyncModem]:
         """Return the open modems that the test has besides that of the fixture."""
         ours = None if self.place is None else self.place.modem
-        return [modem for modem in open_modems() if modem is not ours and modem not in self._kept]
+        idle = [place.modem for place in self._idle.values()]
+        modems = [modem for modem in open_modems() if modem is not ours and modem not in self._kept]
+        return [modem for modem in modems if modem not in idle]
 
     @contextlib.contextmanager
     def keeping(self) -> Iterator[None]:
@@ -306,6 +390,7 @@ class Bench:
         """End a test whose fixtures have ended; return what is wrong with what it left."""
         self._close(self.others())
         if self.place is not None:
+            self.place.end_section()
             if (unmet := self.place.unmet()) is not None:
                 self._problems.append(unmet)
             lines, all_seen = self.test.lines()
@@ -313,6 +398,8 @@ class Bench:
         if isinstance(self.broker, Broker):
             with contextlib.suppress(OSError):  # the test has closed it
                 brokers.heal_broker(self.broker)
+        if self._last:
+            self.close()
         return list(self._problems)
 
     def _close(self, modems: Iterable[Modem | AsyncModem]) -> None:

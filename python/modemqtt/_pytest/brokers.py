@@ -32,6 +32,8 @@ _OPENS = re.compile(rb'AT\+QMTOPEN=\d+,"(?P<host>[^"]*)","?(?P<port>\d+)', re.IG
 _CONNECTS = re.compile(rb'AT\+QMTCONN=\d+,"[^"]*","(?P<user>[^"]*)"', re.IGNORECASE)
 MOSQUITTO = "mosquitto"
 
+# Bytes of a line that may be cut.
+_LONGEST_LINE = 4096
 _MQTT = 1883
 _FORMS = "HOST:PORT, mqtt://user:pw@HOST:PORT or mosquitto"
 _CONFIGURATION = """\
@@ -66,6 +68,10 @@ class BrokerAddress:
         return f"{self.host}:{self.port}"
 
 
+# The broker of the recordings of a run, which are searched once.
+_RECORDED = pytest.StashKey[BrokerAddress]()
+
+
 def address_of(text: str, source: str) -> BrokerAddress | None:
     """Read where the broker is; ``None`` for a mosquitto that is started here.
 
@@ -98,7 +104,9 @@ def serve(config: pytest.Config) -> Iterator[Broker | BrokerAddress]:
     """Give the broker of a test, until its end."""
     told = settings.of(config)
     if told.replay is not None and told.broker is None:
-        yield _recorded(told.replay, told.where)
+        if _RECORDED not in config.stash:
+            config.stash[_RECORDED] = _recorded(told.replays, told.where)
+        yield config.stash[_RECORDED]
         return
     if told.broker is None:
         if not told.virtual:
@@ -121,14 +129,26 @@ def serve(config: pytest.Config) -> Iterator[Broker | BrokerAddress]:
     yield address
 
 
-def _recorded(file: str, where: str) -> BrokerAddress:
-    """Return the broker that a recording connects to. Nobody really connects, so any password will do."""
+def _recorded(files: tuple[str, ...], where: str) -> BrokerAddress:
+    """Return the broker that recordings connect to. Nobody really connects, so any password will do."""
     with told_of(where):
-        recording = _core.Recording(file)
-        sent = b"".join(piece[3] for piece in iter(recording.next, None) if piece[2])
-    opening, connect = _OPENS.search(sent), _CONNECTS.search(sent)
-    if opening is None:
+        address = next((found for file in files if (found := _broker_in(file)) is not None), None)
+    if address is None:
         fail(f"modem_broker: {where} opens no connection; give --modem-broker=HOST:PORT")
+    return address
+
+
+def _broker_in(file: str) -> BrokerAddress | None:
+    recording = _core.Recording(file)
+    opening = connect = None
+    tail = b""
+    while connect is None and (piece := recording.next()) is not None:
+        if piece[2]:
+            tail = tail[-_LONGEST_LINE:] + piece[3]
+            opening = opening or _OPENS.search(tail)
+            connect = _CONNECTS.search(tail)
+    if opening is None:
+        return None
     user = None if connect is None else connect["user"].decode()
     return BrokerAddress(opening["host"].decode(), int(opening["port"]), user, None if user is None else "replayed")
 

@@ -1,8 +1,11 @@
-"""Names: those of models, and short ones for long texts."""
+"""Names: those of models and of sections of a recording, and short ones for long texts."""
 
 from __future__ import annotations
 
 import hashlib
+
+# What the section of a test is called, before the name of the test.
+TEST = "test "
 
 
 def model_named(name: object) -> str:

@@ -11,23 +11,25 @@ from modemqtt import Modem, ModemError
 from modemqtt._pytest import state
 from modemqtt._pytest.failure import fail, sentence, told
 from modemqtt._pytest.models import FEATURES
+from modemqtt._pytest.names import TEST
+from modemqtt._pytest.settings import BAUDRATE
+from modemqtt._recording import mark
 from modemqtt.virtual import VirtualModem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from modemqtt import WireLine
     from modemqtt._claims import Claim
+    from modemqtt._pytest.models import Wanted
+    from modemqtt._pytest.played import Played
+    from modemqtt._pytest.ports import Port
+    from modemqtt._pytest.records import Records
     from modemqtt._pytest.settings import Settings
-    from modemqtt.virtual import Replay
 
 # Seconds, before --modem-timeout-factor: for a module to answer, for one whose power was taken to come back, for a step
 # between tests, for AT before a test, and for a module to be registered.
 OPEN, POWERED, _STEP, _ANSWER, _REGISTER = 15.0, 60.0, 15.0, 5.0, 120.0
-BAUDRATE = 115_200
-# How many differences from a recording a failure shows.
-_SHOWN = 5
 
 
 class Place:
@@ -39,14 +41,15 @@ class Place:
         *,
         module: VirtualModem | None = None,
         modem: Modem | None = None,
+        port: Port | None = None,
         claim: Claim | None = None,
-        replay: Replay | None = None,
-        record: Path | None = None,
+        played: Played | None = None,
+        records: Records | None = None,
     ) -> None:
-        """Take a virtual module, or an open modem with the claim of its port, or a recording."""
-        self._replay = replay
-        self._differences = 0
-        self._record = record
+        """Take a virtual module, or an open modem with its port and the claim of that, or with its recording."""
+        self.port = port
+        self._played = played
+        self._records = records
         self._settings = settings
         self.module = module
         self.modem = modem
@@ -55,7 +58,7 @@ class Place:
         self._model = named.model if isinstance(named, VirtualModem) or (named is not None and named.is_open) else ""
         self._known: state.KnownState | None = None
         # Whether a module on a port has been registered with its network since it was opened.
-        self._registered = module is not None
+        self._registered = module is not None or played is not None
         # Why the modem could not be brought to its known state, and whether waiting for it failed.
         self._broken: str | None = None
         self._given_up = False
@@ -70,12 +73,60 @@ class Place:
         """Return the open modem."""
         if self.modem is None:
             assert self.module is not None  # noqa: S101 - a port is opened when it is taken
-            modem = Modem(self.module.port, baudrate=self._settings.baud or BAUDRATE, record=self._record)
+            modem = Modem(self.module.port, baudrate=self._settings.baud or BAUDRATE)
             with told():
+                if self._records is not None:
+                    self._records.record(modem, self.module.model)
                 self.modem = modem.open(timeout=OPEN * self._settings.factor)
         if self._settings.scope != "function" and self._known is None:
-            self._known = state.KnownState(self.modem)
+            self._known = state.KnownState(self.modem, played=self._played is not None)
         return self.modem
+
+    def prepare(self, features: list[str], *, connects: bool) -> None:
+        """Ask the module once what tests ask, so that no test of a recording needs another to be played before it.
+
+        Args:
+            features: the features that the test needs.
+            connects: whether it connects to a broker.
+
+        """
+        if self.module is not None or (self._played is None and self._settings.record is None):
+            return
+        if connects:
+            # The test fails for it, and not those that need no network.
+            with contextlib.suppress(ModemError):
+                self.register()
+        for feature in features:
+            if feature not in self._features:
+                name = f"feature {feature}"
+                if self._played is not None and not self._played.has(name):
+                    fail(
+                        f"{self._settings.where} does not say whether the module has {feature}; record the suite again"
+                    )
+                self.begin_section(name)
+                self.has(feature)
+                self.end_section()
+
+    def begin_test(self, name: str) -> None:
+        """Begin the section of a test in the recording that is made or played."""
+        if self._played is not None:
+            self._played.begin_test(name)
+        else:
+            self.begin_section(f"{TEST}{name}")
+
+    def begin_section(self, name: str) -> None:
+        """Begin the section of what tests share."""
+        if self._played is not None:
+            self._played.begin(name)
+        elif self.modem is not None:
+            mark(self.modem, name)
+
+    def end_section(self) -> None:
+        """End it."""
+        if self._played is not None:
+            self._played.end()
+        elif self.modem is not None:
+            mark(self.modem, "")
 
     def register(self) -> None:
         """Wait until a module on a port is registered with its network, once."""
@@ -113,11 +164,7 @@ class Place:
             return str(error)
         except ModemError:
             pass  # the test has closed it
-        if self._replay is not None and (new := self._replay.differences[self._differences :]):
-            self._differences += len(new)
-            shown = "\n".join(str(difference) for difference in new[:_SHOWN])
-            return f"{self._settings.where}: the test did not send what was recorded:\n{shown}"
-        return None
+        return None if self._played is None else self._played.differences()
 
     def settle(self, lines: list[WireLine], *, all_seen: bool) -> None:
         """Bring it to its known state for the next test; :meth:`recover` reports if that failed."""
@@ -125,29 +172,28 @@ class Place:
             if self.module is not None:
                 state.heal_module(self.module)
                 self.module.expect_nothing()
-            if self._known is not None:
+            if self._known is not None and self._played is not None:
+                self._broken = self._known.forget()
+            elif self._known is not None:
                 self._known.restore(lines, all_seen=all_seen, patience=_STEP * self._settings.factor)
         except (ModemError, OSError) as error:
             self._broken = sentence(error)
 
-    def recover(self, *, steered: bool) -> None:  # noqa: ARG002 - a target of labgrid asks
+    def recover(self, *, wanted: Wanted | None, test: str, steered: bool = False) -> None:  # noqa: ARG002 - see labgrid
         """Make a modem that was closed, lost or left in disorder work again, or fail.
 
         Args:
-            steered: whether the test itself opens and closes it.
+            wanted: the model that the test wants.
+            test: the name of the test.
+            steered: whether the test itself opens and closes it, as on a target of labgrid.
 
         """
         modem, factor = self.modem, self._settings.factor
-        if modem is None:
+        if modem is None or self._works(modem, test):
             return
-        if self._broken is None and modem.is_open:
-            try:
-                modem.command("AT", timeout=_ANSWER * factor)
-            except ModemError as error:
-                self._broken = sentence(error)
-            else:
-                return
         reason = self._broken
+        if self._played is not None:
+            self._played.opening(wanted, test)
         try:
             try:
                 modem.reopen(timeout=0 if self._given_up else OPEN * factor)
@@ -156,8 +202,8 @@ class Place:
                     raise
                 cycle_power(self._settings, modem.port)
                 modem.reopen(timeout=POWERED * factor)
-            self._registered = self.module is not None
-            if self._known is not None:
+            self._registered = self.module is not None or self._played is not None
+            if self._known is not None and self._played is None:
                 self._known.restore([], all_seen=False, patience=_STEP * factor)
         except (ModemError, OSError) as error:
             self._given_up = True
@@ -165,6 +211,19 @@ class Place:
             before = f"; before that: {reason}" if reason and reason != why else ""
             fail(f"the modem that tests share did not come back: {why}{before}")
         self._broken, self._given_up = None, False
+        self._model = modem.model
+
+    def _works(self, modem: Modem, test: str) -> bool:
+        """Whether it is open, in order, and answers; a recording, whether it has the test."""
+        if self._broken is not None or not modem.is_open:
+            return False
+        if self._played is not None:
+            return self._played.suits(test)
+        try:
+            modem.command("AT", timeout=_ANSWER * self._settings.factor)
+        except ModemError as error:
+            self._broken = sentence(error)
+        return self._broken is None
 
     def close(self) -> None:
         """End it."""
@@ -173,8 +232,6 @@ class Place:
                 self.modem.close()
             if self.module is not None:
                 self.module.close()
-            if self._replay is not None:
-                self._replay.close()
         finally:
             if self._claim is not None:
                 self._claim.release()

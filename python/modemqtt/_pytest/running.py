@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 # The logger to which modemqtt writes the traceback of a callback that raised.
 _LOGGER = logging.getLogger("modemqtt")
+# The fixtures of the plugin that take a module and open it.
+_OPENING = ("_modem_wanted", "_modem_virtual_only", "_modem_place", "modem", "virtual_modem", "modem_model")
 _HERE = Path(__file__).parent
 # Sessions within this one, as pytester runs them, come after it.
 _watches: list[CallbackWatch] = []
@@ -51,6 +53,9 @@ def start(config: pytest.Config) -> None:
 
 def stop(config: pytest.Config) -> None:
     """Stop watching them."""
+    bench = config.stash.get(_BENCH, None)
+    if bench is not None:
+        bench.close()
     watch = config.stash.get(WATCH, None)
     if watch in _watches:
         _watches.remove(watch)
@@ -76,25 +81,45 @@ def bench_in_use(config: pytest.Config) -> Bench | None:
 
 def begin(item: pytest.Item) -> None:
     """Begin a test."""
-    bench = bench_in_use(item.config)
+    fixtures = getattr(item, "fixturenames", ())
+    shares = "_modem_place" in fixtures
+    bench = bench_of(item.config) if shares else bench_in_use(item.config)
     if bench is not None:
+        from modemqtt._pytest.bench import Test  # noqa: PLC0415 - loaded with the first use
+
         item.config.stash[WATCH].records.clear()
-        fixtures = getattr(item, "fixturenames", ())
-        bench.begin(shares="_modem_place" in fixtures, wanted=wanted_of(item), steered="strategy" in fixtures)
+        test = Test(name=item.nodeid, features=_features(item), connects="modem_mqtt_factory" in fixtures)
+        bench.begin(test, shares=shares, wanted=wanted_of(item), steered="strategy" in fixtures)
 
 
-def around_fixture(fixturedef: pytest.FixtureDef[Any], config: pytest.Config) -> Generator[None, object, object]:
+def _features(item: pytest.Item) -> list[str]:
+    """Return the features that a test needs."""
+    return [feature for marker in item.iter_markers("modem_feature") for feature in marker.args]
+
+
+def around_fixture(
+    fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
+) -> Generator[None, object, object]:
     """Keep what a fixture that outlives a test opens and sets."""
-    bench = None if fixturedef.scope == "function" else bench_in_use(config)
-    if bench is None:
+    bench = bench_in_use(request.config)
+    # Opening a modem belongs to no test.
+    if bench is None or fixturedef.argname in _OPENING:
         return (yield)
-    with bench.keeping():
+    if fixturedef.scope == "function":
+        bench.goes_on_alone()
         return (yield)
+    name = f"{fixturedef.baseid} {fixturedef.argname} {getattr(request, 'param_index', 0)}"
+    with bench.sharing(f"setup of {name}"):
+        result = yield
+    fixturedef.addfinalizer(lambda: bench.begin_shared(f"teardown of {name}"))
+    return result
 
 
 def around_call(item: pytest.Item) -> Generator[None, object, object]:
     """Skip a test whose module lacks a feature, and give the module the faults that the test asks for."""
-    needed = [feature for marker in item.iter_markers("modem_feature") for feature in marker.args]
+    if (bench := bench_in_use(item.config)) is not None:
+        bench.goes_on_alone()
+    needed = _features(item)
     if needed and (lacking := bench_of(item.config).lacking(needed)) is not None:
         pytest.skip(f"modem_feature: {lacking}")
     faults = [fault for marker in item.iter_markers("modem_fault") for fault in marker.args]
@@ -104,8 +129,10 @@ def around_call(item: pytest.Item) -> Generator[None, object, object]:
         return (yield)
 
 
-def around_teardown(item: pytest.Item) -> Generator[None, None, None]:
+def around_teardown(item: pytest.Item, *, last: bool) -> Generator[None, None, None]:
     """End a test, and fail it for what it left behind."""
+    if (bench := bench_in_use(item.config)) is not None:
+        bench.ends(last=last)
     caplog = getattr(item, "funcargs", {}).get("caplog")
     # What the test itself has looked at and cleared is no surprise.
     seen = None if caplog is None else [caplog.get_records(when) for when in ("setup", "call")]

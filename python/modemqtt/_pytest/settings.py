@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeVar
 import pytest
 
 from modemqtt._pytest.names import model_named
-from modemqtt._pytest.ports import REPLAY, Port, parse_ports
+from modemqtt._pytest.ports import Port, parse_ports
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,6 +20,7 @@ T = TypeVar("T")
 
 SCOPES = ("function", "class", "module", "package", "session")
 LOGS = ("failed", "all", "none")
+BAUDRATE = 115_200
 _NO = ("", "0", "no", "off", "false")
 
 
@@ -83,8 +84,8 @@ OPTIONS = (
     Option("log", f"which tests' wire is reported: {', '.join(LOGS)}; default: failed", "WHICH"),
     Option(
         "record",
-        "file to record everything on the line in, for --modem-port=replay:FILE; a second modem of the run is recorded "
-        "in FILE-2, and so on",
+        "file to record everything on the line in, for --modem-port=replay:FILE; a second port, or model of virtual "
+        "modules, is recorded in FILE-2, and so on",
         "FILE",
     ),
     Option("require", "fail tests that need hardware if there is none, instead of skipping them"),
@@ -120,10 +121,14 @@ class Settings(NamedTuple):
         return self.ports[0].url is None
 
     @property
+    def replays(self) -> tuple[str, ...]:
+        """The recordings that are played instead of modules."""
+        return tuple(port.replay for port in self.ports if port.replay is not None)
+
+    @property
     def replay(self) -> str | None:
-        """The recording that is played instead of a module."""
-        url = self.ports[0].url or ""
-        return url.removeprefix(REPLAY).removeprefix("//") if url.startswith(REPLAY) else None
+        """The first of them."""
+        return next(iter(self.replays), None)
 
     @property
     def model(self) -> str | None:
@@ -201,6 +206,11 @@ def read(config: pytest.Config) -> Settings:
 def of(config: pytest.Config) -> Settings:
     """Return what was read."""
     return config.stash[SETTINGS]
+
+
+def source(config: pytest.Config, name: str) -> str:
+    """Return where the value of an option comes from."""
+    return _given(config, name)[1]
 
 
 def is_given(config: pytest.Config, name: str) -> bool:

@@ -101,7 +101,7 @@ class TargetPlace(Place):
             self._known.restore_callbacks()
         self._driver.tell(self.modem)
 
-    def recover(self, *, steered: bool) -> None:
+    def recover(self, *, wanted: Wanted | None, test: str, steered: bool = False) -> None:  # noqa: ARG002 - the target has it
         """Open it again, or fail; a test that has the strategy finds it as it is."""
         if not steered:
             self._repair()

@@ -1,9 +1,10 @@
 //! Recording a modem's line to a file: a thread masks and writes the traffic, and nobody waits for it.
 
+mod queue;
+
 use std::fmt::Display;
 use std::io;
 use std::mem::ManuallyDrop;
-use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::process;
@@ -11,9 +12,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use modemqtt_at::ClientIndex;
+use modemqtt_os::Worker;
 use modemqtt_os::parts::PartWriter;
-use modemqtt_os::{Condvar, Mutex, Worker};
-use modemqtt_recording::{Fact, Header, Masker, Note, PART, What, begins_command};
+use modemqtt_recording::{Fact, Header, Masker, Note, PART, What};
+
+use queue::{Item, WAITING, Writing};
 
 use super::Pending;
 use super::journal::{Journal, News};
@@ -22,10 +25,6 @@ use crate::call::Event;
 use crate::error::Error;
 use crate::trace::{Form, Piece, Place};
 
-/// How many bytes may wait; any beyond that are missing, and counted in the recording itself.
-const WAITING: usize = 16 * 1024 * 1024;
-/// What a note weighs besides its bytes.
-const NOTE: usize = 128;
 /// The time between two looks at the queue while the line is busy.
 const PACE: Duration = Duration::from_millis(5);
 /// How long the end of a recording waits for a stalled disk.
@@ -58,43 +57,6 @@ pub struct Recorder {
     process: u32,
 }
 
-#[derive(Debug, Default)]
-struct Writing {
-    queue: Mutex<Unwritten>,
-    /// There is something to write, or something has been written.
-    changed: Condvar,
-}
-
-#[derive(Debug, Default)]
-struct Unwritten {
-    bytes: Vec<u8>,
-    items: Vec<(Instant, Item)>,
-    /// Bytes dropped for lack of room since the last that fitted.
-    missing: u64,
-    /// Whether the thread waits for something to write.
-    idle: bool,
-    over: bool,
-    /// How many flushes were requested, and how many are done.
-    wanted: u64,
-    written: u64,
-    /// Why recording has stopped.
-    failure: Option<String>,
-}
-
-#[derive(Debug)]
-enum Item {
-    /// This many of the bytes.
-    Bytes {
-        sent: bool,
-        count: usize,
-        /// Where secrets stand in them.
-        secrets: Vec<Range<usize>>,
-    },
-    Note(What),
-    Invented(Vec<u8>),
-    Secret(Vec<u8>),
-}
-
 struct Tapped(Arc<Recorder>);
 
 impl Tap for Tapped {
@@ -111,45 +73,6 @@ impl Tap for Tapped {
             let secrets = piece.secrets.iter().map(|place| place.from..place.to).collect();
             self.0.push(piece.at, Item::Bytes { sent, count, secrets }, piece.bytes);
         }
-    }
-}
-
-impl Unwritten {
-    fn push(&mut self, at: Instant, item: Item, bytes: &[u8]) {
-        if self.failure.is_some() {
-            return;
-        }
-        let is_needed = matches!(item, Item::Secret(_) | Item::Invented(_));
-        if !is_needed && self.bytes.len() + NOTE * self.items.len() + bytes.len() > WAITING {
-            self.missing += bytes.len() as u64;
-            return;
-        }
-        let missing = std::mem::take(&mut self.missing);
-        if missing > 0 {
-            self.items.push((at, Item::Note(What::Missing(missing))));
-        }
-        self.bytes.extend_from_slice(bytes);
-        // Pieces read at the same time are joined.
-        if let (
-            Item::Bytes { sent, count, secrets },
-            Some((
-                last,
-                Item::Bytes {
-                    sent: was_sent,
-                    count: all,
-                    secrets: places,
-                },
-            )),
-        ) = (&item, self.items.last_mut())
-            && sent == was_sent
-            && *last == at
-            && !(*sent && begins_command(bytes))
-        {
-            places.extend(secrets.iter().map(|place| *all + place.start..*all + place.end));
-            *all += count;
-            return;
-        }
-        self.items.push((at, item));
     }
 }
 
@@ -254,6 +177,13 @@ impl Recorder {
     pub fn invented(&self, value: &[u8]) {
         if self.process == process::id() {
             self.push(Instant::now(), Item::Invented(value.to_vec()), &[]);
+        }
+    }
+
+    /// Begins a section of the recording, whose name is masked like everything else.
+    pub fn mark(&self, name: &str) {
+        if self.process == process::id() {
+            self.push(Instant::now(), Item::Note(What::Mark(name.into())), &[]);
         }
     }
 
@@ -415,6 +345,7 @@ impl Writer {
                 What::Module { model, dialect, .. } => {
                     (self.header.model, self.header.dialect) = (model.clone(), dialect.clone());
                 }
+                What::Mark(name) => *name = self.masker.masked(name),
                 What::Call(note) | What::Event(note) => {
                     for (_, fact) in &mut note.facts {
                         if let Fact::Text(text) = fact {

@@ -94,18 +94,66 @@ fn the_parts_of_a_recording_are_read_as_one() {
     }
     assert_eq!(all(&path).unwrap(), (0..3).map(entry).collect::<Vec<_>>());
     fs::write(part_of(&path, 1), first_line(2)).unwrap();
-    assert!(
-        all(&path)
-            .unwrap_err()
-            .to_string()
-            .ends_with("a.rec.1 is part 2 of a recording, and part 1 is due")
+    let told = |path: &Path| all(path).unwrap_err().to_string();
+    assert!(told(&path).contains("a.rec.1 says that it is part 2 of the recording, and part 1 is due"));
+    assert!(told(&part_of(&path, 2)).contains("line 1 of"));
+    assert!(told(&part_of(&path, 2)).contains("part 0 is due"));
+}
+
+#[test]
+fn a_part_that_is_missing_or_of_another_recording_is_named() {
+    let folder = Folder::new("stray");
+    let path = folder.0.join("a.rec");
+    for part in [0, 2] {
+        fs::write(part_of(&path, part), first_line(part) + &entry(part).to_line() + "\n").unwrap();
+    }
+    let told = |path: &Path| all(path).unwrap_err().to_string();
+    let named = |part| part_of(&path, part).display().to_string();
+    assert_eq!(
+        told(&path),
+        format!(
+            "{} is missing, and {} goes on behind it; put it there",
+            named(1),
+            named(2)
+        )
     );
-    assert!(
-        all(&part_of(&path, 2))
-            .unwrap_err()
-            .to_string()
-            .contains("and part 0 is due")
+    // What is left of another recording behind the end of this one is none of its parts.
+    let other = first_line(2).replace("1764336000.25", "1764336999.5");
+    fs::write(part_of(&path, 2), &other).unwrap();
+    assert_eq!(all(&path).unwrap(), [entry(0)]);
+    fs::rename(part_of(&path, 2), part_of(&path, 1)).unwrap();
+    assert_eq!(
+        told(&path),
+        format!(
+            "line 1 of {} says that it is of another recording than {}; move it away",
+            named(1),
+            named(0)
+        )
     );
+    fs::write(part_of(&path, 1), "hello\n").unwrap();
+    assert!(told(&path).contains("a.rec.1 is no recording"));
+}
+
+#[test]
+fn a_section_is_read_from_its_mark_on() {
+    let folder = Folder::new("sections");
+    let path = folder.0.join("a.rec");
+    let mark = |name: &str| Entry {
+        at: Duration::ZERO,
+        what: What::Mark(name.into()),
+    };
+    let written = [entry(0), mark("one"), entry(1), entry(2), mark("two"), entry(3)];
+    let lines = written.iter().map(|entry| entry.to_line() + "\n").collect::<Vec<_>>();
+    fs::write(&path, first_line(0) + &lines[..4].concat()).unwrap();
+    fs::write(part_of(&path, 1), first_line(1) + &lines[4..].concat()).unwrap();
+    let contents = Recording::check(&path).unwrap();
+    assert_eq!(contents.header.baudrate, 115_200);
+    let names: Vec<_> = contents.sections.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["one", "two"]);
+    for ((_, position), (at, line)) in contents.sections.iter().zip([(2, 4), (5, 3)]) {
+        let mut recording = Recording::open_at(&path, *position).unwrap();
+        assert_eq!(recording.next_entry().unwrap(), Some((written[at].clone(), line)));
+    }
 }
 
 #[test]

@@ -97,6 +97,36 @@ impl Replay {
         }
     }
 
+    /// Goes on with another section, whatever is left of this one.
+    pub fn play(&mut self, mut source: Source, now: Instant) {
+        (self.entries, self.failure) = match source() {
+            Ok(entries) => (Some(entries), None),
+            Err(failure) => (None, Some(failure)),
+        };
+        self.source = source;
+        (self.cutter, self.answering) = (Cutter::default(), None);
+        self.ahead.clear();
+        self.look_ahead(1);
+        let begins = self.ahead.front().map_or(Duration::ZERO, |step| match step {
+            Recorded::Sent(sent) => sent.at,
+            Recorded::Printed(at, _) => *at,
+        });
+        self.anchor = Some((now, begins));
+    }
+
+    /// Ends a section: what the host should have sent in it and did not is a difference.
+    pub fn end_section(&mut self, now: Instant) {
+        self.look_ahead(AHEAD);
+        let due = self.ahead.iter().find_map(|step| match step {
+            Recorded::Sent(sent) if !is_opening(&sent.text.bytes) => Some(sent.clone()),
+            _ => None,
+        });
+        if let Some(due) = due {
+            self.differs(Some(&due), b"");
+        }
+        self.play(Box::new(|| Ok(Box::new(std::iter::empty()))), now);
+    }
+
     /// Takes bytes from the host.
     pub fn receive(&mut self, bytes: &[u8], now: Instant) {
         self.begin(now);
@@ -407,7 +437,11 @@ impl Replay {
         self.differences.push(Difference {
             line: due.map(|due| due.line),
             expected: due.map_or_else(|| "nothing more".into(), |due| told(&self.bound.filled(&due.text))),
-            got: told(got),
+            got: if got.is_empty() {
+                "nothing more".into()
+            } else {
+                told(got)
+            },
         });
     }
 }

@@ -27,7 +27,7 @@ use crate::script::{Expectation, Step};
 use log::Log;
 use port::Port;
 use reactor::{Mail, ModuleReactor};
-pub use replay::{ReplayError, ReplayModem, ReplayOptions, Report};
+pub use replay::{ReplayError, ReplayModem, ReplayOptions, Report, Section};
 
 /// How a virtual module is started.
 #[derive(Clone, Debug, Default)]

@@ -8,9 +8,10 @@ use std::process;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+use modemqtt_os::parts::Position;
 use modemqtt_os::{Mutex, Wake, Waker, Worker, waker};
-use modemqtt_recording::{Header, ReadError, Recording};
+use modemqtt_recording::{Entry, Header, ReadError, Recording, What};
 use rustix::event::{PollFd, PollFlags, poll};
 
 use super::port::{Port, PortReady};
@@ -66,9 +67,26 @@ pub struct ReplayModem {
     running: Option<Running>,
 }
 
+/// A section of a recording: what begins at that position of a file, and ends with the next mark. Without one, what stands before the first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Section {
+    /// The file.
+    pub path: PathBuf,
+    /// Where it begins.
+    pub begins: Option<Position>,
+}
+
+/// What the thread is told.
+#[derive(Debug)]
+enum Order {
+    End,
+    /// Goes on with a section, or with none, and drops what it is sent.
+    Play(Option<Section>, Sender<()>),
+}
+
 #[derive(Debug)]
 struct Running {
-    end: Sender<()>,
+    orders: Sender<Order>,
     waker: Waker,
     thread: Worker,
 }
@@ -76,7 +94,7 @@ struct Running {
 impl ReplayModem {
     /// Reads the recording once, so that damage is found now, opens the port and starts the thread.
     pub fn start(options: &ReplayOptions) -> Result<Self, ReplayError> {
-        let header = Recording::check(&options.path)?;
+        let header = Recording::check(&options.path)?.header;
         let replay = Replay::new(source(options.path.clone()), options.speed);
         let port = Port::open(&Options {
             link: options.link.clone(),
@@ -85,14 +103,14 @@ impl ReplayModem {
         })?;
         let report = Arc::<Mutex<Report>>::default();
         let (waker, wake) = waker::pair().map_err(VirtualError::Start)?;
-        let (end, ends) = bounded(1);
+        let (orders, due) = unbounded();
         let name = port.name().to_owned();
         let player = Player {
             replay,
             port,
             report: Arc::clone(&report),
             wake,
-            ends,
+            due,
             to_host: Vec::new(),
             blocked: false,
         };
@@ -102,7 +120,7 @@ impl ReplayModem {
             header,
             report,
             process: process::id(),
-            running: Some(Running { end, waker, thread }),
+            running: Some(Running { orders, waker, thread }),
         })
     }
 
@@ -128,9 +146,22 @@ impl ReplayModem {
     /// Ends it without waiting.
     pub fn close_later(&self) {
         if let Some(running) = self.here() {
-            // A second one finds no room, and the first is enough.
-            let _ = running.end.try_send(());
+            // One that has ended takes no more.
+            let _ = running.orders.send(Order::End);
             running.waker.wake();
+        }
+    }
+
+    /// Goes on with a section, once what the host has sent is compared. `None` ends the last one: what the host should have sent in it is a
+    /// difference, and so is whatever it sends until another begins.
+    pub fn play(&self, section: Option<Section>) {
+        if let Some(running) = self.here() {
+            let (done, is_done) = bounded(0);
+            if running.orders.send(Order::Play(section, done)).is_ok() {
+                running.waker.wake();
+                // The other end is dropped when it is done, or has ended.
+                let _ = is_done.recv();
+            }
         }
     }
 
@@ -156,6 +187,26 @@ impl Drop for ReplayModem {
     }
 }
 
+impl Section {
+    /// What begins it.
+    fn source(self) -> Source {
+        Box::new(move || {
+            let mut recording = match self.begins {
+                Some(begins) => Recording::open_at(&self.path, begins)?,
+                None => Recording::open(&self.path)?,
+            };
+            let goes_on = |entry: &Result<(Entry, u64), ReadError>| {
+                !entry
+                    .as_ref()
+                    .is_ok_and(|(entry, _)| matches!(entry.what, What::Mark(_)))
+            };
+            let entries = std::iter::from_fn(move || recording.next_entry().transpose());
+            let entries: Entries = Box::new(entries.take_while(goes_on));
+            Ok(entries)
+        })
+    }
+}
+
 /// What begins the recording.
 fn source(path: PathBuf) -> Source {
     Box::new(move || {
@@ -171,7 +222,7 @@ struct Player {
     port: Port,
     report: Arc<Mutex<Report>>,
     wake: Wake,
-    ends: Receiver<()>,
+    due: Receiver<Order>,
     to_host: Vec<u8>,
     blocked: bool,
 }
@@ -184,16 +235,30 @@ impl Player {
                 return; // poll fails for want of kernel memory only; the host then finds the port closed
             };
             self.wake.clear();
-            if self.ends.try_recv().is_ok() {
-                return;
-            }
-            if ready.line && self.replay.has_room() {
+            let orders: Vec<_> = self.due.try_iter().collect();
+            // What the host sent before an order may have come behind the look at its line.
+            if (ready.line || !orders.is_empty()) && self.replay.has_room() {
                 let count = self.port.read(&mut buffer);
-                self.replay.receive(&buffer[..count], Instant::now());
+                if count > 0 {
+                    self.replay.receive(&buffer[..count], Instant::now());
+                }
             }
             if self.port.attend(ready.door, Instant::now()) {
                 self.to_host.clear();
                 self.replay.forget_received();
+            }
+            self.play();
+            for order in orders {
+                let now = Instant::now();
+                let Order::Play(section, done) = order else {
+                    return;
+                };
+                match section {
+                    Some(section) => self.replay.play(section.source(), now),
+                    None => self.replay.end_section(now),
+                }
+                self.tell();
+                drop(done);
             }
             self.play();
         }
