@@ -368,7 +368,7 @@ def test_an_awaited_modem_that_is_left_open_is_named_and_closed_too(suite: Suite
     """)
     result = suite.run()
     assert outcomes(result) == {"passed": 2, "errors": 1}
-    result.stdout.re_match_lines([r"<Modem \S+ \S+> was left open; close\(\) it, or use `async with`"])
+    result.stdout.re_match_lines([r"<AsyncModem \S+ \S+> was left open; close\(\) it, or use `async with`"])
 
 
 def test_what_a_fixture_of_a_wider_scope_has_opened_and_set_stays(suite: Suite) -> None:
