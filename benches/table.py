@@ -22,7 +22,7 @@ from rows import Row, table
 
 HERE = Path(__file__).parent
 # What the footprint is of is measured first, while the machine has done nothing yet.
-NAMES = ("footprint", "command", "messages", "awaited", "publish", "many_modems", "decode")
+NAMES = ("footprint", "command", "messages", "awaited", "publish", "many_modems", "recording", "decode")
 DECODE = HERE / "decode" / "Cargo.toml"
 
 

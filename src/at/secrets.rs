@@ -79,17 +79,53 @@ pub fn with_mask(line: &[u8], places: &[Range<usize>]) -> String {
 
 /// The places of the secrets of a line, without their quotes, in order. A secret that was left out has an empty place.
 pub fn places(line: &[u8]) -> Vec<Range<usize>> {
+    let mut places = readings(line);
+    places.sort_by_key(|place| (place.start, place.end));
+    places.dedup_by(|next, place| {
+        let overlaps = next.start < place.end;
+        if overlaps {
+            place.end = place.end.max(next.end);
+        }
+        overlaps
+    });
+    places
+}
+
+/// The places of the secrets of a line for a reader who knows no escapes and for one to whom `\"` ends nothing: the notes do not say
+/// which of them a firmware is. Places may overlap.
+pub fn readings(line: &[u8]) -> Vec<Range<usize>> {
     let mut places = Vec::new();
+    read(line, Escapes::None, &mut places);
+    if line.contains(&b'\\') {
+        read(line, Escapes::Backslash, &mut places);
+    }
+    places
+}
+
+/// What keeps a quote from ending a parameter.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Escapes {
+    None,
+    Backslash,
+}
+
+fn read(line: &[u8], escapes: Escapes, places: &mut Vec<Range<usize>>) {
     let mut at = 0;
     while let Some(rest) = line.get(at..) {
-        let command = &rest[..end_outside(rest, b';')];
+        // Most lines are a single command, and that is seen at once.
+        let end = if rest.contains(&b';') {
+            end_outside(rest, b';', escapes)
+        } else {
+            rest.len()
+        };
+        let command = &rest[..end];
         if let Some((head, from)) = sensitive(command) {
-            for (position, field) in fields(&command[head..]).enumerate() {
+            for (position, field) in fields(&command[head..], escapes).enumerate() {
                 let field = head + field.start..head + field.end;
-                if !is_well_quoted(&command[field.clone()]) {
+                if !is_well_quoted(&command[field.clone()], escapes) {
                     // What looks like a separator from here on may be part of a secret, and the other way round.
                     places.push(at + field.start..line.len());
-                    return places;
+                    return;
                 }
                 if position >= from {
                     places.push(within_quotes(command, field, at));
@@ -98,7 +134,6 @@ pub fn places(line: &[u8]) -> Vec<Range<usize>> {
         }
         at += command.len() + 1;
     }
-    places
 }
 
 /// The parameters of a line that are secrets, without their quotes.
@@ -117,10 +152,20 @@ pub fn remembered(secret: &[u8]) -> Option<String> {
 }
 
 /// Whether a field has no quotes, or one at each end.
-fn is_well_quoted(field: &[u8]) -> bool {
+fn is_well_quoted(field: &[u8], escapes: Escapes) -> bool {
     let field = field.trim_ascii();
     let inner = field.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\""));
-    !inner.unwrap_or(field).contains(&b'"')
+    !inner.unwrap_or(field).contains(&b'"') || escapes == Escapes::Backslash && !ends_early(inner.unwrap_or(field))
+}
+
+/// Whether there is a quote without a backslash before it.
+fn ends_early(text: &[u8]) -> bool {
+    let mut escaped = false;
+    text.iter().any(|byte| {
+        let is_quote = *byte == b'"' && !escaped;
+        escaped = *byte == b'\\' && !escaped;
+        is_quote
+    })
 }
 
 /// The place of what is between the quotes of a field, or of the whole field if it has none.
@@ -153,7 +198,9 @@ fn sensitive(line: &[u8]) -> Option<(usize, usize)> {
         return None;
     }
     let values = &line[end + 1..];
-    let key = fields(values).next().map(|field| unquoted(&values[field]));
+    let key = fields(values, Escapes::None)
+        .next()
+        .map(|field| unquoted(&values[field]));
     let &(_, _, from) = table.iter().find(|(name, wanted, _)| {
         known(name) && wanted.is_none_or(|wanted| key.is_some_and(|key| key.eq_ignore_ascii_case(wanted.as_bytes())))
     })?;
@@ -172,21 +219,22 @@ fn unquoted(field: &[u8]) -> &[u8] {
     }
 }
 
-fn fields(values: &[u8]) -> impl Iterator<Item = Range<usize>> {
+fn fields(values: &[u8], escapes: Escapes) -> impl Iterator<Item = Range<usize>> {
     let mut at = Some(0);
     std::iter::from_fn(move || {
         let from = at?;
-        let end = from + end_outside(&values[from..], b',');
+        let end = from + end_outside(&values[from..], b',', escapes);
         at = (end < values.len()).then_some(end + 1);
         Some(from..end)
     })
 }
 
 /// The position of the first separator outside quotes, or of the end.
-fn end_outside(text: &[u8], separator: u8) -> usize {
-    let mut quoted = false;
+fn end_outside(text: &[u8], separator: u8, escapes: Escapes) -> usize {
+    let (mut quoted, mut behind_backslash) = (false, false);
     let ends = |byte: &u8| {
-        quoted ^= *byte == b'"';
+        quoted ^= *byte == b'"' && !behind_backslash;
+        behind_backslash = escapes == Escapes::Backslash && *byte == b'\\' && !behind_backslash;
         *byte == separator && !quoted
     };
     text.iter().position(ends).unwrap_or(text.len())
@@ -233,6 +281,22 @@ mod tests {
             "+QMTCFG: \"aliauth\",\"k\"ey\",\"name\",\"hunter2\"",
         ] {
             assert!(!masked(line).contains("hunter2"), "{}", masked(line));
+        }
+    }
+
+    #[test]
+    fn a_secret_with_quotes_of_its_own_is_masked_whole_however_they_are_read() {
+        for line in [
+            r#"AT+QMTCONN=0,"c","u","hun\",ter2""#,
+            r#"AT+QMTCONN=0,"c","u","hun",ter2""#,
+            r#"AT+QMTCONN=0,"c","u","\"hun;ter2""#,
+            r#"AT+QMTCONN=0,"c","u\","hunter2""#,
+            r#"AT+QMTCONN=0,"c","u\\","hun\\\",ter2";+CSQ"#,
+            r#"AT+QMTCONN=0,"c","u","hun\\","ter2""#,
+        ] {
+            let masked = masked(line);
+            assert!(!masked.contains("hun") && !masked.contains("ter2"), "{masked}");
+            assert!(masked.starts_with("AT+QMTCONN=0,\"c\","), "{masked}");
         }
     }
 

@@ -1,6 +1,8 @@
 //! Threads whose end can be waited for a little at a time.
 //!
 //! A thread of ours is told to end by a message, never by the end of a descriptor: a forked child may have a copy of that.
+//!
+//! An operating-system seam, for a thread's priority: `docs/windows.md` says what another system offers instead.
 
 use std::io;
 use std::sync::Arc;
@@ -72,6 +74,14 @@ impl Worker {
     pub fn join(&self) {
         while !self.wait(Duration::from_hours(1)) {}
     }
+}
+
+/// Has the calling thread give way where others of its process want the processor too. Elsewhere than on Linux that is a matter of the
+/// whole process, and nothing happens.
+pub fn give_way() {
+    // The weight of this is a third of the usual one, so that the thread gets on even if the processor is never idle.
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::nice(5);
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! The ways in which a value may stand in what goes over a line.
 
 const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-/// A piece of base 64 shorter than this would be found by chance.
-const TELLING: usize = 5;
+/// A form shorter than this would be found by chance.
+const TELLING: usize = 4;
 
 /// Every form of a value other than itself, and beside each the same form of another value of the same length.
 pub(crate) fn forms(value: &[u8], other: &[u8]) -> Vec<(Vec<u8>, Vec<u8>)> {
@@ -16,7 +16,6 @@ pub(crate) fn forms(value: &[u8], other: &[u8]) -> Vec<(Vec<u8>, Vec<u8>)> {
     both(&|value| hex(value, b"0123456789abcdef"));
     both(&|value| hex(value, b"0123456789ABCDEF"));
     both(&|value| percent(value, true));
-    both(&|value| escaped(value, b'\\'));
     both(&|value| wide(value, b"0123456789ABCDEF"));
     both(&|value| wide(value, b"0123456789abcdef"));
     if value.iter().all(u8::is_ascii_digit) && value.len() > 4 {
@@ -27,7 +26,7 @@ pub(crate) fn forms(value: &[u8], other: &[u8]) -> Vec<(Vec<u8>, Vec<u8>)> {
         both(&|value| base64(value, offset, true));
     }
     // Of these not every byte is replaced by one, so that the lengths may differ.
-    let mut others = vec![percent(value, false), percent_lower(value)];
+    let mut others = vec![percent(value, false), percent_lower(value), escaped(value, b'\\')];
     for (all, solidus, digits) in [
         (false, true, b"0123456789abcdef"),
         (true, false, b"0123456789abcdef"),
@@ -48,6 +47,132 @@ pub(crate) fn forms(value: &[u8], other: &[u8]) -> Vec<(Vec<u8>, Vec<u8>)> {
     }
     forms.retain(|(form, _)| form.len() >= TELLING);
     forms
+}
+
+/// The texts that a value stands for if it is itself written in one of these ways: with escapes, in per cent encoding, in hexadecimal,
+/// UCS2 or base 64. Whoever gives it back may have read it so.
+pub(crate) fn meanings(value: &[u8]) -> Vec<Vec<u8>> {
+    let read = [
+        without_escapes(value, false),
+        without_escapes(value, true),
+        without_doubled_quotes(value),
+        from_percent(value),
+        from_hex(value).unwrap_or_default(),
+        from_wide(value).unwrap_or_default(),
+        from_base64(value).unwrap_or_default(),
+    ];
+    let mut meanings = Vec::new();
+    for meaning in read {
+        let is_text =
+            std::str::from_utf8(&meaning).is_ok_and(|text| !text.is_empty() && !text.contains(char::is_control));
+        if is_text && meaning != value && !meanings.contains(&meaning) {
+            meanings.push(meaning);
+        }
+    }
+    meanings
+}
+
+/// A character for each backslash and what is behind it; with `numbers` `\22`, `\x22` and `\u0022` are one each.
+fn without_escapes(value: &[u8], numbers: bool) -> Vec<u8> {
+    let mut text = Vec::new();
+    let mut rest = value;
+    while let Some((&byte, behind)) = rest.split_first() {
+        rest = behind;
+        let (b'\\', Some((&next, after))) = (byte, behind.split_first()) else {
+            text.push(byte);
+            continue;
+        };
+        let (digits, length) = match next {
+            b'u' => (after, 4),
+            b'x' => (after, 2),
+            _ => (behind, 2),
+        };
+        let number = digits.get(..length).filter(|_| numbers).and_then(number);
+        match number.and_then(char::from_u32) {
+            Some(character) if length == 4 => text.extend(character.encode_utf8(&mut [0; 4]).bytes()),
+            Some(character) => text.push(character as u8),
+            None => {
+                text.push(next);
+                rest = after;
+                continue;
+            }
+        }
+        rest = &digits[length..];
+    }
+    text
+}
+
+fn without_doubled_quotes(value: &[u8]) -> Vec<u8> {
+    let mut text: Vec<u8> = Vec::new();
+    let mut is_second = false;
+    for &byte in value {
+        is_second = byte == b'"' && !is_second && text.last() == Some(&b'"');
+        if !is_second {
+            text.push(byte);
+        }
+    }
+    text
+}
+
+fn from_percent(value: &[u8]) -> Vec<u8> {
+    let mut text = Vec::new();
+    let mut at = 0;
+    while at < value.len() {
+        let coded = value.get(at + 1..at + 3).filter(|_| value[at] == b'%').and_then(byte);
+        text.push(coded.unwrap_or(value[at]));
+        at += if coded.is_some() { 3 } else { 1 };
+    }
+    text
+}
+
+/// Bytes of two digits each.
+fn from_hex(value: &[u8]) -> Option<Vec<u8>> {
+    if !value.len().is_multiple_of(2) {
+        return None;
+    }
+    value.chunks(2).map(byte).collect()
+}
+
+/// Code units of four digits each, as UTF-8.
+fn from_wide(value: &[u8]) -> Option<Vec<u8>> {
+    if !value.len().is_multiple_of(4) {
+        return None;
+    }
+    let units: Option<Vec<_>> = value.chunks(4).map(|unit| u16::try_from(number(unit)?).ok()).collect();
+    String::from_utf16(&units?).ok().map(String::into_bytes)
+}
+
+/// With either alphabet, with or without padding.
+fn from_base64(value: &[u8]) -> Option<Vec<u8>> {
+    let text = value.trim_ascii_end();
+    let text = text.strip_suffix(b"==").or(text.strip_suffix(b"=")).unwrap_or(text);
+    let mut bytes = Vec::new();
+    for group in text.chunks(4) {
+        let mut bits = 0_u32;
+        for character in group {
+            let character = match character {
+                b'-' => b'+',
+                b'_' => b'/',
+                other => *other,
+            };
+            let index = BASE64.iter().position(|known| *known == character)?;
+            bits = (bits << 6) | u32::try_from(index).ok()?;
+        }
+        let bits = bits << (6 * (4 - group.len()));
+        bytes.extend_from_slice(bits.to_be_bytes().get(1..group.len())?);
+    }
+    Some(bytes)
+}
+
+fn byte(digits: &[u8]) -> Option<u8> {
+    u8::try_from(number(digits)?).ok()
+}
+
+/// A number in hexadecimal.
+fn number(digits: &[u8]) -> Option<u32> {
+    digits
+        .iter()
+        .try_fold(0, |number, digit| Some(number * 16 + char::from(*digit).to_digit(16)?))
 }
 
 fn hex(value: &[u8], digits: &[u8; 16]) -> Vec<u8> {
@@ -213,6 +338,28 @@ mod tests {
             let forms = forms(value.as_bytes(), &vec![b'*'; value.len()]);
             assert!(forms.iter().any(|(known, _)| known == form.as_bytes()), "{form}");
         }
+    }
+
+    #[test]
+    fn a_value_that_is_itself_encoded_is_read() {
+        for (value, meaning) in [
+            (r#"pa\"ss\\word"#, r#"pa"ss\word"#),
+            (r"pa\22ss", r#"pa"ss"#),
+            (r"pa\x22ss", r#"pa"ss"#),
+            (r"pa\u00e4ss", "pa\u{e4}ss"),
+            (r#"pa""ss"#, r#"pa"ss"#),
+            ("hunter2%3F%", "hunter2?%"),
+            ("68756e7465723F", "hunter?"),
+            ("00680075006e00740020AC", ""),
+            ("00680075006e007420AC", "hunt\u{20ac}"),
+            ("aHVudGVyMg==", "hunter2"),
+            ("aHVudGVyMg", "hunter2"),
+        ] {
+            let known = meanings(value.as_bytes());
+            let is_known = known.iter().any(|known| known == meaning.as_bytes());
+            assert_eq!(is_known, !meaning.is_empty(), "{value}: {known:?}");
+        }
+        assert_eq!(meanings(b"hunter-2"), Vec::<Vec<u8>>::new());
     }
 
     #[test]

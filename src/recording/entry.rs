@@ -1,9 +1,8 @@
 //! One line of a recording behind its header.
 
-use std::fmt::Write as _;
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 /// What a span stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -120,6 +119,13 @@ pub enum What {
     Event(Note),
     /// A section begins, which the program has named.
     Mark(String),
+    /// A message has reached the program. It is read back as an [`What::Event`]: this is the form for writing many.
+    Message {
+        /// The index of its client.
+        client: u8,
+        /// How many bytes its payload has.
+        length: u64,
+    },
     /// So many bytes are missing here, because the file could not be written fast enough.
     Missing(u64),
     /// Something that this version does not know.
@@ -136,34 +142,6 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// The line, without its line end.
-    pub fn to_line(&self) -> String {
-        let mut line = format!("{{\"t\":{}.{:06}", self.at.as_secs(), self.at.subsec_micros());
-        match &self.what {
-            What::Piece(piece) => write_piece(&mut line, piece),
-            What::Module {
-                model,
-                dialect,
-                firmware,
-            } => {
-                let module = json!({"model": model, "dialect": dialect, "firmware": firmware});
-                // Writing to a string does not fail, here and below.
-                let _ = write!(line, ",\"module\":{module}");
-            }
-            What::Call(note) => write_note(&mut line, "call", note),
-            What::Event(note) => write_note(&mut line, "event", note),
-            What::Mark(name) => {
-                let _ = write!(line, ",\"mark\":{}", quoted(name));
-            }
-            What::Missing(count) => {
-                let _ = write!(line, ",\"missing\":{count}");
-            }
-            What::Other => {}
-        }
-        line.push('}');
-        line
-    }
-
     /// Reads a line; the name of what is wrong with one that is none.
     pub(crate) fn parse(line: &[u8]) -> Result<Self, &'static str> {
         let value: Value = serde_json::from_slice(line).map_err(|_| "is no JSON")?;
@@ -262,65 +240,6 @@ fn read_spans(value: &Value, length: usize) -> Result<Vec<Span>, &'static str> {
     spans.collect::<Option<_>>().ok_or(WRONG)
 }
 
-fn write_piece(line: &mut String, piece: &Piece) {
-    line.push_str(if piece.sent { ",\">\":\"" } else { ",\"<\":\"" });
-    for &byte in &piece.bytes {
-        match byte {
-            b'\r' => line.push_str("\\r"),
-            b'\n' => line.push_str("\\n"),
-            b'\t' => line.push_str("\\t"),
-            b'"' => line.push_str("\\\""),
-            b'\\' => line.push_str("\\\\"),
-            b' '..=b'~' => line.push(char::from(byte)),
-            _ => {
-                let _ = write!(line, "\\u00{byte:02x}");
-            }
-        }
-    }
-    line.push('"');
-    if piece.spans.is_empty() {
-        return;
-    }
-    line.push_str(",\"spans\":[");
-    for (at, span) in piece.spans.iter().enumerate() {
-        let comma = if at > 0 { "," } else { "" };
-        let Span {
-            start,
-            length,
-            kind,
-            id,
-        } = span;
-        let _ = write!(line, "{comma}[{start},{length},\"{}\",{id}]", kind.word());
-    }
-    line.push(']');
-}
-
-fn write_note(line: &mut String, key: &str, note: &Note) {
-    let _ = write!(line, ",\"{key}\":{}", quoted(&note.name));
-    for (name, fact) in &note.facts {
-        let value = match fact {
-            Fact::Number(number) => number.to_string(),
-            Fact::Text(text) => quoted(text),
-        };
-        let _ = write!(line, ",{}:{value}", quoted(name));
-    }
-}
-
-/// A text in JSON, in ASCII.
-fn quoted(text: &str) -> String {
-    let mut quoted = String::new();
-    for character in Value::from(text).to_string().chars() {
-        if character.is_ascii() {
-            quoted.push(character);
-        } else {
-            for unit in character.encode_utf16(&mut [0; 2]) {
-                let _ = write!(quoted, "\\u{unit:04x}");
-            }
-        }
-    }
-    quoted
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -341,7 +260,7 @@ mod tests {
             name: "lost \"it\"".into(),
             facts: vec![
                 ("client".into(), Fact::Number(0)),
-                ("why".into(), Fact::Text("é\n".into())),
+                ("why".into(), Fact::Text("é\n😀".into())),
             ],
         };
         for what in [

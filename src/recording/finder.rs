@@ -2,39 +2,118 @@
 
 use std::ops::Range;
 
+use memchr::{memchr_iter, memchr2_iter};
 use modemqtt_at::secrets;
 
 use crate::entry::Kind;
 use crate::substitute::check_digit;
 
-/// Commands and answers with telephone numbers.
-const NUMBERS: &[&str] = &[
-    "CNUM", "CMGR", "CMGL", "CMGS", "CMGW", "CMSS", "CMT", "CDS", "CLIP", "COLP", "CSCA", "CPBR", "CPBW", "CPBF",
-    "CCWA", "CCFC", "QCMGS", "QCMGR", "CLCC",
+/// What a command, or the answer of that name, has.
+#[derive(Clone, Copy, Debug, Default)]
+struct Subjects(u8);
+
+impl Subjects {
+    /// Telephone numbers.
+    const NUMBERS: Self = Self(1);
+    /// A short message behind it, in PDU mode.
+    const MESSAGES: Self = Self(2);
+    /// Addresses of the module.
+    const ADDRESSES: Self = Self(4);
+    /// The number of the module; its answer may be that alone, and so below.
+    const IMEI: Self = Self(8);
+    /// The number of the subscriber.
+    const IMSI: Self = Self(16);
+    /// The number of the card.
+    const ICCID: Self = Self(32);
+    /// The firmware.
+    const FIRMWARE: Self = Self(64);
+    /// A message id behind the client index.
+    const MESSAGE_IDS: Self = Self(128);
+    const TEXTS: Self = Self(Self::NUMBERS.0 | Self::MESSAGES.0);
+    const ALONE: Self = Self(Self::IMEI.0 | Self::IMSI.0 | Self::ICCID.0 | Self::ADDRESSES.0 | Self::FIRMWARE.0);
+
+    const fn any(self, of: Self) -> bool {
+        self.0 & of.0 != 0
+    }
+}
+
+const VALUES: [(Subjects, Kind); 3] = [
+    (Subjects::IMEI, Kind::Imei),
+    (Subjects::IMSI, Kind::Imsi),
+    (Subjects::ICCID, Kind::Iccid),
 ];
-/// Those behind which a short message follows in PDU mode.
-const MESSAGES: &[&str] = &["CMGR", "CMGL", "CMGS", "CMGW", "CMT", "CDS"];
-/// Answers with addresses of the module, and commands that give it one.
-const ADDRESSES: &[&str] = &[
-    "CGPADDR",
-    "QIACT",
-    "CGCONTRDP",
-    "QILOCIP",
-    "QIPADDR",
-    "IPADDR",
-    "QCGPADDR",
-    "QGETIP",
-    "CGDCONT",
-    "NIPINFO",
-    "QNETDEVCTL",
+
+/// By name, in order.
+const NAMES: [(&str, Subjects); 46] = [
+    ("CCFC", Subjects::NUMBERS),
+    ("CCID", Subjects::ICCID),
+    ("CCWA", Subjects::NUMBERS),
+    ("CDS", Subjects::TEXTS),
+    ("CGCONTRDP", Subjects::ADDRESSES),
+    ("CGDCONT", Subjects::ADDRESSES),
+    ("CGMR", Subjects::FIRMWARE),
+    ("CGPADDR", Subjects::ADDRESSES),
+    ("CGSN", Subjects::IMEI),
+    ("CIMI", Subjects::IMSI),
+    ("CLCC", Subjects::NUMBERS),
+    ("CLIP", Subjects::NUMBERS),
+    ("CMGL", Subjects::TEXTS),
+    ("CMGR", Subjects::TEXTS),
+    ("CMGS", Subjects::TEXTS),
+    ("CMGW", Subjects::TEXTS),
+    ("CMSS", Subjects::NUMBERS),
+    ("CMT", Subjects::TEXTS),
+    ("CNUM", Subjects::NUMBERS),
+    ("COLP", Subjects::NUMBERS),
+    ("CPBF", Subjects::NUMBERS),
+    ("CPBR", Subjects::NUMBERS),
+    ("CPBW", Subjects::NUMBERS),
+    ("CSCA", Subjects::NUMBERS),
+    ("EGMR", Subjects::IMEI),
+    ("GMR", Subjects::FIRMWARE),
+    ("GSN", Subjects::IMEI),
+    ("ICCID", Subjects::ICCID),
+    ("IPADDR", Subjects::ADDRESSES),
+    ("NCCID", Subjects::ICCID),
+    ("NIPINFO", Subjects::ADDRESSES),
+    ("QCCID", Subjects::ICCID),
+    ("QCGPADDR", Subjects::ADDRESSES),
+    ("QCIMI", Subjects::IMSI),
+    ("QCMGR", Subjects::NUMBERS),
+    ("QCMGS", Subjects::NUMBERS),
+    ("QGETIP", Subjects::ADDRESSES),
+    ("QGSN", Subjects::IMEI),
+    ("QIACT", Subjects::ADDRESSES),
+    ("QILOCIP", Subjects::ADDRESSES),
+    ("QIPADDR", Subjects::ADDRESSES),
+    ("QMTPUB", Subjects::MESSAGE_IDS),
+    ("QMTPUBEX", Subjects::MESSAGE_IDS),
+    ("QMTSUB", Subjects::MESSAGE_IDS),
+    ("QMTUNS", Subjects::MESSAGE_IDS),
+    ("QNETDEVCTL", Subjects::ADDRESSES),
 ];
-/// Commands of whose answer the whole line is the number of the module, of the subscriber or of the card.
-const IMEI: &[&str] = &["CGSN", "GSN", "EGMR", "QGSN"];
-const IMSI: &[&str] = &["CIMI", "QCIMI"];
-const ICCID: &[&str] = &["CCID", "QCCID", "NCCID", "ICCID"];
-const FIRMWARE: &[&str] = &["CGMR", "GMR"];
-/// Commands and results with a message id behind the client index.
-const MESSAGE_IDS: &[&str] = &["QMTPUB", "QMTPUBEX", "QMTSUB", "QMTUNS"];
+
+/// The names as numbers in the same order, which are compared at once.
+const KEYS: [u128; NAMES.len()] = {
+    let mut keys = [0; NAMES.len()];
+    let mut at = 0;
+    while at < keys.len() {
+        keys[at] = key(NAMES[at].0.as_bytes());
+        at += 1;
+    }
+    keys
+};
+
+/// The first 16 letters of a name as a number, large or small; what is longer is none of [`NAMES`], and differs from each.
+const fn key(name: &[u8]) -> u128 {
+    let mut letters = [0; 16];
+    let mut at = 0;
+    while at < letters.len() && at < name.len() {
+        letters[at] = name[at].to_ascii_uppercase();
+        at += 1;
+    }
+    u128::from_be_bytes(letters)
+}
 /// A line of a credential shorter than this may stand anywhere.
 pub(crate) const LONG_LINE: usize = 8;
 
@@ -54,8 +133,10 @@ pub(crate) enum Mark {
 /// What goes on from line to line.
 #[derive(Debug, Default)]
 pub(crate) struct Finder {
-    /// The names of the last command line.
-    asked: Vec<String>,
+    /// What the last command line asked for.
+    asked: Subjects,
+    /// The commands or answers of a line: what each has, and where its name ends.
+    names: Vec<(Subjects, usize)>,
     /// Whether a short message in PDU mode is due from the module, or from the host.
     message_due: [bool; 2],
     /// The credential that is on its way in that direction.
@@ -75,41 +156,40 @@ struct Credential {
 }
 
 impl Finder {
-    /// The places of a line, without its line end, in any order.
-    pub(crate) fn line(&mut self, sent: bool, line: &[u8]) -> Vec<(Range<usize>, Mark)> {
-        let mut places = Vec::new();
-        if self.holds_credential(sent, line, &mut places) {
-            return places;
+    /// Adds the places of a line, without its line end, in any order.
+    pub(crate) fn line(&mut self, sent: bool, line: &[u8], places: &mut Vec<(Range<usize>, Mark)>) {
+        if self.holds_credential(sent, line, places) {
+            return;
         }
-        let names = names(line);
         let is_command = line.len() >= 2 && line[..2].eq_ignore_ascii_case(b"AT");
-        if sent && is_command {
-            self.asked = names.iter().map(|(name, _)| name.clone()).collect();
-        }
-        for place in secrets::places(line) {
+        for place in secrets::readings(line) {
             if !place.is_empty() {
                 places.push((place, Mark::Secret));
             }
         }
-        self.find_message(sent, line, &names, &mut places);
-        for (name, behind) in &names {
-            let is_of = |list: &[&str]| list.contains(&name.as_str());
-            if is_of(NUMBERS) {
+        let mut names = std::mem::take(&mut self.names);
+        find_names(line, &mut names);
+        if sent && is_command {
+            self.asked = Subjects(names.iter().fold(0, |all, (has, _)| all | has.0));
+        }
+        self.find_message(sent, line, &names, places);
+        for &(has, behind) in &names {
+            if has.any(Subjects::NUMBERS) {
                 places.extend(
-                    in_quotes(line, *behind)
+                    in_quotes(line, behind)
                         .filter(|place| is_phone(&line[place.clone()]))
                         .map(value(Kind::Phone)),
                 );
             }
-            if is_of(ADDRESSES) {
-                places.extend(addresses(line, *behind).map(value(Kind::Address)));
+            if has.any(Subjects::ADDRESSES) {
+                places.extend(addresses(line, behind).map(value(Kind::Address)));
             }
-            if is_of(MESSAGE_IDS) {
-                places.extend(message_id(line, *behind));
+            if has.any(Subjects::MESSAGE_IDS) {
+                places.extend(message_id(line, behind));
             }
-            for (list, kind) in [(IMEI, Kind::Imei), (IMSI, Kind::Imsi), (ICCID, Kind::Iccid)] {
-                if is_of(list) {
-                    places.extend(runs(line, *behind).filter(|place| place.len() >= 14).map(value(kind)));
+            for (subject, kind) in VALUES {
+                if has.any(subject) {
+                    places.extend(runs(line, behind).filter(|place| place.len() >= 14).map(value(kind)));
                 }
             }
         }
@@ -117,13 +197,16 @@ impl Finder {
             places.extend(runs(line, 3).filter(|place| place.len() >= 3).map(value(Kind::Phone)));
         }
         if !sent && names.is_empty() {
-            self.find_answer(line, &mut places);
+            self.find_answer(line, places);
         }
-        places.extend(runs(line, 0).filter_map(|place| {
-            let kind = telling(&line[place.clone()])?;
-            Some((place, Mark::Value(kind)))
-        }));
-        places
+        if has_run(line) {
+            places.extend(runs(line, 0).filter_map(|place| {
+                let kind = telling(&line[place.clone()])?;
+                Some((place, Mark::Value(kind)))
+            }));
+        }
+        names.clear();
+        self.names = names;
     }
 
     /// A line of PEM, from its first to its last.
@@ -151,7 +234,7 @@ impl Finder {
         &mut self,
         sent: bool,
         line: &[u8],
-        names: &[(String, usize)],
+        names: &[(Subjects, usize)],
         places: &mut Vec<(Range<usize>, Mark)>,
     ) {
         let due = &mut self.message_due[usize::from(sent)];
@@ -160,28 +243,32 @@ impl Finder {
             places.push((0..text.len(), Mark::Value(Kind::Phone)));
             *due = false;
         }
-        if let Some((_, behind)) = names.iter().find(|(name, _)| MESSAGES.contains(&name.as_str())) {
+        if let Some((_, behind)) = names.iter().find(|(has, _)| has.any(Subjects::MESSAGES)) {
             *due = !line[*behind..].contains(&b'"') && line.last().is_some_and(u8::is_ascii_digit);
         }
     }
 
     /// A line that is nothing but the answer to the last command.
     fn find_answer(&mut self, line: &[u8], places: &mut Vec<(Range<usize>, Mark)>) {
+        const NAMED: &[u8] = b"Revision: ";
+        let asked = |subject| self.asked.any(subject);
         let text = line.trim_ascii();
+        if !asked(Subjects::ALONE) && !text.starts_with(NAMED) {
+            return;
+        }
         let start = line.len() - line.trim_ascii_start().len();
         let whole = start..start + text.len();
-        let asked = |list: &[&str]| self.asked.iter().any(|name| list.contains(&name.as_str()));
         let digits = text.iter().filter(|byte| byte.is_ascii_digit()).count();
-        for (list, kind) in [(IMEI, Kind::Imei), (IMSI, Kind::Imsi), (ICCID, Kind::Iccid)] {
-            if digits >= 14 && digits + 1 >= text.len() && asked(list) {
+        for (subject, kind) in VALUES {
+            if digits >= 14 && digits + 1 >= text.len() && asked(subject) {
                 return places.push((whole, Mark::Value(kind)));
             }
         }
-        if is_address(text) && asked(ADDRESSES) {
+        if is_address(text) && asked(Subjects::ADDRESSES) {
             return places.push((whole, Mark::Value(Kind::Address)));
         }
-        let named = text.strip_prefix(b"Revision: ");
-        let answers = asked(FIRMWARE) && text.len() > 4 && !text.starts_with(b"AT") && !text.contains(&b' ');
+        let named = text.strip_prefix(NAMED);
+        let answers = asked(Subjects::FIRMWARE) && text.len() > 4 && !text.starts_with(b"AT") && !text.contains(&b' ');
         if let Some(firmware) = named.or(answers.then_some(text)) {
             self.firmware
                 .get_or_insert_with(|| String::from_utf8_lossy(firmware).into_owned());
@@ -249,28 +336,42 @@ fn value(kind: Kind) -> impl Fn(Range<usize>) -> (Range<usize>, Mark) {
 }
 
 fn position(line: &[u8], part: &[u8]) -> Option<usize> {
-    line.windows(part.len()).position(|window| window == part)
+    memchr_iter(*part.first()?, line).find(|at| line[*at..].starts_with(part))
 }
 
-/// The extended commands or answers of a line, each with the place behind its name.
-fn names(line: &[u8]) -> Vec<(String, usize)> {
-    let mut names = Vec::new();
+/// Adds the extended commands or answers of a line, each with the place behind its name.
+fn find_names(line: &[u8], names: &mut Vec<(Subjects, usize)>) {
     let mut quoted = false;
-    for (at, byte) in line.iter().enumerate() {
-        quoted ^= *byte == b'"';
-        if *byte != b'+' || quoted {
+    for at in memchr2_iter(b'+', b'"', line) {
+        quoted ^= line[at] == b'"';
+        if line[at] == b'"' || quoted {
             continue;
         }
         let rest = &line[at + 1..];
         let length = rest.iter().take_while(|byte| byte.is_ascii_alphanumeric()).count();
         if length > 1 && rest[0].is_ascii_alphabetic() {
-            names.push((
-                String::from_utf8_lossy(&rest[..length]).to_ascii_uppercase(),
-                at + 1 + length,
-            ));
+            let known = KEYS.binary_search(&key(&rest[..length]));
+            let has = known.map_or(Subjects::default(), |at| NAMES[at].1);
+            names.push((has, at + 1 + length));
         }
     }
-    names
+}
+
+/// Whether there are enough digits in a row for [`telling`].
+fn has_run(line: &[u8]) -> bool {
+    const SHORTEST: usize = 15;
+    let mut end = SHORTEST;
+    while end <= line.len() {
+        // Of so many in a row the last one is a digit, wherever they begin.
+        match line[end - SHORTEST..end]
+            .iter()
+            .rposition(|byte| !byte.is_ascii_digit())
+        {
+            None => return true,
+            Some(last) => end += last + 1,
+        }
+    }
+    false
 }
 
 /// What stands in quotes from there on.

@@ -1,6 +1,7 @@
 //! The values that are known to be secrets, identities or inventions, found in whatever form they stand.
 
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::hash::{BuildHasherDefault, Hasher};
 use std::ops::Range;
 
 use crate::encodings;
@@ -9,6 +10,8 @@ use crate::substitute;
 
 /// A value of fewer bytes would be found everywhere.
 const SHORTEST: usize = 4;
+/// Every so many bytes a text is looked at: of a needle's pairs, at least one of the first so many is met, wherever it stands.
+const STRIDE: usize = SHORTEST - 1;
 /// Of digits alone, so few are looked for between other characters only.
 const FEW_DIGITS: usize = 8;
 
@@ -61,10 +64,49 @@ pub(crate) struct Known {
     /// The values that are looked for, the oldest first.
     values: VecDeque<(Kind, Vec<u8>)>,
     needles: Vec<Needle>,
-    /// The needles that begin with these two bytes.
-    by_pair: HashMap<[u8; 2], Vec<usize>>,
-    /// Whether any does: what is looked at for each byte.
-    pairs: Vec<u64>,
+    /// The needles with these two bytes near their beginning: how far behind it, and which.
+    by_pair: HashMap<[u8; 2], Vec<(usize, usize)>, BuildHasherDefault<PairHasher>>,
+    /// Whether there are any, one bit for each pair.
+    pairs: Pairs,
+    /// The pairs anywhere in a needle that is to be replaced, and behind 0 its first byte.
+    within: Pairs,
+    /// The length of the longest needle.
+    longest: usize,
+}
+
+/// A set of pairs of bytes, which takes no memory before there are any.
+#[derive(Debug, Default)]
+struct Pairs(Vec<u64>);
+
+impl Pairs {
+    fn insert(&mut self, pair: [u8; 2]) {
+        self.0.resize(1024, 0);
+        let at = usize::from(u16::from_be_bytes(pair));
+        self.0[at / 64] |= 1 << (at % 64);
+    }
+
+    fn contains(&self, pair: [u8; 2]) -> bool {
+        let at = usize::from(u16::from_be_bytes(pair));
+        self.0.get(at / 64).is_some_and(|bits| bits >> (at % 64) & 1 == 1)
+    }
+}
+
+/// Of a pair of bytes, which no one chooses to make others slow.
+#[derive(Debug, Default)]
+struct PairHasher(u64);
+
+impl Hasher for PairHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0 << 8) | u64::from(*byte);
+        }
+    }
+
+    fn write_usize(&mut self, _length: usize) {}
+
+    fn finish(&self) -> u64 {
+        self.0.wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    }
 }
 
 impl Known {
@@ -85,7 +127,7 @@ impl Known {
         *count
     }
 
-    /// Has a value be found from now on, in any form. Its number, and what stands for it.
+    /// Has a value be found from now on, in any form, and a secret also as what it is read as. Its number, and what stands for it.
     pub(crate) fn learn(&mut self, kind: Kind, value: &[u8]) -> (u32, Vec<u8>) {
         let known = self.ids.contains_key(&(kind, value.to_vec()));
         let id = self.id(kind, value);
@@ -98,6 +140,11 @@ impl Known {
         }
         self.values.push_back((kind, value.to_vec()));
         self.add_forms(kind, value, id, &put);
+        if kind == Kind::Secret {
+            for meaning in encodings::meanings(value) {
+                self.learn(kind, &meaning);
+            }
+        }
         (id, put)
     }
 
@@ -119,19 +166,29 @@ impl Known {
         let stay: HashSet<_> = self.values.iter().map(|value| (value.0, self.ids[value])).collect();
         self.needles.retain(|needle| stay.contains(&(needle.kind, needle.id)));
         self.by_pair.clear();
-        self.pairs.fill(0);
+        (self.pairs, self.within, self.longest) = (Pairs::default(), Pairs::default(), 0);
         for index in 0..self.needles.len() {
             self.index(index);
         }
     }
 
-    /// Has a needle be found by its first two bytes.
+    /// Has a needle be found by its first pairs of bytes.
     fn index(&mut self, index: usize) {
-        let pair = [self.needles[index].bytes[0], self.needles[index].bytes[1]];
-        self.by_pair.entry(pair).or_default().push(index);
-        self.pairs.resize(1024, 0);
-        let at = usize::from(u16::from_be_bytes(pair));
-        self.pairs[at / 64] |= 1 << (at % 64);
+        let needle = &self.needles[index];
+        for (behind, pair) in needle.bytes.windows(2).enumerate() {
+            let pair = [pair[0], pair[1]];
+            if behind < STRIDE {
+                self.by_pair.entry(pair).or_default().push((behind, index));
+                self.pairs.insert(pair);
+            }
+            if needle.kind != Kind::Invented {
+                self.within.insert(pair);
+            }
+        }
+        if needle.kind != Kind::Invented {
+            self.within.insert([0, needle.bytes[0]]);
+            self.longest = self.longest.max(needle.bytes.len());
+        }
     }
 
     fn add_forms(&mut self, kind: Kind, value: &[u8], id: u32, put: &[u8]) {
@@ -154,27 +211,52 @@ impl Known {
         }
     }
 
+    /// Whether a line may end within a value, so that the rest of it comes behind another line.
+    pub(crate) fn may_be_torn(&self, line: &[u8]) -> bool {
+        let Some(&last) = line.last() else { return false };
+        let before = line.len().checked_sub(2).map(|at| line[at]);
+        self.within.contains([0, last]) || before.is_some_and(|before| self.within.contains([before, last]))
+    }
+
+    /// Where a value stands of which the beginning ends one line and the rest begins another: how much of it is in each.
+    pub(crate) fn torn(&self, line: &[u8], other: &[u8], is_replaced: impl Fn(Kind) -> bool) -> Option<(usize, usize)> {
+        let (last, first) = (*line.last()?, *other.first()?);
+        if !self.within.contains([last, first]) {
+            return None;
+        }
+        let most = self.longest - 1;
+        let before = &line[line.len().saturating_sub(most)..];
+        let joined = [before, &other[..other.len().min(most)]].concat();
+        let mut places = Vec::new();
+        self.find(&joined, false, &mut places);
+        places.retain(|place| place.kind != Kind::Invented && is_replaced(place.kind));
+        let across = places.into_iter().map(|place| place.range);
+        let across = across.filter(|range| range.start < before.len() && before.len() < range.end);
+        let whole = across.reduce(|one, other| one.start.min(other.start)..one.end.max(other.end))?;
+        Some((before.len() - whole.start, whole.end - before.len()))
+    }
+
     /// Where known values stand. With `open` the text may go on: what begins one at its end counts as one.
     pub(crate) fn find(&self, text: &[u8], open: bool, places: &mut Vec<Place>) {
         if self.needles.is_empty() {
             return;
         }
-        let mut at = 0;
-        while at + 1 < text.len() {
+        for at in (0..text.len().saturating_sub(1)).step_by(STRIDE) {
             let pair = [text[at], text[at + 1]];
-            let index = usize::from(u16::from_be_bytes(pair));
-            if self.pairs[index / 64] >> (index % 64) & 1 == 0 {
-                at += 1;
+            if !self.pairs.contains(pair) {
                 continue;
             }
             // Another may begin within one, and it may be a secret.
-            places.extend(self.at(text, at, pair, open));
-            at += 1;
+            let begins = (0..STRIDE.min(at + 1)).filter_map(|behind| self.at(text, at, pair, behind, open));
+            places.extend(begins);
         }
     }
 
-    fn at(&self, text: &[u8], at: usize, pair: [u8; 2], open: bool) -> Option<Place> {
-        let candidates = self.by_pair.get(&pair)?.iter().map(|index| &self.needles[*index]);
+    /// What stands in a text so that a pair of it is there, so far behind the beginning: of several a secret, and of those the longest.
+    fn at(&self, text: &[u8], at: usize, pair: [u8; 2], behind: usize, open: bool) -> Option<Place> {
+        let indices = self.by_pair.get(&pair)?.iter().filter(|known| known.0 == behind);
+        let candidates = indices.map(|(_, index)| &self.needles[*index]);
+        let at = at - behind;
         let rest = &text[at..];
         let is_digit = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_digit);
         let fits = |needle: &&Needle| {
@@ -184,8 +266,10 @@ impl Known {
             rest.starts_with(&needle.bytes)
                 || (open && rest.len() >= SHORTEST && needle.bytes.starts_with(rest) && needle.kind != Kind::Invented)
         };
+        // Of equal ones it is the first: a value itself comes before what another is written as.
         let needle = candidates
             .filter(fits)
+            .rev()
             .max_by_key(|needle| (needle.kind == Kind::Secret, needle.bytes.len()))?;
         let length = needle.bytes.len().min(rest.len());
         Some(Place {
@@ -219,6 +303,22 @@ mod tests {
             ["hunter2", "hunter2", "1234", "1234"]
         );
         assert_eq!(found(&known, "68756E74657232"), ["68756E74657232"]);
+    }
+
+    #[test]
+    fn a_value_is_found_at_any_distance_and_beside_any_other() {
+        let mut known = Known::default();
+        known.learn(Kind::Secret, b"hunter2");
+        known.learn(Kind::Secret, b"ab+1");
+        for before in 0..7 {
+            for between in 0..7 {
+                let text = format!("{}ab+1{}hunter2", ".".repeat(before), "-".repeat(between));
+                assert_eq!(found(&known, &text), ["ab+1", "hunter2"], "{text}");
+                let mut places = Vec::new();
+                known.find(&text.as_bytes()[..text.len() - 3], true, &mut places);
+                assert_eq!(places.len(), 2, "{text}");
+            }
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod entry;
 mod finder;
 mod header;
 mod known;
+mod line;
 mod masker;
 mod read;
 mod substitute;

@@ -7,12 +7,16 @@ use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
 use std::time::Duration;
 
+use memchr::{memchr2_iter, memrchr2};
+
 use crate::entry::{Entry, Kind, Piece, Span, What};
 use crate::finder::{Finder, LONG_LINE, Mark};
 use crate::known::{Known, NAMELESS, Place};
 
 /// How long a piece is held back for the rest of its line.
 const HELD: Duration = Duration::from_millis(500);
+/// How many lines behind the beginning of a value the rest of it may come: a module prints others in between.
+const TORN: usize = 3;
 /// How many bytes of a line without end are held back.
 const LONGEST_LINE: usize = 64 * 1024;
 
@@ -51,6 +55,8 @@ pub struct Masker {
     /// The number of the first in the queue.
     first: u64,
     told_firmware: bool,
+    /// What was found in a line.
+    marks: Vec<(Range<usize>, Mark)>,
 }
 
 impl Masker {
@@ -73,6 +79,12 @@ impl Masker {
             // Data behind a prompt have no line end, and the command after them is a line of its own.
             self.settle(sent, self.streams[usize::from(sent)].text.len(), true);
         }
+        if sent {
+            // What answers the last command is looked at before the next one.
+            let answers = &self.streams[usize::from(false)].text;
+            let whole = memrchr2(b'\r', b'\n', answers).map_or(0, |last| last + 1);
+            self.settle(false, whole, false);
+        }
         let number = self.first + self.queue.len() as u64;
         let piece = Piece {
             sent,
@@ -91,9 +103,9 @@ impl Masker {
         stream.secrets.extend(known);
         stream.text.extend_from_slice(bytes);
         stream.pieces.push_back((number, bytes.len()));
-        let line_end = |byte: &u8| matches!(byte, b'\r' | b'\n');
-        if let Some(last) = bytes.iter().rposition(line_end) {
-            let upto = stream.text.len() - bytes.len() + last + 1;
+        if let Some(last) = memrchr2(b'\r', b'\n', bytes) {
+            let whole = stream.text.len() - bytes.len() + last + 1;
+            let upto = if sent { whole } else { self.torn_from(whole) };
             self.settle(sent, upto, false);
         }
         let held = self.streams[usize::from(sent)].text.len();
@@ -191,22 +203,46 @@ impl Masker {
 
     /// Looks through what is held back of a direction, as far as that. With `open` the line may go on.
     fn settle(&mut self, sent: bool, upto: usize, open: bool) {
-        let stream = &mut self.streams[usize::from(sent)];
-        let rest = stream.text.split_off(upto);
-        let text = std::mem::replace(&mut stream.text, rest);
-        let places = self.places(sent, &text, open);
-        self.hand_out(sent, &text, &places);
+        if upto == 0 {
+            return;
+        }
+        let mut text = std::mem::take(&mut self.streams[usize::from(sent)].text);
+        let places = self.places(sent, &text[..upto], open);
+        self.hand_out(sent, &text[..upto], &places);
+        text.drain(..upto);
+        self.streams[usize::from(sent)].text = text;
+    }
+
+    /// Where the first of the last lines from the module begins that may end within a value.
+    fn torn_from(&self, whole: usize) -> usize {
+        let text = &self.streams[usize::from(false)].text[..whole];
+        let (mut from, mut end) = (whole, whole);
+        for _ in 0..TORN {
+            let inner = |byte: &u8| !matches!(byte, b'\r' | b'\n');
+            let Some(last) = text[..end].iter().rposition(inner) else {
+                break;
+            };
+            let start = memrchr2(b'\r', b'\n', &text[..last]).map_or(0, |at| at + 1);
+            if self.known.may_be_torn(&text[start..=last]) {
+                from = start;
+            }
+            end = start;
+        }
+        from
     }
 
     /// What is to be replaced, in order.
     fn places(&mut self, sent: bool, text: &[u8], open: bool) -> Vec<Place> {
         let mut places = Vec::new();
+        let mut marks = std::mem::take(&mut self.marks);
         for line in lines(text) {
-            for (place, mark) in self.finder.line(sent, &text[line.clone()]) {
+            self.finder.line(sent, &text[line.clone()], &mut marks);
+            for (place, mark) in marks.drain(..) {
                 let range = line.start + place.start..line.start + place.end;
                 places.push(self.place(&text[range.clone()], range, &mark));
             }
         }
+        self.marks = marks;
         if let Some(mut place) = self.streams[usize::from(sent)].cut.take() {
             let length = place
                 .rest
@@ -221,6 +257,9 @@ impl Masker {
             }
         }
         self.known.find(text, open, &mut places);
+        if !sent {
+            self.find_torn(text, &mut places);
+        }
         for range in self.secrets_before(sent, text.len()) {
             let part = lines(&text[range.clone()]);
             places.extend(part.map(|line| Place::masked(range.start + line.start..range.start + line.end)));
@@ -235,6 +274,24 @@ impl Masker {
             .filter(|place| place.range.end == text.len() && !place.rest.is_empty());
         self.streams[usize::from(sent)].cut = cut.cloned();
         places
+    }
+
+    /// Values of which the beginning and the rest are in different lines.
+    fn find_torn(&self, text: &[u8], places: &mut Vec<Place>) {
+        let mut before: [Range<usize>; TORN] = Default::default();
+        for line in lines(text) {
+            for earlier in &before {
+                let torn = self
+                    .known
+                    .torn(&text[earlier.clone()], &text[line.clone()], |kind| self.replaces(kind));
+                if let Some((end, beginning)) = torn {
+                    places.push(Place::masked(earlier.end - end..earlier.end));
+                    places.push(Place::masked(line.start..line.start + beginning));
+                }
+            }
+            before.rotate_left(1);
+            before[TORN - 1] = line;
+        }
     }
 
     /// Takes the secrets of a direction that stand before that place.
@@ -345,6 +402,9 @@ pub fn begins_command(bytes: &[u8]) -> bool {
 /// Places in order and without overlap: no byte of a secret is left out, and an identity hides behind no invention. Of two identities the
 /// first is taken, and of two that begin together the longer; one by its place before one by its value.
 fn resolved(mut places: Vec<Place>) -> Vec<Place> {
+    if places.len() < 2 {
+        return places;
+    }
     let rank = |place: &Place| match place.kind {
         Kind::Secret => 0,
         Kind::Invented => 2,
@@ -393,15 +453,17 @@ fn uncovered(taken: &BTreeMap<usize, Place>, range: &Range<usize>) -> Vec<Range<
 
 /// The lines of a text, without their ends; the last one may have none.
 fn lines(text: &[u8]) -> impl Iterator<Item = Range<usize>> {
-    let mut at = 0;
+    let mut ends = memchr2_iter(b'\r', b'\n', text).chain(std::iter::once(text.len()));
+    let mut start = 0;
     std::iter::from_fn(move || {
-        let start = at + text[at..].iter().position(|byte| !matches!(byte, b'\r' | b'\n'))?;
-        let length = text[start..]
-            .iter()
-            .take_while(|byte| !matches!(byte, b'\r' | b'\n'))
-            .count();
-        at = start + length;
-        Some(start..at)
+        loop {
+            let end = ends.next()?;
+            let line = start..end;
+            start = end + 1;
+            if !line.is_empty() {
+                return Some(line);
+            }
+        }
     })
 }
 

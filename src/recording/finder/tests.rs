@@ -4,7 +4,9 @@ fn found(lines: &[(bool, &str)]) -> Vec<(Kind, String)> {
     let mut finder = Finder::default();
     let mut found = Vec::new();
     for (sent, line) in lines {
-        for (place, mark) in finder.line(*sent, line.as_bytes()) {
+        let mut places = Vec::new();
+        finder.line(*sent, line.as_bytes(), &mut places);
+        for (place, mark) in places {
             let kind = match mark {
                 Mark::Value(kind) => kind,
                 Mark::MessageId(_) => Kind::Invented,
@@ -97,6 +99,30 @@ fn identities_are_found_where_the_notes_have_them() {
     ] {
         assert_eq!(found(lines), [(kind, value.to_owned())], "{lines:?}");
     }
+}
+
+#[test]
+fn the_names_are_in_order_so_that_each_is_found() {
+    assert!(NAMES.is_sorted_by(|one, next| one.0 < next.0));
+    for (name, _) in NAMES {
+        let mut names = Vec::new();
+        find_names(format!("AT+CSQ;+{}=1", name.to_lowercase()).as_bytes(), &mut names);
+        assert!(names[1].0.0 != 0 && names[0].0.0 == 0, "{name}");
+    }
+}
+
+#[test]
+fn a_row_of_digits_is_found_wherever_it_stands() {
+    for length in 14..17 {
+        for before in 0..40 {
+            for text in ["x", "1x"] {
+                let line = text.repeat(before) + &"7".repeat(length) + &text.repeat(20);
+                let digits = line.split('x').any(|run| run.len() >= 15);
+                assert_eq!(has_run(line.as_bytes()), digits, "{line}");
+            }
+        }
+    }
+    assert!(!has_run(b""));
 }
 
 #[test]

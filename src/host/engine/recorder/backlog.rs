@@ -1,0 +1,205 @@
+//! What is recorded but not written yet: the port's thread puts it here as it is, and the writer takes it all at once.
+
+use std::ops::Range;
+use std::time::{Duration, Instant};
+
+use modemqtt_os::{Condvar, Mutex};
+use modemqtt_recording::{What, begins_command};
+
+/// How many bytes may wait; any beyond that are missing, and counted in the recording itself.
+const WAITING: usize = 16 * 1024 * 1024;
+/// What an item weighs besides its bytes.
+const WEIGHT: usize = 64;
+/// The time between two looks at the backlog while the line is busy.
+const PACE: Duration = Duration::from_millis(5);
+
+/// What both threads have of it.
+#[derive(Debug, Default)]
+pub(super) struct Backlog {
+    queue: Mutex<Queue>,
+    /// There is something to write, or something has been written.
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    taken: Taken,
+    /// Bytes dropped for lack of room since the last that fitted.
+    missing: u64,
+    /// Whether the writer waits for something to write.
+    idle: bool,
+    over: bool,
+    /// How many flushes were requested, and how many are done.
+    wanted: u64,
+    written: u64,
+    /// Why recording has stopped.
+    failure: Option<String>,
+}
+
+/// What the writer takes at once.
+#[derive(Debug, Default)]
+pub(super) struct Taken {
+    pub(super) bytes: Vec<u8>,
+    pub(super) items: Vec<(Instant, Item)>,
+}
+
+/// What is due besides writing that.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Due {
+    /// It is the last.
+    pub(super) over: bool,
+    /// The flush that is done when it is written.
+    pub(super) flush: Option<u64>,
+}
+
+#[derive(Debug)]
+pub(super) enum Item {
+    /// This many of the bytes.
+    Bytes {
+        sent: bool,
+        count: usize,
+        /// Where secrets stand in them.
+        secrets: Vec<Range<usize>>,
+    },
+    /// A message has reached the program. It has no memory of its own, since there are as many as lines.
+    Message {
+        client: u8,
+        length: u64,
+    },
+    Note(Box<What>),
+    Invented(Vec<u8>),
+    Secret(Vec<u8>),
+}
+
+impl Backlog {
+    /// Adds an item, and the bytes that belong to it. This waits for nothing but the writer's exchange of two buffers.
+    pub(super) fn push(&self, at: Instant, item: Item, bytes: &[u8]) {
+        let mut queue = self.queue.lock();
+        queue.push(at, item, bytes);
+        let idle = std::mem::take(&mut queue.idle);
+        drop(queue);
+        if idle {
+            self.changed.notify_all();
+        }
+    }
+
+    /// Has the writer write everything so far, waiting at most this long; returns whether it has.
+    pub(super) fn flush(&self, at_most: Duration) -> bool {
+        let deadline = Instant::now() + at_most;
+        let mut queue = self.queue.lock();
+        queue.wanted += 1;
+        let wanted = queue.wanted;
+        self.changed.notify_all();
+        while queue.written < wanted {
+            if self.changed.wait_until(&mut queue, deadline) && queue.written < wanted {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Nothing more will come.
+    pub(super) fn end(&self) {
+        self.queue.lock().over = true;
+        self.changed.notify_all();
+    }
+
+    /// Takes no more, for this reason.
+    pub(super) fn fail(&self, failure: String) {
+        let mut queue = self.queue.lock();
+        queue.failure = Some(failure);
+        queue.written = u64::MAX;
+        queue.taken = Taken::default();
+        self.changed.notify_all();
+    }
+
+    /// Why it takes no more.
+    pub(super) fn failure(&self) -> Option<String> {
+        self.queue.lock().failure.clone()
+    }
+
+    /// Waits for something to write, at most until then, and takes it in exchange for the empty buffers.
+    pub(super) fn take(&self, taken: &mut Taken, until: Option<Instant>) -> Due {
+        let mut queue = self.queue.lock();
+        let mut paced = Instant::now() + PACE;
+        loop {
+            let now = Instant::now();
+            let flush = (queue.written < queue.wanted).then_some(queue.wanted);
+            let late = until.is_some_and(|until| until <= now);
+            let something = !queue.taken.items.is_empty() && paced <= now;
+            if queue.over || flush.is_some() || late || something {
+                std::mem::swap(taken, &mut queue.taken);
+                let over = queue.over;
+                return Due { over, flush };
+            }
+            if queue.taken.items.is_empty() {
+                queue.idle = true;
+                let rest = until.map_or(Duration::from_hours(1), |until| until - now);
+                self.changed.wait_for(&mut queue, rest);
+                if std::mem::take(&mut queue.idle) {
+                    continue;
+                }
+                // The line was silent and is busy now: a little of the traffic is collected first.
+                paced = Instant::now() + PACE;
+            } else {
+                self.changed.wait_for(&mut queue, paced - now);
+            }
+        }
+    }
+
+    /// That flush is done.
+    pub(super) fn flushed(&self, flush: u64) {
+        self.queue.lock().written = flush;
+        self.changed.notify_all();
+    }
+}
+
+impl Queue {
+    fn push(&mut self, at: Instant, item: Item, bytes: &[u8]) {
+        if self.failure.is_some() {
+            return;
+        }
+        let Taken { bytes: all, items } = &mut self.taken;
+        let is_needed = matches!(item, Item::Secret(_) | Item::Invented(_));
+        if !is_needed && all.len() + WEIGHT * items.len() + bytes.len() > WAITING {
+            self.missing += bytes.len() as u64;
+            return;
+        }
+        let missing = std::mem::take(&mut self.missing);
+        if missing > 0 {
+            items.push((at, Item::Note(Box::new(What::Missing(missing)))));
+        }
+        all.extend_from_slice(bytes);
+        // Pieces read at the same time are joined.
+        if let (
+            Item::Bytes { sent, count, secrets },
+            Some((
+                last,
+                Item::Bytes {
+                    sent: was_sent,
+                    count: whole,
+                    secrets: places,
+                },
+            )),
+        ) = (&item, items.last_mut())
+            && sent == was_sent
+            && *last == at
+            && !(*sent && begins_command(bytes))
+        {
+            places.extend(secrets.iter().map(|place| *whole + place.start..*whole + place.end));
+            *whole += count;
+            return;
+        }
+        items.push((at, item));
+    }
+}
+
+impl Taken {
+    /// Empties it, and gives back the memory that a burst has taken.
+    pub(super) fn clear(&mut self) {
+        self.bytes.clear();
+        self.bytes.shrink_to(WAITING / 64);
+        self.items.clear();
+        self.items.shrink_to(WAITING / 64 / WEIGHT);
+    }
+}
