@@ -242,6 +242,6 @@ def test_every_form_of_publish_delivers(model: str, forms: list[Any], broker: Br
 
 def test_a_module_that_no_one_knows_is_an_error_that_says_how_to_go_on() -> None:
     with VirtualModem("M95") as module:
-        with pytest.raises(UsageError, match=r"known are .*BC35-G") as caught:
+        with pytest.raises(UsageError, match=r"known ones are .*BC35-G") as caught:
             Modem(module.port, model="SIM800L").open()
         assert "auto" in str(caught.value)

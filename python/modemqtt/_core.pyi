@@ -1,9 +1,8 @@
-"""The Rust core, as the package uses it. Programs use the classes of `modemqtt`, which stand on these.
+"""The Rust core, as the package uses it. Programs use the classes of `modemqtt`, which are built on it.
 
-Times are in seconds, sizes in bytes, timestamps in seconds since 1970. With a `timeout` of None the dialect's own limit
-holds, where there is one. A client `index` must be one that the dialect has. Whatever is wrong with an argument is a
-`UsageError`, raised before a byte is sent. In a forked child a call that needs a thread of the parent's raises
-`UsageError`.
+Times are in seconds, sizes in bytes, timestamps in seconds since 1970. With a `timeout` of None the limit of the
+dialect applies, if it has one. A client `index` must be one that the dialect has. A wrong argument raises `UsageError`
+before a byte is sent. In a forked child, a call that needs a thread of the parent raises `UsageError`.
 """
 
 from collections import deque
@@ -42,10 +41,10 @@ __version__: str
 _T = TypeVar("_T")
 
 def models() -> list[tuple[str, str, bool]]:
-    """Return name, dialect and whether it is experimental, of every model."""
+    """Return every model: its name, its dialect, and whether the dialect is experimental."""
 
 def let_go() -> None:
-    """Close in a forked child what belongs to its parent. `os.register_at_fork()` calls it; nothing else may."""
+    """Close, in a forked child, what belongs to its parent. Only `os.register_at_fork()` may call it."""
 
 def fault_table() -> list[tuple[str, str, str]]:
     """Return the name of every fault of the virtual module, what its value means, and what it does."""
@@ -57,18 +56,21 @@ def option_table() -> list[tuple[str, str]]:
     """Return every option of a client with its annotation in `modemqtt.Options`."""
 
 def parse_script(text: str) -> list[tuple[str, int | None, list[tuple[str, bytes, float]]]]:
-    """Return the expectations of a script: pattern, how often, steps. Raises `UsageError` with the wrong line."""
+    """Return the expectations of a script: pattern, number of times (None for any), steps (name, bytes, seconds).
+
+    Raises `UsageError`, which names the wrong line.
+    """
 
 @final
 class Bell:
-    """A descriptor that is readable while there is something to look at; for event loops."""
+    """A descriptor that is readable while there is something new; for event loops."""
 
     def __new__(cls) -> Bell:
-        """Raise `OSError` where no descriptor can be had."""
+        """Make one. Raises `OSError` if the system has no descriptor left."""
     def fileno(self) -> int:
-        """Return the descriptor, which stays the bell's."""
+        """Return the descriptor, which the bell still owns."""
     def take(self) -> list[int]:
-        """Silence the bell, and return the numbers of the calls that have come further."""
+        """Silence the bell, and return the numbers of the calls that have progressed."""
 
 @final
 class Opening:
@@ -97,15 +99,15 @@ class Opening:
     ) -> Opening:
         """Take the settings; nothing is opened yet."""
     def start(self, gone: bool, timeout: float | None) -> None:
-        """Begin to open. Within `timeout` try again a busy port and, if `gone`, a missing one or a silent module."""
+        """Begin to open. For `timeout` seconds, retry a busy port and, if `gone`, a missing port or a silent module."""
     def wait(self) -> Engine:
         """Wait for the modem. Raises `PortError`, `ResponseTimeout`, `UsageError` or `ModuleRestarted`."""
     def poll(self) -> Engine | None:
         """Return the modem, or None while it is being opened. Raises what `wait()` raises."""
     def attend(self, bell: Bell) -> None:
-        """Ring that bell when the modem is open or cannot be opened."""
+        """Ring this bell when the modem is open or cannot be opened."""
     def close(self) -> None:
-        """Give up, and close what is open. May be repeated; a signal ends the wait and not the closing."""
+        """Give up, and close whatever is open. May be repeated. A signal ends the wait, but not the closing."""
     @property
     def closed(self) -> bool:
         """Whether it was closed."""
@@ -126,28 +128,31 @@ class Recorder:
         name: str,
         journal: Journal,
     ) -> Recorder:
-        """Make the file. Raises `UsageError` where it cannot be made; later trouble is told to `journal`, once."""
+        """Make the file. Raises `UsageError` if it cannot be made; later failures are reported to `journal`, once."""
     def invented(self, value: str) -> None:
         """Note a value made up for this run: any value matches it when the recording is played."""
     def mark(self, name: str) -> None:
         """Begin a section of the recording."""
     def flush(self) -> bool:
-        """Write everything so far to the file, waiting at most 2 s. Return whether it is there."""
+        """Write everything so far to the file, within 2 s. Return whether that was done."""
     @property
     def failure(self) -> str | None:
-        """Why nothing is recorded any more, or None."""
+        """Why recording has stopped, or None."""
 
 @final
 class Recording:
     """The bytes of a recording, piece by piece."""
 
     def __new__(cls, path: str | PathLike[str]) -> Recording:
-        """Open it. Raises `OSError` or `UsageError` where it cannot be read."""
+        """Open it. Raises `OSError` if the file cannot be read, `UsageError` if it is not a recording."""
     @property
     def header(self) -> dict[str, Any]:
-        """What it says of itself, and of the module as far as it was read."""
+        """What the recording says about itself, and about the module as far as it has been read."""
     def next(self) -> tuple[int, float, bool, bytes] | None:
-        """Return the next piece: line of the file, seconds, whether the host sent it, bytes; None at the end."""
+        """Return the next piece, None at the end: its line in the file, seconds, whether the host sent it, bytes.
+
+        Raises `OSError` or `UsageError` if the file cannot be read or is damaged there.
+        """
 
 def sections(path: str | PathLike[str]) -> tuple[dict[str, Any], list[tuple[str, tuple[int, int, int]]]]:
     """Return the header of a recording, and its sections in order, each with where it begins; raise as `Recording`."""
@@ -159,17 +164,20 @@ class Replay:
     def __new__(
         cls, path: str | PathLike[str], *, link: str | PathLike[str] | None, listen: str | None, speed: float | None
     ) -> Replay:
-        """Start it. Raises `OSError` where the port or the file cannot be had."""
+        """Start it, `speed` times as fast as recorded, None for as fast as the host asks.
+
+        Raises `OSError` if the port or the file cannot be opened, `UsageError` if the file is not a recording.
+        """
     @property
     def port(self) -> str:
         """What a host opens."""
     @property
     def header(self) -> dict[str, Any]:
-        """What the recording says of itself and of the module."""
+        """What the recording says about itself and the module."""
     def play(self, path: str | PathLike[str] | None, begins: tuple[int, int, int] | None) -> None:
-        """Go on with a section, or with what stands before the first; None ends one, and tells what it lacks."""
+        """Play a section, or what precedes the first one; None ends a section, and reports what is missing of it."""
     def report(self) -> tuple[list[tuple[int | None, str, str]], int, str | None]:
-        """Return the differences (line, recorded, sent), how many more, and why reading ended early, or None."""
+        """Return the differences (line, recorded, sent), how many more, and why reading ended early or None."""
     def close(self) -> None:
         """End it. A signal ends the wait and not the closing."""
 
@@ -177,18 +185,19 @@ class Replay:
 class Engine:
     """An open modem.
 
-    A method that returns a `Pending` puts a call in the queue; `Pending.wait()` gives its result, or raises. When the
-    port is gone or closed a call raises `PortError` at once.
+    A method that returns a `Pending` puts a call in the queue; `Pending.wait()` returns its result, or raises what is
+    said here, and `ResponseTimeout`, `ConnectionLost`, `ModuleRestarted` or `PortError`. Once the port is lost or
+    closed, a call raises `PortError` at once.
     """
 
     def command(self, line: str, *, data: bytes | None = None, timeout: float | None = None) -> Pending:
-        """Send a line; `data` goes behind its prompt. Gives the lines of the answer, or raises `CommandError`."""
+        """Send a line, and `data` after its prompt. Gives the lines of the answer, or raises `CommandError`."""
     def token(self, device: Tencent, *, timeout: float | None = None) -> Pending:
-        """Get a token of Tencent Cloud. Gives the password, or raises `OperationError`."""
+        """Get a token from Tencent Cloud. Gives the password, or raises `OperationError`."""
     def configure(self, index: int, values: dict[str, Any], *, timeout: float | None = None) -> Pending:
-        """Set options of a client by their names. Raises `CommandError` where the module refuses one."""
+        """Set options of a client by their names. Raises `CommandError` if the module refuses one."""
     def configuration(self, index: int, *, timeout: float | None = None) -> Pending:
-        """Read the options of a client. Gives a dict by name; None where the module says nothing."""
+        """Read the options of a client. Gives a dict by name; the value is None if the module does not report it."""
     def enter(
         self,
         index: int,
@@ -201,15 +210,18 @@ class Engine:
         *,
         timeout: float | None = None,
     ) -> Pending:
-        """Configure, open and connect a client; `timeout` holds for each of these. Raises what each of them raises."""
+        """Configure, open and connect a client; `timeout` applies to each step. Raises what the steps raise."""
     def leave(self, index: int, *, timeout: float | None = None) -> Pending:
-        """Disconnect and close a client as far as there is something to end; `timeout` holds for each."""
+        """Disconnect and close a client, as far as that is necessary; `timeout` applies to each step."""
     def errand(self, name: str, *, pin: str | None = None, timeout: float | None = None) -> Pending:
         """Run an errand, such as "imei" or "wait_registered", by its name; `pin` is that of "unlock"."""
     def open_network(self, index: int, host: str, port: int, *, timeout: float | None = None) -> Pending:
         """Open the connection of a client to a server. Raises `OpenError`."""
     def operate(self, index: int, word: str, *values: str | int | None, timeout: float | None = None) -> Pending:
-        """Carry out an operation of one command by its word, with the values of its row; None leaves a value out."""
+        """Carry out an operation of one command, named by its word, with the values of its row; None leaves one out.
+
+        Raises `OperationError`, or the class of the operation, such as `ConnectError`.
+        """
     def subscribe(self, index: int, topics: Sequence[tuple[str, int]], *, timeout: float | None = None) -> Pending:
         """Subscribe to topics, each with its QoS. Gives the granted QoS of each, or raises `SubscribeError`."""
     def unsubscribe(self, index: int, topics: Sequence[str], *, timeout: float | None = None) -> Pending:
@@ -225,42 +237,48 @@ class Engine:
         *,
         timeout: float | None = None,
     ) -> Pending:
-        """Publish, once there is room in the queue. Raises `ResponseTimeout` where none comes in time."""
+        """Publish. Waits for room in the queue, and raises `ResponseTimeout` if there is none in time.
+
+        The pending call raises `PublishError`.
+        """
     def has_room(self, index: int) -> bool:
-        """Whether the queue has room for a publish of that client."""
+        """Return whether the queue has room for a publish of this client."""
     def take_messages(self, index: int) -> list[Message] | None:
-        """Return the messages that have come, or None. With none left, raises the reason that no more come."""
+        """Return the messages that have come, or None. If no more can come, raises the reason once all are taken."""
     def take_urc(self) -> str | None:
         """Return the next line that no one waited for, or None. Raises `PortError` once the port is gone."""
     def take_events(self) -> list[tuple[Any, ...]]:
         """Return the events that have come: name, client index or None, values. See `notice()`."""
     def attend(self, bell: Bell) -> None:
-        """Ring that bell whenever there is something new."""
+        """Ring this bell whenever there is something new."""
     def next_message(self, index: int, timeout: float | None, rest: deque[Message]) -> Message | None:
-        """Wait for a message; None when the time is up. Those that have come with it are added to `rest`.
+        """Wait for a message; None when the time is up. Messages that have come with it are added to `rest`.
 
-        Raises `ConnectionLost` or `PortError` where none can come.
+        Raises `ConnectionLost`, `ModuleRestarted` or `PortError` if no more can come.
         """
     def next_urc(self, timeout: float | None = None) -> str | None:
         """Wait for a line that no one waited for; None when the time is up. Raises `PortError` at the end."""
     def take_dropped(self, index: int | None = None) -> int:
-        """Return how many messages of a client, or lines, were dropped since this was asked last."""
+        """Return how many messages of a client, or lines if None, were dropped since the last call."""
     def listen(self, run: Callable[[], None]) -> None:
         """Keep events for `next_events()`. The first call has `run` start the thread that takes them."""
     def notice(self) -> None:
         """Keep events for `take_events()` from now on."""
     def told(self) -> None:
-        """Note that all events were told."""
+        """Note that all events taken have been reported to the program."""
     def wait_told(self) -> None:
-        """Wait until all events were told."""
+        """Wait until all events have been reported to the program. A signal ends the wait."""
     def next_events(self) -> list[tuple[Any, ...]] | None:
-        """Wait for events; None when the modem is closed and all were taken. No signal ends the wait."""
+        """Wait for events: name, client index or None, values. None once the modem is closed and all are taken.
+
+        No signal ends the wait.
+        """
     def close(self) -> None:
-        """Close the port and wait for its thread. A signal ends the wait and not the closing."""
+        """Close the port and wait for its thread. A signal ends the wait, but not the closing."""
     def set_line(self, name: str, on: bool) -> None:
-        """Switch "dtr" or "rts" of the port. Raises `PortError` where the port has no such line."""
+        """Set "dtr" or "rts" of the port. Raises `PortError` if the port has no such line."""
     def read_line(self, name: str) -> bool:
-        """Whether "cts" or "dsr" of the port is on. Raises `PortError` where the port has no such line."""
+        """Return whether "cts" or "dsr" of the port is on. Raises `PortError` if the port has no such line."""
     def close_later(self) -> None:
         """Have the thread close the port, without waiting."""
     def trace(self, wanted: bool) -> None:
@@ -272,16 +290,16 @@ class Engine:
         """Whether the port is open."""
     @property
     def lost(self) -> PortError | None:
-        """How the port was lost; None while it is open, or where the program has closed it."""
+        """How the port was lost; None while it is open, or if the program closed it."""
     @property
     def model(self) -> tuple[str, str] | None:
-        """Model and dialect of the module, once it was set up."""
+        """Model and dialect of the module, once it has been set up."""
     def watch(self, index: int, watched: bool) -> None:
-        """Have the messages of a client taken from events alone, so that none counts as dropped."""
+        """Say whether the messages of a client are taken from events alone: then none counts as dropped."""
     def watch_urcs(self, watched: bool) -> None:
-        """Have lines that no one waited for taken from events alone."""
+        """Say the same for the lines that no one waited for."""
     def wait_connected(self, index: int, timeout: float | None = None) -> bool:
-        """Wait until a client is connected; False when the time is up. Raises the reason that it cannot be."""
+        """Wait until a client is connected; False when the time is up. Raises `PortError` once the port is gone."""
     def client_state(self, index: int) -> str:
         """Return the state of a client: "closed", "opening", "open", "connecting", "connected" and so on."""
     def server(self, index: int) -> tuple[str, int] | None:
@@ -293,22 +311,22 @@ class Engine:
 
 @final
 class Journal:
-    """What the modems of the process have to say to `logging`."""
+    """The remarks of all modems of the process for `logging`."""
 
     def __new__(cls) -> Journal:
-        """Begin one; nobody writes it yet."""
+        """Make one; nobody writes it yet."""
     def write(self, run: Callable[[], None]) -> None:
-        """Have `run` start the thread that writes, once however often this is called."""
+        """Have `run` start the thread that writes; only the first call does so."""
     def next(self) -> list[tuple[str, Literal["info", "warning", "wire"], str]] | None:
         """Wait for remarks: port, kind, text. None at the end. No signal ends the wait."""
     def take_dropped(self) -> int:
-        """Return how many remarks were dropped since this was asked last."""
+        """Return how many remarks were dropped since the last call."""
     def end(self) -> None:
         """Take no more remarks."""
 
 @final
 class KeptSession:
-    """A session that connects again by itself. It outlives the engine that it began with."""
+    """A session that connects again by itself. It outlives the engine that it was made with."""
 
     def __new__(
         cls,
@@ -327,40 +345,43 @@ class KeptSession:
         attempts: int | None,
         timeout: float | None,
     ) -> KeptSession:
-        """Keep a session. The waits grow from `first` by `factor` up to `most`; `attempts` None is for ever."""
+        """Keep a session. The waits, in seconds, grow from `first` by `factor` to `most`; `attempts` may be None."""
     def take_over(self, engine: Engine) -> None:
-        """Go on with another engine, once the one before has ended."""
+        """Go on with another engine, once the previous one has ended."""
     def end(self) -> None:
-        """Connect no more by itself. May be repeated."""
+        """Stop reconnecting. May be repeated."""
     def wait_connected(self, timeout: float | None = None) -> bool | None:
-        """Whether it is connected in time; None where it was ended. Raises the reason once it has given up."""
+        """Wait for the connection. Return whether it came in time, or None if the session was ended.
+
+        Raises the reason once the session has given up.
+        """
 
 @final
 class Pending:
     """A call under way."""
 
     def wait(self, timeout: float | None = None) -> Any:
-        """Wait for the result. Raises what the call has come to, and `ResponseTimeout` after `timeout`."""
+        """Wait for the result. Raises the error of the call, or `ResponseTimeout` after `timeout` seconds."""
     def outcome(self, waited: float) -> Any:
-        """Return the result or raise; where there is none yet, `ResponseTimeout` of `waited` seconds."""
+        """Return the result or raise the error; if there is none yet, `ResponseTimeout` after `waited` seconds."""
     def attend(self, bell: Bell) -> None:
-        """Ring that bell whenever the call has come further."""
+        """Ring this bell whenever the call has progressed."""
     def take_back_later(self) -> None:
-        """Take the call back if nothing of it was sent, without waiting to see."""
+        """Take the call back if nothing of it has been sent, without waiting for the outcome."""
     def take_upload(self) -> tuple[str, int, int] | None:
-        """Return a credential on its way: name, bytes sent, bytes in all; None where there is nothing new."""
+        """Return the progress of an upload: name, bytes sent, bytes in all; None if there is nothing new."""
     def next_upload(self) -> tuple[str, int, int] | None:
-        """Wait for that; None at the end."""
+        """Wait for the next progress of an upload; None at the end."""
     @property
     def taken(self) -> bool:
-        """Whether the call was looked at: refused, or in the queue."""
+        """Whether the session has examined the call, and refused or queued it."""
     def take_back(self) -> bool:
-        """Take the call back; whether nothing of it was sent, which is seen within 0.1 s."""
+        """Take the call back if nothing of it has been sent. Return whether it was taken back, within 0.1 s."""
     @property
     def subject(self) -> str:
         """What an error calls the call."""
     def wait_taken(self) -> None:
-        """Wait until the call was looked at."""
+        """Wait until the session has examined the call, and refused or queued it."""
     @property
     def done(self) -> bool:
         """Whether the call has ended."""
@@ -375,19 +396,19 @@ class Pending:
         """How often the module has sent a publish again."""
     @property
     def times(self) -> list[float | None]:
-        """When a publish was queued, sent, accepted and ended; None where it has not come so far."""
+        """When a publish was queued, sent, accepted and ended; None for a stage that it has not reached."""
     @property
     def message_id(self) -> int:
         """The message id; 0 before there is one, and with QoS 0."""
 
 @final
 class Turn:
-    """Work that one thread at a time does, and that no interrupt leaves half locked."""
+    """Work for one thread at a time. No interrupt leaves it locked."""
 
     def __new__(cls) -> Turn:
-        """Belong to this process; in a forked child every turn comes at once."""
+        """Make one for this process; in a forked child every turn comes at once."""
     def take(self, work: Callable[[], _T], *, timeout: float | None = None, late: BaseException | None = None) -> _T:
-        """Call `work` in a turn of its own and return what that returns. After `timeout` raise `late` instead."""
+        """Call `work` when its turn comes, and return its result. After `timeout` seconds raise `late` instead."""
 
 @final
 class VirtualModem:
@@ -408,7 +429,7 @@ class VirtualModem:
         script: Sequence[tuple[str, int | None, Sequence[tuple[str, bytes, float]]]],
         log: str | PathLike[str] | None,
     ) -> VirtualModem:
-        """Start it; `baudrate` in bit/s, None for no limit. Raises `OSError` where port or log cannot be had."""
+        """Start it; `baudrate` in bit/s, None for no limit. Raises `OSError` if port or log cannot be opened."""
     @property
     def port(self) -> str:
         """What a host opens: a path, or `socket://host:port`."""
@@ -418,11 +439,11 @@ class VirtualModem:
     def close(self) -> None:
         """End it. A signal ends the wait and not the closing."""
     def restart(self) -> None:
-        """Restart it, as a loss of power would."""
+        """Restart it, as a power cut would."""
     def network(self, up: bool, told: bool) -> None:
         """Take the network away or give it back. Servers see the end of connections if `told`."""
     def set_signal(self, rssi: int, ber: int, levels: Sequence[int | None]) -> None:
-        """Set `<rssi>` (0 to 31, 99), `<ber>` (0 to 7, 99), and RSRP in dBm, RSRQ and SINR in dB, or None."""
+        """Set `<rssi>` (0 to 31, or 99), `<ber>` (0 to 7, or 99), and RSRP in dBm, RSRQ and SINR in dB, or None."""
     def set_battery(self, millivolts: int, charge: int) -> None:
         """Set the battery: millivolts and percent."""
     def set_cell(self, area: int, cell: int) -> None:
@@ -432,38 +453,38 @@ class VirtualModem:
     def set_sim(self, state: str) -> None:
         """Set the SIM card: "ready", "pin", "absent", "failure" or "busy"."""
     def power_off(self, told: bool) -> None:
-        """Take its power. Servers see the end of connections if `told`."""
+        """Cut its power. Servers see the end of connections if `told`."""
     def power_on(self) -> None:
         """Switch it on, if it is off."""
     def power_key(self) -> None:
-        """Press its power key: it is switched on, or off."""
+        """Press its power key, which switches it on or off."""
     def urc(self, line: bytes) -> None:
-        """Print an unsolicited line as soon as one may come."""
+        """Print an unsolicited line as soon as one is allowed."""
     @property
     def commands(self) -> list[str]:
-        """The command lines that came, oldest first, secrets masked."""
+        """The command lines that have come, oldest first, with secrets masked."""
     def inject(self, fault: str) -> None:
-        """Misbehave from now on: `NAME` or `NAME=VALUE`."""
+        """Switch a fault on: `NAME` or `NAME=VALUE`."""
     def heal(self, fault: str | None) -> None:
-        """End a fault, whatever its value, or all with None."""
+        """Switch a fault off, whatever its value; None switches all of them off."""
     def expect(self, expected: tuple[str, int | None, Sequence[tuple[str, bytes, float]]]) -> int:
-        """Expect a command line, and return its number for `answer()`. Raises `UsageError` once it is closed."""
+        """Expect a command line, and return its number for `answer()`. Raises `UsageError` once closed."""
     def expect_nothing(self) -> None:
-        """Answer every command line as ever."""
+        """Drop all expectations: the module answers every command line by itself."""
     def answer(self, number: int, steps: Sequence[tuple[str, bytes, float]]) -> None:
-        """Answer an expected line by these steps."""
+        """Answer an expected line with these steps: name, bytes, seconds."""
     def unmet(self) -> str | None:
-        """Return what was expected and has not come, or None. Raises `UsageError` once it is closed."""
+        """Return, as text, what was expected and has not come, or None. Raises `UsageError` once closed."""
     @property
     def faults(self) -> list[str]:
-        """The faults that are on, each as it could be injected."""
+        """The faults that are on, each in the form in which `inject()` takes it."""
 
 @final
 class Broker:
     """An MQTT broker on 127.0.0.1. Every call raises `OSError` once the broker is closed."""
 
     def __new__(cls, *, port: int, users: dict[str, str] | None) -> Broker:
-        """Start it; `port` 0 lets the system choose. Raises `OSError` where the port is in use."""
+        """Start it; `port` 0 lets the system choose. Raises `OSError` if the port is in use."""
     @property
     def host(self) -> str:
         """Where it listens: 127.0.0.1."""
@@ -473,27 +494,27 @@ class Broker:
     def messages(self) -> list[tuple[str, bytes, int, bool, str | None, float]]:
         """Return what was published: topic, payload, QoS, retain, client id or None, timestamp."""
     def wait(self, topic_filter: str, timeout: float | None) -> tuple[str, bytes, int, bool, str | None, float] | None:
-        """Return the next message that the filter matches and no call has taken; None when the time is up."""
+        """Return the next message that matches the filter and that no call has taken; None when the time is up."""
     def deny(self, topic_filter: str | None) -> None:
-        """Refuse a topic filter to subscribers and publishers; None denies nothing any longer."""
+        """Refuse a topic filter to subscribers and publishers; None allows everything again."""
     def clients(self) -> list[str]:
         """Return the ids of the clients that are connected."""
     def publish(self, topic: str, payload: bytes, qos: int, retain: bool) -> None:
-        """Publish from outside of MQTT. Raises `UsageError` for a topic with wildcards, or too large a message."""
+        """Publish from outside MQTT. Raises `UsageError` if the topic has wildcards or the message is too large."""
     def refuse(self, return_code: int | None) -> None:
         """Answer every CONNECT with this return code, 1 to 5; None lets clients in again."""
     def withhold_acks(self, on: bool) -> None:
         """Send no acknowledgement while on."""
     def silent(self, on: bool) -> None:
-        """Send nothing at all while on; then what is in flight goes out again."""
+        """Send nothing at all while on; afterwards, what is in flight is sent again."""
     def slow(self, seconds: float) -> None:
-        """Send everything that many seconds later; 0 ends it."""
+        """Send everything this many seconds later; 0 ends the delay."""
     def cut(self, after: int | None) -> None:
-        """Cut each connection when so many bytes have gone to its client; None cuts no more."""
+        """Cut each connection once this many bytes have gone to its client; None stops this."""
     def stop(self, forget: bool) -> None:
         """Close the port and all connections; `forget` sessions and retained messages as well."""
     def start(self) -> None:
-        """Listen again. Raises `OSError` where the port is in use."""
+        """Listen again. Raises `OSError` if the port is in use."""
     def drop_clients(self) -> None:
         """Cut every connection; wills are published."""
     def close(self) -> None:

@@ -177,7 +177,7 @@ fn known_model(
         errors::usage(
             py,
             format!(
-                "model: {name:?} is not known; known are {}, and \"auto\" asks the module",
+                "model {name:?} is not known; the known ones are {}, and \"auto\" asks the module",
                 known.join(", ")
             ),
         )

@@ -58,12 +58,12 @@ faults! {
     UrcNulUnclosed "urc-nul-unclosed" Each, "`+QMTRECV` lacks the closing quote when the payload holds a NUL";
     HexLengthDigits "hex-length-digits" Each, "the length of a payload that is printed as hexadecimal digits counts the digits";
     StoreStatusSingle "store-status-single" Each, "`AT+QMTRECV?` prints one flag for the whole buffer of a client";
-    SingleCrlf "single-crlf" Each, "a line behind a line begins without a line end of its own";
+    SingleCrlf "single-crlf" Each, "a line that follows another begins without its own line end";
     BlankLines "blank-lines" Each, "six empty lines come before a line";
     UnknownLine "unknown-line" Each, "a line that no note knows comes before an `OK`";
     UrcBeforeOk "urc-before-ok" Each, "the registration is reported between a command and its `OK`";
     UrcInData "urc-in-data" Each, "unsolicited lines come in a data phase too";
-    MessageBeforeSuback "message-before-suback" Each, "the result of `AT+QMTSUB` waits up to 0.2 s for a message and comes behind it";
+    MessageBeforeSuback "message-before-suback" Each, "the result of `AT+QMTSUB` waits up to 0.2 s for a message and comes after it";
     PublishResultBeforeOk "publish-result-before-ok" Each, "`+QMTPUB` comes before the `OK` of its command";
     ResultBeforeOk "result-before-ok" Each, "the result of any command comes before its `OK`";
     ResultWithOk "result-with-ok" Each, "the `OK` of a command waits for its result, and both come together";

@@ -23,7 +23,7 @@ pub const PROFILES: &[Profile] = &[
         name: "m95-air",
         models: &["M95"],
         faults: &[Fault::UrcTopicUnquoted, Fault::SingleCrlf],
-        description: "topic and payload of `+QMTRECV` have no quotes, and lines behind lines have one line end",
+        description: "topic and payload of `+QMTRECV` have no quotes, and a line that follows another has one line end",
         source: "logs of M95 and M65 in use",
     },
     Profile {
@@ -44,7 +44,7 @@ pub const PROFILES: &[Profile] = &[
             Fault::NoRetransmit,
             Fault::SubscribeFourTopics,
         ],
-        description: "the prompt has a line end behind it, an open index gets `ERROR`, MQTT 3.1 by default, nothing is sent again",
+        description: "the prompt is followed by a line end, an open index gets `ERROR`, MQTT 3.1 by default, nothing is sent again",
         source: "the firmware of BC260Y",
     },
     Profile {

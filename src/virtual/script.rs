@@ -139,7 +139,7 @@ pub fn parse(text: &str) -> Result<Vec<Expectation>, ScriptError> {
             "!" => order(rest).map_err(wrong)?,
             _ => return Err(wrong(format!("a line must begin with #, >, < or !, not {mark:?}"))),
         };
-        // The module's own answer is what holds without any other.
+        // Without any other answer, the module's own stays.
         if !std::mem::replace(&mut answered, true) {
             expectation.steps.clear();
         }
@@ -148,7 +148,7 @@ pub fn parse(text: &str) -> Result<Vec<Expectation>, ScriptError> {
     Ok(script)
 }
 
-/// What stands behind `!`; `None` for `ignore`, which is no step.
+/// What follows `!`; `None` for `ignore`, which is not a step.
 fn order(text: &str) -> Result<Option<Step>, String> {
     let (word, rest) = text.split_once(' ').unwrap_or((text, ""));
     Ok(Some(match (word.trim(), rest) {
@@ -162,7 +162,7 @@ fn order(text: &str) -> Result<Option<Step>, String> {
                 .ok()
                 .filter(|count| (1..=LONGEST_DATA).contains(count))
                 .ok_or_else(|| {
-                    format!("prompt must stand alone or before 1 to {LONGEST_DATA}, the number of bytes, not {count:?}")
+                    format!("prompt takes nothing, or a number of bytes, 1 to {LONGEST_DATA}, not {count:?}")
                 })?,
         )),
         ("urc", line) if !line.is_empty() => Step::Urc(without_escapes(line)?),
@@ -175,7 +175,7 @@ fn order(text: &str) -> Result<Option<Step>, String> {
         }
         _ => {
             return Err(format!(
-                "behind ! must stand a pause in seconds, times, own, ignore, urc, bytes, prompt or drop, not {text:?}"
+                "! must be followed by a pause in seconds, times, own, ignore, urc, bytes, prompt or drop, not {text:?}"
             ));
         }
     }))
@@ -192,9 +192,9 @@ fn without_escapes(text: &str) -> Result<Vec<u8>, String> {
                 Some(b'n') => LF,
                 Some(b'\\') => b'\\',
                 Some(b'x') => {
-                    hexadecimal(rest.next(), rest.next()).ok_or("behind \\x must stand two hexadecimal digits")?
+                    hexadecimal(rest.next(), rest.next()).ok_or("\\x must be followed by two hexadecimal digits")?
                 }
-                _ => return Err("behind \\ must stand r, n, \\ or xHH".into()),
+                _ => return Err("\\ must be followed by r, n, \\ or xHH".into()),
             },
             byte => byte,
         });
@@ -207,11 +207,11 @@ fn hexadecimal(high: Option<u8>, low: Option<u8>) -> Option<u8> {
     u8::try_from(digit(high)? * 16 + digit(low)?).ok()
 }
 
-/// A command line, or many.
+/// A pattern for one or many command lines.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Pattern {
     text: String,
-    /// What stands between the asterisks.
+    /// The parts between the asterisks.
     parts: Vec<Vec<u8>>,
 }
 
@@ -247,7 +247,7 @@ impl Pattern {
         })
     }
 
-    /// Takes each part where it comes first, and the last at the end: no other choice finds more.
+    /// Takes each part where it first occurs, and the last at the end: no other choice finds more.
     fn matches(&self, line: &[u8]) -> bool {
         let Some((first, rest)) = self.parts.split_first() else {
             return false;
@@ -331,8 +331,8 @@ mod tests {
             ("> AT\n! 3601", 2, "0 to 3600 s, not 3601"),
             ("> AT\n! 0x", 2, "0 to 3600 s, not 0x"),
             ("> AT\n! times 0", 2, "whole number from 1"),
-            ("> AT\n! urc", 2, "must stand a pause"),
-            ("> AT\n! drop all", 2, "must stand a pause"),
+            ("> AT\n! urc", 2, "! must be followed by"),
+            ("> AT\n! drop all", 2, "! must be followed by"),
             ("> AT\n! prompt 0", 2, "1 to 65536"),
             ("> AT\n< \\xg0", 2, "two hexadecimal digits"),
             ("ü", 1, "must begin with `> `"),

@@ -106,7 +106,7 @@ impl Session {
                 None => {
                     let known: Vec<_> = dialect::models().map(|(_, model)| model.name).collect();
                     let error = Error::Usage(format!(
-                        "the module calls itself {:?}, which is not a known model; known are {}: give model=\"…\" to \
+                        "the module calls itself {:?}, which is not a known model; the known ones are {}: give model=\"…\" to \
                          use one of them anyway",
                         lines.join(" "),
                         known.join(", ")
