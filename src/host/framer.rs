@@ -163,8 +163,9 @@ impl Framer {
         self.layout.set_hex(client, hex);
     }
 
-    /// Appends bytes that were read.
-    pub fn push(&mut self, bytes: &[u8]) {
+    /// Appends bytes that were read. Returns whether they do no more than lengthen a topic or a payload: then there is
+    /// no frame yet.
+    pub fn push(&mut self, bytes: &[u8]) -> bool {
         let gone = self.shown;
         if gone == self.buffer.len() || (gone > 4096 && gone * 2 > self.buffer.len()) {
             self.buffer.drain(..gone);
@@ -176,7 +177,9 @@ impl Framer {
                 *place = (place.from.saturating_sub(gone)..place.to.saturating_sub(gone)).into();
             }
         }
+        let known = self.buffer.len() - self.start;
         self.buffer.extend_from_slice(bytes);
+        self.receiving.lengthen(known, bytes)
     }
 
     /// The bytes of the latest frame as they arrived; given once.
@@ -445,17 +448,19 @@ impl Framer {
 
     /// Skips blank lines, which carry no information. A line ends in CRLF, LF or, from a boot ROM, LF CR.
     fn skip_blank(&mut self) {
-        while let Some(&byte) = self.buffer.get(self.start) {
-            let after_prompt = matches!(self.position, Position::AfterPrompt);
-            if byte == b' ' && after_prompt {
+        let mut at = self.start;
+        while let Some(&byte) = self.buffer.get(at) {
+            if !matches!(byte, CR | LF) {
+                let after_prompt = matches!(self.position, Position::AfterPrompt);
                 self.position = Position::Line;
-            } else if !matches!(byte, CR | LF) {
-                if after_prompt {
-                    self.position = Position::Line;
+                if !after_prompt || byte != b' ' {
+                    break;
                 }
-                break;
             }
-            self.consume(1);
+            at += 1;
+        }
+        if at > self.start {
+            self.consume_to(at);
         }
     }
 

@@ -15,7 +15,7 @@ use cursor::{Cursor, Missing};
 pub(crate) use layout::Layout;
 use layout::Wrapping;
 
-const PREFIX: &[u8] = b"+QMTRECV";
+const PREFIX: &[u8; 8] = b"+QMTRECV";
 /// The longest payload accepted: far above the capacity of any module's buffer.
 pub(crate) const LONGEST_PAYLOAD: usize = 128 * 1024;
 /// The longest answer to `AT+QMTRECV?`: a client, and a flag for each of its few slots.
@@ -76,6 +76,8 @@ pub(crate) struct Scan {
     /// Nothing that ends it lies before this position.
     scanned: usize,
     lines: TopicLines,
+    /// Whether a line end lies in the payload read so far.
+    torn: bool,
     /// The length of the payload, if known.
     length: usize,
     /// Where the length begins, if nothing follows it on its line.
@@ -118,7 +120,33 @@ impl Scan {
         self.section = section;
         self.at = at;
         self.scanned = at;
+        self.torn = false;
         Advance::Go
+    }
+
+    /// Takes bytes that follow the `known` ones if they do no more than lengthen the topic or the payload; returns
+    /// whether they do.
+    #[inline]
+    pub(crate) fn lengthen(&mut self, known: usize, more: &[u8]) -> bool {
+        let length = known + more.len();
+        match self.section {
+            Section::Topic
+                if self.lines == TopicLines::One
+                    && self.scanned == known
+                    && known > self.at
+                    && length - self.at <= LONGEST_TOPIC
+                    && memchr::memchr3(QUOTE, CR, b',', more).is_none() =>
+            {
+                self.scanned = length;
+                true
+            }
+            Section::Open if length - self.at <= LONGEST_PAYLOAD && memchr::memchr(LF, more).is_none() => {
+                // The last byte may be the CR of a line end.
+                self.scanned = length.saturating_sub(1).max(self.at);
+                true
+            }
+            _ => false,
+        }
     }
 
     /// The message if no payload follows the length on a line of its own, which begins at `from`: the number may have
@@ -183,7 +211,13 @@ pub(crate) fn parse(bytes: &[u8], layout: &mut Layout, scan: &mut Scan) -> Parse
             Advance::More => return Parsed::Incomplete,
             Advance::End(parsed) => {
                 scan.restart();
-                return parsed;
+                return match parsed {
+                    // A response starts with CRLF, a line of a payload hardly ever.
+                    Parsed::Unterminated { found, consumed } if matches!(bytes.get(consumed), Some(&(CR | LF))) => {
+                        Parsed::Message { found, consumed }
+                    }
+                    parsed => parsed,
+                };
             }
         }
     }
@@ -235,9 +269,10 @@ enum Advance {
 const OTHER: Advance = Advance::End(Parsed::Other);
 
 fn head(bytes: &[u8], scan: &mut Scan) -> Advance {
-    let known = bytes.len().min(PREFIX.len());
-    if bytes[..known] != PREFIX[..known] {
-        return OTHER;
+    match bytes.first_chunk() {
+        Some(start) if start == PREFIX => {}
+        None if PREFIX.starts_with(bytes) => return Advance::More,
+        _ => return OTHER,
     }
     let mut cursor = Cursor {
         bytes,
@@ -395,7 +430,7 @@ fn open(bytes: &[u8], layout: &mut Layout, scan: &mut Scan) -> Advance {
         }
         if end > quote + 1 && bytes[end - 1] == QUOTE {
             // An earlier line end was inside the payload, or ended a payload whose closing quote is missing.
-            let first_line = from == at || find_line_end(bytes, at) == Some(end);
+            let first_line = !scan.torn;
             let complete = first_line && layout.wrapping == Wrapping::Always && !length_due;
             let found = scan.found((quote + 1, end - 1), complete);
             let consumed = end + 2;
@@ -414,6 +449,7 @@ fn open(bytes: &[u8], layout: &mut Layout, scan: &mut Scan) -> Advance {
                 consumed: end + 2,
             });
         }
+        scan.torn = true;
         from = end + 2;
     }
     scan.scanned = bytes.len().saturating_sub(1).max(at);

@@ -117,21 +117,24 @@ impl<'a> Record<'a> {
     /// Appends the record of a piece to a log that began at `began`; returns whether there was anything to keep.
     pub fn write(piece: &Piece<'_>, began: Instant, out: &mut Vec<u8>) -> bool {
         let start = out.len();
-        let mut flags = if piece.sent { SENT } else { 0 };
-        let since = piece.at.saturating_duration_since(began).as_micros();
-        out.extend_from_slice(&[0; 4]);
-        out.extend_from_slice(&u64::try_from(since).unwrap_or(u64::MAX).to_le_bytes());
-        out.push(flags);
+        let since = piece.at.saturating_duration_since(began);
+        let since = since.as_secs().saturating_mul(1_000_000) + u64::from(since.subsec_micros());
+        let mut header = [0; HEAD + DATA_HEAD];
+        header[4..12].copy_from_slice(&since.to_le_bytes());
+        header[12] = if piece.sent { SENT } else { 0 };
         match piece.form {
-            Form::Unseen => {
-                out.truncate(start);
-                return false;
+            Form::Unseen => return false,
+            Form::Line(line) => {
+                out.extend_from_slice(&header[..HEAD]);
+                piece.masked(line, |part| out.extend_from_slice(part));
             }
-            Form::Line(line) => piece.masked(line, |part| out.extend_from_slice(part)),
-            Form::Named(name) => out.extend(format!("<{name}, {} bytes>", piece.bytes.len()).bytes()),
+            Form::Named(name) => {
+                out.extend_from_slice(&header[..HEAD]);
+                out.extend(format!("<{name}, {} bytes>", piece.bytes.len()).bytes());
+            }
             Form::Data { head, data } => {
-                flags |= DATA;
-                out.extend_from_slice(&[0; DATA_HEAD]);
+                header[12] |= DATA;
+                out.extend_from_slice(&header);
                 piece.masked(head, |part| out.extend_from_slice(part));
                 let head = number(out.len() - start - HEAD - DATA_HEAD);
                 let bytes = data.of(piece.bytes);
@@ -142,7 +145,6 @@ impl<'a> Record<'a> {
         }
         let length = number(out.len() - start);
         out[start..][..4].copy_from_slice(&length);
-        out[start + HEAD - 1] = flags;
         true
     }
 
@@ -310,9 +312,12 @@ impl Trace {
     }
 
     /// The next piece.
+    #[inline]
     pub(crate) fn next(&mut self) -> Option<Piece<'_>> {
         let Some(taken) = self.pieces.get(self.given) else {
-            self.clear();
+            if self.given > 0 {
+                self.clear();
+            }
             return None;
         };
         self.given += 1;

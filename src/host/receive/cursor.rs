@@ -2,6 +2,8 @@
 
 /// The most digits of a number, leading zeros included.
 const LONGEST_NUMBER: usize = 20;
+/// More than any field may be.
+const MOST: usize = 1_000_000;
 
 /// Why a token is missing.
 pub(super) enum Missing {
@@ -40,19 +42,20 @@ impl Cursor<'_> {
     /// A decimal number that is not the last thing in the buffer.
     pub(super) fn number(&mut self) -> Result<usize, Missing> {
         let rest = self.bytes.get(self.at..).unwrap_or_default();
-        let (mut digits, mut number) = (0, Some(0_usize));
+        let (mut digits, mut number) = (0, 0_usize);
         while let Some(digit) = rest.get(digits).filter(|byte| byte.is_ascii_digit()) {
-            let digit = usize::from(digit - b'0');
-            number = number.and_then(|number| number.checked_mul(10)?.checked_add(digit));
+            // A number that no field may have grows no further.
+            if number <= MOST {
+                number = 10 * number + usize::from(digit - b'0');
+            }
             digits += 1;
         }
-        if digits > LONGEST_NUMBER {
+        if digits == 0 && !rest.is_empty() || digits > LONGEST_NUMBER {
             return Err(Missing::Wrong);
         }
         if digits == rest.len() && digits <= 7 {
             return Err(Missing::More);
         }
-        let number = number.filter(|_| digits > 0).ok_or(Missing::Wrong)?;
         self.at += digits;
         Ok(number)
     }

@@ -19,7 +19,7 @@ const PAYLOAD_PAUSE: Duration = Duration::from_secs(1);
 impl Session {
     /// Takes bytes from the module.
     pub fn receive(&mut self, bytes: &[u8], now: Instant) {
-        self.framer.push(bytes);
+        let lengthened = self.framer.push(bytes);
         self.held_in_vain = false;
         if self.presence != Presence::SetUp {
             self.heard.note(bytes);
@@ -31,7 +31,11 @@ impl Session {
             *paused += (now - *last).saturating_sub(on_the_line);
             *last = now;
         }
-        self.read_frames(now);
+        if lengthened {
+            self.wait_for_more(now);
+        } else {
+            self.read_frames(now);
+        }
         self.settle_errands(now);
     }
 
@@ -75,6 +79,11 @@ impl Session {
             self.handle_frame(frame, now);
         }
         self.show_dropped(now);
+        self.wait_for_more(now);
+    }
+
+    /// Decides how long the bytes held back wait for more.
+    fn wait_for_more(&mut self, now: Instant) {
         let hold = self.framer.hold();
         if hold != Some(Hold::Payload) {
             self.payload = None;

@@ -67,10 +67,14 @@ impl Session {
     }
 
     /// Tells errands how their calls ended, until nothing more follows.
+    #[inline]
     pub(super) fn settle_errands(&mut self, now: Instant) {
-        if self.errands.under_way.is_empty() {
-            return;
+        if !self.errands.under_way.is_empty() {
+            self.settle_those_under_way(now);
         }
+    }
+
+    fn settle_those_under_way(&mut self, now: Instant) {
         let restarted = self.events.iter().any(|event| matches!(event, Event::Restarted));
         let reported = self.events.iter().any(|event| self.is_about_registration(event));
         for ticket in self.errands.under_way.keys().copied().collect::<Vec<_>>() {

@@ -279,11 +279,13 @@ impl Session {
     }
 
     /// The next event.
+    #[inline]
     pub fn poll_event(&mut self) -> Option<Event> {
         self.events.pop_front()
     }
 
     /// The next piece of wire traffic.
+    #[inline]
     pub fn poll_wire(&mut self) -> Option<Piece<'_>> {
         self.trace.next()
     }

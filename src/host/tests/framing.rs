@@ -18,10 +18,13 @@ fn frames<'a>(mut framer: Framer, pieces: impl IntoIterator<Item = &'a [u8]>) ->
     let expect = Expect::default();
     let mut seen = Vec::new();
     for piece in pieces {
-        framer.push(piece);
+        let before = (seen.len(), framer.hold());
+        let lengthened = framer.push(piece);
         while let Some(frame) = framer.next_frame(expect) {
             seen.push(frame);
         }
+        // Whoever skips asking for a frame then loses none.
+        assert!(!lengthened || before == (seen.len(), framer.hold()));
     }
     while framer.hold().is_some() {
         let Some(frame) = framer.flush() else { break };
