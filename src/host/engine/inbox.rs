@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use modemqtt_os::{Condvar, Mutex, Waker};
 
-use super::seat::{Awaited, Waiting};
+use super::seat::{Awaited, Waiters};
 use super::stock::Stock;
 
 /// How long after its last look a listener is expected to come back.
@@ -47,7 +47,7 @@ pub struct Inbox<T> {
 struct Contents<T> {
     entries: VecDeque<T>,
     weight: usize,
-    waiting: Waiting,
+    waiting: Waiters,
     /// When a listener last looked for something.
     looked_at: Option<Instant>,
     over: bool,
@@ -58,7 +58,7 @@ impl<T: Weigh> Inbox<T> {
         let state = Contents {
             entries: VecDeque::new(),
             weight: 0,
-            waiting: Waiting::default(),
+            waiting: Waiters::default(),
             looked_at: None,
             over: false,
         };

@@ -9,7 +9,7 @@ use modemqtt_at::{ClientIndex, MessageId, Qos};
 use modemqtt_os::{Condvar, Mutex, Waker};
 
 use super::bell::{Bell, Bells};
-use super::seat::{Awaited, Waiting};
+use super::seat::{Awaited, Waiters};
 use crate::call::{Call, Reply, Submission, Ticket};
 use crate::error::Error;
 
@@ -29,7 +29,7 @@ pub struct Pending {
 #[derive(Debug, Default)]
 struct CallState {
     progress: Progress,
-    waiting: Waiting,
+    waiting: Waiters,
 }
 
 /// The progress of a call.

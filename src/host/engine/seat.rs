@@ -30,14 +30,14 @@ pub(super) trait Awaited {
 
 /// Who waits for something.
 #[derive(Debug, Default)]
-pub(super) struct Waiting {
+pub(super) struct Waiters {
     /// How many threads wait for it in their sleep.
     pub(super) asleep: usize,
     /// What calls the one that waits at the port.
     pub(super) at_port: Option<Waker>,
 }
 
-impl Waiting {
+impl Waiters {
     pub(super) const fn is_anyone(&self) -> bool {
         self.asleep > 0 || self.at_port.is_some()
     }

@@ -12,11 +12,11 @@
 //! | `setup`, `question` | how the module is found; how a late answer is recognised |
 //! | `queue` | which call is next, and which may overtake |
 //! | `send`, `exchange` | what a step sends; the command in flight, its prompt and its data |
-//! | `bytes`, `incoming`, `shown` | bytes and lines in, and how much of them may be shown |
+//! | `bytes`, `incoming`, `shown` | bytes and lines in; secrets and their echoes masked |
 //! | `answered` | what follows from a final result code |
 //! | `results` | what follows from a result URC; its meaning is in the file of the call in `mqtt` |
 //! | `urc` | a lost connection, and what ends with it; [`crate::keep`] handles the loss for a kept session |
-//! | `time_is_up` | what happens when something does not come in time |
+//! | `time_is_up` | what happens when something does not come in time: a result counts as lost |
 //! | `leave`, `given_up` | the way out of a data phase; a data phase that the module gives up |
 //! | `standing` | asking the module for the state of a client |
 //! | `errands`, `behind`, `buffer`, `upload`, `pauses`, `joined`, `spelling`, `heard` | extras for certain calls or modules |

@@ -1,4 +1,4 @@
-//! The port that a host opens: a PTY, or a TCP port for one host at a time.
+//! The port that a host opens: a PTY, or a TCP port for one host at a time. Neither has control lines (DTR, RTS, CTS, DSR).
 //!
 //! An operating-system seam: `docs/windows.md` says what another system offers instead.
 
