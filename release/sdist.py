@@ -22,8 +22,8 @@ SHOWN_APART = ("README.md", "PKG-INFO")
 def absolute(text: str, address: str) -> str:
     """Return the README with links to the project's address instead of its tree.
 
-    A picture needs the file itself, not the page that shows it. An index gives headings no anchors, so links to them lead
-    to the project's README.
+    A picture needs the file itself, not the page that shows it. An index gives headings no anchors; links to them lead
+    to the README at that address.
     """
     text = re.sub(r"(!\[[^\]]*\]\()(?![a-z]+:)([^)]+)\)", rf"\1{address}/raw/main/\2)", text)
     text = re.sub(r"\]\((#[^)]+)\)", rf"]({address}/blob/main/README.md\1)", text)

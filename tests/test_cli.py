@@ -91,6 +91,12 @@ class TestDemo:
             assert shown.returncode == 0, shown.stderr
             assert len(broker.messages) == 3
 
+    def test_uses_the_broker_of_a_virtual_module_that_is_named(self) -> None:
+        shown = run("demo", "--modem", "virtual://M95")
+        assert shown.returncode == 0, shown.stderr
+        assert "Shown: M95" in shown.stdout
+        assert "What the broker has seen:" in shown.stdout
+
     def test_needs_a_broker_that_the_module_can_reach(self) -> None:
         assert "--host" in refusal(run("demo", "--modem", "/dev/null"), 2)
         assert "--host" in refusal(run("demo", "--port", "1883"), 2)

@@ -275,6 +275,7 @@ def test_what_was_received_before_a_full_disk_is_there(module: VirtualModem, bro
         ((), "a command is missing"),
         (("frobnicate",), "there is no command 'frobnicate'; the commands are demo, virtual, pub, sub"),
         (("--frobnicate",), "--frobnicate"),
+        (("--modem", "virtual://M95", "at"), "options stand behind the command, as in `modemqtt at --modem …`"),
     ],
 )
 def test_without_a_command_it_says_what_there_is(arguments: tuple[str, ...], told: str) -> None:

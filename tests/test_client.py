@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from modemqtt import MqttClient, ResponseTimeout, UsageError, Will
+from modemqtt import MqttClient, OpenError, ResponseTimeout, UsageError, Will
 from modemqtt.virtual import Broker, PublishedMessage
 from support.waiting import in_thread, until
 
@@ -303,10 +304,28 @@ def test_messages_end_when_none_comes(mqtt: MqttClient, broker: Broker) -> None:
 
 
 def test_a_message_that_does_not_come_is_a_timeout(mqtt: MqttClient) -> None:
-    with pytest.raises(ResponseTimeout, match=r"no message for client 0 within 0\.05 s"):
+    with pytest.raises(ResponseTimeout, match=r"^[^;]*no message for client 0 within 0\.05 s$"):
         mqtt.receive(timeout=0.05)
     with pytest.raises(TimeoutError):
         mqtt.receive(timeout=0)
+
+
+def test_a_message_for_a_client_that_is_not_connected_is_said_to_be_hopeless(modem: Modem) -> None:
+    with pytest.raises(ResponseTimeout, match=r"within 0 s; the client is not connected, it is closed$"):
+        modem.mqtt().receive(timeout=0)
+
+
+@pytest.mark.parametrize("host", ["mqtt://broker.lab", "broker.lab:1883", "192.0.2.7:1883"])
+def test_a_host_with_a_scheme_or_a_port_is_refused_before_anything_is_sent(modem: Modem, host: str) -> None:
+    before = len(modem.wire)
+    with pytest.raises(UsageError, match=r"^host must be a name or an address .*, not \"" + re.escape(host)):
+        modem.mqtt().open(host, 1883)
+    assert len(modem.wire) == before
+
+
+def test_an_ipv6_address_is_a_host(modem: Modem) -> None:
+    with pytest.raises(OpenError):
+        modem.mqtt().open("2001:db8::1", 1883)
 
 
 def test_receive_waits_without_end_until_a_message_comes(mqtt: MqttClient, broker: Broker) -> None:

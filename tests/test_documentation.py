@@ -76,6 +76,25 @@ def test_a_link_leads_somewhere(name: str) -> None:
     assert [link for link in links if not (document.parent / link).exists()] == []
 
 
+def anchors(document: Path) -> set[str]:
+    """Return the anchors of a document's headings, as GitHub and the site make them."""
+    text = re.sub(r"^```.*?^```$", "", document.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("name", documents.NAMES)
+def test_a_link_to_a_heading_leads_to_one(name: str) -> None:
+    document = ROOT / name
+    links = re.findall(r"\]\(([^)#:]*)#([^)]+)\)", document.read_text(encoding="utf-8"))
+    missing = [
+        f"{file}#{anchor}"
+        for file, anchor in links
+        if anchor not in anchors(document.parent / file if file else document)
+    ]
+    assert missing == []
+
+
 def test_every_fault_is_described() -> None:
     described = re.findall(
         r"^\| `[a-z][a-z0-9-]*` \|[^|]*\|[^|]*\|$",

@@ -215,6 +215,8 @@ def test_a_closed_modem_takes_another_port_and_an_open_one_does_not(virtual_mode
         assert (modem.model, modem.mqtt()) == ("M95", client)
     with pytest.raises(UsageError, match=r'^port must be a text such as "/dev/ttyUSB2", not 3$'):
         modem.port = 3  # type: ignore[assignment]
+    with pytest.raises(UsageError, match=r"^port must be a text .*; give its own `port`$"):
+        Modem(virtual_modem)  # type: ignore[arg-type]
 
 
 def test_a_second_program_finds_the_port_free_and_the_connection_occupied(

@@ -201,7 +201,7 @@ def test_a_port_that_is_missing_or_held_is_told_in_one_sentence(suite: Suite, on
     """)
     result = suite.run(f"--modem-port={tmp_path / 'nothing'}")
     assert outcomes(result) == {"errors": 2}
-    result.stdout.fnmatch_lines(["*/nothing: there is no such device"])
+    result.stdout.fnmatch_lines(["*/nothing: there is no such device; `modemqtt ports` lists those there are"])
     result.stdout.no_re_match_line(r".*\.py:\d")
     held = "from modemqtt import Modem; m = Modem('{}').open(); print('ready', flush=True); input()"
     command = [sys.executable, "-c", held.format(one.ports[0])]

@@ -182,6 +182,8 @@ def test_a_port_that_is_lost_ends_what_waits_and_says_why(broker: Broker, listen
     [
         ("", "the name is empty"),
         ("nonsense://host:1", "nonsense:// is not a kind of port"),
+        ("ttyUSB2", "there is no such device; give a path such as /dev/ttyUSB2"),
+        ("M95", "or virtual://M95"),
         ("socket://host", "the form is socket://host:port"),
         ("socket://host:port", "the form is socket://host:port"),
         ("rfc2217://host", "the form is rfc2217://host:port"),

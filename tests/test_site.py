@@ -54,7 +54,8 @@ def test_every_command_of_a_tutorial_is_one_that_tests_run() -> None:
         for text in documents.of_kind(name, "console")
         for line in text.splitlines()
     ]
-    installing = re.compile(r"python3 -m venv bench|\. bench/bin/activate|pip install modemqtt(\[pytest\])?")
+    package = r"(?:modemqtt|'modemqtt\[pytest\]' pyserial|'modemqtt\[notebook\]' jupyterlab)"
+    installing = re.compile(rf"python3 -m venv bench|\. bench/bin/activate|pip install --find-links dist {package}")
     testing = re.compile(r"pytest( --modem-port=/dev/ttyUSB2 --modem-broker=broker\.lab:1883)? test_bench\.py")
     assert [line for line in commands if not installing.fullmatch(line) and not testing.fullmatch(line)] == []
 

@@ -89,5 +89,6 @@ def test_a_refusal_of_the_server_is_told_by_its_one_code(modem: Modem, broker: B
     with pytest.raises(ConnectError) as caught:
         mqtt.connect("bench-7")
     assert str(caught.value).splitlines()[0] == (
-        f"connect to {broker.host}:{broker.port} on client 0 failed: return code 5 (not authorised)"
+        f"connect to {broker.host}:{broker.port} on client 0 failed: return code 5 (not authorised); check user name "
+        "and password, and what the server lets this client do"
     )

@@ -97,7 +97,9 @@ class BaseClient(ClientCallbacks, Single):
         return ResponseTimeout(f"client {self.index} was not connected within {timeout:g} s; it is {self.state}")
 
     def _no_message(self, timeout: float | None) -> ResponseTimeout:
-        return ResponseTimeout(f"no message for client {self.index} within {timeout:g} s")
+        state = self.state
+        unconnected = "" if state == "connected" else f"; the client is not connected, it is {state}"
+        return ResponseTimeout(f"no message for client {self.index} within {timeout:g} s{unconnected}")
 
 
 def in_a_hurry(error: BaseException) -> bool:

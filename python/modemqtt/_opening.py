@@ -35,6 +35,8 @@ def check_settings(  # noqa: PLR0917 - in the order of Modem()
         UsageTypeError: one is of the wrong type.
 
     """
+    if not isinstance(port, str) and isinstance(getattr(port, "port", None), str):
+        raise UsageTypeError(f'port must be a text such as "/dev/ttyUSB2", not {port!r}; give its own `port`')
     text("port", port, '"/dev/ttyUSB2"')
     text("model", model, '"M95" or "auto"')
     text("flow_control", flow_control, '"none" or "rtscts"')

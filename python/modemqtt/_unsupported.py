@@ -14,6 +14,8 @@ def explain(error: ImportError) -> str:
     here = f"{free_threaded}{platform.python_implementation()} {version} on {platform.system()} {platform.machine()}"
     if sys.platform == "win32":
         return f"modemqtt runs on Linux and macOS, and this is {here}; under WSL it runs on Windows"
+    if sys.version_info < (3, 10):  # noqa: UP036 - an installation for another Python may be on the path
+        return f"modemqtt needs Python 3.10 or later, and this is {here}"
     if free_threaded or sys.implementation.name != "cpython":
         return f"modemqtt runs under CPython 3.10 or later with its global interpreter lock, and this is {here}"
     return (

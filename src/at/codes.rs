@@ -120,6 +120,37 @@ codes! {
     }
 }
 
+impl OpenResult {
+    /// What to do about it.
+    #[must_use]
+    pub fn advice(self) -> Option<&'static str> {
+        Some(match self {
+            Self::OCCUPIED => "use another client index, or end the program that uses this one",
+            Self::PDP_FAILED => "check that the module is registered, and the access point's name",
+            Self::NAME_NOT_RESOLVED => "check the name; the module asks the DNS servers of its network",
+            Self::FAILED | Self::NETWORK_ERROR => {
+                "check host and port, which are as the module sees them: localhost is the module itself"
+            }
+            _ => return None,
+        })
+    }
+}
+
+impl ReturnCode {
+    /// What to do about it.
+    #[must_use]
+    pub fn advice(self) -> Option<&'static str> {
+        Some(match self {
+            Self::PROTOCOL_VERSION => "set another version of MQTT",
+            Self::IDENTIFIER_REJECTED => "use another client id",
+            Self::SERVER_UNAVAILABLE => "try again later",
+            Self::BAD_CREDENTIALS => "check user name and password",
+            Self::NOT_AUTHORISED => "check user name and password, and what the server lets this client do",
+            _ => return None,
+        })
+    }
+}
+
 impl StatCode {
     /// Whether the notes advise bringing up the PDP context afresh before opening the connection again.
     #[must_use]

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use modemqtt_at::codes::{CmeCode, CmsCode, ReturnCode, SUBSCRIPTION_REFUSED, StatCode};
+use modemqtt_at::codes::{CmeCode, CmsCode, OpenResult, ReturnCode, SUBSCRIPTION_REFUSED, StatCode};
 use modemqtt_at::{ClientIndex, Operation};
 
 use crate::port::PortError;
@@ -66,7 +66,7 @@ pub enum Error {
         lost: Option<(StatCode, Duration)>,
     },
     /// The module carried out a command and reported failure.
-    #[error("{operation}{}{} failed: {}", server.as_ref().map_or(String::new(), |server| format!(" to {server}")), if operation.has_client() { format!(" on client {client}") } else { String::new() }, describe(*result, *name, *return_code))]
+    #[error("{operation}{}{} failed: {}", server.as_ref().map_or(String::new(), |server| format!(" to {server}")), if operation.has_client() { format!(" on client {client}") } else { String::new() }, with_advice(*operation, *result, *name, *return_code))]
     Operation {
         /// The operation that failed.
         operation: Operation,
@@ -236,6 +236,17 @@ fn not_granted(asked: usize, granted: &[i64]) -> String {
         known.len(),
         known.join(", ")
     )
+}
+
+/// What was wrong, and what to do about it.
+fn with_advice(operation: Operation, result: i64, name: Option<&str>, return_code: Option<ReturnCode>) -> String {
+    let advice = match return_code.filter(|_| result == 0) {
+        Some(code) => code.advice(),
+        None if operation == Operation::Open => OpenResult(result).advice(),
+        None => None,
+    };
+    let advice = advice.map_or(String::new(), |advice| format!("; {advice}"));
+    format!("{}{advice}", describe(result, name, return_code))
 }
 
 /// The one code that says what was wrong: the server's if the server was asked, otherwise the module's.

@@ -148,7 +148,7 @@ pub(crate) fn options(py: Python<'_>, dialect: Option<&Dialect>, values: &Bound<
     let known: BTreeSet<_> = OPTIONS.iter().map(|definition| definition.name).collect();
     let known: Vec<_> = known.into_iter().collect();
     let message = format!(
-        "there is no option {}; the options are {}",
+        "there is no option {}; the options are {}; client_id, username and password are arguments of connect() and session()",
         unknown.join(", "),
         known.join(", ")
     );

@@ -271,7 +271,7 @@ def test_a_target_that_cannot_be_opened_fails_each_test_in_one_sentence(lab: Sui
     result.stdout.fnmatch_lines(
         [
             "modemqtt: labgrid's target main (--lg-env), model as the module says, broker broker.lab:1883 *",
-            "labgrid's target main: /dev/never-there: there is no such device",
+            "labgrid's target main: /dev/never-there: there is no such device; `modemqtt ports` lists those there are",
         ]
     )
     result.stdout.no_re_match_line(r".*modemqtt/.*\.py:\d")

@@ -99,6 +99,9 @@ def _without_command(words: Sequence[str]) -> int:
     parser.description = f"{parser.description}\n\ncommands:\n{listed}"
     if words and words[0] == "-h":
         parser.error("-h is the host of pub, sub and others; --help shows the help")
+    later = next((word for word in words if word in COMMANDS), None)
+    if later and words[0].startswith("-"):
+        parser.error(f"options stand behind the command, as in `modemqtt {later} {words[0].partition('=')[0]} …`")
     if words and not words[0].startswith("-"):
         parser.error(f"there is no command {words[0]!r}; the commands are {', '.join(COMMANDS)}")
     parser.parse_args(words)

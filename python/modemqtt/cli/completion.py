@@ -43,7 +43,7 @@ def parser() -> Parser:
             "modemqtt completion fish > ~/.config/fish/completions/modemqtt.fish",
         ),
     )
-    described.add_argument("shell", choices=("bash", "zsh", "fish"), help="the shell")
+    described.add_argument("shell", choices=("bash", "zsh", "fish"), metavar="{bash,zsh,fish}", help="the shell")
     return described
 
 

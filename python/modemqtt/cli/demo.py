@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from modemqtt import Modem
 from modemqtt._recording import invented
 from modemqtt.cli._arguments import Parser, add_modem, command, tcp_port
-from modemqtt.cli._device import modem_of
+from modemqtt.cli._device import is_virtual, modem_of
 from modemqtt.exceptions import ModemError, UsageError
 from modemqtt.virtual import Broker, VirtualModem
 
@@ -34,7 +34,11 @@ def parser() -> Parser:
         "demo",
         "Connect, subscribe, publish with QoS 0, 1 and 2, receive and disconnect, with the AT commands of "
         "each step. Without --modem nothing is needed: a virtual module and a small broker are started.",
-        examples=("modemqtt demo", "modemqtt demo --modem /dev/ttyUSB2 -h broker.lab"),
+        examples=(
+            "modemqtt demo",
+            "modemqtt demo --modem virtual://M95",
+            "modemqtt demo --modem /dev/ttyUSB2 -h broker.lab",
+        ),
     )
     add_modem(described)
     described.add_argument("-h", "--host", help="broker, as the module reaches it; required with --modem")
@@ -46,21 +50,22 @@ def parser() -> Parser:
 
 def run(options: Namespace) -> int:
     """Show the session."""
-    virtual = options.modem is None
+    named = options.modem is not None
+    virtual = not named or is_virtual(options)
     if options.host is None:
         if not virtual:
             raise UsageError("a module needs a broker that it can reach; name one with --host")
         if any(value is not None for value in (options.port, options.username, options.password)):
             raise UsageError("--port, --username and --password belong to --host, which is missing")
     with contextlib.ExitStack() as stack:
-        broker = stack.enter_context(Broker()) if options.host is None else None
-        server = (broker.host, broker.port) if broker else (options.host, options.port or 1883)
-        if virtual:
+        if named:
+            modem = modem_of(options)
+        else:
             module = stack.enter_context(VirtualModem(options.model or "BC660K-GL"))
             modem = Modem(module.port, record=options.record, record_identities=options.record_identities)
-        else:
-            modem = modem_of(options)
         stack.callback(modem.close)
+        broker = _beside(modem, stack, named=named) if options.host is None else None
+        server = (broker.host, broker.port) if broker else (options.host, options.port or 1883)
         print(f"A {'virtual module' if virtual else 'module'} on {modem.port}; a broker on {server[0]}:{server[1]}.")
         print("Below each line of the program: `>` from the host, `<` from the module, `=` what the program gets.")
         _session(_Narrator(modem), modem, server, options)
@@ -74,6 +79,11 @@ def run(options: Namespace) -> int:
     else:
         print("Next: modemqtt virtual runs a virtual module, to test your own program without this one.")
     return 0
+
+
+def _beside(modem: Modem, stack: contextlib.ExitStack, *, named: bool) -> Broker:
+    """Return the broker of a virtual module that was named, or a new one."""
+    return modem.virtual.broker if named else stack.enter_context(Broker())
 
 
 def _seen(broker: Broker) -> None:

@@ -161,6 +161,7 @@ impl Planner {
         wanted: Wanted,
         renewed: Option<u8>,
     ) -> Result<(Task, Steps), Error> {
+        without_a_port(&host)?;
         let open = self.open_step(client, &host, port)?;
         let deactivate = renewed.and_then(|context| self.deactivate(context)).transpose()?;
         let mut steps: Steps = deactivate.into_iter().collect();
@@ -224,4 +225,18 @@ impl Planner {
         ];
         self.act(Command::Open, client, None, &arguments)
     }
+}
+
+/// Refuses a URL, and a name with a port behind it; an IPv6 address has more than one colon.
+fn without_a_port(host: &str) -> Result<(), Error> {
+    let with_port = host
+        .split_once(':')
+        .is_some_and(|(_, port)| !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()));
+    if host.contains("://") || with_port {
+        return Err(Error::Usage(format!(
+            "host must be a name or an address such as \"broker.lab\", without scheme or port, not {host:?}; the port is an \
+             argument of its own"
+        )));
+    }
+    Ok(())
 }

@@ -172,7 +172,8 @@ impl Port {
                 url,
                 PortErrorKind::Invalid,
                 format!(
-                    "{scheme}:// is not a kind of port; give a path such as /dev/ttyUSB2, socket://host:port or rfc2217://host:port"
+                    "{scheme}:// is not a kind of port; give a path such as /dev/ttyUSB2, socket://host:port, \
+                     rfc2217://host:port, virtual://MODEL or replay://FILE"
                 ),
             )),
             None if url.is_empty() => Err(PortError::new(

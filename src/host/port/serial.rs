@@ -111,7 +111,20 @@ fn take(path: &str, device: BorrowedFd<'_>) -> Result<(), PortError> {
 fn refused(path: &str, error: Errno) -> PortError {
     let (kind, reason) = match error {
         Errno::BUSY => return in_use(path, None),
-        Errno::NOENT => (PortErrorKind::Missing, "there is no such device".to_owned()),
+        Errno::NOENT if !path.contains('/') => (
+            PortErrorKind::Missing,
+            "there is no such device; give a path such as /dev/ttyUSB2, as `modemqtt ports` lists them, or virtual://M95"
+                .to_owned(),
+        ),
+        Errno::NOENT => (
+            PortErrorKind::Missing,
+            "there is no such device; `modemqtt ports` lists those there are".to_owned(),
+        ),
+        Errno::NOTTY | Errno::ISDIR => (
+            PortErrorKind::Other,
+            "the port cannot be opened as a serial device, for it is none; `modemqtt ports` lists those there are"
+                .to_owned(),
+        ),
         Errno::NXIO | Errno::NODEV => (
             PortErrorKind::Missing,
             "the name exists, but there is no device behind it; was it unplugged?".to_owned(),

@@ -39,10 +39,10 @@ fn mqtt() -> Vec<Vec<String>> {
             [] => (*name).to_owned(),
             lacking => format!("{name} (not {})", lacking.join(", ")),
         };
-        add("`+QMTOPEN`, `<result>`", code.0, &meaning, "");
+        add("`+QMTOPEN`, `<result>`", code.0, &meaning, code.advice().unwrap_or(""));
     }
     for (code, name) in ReturnCode::TABLE {
-        add("`+QMTCONN`, `<ret_code>`", code.0, name, "");
+        add("`+QMTCONN`, `<ret_code>`", code.0, name, code.advice().unwrap_or(""));
     }
     for (code, name) in PacketResult::TABLE {
         add(
