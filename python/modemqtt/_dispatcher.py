@@ -23,11 +23,11 @@ class Dispatcher:
         self,
         engine: Engine,
         name: str,
-        handle: Callable[[tuple[Any, ...]], object],
+        handle: Callable[[list[tuple[Any, ...]]], object],
         *,
         after: Dispatcher | None = None,
     ) -> None:
-        """Take events. `handle` is called with each, once `after` has handled all of its events."""
+        """Take events. `handle` is called with those that come together, once `after` has handled all of its events."""
         self._engine = engine
         # A forgotten modem is not kept alive by the thread that calls its callbacks.
         self._handle = weakref.WeakMethod(handle)
@@ -78,5 +78,4 @@ class Dispatcher:
 
     def _call(self, events: list[tuple[Any, ...]]) -> None:
         if (handle := self._handle()) is not None:
-            for event in events:
-                handle(event)
+            handle(events)

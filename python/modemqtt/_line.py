@@ -181,7 +181,7 @@ class Line:
             return
         if self.dispatcher is None:
             name = self.port.rsplit("/", 1)[-1]
-            self.dispatcher = Dispatcher(self.engine, name, self.listeners.call, after=self._last_dispatcher)
+            self.dispatcher = Dispatcher(self.engine, name, self.listeners.call_all, after=self._last_dispatcher)
             self._last_dispatcher = None
         self.dispatcher.start()
 

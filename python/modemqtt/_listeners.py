@@ -111,6 +111,22 @@ class Listeners:
             self.failed(event[0], error)
             return None
 
+    def call_all(self, events: list[tuple[Any, ...]]) -> None:
+        """Call the callbacks for some events, as :meth:`call` does. Messages, which are many, go straight to theirs."""
+        records, handle = self._records, self.handle
+        for event in events:
+            try:
+                if (
+                    event[0] == "message"
+                    and (record := records.get(event[1])) is not None
+                    and (callback := record.callbacks.get("message")) is not None
+                ):
+                    callback(event[2])
+                else:
+                    handle(event)
+            except BaseException as error:  # noqa: BLE001 - it is logged
+                self.failed(event[0], error)
+
     def failed(self, name: str, error: BaseException) -> None:
         """Log and count an exception from a callback."""
         self.errors += 1

@@ -167,7 +167,7 @@ impl Framer {
     /// no frame yet.
     pub fn push(&mut self, bytes: &[u8]) -> bool {
         let gone = self.shown;
-        if gone == self.buffer.len() || (gone > 4096 && gone * 2 > self.buffer.len()) {
+        if gone == self.buffer.len() || (gone > 1024 && gone * 2 > self.buffer.len()) {
             self.buffer.drain(..gone);
             self.shown = 0;
             self.scanned -= gone;

@@ -109,6 +109,8 @@ pub struct Record<'a> {
 const HEAD: usize = 4 + 8 + 1;
 /// The extra header of a record with data: length of the head, number of data bytes.
 const DATA_HEAD: usize = 4 + 4;
+/// What stands beside the name of data that are never shown.
+const NAMED: usize = "<, 18446744073709551615 bytes>".len();
 /// The kind of a record: one of these bits, or both.
 const SENT: u8 = 1;
 const DATA: u8 = 2;
@@ -146,6 +148,20 @@ impl<'a> Record<'a> {
         let length = number(out.len() - start);
         out[start..][..4].copy_from_slice(&length);
         true
+    }
+
+    /// How long the record of a piece can be, unless a mask is longer than its secret.
+    pub fn longest(piece: &Piece<'_>) -> usize {
+        let shown = match piece.form {
+            Form::Unseen => 0,
+            Form::Line(line) => line.of(piece.bytes).len(),
+            Form::Named(name) => name.len() + NAMED,
+            Form::Data { head, data } => {
+                let data = data.of(piece.bytes).len().min(shown::MOST_DATA);
+                DATA_HEAD + head.of(piece.bytes).len() + data
+            }
+        };
+        HEAD + shown
     }
 
     /// The length of the record that begins with these bytes.

@@ -13,7 +13,7 @@ use super::stock::Stock;
 /// How long after its last look a listener is expected to come back.
 const ATTENTION: Duration = Duration::from_secs(1);
 /// Once a queue is empty, capacity beyond this is given back.
-const PLACES: usize = 256;
+const PLACES: usize = 32;
 
 /// Something that takes up memory.
 pub trait Weigh {

@@ -113,7 +113,7 @@ impl Engine {
         let log = log.transpose()?;
         let (waker, wake) = waker::pair().map_err(other)?;
         // This bounds what callers submit without waiting; further callers wait for room.
-        let (requests, receiver) = crossbeam_channel::bounded(64);
+        let (requests, receiver) = crossbeam_channel::bounded(16);
         let shared = Arc::new(Shared::new(
             origin,
             log,

@@ -3,7 +3,7 @@
 //! If the fullest queue has no room and someone is taking from it, a port that can make the other end wait is not read,
 //! so nothing is lost. If nobody is taking from it, or while a call waits for its answer, its oldest entry is dropped.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -54,7 +54,7 @@ impl Reading {
 #[derive(Debug)]
 pub(super) struct Queues {
     stock: Arc<Stock>,
-    messages: Mutex<HashMap<ClientIndex, Arc<Messages>>>,
+    messages: Mutex<BTreeMap<ClientIndex, Arc<Messages>>>,
     pub(super) urcs: Inbox<Stamped<String>>,
     pub(super) notices: Inbox<Notice>,
     /// Whether the port can wait for the program to take entries.
@@ -92,16 +92,21 @@ impl Queues {
         self.messages.lock().values().map(|inbox| inbox.dropped()).sum()
     }
 
-    pub(super) fn put_message(&self, message: &Stamped<Arc<Message>>) {
-        self.put(&self.messages(message.value.client), message.clone());
+    /// Keeps a message for who asks for it; returns whether a callback gets it too.
+    pub(super) fn put_message(&self, message: &Stamped<Arc<Message>>) -> bool {
+        let inbox = self.messages(message.value.client);
+        self.put(&inbox, message.clone());
+        inbox.has_copies()
     }
 
-    pub(super) fn put_urc(&self, urc: Stamped<String>) {
+    /// The same with a line that no one waited for.
+    pub(super) fn put_urc(&self, urc: Stamped<String>) -> bool {
         if !self.urcs.is_known() {
             let most = (self.stock.limit() / PART).max(UNASKED);
             while self.urcs.weight() + urc.weight() > most && self.urcs.evict() {}
         }
         self.put(&self.urcs, urc);
+        self.urcs.has_copies()
     }
 
     pub(super) fn put_notice(&self, notice: Notice) {
@@ -206,6 +211,7 @@ impl Weigh for Notice {
 
 #[cfg(test)]
 mod tests {
+    use std::ops::Range;
     use std::time::Duration;
 
     use super::*;
@@ -225,6 +231,12 @@ mod tests {
         }
     }
 
+    fn put_urcs(queues: &Queues, numbers: Range<usize>) {
+        for number in numbers {
+            queues.put_urc(urc(number));
+        }
+    }
+
     fn taken(queues: &Queues) -> Vec<usize> {
         let lines = queues.urcs.take_some(usize::MAX, usize::MAX);
         lines.iter().map(|line| line.value.parse().expect("a number")).collect()
@@ -238,7 +250,7 @@ mod tests {
         let queues = queues();
         let restarted = Event::Restarted.told().expect("a restart is told");
         queues.put_notice(Notice::Told(restarted));
-        (0..ROOM + 5).for_each(|number| queues.put_urc(urc(number)));
+        put_urcs(&queues, 0..ROOM + 5);
         assert_eq!(queues.reading(true, Instant::now()), Reading::UpTo(READ));
         // The notice displaces two lines.
         assert_eq!(queues.urcs.dropped(), 7);
@@ -250,7 +262,7 @@ mod tests {
     fn a_full_queue_that_someone_empties_stops_the_reading() {
         let queues = queues();
         let now = Instant::now();
-        (0..ROOM - 1).for_each(|number| queues.put_urc(urc(number)));
+        put_urcs(&queues, 0..ROOM - 1);
         assert_eq!(
             queues.urcs.take(Duration::ZERO).map(|line| line.value),
             Ok(urc(0).value)
@@ -260,7 +272,7 @@ mod tests {
         };
         assert!(until >= now + Duration::from_secs(1));
         // A message already begun still fits.
-        (ROOM - 1..ROOM + 5).for_each(|number| queues.put_urc(urc(number)));
+        put_urcs(&queues, ROOM - 1..ROOM + 5);
         // Nobody has taken anything for a second, or a call is waiting.
         assert_eq!(queues.reading(true, until), Reading::UpTo(READ));
         assert_eq!(queues.reading(false, now), Reading::UpTo(READ));
@@ -271,10 +283,10 @@ mod tests {
     #[test]
     fn while_a_call_waits_the_oldest_goes_although_someone_takes() {
         let queues = queues();
-        (0..ROOM).for_each(|number| queues.put_urc(urc(number)));
+        put_urcs(&queues, 0..ROOM);
         assert!(queues.urcs.take(Duration::ZERO).is_ok());
         assert_eq!(queues.reading(false, Instant::now()), Reading::UpTo(READ));
-        (ROOM..ROOM + 5).for_each(|number| queues.put_urc(urc(number)));
+        put_urcs(&queues, ROOM..ROOM + 5);
         assert_eq!(queues.urcs.dropped(), 4);
     }
 
@@ -282,10 +294,10 @@ mod tests {
     fn lines_that_nobody_has_ever_asked_for_take_up_a_share() {
         let (waker, _) = modemqtt_os::waker::pair().expect("two descriptors");
         let queues = Queues::new(2 * PART * LIMIT, waker);
-        (0..3 * ROOM).for_each(|number| queues.put_urc(urc(number)));
+        put_urcs(&queues, 0..3 * ROOM);
         assert_eq!(queues.urcs.dropped(), ROOM as u64);
         assert_eq!(queues.urcs.take_some(9, usize::MAX).len(), 9);
-        (0..3 * ROOM).for_each(|number| queues.put_urc(urc(number)));
+        put_urcs(&queues, 0..3 * ROOM);
         assert_eq!(queues.urcs.dropped(), ROOM as u64);
     }
 
@@ -293,7 +305,7 @@ mod tests {
     fn what_a_callback_also_gets_takes_up_a_share_and_is_not_lost_with_it() {
         let queues = queues();
         queues.urcs.set_copies(true);
-        (0..ROOM).for_each(|number| queues.put_urc(urc(number)));
+        put_urcs(&queues, 0..ROOM);
         assert_eq!(queues.urcs.dropped(), 0);
         assert_eq!(taken(&queues), (ROOM - ROOM / PART..ROOM).collect::<Vec<_>>());
     }

@@ -297,12 +297,12 @@ impl Shared {
         self.listening.store(true, Ordering::Release);
     }
 
-    /// Says whether a client's messages are also taken from the notices: then dropping one here loses nothing.
+    /// Says whether a client's messages are also put among the notices: then dropping one here loses nothing.
     pub fn watch(&self, client: ClientIndex, watched: bool) {
         self.queues.messages(client).set_copies(watched);
     }
 
-    /// Says whether lines that no one waited for are also taken from the notices.
+    /// Says whether lines that no one waited for are also put among the notices.
     pub fn watch_urcs(&self, watched: bool) {
         self.queues.urcs.set_copies(watched);
     }
@@ -384,17 +384,20 @@ impl Shared {
         };
         // Counted before anyone can take it.
         self.count(|statistics| statistics.messages += 1);
-        self.queues.put_message(&stamped);
-        self.notify(Notice::Message(stamped));
+        if self.queues.put_message(&stamped) {
+            self.notify(Notice::Message(stamped));
+        }
     }
 
     pub(super) fn urc(&self, at: Instant, line: String) {
         self.count(|statistics| statistics.urcs += 1);
-        self.queues.put_urc(Stamped {
+        let stamped = Stamped {
             timestamp: self.timestamp(at),
             value: line.clone(),
-        });
-        self.notify(Notice::Urc(line));
+        };
+        if self.queues.put_urc(stamped) {
+            self.notify(Notice::Urc(line));
+        }
     }
 
     /// Passes a piece of wire traffic to every tap.
