@@ -56,10 +56,7 @@ def option_table() -> list[tuple[str, str]]:
     """Return every option of a client with its annotation in `modemqtt.Options`."""
 
 def parse_script(text: str) -> list[tuple[str, int | None, list[tuple[str, bytes, float]]]]:
-    """Return the expectations of a script: pattern, number of times (None for any), steps (name, bytes, seconds).
-
-    Raises `UsageError`, which names the wrong line.
-    """
+    """Return expectations: pattern, times (None for any), steps. Raises `UsageError`, which names the wrong line."""
 
 @final
 class Bell:
@@ -149,10 +146,7 @@ class Recording:
     def header(self) -> dict[str, Any]:
         """What the recording says about itself, and about the module as far as it has been read."""
     def next(self) -> tuple[int, float, bool, bytes] | None:
-        """Return the next piece, None at the end: its line in the file, seconds, whether the host sent it, bytes.
-
-        Raises `OSError` or `UsageError` if the file cannot be read or is damaged there.
-        """
+        """Return line, seconds, whether sent, bytes; None at the end. Raises `UsageError` if the file is damaged."""
 
 def sections(path: str | PathLike[str]) -> tuple[dict[str, Any], list[tuple[str, tuple[int, int, int]]]]:
     """Return the header of a recording, and its sections in order, each with where it begins; raise as `Recording`."""
@@ -164,10 +158,7 @@ class Replay:
     def __new__(
         cls, path: str | PathLike[str], *, link: str | PathLike[str] | None, listen: str | None, speed: float | None
     ) -> Replay:
-        """Start it, `speed` times as fast as recorded, None for as fast as the host asks.
-
-        Raises `OSError` if the port or the file cannot be opened, `UsageError` if the file is not a recording.
-        """
+        """Start it, `speed` times as fast as recorded, None at once. Raises `OSError`, or `UsageError` for the file."""
     @property
     def port(self) -> str:
         """What a host opens."""
@@ -218,10 +209,7 @@ class Engine:
     def open_network(self, index: int, host: str, port: int, *, timeout: float | None = None) -> Pending:
         """Open the connection of a client to a server. Raises `OpenError`."""
     def operate(self, index: int, word: str, *values: str | int | None, timeout: float | None = None) -> Pending:
-        """Carry out an operation of one command, named by its word, with the values of its row; None leaves one out.
-
-        Raises `OperationError`, or the class of the operation, such as `ConnectError`.
-        """
+        """Carry out the operation with this word and the values of its row. Raises such as `ConnectError`."""
     def subscribe(self, index: int, topics: Sequence[tuple[str, int]], *, timeout: float | None = None) -> Pending:
         """Subscribe to topics, each with its QoS. Gives the granted QoS of each, or raises `SubscribeError`."""
     def unsubscribe(self, index: int, topics: Sequence[str], *, timeout: float | None = None) -> Pending:
@@ -237,10 +225,7 @@ class Engine:
         *,
         timeout: float | None = None,
     ) -> Pending:
-        """Publish. Waits for room in the queue, and raises `ResponseTimeout` if there is none in time.
-
-        The pending call raises `PublishError`.
-        """
+        """Publish, once the queue has room; raises `ResponseTimeout` if not in time. The call raises `PublishError`."""
     def has_room(self, index: int) -> bool:
         """Return whether the queue has room for a publish of this client."""
     def take_messages(self, index: int) -> list[Message] | None:
@@ -252,10 +237,7 @@ class Engine:
     def attend(self, bell: Bell) -> None:
         """Ring this bell whenever there is something new."""
     def next_message(self, index: int, timeout: float | None, rest: deque[Message]) -> Message | None:
-        """Wait for a message; None when the time is up. Messages that have come with it are added to `rest`.
-
-        Raises `ConnectionLost`, `ModuleRestarted` or `PortError` if no more can come.
-        """
+        """Wait for a message, None when time is up; others go to `rest`. Raises such as `ConnectionLost` at the end."""
     def next_urc(self, timeout: float | None = None) -> str | None:
         """Wait for a line that no one waited for; None when the time is up. Raises `PortError` at the end."""
     def take_dropped(self, index: int | None = None) -> int:
@@ -269,10 +251,7 @@ class Engine:
     def wait_told(self) -> None:
         """Wait until all events have been reported to the program. A signal ends the wait."""
     def next_events(self) -> list[tuple[Any, ...]] | None:
-        """Wait for events: name, client index or None, values. None once the modem is closed and all are taken.
-
-        No signal ends the wait.
-        """
+        """Wait for events: name, client index or None, values; None at the end. No signal ends the wait."""
     def close(self) -> None:
         """Close the port and wait for its thread. A signal ends the wait, but not the closing."""
     def set_line(self, name: str, on: bool) -> None:
@@ -351,10 +330,7 @@ class KeptSession:
     def end(self) -> None:
         """Stop reconnecting. May be repeated."""
     def wait_connected(self, timeout: float | None = None) -> bool | None:
-        """Wait for the connection. Return whether it came in time, or None if the session was ended.
-
-        Raises the reason once the session has given up.
-        """
+        """Return whether the connection came in time, None if the session was ended. Raises why it has given up."""
 
 @final
 class Pending:

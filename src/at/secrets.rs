@@ -95,9 +95,9 @@ pub fn places(line: &[u8]) -> Vec<Range<usize>> {
 /// which of them a firmware is. Places may overlap.
 pub fn readings(line: &[u8]) -> Vec<Range<usize>> {
     let mut places = Vec::new();
-    read(line, Escapes::None, &mut places);
+    collect(line, Escapes::None, &mut places);
     if line.contains(&b'\\') {
-        read(line, Escapes::Backslash, &mut places);
+        collect(line, Escapes::Backslash, &mut places);
     }
     places
 }
@@ -109,7 +109,7 @@ enum Escapes {
     Backslash,
 }
 
-fn read(line: &[u8], escapes: Escapes, places: &mut Vec<Range<usize>>) {
+fn collect(line: &[u8], escapes: Escapes, places: &mut Vec<Range<usize>>) {
     let mut at = 0;
     while let Some(rest) = line.get(at..) {
         // Most lines are a single command, and that is seen at once.

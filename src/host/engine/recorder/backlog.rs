@@ -16,14 +16,14 @@ const PACE: Duration = Duration::from_millis(5);
 /// What both threads have of it.
 #[derive(Debug, Default)]
 pub(super) struct Backlog {
-    queue: Mutex<Queue>,
+    queue: Mutex<Unwritten>,
     /// There is something to write, or something has been written.
     changed: Condvar,
 }
 
 #[derive(Debug, Default)]
-struct Queue {
-    taken: Taken,
+struct Unwritten {
+    taken: Batch,
     /// Bytes dropped for lack of room since the last that fitted.
     missing: u64,
     /// Whether the writer waits for something to write.
@@ -38,7 +38,7 @@ struct Queue {
 
 /// What the writer takes at once.
 #[derive(Debug, Default)]
-pub(super) struct Taken {
+pub(super) struct Batch {
     pub(super) bytes: Vec<u8>,
     pub(super) items: Vec<(Instant, Item)>,
 }
@@ -109,7 +109,7 @@ impl Backlog {
         let mut queue = self.queue.lock();
         queue.failure = Some(failure);
         queue.written = u64::MAX;
-        queue.taken = Taken::default();
+        queue.taken = Batch::default();
         self.changed.notify_all();
     }
 
@@ -119,7 +119,7 @@ impl Backlog {
     }
 
     /// Waits for something to write, at most until then, and takes it in exchange for the empty buffers.
-    pub(super) fn take(&self, taken: &mut Taken, until: Option<Instant>) -> Due {
+    pub(super) fn take(&self, taken: &mut Batch, until: Option<Instant>) -> Due {
         let mut queue = self.queue.lock();
         let mut paced = Instant::now() + PACE;
         loop {
@@ -154,12 +154,12 @@ impl Backlog {
     }
 }
 
-impl Queue {
+impl Unwritten {
     fn push(&mut self, at: Instant, item: Item, bytes: &[u8]) {
         if self.failure.is_some() {
             return;
         }
-        let Taken { bytes: all, items } = &mut self.taken;
+        let Batch { bytes: all, items } = &mut self.taken;
         let is_needed = matches!(item, Item::Secret(_) | Item::Invented(_));
         if !is_needed && all.len() + WEIGHT * items.len() + bytes.len() > WAITING {
             self.missing += bytes.len() as u64;
@@ -194,7 +194,7 @@ impl Queue {
     }
 }
 
-impl Taken {
+impl Batch {
     /// Empties it, and gives back the memory that a burst has taken.
     pub(super) fn clear(&mut self) {
         self.bytes.clear();

@@ -9,7 +9,7 @@ use modemqtt_os::parts::PartWriter;
 use modemqtt_os::worker;
 use modemqtt_recording::{Entry, Fact, Header, Masker, What};
 
-use super::backlog::{Backlog, Item, Taken};
+use super::backlog::{Backlog, Batch, Item};
 
 /// How much is written at once: as much as stays in a cache.
 const BLOCK: usize = 128 * 1024;
@@ -38,7 +38,7 @@ impl Writer {
     }
 
     fn work(&mut self) -> io::Result<()> {
-        let (mut taken, mut lines) = (Taken::default(), Vec::new());
+        let (mut taken, mut lines) = (Batch::default(), Vec::new());
         let mut last = Duration::ZERO;
         loop {
             let until = self.masker.next_timeout().map(|due| self.origin + due);
