@@ -168,7 +168,8 @@ long: $(BUILT) $(TOOLS)
 transcript: $(BUILT)
 	@[ -n "$(FILE)$(OF)" ] || { echo "make transcript FILE=tests/transcripts/m95/report.at [LOG=wire.log MODEL=M95], or make transcript MODEL=BC66 OF=BC660K-GL" >&2; exit 2; }
 	@[ -z "$(OF)" ] || PYTHONPATH=tests $(BIN)/python -m support.sister "$(MODEL)" "$(OF)" $(if $(WRITE),--write)
-	@[ -z "$(LOG)" ] || PYTHONPATH=tests $(BIN)/python -m support.from_log "$(LOG)" --model "$(MODEL)" > "$(FILE)"
+	@[ -z "$(LOG)" ] || PYTHONPATH=tests $(BIN)/python -m support.from_log "$(LOG)" --model "$(MODEL)" > "$(FILE).part" || { rm -f "$(FILE).part"; exit 1; }
+	@[ -z "$(LOG)" ] || mv "$(FILE).part" "$(FILE)"
 	@[ -z "$(FILE)" ] || PYTHONPATH=tests $(BIN)/python -m support.play "$(FILE)"
 
 mutate:

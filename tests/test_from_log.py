@@ -10,7 +10,7 @@ import pytest
 from modemqtt import CommandError, Modem
 from modemqtt.cli._transcript import UnreadableError
 from modemqtt.virtual import Broker, VirtualModem
-from support import from_log, transcript
+from support import from_log, play, transcript
 from support.player import Player
 
 if TYPE_CHECKING:
@@ -52,6 +52,36 @@ def test_ids_begin_at_1_wherever_the_log_does() -> None:
     assert '> AT+QMTPUB=0,1,1,0,"t"\\r\n' in told
     assert "= retransmitting 0 1 1\n" in told
     assert told.endswith("= acknowledged 0 1\n")
+
+
+def test_no_empty_line_stands_between_the_lines_of_one_answer() -> None:
+    told = from_log.convert("1.0 > AT+GMI\n1.1 < Quectel\n1.1 < EG915Q\n1.1 < OK\n", "EG915Q", "A log")
+    assert "< \\r\\nQuectel\\r\\n\n< EG915Q\\r\\n\n< \\r\\nOK\\r\\n\n" in told
+    told = from_log.convert("1.0 > AT+CSQ;+CFUN?\n1.1 < +CSQ: 20,0\n1.1 < +CFUN: 1\n1.1 < OK\n", "M95", "A log")
+    assert "< \\r\\n+CSQ: 20,0\\r\\n\n< \\r\\n+CFUN: 1\\r\\n\n" in told
+
+
+def test_a_recording_is_a_transcript_too(tmp_path: Path) -> None:
+    path = tmp_path / "bench.rec"
+    with VirtualModem("M95") as module, Modem(module.port, record=path) as modem:
+        modem.command("AT+CSQ")
+    told = from_log.made(path, "", "A recording")
+    assert told.splitlines()[1] == "@ model M95"
+    Player(transcript.parse(transcript.FOLDER / "m95" / "report.at", told)).play()
+
+
+def test_a_log_without_a_model_is_said_to_lack_it(tmp_path: Path) -> None:
+    path = tmp_path / "wire.log"
+    path.write_text("1.0 > AT+CSQ\n1.1 < OK\n", encoding="utf-8")
+    with pytest.raises(transcript.UnreadableError, match=r"^there is no model ''; known are BC35-G, "):
+        from_log.made(path, "", "A log")
+
+
+def test_a_file_outside_the_transcripts_is_not_played(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "report.at"
+    path.write_text("# A log\n@ model M95\n", encoding="utf-8")
+    assert play.main([str(path)]) == 2
+    assert "must be in a folder of tests/transcripts: bc35, " in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -116,4 +116,4 @@ def test_a_file_about_two_models_of_one_dialect_stays(tmp_path: Path) -> None:
 
 def test_a_model_that_no_one_knows_is_said_to(capsys: pytest.CaptureFixture[str]) -> None:
     assert sister.main(["BC999", "M95"]) == 2
-    assert capsys.readouterr().err.startswith("there is no model BC999; known are ")
+    assert capsys.readouterr().err.startswith("there is no model 'BC999'; known are ")

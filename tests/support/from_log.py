@@ -1,6 +1,7 @@
 """Makes a transcript from a wire log that `Modem(log=…)`, the `--log` of a command or `modemqtt virtual --log` wrote.
 
-The log of another program will do as well, if each of its lines shows its direction: see `support.foreign_log`.
+The log of another program will do as well, if each of its lines shows its direction: see `support.foreign_log`. So will
+a recording that `--record` or `Modem(record=…)` made.
 
     make transcript LOG=wire.log MODEL=M95 FILE=tests/transcripts/m95/report.at
 
@@ -17,7 +18,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from modemqtt.cli._transcript import MESSAGE, Converter, Entry, UnreadableError
+from modemqtt import UsageError
+from modemqtt.cli._recorded import of_recording
+from modemqtt.cli._transcript import MESSAGE, Converter, Entry
 from support import foreign_log, transcript
 
 if TYPE_CHECKING:
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
 
 _ENTRY = re.compile(r"(\d+\.\d+) ([<>]) (.*)")
 _OURS = re.compile(r"^\d+\.\d+ [<>#] ", re.MULTILINE)
+_RECORDING = '{"recording":'
 _COUNT = re.compile(r"(…?)(\"?) <(\d+) bytes?>$")
 _ESCAPED = re.compile(r"\\(?:x([0-9a-f]{2})|([rnt\\]))")
 _NAMED = {"r": b"\r", "n": b"\n", "t": b"\t", "\\": b"\\"}
@@ -90,16 +94,31 @@ def convert(log: str, model: str, source: str) -> str:
     return Converter(model, source, prepared=[] if _OURS.search(log) else _prepared(model)).convert(list(entries(log)))
 
 
+def made(path: Path, model: str, source: str) -> str:
+    """Make a transcript of a log, or of a recording.
+
+    Raises:
+        UsageError: something in it cannot become a transcript.
+        transcript.UnreadableError: there is no such model.
+
+    """
+    log = path.read_text(encoding="utf-8", errors="replace")
+    if log.startswith(_RECORDING):
+        return of_recording(str(path), model or None)
+    transcript.dialect_of(model)
+    return convert(log, model, source)
+
+
 def main() -> int:
     """Write the transcript to standard output."""
     parser = argparse.ArgumentParser(description="Make a transcript of a wire log.")
     parser.add_argument("log", type=Path)
-    parser.add_argument("--model", required=True)
+    parser.add_argument("--model", required=True, help="the model whose log it is; a recording may name its own")
     parser.add_argument("--source", default="Seen in a log", help="where the log is from, and of which firmware")
     arguments = parser.parse_args()
     try:
-        sys.stdout.write(convert(arguments.log.read_text(encoding="utf-8"), arguments.model, arguments.source))
-    except (OSError, UnreadableError) as error:
+        sys.stdout.write(made(arguments.log, arguments.model, arguments.source))
+    except (OSError, UsageError, transcript.UnreadableError) as error:
         sys.stderr.write(f"{arguments.log}: {error}\n")
         return 1
     return 0

@@ -77,6 +77,10 @@ def main(names: list[str]) -> int:
     if not path.is_file():
         sys.stderr.write(f"{names[0]} is no file\n")
         return 2
+    if path.parent.parent != transcript.FOLDER:
+        folders = ", ".join([*transcript.dialects(), "shared"])
+        sys.stderr.write(f"{names[0]} must be in a folder of tests/transcripts: {folders}\n")
+        return 2
     told = {end: _rust(package, path) for end, package in ENDS.items()} | {"Python": _python(path)}
     for end, lines in told.items():
         for line in lines:

@@ -69,7 +69,7 @@ def dialect_of(model: str) -> str:
     found = [dialect for name, dialect, _ in _core.models() if name == model]
     if not found:
         known = ", ".join(name for name, _, _ in _core.models())
-        raise UnreadableError(f"there is no model {model}; known are {known}")
+        raise UnreadableError(f"there is no model {model!r}; known are {known}")
     return found[0]
 
 

@@ -91,8 +91,8 @@ class _Lines:
         return line, None, ""
 
 
-def of_recording(path: str) -> str:
-    """Return the transcript of a recording.
+def of_recording(path: str, model: str | None = None) -> str:
+    """Return the transcript of a recording; `model` holds only for one that does not name its own.
 
     Raises:
         UnreadableError: something in it cannot become a transcript.
@@ -109,7 +109,8 @@ def of_recording(path: str) -> str:
         entries += lines.take(number, at, data, sent=sent)
     entries += lines.finish()
     header = recording.header
-    if header["model"] is None:
+    model = header["model"] or model
+    if model is None:
         raise UnreadableError(f"{path} does not say which model it was recorded from, so it cannot become a transcript")
     firmware = f", firmware {header['firmware']}" if header["firmware"] else ""
-    return Converter(header["model"], f"Recorded from a {header['model']}{firmware}").convert(entries)
+    return Converter(model, f"Recorded from a {model}{firmware}").convert(entries)

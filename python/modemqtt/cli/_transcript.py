@@ -80,6 +80,8 @@ class Converter:
         self.subscribed = False
         self.waits = False
         self.until_ctrl_z = False
+        # Whether the last line has several commands, each with an information response of its own.
+        self.joined = False
         self.rest: list[Entry] = []
 
     def convert(self, log: list[Entry]) -> str:
@@ -110,6 +112,7 @@ class Converter:
         if not (self._asks_what_is_left(line) or self._opens(line, rest)):
             self.call = self._call(entry, rest)
             self.answer = []
+            self.joined = b";" in line
         self.lines.append(f"> {shown(self._renumbered(line))}\\r")
 
     def _asks_what_is_left(self, line: bytes) -> bool:
@@ -219,6 +222,9 @@ class Converter:
         elif _FINAL.fullmatch(text):
             self._final(text)
         elif self.call[:1] == ("command",) or self.call[:1] == ("open",):
+            # No empty line stands between the lines of one information response (V.250 section 5.7.1).
+            if self.answer and self.lines[-2].startswith("< ") and not self.joined:
+                self.lines[-1] = f"< {shown(entry.line)}\\r\\n"
             self.answer.append(entry.line)
         else:
             self.lines.insert(-1, "# What made the module print this?")

@@ -1,4 +1,7 @@
 //! The mutants of a dialect's data beyond MQTT.
+//!
+//! Not mutated: the everyday commands, the letters and S-parameters of V.250, and the serving cell. Tests of the virtual module alone have
+//! them (`everyday.rs`, `v250.rs`), and few transcripts.
 
 use modemqtt_at::codes::CmeCode;
 use modemqtt_at::dialect::{Address, Around, Cell, Dialect, FixedCommand, Ping, PingKind, Refusal, Stack};

@@ -1,13 +1,15 @@
 //! The mutants of a dialect's data outside its rows.
 //!
-//! Not mutated: what no line shows (titles, sources, names of errors, models); the length of a command line, for which
-//! no note has a figure; and lists that are only read: the URCs, except the one that the module looks up.
+//! Not mutated: what no line shows (titles, sources, names of errors, stems of models); the length of a command line, for which
+//! no note has a figure; the lines that a start begins with, since the host asks every family for them at once; and lists that are
+//! only read: the URCs, except the one that the module looks up. Of the commands that ask for data, what only a call with data shows.
 
 use std::time::Duration;
 
 use modemqtt_at::codes::{CmeCode, OpenResult};
 use modemqtt_at::dialect::{
-    Buffer, DataIdle, DataPhase, Dialect, FixedCommand, ReadBack, ReceiveLength, ReceiveUrc, Refusal, Refusals,
+    Buffer, Count, DataCommand, DataIdle, DataPhase, Dialect, FixedCommand, Joined, Model, ReadBack, ReceiveLength,
+    ReceiveUrc, Refusal, Refusals,
 };
 use modemqtt_at::{Form, SettingKey, Version};
 
@@ -28,6 +30,9 @@ pub(super) fn of(dialect: &'static Dialect) -> Vec<Mutant> {
     maker.refusals();
     maker.codes();
     maker.start();
+    maker.life();
+    maker.names();
+    maker.data_commands();
     maker.mutants
 }
 
@@ -301,6 +306,24 @@ impl Maker {
                 },
             );
         }
+        for (at, line) in dialect.boot.iter().enumerate() {
+            let line: &'static str = format!("{line} ").leak();
+            let boot = with(dialect.boot, at, line);
+            self.add("a boot line changed", "restart", Dialect { boot, ..dialect });
+        }
+        for at in 0..dialect.starting.len() {
+            let starting = without(dialect.starting, at);
+            self.add("one line of a start fewer", "restart", Dialect { starting, ..dialect });
+        }
+        let joined = match dialect.joined {
+            Joined::Last => Joined::Each,
+            Joined::Each => Joined::Last,
+        };
+        self.add(&format!("joined {joined:?}"), ";", Dialect { joined, ..dialect });
+    }
+
+    fn life(&mut self) {
+        let dialect = *self.dialect;
         for (at, reboot) in dialect.reboots.iter().enumerate() {
             let less = without(dialect.reboots, at);
             self.add(
@@ -380,5 +403,75 @@ impl Maker {
                 ..dialect
             },
         );
+    }
+
+    /// What the models call themselves.
+    fn names(&mut self) {
+        let dialect = *self.dialect;
+        for (at, model) in dialect.models.iter().enumerate() {
+            let mut changed = vec![(
+                "CGMM",
+                Model {
+                    model_line: "another",
+                    ..*model
+                },
+            )];
+            for (line, _) in model.identification.iter().enumerate() {
+                let identification = without(model.identification, line);
+                changed.push((
+                    "ATI",
+                    Model {
+                        identification,
+                        ..*model
+                    },
+                ));
+                let identification = with(model.identification, line, "another");
+                changed.push((
+                    "ATI",
+                    Model {
+                        identification,
+                        ..*model
+                    },
+                ));
+            }
+            for (likely, model) in changed {
+                let models = with(dialect.models, at, model);
+                self.add(&format!("{model:?}"), likely, Dialect { models, ..dialect });
+            }
+        }
+    }
+
+    fn data_commands(&mut self) {
+        let dialect = *self.dialect;
+        for (at, known) in dialect.data_commands.iter().enumerate() {
+            let data_commands = without(dialect.data_commands, at);
+            let less = Dialect {
+                data_commands,
+                ..dialect
+            };
+            self.add(&format!("no {}", known.name), known.name, less);
+            let counts = match known.count {
+                Count::Never => [Count::At(0), Count::Last],
+                Count::At(at) => [Count::Never, Count::At(at + 1)],
+                Count::Last => [Count::Never, Count::At(0)],
+            };
+            let zero_reports = !known.zero_reports;
+            let mut changed: Vec<_> = counts.map(|count| DataCommand { count, ..*known }).into();
+            if known.count != Count::Never {
+                changed.push(DataCommand { zero_reports, ..*known });
+            }
+            for changed in changed {
+                let data_commands = with(dialect.data_commands, at, changed);
+                let what = format!(
+                    "{}: {:?}, zero reports: {}",
+                    known.name, changed.count, changed.zero_reports
+                );
+                let mutated = Dialect {
+                    data_commands,
+                    ..dialect
+                };
+                self.add(&what, known.name, mutated);
+            }
+        }
     }
 }

@@ -1,4 +1,6 @@
 //! The mutants of one row.
+//!
+//! Not mutated: which parameters may be left empty; and the rows of another edition of a note.
 
 use std::time::Duration;
 

@@ -4,7 +4,7 @@
 
 use modemqtt_at::codes::CmeCode;
 use modemqtt_at::dialect::{Dialect, Refusal};
-use modemqtt_at::tls::{FileRefusals, Files, Storage, Tls, TlsForm, TlsOption, TlsValue, Upload};
+use modemqtt_at::tls::{FileRefusals, Files, OtherOption, Storage, Tls, TlsForm, TlsOption, TlsValue, Upload};
 
 use super::{Mutant, with, without};
 
@@ -15,6 +15,7 @@ pub(super) fn of(dialect: &'static Dialect) -> Vec<Mutant> {
             vec![("no TLS".to_owned(), None)],
             contexts(tls),
             options(tls),
+            others(tls),
             uploads(tls),
         ]
         .concat(),
@@ -67,6 +68,35 @@ fn options(tls: Tls) -> Vec<Change> {
         }
         for value in values(option.value) {
             change(&format!("{value:?}"), TlsOption { value, ..*option });
+        }
+    }
+    changes
+}
+
+fn others(tls: Tls) -> Vec<Change> {
+    let mut changes = Vec::new();
+    for (at, other) in tls.others.iter().enumerate() {
+        let mut add = |change: &str, others: &'static [OtherOption]| {
+            let change = format!("{}: {change}", other.name);
+            changes.push((change, Some(Tls { others, ..tls })));
+        };
+        add("left out", without(tls.others, at));
+        let name: &'static str = format!("{}x", other.name).leak();
+        add("another name", with(tls.others, at, OtherOption { name, ..*other }));
+        for (number, (low, high, default)) in other.values.iter().enumerate() {
+            for changed in [
+                (low - 1, *high, *default),
+                (low + 1, *high, *default),
+                (*low, high - 1, *default),
+                (*low, high + 1, *default),
+                (*low, *high, default + 1),
+            ] {
+                let values = with(other.values, number, changed);
+                add(
+                    &format!("{changed:?}"),
+                    with(tls.others, at, OtherOption { values, ..*other }),
+                );
+            }
         }
     }
     changes
@@ -125,9 +155,16 @@ fn each(files: Files) -> Vec<Files> {
     for at in 0..files.commands.len() {
         let commands = without(files.commands, at);
         changed.push(Files { commands, ..files });
+        let (action, name) = files.commands[at];
+        let commands = with(files.commands, at, (action, format!("{name}X").leak() as &str));
+        changed.push(Files { commands, ..files });
     }
-    let acknowledged = files.acknowledged.map_or(Some(1024), |_| None);
-    changed.push(Files { acknowledged, ..files });
+    for acknowledged in files
+        .acknowledged
+        .map_or(vec![Some(1024)], |each| vec![None, Some(each + 1), Some(each - 1)])
+    {
+        changed.push(Files { acknowledged, ..files });
+    }
     for patience in [files.patience - 1, files.patience + 1] {
         changed.push(Files { patience, ..files });
     }
