@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from modemqtt import MqttClient, OpenError, ResponseTimeout, UsageError, Will
+from modemqtt import CommandError, MqttClient, OpenError, ResponseTimeout, UsageError, Will
 from modemqtt.virtual import Broker, PublishedMessage
 from support.waiting import in_thread, until
 
@@ -105,6 +105,17 @@ def test_closing_what_is_closed_is_no_error(modem: Modem) -> None:
     modem.mqtt().close()
 
 
+def test_a_connect_out_of_place_says_what_to_do(modem: Modem, broker: Broker) -> None:
+    mqtt = modem.mqtt()
+    with pytest.raises(CommandError, match=r"(?m); client 0 is not open; call open\(\) first$"):
+        mqtt.connect("c")
+    mqtt.open(broker.host, broker.port)
+    mqtt.connect("c")
+    with pytest.raises(CommandError, match=r"(?m); client 0 is connected already$"):
+        mqtt.connect("c")
+    assert mqtt.state == "connected"
+
+
 def test_a_session_configures_opens_connects_and_leaves(modem: Modem, broker: Broker) -> None:
     session = modem.mqtt().session(broker.host, broker.port, client_id="bench-7", keepalive=60, retries=1)
     with session as mqtt:
@@ -124,7 +135,9 @@ def test_a_session_is_left_when_its_block_raises(modem: Modem, broker: Broker) -
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"keepalive": 5000}, {"keepalive": "60"}, {"client_id": 7}, {"host": 'a"b'}], ids=repr
+    "wrong",
+    [{"keepalive": 5000}, {"keepalive": "60"}, {"client_id": 7}, {"client_id": "a\rb"}, {"host": 'a"b'}],
+    ids=repr,
 )
 def test_a_session_that_sends_nothing_leaves_an_open_client_alone(
     modem: Modem, mqtt: MqttClient, broker: Broker, wrong: dict[str, Any]
@@ -135,12 +148,6 @@ def test_a_session_that_sends_nothing_leaves_an_open_client_alone(
         pytest.fail("there is no session")
     assert list(modem.wire) == before
     assert mqtt.state == "connected"
-
-
-def test_a_session_with_a_wrong_client_id_closes_what_it_opened(modem: Modem, broker: Broker) -> None:
-    with pytest.raises(UsageError), modem.mqtt().session(broker.host, broker.port, client_id="a\rb"):
-        pytest.fail("there is no session")
-    assert modem.mqtt().state == "closed"
 
 
 def test_what_the_block_raised_is_not_hidden_by_a_modem_that_it_closed(modem: Modem, broker: Broker) -> None:

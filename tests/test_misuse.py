@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,6 +12,7 @@ from modemqtt.virtual import FAULTS, Broker, VirtualModem
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 BAD_TEXTS = {
     "CR": "a\rb",
@@ -306,6 +308,21 @@ def test_wrong_settings_of_a_virtual_module_are_refused() -> None:
         VirtualModem("M95", listen="127.0.0.1:0", link="ttyBench")
     with pytest.raises(UsageError, match="baud"):
         VirtualModem("M95", baudrate=0)
+    for address in ("127.0.0.1:99999", "nonsense", ""):
+        with pytest.raises(UsageError, match=f'listen must be HOST:PORT.*not "{address}"'):
+            VirtualModem("M95", listen=address)
+
+
+def test_what_the_system_refuses_a_virtual_module_or_a_broker_has_its_number(broker: Broker, tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="cannot listen") as taken:
+        Broker(port=broker.port)
+    assert taken.value.errno == errno.EADDRINUSE
+    with pytest.raises(OSError, match="cannot listen") as taken:
+        VirtualModem("M95", listen=f"127.0.0.1:{broker.port}")
+    assert taken.value.errno == errno.EADDRINUSE
+    with pytest.raises(OSError, match="cannot write the log") as missing:
+        VirtualModem("M95", log=tmp_path / "nowhere" / "log")
+    assert missing.value.errno == errno.ENOENT
 
 
 def test_wrong_settings_of_a_broker_are_refused(broker: Broker) -> None:

@@ -81,7 +81,7 @@ class Modem(BaseModem, Network):
         super()._prepare()
         self._clients: weakref.WeakValueDictionary[int, MqttClient] = weakref.WeakValueDictionary()
 
-    def open(self, *, timeout: float | None = None, recover: bool = False, take_over: bool | None = None) -> Self:
+    def open(self, timeout: float | None = None, *, recover: bool = False, take_over: bool | None = None) -> Self:
         """Open the port and bring the module to a known state. An open modem is left as it is.
 
         Args:
@@ -108,7 +108,7 @@ class Modem(BaseModem, Network):
         self._line.open(Deadline(timeout), recover=recover, take_over=take_over)
         return self
 
-    def reopen(self, *, timeout: float | None = None) -> Self:
+    def reopen(self, timeout: float | None = None) -> Self:
         """Close what is left of a lost port and open it again.
 
         Callbacks stay, and so do the objects of :meth:`mqtt`; their connections must be opened again. Messages that

@@ -32,7 +32,7 @@ pub enum Error {
         hint: Cow<'static, str>,
     },
     /// The module refused a command with a final result code.
-    #[error("the module refused {command}: {}", refusal.describe(*name))]
+    #[error("the module refused {command}: {}{hint}", refusal.describe(*name))]
     Command {
         /// The command line, secrets masked.
         command: String,
@@ -40,6 +40,8 @@ pub enum Error {
         refusal: Refusal,
         /// The family's name for the code.
         name: Option<&'static str>,
+        /// What is known of the client, and what to do next; may be empty.
+        hint: Cow<'static, str>,
     },
     /// The module gave up a data phase after waiting too long.
     #[error("the module gave up waiting for the data of {command}: {report}{hint}")]

@@ -1,9 +1,12 @@
 //! Errors of the host as the exceptions of `modemqtt.exceptions`, imported to be raised: under the stable ABI of Python
 //! 3.10, classes made here could not carry attributes.
 
+use std::io;
+
 use modemqtt_at::Operation;
 use modemqtt_host::engine::Shared;
 use modemqtt_host::error::{Error, granted_result};
+use pyo3::exceptions::PyOSError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
@@ -39,7 +42,9 @@ fn build(py: Python<'_>, error: &Error, shared: Option<&Shared>) -> PyResult<PyE
             attributes.set_item("name", code.name())?;
             "ConnectionLost"
         }
-        Error::Command { command, refusal, name }
+        Error::Command {
+            command, refusal, name, ..
+        }
         | Error::NotConnected {
             command, refusal, name, ..
         } => {
@@ -103,6 +108,16 @@ fn build(py: Python<'_>, error: &Error, shared: Option<&Shared>) -> PyResult<PyE
         raised.set_cause(py, Some(build(py, cause, shared)?));
     }
     Ok(raised)
+}
+
+/// An `OSError` with the sentence and the number of the system's error, which is in `errno` alone.
+pub(crate) fn system(py: Python<'_>, error: &dyn std::error::Error) -> PyErr {
+    let raised = PyOSError::new_err(error.to_string());
+    let cause = error.source().and_then(|cause| cause.downcast_ref::<io::Error>());
+    if let Some(number) = cause.and_then(io::Error::raw_os_error) {
+        let _ = raised.value(py).setattr("errno", number);
+    }
+    raised
 }
 
 /// One line of the wire log.

@@ -9,7 +9,6 @@ use modemqtt_virtual::module::{NoSim, NoTiming, Parting, Registration, Signal};
 use modemqtt_virtual::profile::{PROFILES, Profile};
 use modemqtt_virtual::script::{self, Expectation, ScriptError, Step};
 use modemqtt_virtual::{self as core, Fault, FaultError, Injection, Options, VirtualError};
-use pyo3::exceptions::PyOSError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
@@ -480,20 +479,21 @@ pub(crate) fn failure(py: Python<'_>, error: &VirtualError) -> PyErr {
         | VirtualError::UnknownProfile(_)
         | VirtualError::ForeignProfile { .. }
         | VirtualError::Baudrate
+        | VirtualError::Address(_)
         | VirtualError::LinkToTcp(_) => errors::usage(py, error.to_string()),
         VirtualError::Log { .. } => {
             // This distinguishes it from the port's errors; if it cannot be set, nothing is lost.
-            let failure = PyOSError::new_err(error.to_string());
+            let failure = errors::system(py, error);
             let _ = failure.value(py).setattr("is_log", true);
             failure
         }
-        _ => PyOSError::new_err(error.to_string()),
+        _ => errors::system(py, error),
     }
 }
 
 fn broker_failure(py: Python<'_>, error: &BrokerError) -> PyErr {
     match error {
         BrokerError::Request(_) => errors::usage(py, error.to_string()),
-        _ => PyOSError::new_err(error.to_string()),
+        _ => errors::system(py, error),
     }
 }

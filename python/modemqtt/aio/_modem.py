@@ -83,13 +83,13 @@ class AsyncModem(BaseModem):
         super()._prepare()
         self._clients: weakref.WeakValueDictionary[int, AsyncMqttClient] = weakref.WeakValueDictionary()
 
-    async def open(self, *, timeout: float | None = None, recover: bool = False, take_over: bool | None = None) -> Self:
+    async def open(self, timeout: float | None = None, *, recover: bool = False, take_over: bool | None = None) -> Self:
         """Open the port and bring the module to a known state; see :meth:`modemqtt.Modem.open`."""
         line = self._line
         await self._open(line.closes, Deadline(timeout), recover=recover, take_over=take_over)
         return self
 
-    async def reopen(self, *, timeout: float | None = None) -> Self:
+    async def reopen(self, timeout: float | None = None) -> Self:
         """Close what is left of a lost port and open it again; see :meth:`modemqtt.Modem.reopen`."""
         deadline = Deadline(timeout)
         await self._open(self._line.let_go(), deadline, gone=True)

@@ -1,5 +1,8 @@
 //! The MQTT CONNECT, `AT+QMTCONN`.
 
+use std::borrow::Cow;
+
+use modemqtt_at::ClientIndex;
 use modemqtt_at::codes::{ConnectionState, PacketResult, ReturnCode, StatCode};
 use modemqtt_at::dialect::Dialect;
 
@@ -32,6 +35,14 @@ impl Rules for Connect {
 
     fn overtakes_publishes(&self) -> bool {
         false
+    }
+
+    fn hint(&self, client: ClientIndex, before: &ClientState) -> Cow<'static, str> {
+        match before {
+            ClientState::Closed => format!("; client {client} is not open; call open() first").into(),
+            ClientState::Connected => format!("; client {client} is connected already").into(),
+            _ => "".into(),
+        }
     }
 
     fn begins(&self, client: &mut Client, _: Option<(&str, u16)>) {

@@ -2,6 +2,8 @@
 //! which hold for an operation without a file, are those of a single command that needs no connection, changes none,
 //! and reports its result in a URC.
 
+use std::borrow::Cow;
+
 use modemqtt_at::codes::{PacketResult, StatCode};
 use modemqtt_at::dialect::Dialect;
 use modemqtt_at::{ClientIndex, Operation};
@@ -124,6 +126,11 @@ pub(crate) trait Rules: Sync {
     /// Its command was refused; `vague` if that may or may not mean that there is no connection.
     fn refused(&self, _client: &Client, _vague: bool) -> Refused {
         Refused::Failed
+    }
+
+    /// What a refusal of its command comes from, where the client was in this state before; may be empty.
+    fn hint(&self, _client: ClientIndex, _before: &ClientState) -> Cow<'static, str> {
+        "".into()
     }
 
     /// Whether a matching result belongs to an earlier operation that was given up.

@@ -174,10 +174,20 @@ impl Session {
             return self.continue_or_release(exchange.job, now);
         }
         let name = self.name_of(refusal);
+        let hint = key.and_then(|key| {
+            let known = self.clients.get(key.client)?;
+            let state = if known.state.is_passing() {
+                &known.before
+            } else {
+                &known.state
+            };
+            Some(rules(key.operation).hint(key.client, state))
+        });
         let error = Error::Command {
             command: exchange.step.line.shown.clone(),
             refusal: refusal.clone(),
             name,
+            hint: hint.unwrap_or_default(),
         };
         if let Some(own) = exchange.job.task.own_mut() {
             own.was_not_sent();

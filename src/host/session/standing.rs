@@ -255,15 +255,15 @@ impl Session {
                 let lost = self.clients.get(client).and_then(|known| known.lost);
                 self.follow(client, standing);
                 match error {
-                    Error::Command { command, refusal, name } if standing != Standing::Connected => {
-                        Err(Error::NotConnected {
-                            client,
-                            command,
-                            refusal,
-                            name,
-                            lost: lost.map(|(code, at)| (code, now.saturating_duration_since(at))),
-                        })
-                    }
+                    Error::Command {
+                        command, refusal, name, ..
+                    } if standing != Standing::Connected => Err(Error::NotConnected {
+                        client,
+                        command,
+                        refusal,
+                        name,
+                        lost: lost.map(|(code, at)| (code, now.saturating_duration_since(at))),
+                    }),
                     error => Err(error),
                 }
             }

@@ -91,6 +91,9 @@ pub enum VirtualError {
     /// A TCP port has no name in the file system.
     #[error("a link can be made to a PTY only, not to the TCP port {0}")]
     LinkToTcp(String),
+    /// This is no address.
+    #[error("listen must be HOST:PORT, with a port of 0 to 65535, not {0:?}")]
+    Address(String),
     /// The address cannot be listened on.
     #[error("cannot listen on {address}: {source}")]
     Listen {

@@ -140,9 +140,12 @@ impl Port {
         }
         Tcp::listen(address.strip_prefix("tcp:").unwrap_or(address))
             .map(Self::Tcp)
-            .map_err(|source| VirtualError::Listen {
-                address: address.clone(),
-                source,
+            .map_err(|source| match source.kind() {
+                ErrorKind::InvalidInput => VirtualError::Address(address.clone()),
+                _ => VirtualError::Listen {
+                    address: address.clone(),
+                    source,
+                },
             })
     }
 
