@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
-from modemqtt import Message, Modem, MqttClient, Response, Stats, WireLine, WireLog
+from modemqtt import CommandError, Message, Modem, MqttClient, Response, Stats, WireLine, WireLog
 from modemqtt._html import _bytes
 from modemqtt.aio import AsyncModem
+from modemqtt.virtual import Replay
 from support.waiting import until
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from modemqtt.virtual import Broker, VirtualModem
 
 
@@ -219,6 +222,21 @@ def test_a_broker_and_a_virtual_module_show_what_they_were_told_last(
     text = shown(virtual_modem)
     assert f"model {virtual_modem.model} port {virtual_modem.port} faults lost-ok=0.01 commands " in text
     assert 'AT+QMTPUB=0,1,1,0,"bench/<b>"' in text
+
+
+def test_a_replay_shows_what_is_next_and_what_was_sent_otherwise(tmp_path: Path) -> None:
+    path = tmp_path / "a.rec"
+    with Modem("virtual://M95", record=path) as modem:
+        modem.command("AT+CSQ")
+    with Replay(path) as replay, Modem(replay.port) as modem:
+        text = shown(replay)
+        assert text == f"Replay model M95 port {replay.port} next AT+CSQ\\r differences none"
+        with pytest.raises(CommandError):
+            modem.command("AT+COPS?")
+        modem.command("AT+CSQ")
+        text = shown(replay)
+    assert " next nothing differences line " in text
+    assert r"got AT+COPS?\r" in " ".join(text.replace(r"\n", " ").split())
 
 
 def test_no_password_is_shown(modem: Modem, broker: Broker) -> None:

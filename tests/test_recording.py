@@ -225,7 +225,7 @@ def test_a_file_that_takes_no_more_is_told_once_and_what_is_there_can_be_played(
     assert path.stat().st_size <= 4096
     with Replay(path) as replay, Modem(replay.port) as modem:
         assert modem.command("AT+CSQ").lines == ("+CSQ: 20,0",)
-        replay.check()
+        assert replay.differences == []
 
 
 def test_an_awaited_modem_is_recorded_too(tmp_path: Path) -> None:

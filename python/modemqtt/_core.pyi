@@ -169,6 +169,8 @@ class Replay:
         """Play a section, or what precedes the first one; None ends a section, and reports what is missing of it."""
     def report(self) -> tuple[list[tuple[int | None, str, str]], int, str | None]:
         """Return the differences (line, recorded, sent), how many more, and why reading ended early or None."""
+    def left(self) -> tuple[int, str] | None:
+        """Return what the host should send next (line, recorded), or None if nothing is left for it."""
     def close(self) -> None:
         """End it. A signal ends the wait and not the closing."""
 

@@ -162,6 +162,17 @@ def virtual_modem_html(name: str, model: str, port: str, faults: Sequence[str], 
     return _box(name, rows)
 
 
+def replay_html(model: str | None, port: str, differences: Sequence[str], left: str | None) -> str:
+    """Show a recording that is played: its port, what the host should send next, and what it sent otherwise."""
+    rows = [
+        ("model", _plain(model or "not known")),
+        ("port", _code(port)),
+        ("next", "nothing" if left is None else _code(left)),
+        ("differences", "<br>".join(_some([_code(each) for each in differences])) or "none"),
+    ]
+    return _box("Replay", rows)
+
+
 def wire(lines: Iterable[LoggedLine]) -> str:
     """Show the wire: a lane for the host, one for the module, the time of each line. A long log is cut to its end."""
     every = list(told_apart(lines))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -99,10 +100,11 @@ class Replay(Running):
         return [Difference(*row) for row in self._core.report()[0]]
 
     def check(self) -> None:
-        """Check that the host sent what was recorded and nothing else. Leaving the context does not check.
+        """Check that the host sent what was recorded, all of it and nothing else. Leaving the context does not check.
 
         Raises:
-            ScriptError: it did not; the message shows both side by side. It is an :class:`AssertionError` too.
+            ScriptError: it did not; the message shows both side by side, or what it has not sent. It is an
+                :class:`AssertionError` too.
             UsageError: the recording could not be read to its end.
 
         """
@@ -114,10 +116,28 @@ class Replay(Running):
             more = len(rows) - _SHOWN + dropped
             rest = f"\nand {more} more" if more > 0 else ""
             raise ScriptError(f"the host did not send what was recorded:\n{shown}{rest}")
+        ends = time.monotonic() + _PATIENCE
+        while (left := self._left()) is not None:
+            # What no answer follows may be on its way.
+            if time.monotonic() >= ends:
+                raise ScriptError(left)
+            time.sleep(0.005)
+
+    def _left(self) -> str | None:
+        """Say what the host should send next; ``None`` if nothing is left for it."""
+        if (left := self._core.left()) is None:
+            return None
+        return f"the host has stopped before the end of the recording: line {left[0]}, {left[1]}, was not sent"
 
     def close(self) -> None:
         """End it. A closed one is left as it is."""
         self._core.close()
+
+    def _repr_html_(self) -> str:
+        from modemqtt import _html  # noqa: PLC0415 - only in a notebook
+
+        left = self._core.left()
+        return _html.replay_html(self.model, self.port, [str(each) for each in self.differences], left and left[1])
 
     def __repr__(self) -> str:
         """Model and port."""
@@ -126,6 +146,8 @@ class Replay(Running):
 
 # How many differences a message shows.
 _SHOWN = 5
+# How long, in seconds, what the host has written may take to arrive.
+_PATIENCE = 0.5
 
 
 def checked_speed(speed: object) -> float | None:

@@ -139,6 +139,11 @@ impl Replay {
         Ok((differences, report.dropped, report.failure))
     }
 
+    /// What the host should send next, and where that is in the file.
+    fn left(&self, py: Python<'_>) -> PyResult<Option<(u64, String)>> {
+        Ok(self.replay.get(py)?.report().left)
+    }
+
     /// Ends it, with attention to signals.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
         let Some(replay) = self.replay.here() else {

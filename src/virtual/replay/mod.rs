@@ -18,7 +18,8 @@ use modemqtt_recording::{Entry, ReadError};
 use matching::{Bound, told};
 use steps::{Cutter, Form, Marked, Recorded, Sent};
 
-/// What opens a module, and asks whether it is there: how often each is sent depends on more than the recording.
+/// What opens a module, and asks whether it is there: how often each is sent depends on more than the recording. It is a list and not the
+/// plan of our host, of which this end knows nothing: other programs open a module with these as well.
 const OPENING: &[&str] = &["", "AT", "ATE0", "ATQ0V1", "AT+CMEE=1", "AT+CMEE?", "AT+CGMM", "ATI"];
 /// How many steps are looked at ahead.
 const AHEAD: usize = 64;
@@ -116,15 +117,25 @@ impl Replay {
 
     /// Ends a section: what the host should have sent in it and did not is a difference.
     pub fn end_section(&mut self, now: Instant) {
-        self.look_ahead(AHEAD);
-        let due = self.ahead.iter().find_map(|step| match step {
-            Recorded::Sent(sent) if !is_opening(&sent.text.bytes) => Some(sent.clone()),
-            _ => None,
-        });
-        if let Some(due) = due {
+        if let Some(due) = self.due_from_host().cloned() {
             self.differs(Some(&due), b"");
         }
         self.play(Box::new(|| Ok(Box::new(std::iter::empty()))), now);
+    }
+
+    /// What the host has left unsent of what it should send next, with its line in the file.
+    pub fn left(&mut self) -> Option<(u64, String)> {
+        let due = self.due_from_host().cloned()?;
+        Some((due.line, told(&self.bound.filled(&due.text))))
+    }
+
+    /// What the host should send next, the opening left out.
+    fn due_from_host(&mut self) -> Option<&Sent> {
+        self.look_ahead(AHEAD);
+        self.ahead.iter().find_map(|step| match step {
+            Recorded::Sent(sent) if sent.form == Form::Data || !is_opening(&sent.text.bytes) => Some(sent),
+            _ => None,
+        })
     }
 
     /// Takes bytes from the host.

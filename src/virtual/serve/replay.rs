@@ -55,6 +55,8 @@ pub struct Report {
     pub dropped: u64,
     /// Why the recording could not be read to its end.
     pub failure: Option<String>,
+    /// What the host should send next, with its line in the file; nothing before there was a host.
+    pub left: Option<(u64, String)>,
 }
 
 /// A recording that is played on a port, with one thread, for as long as this value lives.
@@ -295,6 +297,8 @@ impl Player {
             {
                 self.to_host.extend(bytes);
             }
+            // Whoever has its answer finds the report complete.
+            self.tell();
             let count = if self.to_host.is_empty() {
                 0
             } else {
@@ -306,17 +310,15 @@ impl Player {
                 break;
             }
         }
-        self.tell();
     }
 
     /// Adds what is new to the report.
     fn tell(&mut self) {
         let failure = self.replay.failure().map(ToString::to_string);
         let (differences, dropped) = self.replay.take_differences();
-        if differences.is_empty() && dropped == 0 && failure.is_none() {
-            return;
-        }
+        let left = self.replay.left();
         let mut report = self.report.lock();
+        report.left = left;
         report.dropped += dropped;
         for difference in differences {
             if report.differences.len() < crate::replay::MOST {
