@@ -25,7 +25,7 @@ def _program(end: str) -> Path | None:
 
 
 def are_there() -> bool:
-    """Whether both ends were built."""
+    """Whether both were built."""
     return all(_program(end) for end in _ENDS)
 
 
@@ -43,5 +43,5 @@ def judge(path: Path) -> dict[str, str]:
             check=False,
         )
         said = done.stdout.partition("transcript: ")[2].partition("\n\n")[0]
-        told[end] = said.partition(": ")[2] if done.returncode == 0 else done.stdout + done.stderr
+        told[end] = said.rpartition(": ")[2] if done.returncode == 0 else done.stdout + done.stderr
     return told

@@ -24,6 +24,7 @@ class _Lines:
         self._sent = b""
         self._sent_at = (0, 0.0)
         self._data = False
+        self._blank_due = False
         self._received = b""
         # What the module last printed after the host's last line.
         self._tail = b""
@@ -35,6 +36,8 @@ class _Lines:
         else:
             if self._sent and self._data:
                 yield self._data_entry()
+            if self._blank_due:
+                piece, self._blank_due = piece.removeprefix(b" "), False
             self._received += piece
             self._tail = (self._tail + piece)[-32:]
             yield from self._take_received(number, at)
@@ -48,6 +51,8 @@ class _Lines:
         if not self._sent:
             self._sent_at = (number, at)
             self._data = _ASKS.search(self._tail) is not None
+            # The host does not wait for the blank of a prompt.
+            self._blank_due = self._data and self._tail.endswith(b">")
         self._sent += piece
         self._tail = b""
         while not self._data and b"\r" in self._sent:
