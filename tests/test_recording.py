@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import ctypes
 import json
 import logging
+import os
 import re
 import stat
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -22,7 +25,7 @@ from modemqtt.virtual import MODELS, Broker, Replay, VirtualModem
 from support.shell import PATIENCE, run
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
 
 PASSWORD = "hunter2/?+"
 PAYLOAD = bytes(range(32, 127))
@@ -237,3 +240,83 @@ def test_an_awaited_modem_is_recorded_too(tmp_path: Path) -> None:
 
     asyncio.run(session())
     assert wire(path, ">").endswith("AT+CSQ\r")
+
+
+def test_what_is_learnt_late_is_replaced_from_there_on_and_numbers_of_a_known_form_everywhere(tmp_path: Path) -> None:
+    path = tmp_path / "a.rec"
+    with VirtualModem("M95") as module, Modem(module.port, record=path) as modem:
+        imsi, imei = modem.imsi, modem.imei
+    path.unlink()
+    with VirtualModem("M95") as module, Modem(module.port, record=path) as modem:
+        for _ in range(2):
+            module.urc(f"+BEFORE: {imsi} {imei}")
+            module.urc("+BEHIND: end")
+            assert modem.command("AT+CIMI").lines == (imsi,)
+    recorded = wire(path, "<")
+    assert recorded.count(imsi) == 1
+    assert recorded.index(imsi) < recorded.index("+BEHIND")
+    assert imei not in recorded
+
+
+STALLED = """
+import sys, warnings
+warnings.simplefilter("always")
+from modemqtt import Modem
+modem = Modem("virtual://M95", record=sys.argv[1]).open()
+print("open", flush=True)
+sys.stdin.readline()
+assert modem.command("AT+CSQ").final == "OK"
+modem.close()
+print("closed", flush=True)
+sys.stdin.readline()
+"""
+
+
+def test_a_recording_that_is_not_complete_when_the_modem_is_closed_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "a.rec"
+    with subprocess.Popen(  # noqa: S603 - our own
+        [sys.executable, "-c", STALLED, str(path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        bufsize=1,
+    ) as program:
+        assert program.stdin is not None
+        assert program.stdout is not None
+        try:
+            assert program.stdout.readline() == "open\n"
+            # A disk that stalls holds the thread that writes, and nothing else of the program.
+            with stopped(thread_of(program.pid, "modemqtt-record")):
+                program.stdin.write("\n")
+                assert program.stdout.readline() == "closed\n"
+            _, errors = program.communicate("\n", timeout=PATIENCE)
+        finally:
+            program.kill()
+    told = "virtual://M95: the recording is not complete: not everything could be written in 2 s"
+    assert errors.count(f"RuntimeWarning: {told}") == 1
+    # What it was late with is there in the end.
+    assert wire(path, ">").endswith("AT+CSQ\r")
+
+
+def thread_of(process: int, name: str) -> int:
+    """Return the number of a thread, by its name."""
+    tasks = Path(f"/proc/{process}/task")
+    return next(
+        int(task.name) for task in tasks.iterdir() if (task / "comm").read_text(encoding="ascii").strip() == name
+    )
+
+
+@contextlib.contextmanager
+def stopped(thread: int) -> Iterator[None]:
+    """Stop one thread of a program, as a debugger does."""
+    seize, interrupt, detach = 0x4206, 0x4207, 17
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.ptrace(seize, thread, None, None) != 0:
+        pytest.skip(f"no program may be stopped here: {os.strerror(ctypes.get_errno())}")
+    libc.ptrace(interrupt, thread, None, None)
+    os.waitpid(thread, 0x40000000)  # __WALL
+    try:
+        yield
+    finally:
+        libc.ptrace(detach, thread, None, None)

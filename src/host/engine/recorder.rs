@@ -254,3 +254,6 @@ pub fn refusal(path: &Path, error: &io::Error) -> String {
         _ => format!("{path} cannot be recorded to: {error}"),
     }
 }
+
+#[cfg(test)]
+mod tests;

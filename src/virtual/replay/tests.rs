@@ -218,3 +218,56 @@ fn the_opening_may_be_longer_or_shorter_than_recorded() {
     assert_eq!(once.differences(), []);
     assert_eq!(often.differences(), []);
 }
+
+/// The entries of another section.
+fn section(steps: &[(&str, &str)]) -> Source {
+    let steps = steps.iter().map(|(mark, bytes)| (*mark == ">", (*bytes).to_owned()));
+    let pieces: Vec<_> = steps.map(|(sent, bytes)| piece(sent, &bytes, &[])).collect();
+    Box::new(move || {
+        let entries = pieces.clone().into_iter().map(|piece| {
+            let what = What::Piece(piece);
+            let at = Duration::from_hours(1);
+            Ok((Entry { at, what }, 7))
+        });
+        Ok(Box::new(entries))
+    })
+}
+
+#[test]
+fn a_section_is_played_whatever_is_left_of_the_one_before() {
+    let now = Instant::now();
+    let mut replay = replay(
+        &[(">", "AT+CSQ\r"), ("<", "1"), (">", "AT+CREG?\r"), ("<", "2")],
+        Some(1.0),
+    );
+    assert_eq!(answer(&mut replay, "AT+CSQ\r", now), "");
+    let now = now + Duration::from_secs(1);
+    assert_eq!(printed(&mut replay, now), "1");
+    replay.play(section(&[("<", "RDY"), (">", "AT+CIMI\r"), ("<", "3")]), now);
+    // Its time is that of its beginning.
+    assert_eq!(printed(&mut replay, now), "RDY");
+    assert_eq!(answer(&mut replay, "AT+CIMI\r", now), "3");
+    replay.end_section(now);
+    assert_eq!(replay.differences(), []);
+}
+
+#[test]
+fn what_is_missing_at_the_end_of_a_section_and_what_comes_behind_it_are_differences() {
+    let now = Instant::now();
+    let mut replay = replay(&[], None);
+    replay.play(section(&[(">", "AT\r"), (">", "AT+CIMI\r"), ("<", "3")]), now);
+    replay.end_section(now);
+    assert_eq!(answer(&mut replay, "AT+CSQ\r", now), "\r\nERROR\r\n");
+    // Whether a module is there may be asked at any time.
+    assert_eq!(answer(&mut replay, "AT\r", now), "\r\nOK\r\n");
+    let told: Vec<_> = replay.differences().iter().map(ToOwned::to_owned).collect();
+    let [left, more] = &told[..] else { panic!("{told:?}") };
+    assert_eq!(
+        (left.line, left.expected.as_str(), left.got.as_str()),
+        (Some(7), "AT+CIMI\\r", "nothing more")
+    );
+    assert_eq!(
+        (more.line, more.expected.as_str(), more.got.as_str()),
+        (None, "nothing more", "AT+CSQ\\r")
+    );
+}

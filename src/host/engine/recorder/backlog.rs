@@ -160,7 +160,11 @@ impl Unwritten {
             return;
         }
         let Batch { bytes: all, items } = &mut self.taken;
-        let is_needed = matches!(item, Item::Secret(_) | Item::Invented(_));
+        let is_needed = match &item {
+            Item::Secret(_) | Item::Invented(_) => true,
+            Item::Note(what) => matches!(**what, What::Mark(_)),
+            _ => false,
+        };
         if !is_needed && all.len() + WEIGHT * items.len() + bytes.len() > WAITING {
             self.missing += bytes.len() as u64;
             return;
@@ -201,5 +205,81 @@ impl Batch {
         self.bytes.shrink_to(WAITING / 64);
         self.items.clear();
         self.items.shrink_to(WAITING / 64 / WEIGHT);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bytes(queue: &mut Unwritten, at: Instant, bytes: &[u8]) {
+        let (count, secrets) = (bytes.len(), Vec::new());
+        let item = Item::Bytes {
+            sent: false,
+            count,
+            secrets,
+        };
+        queue.push(at, item, bytes);
+    }
+
+    #[test]
+    fn what_finds_no_room_is_counted_and_what_others_need_is_taken_all_the_same() {
+        let (mut queue, now) = (Unwritten::default(), Instant::now());
+        bytes(&mut queue, now, &vec![b'a'; WAITING - WEIGHT]);
+        bytes(&mut queue, now, &[b'b'; WEIGHT]);
+        bytes(&mut queue, now, &[b'c'; 7]);
+        assert_eq!((queue.taken.items.len(), queue.missing), (1, WEIGHT as u64 + 7));
+        let secret = Item::Secret(b"hunter2".to_vec());
+        queue.push(now, secret, &[]);
+        // The gap stands where it was: before whatever is taken next.
+        let told: Vec<_> = queue.taken.items.drain(..).skip(1).map(|(_, item)| item).collect();
+        let gap = WEIGHT as u64 + 7;
+        assert!(
+            matches!(&told[..], [Item::Note(what), Item::Secret(_)] if **what == What::Missing(gap)),
+            "{told:?}"
+        );
+        let mark = Item::Note(Box::new(What::Mark("test a".into())));
+        queue.push(now, mark, &[]);
+        assert!(matches!(&queue.taken.items[..], [(_, Item::Note(_))]));
+    }
+
+    #[test]
+    fn what_was_read_at_once_is_one_piece_and_a_command_begins_another() {
+        let (mut queue, now) = (Unwritten::default(), Instant::now());
+        bytes(&mut queue, now, b"+CSQ");
+        bytes(&mut queue, now, b": 20,0");
+        bytes(&mut queue, now + Duration::from_millis(1), b"OK");
+        for line in [b"AT\r", b"AT\r"] {
+            let (count, secrets) = (line.len(), Vec::new());
+            let item = Item::Bytes {
+                sent: true,
+                count,
+                secrets,
+            };
+            queue.push(now, item, line);
+        }
+        let counts: Vec<_> = queue
+            .taken
+            .items
+            .iter()
+            .map(|(_, item)| match item {
+                Item::Bytes { count, .. } => *count,
+                _ => 0,
+            })
+            .collect();
+        assert_eq!(counts, [10, 2, 3, 3]);
+    }
+
+    #[test]
+    fn nothing_waits_once_recording_has_stopped() {
+        let mut queue = Unwritten {
+            failure: Some("nothing is recorded any more".into()),
+            ..Unwritten::default()
+        };
+        bytes(&mut queue, Instant::now(), b"OK");
+        assert_eq!(
+            (queue.taken.items.len(), queue.taken.bytes.len(), queue.missing),
+            (0, 0, 0)
+        );
     }
 }
