@@ -172,7 +172,7 @@ def test_a_module_that_is_named_is_not_asked_for_in_a_replay(tmp_path: Path) -> 
     ("text", "said"),
     [
         ("", "ends within its first line"),
-        ("hello\n", "is no recording"),
+        ("hello\n", "is not a recording"),
         ('{"recording":"modemqtt","version":9}\n', "is of version 9 of the format"),
     ],
 )
@@ -192,7 +192,7 @@ def test_a_damaged_line_is_told_by_its_number(tmp_path: Path) -> None:
     lines = path.read_text(encoding="ascii").splitlines()
     lines[4] = lines[4][:-3]
     path.write_text("\n".join(lines) + "\n", encoding="ascii")
-    with pytest.raises(UsageError, match=r"line 5 of .*a\.rec is no JSON; the file is damaged there"):
+    with pytest.raises(UsageError, match=r"line 5 of .*a\.rec is not JSON; the file is damaged there"):
         Replay(path)
 
 

@@ -142,17 +142,17 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// Reads a line; the name of what is wrong with one that is none.
+    /// Reads a line, or says what is wrong with it.
     pub(crate) fn parse(line: &[u8]) -> Result<Self, &'static str> {
-        let value: Value = serde_json::from_slice(line).map_err(|_| "is no JSON")?;
+        let value: Value = serde_json::from_slice(line).map_err(|_| "is not JSON")?;
         if value.get("recording").is_some() {
             return Err("is the header of another recording");
         }
         let at = value.get("t").and_then(Value::as_f64).ok_or("has no time \"t\"")?;
-        let at = Duration::try_from_secs_f64(at).map_err(|_| "has a time \"t\" that is none")?;
+        let at = Duration::try_from_secs_f64(at).map_err(|_| "has a \"t\" that is not a time in seconds")?;
         // What was printed with six digits is read as the same number of microseconds.
-        let micros =
-            u64::try_from((at + Duration::from_nanos(500)).as_micros()).map_err(|_| "has a time \"t\" that is none")?;
+        let micros = u64::try_from((at + Duration::from_nanos(500)).as_micros())
+            .map_err(|_| "has a \"t\" that is not a time in seconds")?;
         Ok(Self {
             at: Duration::from_micros(micros),
             what: what(&value)?,
@@ -163,7 +163,7 @@ impl Entry {
 fn what(value: &Value) -> Result<What, &'static str> {
     for (key, sent) in [("<", false), (">", true)] {
         if let Some(text) = value.get(key) {
-            let text = text.as_str().ok_or("has bytes that are no string")?;
+            let text = text.as_str().ok_or("has bytes that are not a string")?;
             let bytes = text.chars().map(u8::try_from).collect::<Result<Vec<_>, _>>();
             let bytes = bytes.map_err(|_| "has a character beyond \\u00ff in its bytes")?;
             let spans = value
@@ -181,18 +181,18 @@ fn what(value: &Value) -> Result<What, &'static str> {
         });
     }
     if let Some(name) = value.get("mark") {
-        let name = name.as_str().ok_or("has a \"mark\" that is no string")?;
+        let name = name.as_str().ok_or("has a \"mark\" that is not a string")?;
         return Ok(What::Mark(name.to_owned()));
     }
     if let Some(missing) = value.get("missing") {
         return missing
             .as_u64()
             .map(What::Missing)
-            .ok_or("has a \"missing\" that is no number");
+            .ok_or("has a \"missing\" that is not a number");
     }
     for (key, wrap) in [("call", What::Call as fn(Note) -> What), ("event", What::Event)] {
         if let Some(name) = value.get(key) {
-            let name = name.as_str().ok_or("has a name that is no string")?.to_owned();
+            let name = name.as_str().ok_or("has a name that is not a string")?.to_owned();
             return Ok(wrap(Note {
                 name,
                 facts: facts(value, key),

@@ -30,7 +30,7 @@ pub struct Header {
     pub firmware: Option<String>,
 }
 
-/// Why a line is no header.
+/// Why a line is not a header.
 pub(crate) enum NoHeader {
     /// It is something else.
     Foreign,

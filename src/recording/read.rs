@@ -23,7 +23,7 @@ pub enum ReadError {
     #[error("{} ends within its first line, so that nothing is recorded in it", .0.display())]
     Empty(PathBuf),
     /// It is something else.
-    #[error("{} is no recording: its first line must be an object with \"recording\": \"{FORMAT}\", as record= writes it", .0.display())]
+    #[error("{} is not a recording: its first line must be an object with \"recording\": \"{FORMAT}\", as record= writes it", .0.display())]
     Foreign(PathBuf),
     /// It was written by a later version.
     #[error("{} is of version {version} of the format, and this library reads up to {VERSION}; a newer one reads it", path.display())]
@@ -41,7 +41,7 @@ pub enum ReadError {
         /// The field.
         field: &'static str,
     },
-    /// A line is no entry.
+    /// A line is not an entry.
     #[error("line {number} of {} {wrong}; the file is damaged there, and what stands before it can be used alone", path.display())]
     Damaged {
         /// Which part.

@@ -131,7 +131,7 @@ fn a_part_that_is_missing_or_of_another_recording_is_named() {
         )
     );
     fs::write(part_of(&path, 1), "hello\n").unwrap();
-    assert!(told(&path).contains("a.rec.1 is no recording"));
+    assert!(told(&path).contains("a.rec.1 is not a recording"));
 }
 
 #[test]
@@ -163,9 +163,9 @@ fn a_file_that_is_no_recording_of_ours_is_refused_in_one_sentence_with_the_line(
     let header = first_line(0);
     let cases = [
         (String::new(), "ends within its first line"),
-        ("hello\n".into(), "is no recording"),
-        ("hello".into(), "is no recording"),
-        ("{\"recording\":\"other\"}\n".into(), "is no recording"),
+        ("hello\n".into(), "is not a recording"),
+        ("hello".into(), "is not a recording"),
+        ("{\"recording\":\"other\"}\n".into(), "is not a recording"),
         (
             header.replace("\"version\":1", "\"version\":9"),
             "is of version 9 of the format, and this library reads up to 1",
