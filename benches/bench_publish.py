@@ -39,7 +39,7 @@ def share_of_the_limit(mqtt: MqttClient, size: int, count: int) -> float:
 
 
 def on_a_slow_network(mqtt: MqttClient, count: int) -> float:
-    """Return how much longer so many publishes take one by one than in the window."""
+    """Return how much longer this many publishes take one by one than in the window."""
     began = time.perf_counter()
     for _ in range(count):
         mqtt.publish("bench/t", b"21.5", qos=1)

@@ -63,7 +63,7 @@ def beside(work: Callable[..., None], *arguments: object) -> Iterator[None]:
 
 @contextlib.contextmanager
 def module(messages: int = 0) -> Iterator[str]:
-    """Have a module that pours so many messages when it is asked for the signal; its port."""
+    """Have a module that pours this many messages when it is asked for the signal; its port."""
     master, slave = _pseudo_terminal()
     try:
         with beside(_answer_and_pour, master, messages):
@@ -136,7 +136,7 @@ def _take_publishes(server: socket.socket) -> None:
 
 @contextlib.contextmanager
 def modules(count: int) -> Iterator[tuple[list[str], Connection]]:
-    """Have so many modules in one process; their ports, and what is told `(seconds, bytes a write)`.
+    """Have this many modules in one process; their ports, and what is told `(seconds, bytes a write)`.
 
     Each then sends messages for so long at 115,200 bits a second, and what its port does not take in time is lost. The
     answer is how many messages were due.
@@ -191,7 +191,7 @@ def _pace(masters: list[int], seconds: float, size: int) -> int:
 
 @contextlib.contextmanager
 def broker(messages: int) -> Iterator[int]:
-    """Have a broker that pours so many messages at whoever subscribes; its TCP port."""
+    """Have a broker that pours this many messages at whoever subscribes; its TCP port."""
     with socket.create_server(("127.0.0.1", 0)) as server, beside(_serve, server, messages):
         yield server.getsockname()[1]
 

@@ -55,7 +55,7 @@ class Alarm:
             raise KeyboardInterrupt
 
     def interrupt(self, call: Callable[[], object], after: float) -> bool:
-        """Call it, and interrupt it after so many seconds; whether it was under way still."""
+        """Call it, and interrupt it after this many seconds; whether it was still under way."""
         self._armed = True
         try:
             signal.setitimer(signal.ITIMER_REAL, after)

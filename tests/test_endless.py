@@ -10,7 +10,7 @@ from support.programs import run
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux tells what is resident")
 
-# How much of the answer is examined, and by how much the memory of the process may change from before the command.
+# How much of the answer is examined, and how much memory the process may gain from before the command on.
 PRINTED = 2 * 1024 * 1024
 TOLERANCE = 2 * 1024 * 1024
 

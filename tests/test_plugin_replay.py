@@ -277,7 +277,7 @@ def test_a_test_that_failed_and_one_that_was_run_again_are_played_as_they_were(s
             ["--modem-record={}/a.rec"],
             "--modem-record: *a.rec exists, and a recording never replaces a file; name ano*",
         ),
-        (["--modem-record={}/none/a.rec"], "--modem-record: *none is no folder; make it, or name another file"),
+        (["--modem-record={}/none/a.rec"], "--modem-record: *none is not a folder; make it, or name another file"),
         (["--modem-record={}/c.rec"], "--modem-record: *c-2.rec exists, and a recording never*"),
     ],
 )

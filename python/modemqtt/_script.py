@@ -168,7 +168,7 @@ class Script:
         """Read the text of a script: ``>`` expects, ``<`` responds, ``!`` pauses, as in docs/virtual-module.md.
 
         Raises:
-            UsageError: a line is no script.
+            UsageError: a line is not a script.
 
         """
         with arguments():
@@ -181,7 +181,7 @@ class Script:
 
         Raises:
             OSError: it cannot be read.
-            UsageError: a line of it is no script.
+            UsageError: a line of it is not a script.
 
         """
         if not isinstance(path, (str, PathLike)):

@@ -11,7 +11,7 @@ pub(crate) struct Limit {
 
 impl Limit {
     pub(crate) fn new(allowed: Option<Duration>, now: Instant) -> Self {
-        // A time beyond the clock's range is no limit.
+        // A time beyond the clock's range limits nothing.
         let at = allowed.and_then(|allowed| now.checked_add(allowed));
         Self { allowed, at }
     }

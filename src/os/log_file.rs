@@ -69,7 +69,7 @@ impl Backlog {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The file could not be written; so many lines are lost.
+    /// The file could not be written; this many lines are lost.
     fn fail(&self, error: io::Error, lost: u64) {
         let mut queue = self.queue();
         queue.dropped += lost;

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use crate::Kept;
 
-/// A longer line is none of ours.
+/// A longer line is not one of ours.
 const LONGEST_LINE: u64 = 16 * 1024 * 1024;
 
 /// The path of a part; the first is the file itself.

@@ -78,7 +78,7 @@ impl Wake {
     /// Takes the wake-up. Look afterwards at what was asked for before it.
     pub fn clear(&mut self) {
         let mut byte = [0];
-        // Nothing to read is no error here.
+        // Having nothing to read is not an error here.
         let _ = self.reader.read(&mut byte);
         // What was asked for before the byte that was skipped is seen from here on.
         self.shared.pending.swap(false, Ordering::AcqRel);

@@ -212,7 +212,7 @@ fn percent_lower(value: &[u8]) -> Vec<u8> {
     text
 }
 
-/// As in JSON (RFC 8259, 7): with `all`, quotes and what is no printing ASCII by their numbers; with `solidus`, `/` escaped.
+/// As in JSON (RFC 8259, 7): with `all`, quotes and whatever is not printing ASCII by number; with `solidus`, `/` escaped.
 fn json(value: &[u8], all: bool, solidus: bool, digits: &[u8; 16]) -> Vec<u8> {
     let mut text = Vec::new();
     for unit in units(value) {
@@ -230,7 +230,7 @@ fn json(value: &[u8], all: bool, solidus: bool, digits: &[u8; 16]) -> Vec<u8> {
     text
 }
 
-/// The code units of UTF-16, of UTF-8 or, where it is none, of Latin 1.
+/// The code units of UTF-16: of text in UTF-8 or, if it is not, in Latin 1.
 fn units(value: &[u8]) -> Vec<u16> {
     std::str::from_utf8(value).map_or_else(
         |_| value.iter().map(|byte| u16::from(*byte)).collect(),
@@ -267,7 +267,7 @@ fn swapped(value: &[u8]) -> Vec<u8> {
     digits.chunks(2).flat_map(|pair| [pair[1], pair[0]]).collect()
 }
 
-/// The characters of base 64 that depend on nothing else, where so many bytes of a group stand before the value.
+/// The characters of base 64 that depend on the value alone, where it begins at this byte of a group of three.
 fn base64(value: &[u8], offset: usize, url: bool) -> Vec<u8> {
     let whole = [&[0, 0, 0][..offset], value].concat();
     let mut text = Vec::new();

@@ -104,7 +104,7 @@ const KEYS: [u128; NAMES.len()] = {
     keys
 };
 
-/// The first 16 letters of a name as a number, large or small; what is longer is none of [`NAMES`], and differs from each.
+/// The first 16 letters of a name as a number, large or small; a longer name is not in [`NAMES`] and differs from each.
 const fn key(name: &[u8]) -> u128 {
     let mut letters = [0; 16];
     let mut at = 0;
@@ -362,7 +362,7 @@ fn has_run(line: &[u8]) -> bool {
     const SHORTEST: usize = 15;
     let mut end = SHORTEST;
     while end <= line.len() {
-        // Of so many in a row the last one is a digit, wherever they begin.
+        // Wherever such a row begins, one of its digits is looked at here.
         match line[end - SHORTEST..end]
             .iter()
             .rposition(|byte| !byte.is_ascii_digit())
@@ -423,7 +423,7 @@ fn is_phone(text: &[u8]) -> bool {
     plain || (text.len() >= 12 && text.len().is_multiple_of(4) && text.chunks(4).all(group))
 }
 
-/// Addresses from there on. That of no network is none.
+/// The addresses from there on. Zeros alone, such as 0.0.0.0, are not an address.
 fn addresses(line: &[u8], from: usize) -> impl Iterator<Item = Range<usize>> {
     let part = |byte: &u8| byte.is_ascii_hexdigit() || matches!(byte, b'.' | b':');
     let mut at = from;

@@ -10,12 +10,12 @@ use crate::substitute;
 
 /// A value of fewer bytes would be found everywhere.
 const SHORTEST: usize = 4;
-/// Every so many bytes a text is looked at: of a needle's pairs, at least one of the first so many is met, wherever it stands.
+/// A text is looked at in steps of this many bytes. Wherever a needle stands, one of its first pairs is met.
 const STRIDE: usize = SHORTEST - 1;
-/// Of digits alone, so few are looked for between other characters only.
+/// A value of fewer digits than this, and nothing else, is found only where no digit is beside it.
 const FEW_DIGITS: usize = 8;
 
-/// How many values are looked for at most; beyond that the oldest that is no secret is forgotten.
+/// How many values are looked for at most; beyond that the oldest that is not a secret is forgotten.
 const MOST_VALUES: usize = 4096;
 /// How many are forgotten at once.
 const FORGOTTEN: usize = 256;

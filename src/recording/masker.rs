@@ -20,7 +20,7 @@ const TORN: usize = 3;
 /// How many bytes of a line without end are held back.
 const LONGEST_LINE: usize = 64 * 1024;
 
-/// What stands in a recording for a parameter that is a secret: its length is none of a reader's business.
+/// What stands in a recording for a parameter that is a secret: a reader must not learn its length.
 const MASK: &[u8] = b"***";
 
 /// An entry, perhaps before all of its bytes are known.
@@ -370,7 +370,7 @@ impl Masker {
         }
     }
 
-    /// Takes so many bytes from the next pieces of a direction.
+    /// Takes this many bytes from the next pieces of a direction.
     fn skip(&mut self, sent: bool, mut count: usize) {
         let stream = &mut self.streams[usize::from(sent)];
         while count > 0 {

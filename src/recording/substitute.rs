@@ -16,7 +16,7 @@ pub(crate) fn of(kind: Kind, value: &[u8], number: u32) -> Vec<u8> {
     }
 }
 
-/// The digits of a value replaced: by a head, zeros, and a number at the end. What is no digit stays.
+/// The digits of a value replaced: by a head, zeros, and a number at the end. Whatever is not a digit stays.
 fn counted(head: &str, value: &[u8], number: u32) -> Vec<u8> {
     let places: Vec<_> = (0..value.len()).filter(|at| value[*at].is_ascii_digit()).collect();
     let mut text = value.to_vec();

@@ -109,7 +109,7 @@ impl Line {
     /// Changes the quality from now on. Bytes that are on their way get no noisier.
     pub fn set_quality(&mut self, quality: Quality) {
         if self.quality != quality {
-            // What is on its way keeps its order, and is no later than what comes now.
+            // What is on its way keeps its order and arrives before what comes now.
             for span in &mut self.spans {
                 span.latency = span.latency.min(quality.latency);
             }

@@ -75,7 +75,7 @@ def main(names: list[str]) -> int:
         return 2
     path = Path(names[0]).resolve()
     if not path.is_file():
-        sys.stderr.write(f"{names[0]} is no file\n")
+        sys.stderr.write(f"{names[0]} is not a file\n")
         return 2
     if path.parent.parent != transcript.FOLDER:
         folders = ", ".join([*transcript.dialects(), "shared"])

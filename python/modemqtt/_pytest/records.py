@@ -36,7 +36,7 @@ def check(config: pytest.Config) -> None:
     if told.target is not None:
         raise pytest.UsageError(f"{source}: the modem of {told.where} is opened by labgrid; name its port instead")
     if not path.parent.is_dir():
-        raise pytest.UsageError(f"{source}: {path.parent} is no folder; make it, or name another file")
+        raise pytest.UsageError(f"{source}: {path.parent} is not a folder; make it, or name another file")
     others = re.compile(rf"{re.escape(path.stem)}(-\d+)?{re.escape(path.suffix)}")
     for file in sorted(path.parent.iterdir()):
         if others.fullmatch(file.name):

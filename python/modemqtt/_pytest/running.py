@@ -134,7 +134,7 @@ def around_teardown(item: pytest.Item, *, last: bool) -> Generator[None, None, N
     if (bench := bench_in_use(item.config)) is not None:
         bench.ends(last=last)
     caplog = getattr(item, "funcargs", {}).get("caplog")
-    # What the test itself has looked at and cleared is no surprise.
+    # What the test itself has looked at and cleared surprises nobody.
     seen = None if caplog is None else [caplog.get_records(when) for when in ("setup", "call")]
     try:
         yield

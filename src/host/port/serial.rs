@@ -122,7 +122,7 @@ fn refused(path: &str, error: Errno) -> PortError {
         ),
         Errno::NOTTY | Errno::ISDIR => (
             PortErrorKind::Other,
-            "the port cannot be opened as a serial device, for it is none; `modemqtt ports` lists those there are"
+            "the port is not a serial device; `modemqtt ports` lists those there are"
                 .to_owned(),
         ),
         Errno::NXIO | Errno::NODEV => (

@@ -78,7 +78,7 @@ pub(super) enum Seen {
 /// The progress of a command's data phase.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum DataState {
-    /// The command has none, and `>` is no prompt.
+    /// The command has none, and `>` is not a prompt.
     Impossible,
     /// The program wrote the command itself and gave no data; a prompt would ask for some.
     NotDue,

@@ -76,7 +76,7 @@ impl Session {
             return self.start_next(now);
         }
         self.queue.push_back(job);
-        // A time beyond the clock's range is no limit.
+        // A time beyond the clock's range limits nothing.
         if let Some(at) = timeout.and_then(|timeout| now.checked_add(timeout)) {
             self.timers.set(Timer::Caller(ticket), at);
         }

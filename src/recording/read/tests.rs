@@ -117,7 +117,7 @@ fn a_part_that_is_missing_or_of_another_recording_is_named() {
             named(2)
         )
     );
-    // What is left of another recording behind the end of this one is none of its parts.
+    // A file left over from another recording, after the end of this one, is not one of its parts.
     let other = first_line(2).replace("1764336000.25", "1764336999.5");
     fs::write(part_of(&path, 2), &other).unwrap();
     assert_eq!(all(&path).unwrap(), [entry(0)]);

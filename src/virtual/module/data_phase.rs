@@ -88,7 +88,7 @@ pub(super) enum Purpose {
 pub(super) enum End {
     /// With Ctrl-Z, or ESC, which discards it. Bytes beyond this many are dropped (M95 note 5.1; BC660K-GL note 3.3.8, note 2).
     CtrlZ(usize),
-    /// After this many bytes, whatever they are. What follows is no part of it.
+    /// After this many bytes, whatever they are. What follows does not belong to it.
     Count(usize),
 }
 

@@ -51,8 +51,8 @@ fn values(recorded: &Marked, line: &[u8]) -> Option<Vec<Vec<u8>>> {
     rest(recorded, &recorded.spans, 0, line, &mut found, &mut HashSet::new()).then_some(found)
 }
 
-/// Matches what was recorded from there on, where those spans are still to come. Where so many spans and bytes were left once and nothing
-/// fitted, nothing does.
+/// Matches what was recorded from there on with the spans that are still to come. If nothing fitted when the same numbers of spans and of
+/// bytes were left, nothing does now.
 fn rest(
     recorded: &Marked,
     spans: &[Span],

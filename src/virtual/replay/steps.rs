@@ -165,7 +165,7 @@ fn asks_for_data(tail: &[u8]) -> bool {
     text.ends_with(b"\n>") || text == b">" || text.ends_with(b"\nCONNECT") || text == b"CONNECT"
 }
 
-/// Whether it holds a final result code, or anything else that is no part of a data phase.
+/// Whether it holds a final result code, or anything else that does not belong to a data phase.
 fn ends_what_was_sent(printed: &[u8]) -> bool {
     printed.split(|byte| matches!(byte, b'\r' | b'\n')).any(|line| {
         matches!(

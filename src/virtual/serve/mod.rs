@@ -91,7 +91,7 @@ pub enum VirtualError {
     /// A TCP port has no name in the file system.
     #[error("a link can be made to a PTY only, not to the TCP port {0}")]
     LinkToTcp(String),
-    /// This is no address.
+    /// This is not an address.
     #[error("listen must be HOST:PORT, with a port of 0 to 65535, not {0:?}")]
     Address(String),
     /// The address cannot be listened on.

@@ -105,7 +105,7 @@ impl Secured {
             if let Err(error) = self.connection.process_new_packets() {
                 return Progress::Broken(error.into());
             }
-            // An incomplete record shows as an error, but is none.
+            // An incomplete record is reported as an error, although more may follow.
             let _ = self.connection.reader().read_to_end(&mut self.plain);
         }
         let established = !self.connection.is_handshaking();

@@ -111,7 +111,7 @@ fn result_with_ok() {
     rig.broker.withhold_acks(true);
     assert_eq!(rig.answer("AT+QMTPUB=0,3,1,0,\"u\"\rx\x1a"), PROMPT);
     assert_eq!(rig.after(4_999), "");
-    // A notice is no result.
+    // A notice is not a result.
     assert_eq!(rig.after(1), line("+QMTPUB: 0,3,1,1"));
     rig.broker.withhold_acks(false);
     assert_eq!(

@@ -1,4 +1,4 @@
-//! Hosts that end their command lines by CR and LF: the LF is no part of the data that a line asks for.
+//! Hosts that end their command lines by CR and LF: the LF does not belong to the data that a line asks for.
 
 #![allow(clippy::unwrap_used, reason = "input cannot reach a test")]
 

@@ -159,7 +159,7 @@ fn a_script_asks_for_data_as_the_command_line_would_and_goes_on_behind_it() {
             "{model} {lost}"
         );
     }
-    // What a line carries itself is not asked for; so many bytes are.
+    // Nobody asks for what a line carries itself; its bytes are counted.
     let mut rig = scripted(
         "BC660K-GL",
         "> AT+QMTPUB*\n! prompt\n< OK\n> AT+X\n! prompt 2\n< DONE\n",

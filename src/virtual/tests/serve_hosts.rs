@@ -33,7 +33,7 @@ impl Broker {
         Self(stream)
     }
 
-    /// Sends so many messages of 1000 bytes, and returns when the module has read them all.
+    /// Sends this many messages of 1000 bytes, and returns when the module has read them all.
     fn publish(&mut self, count: usize) {
         let payload = "x".repeat(1000);
         for _ in 0..count {
