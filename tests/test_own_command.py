@@ -38,6 +38,8 @@ class Module:
         self.reads.set()
         # What is done before and after the answer to a line.
         self.around: dict[bytes, tuple[Callable[[], None], Callable[[], None]]] = {}
+        # What is said ahead of an answer.
+        self.ahead = b""
         threading.Thread(target=self._run, daemon=True).start()
 
     def _run(self) -> None:
@@ -51,7 +53,7 @@ class Module:
                     self.lines.append(line)
                     before, after = self.around.get(line, (lambda: None, lambda: None))
                     before()
-                    client.sendall(self._answer(line))
+                    client.sendall(self.ahead + self._answer(line))
                     after()
                 self.reads.wait()
 
@@ -147,12 +149,14 @@ with Modem(sys.argv[1], model="M95") as modem:
 """
 
 
-def test_an_answer_that_came_while_the_program_was_stopped_is_in_time(module: Module) -> None:
+@pytest.mark.parametrize("lines", [0, 2000], ids=["alone", "behind others"])
+def test_an_answer_that_came_while_the_program_was_stopped_is_in_time(module: Module, lines: int) -> None:
     command = [sys.executable, "-c", PROGRAM, module.port]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as program:  # noqa: S603 - our own
 
         def stop() -> None:
             program.send_signal(signal.SIGSTOP)
+            module.ahead = b"\r\n+QIND: 1\r\n" * lines
 
         def go_on() -> None:
             time.sleep(1.2)  # longer than the program's timeout; it is the program that has to sleep

@@ -181,7 +181,7 @@ impl<T: Weigh> Awaited for Inbox<T> {
         if state.over {
             return Some(Err(Empty::Over));
         }
-        state.waiting.at_port = caller.cloned();
+        state.waiting.note(caller);
         None
     }
 
@@ -282,6 +282,15 @@ mod tests {
         assert_eq!((inbox.weight(), inbox.stock.left()), (4, 96));
         (5..=7).for_each(|number| inbox.push(number));
         assert_eq!(inbox.take_some(9, 10), [4, 5, 6]);
+    }
+
+    #[test]
+    fn a_thread_at_the_port_is_still_called_when_another_has_looked() {
+        let inbox = inbox();
+        let (waker, _wake) = modemqtt_os::waker::pair().unwrap();
+        assert_eq!(inbox.look(Some(&waker)), None);
+        assert_eq!(inbox.take(Duration::ZERO), Err(Empty::Waiting));
+        assert!(inbox.is_awaited());
     }
 
     #[test]

@@ -246,7 +246,7 @@ impl<D: Fn(&Progress) -> bool> Awaited for Until<'_, D> {
         if (self.done)(&state.progress) {
             return Some(());
         }
-        state.waiting.at_port = caller.cloned();
+        state.waiting.note(caller);
         None
     }
 

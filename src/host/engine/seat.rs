@@ -18,20 +18,20 @@ pub(super) trait Awaited {
     /// What it gets.
     type Found;
 
-    /// Looks whether it is there; if not, it is going to be called by this.
+    /// Takes it if it is there. If not, this calls the thread that looks, provided that it waits at the port.
     fn look(&self, caller: Option<&Waker>) -> Option<Self::Found>;
 
-    /// It is not to be called any more.
+    /// The thread at the port no longer waits to be called.
     fn turn_away(&self);
 
-    /// Waits for it here, whoever reads the port; `None` once the deadline has come.
+    /// Sleeps until it is there, whoever reads the port; `None` once the deadline has come.
     fn sleep_until(&self, deadline: Instant) -> Option<Self::Found>;
 }
 
 /// Who waits for something.
 #[derive(Debug, Default)]
 pub(super) struct Waiters {
-    /// How many threads wait for it in their sleep.
+    /// How many threads sleep until it comes.
     pub(super) asleep: usize,
     /// What calls the one that waits at the port.
     pub(super) at_port: Option<Waker>,
@@ -40,6 +40,13 @@ pub(super) struct Waiters {
 impl Waiters {
     pub(super) const fn is_anyone(&self) -> bool {
         self.asleep > 0 || self.at_port.is_some()
+    }
+
+    /// Notes what calls the thread at the port. Another thread, which has none, does not displace it.
+    pub(super) fn note(&mut self, caller: Option<&Waker>) {
+        if caller.is_some() {
+            self.at_port = caller.cloned();
+        }
     }
 
     /// Calls the thread at the port, once.

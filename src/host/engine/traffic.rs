@@ -31,6 +31,10 @@ const ROW: Duration = Duration::from_millis(100);
 /// After this many commands in a row, the thread expects more.
 const LONG: u32 = 8;
 
+/// How many reads, each of which leaves more, may put off the end of a time: the answer may come with the next. An endless
+/// stream puts it off no longer.
+const MOST_PUT_OFF: u32 = 32;
+
 /// How many bytes are read at once to begin with. The number grows when more arrive together.
 const BUFFER: usize = 1024;
 
@@ -54,6 +58,8 @@ pub(super) struct Traffic {
     held: bool,
     /// Whether something may have been left unread that wakes nobody: the last read filled the buffer, or was put off.
     more: bool,
+    /// How many reads have put off the end of a time.
+    put_off: u32,
     /// The clients that have just lost their connection.
     fallen: Vec<ClientIndex>,
     sleep: Sleep,
@@ -90,6 +96,7 @@ impl Traffic {
             buffer: vec![0; BUFFER],
             held: false,
             more: false,
+            put_off: 0,
             fallen: Vec::new(),
             sleep: Sleep::default(),
             written_by_caller: None,
@@ -147,7 +154,7 @@ impl Traffic {
 
     /// Whether to read again before anything else comes.
     fn may_have_more(&self) -> bool {
-        self.more || self.port.has_read_ahead()
+        self.more || self.port.may_have_more()
     }
 
     /// Whether a thread that waits may read what comes.
@@ -181,10 +188,18 @@ impl Traffic {
     /// Does what there is to do. Only the I/O thread does, once it has read: an answer that has come is in time.
     pub(super) fn serve(&mut self) -> Result<(), PortError> {
         self.take_requests();
-        if self.failure.is_none() {
+        if self.failure.is_none() && !self.puts_off() {
             self.upkeep.handle_timeout(Instant::now());
         }
         self.carry_on()
+    }
+
+    /// Whether a time that has passed ends after the next read.
+    fn puts_off(&mut self) -> bool {
+        let reads_on = self.sleep.reads.is_some() && self.may_have_more() && self.is_due();
+        let puts_off = reads_on && self.put_off < MOST_PUT_OFF;
+        self.put_off = if puts_off { self.put_off + 1 } else { 0 };
+        puts_off
     }
 
     /// Writes what is due, and passes on what has happened.

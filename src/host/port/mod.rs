@@ -210,11 +210,11 @@ impl Port {
         }
     }
 
-    /// Whether bytes have been read that [`read`](Self::read) has not handed over; `poll` does not know of them.
-    pub fn has_read_ahead(&self) -> bool {
+    /// Whether [`read`](Self::read) may have more to hand over, beyond what its last count and `poll` show.
+    pub fn may_have_more(&self) -> bool {
         match self {
             Self::Serial(_) | Self::Socket(_) => false,
-            Self::Rfc2217(port) => port.has_read_ahead(),
+            Self::Rfc2217(port) => port.may_have_more(),
         }
     }
 

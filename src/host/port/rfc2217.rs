@@ -25,6 +25,8 @@ pub struct Rfc2217 {
     outgoing: Vec<u8>,
     /// Data that arrived before the other end had answered.
     early: Vec<u8>,
+    /// Whether the last bytes from the connection filled the buffer, of which data may be only a part.
+    filled: bool,
 }
 
 /// How long the other end may take to answer.
@@ -61,6 +63,7 @@ impl Rfc2217 {
             telnet: Telnet::new(options),
             outgoing: Vec::new(),
             early: Vec::new(),
+            filled: false,
         })
     }
 
@@ -96,8 +99,9 @@ impl Rfc2217 {
         Arc::clone(self.telnet.lines())
     }
 
-    pub(super) fn has_read_ahead(&self) -> bool {
-        !self.early.is_empty()
+    /// Whether more may be read, beyond what the last count and `poll` show.
+    pub(super) fn may_have_more(&self) -> bool {
+        self.filled || !self.early.is_empty()
     }
 
     pub(super) fn fd(&self) -> BorrowedFd<'_> {
@@ -115,7 +119,10 @@ impl Rfc2217 {
     }
 
     fn receive(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match rustix::io::read(&self.stream, &mut *buffer)? {
+        self.filled = false;
+        let count = rustix::io::read(&self.stream, &mut *buffer)?;
+        self.filled = count == buffer.len();
+        match count {
             0 => Ok(0),
             count => match self.telnet.decode(&mut buffer[..count]) {
                 // Negotiation alone does not mean that the connection has ended.
@@ -199,6 +206,21 @@ mod tests {
         assert_eq!(buffer[..3], *b"OK\xff");
         drop(server);
         assert_eq!(read(&mut port, &mut buffer).unwrap(), 0);
+    }
+
+    #[test]
+    fn a_read_that_fills_the_buffer_may_leave_more_however_few_of_the_bytes_are_data() {
+        let (mut port, mut server) = connected();
+        server.write_all(b"OK\xff\xff\xff\xfd\x18\xff\xfd\x18AT").unwrap();
+        let mut buffer = [0; 4];
+        assert_eq!(read(&mut port, &mut buffer).unwrap(), 3);
+        assert!(port.may_have_more());
+        assert_eq!(port.read(&mut buffer).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        assert!(port.may_have_more());
+        assert_eq!(port.read(&mut buffer).unwrap(), 2);
+        assert!(port.may_have_more());
+        assert_eq!(port.read(&mut buffer).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        assert!(!port.may_have_more());
     }
 
     #[test]
