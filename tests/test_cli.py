@@ -186,7 +186,7 @@ class TestVirtual:
             (["--baud", "0"], 2, "--baud"),
             (["--broker", "none", "--broker-port", "1883"], 2, "--broker is none"),
             (["--listen", "127.0.0.1:0", "--link", "module"], 2, "link"),
-            (["--listen", "nowhere"], 1, "nowhere"),
+            (["--listen", "nowhere"], 2, "nowhere"),
             (["--link", "/nonexistent/module"], 1, "/nonexistent/module"),
         ],
     )

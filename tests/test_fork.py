@@ -210,7 +210,7 @@ ENTRIES: dict[type[Any], dict[str, tuple[Any, ...]]] = {
     _core.Turn: {"take": (WORK,)},
     _core.Recorder: {"invented": ("a",), "mark": ("a",), "flush": (), "failure": ()},
     _core.Recording: {"header": (), "next": ()},
-    _core.Replay: {"port": (), "header": (), "play": ("a", None), "report": (), "close": ()},
+    _core.Replay: {"port": (), "header": (), "play": ("a", None), "report": (), "left": (), "close": ()},
     _core.Journal: {"write": (WORK,), "next": (), "take_dropped": (), "end": ()},
     _core.VirtualModem: {
         "port": (),
