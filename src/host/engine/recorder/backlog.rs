@@ -129,6 +129,7 @@ impl Backlog {
             let something = !queue.taken.items.is_empty() && paced <= now;
             if queue.over || flush.is_some() || late || something {
                 std::mem::swap(taken, &mut queue.taken);
+                taken.note_missing(std::mem::take(&mut queue.missing), now);
                 let over = queue.over;
                 return Due { over, flush };
             }
@@ -159,20 +160,18 @@ impl Unwritten {
         if self.failure.is_some() {
             return;
         }
-        let Batch { bytes: all, items } = &mut self.taken;
         let is_needed = match &item {
             Item::Secret(_) | Item::Invented(_) => true,
             Item::Note(what) => matches!(**what, What::Mark(_)),
             _ => false,
         };
+        let Batch { bytes: all, items } = &self.taken;
         if !is_needed && all.len() + WEIGHT * items.len() + bytes.len() > WAITING {
             self.missing += bytes.len() as u64;
             return;
         }
-        let missing = std::mem::take(&mut self.missing);
-        if missing > 0 {
-            items.push((at, Item::Note(Box::new(What::Missing(missing)))));
-        }
+        self.taken.note_missing(std::mem::take(&mut self.missing), at);
+        let Batch { bytes: all, items } = &mut self.taken;
         all.extend_from_slice(bytes);
         // Pieces read at the same time are joined.
         if let (
@@ -199,6 +198,13 @@ impl Unwritten {
 }
 
 impl Batch {
+    /// Notes that bytes are missing here, if any are.
+    fn note_missing(&mut self, missing: u64, at: Instant) {
+        if missing > 0 {
+            self.items.push((at, Item::Note(Box::new(What::Missing(missing)))));
+        }
+    }
+
     /// Empties it, and gives back the memory that a burst has taken.
     pub(super) fn clear(&mut self) {
         self.bytes.clear();
@@ -241,6 +247,21 @@ mod tests {
         let mark = Item::Note(Box::new(What::Mark("test a".into())));
         queue.push(now, mark, &[]);
         assert!(matches!(&queue.taken.items[..], [(_, Item::Note(_))]));
+    }
+
+    #[test]
+    fn a_gap_at_the_end_is_counted_too() {
+        let (backlog, now) = (Backlog::default(), Instant::now());
+        bytes(&mut backlog.queue.lock(), now, &vec![b'a'; WAITING]);
+        bytes(&mut backlog.queue.lock(), now, &[b'b'; 7]);
+        backlog.end();
+        let mut taken = Batch::default();
+        assert!(backlog.take(&mut taken, None).over);
+        let last = taken.items.pop().map(|(_, item)| item);
+        assert!(
+            matches!(&last, Some(Item::Note(what)) if **what == What::Missing(7)),
+            "{last:?}"
+        );
     }
 
     #[test]
