@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -73,6 +74,18 @@ def test_a_misspelt_name_of_the_package_is_an_attribute_error() -> None:
     assert (caught.value.name, caught.value.obj) == ("Modm", modemqtt)
     assert not hasattr(modemqtt, "__wrapped__")
     assert "cannot import name 'Modm' from 'modemqtt'" in python("from modemqtt import Modm").stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "home"),
+    [("VirtualModem", "virtual"), ("Broker", "virtual"), ("Replay", "virtual"), ("AsyncModem", "aio")],
+)
+def test_a_name_of_another_module_is_an_error_that_says_which(name: str, home: str) -> None:
+    said = f"{name} is in modemqtt.{home}: `from modemqtt.{home} import {name}`"
+    assert python(f"from modemqtt import {name}").stderr.endswith(f"\nImportError: {said}\n")
+    with pytest.raises(AttributeError, match=f"^{re.escape(said)}$"):
+        getattr(modemqtt, name)
+    assert not hasattr(modemqtt, name)
 
 
 def test_many_threads_may_use_their_first_name_at_once() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import subprocess
 import sys
 import typing
@@ -11,6 +12,8 @@ import pytest
 
 import modemqtt
 from modemqtt import Modem, Options, UsageError
+from modemqtt._base_modem import BaseModem
+from modemqtt.aio import AsyncModem
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,6 +36,15 @@ def test_a_misspelt_callback_is_an_error_that_names_the_right_one() -> None:
         of("modem").on_restarted = print
     with pytest.raises(AttributeError, match=r"MqttClient has no attribute 'colour'$"):
         of("client").colour = 3
+
+
+@pytest.mark.parametrize("named", [Modem, AsyncModem])
+def test_a_misspelt_setting_is_an_error_of_the_class_that_was_called(named: Any) -> None:  # noqa: ANN401 - either
+    with pytest.raises(TypeError, match=rf"^{named.__name__}\.__init__\(\) got an unexpected keyword argument 'baud'"):
+        named("/dev/ttyUSB2", baud=9600)
+    with pytest.raises(TypeError, match=rf"^{named.__name__}\.__init__\(\) missing .* argument: 'port'$"):
+        named()
+    assert inspect.signature(named) == inspect.signature(BaseModem)
 
 
 @pytest.mark.parametrize(("kind", "name"), [(kind, name) for kind, names in CALLBACKS.items() for name in names])

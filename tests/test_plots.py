@@ -178,7 +178,7 @@ def test_without_the_library_the_error_names_the_extra(
     found = list(sys.meta_path)
     monkeypatch.setattr(sys, "meta_path", [Without(library), *found])
     with pytest.raises(
-        ImportError, match=rf"needs {library}, which is not installed: pip install modemqtt\[notebook\]$"
+        ImportError, match=rf"needs {library}, which is not installed: pip install 'modemqtt\[notebook\]'$"
     ) as caught:
         call()
     assert caught.value.name == library

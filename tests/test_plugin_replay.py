@@ -151,6 +151,32 @@ def test_the_tests_of_a_recording_may_run_in_any_order_and_be_left_out(suite: Su
     }
 
 
+def test_each_test_that_is_not_in_the_recording_says_so_and_the_others_run(suite: Suite, tmp_path: Path) -> None:
+    one = "def test_one(modem_mqtt, modem_topic): modem_mqtt.publish(modem_topic, b'1', qos=1)"
+    suite.write(one)
+    port = recorded(suite, tmp_path / "suite.rec", "M95", passed=1)
+    # All of them have the same fixtures.
+    suite.write("\n".join(one.replace("_one", name) for name in ("_new", "_newer", "_one")))
+    result = suite.run(port)
+    assert outcomes(result) == {"errors": 2, "passed": 1}
+    for name in ("new", "newer"):
+        said = f"*suite.rec has 1 test, such as test_suite.py::test_one, and not test_suite.py::test_{name}; record*"
+        result.stdout.fnmatch_lines([said])
+
+
+def test_a_test_that_has_logged_in_under_a_name_of_its_own_does_not_change_the_others(
+    suite: Suite, tmp_path: Path
+) -> None:
+    suite.write("""
+        def test_own(modem, modem_broker):
+            server = (modem_broker.host, modem_broker.port)
+            with modem.mqtt().session(*server, client_id="own", username="lab", password="hunter2"): ...
+        def test_other(modem_mqtt, modem_topic): modem_mqtt.publish(modem_topic, b"x", qos=1)
+    """)
+    port = recorded(suite, tmp_path / "suite.rec", "M95", passed=2)
+    assert outcomes(suite.run(port)) == {"passed": 2}
+
+
 def test_a_recording_that_is_not_there_fails_in_one_sentence(suite: Suite, tmp_path: Path) -> None:
     suite.write("def test_one(modem): ...")
     result = suite.run(f"--modem-port=replay:{tmp_path}/none.rec")

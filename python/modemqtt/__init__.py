@@ -38,7 +38,23 @@ def _load(name: str) -> object:
         globals().update(offered, __all__=_names.__all__)
         if name in globals():
             return globals()[name]
+    if name[:1].isupper():
+        _say_where(name)
     raise AttributeError(f"module 'modemqtt' has no attribute {name!r}", name=name, obj=sys.modules[__name__])
+
+
+def _say_where(name: str) -> None:
+    """Raise an error that says which module has a name, if one of ours has it."""
+    import importlib  # noqa: PLC0415 - for a mistake alone
+    import inspect  # noqa: PLC0415
+
+    for home in ("modemqtt.virtual", "modemqtt.aio"):
+        if name in importlib.import_module(home).__all__:
+            told = f"{name} is in {home}: `from {home} import {name}`"
+            # `from modemqtt import …` asks there, and would replace the text of an AttributeError by its own.
+            if inspect.stack(0)[2].function == "_handle_fromlist":
+                raise ImportError(told, name="modemqtt")
+            raise AttributeError(told, name=name, obj=sys.modules[__name__])
 
 
 def __dir__() -> list[str]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from modemqtt._base_modem import BaseModem, checked_data, checked_index
 from modemqtt._client import MqttClient
 from modemqtt._network import Network
+from modemqtt._strict import own_init
 from modemqtt._usage import Deadline, arguments, finished, seconds
 from modemqtt._values import Response
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 
+@own_init
 class Modem(BaseModem, Network):
     """A module on a port.
 

@@ -56,7 +56,7 @@ def to_pandas(items: Iterable[Message | Delivery | WireLine]) -> pd.DataFrame:
 
     Raises:
         UsageTypeError: `items` holds something else, or more than one kind.
-        ImportError: pandas is not installed; ``pip install modemqtt[notebook]`` brings it.
+        ImportError: pandas is not installed; ``pip install 'modemqtt[notebook]'`` brings it.
 
     """
     each = _all_of("items", items, (Message, Delivery, WireLine))
@@ -107,7 +107,7 @@ def plot_deliveries(deliveries: Iterable[Delivery], ax: Axes | None = None, *, l
 
     Raises:
         UsageTypeError: something else is among them, or `ax` is not an Axes.
-        ImportError: matplotlib is not installed; ``pip install modemqtt[notebook]`` brings it.
+        ImportError: matplotlib is not installed; ``pip install 'modemqtt[notebook]'`` brings it.
 
     """
     each = _all_of("deliveries", deliveries, (Delivery,))
@@ -150,7 +150,7 @@ def plot_messages(messages: Iterable[Message], ax: Axes | None = None) -> Axes:
 
     Raises:
         UsageTypeError: something else is among them, or `ax` is not an Axes.
-        ImportError: matplotlib is not installed; ``pip install modemqtt[notebook]`` brings it.
+        ImportError: matplotlib is not installed; ``pip install 'modemqtt[notebook]'`` brings it.
 
     """
     each = _all_of("messages", messages, (Message,))
@@ -213,7 +213,9 @@ def _needed(module: str, wanted: str) -> Any:
         # A missing part of the library itself is not reported here.
         if error.name != library:
             raise
-    raise ImportError(f"{wanted} needs {library}, which is not installed: pip install modemqtt[notebook]", name=library)
+    raise ImportError(
+        f"{wanted} needs {library}, which is not installed: pip install 'modemqtt[notebook]'", name=library
+    )
 
 
 def _all_of(name: str, items: Iterable[T], kinds: tuple[type, ...]) -> list[T]:

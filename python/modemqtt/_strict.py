@@ -1,9 +1,11 @@
-"""Objects that refuse misspelt attributes, objects that refuse to be copied, and the check of callbacks."""
+"""Objects that refuse misspelt attributes or keywords, objects that refuse to be copied, and the check of callbacks."""
 
 from __future__ import annotations
 
 import difflib
-from typing import TYPE_CHECKING, Any, NoReturn
+import functools
+from types import FunctionType
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from modemqtt.exceptions import UsageTypeError
 
@@ -11,6 +13,19 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from typing_extensions import Self
+
+T = TypeVar("T")
+
+
+def own_init(cls: type[T]) -> type[T]:
+    """Give a class a copy of the `__init__` it inherits: the error for a wrong keyword then names this class."""
+    base: Any = cls.__init__
+    own = FunctionType(base.__code__, base.__globals__, closure=base.__closure__)
+    functools.update_wrapper(own, base)
+    own.__kwdefaults__ = base.__kwdefaults__
+    own.__qualname__ = f"{cls.__qualname__}.__init__"
+    cls.__init__ = own  # type: ignore[method-assign]
+    return cls
 
 
 class Strict:

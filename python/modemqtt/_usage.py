@@ -96,20 +96,16 @@ def seconds(timeout: float | None, *, otherwise: float) -> float:
     """Check a time in seconds."""
     if timeout is None:
         return otherwise
-    return number("timeout", timeout)
-
-
-def number(name: str, value: object) -> float:
-    """Check a time in seconds that must be given."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise UsageTypeError(f"{name} must be 0 s or more, or None, not {value!r}")
+    wrong = f"timeout must be 0 s or more, or None, not {timeout!r}"
+    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)):
+        raise UsageTypeError(wrong)
     try:
-        time = float(value)
+        checked = float(timeout)
     except OverflowError:
-        time = float("nan")
-    if not time >= 0:
-        raise UsageError(f"{name} must be 0 s or more, or None, not {value!r}")
-    return time
+        checked = float("nan")
+    if not checked >= 0:
+        raise UsageError(wrong)
+    return checked
 
 
 def flag(name: str, value: object) -> None:

@@ -105,7 +105,7 @@ class WireLog(Sequence[WireLine]):
         """Return a table of the lines: ``timestamp``, a datetime in UTC, ``sent`` and ``text``.
 
         Raises:
-            ImportError: pandas is not installed; ``pip install modemqtt[notebook]`` brings it.
+            ImportError: pandas is not installed; ``pip install 'modemqtt[notebook]'`` brings it.
 
         """
         from modemqtt import _plots  # noqa: PLC0415 - only where tables and pictures are made
@@ -123,7 +123,7 @@ class WireLog(Sequence[WireLine]):
 
         Raises:
             UsageTypeError: `ax` is not an Axes.
-            ImportError: matplotlib is not installed; ``pip install modemqtt[notebook]`` brings it.
+            ImportError: matplotlib is not installed; ``pip install 'modemqtt[notebook]'`` brings it.
 
         """
         from modemqtt import _plots  # noqa: PLC0415 - only where tables and pictures are made

@@ -341,7 +341,6 @@ class Bench:
         """
         self.test = test
         self._steered = steered
-        self._problems.clear()
         self._kept.update(open_modems())
         if shares and self.place is not None and self.place.modem is not None and self._wanted == wanted:
             self.place.recover(wanted=wanted, test=test.name, steered=steered)
@@ -400,7 +399,9 @@ class Bench:
                 brokers.heal_broker(self.broker)
         if self._last:
             self.close()
-        return list(self._problems)
+        # A test that is skipped does not begin, and ends all the same.
+        problems, self._problems = self._problems, []
+        return problems
 
     def _close(self, modems: Iterable[Modem | AsyncModem]) -> None:
         """Close what the test left open."""

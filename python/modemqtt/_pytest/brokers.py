@@ -22,14 +22,15 @@ from modemqtt import _core
 from modemqtt._pytest import settings
 from modemqtt._pytest.failure import fail
 from modemqtt._pytest.failure import told as told_of
+from modemqtt._pytest.names import CLIENT_ID
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from modemqtt.virtual import Broker
 
-_OPENS = re.compile(rb'AT\+QMTOPEN=\d+,"(?P<host>[^"]*)","?(?P<port>\d+)', re.IGNORECASE)
-_CONNECTS = re.compile(rb'AT\+QMTCONN=\d+,"[^"]*","(?P<user>[^"]*)"', re.IGNORECASE)
+_OPENS = re.compile(rb'AT\+QMTOPEN=(?P<client>\d+),"(?P<host>[^"]*)","?(?P<port>\d+)', re.IGNORECASE)
+_CONNECTS = re.compile(rb'AT\+QMTCONN=(?P<client>\d+),"(?P<id>[^"]*)"(?:,"(?P<user>[^"]*)")?', re.IGNORECASE)
 MOSQUITTO = "mosquitto"
 
 # Bytes of a line that may be cut.
@@ -130,27 +131,37 @@ def serve(config: pytest.Config) -> Iterator[Broker | BrokerAddress]:
 
 
 def _recorded(files: tuple[str, ...], where: str) -> BrokerAddress:
-    """Return the broker that recordings connect to. Nobody really connects, so any password will do."""
+    """Return the broker of recordings. Nobody really connects, so any password will do.
+
+    It is the one to which `modem_mqtt` has connected. A test may have connected to others, or under another name.
+    """
+    first: BrokerAddress | None = None
     with told_of(where):
-        address = next((found for file in files if (found := _broker_in(file)) is not None), None)
-    if address is None:
-        fail(f"modem_broker: {where} opens no connection; give --modem-broker=HOST:PORT")
-    return address
+        for client_id, address in (found for file in files for found in _connections(file)):
+            if client_id.startswith(CLIENT_ID):
+                return address
+            first = first or address
+    if first is None:
+        fail(f"modem_broker: {where} makes no connection; give --modem-broker=HOST:PORT")
+    return first
 
 
-def _broker_in(file: str) -> BrokerAddress | None:
+def _connections(file: str) -> Iterator[tuple[str, BrokerAddress]]:
+    """Find the connections of a recording: each with its client id."""
     recording = _core.Recording(file)
-    opening = connect = None
-    tail = b""
-    while connect is None and (piece := recording.next()) is not None:
-        if piece[2]:
-            tail = tail[-_LONGEST_LINE:] + piece[3]
-            opening = opening or _OPENS.search(tail)
-            connect = _CONNECTS.search(tail)
-    if opening is None:
-        return None
-    user = None if connect is None else connect["user"].decode()
-    return BrokerAddress(opening["host"].decode(), int(opening["port"]), user, None if user is None else "replayed")
+    opened: dict[bytes, tuple[str, int]] = {}
+    rest = b""
+    while (piece := recording.next()) is not None:
+        if not piece[2]:
+            continue
+        *lines, rest = (rest[-_LONGEST_LINE:] + piece[3]).split(b"\r")
+        for line in lines:
+            if (found := _OPENS.search(line)) is not None:
+                opened[found["client"]] = found["host"].decode(), int(found["port"])
+            elif (found := _CONNECTS.search(line)) is not None and found["client"] in opened:
+                user = None if found["user"] is None else found["user"].decode()
+                password = None if user is None else "replayed"
+                yield found["id"].decode(), BrokerAddress(*opened[found["client"]], user, password)
 
 
 def _check(address: BrokerAddress, told: settings.Settings) -> None:

@@ -6,6 +6,8 @@ import hashlib
 
 # What the section of a test is called, before the name of the test.
 TEST = "test "
+# How a client id begins that is made up.
+CLIENT_ID = "modemqtt-"
 
 
 def model_named(name: object) -> str:

@@ -106,7 +106,12 @@ def around_fixture(
     if bench is None or fixturedef.argname in _OPENING:
         return (yield)
     if fixturedef.scope == "function":
-        bench.goes_on_alone()
+        try:
+            bench.goes_on_alone()
+        except BaseException as error:
+            # pytest finishes only what has a result, and sets up nothing again that is not finished.
+            fixturedef.cached_result = (None, fixturedef.cache_key(request), (error, error.__traceback__))  # type: ignore[arg-type]
+            raise
         return (yield)
     name = f"{fixturedef.baseid} {fixturedef.argname} {getattr(request, 'param_index', 0)}"
     with bench.sharing(f"setup of {name}"):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from modemqtt import UsageError
 from modemqtt._pytest.failure import told
-from modemqtt._pytest.names import short_hash
+from modemqtt._pytest.names import CLIENT_ID, short_hash
 from modemqtt._recording import invented
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class Sessions:
         on = self._modem if modem is None else modem
         factor = self._bench.settings.factor
         self._count += 1
-        own = f"modemqtt-{short_hash(f'{self._bench.run} {self._bench.worker} {self._nodeid} {self._count}', 5)}"
+        own = CLIENT_ID + short_hash(f"{self._bench.run} {self._bench.worker} {self._nodeid} {self._count}", 5)
         if client_id is None:
             invented(on, own)
         if on is self._modem and self._bench.place is not None:

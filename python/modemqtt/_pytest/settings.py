@@ -84,8 +84,8 @@ OPTIONS = (
     Option("log", f"which tests' wire is reported: {', '.join(LOGS)}; default: failed", "WHICH"),
     Option(
         "record",
-        "file to record everything on the line in, for --modem-port=replay:FILE; a second port, or model of virtual "
-        "modules, is recorded in FILE-2, and so on",
+        "file to record everything on the line in, for --modem-port=replay:FILE; each further port, or model of "
+        "virtual modules, has a file of its own: bench.rec, bench-2.rec, and so on",
         "FILE",
     ),
     Option("require", "fail tests that need hardware if there is none, instead of skipping them"),

@@ -7,6 +7,7 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 from modemqtt._base_modem import BaseModem, checked_data, checked_index
+from modemqtt._strict import own_init
 from modemqtt._usage import Deadline, arguments, seconds
 from modemqtt._values import Response
 from modemqtt.aio._client import AsyncMqttClient
@@ -41,6 +42,7 @@ def _is_first(line: Line) -> bool:
     return not is_busy
 
 
+@own_init
 class AsyncModem(BaseModem):
     """A module on a port: a :class:`modemqtt.Modem` whose calls are awaited. It takes the same arguments.
 
