@@ -4,7 +4,7 @@
 //! front, if nobody is there: then it alone is woken by what comes, and passes it on. It never ends a time, and it may leave
 //! whenever it likes.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Instant;
 
 use modemqtt_os::watch::Awoken;
@@ -61,12 +61,15 @@ impl Waiters {
 #[derive(Debug)]
 pub(super) struct Seat {
     traffic: Mutex<Option<Box<Traffic>>>,
+    /// The traffic's own, for a look without the lock. It goes with the traffic.
+    watch: OnceLock<Weak<Watch>>,
 }
 
 impl Seat {
     pub(super) fn new(traffic: Traffic) -> Self {
         Self {
             traffic: Mutex::new(Some(Box::new(traffic))),
+            watch: OnceLock::new(),
         }
     }
 
@@ -81,10 +84,15 @@ impl Seat {
     /// The two places from which the port is watched; `None` where there is only one. The first time, the I/O thread has
     /// to go to the back.
     fn watch(&self, io: &Waker) -> Option<Arc<Watch>> {
+        if let Some(known) = self.watch.get() {
+            return known.upgrade();
+        }
         let mut place = self.lock();
         let (watch, is_new) = place.as_mut()?.watch_twice();
         let watch = watch.cloned();
         drop(place);
+        self.watch
+            .get_or_init(|| watch.as_ref().map(Arc::downgrade).unwrap_or_default());
         if is_new {
             io.wake();
         }
