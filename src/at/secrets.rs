@@ -136,13 +136,27 @@ fn collect(line: &[u8], escapes: Escapes, places: &mut Vec<Range<usize>>) {
     }
 }
 
-/// The parameters of a line that are secrets, without their quotes.
+/// The parameters of a line that are secrets, without their quotes: as they were written, and as what they stand for.
 pub fn secrets_in(line: &str) -> Vec<String> {
     places(line.as_bytes())
         .into_iter()
         .filter_map(|place| line.get(place))
-        .map(|secret| secret.trim().to_owned())
+        .flat_map(|secret| with_meanings(secret.trim()))
         .collect()
+}
+
+/// A parameter without its quotes, and what it stands for if a quote in it was written with a backslash or twice.
+fn with_meanings(parameter: &str) -> Vec<String> {
+    let inner = parameter.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+    let text = inner.unwrap_or(parameter);
+    let mut letters = text.chars();
+    let unescaped = std::iter::from_fn(|| match letters.next()? {
+        '\\' => letters.next().or(Some('\\')),
+        letter => Some(letter),
+    });
+    let mut all = vec![text.to_owned(), unescaped.collect(), text.replace("\"\"", "\"")];
+    all.dedup();
+    all
 }
 
 /// The text by which a secret is recognised in what the module prints; `None` for one so short that it would be found everywhere.
@@ -243,6 +257,15 @@ fn end_outside(text: &[u8], separator: u8, escapes: Escapes) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_secret_with_quotes_is_known_as_it_was_written_and_as_what_it_stands_for() {
+        let known = secrets_in(r#"AT+QMTCONN=0,"bench","lab","hun\"ter\\2""#);
+        assert!(known.contains(&r#"hun\"ter\\2"#.to_owned()), "{known:?}");
+        assert!(known.contains(&r#"hun"ter\2"#.to_owned()), "{known:?}");
+        let known = secrets_in(r#"AT+QMTCONN=0,"bench","lab","hun""ter2""#);
+        assert!(known.contains(&r#"hun"ter2"#.to_owned()), "{known:?}");
+    }
 
     #[test]
     fn no_line_shows_a_secret() {
