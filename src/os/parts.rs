@@ -136,12 +136,16 @@ impl PartReader {
     }
 }
 
+/// A FIFO or a device, which may never answer, is not opened at all.
 fn open_to_read(path: &Path) -> io::Result<BufReader<File>> {
-    let file = File::open(path)?;
-    if file.metadata()?.is_dir() {
+    let kind = std::fs::metadata(path)?.file_type();
+    if kind.is_dir() {
         return Err(io::Error::new(ErrorKind::IsADirectory, "it is a folder"));
     }
-    Ok(BufReader::new(file))
+    if !kind.is_file() {
+        return Err(io::Error::new(ErrorKind::InvalidInput, "it is not a regular file"));
+    }
+    Ok(BufReader::new(File::open(path)?))
 }
 
 /// Writes lines, and begins the next part when one is full. No part takes the place of a file that exists.
