@@ -26,6 +26,10 @@ _PYTHON = re.compile(r"libpython|/python3?[\d.]*$")
 _KERNEL = re.compile(r"kernel|vmlinux|\[unknown\]")
 # What the compiler and the libraries put between ours.
 _BETWEEN = re.compile(r"^(core|std|alloc|pyo3|__rust|<?F as |_start|_*libc_start|_*clone3?|start_thread)|thread_start$")
+_ADAPTERS = re.compile(
+    r"^(boxed|unwind_safe|raw_vec|vec|into_iter|adapters|chain|map|result|to_vec_in|arch|syscalls|function|Thread>)::"
+    r"|^(Result|Worker::spawn)|syscalls::|Thread>::new|_impl(_runtime)?$|^arch::|^syscall"
+)
 
 
 @dataclass
@@ -80,7 +84,8 @@ def _short(name: str, binary: str) -> str:
     if name.startswith("_") and not name.startswith("_core"):
         return ""
     name = re.sub(r"<(?:impl )?(?:[\w:]+ for )?([\w:]+?)(?:<.*?>)? as [^>]+>", r"\1", name)
-    return "::".join(part for part in name.replace("modemqtt_", "").split("::")[-3:] if part != "{{closure}}")
+    short = "::".join(part for part in name.replace("modemqtt_", "").split("::")[-3:] if part != "{{closure}}")
+    return "" if _ADAPTERS.search(short) else short
 
 
 def draw(root: Box, title: str) -> Iterator[str]:
