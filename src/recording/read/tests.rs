@@ -185,7 +185,7 @@ fn a_file_that_is_no_recording_of_ours_is_refused_in_one_sentence_with_the_line(
     }
     assert!(all(&folder.0).unwrap_err().to_string().contains("folder"));
     // A FIFO would be waited for until someone writes to it.
-    let device = all(std::path::Path::new("/dev/null")).unwrap_err().to_string();
+    let device = all(Path::new("/dev/null")).unwrap_err().to_string();
     assert!(device.contains("it is not a regular file"), "{device}");
     assert!(all(&folder.0.join("none")).unwrap_err().to_string().contains("none"));
 }
