@@ -65,14 +65,14 @@ def test_a_port_that_is_in_use_is_said_to_be_so_and_by_whom(virtual_modem: Virtu
 def test_a_regular_file_is_no_port(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"as it was")
-    with pytest.raises(PortError, match=f"{path}: the port cannot be opened as a serial device"):
+    with pytest.raises(PortError, match=f"{path}: the port is not a serial device"):
         Modem(str(path)).open()
     assert path.read_bytes() == b"as it was"
 
 
 @pytest.mark.parametrize("path", ["/", "/dev/null"])
 def test_a_folder_or_another_device_is_no_port(path: str) -> None:
-    with pytest.raises(PortError, match=f"^{path}: the port cannot be opened as a serial device"):
+    with pytest.raises(PortError, match=f"^{path}: the port is not a serial device"):
         Modem(path).open()
 
 
