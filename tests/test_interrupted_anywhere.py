@@ -42,6 +42,8 @@ class World:
         with self.other():
             pass
         self.broker.drop_clients()
+        # A module without a host has its own end of the line open, a moment after the host has left.
+        until(lambda: held()[self.module.port] == 1, "the module's own end of the line")
         self.before = held()
         self.modem = self.other()
 
