@@ -170,7 +170,7 @@ class Replay:
     def report(self) -> tuple[list[tuple[int | None, str, str]], int, str | None]:
         """Return the differences (line, recorded, sent), how many more, and why reading ended early or None."""
     def left(self) -> tuple[int, str] | None:
-        """Return what the host should send next (line, recorded), or None if nothing is left for it."""
+        """Return what the host should send next (line, recorded), or None once it has sent everything."""
     def close(self) -> None:
         """End it. A signal ends the wait and not the closing."""
 

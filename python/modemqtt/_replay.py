@@ -124,7 +124,7 @@ class Replay(Running):
             time.sleep(0.005)
 
     def _left(self) -> str | None:
-        """Say what the host should send next; ``None`` if nothing is left for it."""
+        """Describe what the host should send next; ``None`` once it has sent everything."""
         if (left := self._core.left()) is None:
             return None
         return f"the host has stopped before the end of the recording: line {left[0]}, {left[1]}, was not sent"

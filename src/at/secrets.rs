@@ -149,14 +149,40 @@ pub fn secrets_in(line: &str) -> Vec<String> {
 fn with_meanings(parameter: &str) -> Vec<String> {
     let inner = parameter.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
     let text = inner.unwrap_or(parameter);
-    let mut letters = text.chars();
-    let unescaped = std::iter::from_fn(|| match letters.next()? {
-        '\\' => letters.next().or(Some('\\')),
-        letter => Some(letter),
-    });
-    let mut all = vec![text.to_owned(), unescaped.collect(), text.replace("\"\"", "\"")];
-    all.dedup();
+    let mut all = vec![text.to_owned()];
+    for meaning in [
+        without_backslashes(text.as_bytes()),
+        without_doubled_quotes(text.as_bytes()),
+    ] {
+        let meaning = String::from_utf8_lossy(&meaning).into_owned();
+        if !all.contains(&meaning) {
+            all.push(meaning);
+        }
+    }
     all
+}
+
+/// A text whose characters may each have a backslash before them, without these.
+pub fn without_backslashes(text: &[u8]) -> Vec<u8> {
+    let mut bytes = text.iter();
+    let next = || match bytes.next()? {
+        b'\\' => bytes.next().or(Some(&b'\\')),
+        byte => Some(byte),
+    };
+    std::iter::from_fn(next).copied().collect()
+}
+
+/// A text in which quotes are written twice, with each of them once.
+pub fn without_doubled_quotes(text: &[u8]) -> Vec<u8> {
+    let mut once: Vec<u8> = Vec::new();
+    let mut is_second = false;
+    for &byte in text {
+        is_second = byte == b'"' && !is_second && once.last() == Some(&b'"');
+        if !is_second {
+            once.push(byte);
+        }
+    }
+    once
 }
 
 /// The text by which a secret is recognised in what the module prints; `None` for one so short that it would be found everywhere.

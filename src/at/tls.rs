@@ -171,7 +171,7 @@ pub enum FileAction {
 }
 
 impl Files {
-    /// The command for it; `None` if there is none.
+    /// The command for it, if it has one.
     #[must_use]
     pub fn command(&self, action: FileAction) -> Option<&'static str> {
         let mut commands = self.commands.iter();

@@ -1,5 +1,7 @@
 //! The ways in which a value may stand in what goes over a line.
 
+use modemqtt_at::secrets::{without_backslashes, without_doubled_quotes};
+
 const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 /// A form shorter than this would be found by chance.
 const TELLING: usize = 4;
@@ -53,8 +55,8 @@ pub(crate) fn forms(value: &[u8], other: &[u8]) -> Vec<(Vec<u8>, Vec<u8>)> {
 /// UCS2 or base 64. Whoever gives it back may have read it so.
 pub(crate) fn meanings(value: &[u8]) -> Vec<Vec<u8>> {
     let read = [
-        without_escapes(value, false),
-        without_escapes(value, true),
+        without_backslashes(value),
+        without_escapes(value),
         without_doubled_quotes(value),
         from_percent(value),
         from_hex(value).unwrap_or_default(),
@@ -72,8 +74,8 @@ pub(crate) fn meanings(value: &[u8]) -> Vec<Vec<u8>> {
     meanings
 }
 
-/// A character for each backslash and what is behind it; with `numbers` `\22`, `\x22` and `\u0022` are one each.
-fn without_escapes(value: &[u8], numbers: bool) -> Vec<u8> {
+/// A character for each backslash and what is behind it; `\22`, `\x22` and `\u0022` are one each.
+fn without_escapes(value: &[u8]) -> Vec<u8> {
     let mut text = Vec::new();
     let mut rest = value;
     while let Some((&byte, behind)) = rest.split_first() {
@@ -87,7 +89,7 @@ fn without_escapes(value: &[u8], numbers: bool) -> Vec<u8> {
             b'x' => (after, 2),
             _ => (behind, 2),
         };
-        let number = digits.get(..length).filter(|_| numbers).and_then(number);
+        let number = digits.get(..length).and_then(number);
         match number.and_then(char::from_u32) {
             Some(character) if length == 4 => text.extend(character.encode_utf8(&mut [0; 4]).bytes()),
             Some(character) => text.push(character as u8),
@@ -98,18 +100,6 @@ fn without_escapes(value: &[u8], numbers: bool) -> Vec<u8> {
             }
         }
         rest = &digits[length..];
-    }
-    text
-}
-
-fn without_doubled_quotes(value: &[u8]) -> Vec<u8> {
-    let mut text: Vec<u8> = Vec::new();
-    let mut is_second = false;
-    for &byte in value {
-        is_second = byte == b'"' && !is_second && text.last() == Some(&b'"');
-        if !is_second {
-            text.push(byte);
-        }
     }
     text
 }

@@ -45,11 +45,11 @@ class Stage(enum.Enum):
     """How far a test is, for its recording."""
 
     SHARED = "shared"
-    """Nothing but what it shares with others was set up."""
+    """Only what it shares with others has been set up."""
     BEGUN = "begun"
     """It has begun, and may not have its modem yet."""
     RECORDED = "recorded"
-    """What is sent from now on is its own."""
+    """Whatever is sent from now on belongs to it."""
 
 
 @dataclass
@@ -177,7 +177,7 @@ class Bench:
         return modem
 
     def goes_on_alone(self) -> None:
-        """Note that what the test shares with others is set up, and that the rest is its own."""
+        """Note that the shared fixtures are set up, and that whatever follows belongs to the test."""
         if self.test.stage is Stage.SHARED:
             self.test.stage = Stage.BEGUN
             self._begin_section()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
-# What the section of a test is called, before the name of the test.
+# The section of a test is named by this and the name of the test.
 TEST = "test "
 # How a client id begins that is made up.
 CLIENT_ID = "modemqtt-"

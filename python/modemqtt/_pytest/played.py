@@ -129,21 +129,20 @@ class Played:
         self.begin(name)
 
     def end(self) -> None:
-        """End a section: what was not sent of it is a difference, and so is whatever is sent before the next one."""
+        """End a section: anything it still expects is a difference, and so is anything sent before the next one."""
         if self._in_section:
             self._in_section = False
             self._core.play(None, None)
 
     def differences(self) -> str | None:
-        """Say what was not sent as recorded since this was last asked."""
+        """Describe the differences since the last call; ``None`` if there are no new ones."""
         rows, dropped, failure = self._core.report()
-        count, self._seen = len(rows) + dropped - self._seen, len(rows) + dropped
+        seen, self._seen = self._seen, len(rows) + dropped
         if failure is not None:
             return f"{self.where}: {failure}"
-        if count == 0:
+        if self._seen == seen:
             return None
-        new = rows[max(0, len(rows) + dropped - count) :]
-        shown = "\n".join(str(Difference(*row)) for row in new[:_SHOWN]) or "(more than a run shows)"
+        shown = "\n".join(str(Difference(*row)) for row in rows[seen:][:_SHOWN]) or "(more than a run shows)"
         what = (
             "record it again if it has changed, and run it after the same tests if it depends on them"
             if self._sections

@@ -109,7 +109,7 @@ def around_fixture(
         try:
             bench.goes_on_alone()
         except BaseException as error:
-            # pytest finishes only what has a result, and sets up nothing again that is not finished.
+            # Without a result pytest would never finish this fixture, nor set it up again for a later test.
             fixturedef.cached_result = (None, fixturedef.cache_key(request), (error, error.__traceback__))  # type: ignore[arg-type]
             raise
         return (yield)

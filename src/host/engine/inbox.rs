@@ -76,7 +76,7 @@ impl<T: Weigh> Inbox<T> {
     ///
     /// # Errors
     ///
-    /// If there is none, why.
+    /// Nothing came in time, or nothing more will come.
     pub fn take(&self, at_most: Duration) -> Result<T, Empty> {
         self.sleep_until(Instant::now() + at_most)
             .unwrap_or(Err(Empty::Waiting))
@@ -157,6 +157,17 @@ impl<T: Weigh> Inbox<T> {
         self.dropped.load(Ordering::Acquire)
     }
 
+    /// Takes the oldest entry if there is one, or says that it is over.
+    fn found(&self, state: &mut Contents<T>) -> Option<Result<T, Empty>> {
+        state.looked_at = Some(Instant::now());
+        let Some(entry) = state.entries.pop_front() else {
+            return state.over.then_some(Err(Empty::Over));
+        };
+        state.taken(entry.weight());
+        self.stock.release(entry.weight());
+        Some(Ok(entry))
+    }
+
     pub(super) fn end(&self) {
         let mut state = self.state.lock();
         state.over = true;
@@ -171,18 +182,11 @@ impl<T: Weigh> Awaited for Inbox<T> {
 
     fn look(&self, caller: Option<&Waker>) -> Option<Self::Found> {
         let mut state = self.state.lock();
-        state.looked_at = Some(Instant::now());
-        if let Some(entry) = state.entries.pop_front() {
-            state.taken(entry.weight());
-            drop(state);
-            self.stock.release(entry.weight());
-            return Some(Ok(entry));
+        let found = self.found(&mut state);
+        if found.is_none() {
+            state.waiting.note(caller);
         }
-        if state.over {
-            return Some(Err(Empty::Over));
-        }
-        state.waiting.note(caller);
-        None
+        found
     }
 
     fn turn_away(&self) {
@@ -190,20 +194,16 @@ impl<T: Weigh> Awaited for Inbox<T> {
     }
 
     fn sleep_until(&self, deadline: Instant) -> Option<Self::Found> {
+        let mut state = self.state.lock();
+        let mut late = false;
         loop {
-            if let Some(found) = self.look(None) {
-                return Some(found);
+            let found = self.found(&mut state);
+            if found.is_some() || late {
+                return found;
             }
-            let mut state = self.state.lock();
-            while state.entries.is_empty() && !state.over {
-                state.waiting.asleep += 1;
-                let late = self.filled.wait_until(&mut state, deadline);
-                state.waiting.asleep -= 1;
-                state.looked_at = Some(Instant::now());
-                if late && state.entries.is_empty() && !state.over {
-                    return None;
-                }
-            }
+            state.waiting.asleep += 1;
+            late = self.filled.wait_until(&mut state, deadline);
+            state.waiting.asleep -= 1;
         }
     }
 }

@@ -237,7 +237,7 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// If there is none, why.
+    /// Nothing came in time, or nothing more will come.
     pub fn take<T: Weigh>(&self, inbox: &Inbox<T>, at_most: Duration) -> Result<T, Empty> {
         let deadline = Instant::now() + at_most;
         self.wait_for(inbox, deadline).unwrap_or(Err(Empty::Waiting))

@@ -99,8 +99,8 @@ impl Seat {
         watch
     }
 
-    /// Waits at the port and reads what comes, until what is awaited is there; `None` if another thread is at the port, if
-    /// the port must not be read now, and once the deadline has come.
+    /// Waits at the port and reads what comes, until it brings what is awaited. Returns `None` if another thread is at the
+    /// port already, if the port must not be read now, or when the deadline has come.
     pub(super) fn read_until<A: Awaited>(
         &self,
         deadline: Instant,

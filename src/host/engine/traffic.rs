@@ -126,13 +126,11 @@ impl Traffic {
     /// Takes a caller's request after those already queued, and does what there is to do. Returns whether the I/O
     /// thread must be woken for the rest, and who is to be woken because of what was done.
     pub(super) fn take_from_caller(&mut self, request: Request) -> (bool, Waking) {
-        let served = catch_unwind(AssertUnwindSafe(|| {
-            self.take_requests();
-            self.take(request);
-            self.carry_on()
-        }));
-        // A bug of ours must not leave anyone waiting.
-        self.failure = served.unwrap_or_else(|_| Err(PortError::broken(&self.url))).err();
+        self.work_for_caller(|traffic| {
+            traffic.take_requests();
+            traffic.take(request);
+            traffic.carry_on()
+        });
         let now = Instant::now();
         let before = self.written_by_caller.replace(now);
         let follows = before.is_some_and(|before| now - before < ROW);
@@ -142,14 +140,19 @@ impl Traffic {
 
     /// Reads for a thread that waits for what comes, and passes it on. Returns what [`Self::take_from_caller`] does.
     pub(super) fn read_for_waiter(&mut self) -> (bool, Waking) {
-        let served = catch_unwind(AssertUnwindSafe(|| {
-            self.read()?;
-            self.carry_on()
-        }));
-        self.failure = served.unwrap_or_else(|_| Err(PortError::broken(&self.url))).err();
+        self.work_for_caller(|traffic| {
+            traffic.read()?;
+            traffic.carry_on()
+        });
         self.sleep.reads = self.reading().at_most();
         let wake = self.failure.is_some() || self.is_overslept() || self.may_have_more();
         (wake, self.take_told())
+    }
+
+    /// Works in a thread of the program, and leaves a failure to the I/O thread. A bug of ours must not leave anyone waiting.
+    fn work_for_caller(&mut self, work: impl FnOnce(&mut Self) -> Result<(), PortError>) {
+        let done = catch_unwind(AssertUnwindSafe(|| work(self)));
+        self.failure = done.unwrap_or_else(|_| Err(PortError::broken(&self.url))).err();
     }
 
     /// Whether to read again before anything else comes.

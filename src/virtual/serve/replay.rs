@@ -193,7 +193,7 @@ impl Section {
     /// What begins it.
     fn source(self) -> Source {
         Box::new(move || {
-            let mut recording = match self.begins {
+            let recording = match self.begins {
                 Some(begins) => Recording::open_at(&self.path, begins)?,
                 None => Recording::open(&self.path)?,
             };
@@ -202,8 +202,7 @@ impl Section {
                     .as_ref()
                     .is_ok_and(|(entry, _)| matches!(entry.what, What::Mark(_)))
             };
-            let entries = std::iter::from_fn(move || recording.next_entry().transpose());
-            let entries: Entries = Box::new(entries.take_while(goes_on));
+            let entries: Entries = Box::new(entries(recording).take_while(goes_on));
             Ok(entries)
         })
     }
@@ -212,10 +211,13 @@ impl Section {
 /// What begins the recording.
 fn source(path: PathBuf) -> Source {
     Box::new(move || {
-        let mut recording = Recording::open(&path)?;
-        let entries: Entries = Box::new(std::iter::from_fn(move || recording.next_entry().transpose()));
+        let entries: Entries = Box::new(entries(Recording::open(&path)?));
         Ok(entries)
     })
+}
+
+fn entries(mut recording: Recording) -> impl Iterator<Item = Result<(Entry, u64), ReadError>> {
+    std::iter::from_fn(move || recording.next_entry().transpose())
 }
 
 /// The thread.
