@@ -14,6 +14,7 @@ from support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 pytestmark = pytest.mark.skipif(not TASKS.exists(), reason="the system does not count the switches of a thread")
 
@@ -59,11 +60,11 @@ def test_no_thread_wakes_while_a_session_is_kept(model: str) -> None:
             assert woken() == {}
 
 
-def test_no_thread_wakes_while_a_session_waits_to_connect_again(model: str) -> None:
+def test_no_thread_wakes_while_a_session_waits_to_connect_again(model: str, tmp_path: Path) -> None:
     plan = Reconnect(first=60)
     with (
         Broker() as broker,
-        VirtualModem(model) as module,
+        VirtualModem(model, link=tmp_path / "module") as module,
         Modem(module.port) as modem,
         modem.mqtt().session(broker.host, broker.port, client_id="bench-7", reconnect=plan) as mqtt,
     ):

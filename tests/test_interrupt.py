@@ -16,7 +16,9 @@ BLOCKING = {
         "server, _ = absent(); ready(); Modem('socket://127.0.0.1:%d' % server.getsockname()[1]).open()"
     ),
     "Modem.reopen": "master, slave = os.openpty(); tty.setraw(slave)\nready(); Modem(os.ttyname(slave)).reopen()",
-    "Modem.reopen: a port that is gone": "modem.open(); module.close(); ready(); modem.reopen(timeout=60)",
+    "Modem.reopen: a port that is gone": (
+        "with linked() as (module, modem): module.close(); ready(); modem.reopen(timeout=60)"
+    ),
     "Modem.close: while a callback works": (
         "connect(); mqtt.subscribe('t'); started = threading.Event()\n"
         "mqtt.on_message = lambda _: (started.set(), time.sleep(30))\n"

@@ -16,6 +16,7 @@ from support.waiting import in_thread, until
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
+    from pathlib import Path
 
 
 @pytest.fixture
@@ -108,8 +109,8 @@ def test_what_is_opened_behind_a_session_is_not_closed_under_the_next(
     assert broker.clients == ["bench-8"]
 
 
-def test_while_it_waits_for_the_port(broker: Broker, model: str) -> None:
-    with VirtualModem(model) as module, Modem(module.port) as modem:
+def test_while_it_waits_for_the_port(broker: Broker, model: str, tmp_path: Path) -> None:
+    with VirtualModem(model, link=tmp_path / "module") as module, Modem(module.port) as modem:
         with session(modem.mqtt(), broker):
             module.close()
             until(lambda: not modem.is_open, "the loss of the port")

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import TYPE_CHECKING
 
 import pytest
 
 from support.programs import run
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 # More runs take longer: MODEMQTT_RUNS=100.
 RUNS = int(os.environ.get("MODEMQTT_RUNS", "10"))
@@ -99,7 +103,7 @@ CONNECTING_AGAIN = {
 
 @pytest.mark.parametrize("within", ["", "entered.__exit__(None, None, None)", "modem.close()"])
 @pytest.mark.parametrize("doing", CONNECTING_AGAIN)
-def test_the_interpreter_ends_cleanly_while_a_session(doing: str, within: str) -> None:
+def test_the_interpreter_ends_cleanly_while_a_session(doing: str, within: str, tmp_path: Path) -> None:
     # The replacement of the server is there before the first attempt.
     first = 60 if doing == "waits" else 0.05
     if doing == "tells" and within == "modem.close()":
@@ -117,6 +121,11 @@ entered.__enter__()
 {CONNECTING_AGAIN[doing]}
 {within}
 """
+    if doing == "waits for the port":
+        link = str(tmp_path / "module")
+        program = (
+            f"module = VirtualModem('M95', link={link!r}); modem = Modem({link!r}); mqtt = modem.mqtt()\n{program}"
+        )
     for _ in range(max(1, RUNS // 5)):
         outcome = run(program)
         assert (outcome.returncode, outcome.errors, outcome.output) == (0, "", "")

@@ -54,8 +54,10 @@ def test_the_connection_of_a_closed_modem_is_not_waited_for(modem: Modem, mqtt: 
 
 
 @pytest.mark.parametrize("lost", [False, True], ids=["connected", "port lost"])
-def test_a_session_whose_modem_is_closed_is_not_waited_for(broker: Broker, model: str, *, lost: bool) -> None:
-    with VirtualModem(model) as module, Modem(module.port) as modem:
+def test_a_session_whose_modem_is_closed_is_not_waited_for(
+    broker: Broker, model: str, tmp_path: Path, *, lost: bool
+) -> None:
+    with VirtualModem(model, link=tmp_path / "module") as module, Modem(module.port) as modem:
         mqtt = modem.mqtt()
         with session(mqtt, broker):
             if lost:

@@ -12,7 +12,7 @@ READY = "ready"
 
 # Every program has these at hand. Standard output shows its progress.
 PROLOGUE = """\
-import os, signal, socket, sys, threading, time, tty
+import contextlib, os, signal, socket, sys, tempfile, threading, time, tty
 from modemqtt import *
 from modemqtt.virtual import Broker, VirtualModem
 
@@ -39,6 +39,13 @@ def silent(model="M95"):
         os.read(master, 99); os.write(master, b"\\r\\n+CMEE: 1\\r\\n\\r\\nOK\\r\\n")
     threading.Thread(target=answer, daemon=True).start()
     return Modem(os.ttyname(slave), model=model).open()
+
+@contextlib.contextmanager
+def linked():
+    # A module whose name goes with it. The number of a pseudo-terminal may become another program's at once.
+    with tempfile.TemporaryDirectory() as folder:
+        with VirtualModem("M95", link=folder + "/module") as module, Modem(folder + "/module") as modem:
+            yield module, modem
 
 def absent(port=0):
     # A server that takes no connection, and what keeps it from doing so.
