@@ -207,7 +207,7 @@ impl Bench {
             }
             if let Event::Ended(ticket, result) = event {
                 assert!(self.open.remove(&ticket), "{ticket:?} has ended twice, or never began");
-                self.ended.push((ticket, result));
+                self.ended.push((ticket, *result));
             }
         }
     }

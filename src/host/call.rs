@@ -7,7 +7,8 @@ use modemqtt_at::dialect::DataPhase;
 use modemqtt_at::{ClientIndex, Command, Operation, Qos};
 
 pub use crate::errand::{Errand, Login, Values};
-pub use crate::event::{ClientState, Event, Message, Reconnected};
+pub use crate::event::{ClientState, Event, Reconnected};
+pub use crate::message::Message;
 pub use crate::options::{Configuration, Options};
 use crate::writer::Argument;
 

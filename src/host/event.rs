@@ -3,7 +3,7 @@
 //! An event reaches a program's callbacks if [`Event::told`] has a line for it; code that translates events needs to
 //! know none of them by name.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use modemqtt_at::codes::{OpenResult, StatCode};
 use modemqtt_at::dialect::{Dialect, Model};
@@ -11,8 +11,9 @@ use modemqtt_at::{ClientIndex, MessageId};
 
 use crate::call::{Reply, Ticket};
 use crate::error::Error;
+use crate::message::Message;
 
-/// What the session reports.
+/// What the session reports. Messages come more often than all others, so that these keep what is large elsewhere.
 #[derive(Debug)]
 pub enum Event {
     /// The call has left the queue; it can no longer be taken back.
@@ -26,7 +27,7 @@ pub enum Event {
     /// Progress of a credential on its way: its name, the bytes sent so far, and the bytes in all.
     Uploading(Ticket, &'static str, usize, usize),
     /// The call has ended.
-    Ended(Ticket, Result<Reply, Error>),
+    Ended(Ticket, Box<Result<Reply, Error>>),
     /// The module has been identified.
     Identified(&'static Dialect, &'static Model),
     /// The module's buffer for this client was full: messages may be lost.
@@ -54,11 +55,11 @@ pub enum Event {
     Restarted,
     /// A kept session has lost its connection for this reason. It reconnects after this time; with `None`, once the
     /// program has opened the modem again.
-    Reconnecting(ClientIndex, Error, Option<Duration>),
+    Reconnecting(ClientIndex, Box<Error>, Option<Duration>),
     /// A kept session has its connection back.
-    Reconnected(Reconnected),
+    Reconnected(Box<Reconnected>),
     /// A kept session has given up for this reason, after this number of attempts.
-    ReconnectFailed(ClientIndex, Error, u32),
+    ReconnectFailed(ClientIndex, Box<Error>, u32),
     /// A session is no longer kept: the program has ended its connection.
     Unkept(ClientIndex),
 }
@@ -75,6 +76,10 @@ pub struct Told {
 }
 
 impl Event {
+    pub(crate) fn ended(ticket: Ticket, result: Result<Reply, Error>) -> Self {
+        Self::Ended(ticket, Box::new(result))
+    }
+
     /// What a program is told about this event. The engine itself tells of messages, lines, and the end of a call or a
     /// kept session, since it adds what it knows of them.
     pub(crate) fn told(&self) -> Option<Told> {
@@ -90,7 +95,9 @@ impl Event {
                 let reason = reason.name().unwrap_or("an unknown reason");
                 ("reopening", Some(*client), Some(Ok(Reply::Text(reason.into()))))
             }
-            Self::ReconnectFailed(client, error, _) => ("reconnect failed", Some(*client), Some(Err(error.clone()))),
+            Self::ReconnectFailed(client, error, _) => {
+                ("reconnect failed", Some(*client), Some(Err((**error).clone())))
+            }
             _ => return None,
         };
         let facts = fact.into_iter().collect();
@@ -111,23 +118,6 @@ pub struct Reconnected {
     pub granted: Vec<(String, i64)>,
     /// The publishes that were under way, in order, which may or may not have arrived.
     pub unknown: Vec<Ticket>,
-}
-
-/// A received message.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Message {
-    /// The client.
-    pub client: ClientIndex,
-    /// Message id; 0 with QoS 0.
-    pub message_id: MessageId,
-    /// Topic name.
-    pub topic: String,
-    /// Payload, bit for bit.
-    pub payload: Vec<u8>,
-    /// Whether the layout left no doubt about where the payload ends.
-    pub complete: bool,
-    /// When its last byte was read.
-    pub at: Instant,
 }
 
 /// The state of a client.

@@ -13,16 +13,19 @@
 //! | `Held` | by a message without a length that has reached a line end | once the next line is known not to belong to it |
 //! | `Dropping` | by an overlong line | by its end |
 
-use modemqtt_at::ascii::{CR, LF, PROMPT, QUOTE};
+use modemqtt_at::ascii::{CR, LF, PROMPT};
 use modemqtt_at::dialect::ReceiveUrc;
 
-use crate::receive::{self, Found, Layout, Parsed, RawMessage, TopicLines};
+use crate::message::Content;
+use crate::receive::{self, Found, Layout, Parsed, TopicLines};
 use crate::tokens;
 use crate::trace::Place;
 
 mod data_echo;
+mod held;
 
 pub use data_echo::DataEcho;
+use held::Held;
 
 /// The longest line that is not a message. BC35-G/BC28 answers have at most 2,048 characters; no note gives a higher
 /// figure.
@@ -38,7 +41,7 @@ pub enum Frame {
     /// A line without its end; never empty.
     Line(Vec<u8>),
     /// A `+QMTRECV` with its payload.
-    Message(RawMessage),
+    Message(Content),
     /// The head of a line longer than any module prints. The rest is dropped.
     Overlong(Vec<u8>),
 }
@@ -86,6 +89,8 @@ pub enum Hold {
 pub struct Taken<'a> {
     /// Everything between the previous frame and the next, including line ends and dropped bytes.
     pub bytes: &'a [u8],
+    /// Where that lies in [`Framer::bytes`].
+    pub place: Place,
     /// Where the line lies among them, without its end; a message runs up to the end of its payload.
     pub line: Place,
     /// Where the payload of a message lies.
@@ -127,26 +132,6 @@ enum Position {
     Dropping,
 }
 
-/// A message without a length that has reached a line end. It begins where the latest frame does.
-#[derive(Debug)]
-struct Held {
-    found: Found,
-    /// The message, once another line has been taken as part of it.
-    joined: Option<Box<RawMessage>>,
-    /// A quote precedes it.
-    quoted: bool,
-    /// The quote after it was taken to be the module's.
-    closed: bool,
-}
-
-impl Held {
-    /// The length of the payload so far.
-    fn length(&self) -> usize {
-        let (from, to) = self.found.payload;
-        self.joined.as_ref().map_or(to - from, |message| message.payload.len())
-    }
-}
-
 impl Framer {
     /// A framer that knows how the dialect reports messages.
     pub fn set_receive(&mut self, row: ReceiveUrc) {
@@ -174,7 +159,7 @@ impl Framer {
             self.start -= gone;
             for place in [&mut self.line, &mut self.payload] {
                 // Of a message held back.
-                *place = (place.from.saturating_sub(gone)..place.to.saturating_sub(gone)).into();
+                *place = place.seen_from(gone);
             }
         }
         let known = self.buffer.len() - self.start;
@@ -185,11 +170,11 @@ impl Framer {
     /// The bytes of the latest frame as they arrived; given once.
     pub fn taken(&mut self) -> Taken<'_> {
         let from = std::mem::replace(&mut self.shown, self.start);
-        let shifted = |place: Place| (place.from.saturating_sub(from)..place.to.saturating_sub(from)).into();
         Taken {
             bytes: &self.buffer[from..self.start],
-            line: shifted(self.line),
-            payload: shifted(self.payload),
+            place: (from..self.start).into(),
+            line: self.line.seen_from(from),
+            payload: self.payload.seen_from(from),
         }
     }
 
@@ -198,12 +183,17 @@ impl Framer {
         matches!(self.position, Position::Dropping)
     }
 
-    /// All bytes that belong to no frame; given once. No more may follow.
-    pub fn rest(&mut self) -> &[u8] {
+    /// Where the bytes are that belong to no frame; given once. No more may follow.
+    pub fn rest(&mut self) -> Place {
         let from = std::mem::replace(&mut self.shown, self.buffer.len());
         self.position = Position::Line;
         self.consume_to(self.buffer.len());
-        &self.buffer[from..]
+        (from..self.buffer.len()).into()
+    }
+
+    /// What has been read lately. All places hold until more is pushed.
+    pub fn bytes(&self) -> &[u8] {
+        &self.buffer
     }
 
     /// The next frame, or `None` until more bytes come or, if [`Framer::hold`] says so, until a flush.
@@ -264,7 +254,7 @@ impl Framer {
                     return Some(Frame::Message(message));
                 }
                 Parsed::Unterminated { found, consumed } => {
-                    let quoted = rest[..found.payload.0].ends_with(b"\"");
+                    let quoted = rest[..found.payload.start()].ends_with(b"\"");
                     let closed = quoted && rest[..consumed].ends_with(b"\"\r\n");
                     self.note(found);
                     self.consume(consumed);
@@ -348,69 +338,10 @@ impl Framer {
         Some(Frame::Message(message))
     }
 
-    /// Decides whether the line end that a message without a length has reached ends the message.
-    ///
-    /// Responses start with CRLF. Text directly after the line end is either a line from a module that omits that CRLF,
-    /// or the rest of a payload that contains a line end.
-    fn settle(&mut self, expect: Expect<'_>) -> Option<RawMessage> {
-        while let Position::Held(held) = &mut self.position {
-            let first = *self.buffer.get(self.start)?;
-            if matches!(first, CR | LF) || (first == PROMPT && expect.prompt == Prompt::Due) {
-                break;
-            }
-            let from = self.scanned.max(self.start);
-            let Some(end) = memchr::memchr(LF, &self.buffer[from..]).map(|at| from + at) else {
-                self.scanned = self.buffer.len();
-                if self.buffer.len() - self.start > LONGEST_LINE {
-                    break;
-                }
-                return None;
-            };
-            let line = trim_end(&self.buffer[self.start..end]);
-            let echoed = expect.echo.is_some_and(|echo| line.starts_with(echo));
-            if echoed || tokens::is_recognised(line) || held.length() > receive::LONGEST_PAYLOAD {
-                break;
-            }
-            let message = held.joined.get_or_insert_with(|| {
-                let message = held.found.message(&self.buffer[self.line.from..], &self.layout);
-                Box::new(message)
-            });
-            // The quote after the payload was taken to be the module's, but was the payload's own.
-            if held.closed {
-                message.payload.push(QUOTE);
-            }
-            held.closed = held.quoted && line.ends_with(b"\"");
-            let text = &line[..line.len() - usize::from(held.closed)];
-            message.payload.extend_from_slice(b"\r\n");
-            message.payload.extend_from_slice(text);
-            self.payload.to = self.start + text.len();
-            self.line.to = self.payload.to;
-            message.complete = false;
-            self.consume_to(end + 1);
-        }
-        // Frame again from the start what was read as one line.
-        self.scanned = self.start;
-        self.take_held()
-    }
-
-    /// The message held back, as far as it goes.
-    fn take_held(&mut self) -> Option<RawMessage> {
-        let Position::Held(held) = &mut self.position else {
-            return None;
-        };
-        let message = match held.joined.take() {
-            Some(joined) => *joined,
-            None => held.found.message(&self.buffer[self.line.from..], &self.layout),
-        };
-        self.position = Position::Line;
-        Some(message)
-    }
-
     /// Notes where the message that begins here lies.
     fn note(&mut self, found: Found) {
-        let (from, to) = found.payload;
-        self.payload = (self.start + from..self.start + to).into();
-        self.line = (self.start..self.payload.to).into();
+        self.payload = found.payload.behind(self.start);
+        self.line = (self.start..self.payload.end()).into();
     }
 
     fn line(&mut self) -> Option<Frame> {

@@ -15,6 +15,7 @@ pub mod framer;
 mod job;
 pub mod keep;
 mod limit;
+pub mod message;
 mod mqtt;
 pub mod names;
 pub mod options;

@@ -7,6 +7,9 @@
 
 use modemqtt_at::ascii::{CR, LF, QUOTE};
 
+use crate::message::Content;
+use crate::trace::Place;
+
 mod counted;
 mod cursor;
 mod layout;
@@ -25,42 +28,29 @@ const LONGEST_TOPIC: usize = 65_535;
 /// The longest head: prefix, client index, message id, commas and a few blanks.
 const LONGEST_HEAD: usize = 40;
 
-/// A received message as it was printed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RawMessage {
-    /// Client index.
-    pub client: u8,
-    /// Message id; 0 for QoS 0.
-    pub message_id: u16,
-    /// Topic, without quotes.
-    pub topic: Vec<u8>,
-    /// Payload, without the quotes around it.
-    pub payload: Vec<u8>,
-    /// Whether the layout left no doubt about where the payload ends.
-    pub complete: bool,
-}
-
 /// A message by its places on the line, from its start.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Found {
     head: Head,
-    topic: (usize, usize),
-    pub(crate) payload: (usize, usize),
+    topic: Place,
+    pub(crate) payload: Place,
     complete: bool,
 }
 
 impl Found {
     /// The message, taken from the bytes that it was found in.
-    pub(crate) fn message(self, bytes: &[u8], layout: &Layout) -> RawMessage {
-        let mut message = RawMessage {
-            client: self.head.client,
-            message_id: self.head.message_id,
-            topic: bytes[self.topic.0..self.topic.1].to_vec(),
-            payload: bytes[self.payload.0..self.payload.1].to_vec(),
-            complete: self.complete,
-        };
-        layout.decode(&mut message);
-        message
+    pub(crate) fn message(self, bytes: &[u8], layout: &Layout) -> Content {
+        let (topic, payload) = (self.topic, self.payload);
+        let Head { client, message_id } = self.head;
+        let mut complete = self.complete;
+        if layout.hex.get(client) {
+            // If it is not hexadecimal, it stays unchanged and is marked.
+            match layout::undigits(payload.of(bytes)) {
+                Some(payload) => return Content::new(client, message_id, topic.of(bytes), &payload, complete),
+                None => complete = false,
+            }
+        }
+        Content::within(client, message_id, bytes, topic, payload, complete)
     }
 }
 
@@ -70,7 +60,7 @@ impl Found {
 pub(crate) struct Scan {
     section: Section,
     head: Head,
-    topic: (usize, usize),
+    topic: Place,
     /// Where the current section begins.
     at: usize,
     /// Nothing that ends it lies before this position.
@@ -152,15 +142,15 @@ impl Scan {
     /// The message if no payload follows the length on a line of its own, which begins at `from`: the number may have
     /// been the payload. The rest is read as lines, so that nothing is lost.
     fn without_payload(&self, from: usize) -> Found {
-        self.found((from, self.at - 2), false)
+        self.found(from..self.at - 2, false)
     }
 
     /// The message with this payload.
-    fn found(&self, payload: (usize, usize), complete: bool) -> Found {
+    fn found(&self, payload: impl Into<Place>, complete: bool) -> Found {
         Found {
             head: self.head,
             topic: self.topic,
-            payload,
+            payload: payload.into(),
             complete,
         }
     }
@@ -247,12 +237,12 @@ pub(crate) fn give_up(bytes: &[u8], layout: &Layout, scan: &mut Scan) -> Option<
         (Section::Counted, None) => {
             let hex = layout.hex.get(scan.head.client);
             let (from, to, complete, consumed) = counted::cut_short(bytes, hex, at, scan.length)?;
-            ((from, to), complete, consumed)
+            (Place::from(from..to), complete, consumed)
         }
         (Section::Open, _) => {
             let end = find_line_end(bytes, at)?;
             // Some firmware prints no closing quote if the payload contains a NUL.
-            (((at + 1).min(end), end), false, end + 2)
+            (((at + 1).min(end)..end).into(), false, end + 2)
         }
         (Section::Head | Section::Topic | Section::Length, _) => return None,
     };
@@ -340,13 +330,13 @@ fn topic(bytes: &[u8], scan: &mut Scan) -> Advance {
                     return Advance::More;
                 }
                 Some(b',') => {
-                    scan.topic = (at + 1, found);
+                    scan.topic = (at + 1..found).into();
                     return scan.go(Section::Length, found + 2);
                 }
                 Some(_) => {}
             },
             b',' => {
-                scan.topic = (at, found);
+                scan.topic = (at..found).into();
                 return scan.go(Section::Length, found + 1);
             }
             // The line ended without a payload, or has a byte that no topic may contain (MQTT 3.1.1 section 4.7.1): the
@@ -424,7 +414,7 @@ fn open(bytes: &[u8], layout: &mut Layout, scan: &mut Scan) -> Advance {
                 layout.unquoted_payload_seen();
             }
             return Advance::End(Parsed::Unterminated {
-                found: scan.found((at, end), !length_due),
+                found: scan.found(at..end, !length_due),
                 consumed: end + 2,
             });
         }
@@ -432,7 +422,7 @@ fn open(bytes: &[u8], layout: &mut Layout, scan: &mut Scan) -> Advance {
             // An earlier line end was inside the payload, or ended a payload whose closing quote is missing.
             let first_line = !scan.torn;
             let complete = first_line && layout.wrapping == Wrapping::Always && !length_due;
-            let found = scan.found((quote + 1, end - 1), complete);
+            let found = scan.found(quote + 1..end - 1, complete);
             let consumed = end + 2;
             // The quote may also belong to the payload.
             return Advance::End(if first_line {
@@ -445,7 +435,7 @@ fn open(bytes: &[u8], layout: &mut Layout, scan: &mut Scan) -> Advance {
             // An opening quote only: it belongs to the payload, or the module put it before a payload that contains a
             // line end, or before one that it prints no further.
             return Advance::End(Parsed::Unterminated {
-                found: scan.found((at, end), false),
+                found: scan.found(at..end, false),
                 consumed: end + 2,
             });
         }

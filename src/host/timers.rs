@@ -1,7 +1,7 @@
 //! One table of deadlines, with one answer to "how long may I sleep?".
 
 use std::collections::{BTreeSet, HashMap};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use modemqtt_at::ClientIndex;
 
@@ -35,8 +35,8 @@ pub(crate) enum Timer {
 /// The deadlines.
 #[derive(Debug, Default)]
 pub(crate) struct Timers {
-    /// [`Timer::Quiet`], which nearly every read sets or clears.
-    quiet: Option<Instant>,
+    /// [`Timer::Quiet`], which nearly every read sets or clears: since when, and for how long.
+    quiet: Option<(Instant, Duration)>,
     by_timer: HashMap<Timer, Instant>,
     by_time: BTreeSet<(Instant, Timer)>,
 }
@@ -45,12 +45,17 @@ impl Timers {
     /// Sets a deadline, replacing any earlier one.
     pub(crate) fn set(&mut self, timer: Timer, at: Instant) {
         if timer == Timer::Quiet {
-            self.quiet = Some(at);
-            return;
+            return self.set_quiet(at, Duration::ZERO);
         }
         self.clear(timer);
         self.by_timer.insert(timer, at);
         self.by_time.insert((at, timer));
+    }
+
+    /// Sets the deadline for more bytes this long after `since`.
+    #[inline]
+    pub(crate) fn set_quiet(&mut self, since: Instant, pause: Duration) {
+        self.quiet = Some((since, pause));
     }
 
     /// Cancels a deadline.
@@ -76,7 +81,7 @@ impl Timers {
     }
 
     fn first(&self) -> Option<(Instant, Timer)> {
-        let quiet = self.quiet.map(|at| (at, Timer::Quiet));
+        let quiet = self.quiet.map(|(since, pause)| (since + pause, Timer::Quiet));
         self.by_time.first().copied().into_iter().chain(quiet).min()
     }
 
@@ -93,7 +98,6 @@ impl Timers {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
 
     use super::*;
 

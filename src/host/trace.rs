@@ -32,10 +32,8 @@ pub struct Piece<'a> {
 /// A range of bytes in a piece.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Place {
-    /// The first byte.
-    pub from: usize,
-    /// One past the last byte.
-    pub to: usize,
+    from: u32,
+    to: u32,
 }
 
 /// What a log shows of a piece.
@@ -59,37 +57,76 @@ pub enum Form {
 impl From<Range<usize>> for Place {
     fn from(range: Range<usize>) -> Self {
         Self {
-            from: range.start,
-            to: range.end,
+            from: position(range.start),
+            to: position(range.end),
         }
     }
 }
 
 impl Place {
-    /// The bytes of this range in its piece.
-    pub fn of(self, bytes: &[u8]) -> &[u8] {
-        bytes.get(self.from..self.to).unwrap_or_default()
+    /// The first byte.
+    pub const fn start(self) -> usize {
+        self.from as usize
     }
+
+    /// One past the last byte.
+    pub const fn end(self) -> usize {
+        self.to as usize
+    }
+
+    /// How many bytes it has.
+    pub const fn len(self) -> usize {
+        self.to.saturating_sub(self.from) as usize
+    }
+
+    /// Whether it has none.
+    pub const fn is_empty(self) -> bool {
+        self.to <= self.from
+    }
+
+    /// Its bytes.
+    pub fn of(self, bytes: &[u8]) -> &[u8] {
+        bytes.get(self.start()..self.end()).unwrap_or_default()
+    }
+
+    /// The same place as seen from this byte.
+    pub(crate) fn seen_from(self, start: usize) -> Self {
+        let start = position(start);
+        Self {
+            from: self.from.saturating_sub(start),
+            to: self.to.saturating_sub(start),
+        }
+    }
+
+    /// The same place, if it was seen from this byte.
+    pub(crate) fn behind(self, start: usize) -> Self {
+        (start + self.start()..start + self.end()).into()
+    }
+}
+
+/// Pieces are shorter than 4 GiB.
+fn position(at: usize) -> u32 {
+    u32::try_from(at).unwrap_or(u32::MAX)
 }
 
 impl Piece<'_> {
     /// How the piece is shown; `None` if nothing of it is.
     pub fn entry(&self) -> Option<Entry> {
         let mut record = Vec::new();
-        Record::write(self, self.at, &mut record).then(|| Record::read(&record).entry(self.at))
+        Record::write(self, 0, &mut record).then(|| Record::read(&record).entry(self.at))
     }
 
     /// The bytes in this range, with secrets masked, part by part.
     fn masked(&self, place: Place, mut take: impl FnMut(&[u8])) {
-        let mut from = place.from;
+        let mut from = place.start();
         for secret in self.secrets {
-            if secret.to >= from && secret.from <= place.to {
-                take(&self.bytes[from..secret.from.max(from)]);
+            if secret.end() >= from && secret.start() <= place.end() {
+                take(&self.bytes[from..secret.start().max(from)]);
                 take(MASK.as_bytes());
-                from = secret.to.min(place.to);
+                from = secret.end().min(place.end());
             }
         }
-        take(&self.bytes[from..place.to]);
+        take(&self.bytes[from..place.end()]);
     }
 }
 
@@ -116,11 +153,11 @@ const SENT: u8 = 1;
 const DATA: u8 = 2;
 
 impl<'a> Record<'a> {
-    /// Appends the record of a piece to a log that began at `began`; returns whether there was anything to keep.
-    pub fn write(piece: &Piece<'_>, began: Instant, out: &mut Vec<u8>) -> bool {
+    /// Appends the record of a piece, so many microseconds after the log began; returns whether there was anything to
+    /// keep.
+    #[inline]
+    pub fn write(piece: &Piece<'_>, since: u64, out: &mut Vec<u8>) -> bool {
         let start = out.len();
-        let since = piece.at.saturating_duration_since(began);
-        let since = since.as_secs().saturating_mul(1_000_000) + u64::from(since.subsec_micros());
         let mut header = [0; HEAD + DATA_HEAD];
         header[4..12].copy_from_slice(&since.to_le_bytes());
         header[12] = if piece.sent { SENT } else { 0 };
@@ -136,13 +173,23 @@ impl<'a> Record<'a> {
             }
             Form::Data { head, data } => {
                 header[12] |= DATA;
+                let count = data.of(piece.bytes).len();
+                header[HEAD + 4..].copy_from_slice(&number(count));
+                let data = Place::from(data.start()..data.start() + count.min(shown::MOST_DATA));
+                if piece.secrets.is_empty() && head.to == data.from {
+                    // A message, as most pieces are.
+                    let text = Place::from(head.start()..data.end()).of(piece.bytes);
+                    header[..4].copy_from_slice(&number(HEAD + DATA_HEAD + text.len()));
+                    header[HEAD..][..4].copy_from_slice(&number(head.len()));
+                    out.extend_from_slice(&header);
+                    out.extend_from_slice(text);
+                    return true;
+                }
                 out.extend_from_slice(&header);
                 piece.masked(head, |part| out.extend_from_slice(part));
                 let head = number(out.len() - start - HEAD - DATA_HEAD);
-                let bytes = data.of(piece.bytes);
-                out.extend_from_slice(&bytes[..bytes.len().min(shown::MOST_DATA)]);
+                out.extend_from_slice(data.of(piece.bytes));
                 out[start + HEAD..][..4].copy_from_slice(&head);
-                out[start + HEAD + 4..][..4].copy_from_slice(&number(bytes.len()));
             }
         }
         let length = number(out.len() - start);
@@ -151,6 +198,7 @@ impl<'a> Record<'a> {
     }
 
     /// How long the record of a piece can be, unless a mask is longer than its secret.
+    #[inline]
     pub fn longest(piece: &Piece<'_>) -> usize {
         let shown = match piece.form {
             Form::Unseen => 0,
@@ -222,9 +270,8 @@ impl<'a> Record<'a> {
     }
 }
 
-/// Pieces are shorter than 4 GiB.
 fn number(count: usize) -> [u8; 4] {
-    u32::try_from(count).unwrap_or(u32::MAX).to_le_bytes()
+    position(count).to_le_bytes()
 }
 
 /// One line of the log.
@@ -246,7 +293,7 @@ pub(crate) fn escaped(text: String) -> String {
     shown::escaped(&text)
 }
 
-/// The pieces that nobody has taken yet.
+/// The pieces that nobody has taken yet. Those that were received stay where the framer has them.
 #[derive(Debug, Default)]
 pub(crate) struct Trace {
     bytes: Vec<u8>,
@@ -256,80 +303,81 @@ pub(crate) struct Trace {
     given: usize,
 }
 
-/// A piece, given by where its parts end in the common buffers.
+/// A piece, given by the places of its parts.
 #[derive(Clone, Copy, Debug)]
 struct PlacedPiece {
     at: Instant,
     sent: bool,
-    bytes: Place,
+    bytes: Whose,
     secrets: Place,
     form: Form,
+}
+
+/// Whose bytes a place is in.
+#[derive(Clone, Copy, Debug)]
+enum Whose {
+    /// The framer's.
+    Framer(Place),
+    /// Those of the trace itself.
+    Own(Place),
 }
 
 /// The most memory kept once all pieces are handed out.
 const SPARE: usize = 2048;
 
 impl Trace {
-    /// Adds a piece.
-    pub(crate) fn push(&mut self, piece: &Piece<'_>) {
-        if self.given == self.pieces.len() {
-            self.clear();
-        }
-        let bytes = self.bytes.len()..self.bytes.len() + piece.bytes.len();
-        let secrets = self.secrets.len()..self.secrets.len() + piece.secrets.len();
-        self.bytes.extend_from_slice(piece.bytes);
-        self.secrets.extend_from_slice(piece.secrets);
-        self.pieces.push(PlacedPiece {
-            at: piece.at,
-            sent: piece.sent,
-            bytes: bytes.into(),
-            secrets: secrets.into(),
-            form: piece.form,
-        });
+    /// Adds a piece that was received, which lies at this place in the framer's bytes.
+    pub(crate) fn received(&mut self, at: Instant, place: Place, secrets: &[Place], form: Form) {
+        self.push(at, false, Whose::Framer(place), secrets, form);
     }
 
     /// Adds a line that the host sent; `end` ends it on the wire.
     pub(crate) fn sent_line(&mut self, at: Instant, line: &[u8], secrets: &[Place], end: &[u8]) {
-        let mut bytes = Vec::with_capacity(line.len() + end.len());
-        bytes.extend_from_slice(line);
-        bytes.extend_from_slice(end);
-        self.push(&Piece {
-            at,
-            sent: true,
-            bytes: &bytes,
-            secrets,
-            form: Form::Line((0..line.len()).into()),
-        });
+        self.sent(at, &[line, end], secrets, Form::Line((0..line.len()).into()));
     }
 
     /// Adds data that the host sent.
     pub(crate) fn sent_data(&mut self, at: Instant, bytes: &[u8]) {
-        self.push(&Piece {
-            at,
-            sent: true,
-            bytes,
-            secrets: &[],
-            form: Form::Data {
-                head: Place::default(),
-                data: (0..bytes.len()).into(),
-            },
-        });
+        let (head, data) = (Place::default(), (0..bytes.len()).into());
+        self.sent(at, &[bytes], &[], Form::Data { head, data });
     }
 
     /// Adds data that the host sent and that must not be shown.
     pub(crate) fn sent_secret(&mut self, at: Instant, name: &'static str, bytes: &[u8]) {
-        self.push(&Piece {
+        self.sent(at, &[bytes], &[(0..bytes.len()).into()], Form::Named(name));
+    }
+
+    fn sent(&mut self, at: Instant, parts: &[&[u8]], secrets: &[Place], form: Form) {
+        let place = self.copy(parts);
+        self.push(at, true, Whose::Own(place), secrets, form);
+    }
+
+    fn push(&mut self, at: Instant, sent: bool, bytes: Whose, secrets: &[Place], form: Form) {
+        let secrets = {
+            let from = self.secrets.len();
+            self.secrets.extend_from_slice(secrets);
+            (from..self.secrets.len()).into()
+        };
+        self.pieces.push(PlacedPiece {
             at,
-            sent: true,
+            sent,
             bytes,
-            secrets: &[(0..bytes.len()).into()],
-            form: Form::Named(name),
+            secrets,
+            form,
         });
     }
 
-    /// The next piece.
+    fn copy(&mut self, parts: &[&[u8]]) -> Place {
+        let from = self.bytes.len();
+        for part in parts {
+            self.bytes.extend_from_slice(part);
+        }
+        (from..self.bytes.len()).into()
+    }
+
+    /// The next piece, some of which lie in the framer's bytes.
     #[inline]
-    pub(crate) fn next(&mut self) -> Option<Piece<'_>> {
+    pub(crate) fn next<'a>(&'a mut self, received: &'a [u8]) -> Option<Piece<'a>> {
         let Some(taken) = self.pieces.get(self.given) else {
             if self.given > 0 {
                 self.clear();
@@ -340,10 +388,31 @@ impl Trace {
         Some(Piece {
             at: taken.at,
             sent: taken.sent,
-            bytes: taken.bytes.of(&self.bytes),
-            secrets: &self.secrets[taken.secrets.from..taken.secrets.to],
+            bytes: match taken.bytes {
+                Whose::Framer(place) => place.of(received),
+                Whose::Own(place) => place.of(&self.bytes),
+            },
+            secrets: &self.secrets[taken.secrets.start()..taken.secrets.end()],
             form: taken.form,
         })
+    }
+
+    /// Copies what nobody has taken yet: the framer's bytes are about to change.
+    #[inline]
+    pub(crate) fn keep(&mut self, received: &[u8]) {
+        if self.given < self.pieces.len() {
+            self.copy_from(received);
+        } else if self.given > 0 {
+            self.clear();
+        }
+    }
+
+    fn copy_from(&mut self, received: &[u8]) {
+        for at in self.given..self.pieces.len() {
+            if let Whose::Framer(place) = self.pieces[at].bytes {
+                self.pieces[at].bytes = Whose::Own(self.copy(&[place.of(received)]));
+            }
+        }
     }
 
     fn clear(&mut self) {

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use modemqtt_at::ClientIndex;
-use modemqtt_host::call::Message;
 use modemqtt_host::engine::{Empty, Engine, Notice, Shared, Stamped, Statistics};
 use modemqtt_host::event::Told;
+use modemqtt_host::message::Content;
 use pyo3::IntoPyObjectExt;
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -47,7 +47,7 @@ pub(crate) fn with_rest<'py>(
     py: Python<'py>,
     shared: &Shared,
     client: ClientIndex,
-    first: &Stamped<Arc<Message>>,
+    first: &Stamped<Content>,
     rest: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let first = Maker::of(py)?.make(py, first)?;
@@ -63,7 +63,7 @@ pub(crate) fn with_rest<'py>(
     Ok(first)
 }
 
-fn made<'py>(py: Python<'py>, messages: &[Stamped<Arc<Message>>]) -> PyResult<Bound<'py, PyList>> {
+fn made<'py>(py: Python<'py>, messages: &[Stamped<Content>]) -> PyResult<Bound<'py, PyList>> {
     let maker = Maker::of(py)?;
     let made: Vec<_> = messages
         .iter()
@@ -124,7 +124,7 @@ fn event<'py>(
     match notice {
         Notice::Message(stamped) => (
             intern!(py, "message"),
-            stamped.value.client.0,
+            stamped.value.client().0,
             maker.make(py, &stamped)?,
         )
             .into_bound_py_any(py),

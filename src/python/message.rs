@@ -3,10 +3,9 @@
 
 use std::ffi::c_int;
 use std::mem::transmute;
-use std::sync::Arc;
 
-use modemqtt_host::call::Message;
 use modemqtt_host::engine::Stamped;
+use modemqtt_host::message::Content;
 use pyo3::exceptions::PyTypeError;
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -56,7 +55,7 @@ impl Maker {
     }
 
     /// A message, made in one step.
-    pub(crate) fn make<'py>(&self, py: Python<'py>, stamped: &Stamped<Arc<Message>>) -> PyResult<Bound<'py, PyAny>> {
+    pub(crate) fn make<'py>(&self, py: Python<'py>, stamped: &Stamped<Content>) -> PyResult<Bound<'py, PyAny>> {
         let message = &stamped.value;
         // SAFETY: the class is a type defined in Python code, without a `__new__` or a size of its own.
         let made = unsafe {
@@ -64,12 +63,12 @@ impl Maker {
             Bound::from_owned_ptr_or_err(py, object)?
         };
         let values: [Bound<'py, PyAny>; FIELDS.len()] = [
-            PyString::new(py, &message.topic).into_any(),
-            PyBytes::new(py, &message.payload).into_any(),
-            PyInt::new(py, message.message_id.0).into_any(),
-            PyInt::new(py, message.client.0).into_any(),
+            topic(py, message).into_any(),
+            PyBytes::new(py, message.payload()).into_any(),
+            PyInt::new(py, message.message_id().0).into_any(),
+            PyInt::new(py, message.client().0).into_any(),
             PyFloat::new(py, stamped.timestamp).into_any(),
-            PyBool::new(py, message.complete).to_owned().into_any(),
+            PyBool::new(py, message.is_complete()).to_owned().into_any(),
         ];
         for (slot, value) in self.slots.iter().zip(values) {
             // SAFETY: each is a descriptor of that class, whose type has this function, and all three objects are alive.
@@ -80,4 +79,9 @@ impl Maker {
         }
         Ok(made)
     }
+}
+
+fn topic<'py>(py: Python<'py>, message: &Content) -> Bound<'py, PyString> {
+    // The interpreter checks that it is UTF-8 in any case.
+    PyString::from_bytes(py, message.topic_bytes()).unwrap_or_else(|_| PyString::new(py, &message.topic()))
 }

@@ -14,7 +14,7 @@ use modemqtt_os::{Mutex, Waker};
 use super::inbox::{Inbox, Queue, Weigh};
 use super::shared::{Messages, Notice, Stamped};
 use super::stock::Stock;
-use crate::call::Message;
+use crate::message::Content;
 
 /// How many bytes are read at once.
 pub(super) const READ: usize = 16 * 1024;
@@ -93,8 +93,8 @@ impl Queues {
     }
 
     /// Keeps a message for who asks for it; returns whether a callback gets it too.
-    pub(super) fn put_message(&self, message: &Stamped<Arc<Message>>) -> bool {
-        let inbox = self.messages(message.value.client);
+    pub(super) fn put_message(&self, message: &Stamped<Content>) -> bool {
+        let inbox = self.messages(message.value.client());
         self.put(&inbox, message.clone());
         inbox.has_copies()
     }
@@ -186,9 +186,9 @@ impl Queues {
     }
 }
 
-impl Weigh for Stamped<Arc<Message>> {
+impl Weigh for Stamped<Content> {
     fn weight(&self) -> usize {
-        2 * ENTRY + self.value.topic.len() + self.value.payload.len()
+        2 * ENTRY + self.value.topic_bytes().len() + self.value.payload().len()
     }
 }
 

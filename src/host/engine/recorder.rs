@@ -60,14 +60,14 @@ impl Tap for Tapped {
     fn take(&mut self, piece: &Piece<'_>) {
         for place in piece.secrets {
             // Noise and what may be an echo are masked where they stand, and are looked for nowhere else.
-            let is_value = |line: &Place| place != line && line.from <= place.from && place.to <= line.to;
+            let is_value = |line: &Place| place != line && line.start() <= place.start() && place.end() <= line.end();
             if piece.sent || matches!(&piece.form, Form::Line(line) if is_value(line)) {
                 self.0.push(piece.at, Item::Secret(place.of(piece.bytes).to_vec()), &[]);
             }
         }
         let (sent, count) = (piece.sent, piece.bytes.len());
         if count > 0 {
-            let secrets = piece.secrets.iter().map(|place| place.from..place.to).collect();
+            let secrets = piece.secrets.iter().map(|place| place.start()..place.end()).collect();
             self.0.push(piece.at, Item::Bytes { sent, count, secrets }, piece.bytes);
         }
     }
@@ -125,13 +125,13 @@ impl Recorder {
     pub(super) fn happened(&self, event: &Event) {
         match event {
             Event::Message(message) => {
-                let (client, length) = (message.client.0, message.payload.len() as u64);
+                let (client, length) = (message.content.client().0, message.content.payload().len() as u64);
                 self.push(message.at, Item::Message { client, length }, &[]);
             }
             Event::Identified(dialect, model) => self.module(Instant::now(), model.name, dialect.name),
             Event::Ended(ticket, result) => {
                 let mut facts = vec![("number", count_of(ticket.0))];
-                facts.extend(result.as_ref().err().map(|error| ("error", text(error))));
+                facts.extend((**result).as_ref().err().map(|error| ("error", text(error))));
                 self.event(Instant::now(), "ended", facts);
             }
             event => {

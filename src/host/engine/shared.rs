@@ -21,6 +21,7 @@ use crate::call::{ClientState, Message, Reconnected};
 use crate::engine::Pending;
 use crate::error::Error;
 use crate::event::Told;
+use crate::message::Content;
 use crate::port::Lines;
 use crate::session::Ids;
 use crate::trace::{Entry, Piece};
@@ -38,7 +39,7 @@ pub struct Stamped<T> {
 #[derive(Clone, Debug)]
 pub enum Notice {
     /// A message has arrived.
-    Message(Stamped<Arc<Message>>),
+    Message(Stamped<Content>),
     /// A line that no one waited for.
     Urc(String),
     /// Any other event that needs nothing from the engine.
@@ -98,7 +99,7 @@ struct Known {
 }
 
 /// The messages of one client.
-pub type Messages = Inbox<Stamped<Arc<Message>>>;
+pub type Messages = Inbox<Stamped<Content>>;
 
 /// The port is open.
 const OPEN: u8 = 0;
@@ -380,7 +381,7 @@ impl Shared {
     pub(super) fn message(&self, message: Message) {
         let stamped = Stamped {
             timestamp: self.timestamp(message.at),
-            value: Arc::new(message),
+            value: message.content,
         };
         // Counted before anyone can take it.
         self.count(|statistics| statistics.messages += 1);

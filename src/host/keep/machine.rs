@@ -294,7 +294,7 @@ impl Keep {
             self.state = State::GivenUp;
             self.outage = None;
             self.unknown.clear();
-            let failed = Event::ReconnectFailed(client, error, outage.attempts);
+            let failed = Event::ReconnectFailed(client, Box::new(error), outage.attempts);
             return self.actions.push_back(Action::Tell(failed));
         }
         let within = self
@@ -307,13 +307,13 @@ impl Keep {
             return self.wait_for_port(error);
         }
         self.state = State::Waiting { until: now + within };
-        let waiting = Event::Reconnecting(client, error, Some(within));
+        let waiting = Event::Reconnecting(client, Box::new(error), Some(within));
         self.actions.push_back(Action::Tell(waiting));
     }
 
     fn wait_for_port(&mut self, error: Error) {
         self.state = State::PortGone;
-        let waiting = Event::Reconnecting(self.client, error, None);
+        let waiting = Event::Reconnecting(self.client, Box::new(error), None);
         self.actions.push_back(Action::Tell(waiting));
     }
 
@@ -389,7 +389,7 @@ impl Keep {
             granted: outage.granted,
             unknown: std::mem::take(&mut self.unknown),
         };
-        self.actions.push_back(Action::Tell(Event::Reconnected(told)));
+        self.actions.push_back(Action::Tell(Event::Reconnected(Box::new(told))));
     }
 
     /// Closes any half-made connection, such as one lost while it was being made.

@@ -38,7 +38,7 @@ pub(super) fn payload(bytes: &[u8], hex: bool, scan: &Scan) -> Advance {
             match fit(bytes, start, length, alone.is_none()) {
                 Fit::Whole { payload, consumed } if alone.is_none() || !is_line(payload) => {
                     return Advance::End(Parsed::Message {
-                        found: scan.found(payload, true),
+                        found: scan.found(payload.0..payload.1, true),
                         consumed,
                     });
                 }
@@ -56,7 +56,7 @@ pub(super) fn payload(bytes: &[u8], hex: bool, scan: &Scan) -> Advance {
     // The length does not fit: bytes were lost, or the firmware counts something else.
     match short(bytes, hex, at, length) {
         Some((from, to, complete, consumed)) => Advance::End(Parsed::Message {
-            found: scan.found((from, to), complete),
+            found: scan.found(from..to, complete),
             consumed,
         }),
         None if bytes.len() - at > LONGEST_PAYLOAD => OTHER,

@@ -2,8 +2,6 @@
 
 use modemqtt_at::dialect::{ReceiveLength, ReceiveUrc};
 
-use super::RawMessage;
-
 /// Whether quotes around a payload without a length are the module's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Wrapping {
@@ -72,20 +70,10 @@ impl Layout {
     pub(crate) fn set_hex(&mut self, client: u8, hex: bool) {
         self.hex.set(client, hex);
     }
-
-    /// Decodes a payload of hexadecimal digits; if it is not hexadecimal, leaves it unchanged and marks it.
-    pub(super) fn decode(&self, message: &mut RawMessage) {
-        if self.hex.get(message.client) {
-            match undigits(&message.payload) {
-                Some(bytes) => message.payload = bytes,
-                None => message.complete = false,
-            }
-        }
-    }
 }
 
 /// The bytes that hexadecimal digits stand for.
-fn undigits(digits: &[u8]) -> Option<Vec<u8>> {
+pub(super) fn undigits(digits: &[u8]) -> Option<Vec<u8>> {
     if !digits.len().is_multiple_of(2) {
         return None;
     }

@@ -7,7 +7,7 @@ use modemqtt_at::Form;
 
 use super::presence::Presence;
 use super::{DataState, SLOWEST_LINE, Session, wire_time};
-use crate::framer::{Expect, Hold, Prompt};
+use crate::framer::{Expect, Frame, Hold, Prompt};
 use crate::job::Invitation;
 use crate::timers::Timer;
 
@@ -19,22 +19,31 @@ const PAYLOAD_PAUSE: Duration = Duration::from_secs(1);
 impl Session {
     /// Takes bytes from the module.
     pub fn receive(&mut self, bytes: &[u8], now: Instant) {
+        self.trace.keep(self.framer.bytes());
         let lengthened = self.framer.push(bytes);
         self.held_in_vain = false;
         if self.presence != Presence::SetUp {
             self.heard.note(bytes);
         }
-        if let Some((last, paused)) = &mut self.payload {
+        let lasting = if let Some((last, paused)) = &mut self.payload {
             // The pauses within one payload add up: answers that trickle in and look like more of the payload must not
             // extend the wait.
-            let on_the_line = wire_time(bytes.len(), self.baud_rate.min(SLOWEST_LINE));
-            *paused += (now - *last).saturating_sub(on_the_line);
+            let since = now - *last;
+            // On the slowest line a byte takes four milliseconds: most reads need no more than this look.
+            if since.as_secs() > 0 || since.subsec_millis() as usize >= 4 * bytes.len() {
+                let on_the_line = wire_time(bytes.len(), self.baud_rate.min(SLOWEST_LINE));
+                *paused += since.saturating_sub(on_the_line);
+            }
             *last = now;
-        }
-        if lengthened {
-            self.wait_for_more(now);
+            lengthened.then_some(*paused)
         } else {
-            self.read_frames(now);
+            None
+        };
+        match lasting {
+            // What holds them back is as before.
+            Some(paused) => self.timers.set_quiet(now, PAYLOAD_PAUSE.saturating_sub(paused)),
+            None if lengthened => self.wait_for_more(now),
+            None => self.read_frames(now),
         }
         self.settle_errands(now);
     }
@@ -76,7 +85,10 @@ impl Session {
                 break;
             };
             self.payload = None;
-            self.handle_frame(frame, now);
+            match frame {
+                Frame::Message(content) => self.handle_message(content, now),
+                frame => self.handle_frame(frame, now),
+            }
         }
         self.show_dropped(now);
         self.wait_for_more(now);
@@ -89,11 +101,10 @@ impl Session {
             self.payload = None;
         }
         match hold.filter(|_| !self.held_in_vain) {
-            Some(Hold::Settling) => self.timers.set(Timer::Quiet, now + SETTLING),
+            Some(Hold::Settling) => self.timers.set_quiet(now, SETTLING),
             Some(Hold::Payload) => {
                 let (_, paused) = *self.payload.get_or_insert((now, Duration::ZERO));
-                self.timers
-                    .set(Timer::Quiet, now + PAYLOAD_PAUSE.saturating_sub(paused));
+                self.timers.set_quiet(now, PAYLOAD_PAUSE.saturating_sub(paused));
             }
             None => self.timers.clear(Timer::Quiet),
         }

@@ -58,7 +58,7 @@ impl Session {
         if let (Errand::Enter(client, login), Some(dialect)) = (&errand, self.dialect)
             && let Err(error) = check_login(*client, login, dialect)
         {
-            return self.events.push_back(Event::Ended(ticket, Err(error)));
+            return self.events.push_back(Event::ended(ticket, Err(error)));
         }
         let course = Some(errand.course(timeout, now));
         let under_way = UnderWay { course, calls: false };
@@ -93,7 +93,7 @@ impl Session {
         }) {
             let goes_on = self.errands.under_way.get(&ticket).is_some_and(UnderWay::goes_on);
             match self.events.remove(at) {
-                Some(Event::Ended(_, result)) => self.advance(ticket, Turn::Ended(result), now),
+                Some(Event::Ended(_, result)) => self.advance(ticket, Turn::Ended(*result), now),
                 Some(Event::Started(..)) if goes_on => self.events.insert(at, Event::Started(ticket, None)),
                 Some(Event::Uploading(_, name, sent, total)) if goes_on => {
                     self.events.insert(at, Event::Uploading(ticket, name, sent, total));
@@ -157,7 +157,7 @@ impl Session {
                 if !under_way.calls {
                     self.errands.under_way.remove(&ticket);
                 }
-                self.events.push_back(Event::Ended(ticket, result));
+                self.events.push_back(Event::ended(ticket, result));
             }
         }
         self.timers.clear(Timer::Errand(ticket));
@@ -175,7 +175,7 @@ impl Session {
         }
         let calls = under_way.calls;
         self.timers.clear(Timer::Errand(ticket));
-        self.events.push_back(Event::Ended(ticket, Err(Error::TakenBack)));
+        self.events.push_back(Event::ended(ticket, Err(Error::TakenBack)));
         if calls {
             self.take_from_queue(Ticket(ticket.0 | OF_AN_ERRAND), now);
         } else {
@@ -192,7 +192,7 @@ impl Session {
         for (ticket, under_way) in std::mem::take(&mut self.errands.under_way) {
             self.timers.clear(Timer::Errand(ticket));
             if under_way.goes_on() {
-                self.events.push_back(Event::Ended(ticket, Err(error.clone())));
+                self.events.push_back(Event::ended(ticket, Err(error.clone())));
             }
         }
     }

@@ -4,15 +4,15 @@
 use std::time::Instant;
 
 use modemqtt_at::secrets::with_mask;
-use modemqtt_at::{ClientIndex, Form, MessageId, Operation};
+use modemqtt_at::{Form, Operation};
 
 use super::presence::Sign;
 use super::{DataState, Session};
 use crate::call::{Event, Message};
 use crate::framer::Frame;
 use crate::job::Task;
+use crate::message::Content;
 use crate::reader::{self, InFlight, Incoming};
-use crate::receive::RawMessage;
 
 impl Session {
     pub(super) fn handle_frame(&mut self, frame: Frame, now: Instant) {
@@ -46,29 +46,20 @@ impl Session {
         }
     }
 
-    fn handle_message(&mut self, raw: RawMessage, now: Instant) {
+    pub(super) fn handle_message(&mut self, content: Content, now: Instant) {
         // Once the message is printed, its slot is free and may be announced again before the `OK`.
         if let Some(exchange) = &mut self.exchange
             && let Task::Drain {
                 client, slot, printed, ..
             } = &mut exchange.job.task
-            && client.0 == raw.client
+            && *client == content.client()
             && !std::mem::replace(printed, true)
             && let Some(known) = self.clients.get(*client)
         {
             known.slot_is_free(*slot);
         }
-        let topic =
-            String::from_utf8(raw.topic).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
         self.show_message(now);
-        self.events.push_back(Event::Message(Message {
-            client: ClientIndex(raw.client),
-            message_id: MessageId(raw.message_id),
-            topic,
-            payload: raw.payload,
-            complete: raw.complete,
-            at: now,
-        }));
+        self.events.push_back(Event::Message(Message { at: now, content }));
     }
 
     fn handle_line(&mut self, line: &[u8], now: Instant) {

@@ -287,7 +287,7 @@ impl Session {
     /// The next piece of wire traffic.
     #[inline]
     pub fn poll_wire(&mut self) -> Option<Piece<'_>> {
-        self.trace.next()
+        self.trace.next(self.framer.bytes())
     }
 
     /// How many bytes from the module are kept until more arrive.
@@ -336,7 +336,7 @@ impl Session {
             job.caller = Caller::Told;
             self.timers.clear(Timer::Caller(job.ticket));
             if job.ticket != INTERNAL {
-                self.events.push_back(Event::Ended(job.ticket, result));
+                self.events.push_back(Event::ended(job.ticket, result));
             }
         }
     }

@@ -25,7 +25,7 @@ impl Session {
             self.events.push_back(Event::Restarted);
         }
         if let Some(error) = self.takes_for_itself(&call) {
-            return self.events.push_back(Event::Ended(ticket, Err(error)));
+            return self.events.push_back(Event::ended(ticket, Err(error)));
         }
         if let Some(client) = ended_by(&call) {
             self.end_queued_publishes(client);
@@ -35,7 +35,7 @@ impl Session {
             _ => Left::Open,
         };
         if left == Left::Nothing {
-            return self.events.push_back(Event::Ended(ticket, Ok(Reply::Done)));
+            return self.events.push_back(Event::ended(ticket, Ok(Reply::Done)));
         }
         // A call sent at once uses the settings in force now.
         let at_once =
@@ -51,7 +51,7 @@ impl Session {
         };
         let (task, steps) = match planned {
             Ok(planned) => planned,
-            Err(error) => return self.events.push_back(Event::Ended(ticket, Err(error))),
+            Err(error) => return self.events.push_back(Event::ended(ticket, Err(error))),
         };
         let mut job = Job {
             ticket,

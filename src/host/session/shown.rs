@@ -13,7 +13,7 @@ use crate::framer::Taken;
 use crate::job::Goal;
 use crate::reader::Incoming;
 use crate::tokens;
-use crate::trace::{Form, Piece, Place, Trace};
+use crate::trace::{Form, Place, Trace};
 
 /// How many bytes of a secret in a row are a part of it, in a line that is not known.
 const PIECE: usize = 4;
@@ -78,14 +78,18 @@ impl Session {
     /// Shows the latest message.
     pub(super) fn show_message(&mut self, now: Instant) {
         let taken = self.framer.taken();
-        let line = &taken.bytes[taken.line.from..taken.line.to];
-        let secrets = secrets_in_message(&self.secrets, line);
-        let form = match secrets.as_slice() {
-            [] => Form::Data {
-                head: (taken.line.from..taken.payload.from).into(),
-                data: taken.payload,
-            },
-            _ => Form::Line(taken.line),
+        let data = Form::Data {
+            head: (taken.line.start()..taken.payload.start()).into(),
+            data: taken.payload,
+        };
+        if self.secrets.is_empty() {
+            return tell(&mut self.trace, &taken, &[], data, now);
+        }
+        let secrets = secrets_in_message(&self.secrets, taken.line.of(taken.bytes));
+        let form = if secrets.is_empty() {
+            data
+        } else {
+            Form::Line(taken.line)
         };
         tell(&mut self.trace, &taken, &secrets, form, now);
     }
@@ -95,7 +99,7 @@ impl Session {
         let secrets = self.secrets_in(head);
         let form = |line: Place| match secrets.as_slice() {
             [] => Form::Data {
-                head: (line.from..line.from).into(),
+                head: (line.start()..line.start()).into(),
                 data: line,
             },
             _ => Form::Line(line),
@@ -109,7 +113,7 @@ impl Session {
             Some(exchange) if exchange.uploaded() => all(0..exchange.data_sent().map_or(0, <[u8]>::len)),
             Some(exchange) if exchange.data_sent().is_none() => {
                 let places = exchange.step.line.places.iter();
-                places.map(|place| place.from..place.to).collect()
+                places.map(|place| place.start()..place.end()).collect()
             }
             _ => Vec::new(),
         };
@@ -118,30 +122,21 @@ impl Session {
 
     /// Shows the last bytes received, which form no frame. They may be a fragment of an echo.
     pub(super) fn show_rest(&mut self, now: Instant) {
-        let bytes = self.framer.rest();
+        let place = self.framer.rest();
+        let bytes = place.of(self.framer.bytes());
         let blank = bytes.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
         let all = [(blank..bytes.len()).into()];
         let known = !self.secrets.is_empty() || !self.uploads.is_empty();
-        self.trace.push(&Piece {
-            at: now,
-            sent: false,
-            bytes,
-            secrets: if known { &all } else { &[] },
-            form: Form::Unseen,
-        });
+        self.trace
+            .received(now, place, if known { &all } else { &[] }, Form::Unseen);
     }
 
     /// Shows what is being dropped of a line without end, which nobody has examined.
     pub(super) fn show_dropped(&mut self, now: Instant) {
         if self.framer.is_dropping() {
-            let bytes = self.framer.taken().bytes;
-            self.trace.push(&Piece {
-                at: now,
-                sent: false,
-                bytes,
-                secrets: &[(0..bytes.len()).into()],
-                form: Form::Unseen,
-            });
+            let place = self.framer.taken().place;
+            let all = [(0..place.len()).into()];
+            self.trace.received(now, place, &all, Form::Unseen);
         }
     }
 
@@ -155,11 +150,15 @@ impl Session {
 
 /// Puts a frame into the trace, with those secrets of its line.
 fn tell(trace: &mut Trace, taken: &Taken<'_>, secrets: &[Range<usize>], form: Form, now: Instant) {
-    let Place { from, to } = taken.line;
-    let mut places = Vec::new();
+    let (from, to) = (taken.line.start(), taken.line.end());
     // A line is surrounded by line ends or dropped bytes, which nobody has examined.
-    let blank = |byte: &u8| byte.is_ascii_whitespace() || *byte == QUOTE;
-    if !taken.bytes[..from].iter().all(blank) {
+    let blank = |bytes: &[u8]| bytes.iter().all(|byte| byte.is_ascii_whitespace() || *byte == QUOTE);
+    let around = [blank(&taken.bytes[..from]), blank(&taken.bytes[to..])];
+    if around == [true; 2] && secrets.is_empty() {
+        return trace.received(now, taken.place, &[], form);
+    }
+    let mut places = Vec::new();
+    if !around[0] {
         places.push((0..from).into());
     }
     places.extend(
@@ -167,16 +166,10 @@ fn tell(trace: &mut Trace, taken: &Taken<'_>, secrets: &[Range<usize>], form: Fo
             .iter()
             .map(|secret| Place::from(from + secret.start..from + secret.end)),
     );
-    if !taken.bytes[to..].iter().all(blank) {
+    if !around[1] {
         places.push((to..taken.bytes.len()).into());
     }
-    trace.push(&Piece {
-        at: now,
-        sent: false,
-        bytes: taken.bytes,
-        secrets: &places,
-        form,
-    });
+    trace.received(now, taken.place, &places, form);
 }
 
 /// Where the secrets that were sent are in what the module has printed.
@@ -204,9 +197,6 @@ fn merged(mut places: Vec<Range<usize>>) -> Vec<Range<usize>> {
 /// Where secrets are in a message. If it holds a line end, it may have taken in an echo: where the module left its topic
 /// or its payload open.
 fn secrets_in_message(secrets: &VecDeque<String>, line: &[u8]) -> Vec<Range<usize>> {
-    if secrets.is_empty() {
-        return Vec::new();
-    }
     let torn = line.iter().any(|byte| matches!(*byte, CR | LF));
     if torn && secrets.iter().any(|secret| shares(line, secret.as_bytes(), LONG_PIECE)) {
         return all(0..line.len());

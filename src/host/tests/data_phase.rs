@@ -191,7 +191,7 @@ impl Run {
             }
             while let Some(event) = self.session.poll_event() {
                 if let Event::Ended(ticket, result) = event {
-                    self.ended.push((ticket, result));
+                    self.ended.push((ticket, *result));
                 }
             }
             let Some(bytes) = self.session.poll_transmit() else {

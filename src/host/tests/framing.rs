@@ -2,7 +2,7 @@
 
 use modemqtt_at::dialect;
 use modemqtt_host::framer::{Expect, Frame, Framer, Hold, Prompt};
-use modemqtt_host::receive::RawMessage;
+use modemqtt_host::message::Content;
 use proptest::prelude::*;
 
 fn framer(model: &str, length_shown: bool) -> Framer {
@@ -37,13 +37,7 @@ fn frames<'a>(mut framer: Framer, pieces: impl IntoIterator<Item = &'a [u8]>) ->
 }
 
 fn message(topic: &str, payload: &[u8], complete: bool) -> Frame {
-    Frame::Message(RawMessage {
-        client: 0,
-        message_id: 3,
-        topic: topic.as_bytes().to_vec(),
-        payload: payload.to_vec(),
-        complete,
-    })
+    Frame::Message(Content::new(0, 3, topic.as_bytes(), payload, complete))
 }
 
 #[test]
@@ -301,5 +295,23 @@ proptest! {
             seen.extend(framer.flush());
         }
         prop_assert_eq!(seen.last(), Some(&Frame::Line(b"OK".to_vec())));
+    }
+}
+
+#[test]
+fn a_payload_of_many_lines_is_one_message() {
+    for lines in [2, 3, 9] {
+        let payload = vec!["one line"; lines].join("\r\n").into_bytes();
+        for (model, quote) in [("M95", ""), ("BC660K-GL", "\"")] {
+            let mut bytes = format!("\r\n+QMTRECV: 0,3,\"t\",{quote}").into_bytes();
+            bytes.extend(&payload);
+            bytes.extend(quote.bytes().chain(*b"\r\n\r\nOK\r\n"));
+            let wanted = [message("t", &payload, false), Frame::Line(b"OK".to_vec())];
+            assert_eq!(
+                frames(framer(model, false), [bytes.as_slice()]),
+                wanted,
+                "{model} {lines}"
+            );
+        }
     }
 }

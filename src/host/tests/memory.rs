@@ -139,7 +139,7 @@ proptest! {
             prop_assert_eq!(pair.call(publish(payload, Qos::AtLeastOnce)), Ok(Reply::Published), "{}", model);
             pair.elapse(Duration::from_secs(1));
         }
-        let seen: Vec<_> = pair.messages.iter().map(|message| message.payload.clone()).collect();
+        let seen: Vec<_> = pair.messages.iter().map(|message| message.content.payload().to_vec()).collect();
         prop_assert_eq!(seen.first().map(Vec::as_slice), Some(&b"31"[..]), "{}", model);
         prop_assert_eq!(seen.len(), 2, "{}: {:?}", model, seen);
     }

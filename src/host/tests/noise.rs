@@ -231,11 +231,19 @@ fn outcome(mut bench: Bench) -> (Vec<String>, String) {
     bench.collect();
     let told = bench.events.iter().map(|event| match event {
         Event::Message(message) => {
-            let payload = message.payload.escape_ascii();
-            format!("{} {} {payload} {}", message.client, message.topic, message.complete)
+            let payload = message.content.payload().escape_ascii();
+            format!(
+                "{} {} {payload} {}",
+                message.content.client(),
+                message.content.topic(),
+                message.content.is_complete()
+            )
         }
         // How long it waited depends on when the bench was made.
-        Event::Ended(ticket, Err(Error::Timeout { awaited, .. })) => format!("{ticket:?} {awaited}"),
+        Event::Ended(ticket, result) => match &**result {
+            Err(Error::Timeout { awaited, .. }) => format!("{ticket:?} {awaited}"),
+            result => format!("{ticket:?} {result:?}"),
+        },
         event => format!("{event:?}"),
     });
     (told.collect(), sent)

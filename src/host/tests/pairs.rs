@@ -41,9 +41,16 @@ fn what_is_published_comes_back_bit_for_bit() {
             wanted.push(payload);
         }
         pair.elapse(Duration::from_secs(1));
-        let seen: Vec<_> = pair.messages.iter().map(|message| message.payload.clone()).collect();
+        let seen: Vec<_> = pair
+            .messages
+            .iter()
+            .map(|message| message.content.payload().to_vec())
+            .collect();
         assert_eq!(seen, wanted, "{model} {chunk}");
-        assert!(pair.messages.iter().all(|message| message.complete), "{model}");
+        assert!(
+            pair.messages.iter().all(|message| message.content.is_complete()),
+            "{model}"
+        );
     });
 }
 

@@ -176,7 +176,7 @@ fn a_setting_counts_once_it_was_accepted_and_not_before() {
         .events
         .iter()
         .filter_map(|event| match event {
-            Event::Message(message) => Some(message.payload.clone()),
+            Event::Message(message) => Some(message.content.payload().to_vec()),
             _ => None,
         })
         .collect();

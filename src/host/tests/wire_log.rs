@@ -68,7 +68,7 @@ fn told(bench: &mut Bench) -> Vec<u8> {
         let from = bytes.len();
         bytes.extend_from_slice(piece.bytes);
         for secret in piece.secrets {
-            bytes[from + secret.from..from + secret.to].fill(b'x');
+            bytes[from + secret.start()..from + secret.end()].fill(b'x');
         }
     }
     bytes
@@ -159,4 +159,23 @@ fn an_echo_that_got_into_a_message_shows_nothing_of_a_password() {
     bench.elapse(std::time::Duration::from_mins(1));
     let shown = shown(&mut bench).join(" ");
     assert!(!shown.contains("7Zuj9V") && !shown.contains("gfmE"), "{shown}");
+}
+
+#[test]
+fn what_is_taken_only_after_more_has_come_is_shown_as_it_was() {
+    let mut bench = Bench::connected("M95");
+    while bench.session.poll_wire().is_some() {}
+    let lines: Vec<_> = (0..200).map(|number| format!("+QTEST: {number}")).collect();
+    for line in &lines {
+        bench.feed(format!("\r\n{line}\r\n\r\n+QT").as_bytes());
+        bench.feed(b"RI\r\n");
+    }
+    let shown = std::iter::from_fn(|| {
+        bench
+            .session
+            .poll_wire()
+            .map(|piece| piece.entry().map(|entry| entry.text))
+    });
+    let shown: Vec<_> = shown.flatten().filter(|line| line.starts_with("+QTEST")).collect();
+    assert_eq!(shown, lines);
 }

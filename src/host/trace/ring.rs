@@ -11,77 +11,105 @@ const BLOCKS: usize = 16;
 /// The records of the latest pieces, in blocks of whole records.
 #[derive(Debug)]
 pub struct Ring {
-    blocks: VecDeque<Vec<u8>>,
+    /// The block that is being filled, and those before it.
+    block: Vec<u8>,
+    full: VecDeque<Vec<u8>>,
     /// The number of bytes in all blocks.
     size: usize,
     limit: usize,
     began: Instant,
+    /// The time of the latest piece, and how many microseconds after the beginning that is.
+    latest: (Instant, u64),
 }
 
 impl Ring {
     /// An empty ring with this limit in bytes, which takes up no memory yet, for a log that began at `began`.
     pub const fn new(limit: usize, began: Instant) -> Self {
         Self {
-            blocks: VecDeque::new(),
+            block: Vec::new(),
+            full: VecDeque::new(),
             size: 0,
             limit,
             began,
+            latest: (began, 0),
         }
+    }
+
+    /// How many microseconds after the beginning this is. What comes together has one time.
+    fn since(&mut self, at: Instant) -> u64 {
+        if at != self.latest.0 {
+            let since = at.saturating_duration_since(self.began);
+            let since = since.as_secs().saturating_mul(1_000_000) + u64::from(since.subsec_micros());
+            self.latest = (at, since);
+        }
+        self.latest.1
     }
 
     /// Keeps a piece, and returns its record. A record longer than the limit is kept alone.
     pub fn take(&mut self, piece: &Piece<'_>) -> Option<&[u8]> {
-        let longest = Record::longest(piece);
-        if self
-            .blocks
-            .back()
-            .is_none_or(|block| !block.is_empty() && block.len() + longest > self.limit / BLOCKS)
-        {
-            self.begin_block();
+        let (longest, since) = (Record::longest(piece), self.since(piece.at));
+        if self.block.len() + longest > self.block.capacity().min(self.limit / BLOCKS) {
+            self.make_room(longest);
         }
-        let block = self.blocks.back_mut()?;
-        let room = self.limit / BLOCKS;
-        if block.len() > room / 4 && block.len() < room {
-            // Growing by doubling would exceed it.
-            block.reserve_exact(room - block.len());
-        }
-        let mut start = block.len();
-        if !Record::write(piece, self.began, block) {
+        let mut start = self.block.len();
+        if !Record::write(piece, since, &mut self.block) {
             return None;
         }
-        self.size += block.len() - start;
-        if self.size > self.limit && start > 0 {
-            // A record this long gets its own block, and all earlier ones can go.
-            let record = block.split_off(start);
-            self.blocks.push_back(record);
-            start = 0;
+        self.size += self.block.len() - start;
+        if self.size > self.limit {
+            start = self.drop_oldest(start);
         }
-        while self.size > self.limit && self.blocks.len() > 1 {
-            let oldest = self.blocks.pop_front()?;
-            self.size -= oldest.len();
-        }
-        self.blocks.back().map(|block| &block[start..])
+        Some(&self.block[start..])
     }
 
-    /// Begins a block, replacing the oldest if there are already enough.
-    fn begin_block(&mut self) {
+    /// Makes room for a record in the block, or begins another.
+    #[cold]
+    fn make_room(&mut self, longest: usize) {
         let room = self.limit / BLOCKS;
-        if self.blocks.len() < BLOCKS {
-            // In the first block, an idle modem needs room for only a few lines.
-            let reserved = if self.blocks.is_empty() { 0 } else { room };
-            return self.blocks.push_back(Vec::with_capacity(reserved));
+        if !self.block.is_empty() && self.block.len() + longest > room {
+            let block = self.next_block(room);
+            self.full.push_back(std::mem::replace(&mut self.block, block));
         }
-        if let Some(mut oldest) = self.blocks.pop_front() {
+        // In the first block, an idle modem needs room for only a few lines; then growing by doubling would exceed it.
+        let begun = !self.full.is_empty() || self.block.len() > room / 4;
+        if begun && self.block.len() < room {
+            self.block.reserve_exact(room - self.block.len());
+        }
+    }
+
+    /// An empty block: the oldest, emptied, if there are already enough.
+    fn next_block(&mut self, room: usize) -> Vec<u8> {
+        if self.full.len() + 1 < BLOCKS {
+            return Vec::new();
+        }
+        let mut oldest = self.full.pop_front().unwrap_or_default();
+        self.size -= oldest.len();
+        oldest.clear();
+        oldest.shrink_to(room);
+        oldest
+    }
+
+    /// Returns to the limit. Returns where the latest record begins now.
+    #[cold]
+    fn drop_oldest(&mut self, start: usize) -> usize {
+        while self.size > self.limit
+            && let Some(oldest) = self.full.pop_front()
+        {
             self.size -= oldest.len();
-            oldest.clear();
-            oldest.shrink_to(room);
-            self.blocks.push_back(oldest);
         }
+        if self.size <= self.limit || start == 0 {
+            return start;
+        }
+        // A record this long is kept alone.
+        self.block.drain(..start);
+        self.size = self.block.len();
+        0
     }
 
     /// The last lines, at most this many, oldest first.
     pub fn last(&self, at_most: usize) -> Vec<Entry> {
-        let mut records: Vec<_> = self.blocks.iter().flat_map(|block| records(block)).collect();
+        let blocks = self.full.iter().chain([&self.block]);
+        let mut records: Vec<_> = blocks.flat_map(|block| records(block)).collect();
         let more = records.len().saturating_sub(at_most);
         records.drain(..more);
         records
@@ -138,7 +166,7 @@ mod tests {
         assert!(kept.iter().eq(&(first..10_000).map(line).collect::<Vec<_>>()));
         assert_eq!(ring.last(2), [line(9998), line(9999)]);
         assert_eq!(ring.last(0), []);
-        let room: usize = ring.blocks.iter().map(Vec::capacity).sum();
+        let room: usize = ring.full.iter().chain([&ring.block]).map(Vec::capacity).sum();
         assert!(room <= 10_000, "{room}");
     }
 

@@ -53,7 +53,7 @@ impl Traffic {
             Event::Uploading(ticket, name, sent, total) => {
                 self.update(ticket, |progress| progress.uploads.push_back((name, sent, total)));
             }
-            Event::Ended(ticket, result) => self.ended(ticket, result),
+            Event::Ended(ticket, result) => self.ended(ticket, *result),
             event => self.put_down(event),
         }
         if let Some(told) = told {
@@ -109,21 +109,21 @@ impl Traffic {
             }
             Event::Overrun(_) => self.shared.count(|statistics| statistics.overruns += 1),
             Event::Reconnecting(client, error, within) => {
-                self.shared.report(News::Reconnecting(client, error, within));
+                self.shared.report(News::Reconnecting(client, *error, within));
             }
             Event::Reconnected(told) => {
                 let kept = self.kept.get(&told.client);
                 let unknown = kept.map_or_else(Vec::new, |kept| kept.take_unknown(&told.unknown));
                 let news = News::Reconnected(told.client, told.attempts, told.away);
                 self.shared.report(news);
-                self.shared.notify(Notice::Reconnected(told, unknown));
+                self.shared.notify(Notice::Reconnected(*told, unknown));
             }
             Event::ReconnectFailed(client, error, attempts) => {
                 if let Some(kept) = self.kept.get(&client) {
-                    kept.has_failed(error.clone());
+                    kept.has_failed((*error).clone());
                 }
-                self.shared.stays_lost(client, error.clone());
-                self.shared.report(News::ReconnectFailed(client, error, attempts));
+                self.shared.stays_lost(client, (*error).clone());
+                self.shared.report(News::ReconnectFailed(client, *error, attempts));
             }
             Event::Unkept(client) => {
                 if let Some(kept) = self.kept.remove(&client) {

@@ -183,7 +183,7 @@ impl Bench {
             .iter()
             .position(|event| matches!(event, Event::Ended(ended, _) if *ended == ticket))?;
         match self.events.remove(at) {
-            Event::Ended(_, result) => Some(result),
+            Event::Ended(_, result) => Some(*result),
             _ => None,
         }
     }

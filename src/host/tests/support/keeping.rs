@@ -106,7 +106,7 @@ pub(crate) fn back(pair: &mut Pair, within: Duration) -> Reconnected {
                 unreachable!()
             };
             pair.told.clear();
-            return told;
+            return *told;
         }
         assert!(pair.now < end, "{:?}", pair.told);
         pair.elapse(Duration::from_millis(10));
@@ -116,7 +116,7 @@ pub(crate) fn back(pair: &mut Pair, within: Duration) -> Reconnected {
 pub(crate) fn failed(pair: &mut Pair, within: Duration) -> (Error, u32) {
     pass(pair, within);
     match pair.told.pop() {
-        Some(Event::ReconnectFailed(CLIENT, error, attempts)) => (error, attempts),
+        Some(Event::ReconnectFailed(CLIENT, error, attempts)) => (*error, attempts),
         other => panic!("{other:?}"),
     }
 }

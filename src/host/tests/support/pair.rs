@@ -166,7 +166,7 @@ impl Pair {
         while self.host.poll_wire().is_some() {}
         while let Some(event) = self.host.poll_event() {
             match event {
-                Event::Ended(ticket, result) => self.ended.push((ticket, result)),
+                Event::Ended(ticket, result) => self.ended.push((ticket, *result)),
                 Event::Message(message) => self.messages.push(message),
                 Event::Accepted(ticket) => self.interim.push(format!("accepted {}", ticket.0)),
                 Event::Retransmitting(ticket, times) => self.interim.push(format!("again {} {times}", ticket.0)),

@@ -308,16 +308,20 @@ impl Player {
                 format!("retransmitting {} {} {times}", what.client, what.message_id)
             }
             Event::Ended(Ticket(1), result) => {
-                assert_eq!(result, Ok(Reply::Done));
+                assert_eq!(*result, Ok(Reply::Done));
                 "set up".into()
             }
-            Event::Ended(ticket, result) => Self::ended(&self.tickets[&ticket], result),
-            Event::Message(message) if message.topic == "q/test" => {
+            Event::Ended(ticket, result) => Self::ended(&self.tickets[&ticket], *result),
+            Event::Message(message) if message.content.topic() == "q/test" => {
                 // If the module has printed a payload without quotes, these belong to the payload.
-                let payload = message.payload.strip_prefix(b"\"").unwrap_or(&message.payload);
+                let payload = message
+                    .content
+                    .payload()
+                    .strip_prefix(b"\"")
+                    .unwrap_or(message.content.payload());
                 let payload = payload.strip_suffix(b"\"").unwrap_or(payload);
                 assert_eq!(
-                    (message.client.0, payload),
+                    (message.content.client().0, payload),
                     (31, &b"+QMTSTAT: 0,1"[..]),
                     "{}",
                     self.place
@@ -328,12 +332,19 @@ impl Player {
             Event::Message(message) => {
                 let words = Words(vec![
                     b"message".to_vec(),
-                    message.client.to_string().into_bytes(),
-                    message.message_id.to_string().into_bytes(),
-                    message.topic.into_bytes(),
-                    message.payload,
+                    message.content.client().to_string().into_bytes(),
+                    message.content.message_id().to_string().into_bytes(),
+                    message.content.topic_bytes().to_vec(),
+                    message.content.payload().to_vec(),
                 ]);
-                format!("{words}{}", if message.complete { "" } else { " incomplete" })
+                format!(
+                    "{words}{}",
+                    if message.content.is_complete() {
+                        ""
+                    } else {
+                        " incomplete"
+                    }
+                )
             }
             Event::Lost(client, code) => format!("lost {client} {}", code.0),
             Event::Urc(line) if line.starts_with("+QTEST") => {
