@@ -13,7 +13,8 @@ use crate::call::{Reply, Ticket};
 use crate::error::Error;
 use crate::message::Message;
 
-/// What the session reports. Messages come more often than all others, so that these keep what is large elsewhere.
+/// What the session reports. Most events are messages; the others keep large values in boxes, so that each is quickly
+/// moved.
 #[derive(Debug)]
 pub enum Event {
     /// The call has left the queue; it can no longer be taken back.

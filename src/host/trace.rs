@@ -153,8 +153,8 @@ const SENT: u8 = 1;
 const DATA: u8 = 2;
 
 impl<'a> Record<'a> {
-    /// Appends the record of a piece, so many microseconds after the log began; returns whether there was anything to
-    /// keep.
+    /// Appends the record of a piece to a log. `since` is its time, in microseconds from the beginning of the log.
+    /// Returns whether there was anything to keep.
     #[inline]
     pub fn write(piece: &Piece<'_>, since: u64, out: &mut Vec<u8>) -> bool {
         let start = out.len();
@@ -375,7 +375,7 @@ impl Trace {
         (from..self.bytes.len()).into()
     }
 
-    /// The next piece, some of which lie in the framer's bytes.
+    /// The next piece. `received` are the framer's bytes.
     #[inline]
     pub(crate) fn next<'a>(&'a mut self, received: &'a [u8]) -> Option<Piece<'a>> {
         let Some(taken) = self.pieces.get(self.given) else {

@@ -2,7 +2,8 @@
 //!
 //! Both are given the same bytes, random topics and payloads, in reads of the same size, one after the other and in turn. Every
 //! message of ours is counted, and the lengths of topics and payloads are summed up; what atat does not find is told. The table
-//! has the median of the rounds; `--json` prints one row a line, as the other benchmarks do. `--profile SIZE` only decodes, for a profiler.
+//! has the median of the rounds; `--json` prints one row a line, as the other benchmarks do. `--profile SIZE` only
+//! decodes, for a profiler, and prints the shortest time per message.
 //!
 //! Time is an argument of the session: each read is given the time at which a line of 115,200 bits a second would have brought it.
 //! Both are built as Cargo builds them unless told otherwise.

@@ -25,25 +25,22 @@ impl Session {
         if self.presence != Presence::SetUp {
             self.heard.note(bytes);
         }
-        let lasting = if let Some((last, paused)) = &mut self.payload {
+        if let Some((last, paused)) = &mut self.payload {
             // The pauses within one payload add up: answers that trickle in and look like more of the payload must not
             // extend the wait.
             let since = now - *last;
-            // On the slowest line a byte takes four milliseconds: most reads need no more than this look.
+            // On the slowest line a byte takes four milliseconds: for most reads this comparison is enough.
             if since.as_secs() > 0 || since.subsec_millis() as usize >= 4 * bytes.len() {
                 let on_the_line = wire_time(bytes.len(), self.baud_rate.min(SLOWEST_LINE));
                 *paused += since.saturating_sub(on_the_line);
             }
             *last = now;
-            lengthened.then_some(*paused)
-        } else {
-            None
-        };
-        match lasting {
-            // What holds them back is as before.
-            Some(paused) => self.timers.set_quiet(now, PAYLOAD_PAUSE.saturating_sub(paused)),
-            None if lengthened => self.wait_for_more(now),
-            None => self.read_frames(now),
+        }
+        match self.payload {
+            _ if !lengthened => self.read_frames(now),
+            // A payload is still what holds them back.
+            Some((_, paused)) => self.timers.set_quiet(now, PAYLOAD_PAUSE.saturating_sub(paused)),
+            None => self.wait_for_more(now),
         }
         self.settle_errands(now);
     }
