@@ -72,11 +72,18 @@ def listening(process: subprocess.Popen[bytes]) -> int:
     """Return the port on which it listens. A connection would make it open the device."""
     deadline = time.monotonic() + _PATIENCE
     while process.poll() is None and time.monotonic() < deadline:
-        links = [str(entry.readlink()) for entry in Path(f"/proc/{process.pid}/fd").iterdir() if entry.is_symlink()]
-        sockets = {found[1] for link in links if (found := re.fullmatch(r"socket:\[(\d+)\]", link))}
+        sockets = {found[1] for link in links(process) if (found := re.fullmatch(r"socket:\[(\d+)\]", link))}
         for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
             fields = line.split()
             if fields[3] == _LISTENING and fields[9] in sockets:
                 return int(fields[1].rpartition(":")[2], 16)
         time.sleep(0.01)
     raise RuntimeError("ser2net does not listen")
+
+
+def links(process: subprocess.Popen[bytes]) -> Iterator[str]:
+    """Yield what its descriptors stand for."""
+    for descriptor in Path(f"/proc/{process.pid}/fd").iterdir():
+        # It may close one meanwhile.
+        with contextlib.suppress(FileNotFoundError):
+            yield str(descriptor.readlink())
