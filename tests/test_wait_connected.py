@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -30,6 +31,17 @@ def test_a_loop_that_publishes_can_wait_for_the_connection(mqtt: MqttClient, bro
         until(lambda: mqtt.state != "connected", "the loss")
         mqtt.wait_connected(timeout=10)
         assert mqtt.publish("bench/t", b"1", qos=1).state == "acknowledged"
+
+
+def test_a_connection_that_has_just_gone_is_waited_for(mqtt: MqttClient, broker: Broker) -> None:
+    with session(mqtt, broker):
+        for _ in range(50):
+            broker.drop_clients()
+            deadline = time.monotonic() + 10
+            while mqtt.state == "connected":  # without a pause, so as to see the first moment
+                assert time.monotonic() < deadline
+            mqtt.wait_connected(timeout=10)
+            assert mqtt.state == "connected"
 
 
 def test_a_connection_that_does_not_come_is_waited_for_as_long_as_is_said(mqtt: MqttClient) -> None:

@@ -9,7 +9,7 @@ use modemqtt_os::{Condvar, Mutex};
 
 use super::pending::Pending;
 use super::shared::Shared;
-use crate::call::Ticket;
+use crate::call::{ClientState, Ticket};
 use crate::error::Error;
 use crate::keep::Keep;
 
@@ -24,8 +24,6 @@ pub struct KeptSession {
 
 #[derive(Debug, Default)]
 struct Keeping {
-    /// Whether the client is connected, whoever connected it.
-    connected: bool,
     /// Why it has stopped reconnecting.
     failure: Option<Error>,
     /// The session while no engine has it.
@@ -34,6 +32,14 @@ struct Keeping {
     unknown: Vec<Arc<Pending>>,
     /// What the current or last engine shares with the program.
     shared: Option<Arc<Shared>>,
+}
+
+impl Keeping {
+    /// Whether the client is connected, whoever connected it.
+    fn is_connected(&self, client: ClientIndex) -> bool {
+        let state = self.shared.as_ref().map(|shared| shared.client_state(client));
+        state == Some(ClientState::Connected)
+    }
 }
 
 /// The outcome of waiting for the connection.
@@ -93,7 +99,7 @@ impl KeptSession {
             if self.is_over() {
                 return Some(Wait::Over);
             }
-            if known.connected {
+            if known.is_connected(self.client) {
                 return Some(Wait::Connected);
             }
             if let Some(error) = &known.failure {
@@ -115,15 +121,16 @@ impl KeptSession {
     /// The engine is gone; its session waits for the next one.
     pub(super) fn hand_back(&self, keep: Option<Keep>) {
         let mut known = self.known.lock();
-        known.connected = false;
         if !self.is_over() {
             known.keep = keep.map(Box::new);
         }
         self.changed.notify_all();
     }
 
-    pub(super) fn connected(&self, connected: bool) {
-        self.known.lock().connected = connected;
+    /// The state of its client has changed.
+    pub(super) fn client_changed(&self) {
+        // Whoever has looked at the state with this lock sleeps by now.
+        drop(self.known.lock());
         self.changed.notify_all();
     }
 

@@ -83,14 +83,12 @@ impl Traffic {
             Event::Identified(dialect, model) => self.shared.identified(Modem { dialect, model }),
             Event::Opened { client, host, port } => self.shared.opened(client, host, port),
             Event::Client(client, state) => {
-                let connected = state == ClientState::Connected;
-                if !connected && self.shared.client_state(client) == ClientState::Connected {
+                if state != ClientState::Connected && self.shared.client_state(client) == ClientState::Connected {
                     self.fallen.push(client);
                 }
-                // A thread that waited for the connection finds this state.
                 self.shared.client_changed(client, state);
                 if let Some(kept) = self.kept.get(&client) {
-                    kept.connected(connected);
+                    kept.client_changed();
                 }
             }
             Event::Message(message) => self.shared.message(message),
