@@ -11,7 +11,7 @@ use modemqtt_at::codes::CmeCode;
 use modemqtt_at::dialect::Refusal;
 
 use super::Module;
-use super::terminal::{HELD, Payload, Piece, PieceKind, Side};
+use super::terminal::{Cause, HELD, Payload, Piece, PieceKind, Side};
 use crate::fault::Fault;
 
 /// How long the result of `AT+QMTSUB` waits for a message that should come before it.
@@ -24,8 +24,8 @@ const UNKNOWN_MESSAGE_ERROR: u16 = 500;
 pub struct Print {
     /// The bytes.
     pub bytes: Vec<u8>,
-    /// Whether no command has asked for it.
-    pub unsolicited: bool,
+    /// What it comes of.
+    pub cause: Cause,
     /// Where its payload stands, if it has one.
     pub payload: Option<Range<usize>>,
 }
@@ -94,7 +94,7 @@ impl Output {
             });
             self.pieces.push_back(Print {
                 bytes,
-                unsolicited: kind.is_unsolicited(),
+                cause: kind.cause(),
                 payload,
             });
         }

@@ -74,6 +74,7 @@ use script::Script;
 pub use script::Unmet;
 pub use signal::Signal;
 pub use sim::{NoSim, Sim};
+pub use terminal::Cause;
 use terminal::{PieceKind, Terminal};
 pub use tls::Security;
 use tls::TlsContexts;

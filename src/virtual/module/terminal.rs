@@ -109,10 +109,30 @@ pub(super) enum PieceKind {
     Urc,
 }
 
+/// What a piece comes of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// A command, which it answers.
+    Command,
+    /// What a connection to a broker has brought, or its end.
+    Connection,
+    /// Nothing that a host or a broker has done.
+    Nothing,
+}
+
 impl PieceKind {
+    /// What it comes of.
+    pub(super) const fn cause(self) -> Cause {
+        match self {
+            Self::Result(_) | Self::Stat | Self::Message => Cause::Connection,
+            Self::Urc => Cause::Nothing,
+            Self::Echo | Self::Prompt | Self::Connect | Self::Information | Self::Ok | Self::Error(_) => Cause::Command,
+        }
+    }
+
     /// Whether no command has asked for it.
-    pub(super) const fn is_unsolicited(self) -> bool {
-        matches!(self, Self::Result(_) | Self::Stat | Self::Message | Self::Urc)
+    pub(super) fn is_unsolicited(self) -> bool {
+        self.cause() != Cause::Command
     }
 }
 

@@ -16,13 +16,17 @@ use super::port::{Port, PortReady};
 use super::{Mailbox, Options};
 use crate::line::Line;
 use crate::module::{
-    Action, ConnectionEvent, ConnectionId, Failure, Module, Parting, PingId, PingReply, Print, Timing,
+    Action, Cause, ConnectionEvent, ConnectionId, Failure, Module, Parting, PingId, PingReply, Print, Timing,
 };
 
 /// Bytes on their way to a host that reads slowly, or does not read at all; beyond them lines are lost.
-const TO_HOST: usize = 1024 * 1024;
-/// Of these, what is kept free of unsolicited lines, for the answers to commands.
+const TO_HOST: usize = 2 * 1024 * 1024;
+/// Of these, what only lines take that come of a connection: more than what is read at once from the brokers comes to.
+const CONNECTIONS: usize = 512 * 1024;
+/// What other unsolicited lines leave beside that for the answers to commands.
 const ANSWERS: usize = 64 * 1024;
+/// The room without which the brokers wait, so that neither messages nor answers are lost.
+const TO_HEAR_BROKERS: usize = 2 * CONNECTIONS + ANSWERS;
 /// Bytes on their way from the host; beyond them the port is not read.
 const FROM_HOST: usize = 4096;
 const PORT_READ: usize = 16 * 1024;
@@ -124,7 +128,9 @@ impl ModuleReactor {
         wanted.set(PollFlags::OUT, self.blocked);
         let port = self.port.watch(&mut descriptors, wanted, now);
         let sockets_at = descriptors.len();
-        for (_, socket) in self.network.sockets() {
+        let hears_brokers = self.to_host.room() >= TO_HEAR_BROKERS;
+        let sockets = || self.network.sockets().take_while(|_| hears_brokers);
+        for (_, socket) in sockets() {
             let mut interest = PollFlags::IN;
             interest.set(PollFlags::OUT, socket.is_writing());
             descriptors.push(PollFd::new(&socket.stream, interest));
@@ -137,11 +143,11 @@ impl ModuleReactor {
             Err(error) => return Err(error.into()),
         }
         let is_ready = |at: usize| !descriptors[at].revents().is_empty();
-        let sockets = self.network.sockets().enumerate();
         Ok(ModuleReady {
             wake: is_ready(0),
             port: port.ready(&descriptors),
-            sockets: sockets
+            sockets: sockets()
+                .enumerate()
                 .filter(|(at, _)| is_ready(sockets_at + at))
                 .map(|(_, (connection, _))| connection)
                 .collect(),
@@ -270,12 +276,17 @@ impl ModuleReactor {
         self.write_line(now);
     }
 
-    /// Without a host bytes go nowhere, as on a real line. A host that reads slowly loses whole lines, unsolicited ones first.
+    /// Without a host bytes go nowhere, as on a real line. A host that reads slowly loses whole lines: those that come of
+    /// nothing first, and those that come of a connection never.
     fn print(&mut self, now: Instant) {
         let has_host = self.port.has_host();
         while let Some(print) = self.module.next_print() {
-            let Print { bytes, unsolicited, .. } = &print;
-            let spared = if *unsolicited { ANSWERS } else { 0 };
+            let Print { bytes, cause, .. } = &print;
+            let spared = match cause {
+                Cause::Connection => 0,
+                Cause::Command => CONNECTIONS,
+                Cause::Nothing => CONNECTIONS + ANSWERS,
+            };
             if has_host && bytes.len() + spared <= self.to_host.room() {
                 self.to_host.push(bytes, now);
                 if let Some(log) = &mut self.log {
