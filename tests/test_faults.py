@@ -44,6 +44,14 @@ def test_every_fault_can_be_on_from_the_start() -> None:
         assert [fault.partition("=")[0] for fault in module.faults] == list(FAULTS)
 
 
+def test_a_module_is_open_until_it_is_closed(module: VirtualModem) -> None:
+    assert module.is_open
+    module.power_off()
+    assert module.is_open
+    module.close()
+    assert not module.is_open
+
+
 def test_a_closed_module_has_no_faults(module: VirtualModem) -> None:
     module.close()
     module.inject("mute")

@@ -215,6 +215,7 @@ ENTRIES: dict[type[Any], dict[str, tuple[Any, ...]]] = {
     _core.VirtualModem: {
         "port": (),
         "model": (),
+        "is_open": (),
         "close": (),
         "restart": (),
         "network": (True, False),

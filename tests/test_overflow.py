@@ -219,10 +219,13 @@ def test_a_callback_that_is_slower_than_the_line_loses_nothing(module: Chatterbo
 
 
 def test_an_iterator_that_is_slower_than_the_line_loses_nothing(module: Chatterbox, modem: Modem) -> None:
-    mqtt = modem.mqtt()
+    messages = modem.mqtt().messages(timeout=5)
+    module.say([b'+QMTRECV: 0,0,"t","first"'])
+    # From now on someone takes them.
+    assert next(messages).payload == b"first"
     pour(module, 5000)
     seen = []
-    for message in mqtt.messages(timeout=5):
+    for message in messages:
         time.sleep(0.0002)
         seen.append(int(message.payload))
         if len(seen) == 5000:

@@ -442,5 +442,7 @@ def test_a_shared_module_that_a_test_has_closed_is_told_of_in_one_sentence(suite
     """)
     result = suite.run("--modem-scope=session", "--modem-timeout-factor=0.01")
     assert outcomes(result) == {"passed": 1, "errors": 2}
-    result.stdout.fnmatch_lines(["the modem that tests share did not come back: *"])
+    result.stdout.fnmatch_lines(
+        ["the modem that tests share did not come back: a test closed its virtual module, /dev/pts/*"]
+    )
     result.stdout.no_fnmatch_line("*pytest_plugin.py*")

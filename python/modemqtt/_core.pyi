@@ -414,6 +414,9 @@ class VirtualModem:
     @property
     def model(self) -> str:
         """The model."""
+    @property
+    def is_open(self) -> bool:
+        """Whether it was not closed."""
     def close(self) -> None:
         """End it. A signal ends the wait and not the closing."""
     def restart(self) -> None:

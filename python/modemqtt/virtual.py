@@ -122,6 +122,11 @@ class VirtualModem(Running):
         """The model."""
         return self._core.model
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it has a port: False after :meth:`close`. The system may give the same port to another soon after."""
+        return self._core.is_open
+
     def inject(self, fault: str | Fault) -> None:
         """Switch a fault on until it is healed, over restarts of the module.
 

@@ -1,6 +1,7 @@
 //! The Python bindings, which only translate. `python/modemqtt` documents what each method does.
 
 mod bell;
+mod broker;
 mod civil;
 mod engine;
 mod errors;
@@ -27,6 +28,8 @@ mod _core {
     #[pymodule_export]
     use super::bell::Bell;
     #[pymodule_export]
+    use super::broker::Broker;
+    #[pymodule_export]
     use super::engine::Engine;
     #[pymodule_export]
     use super::journal::Journal;
@@ -47,7 +50,7 @@ mod _core {
     #[pymodule_export]
     use super::turn::Turn;
     #[pymodule_export]
-    use super::virtual_module::{Broker, VirtualModem, fault_table, parse_script, profile_table};
+    use super::virtual_module::{VirtualModem, fault_table, parse_script, profile_table};
 
     use pyo3::prelude::*;
     use pyo3::types::PyDict;

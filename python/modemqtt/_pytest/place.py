@@ -194,6 +194,9 @@ class Place:
         reason = self._broken
         if self._played is not None:
             self._played.opening(wanted, test)
+        if self.module is not None and not self.module.is_open:
+            # The port of that name may be another's by now.
+            fail(f"the modem that tests share did not come back: a test closed its virtual module, {modem.port}")
         try:
             try:
                 modem.reopen(timeout=0 if self._given_up else OPEN * factor)

@@ -226,6 +226,11 @@ impl VirtualModem {
         }
     }
 
+    /// Whether it runs: it was not closed, and belongs to this process.
+    pub fn is_open(&self) -> bool {
+        self.ask(|_| ()).is_some()
+    }
+
     /// Waits until it is closed, for at most that long; whether it is.
     pub fn wait_closed(&self, at_most: Duration) -> bool {
         self.here().is_none_or(|running| running.thread.wait(at_most))
