@@ -110,6 +110,12 @@ impl ClientSession {
             return None;
         }
         let mut memory = self.memory.clone();
+        for event in &self.events {
+            // Nobody has taken it.
+            if let SessionEvent::Message { id, .. } = event {
+                memory.received.remove(id);
+            }
+        }
         let in_flight = self.in_flight.iter();
         let mut publishes: Vec<_> = in_flight.filter(|(_, it)| it.operation == Operation::Publish).collect();
         publishes.sort_by_key(|(_, in_flight)| in_flight.place);

@@ -89,8 +89,12 @@ impl Module {
         }
     }
 
-    /// Passes on what a session wants sent, and reports its events.
+    /// Reports a session's events, and passes on what it wants sent. If an event ends the connection, messages behind it
+    /// are not reported, and so they must not be acknowledged.
     pub(super) fn follow(&mut self, index: ClientIndex) {
+        while let Some(event) = self.client_mut(index).session_mut().and_then(ClientSession::next_event) {
+            self.report(index, event);
+        }
         let client = self.client_mut(index);
         let (Some(connection), Some(session)) = (client.connection(), client.session_mut()) else {
             return;
@@ -98,9 +102,6 @@ impl Module {
         let bytes = session.take_output();
         if !bytes.is_empty() {
             self.actions.push_back(Action::Send { connection, bytes });
-        }
-        while let Some(event) = self.client_mut(index).session_mut().and_then(ClientSession::next_event) {
-            self.report(index, event);
         }
     }
 

@@ -52,6 +52,22 @@ fn a_publish_without_its_acknowledgement_is_sent_again_on_the_next_connection() 
 }
 
 #[test]
+fn what_the_server_had_kept_outlasts_a_connection_that_ends_with_its_first_packet() {
+    for qos in [1, 2] {
+        let mut rig = kept();
+        rig.answer(format!("AT+QMTSUB=0,1,\"t\",{qos}\r"));
+        rig.drop_clients();
+        rig.publish("t", b"kept", qos, false);
+        rig.inject("connect-without-result");
+        let printed = rig.answer(OPEN) + &rig.answer(CONNECT);
+        assert!(printed.ends_with("+QMTSTAT: 0,1\\r\\n"), "{printed}");
+        rig.heal(None);
+        let printed = rig.answer(OPEN) + &rig.answer(CONNECT);
+        assert_eq!(printed.matches(",kept").count(), 1, "{printed}");
+    }
+}
+
+#[test]
 fn a_publish_under_an_id_of_before_is_delivered() {
     let mut rig = kept();
     rig.broker.withhold_acks(true);
