@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -48,6 +50,42 @@ def test_every_callback_runs_in_the_one_thread_of_its_modem(
     assert thread is not threading.current_thread()
     modem.close()
     assert not thread.is_alive()
+
+
+# An M95 shows with what follows a message that it has ended; if nothing follows, a pause does.
+@pytest.mark.parametrize("model", ["M95"], indirect=True)
+def test_a_message_whose_end_nothing_shows_comes_although_a_callback_blocks(
+    subscribed: MqttClient, broker: Broker
+) -> None:
+    entered, go_on = threading.Event(), threading.Event()
+
+    def block(_: Message) -> None:
+        entered.set()
+        go_on.wait(10)
+
+    subscribed.on_message = block
+    broker.publish("bench/t", b"1")
+    assert entered.wait(5)
+    broker.publish("bench/t", b"2")
+    assert [subscribed.receive(timeout=5).payload for _ in range(2)] == [b"1", b"2"]
+    go_on.set()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the I/O thread reads every message")
+@pytest.mark.parametrize("model", ["M95"], indirect=True)
+def test_a_steady_row_of_messages_wakes_the_thread_of_callbacks_alone(
+    modem: Modem, subscribed: MqttClient, broker: Broker
+) -> None:
+    seen = []
+    subscribed.on_message = seen.append
+    began, before = time.monotonic(), modem.stats.wakeups
+    for number in range(100):
+        broker.publish("bench/t", b"%d" % number)
+        # A line of 115,200 bit/s takes as long.
+        time.sleep(0.008)
+    until(lambda: len(seen) == 100, "the messages")
+    # It looks after the thread of callbacks ten times a second at most.
+    assert modem.stats.wakeups - before <= 10 * (time.monotonic() - began) + 3
 
 
 def test_there_is_no_thread_without_callbacks(modem: Modem) -> None:

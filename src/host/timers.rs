@@ -80,8 +80,18 @@ impl Timers {
         self.first().map(|(at, _)| at)
     }
 
+    /// When [`Timer::Quiet`] is due.
+    pub(crate) fn quiet(&self) -> Option<Instant> {
+        self.quiet.map(|(since, pause)| since + pause)
+    }
+
+    /// When the next of the other deadlines is due.
+    pub(crate) fn but_quiet(&self) -> Option<Instant> {
+        self.by_time.first().map(|(at, _)| *at)
+    }
+
     fn first(&self) -> Option<(Instant, Timer)> {
-        let quiet = self.quiet.map(|(since, pause)| (since + pause, Timer::Quiet));
+        let quiet = self.quiet().map(|at| (at, Timer::Quiet));
         self.by_time.first().copied().into_iter().chain(quiet).min()
     }
 

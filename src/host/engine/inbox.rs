@@ -17,6 +17,9 @@ const PLACES: usize = 32;
 
 /// Something that takes up memory.
 pub trait Weigh {
+    /// Whether only the thread of callbacks takes it, which comes back for the next.
+    const FOR_CALLBACKS: bool = false;
+
     /// Approximate size in bytes.
     fn weight(&self) -> usize;
 }
@@ -179,6 +182,8 @@ impl<T: Weigh> Inbox<T> {
 
 impl<T: Weigh> Awaited for Inbox<T> {
     type Found = Result<T, Empty>;
+
+    const COMES_BACK: bool = T::FOR_CALLBACKS;
 
     fn look(&self, caller: Option<&Waker>) -> Option<Self::Found> {
         let mut state = self.state.lock();

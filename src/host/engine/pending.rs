@@ -241,6 +241,8 @@ pub(super) struct Until<'a, D> {
 impl<D: Fn(&Progress) -> bool> Awaited for Until<'_, D> {
     type Found = ();
 
+    const COMES_BACK: bool = false;
+
     fn look(&self, caller: Option<&Waker>) -> Option<()> {
         let mut state = self.pending.state.lock();
         if (self.done)(&state.progress) {

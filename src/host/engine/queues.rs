@@ -199,6 +199,8 @@ impl Weigh for Stamped<String> {
 }
 
 impl Weigh for Notice {
+    const FOR_CALLBACKS: bool = true;
+
     fn weight(&self) -> usize {
         match self {
             Self::Message(message) => message.weight(),

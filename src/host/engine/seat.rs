@@ -1,8 +1,8 @@
 //! Where the I/O thread and threads of the program find the traffic, and how one that waits reads the port itself.
 //!
 //! The I/O thread always watches the port from the back. A thread that waits for an answer or for a message goes to the
-//! front, if nobody is there: then it alone is woken by what comes, and passes it on. It never ends a time, and it may leave
-//! whenever it likes.
+//! front, if nobody is there: then it alone is woken by what comes, and passes it on. It may leave whenever it likes, so it ends
+//! no time, unless it is the thread of callbacks, which comes back.
 
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Instant;
@@ -17,6 +17,9 @@ use super::traffic::Traffic;
 pub(super) trait Awaited {
     /// What it gets.
     type Found;
+
+    /// Whether the thread comes back at once for the next, and so may see to what the I/O thread would be woken for.
+    const COMES_BACK: bool;
 
     /// Takes it if it is there. If not, this calls the thread that looks, provided that it waits at the port.
     fn look(&self, caller: Option<&Waker>) -> Option<Self::Found>;
@@ -117,26 +120,31 @@ impl Seat {
             if let Some(found) = awaited.look(Some(front.waker())) {
                 return Some(found);
             }
-            let awoken = front.wait(deadline);
+            let held_until = self.held_until(A::COMES_BACK);
+            let awoken = front.wait(held_until.map_or(deadline, |at| deadline.min(at)));
             awaited.turn_away();
-            match awoken {
-                Awoken::Called => {}
-                Awoken::Readable => {
-                    if !self.read(io, shared) {
-                        return None;
-                    }
-                }
-                Awoken::Late => {
-                    // Linux before 5.10 may have woken nobody for what came at the last moment.
-                    self.read(io, shared);
-                    return None;
-                }
+            if awoken == Awoken::Called {
+                continue;
+            }
+            // If it is late, too: Linux before 5.10 may have woken nobody for what came at the last moment.
+            let goes_on = self.read(A::COMES_BACK, io, shared);
+            if !goes_on || awoken == Awoken::Late && deadline <= Instant::now() {
+                return None;
             }
         }
     }
 
+    /// By when bytes held back end, for a thread that comes back.
+    fn held_until(&self, comes_back: bool) -> Option<Instant> {
+        if comes_back {
+            self.lock().as_ref().and_then(|traffic| traffic.held_until())
+        } else {
+            None
+        }
+    }
+
     /// Reads what has come and passes it on; returns whether this may go on.
-    fn read(&self, io: &Waker, shared: &Shared) -> bool {
+    fn read(&self, comes_back: bool, io: &Waker, shared: &Shared) -> bool {
         let mut place = self.lock();
         let Some(traffic) = place.as_mut().filter(|traffic| traffic.is_readable()) else {
             return false;
@@ -144,7 +152,7 @@ impl Seat {
         if shared.closing() {
             return false;
         }
-        let (wake, told) = traffic.read_for_waiter();
+        let (wake, told) = traffic.read_for_waiter(comes_back);
         let goes_on = traffic.is_readable();
         drop(place);
         told.wake(shared);

@@ -31,6 +31,9 @@ const ROW: Duration = Duration::from_millis(100);
 /// After this many commands in a row, the thread expects more.
 const LONG: u32 = 8;
 
+/// How long a thread that keeps coming back to the port may stay away before the I/O thread does its work.
+const AWAY: Duration = Duration::from_millis(100);
+
 /// How many reads, each of which leaves more, may put off the end of a time: the answer may come with the next. An endless
 /// stream puts it off no longer.
 const MOST_PUT_OFF: u32 = 32;
@@ -66,6 +69,8 @@ pub(super) struct Traffic {
     /// When a caller last wrote a command, and how many there have been in a row.
     written_by_caller: Option<Instant>,
     row: u32,
+    /// When a thread that keeps coming back was last at the port.
+    visited_at: Option<Instant>,
     /// Who is to be woken because of what has happened.
     told: Waking,
     /// A failure that a caller met, with which the thread ends.
@@ -101,6 +106,7 @@ impl Traffic {
             sleep: Sleep::default(),
             written_by_caller: None,
             row: 0,
+            visited_at: None,
             told: Waking::default(),
             failure: None,
         }
@@ -138,10 +144,15 @@ impl Traffic {
         (self.failure.is_some() || self.is_overslept(), self.take_told())
     }
 
-    /// Reads for a thread that waits for what comes, and passes it on. Returns what [`Self::take_from_caller`] does.
-    pub(super) fn read_for_waiter(&mut self) -> (bool, Waking) {
+    /// Reads for a thread that waits for what comes, and passes it on. One that comes back ends times as well. Returns what
+    /// [`Self::take_from_caller`] does.
+    pub(super) fn read_for_waiter(&mut self, comes_back: bool) -> (bool, Waking) {
         self.work_for_caller(|traffic| {
             traffic.read()?;
+            if comes_back {
+                traffic.visited_at = Some(Instant::now());
+                return traffic.serve();
+            }
             traffic.carry_on()
         });
         self.sleep.reads = self.reading().at_most();
@@ -170,9 +181,23 @@ impl Traffic {
         std::mem::take(&mut self.told)
     }
 
+    /// When bytes held back are taken as they are, unless more come.
+    pub(super) fn held_until(&self) -> Option<Instant> {
+        self.upkeep.held_until()
+    }
+
+    /// By when the I/O thread has to wake. A thread that keeps coming back sees to the bytes held back, about which nearly
+    /// every read would have to tell the I/O thread otherwise: that looks after them only if the other stays away.
+    fn needed_at(&self) -> Option<Instant> {
+        let comes_back = self.visited_at.is_some_and(|at| at.elapsed() < AWAY);
+        let held_until = self.upkeep.held_until();
+        let held_until = held_until.map(|at| if comes_back { at + AWAY } else { at });
+        held_until.into_iter().chain(self.upkeep.next_other_timeout()).min()
+    }
+
     /// Whether the thread would sleep too long, given what has come up meanwhile.
     fn is_overslept(&self) -> bool {
-        let due = self.upkeep.next_timeout();
+        let due = self.needed_at();
         due.is_some_and(|due| self.sleep.until.is_none_or(|until| due < until))
             || self.sleep.reads.is_none()
             || !self.sleep.writes && self.port.wants_to_write(!self.unsent.is_empty())
@@ -188,7 +213,7 @@ impl Traffic {
         self.upkeep.next_timeout().is_some_and(|due| due <= Instant::now())
     }
 
-    /// Does what there is to do. Only the I/O thread does, once it has read: an answer that has come is in time.
+    /// Does what there is to do, after a read: an answer that has come is in time.
     pub(super) fn serve(&mut self) -> Result<(), PortError> {
         self.take_requests();
         if self.failure.is_none() && !self.puts_off() {
@@ -252,13 +277,7 @@ impl Traffic {
         let row = self.written_by_caller.filter(|_| self.row >= LONG).map(|at| at + ROW);
         let row = row.filter(|end| *end > Instant::now());
         self.sleep = Sleep {
-            until: self
-                .upkeep
-                .next_timeout()
-                .into_iter()
-                .chain(held_until)
-                .chain(row)
-                .min(),
+            until: self.needed_at().into_iter().chain(held_until).chain(row).min(),
             reads: reading.at_most(),
             writes: self.port.wants_to_write(!self.unsent.is_empty()),
             none: held_until.is_none() && self.may_have_more(),

@@ -131,6 +131,17 @@ impl Upkeep {
         attempts.chain(self.session.next_timeout()).min()
     }
 
+    /// As [`Session::held_until`].
+    pub fn held_until(&self) -> Option<Instant> {
+        self.session.held_until()
+    }
+
+    /// When [`Upkeep::handle_timeout`] is due for anything else.
+    pub fn next_other_timeout(&self) -> Option<Instant> {
+        let attempts = self.keeps.iter().filter_map(Keep::next_timeout);
+        attempts.chain(self.session.next_other_timeout()).min()
+    }
+
     /// Ends every call with this error, because the port is gone or was closed.
     pub fn abandon(&mut self, error: &Error, now: Instant) {
         self.session.abandon(error, now);

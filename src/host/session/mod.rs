@@ -260,6 +260,16 @@ impl Session {
         self.timers.next_timeout()
     }
 
+    /// When bytes held back are taken as they are, unless more come: of all deadlines the one that nearly every read sets.
+    pub fn held_until(&self) -> Option<Instant> {
+        self.timers.quiet()
+    }
+
+    /// When [`Session::handle_timeout`] is due for anything else.
+    pub fn next_other_timeout(&self) -> Option<Instant> {
+        self.timers.but_quiet()
+    }
+
     /// Whether to discard earlier bytes that a blocked line has not taken: the search for the module has begun again.
     /// Ask this before [`Session::poll_transmit`].
     pub fn poll_stale(&mut self) -> bool {
