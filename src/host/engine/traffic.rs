@@ -250,6 +250,8 @@ impl Traffic {
                 self.shared
                     .count(|statistics| statistics.bytes_received += count as u64);
                 self.upkeep.receive(&self.buffer[..count], Instant::now());
+                // What is held back now only this reader knows of.
+                self.visited_at = None;
                 self.more = count == room;
                 let grown = 2 * self.buffer.len();
                 if count == self.buffer.len() && grown <= READ {
