@@ -76,7 +76,7 @@ def test_a_message_whose_end_nothing_shows_comes_although_a_callback_blocks(
 def test_a_steady_row_of_messages_wakes_the_thread_of_callbacks_alone(
     modem: Modem, subscribed: MqttClient, broker: Broker
 ) -> None:
-    seen = []
+    seen: list[Message] = []
     subscribed.on_message = seen.append
     began, before = time.monotonic(), modem.stats.wakeups
     for number in range(100):
