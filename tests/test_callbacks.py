@@ -73,7 +73,7 @@ def test_a_message_whose_end_nothing_shows_comes_although_a_callback_blocks(
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the I/O thread reads every message")
 @pytest.mark.parametrize("model", ["M95"], indirect=True)
-def test_a_steady_row_of_messages_wakes_the_thread_of_callbacks_alone(
+def test_a_steady_row_of_messages_wakes_the_thread_for_callbacks_alone(
     modem: Modem, subscribed: MqttClient, broker: Broker
 ) -> None:
     seen: list[Message] = []
@@ -84,7 +84,7 @@ def test_a_steady_row_of_messages_wakes_the_thread_of_callbacks_alone(
         # A line of 115,200 bit/s takes as long.
         time.sleep(0.008)
     until(lambda: len(seen) == 100, "the messages")
-    # The I/O thread looks after the thread of callbacks now and then. A busy machine may have it read a message.
+    # The I/O thread looks after the thread for callbacks now and then. A busy machine may have it read a message.
     assert modem.stats.wakeups - before <= 15 * (time.monotonic() - began) + 10
 
 

@@ -37,7 +37,6 @@ __all__ = [
 ]
 
 __version__: str
-
 _T = TypeVar("_T")
 
 def models() -> list[tuple[str, str, bool]]:
@@ -178,9 +177,8 @@ class Replay:
 class Engine:
     """An open modem.
 
-    A method that returns a `Pending` puts a call in the queue; `Pending.wait()` returns its result, or raises what is
-    said here, and `ResponseTimeout`, `ConnectionLost`, `ModuleRestarted` or `PortError`. Once the port is lost or
-    closed, a call raises `PortError` at once.
+    A method that returns a `Pending` queues a call; `Pending.wait()` returns its result, or raises what is said here,
+    `ResponseTimeout`, `ConnectionLost`, `ModuleRestarted`, or `PortError`, as every call does on a lost or closed port.
     """
 
     def command(self, line: str, *, data: bytes | None = None, timeout: float | None = None) -> Pending:

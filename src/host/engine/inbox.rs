@@ -17,7 +17,7 @@ const PLACES: usize = 32;
 
 /// Something that takes up memory.
 pub trait Weigh {
-    /// Whether only the thread of callbacks takes it, which comes back for the next.
+    /// Whether only the thread for callbacks takes it, which comes back for the next.
     const FOR_CALLBACKS: bool = false;
 
     /// Approximate size in bytes.

@@ -9,7 +9,7 @@ use modemqtt_os::{Condvar, Mutex};
 
 use super::pending::Pending;
 use super::shared::Shared;
-use crate::call::{ClientState, Ticket};
+use crate::call::Ticket;
 use crate::error::Error;
 use crate::keep::Keep;
 
@@ -32,14 +32,6 @@ struct Keeping {
     unknown: Vec<Arc<Pending>>,
     /// What the current or last engine shares with the program.
     shared: Option<Arc<Shared>>,
-}
-
-impl Keeping {
-    /// Whether the client is connected, whoever connected it.
-    fn is_connected(&self, client: ClientIndex) -> bool {
-        let state = self.shared.as_ref().map(|shared| shared.client_state(client));
-        state == Some(ClientState::Connected)
-    }
 }
 
 /// The outcome of waiting for the connection.
@@ -99,7 +91,12 @@ impl KeptSession {
             if self.is_over() {
                 return Some(Wait::Over);
             }
-            if known.is_connected(self.client) {
+            // Whoever connected it.
+            if known
+                .shared
+                .as_ref()
+                .is_some_and(|shared| shared.is_connected(self.client))
+            {
                 return Some(Wait::Connected);
             }
             if let Some(error) = &known.failure {

@@ -2,7 +2,7 @@
 //!
 //! The I/O thread always watches the port from the back. A thread that waits for an answer or for a message goes to the
 //! front, if nobody is there: then it alone is woken by what comes, and passes it on. It may leave whenever it likes, so it ends
-//! no time, unless it is the thread of callbacks, which comes back.
+//! no time, unless it is the thread for callbacks, which comes back.
 
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Instant;

@@ -98,6 +98,12 @@ struct Known {
     end: Option<Error>,
 }
 
+impl Known {
+    fn is_connected(&self, client: ClientIndex) -> bool {
+        self.states.get(&client) == Some(&ClientState::Connected)
+    }
+}
+
 /// The messages of one client.
 pub type Messages = Inbox<Stamped<Content>>;
 
@@ -176,12 +182,17 @@ impl Shared {
         self.known.lock().states.get(&client).cloned().unwrap_or_default()
     }
 
+    /// Whether a client is connected.
+    pub(super) fn is_connected(&self, client: ClientIndex) -> bool {
+        self.known.lock().is_connected(client)
+    }
+
     /// Waits at most this long until a client is connected; an error if the port is closed or lost.
     pub fn wait_connected(&self, client: ClientIndex, at_most: Duration) -> Option<Result<(), Error>> {
         let deadline = Instant::now() + at_most;
         let mut known = self.known.lock();
         loop {
-            if known.states.get(&client) == Some(&ClientState::Connected) {
+            if known.is_connected(client) {
                 return Some(Ok(()));
             }
             if let Some(end) = &known.end {

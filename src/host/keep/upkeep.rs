@@ -127,8 +127,7 @@ impl Upkeep {
 
     /// When [`Upkeep::handle_timeout`] is due next.
     pub fn next_timeout(&self) -> Option<Instant> {
-        let attempts = self.keeps.iter().filter_map(Keep::next_timeout);
-        attempts.chain(self.session.next_timeout()).min()
+        self.held_until().into_iter().chain(self.next_other_timeout()).min()
     }
 
     /// As [`Session::held_until`].

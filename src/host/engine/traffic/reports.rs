@@ -83,7 +83,7 @@ impl Traffic {
             Event::Identified(dialect, model) => self.shared.identified(Modem { dialect, model }),
             Event::Opened { client, host, port } => self.shared.opened(client, host, port),
             Event::Client(client, state) => {
-                if state != ClientState::Connected && self.shared.client_state(client) == ClientState::Connected {
+                if state != ClientState::Connected && self.shared.is_connected(client) {
                     self.fallen.push(client);
                 }
                 self.shared.client_changed(client, state);
