@@ -89,6 +89,18 @@ def test_ctrl_c_ends_the_wait_for_an_answer_and_leaving_does_not_wait_at_all(mod
         assert time.monotonic() - began < 3
 
 
+def test_ctrl_c_never_ends_the_program_however_soon_it_is_typed(module: VirtualModem) -> None:
+    with Terminal("term", "--modem", module.port) as terminal:
+        terminal.wait("leaves")
+        # Not even where the program has only begun to take lines.
+        terminal.type("AT+CSQ\r\x03" * 20)
+        terminal.type("AT+CGMR\r")
+        terminal.wait(r"^> AT\+CGMR$")
+        terminal.wait("^Revision: M95")
+        terminal.type("\x14q")
+        assert terminal.end() == 0
+
+
 def test_a_signal_leaves_the_terminal_as_it_was(module: VirtualModem) -> None:
     with Terminal("term", "--modem", module.port) as terminal:
         terminal.wait("leaves")

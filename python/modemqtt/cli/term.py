@@ -7,6 +7,7 @@ the wait for an answer. Callbacks show what comes unasked.
 from __future__ import annotations
 
 import codecs
+import contextlib
 import logging
 import os
 import queue
@@ -78,12 +79,15 @@ class _Terminal:
         self._modem = modem
         self._editor = Editor()
         self._screen = Screen(self._editor, times=times)
-        # Lines to send; None to look for other work.
-        self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        # Lines to send, each with its number; None to look for other work.
+        self._lines: queue.SimpleQueue[tuple[int, str] | None] = queue.SimpleQueue()
         self._left = threading.Event()
         self._lost = threading.Event()
-        # How many lines are not answered yet; Ctrl-C is for them.
-        self._unanswered = 0
+        # The numbers of the last line typed and of the last that Ctrl-C is for; the thread that reads keys sets them.
+        self._typed = self._dropped = 0
+        # The numbers of the line being sent, if any, and of the last that has ended; the main thread sets them.
+        self._sending: int | None = None
+        self._ended = 0
         # The line that waits for its data.
         self._asking: str | None = None
         self._clients: list[MqttClient] = []
@@ -92,6 +96,7 @@ class _Terminal:
         self._listen()
         wake, waker = os.pipe()
         keys = threading.Thread(target=self._read_keys, args=(wake,), name="modemqtt-keys", daemon=True)
+        before = signal.signal(signal.SIGINT, self._interrupt)
         with raw():
             self._screen.show(
                 f"{self._modem.model} on {self._modem.port}, {baudrate} bit/s; ctrl-t q leaves, ctrl-t ? helps",
@@ -105,6 +110,7 @@ class _Terminal:
                 os.close(waker)
                 keys.join()
                 os.close(wake)
+                signal.signal(signal.SIGINT, before)
 
     def _listen(self) -> None:
         """Show what comes unasked."""
@@ -133,20 +139,25 @@ class _Terminal:
 
     def _send_lines(self) -> None:
         while not self._left.is_set():
-            try:
-                line = self._lines.get()
-                if self._lost.is_set():
-                    self._reopen()
-                if line is not None and not self._left.is_set():
+            numbered = self._lines.get()
+            if self._lost.is_set():
+                self._reopen()
+            if numbered is None:
+                continue
+            number, line = numbered
+            with contextlib.suppress(KeyboardInterrupt):
+                self._sending = number
+                if number > self._dropped and not self._left.is_set():
                     self._send(line)
-                    self._unanswered = max(self._unanswered - 1, 0)
-            except KeyboardInterrupt:
-                while not self._lines.empty():
-                    self._lines.get()
-                if self._lost.is_set():
-                    # The None that was taken out has asked for the port to be opened again.
-                    self._lines.put(None)
-                self._screen.show("no longer waiting; the module may still answer", "remark")
+                self._sending = None
+            self._ended = number
+
+    def _interrupt(self, _number: int, _frame: object) -> None:
+        """End the wait for an answer, wherever the signal finds the main thread: a line dropped is not sent later."""
+        sending, self._sending = self._sending, None
+        if sending is not None and sending <= self._dropped:
+            raise KeyboardInterrupt
+        self._sending = sending
 
     def _reopen(self) -> None:
         """Open the port again as soon as it is back."""
@@ -207,8 +218,9 @@ class _Terminal:
         match key:
             case Key.LINE:
                 self._take(self._editor.line)
-            case Key.INTERRUPT if self._unanswered:
-                self._unanswered = 0
+            case Key.INTERRUPT if self._typed > max(self._ended, self._dropped):
+                self._dropped = self._typed
+                self._screen.show("no longer waiting; the module may still answer", "remark")
                 signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
             case Key.LEAVE:
                 self._leave()
@@ -228,8 +240,8 @@ class _Terminal:
             self._screen.show(line, "sent")
         else:
             return
-        self._unanswered += 1
-        self._lines.put(line)
+        self._typed += 1
+        self._lines.put((self._typed, line))
 
     def _leave(self) -> None:
         """End the main thread, whatever it waits for."""
