@@ -76,9 +76,9 @@ impl IoThread {
             if self.watch.is_none() {
                 self.watch = traffic.watch().cloned();
             }
-            drop(place);
+            let unread = self.place.give_back(place);
             told.wake(&self.shared);
-            readable = self.sleep(&sleep)?;
+            readable = unread || self.sleep(&sleep)?;
         }
     }
 

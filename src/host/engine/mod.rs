@@ -210,9 +210,9 @@ impl Engine {
             && !traffic.has_unread()
         {
             let (wake, told) = traffic.take_from_caller(request);
-            drop(place);
+            let unread = self.place.give_back(place);
             told.wake(&self.shared);
-            if wake {
+            if wake || unread {
                 self.waker.wake();
             }
             return true;

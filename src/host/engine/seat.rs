@@ -4,14 +4,18 @@
 //! front, if nobody is there: then it alone is woken by what comes, and passes it on. It may leave whenever it likes, so it ends
 //! no time, unless it is the thread for callbacks, which comes back.
 
+use std::sync::atomic::{AtomicBool, Ordering, fence};
 use std::sync::{Arc, OnceLock, Weak};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use modemqtt_os::watch::Awoken;
 use modemqtt_os::{Mutex, MutexGuard, Waker, Watch};
 
 use super::shared::Shared;
 use super::traffic::Traffic;
+
+/// When to ask again by when bytes held back end, if another thread had the traffic.
+const ASK_AGAIN: Duration = Duration::from_millis(20);
 
 /// What a thread waits for.
 pub(super) trait Awaited {
@@ -64,6 +68,8 @@ impl Waiters {
 #[derive(Debug)]
 pub(super) struct Seat {
     traffic: Mutex<Option<Box<Traffic>>>,
+    /// Whether the thread at the front has left what it was woken for to whoever had the traffic.
+    left: AtomicBool,
     /// The traffic's own, for a look without the lock. It goes with the traffic.
     watch: OnceLock<Weak<Watch>>,
 }
@@ -72,6 +78,7 @@ impl Seat {
     pub(super) fn new(traffic: Traffic) -> Self {
         Self {
             traffic: Mutex::new(Some(Box::new(traffic))),
+            left: AtomicBool::new(false),
             watch: OnceLock::new(),
         }
     }
@@ -84,6 +91,24 @@ impl Seat {
         self.traffic.try_lock()
     }
 
+    /// Gives the traffic back. Returns whether the thread at the front was woken meanwhile and has left reading to this one.
+    pub(super) fn give_back(&self, traffic: MutexGuard<'_, Option<Box<Traffic>>>) -> bool {
+        drop(traffic);
+        // The other thread notes first and looks then, this one gives back first and looks then: one of them sees.
+        fence(Ordering::SeqCst);
+        self.left.swap(false, Ordering::SeqCst)
+    }
+
+    /// The traffic for the thread at the front. If another thread has it, that one is told to read.
+    fn take_or_leave(&self) -> Option<MutexGuard<'_, Option<Box<Traffic>>>> {
+        if let Some(traffic) = self.try_lock() {
+            return Some(traffic);
+        }
+        self.left.store(true, Ordering::SeqCst);
+        fence(Ordering::SeqCst);
+        self.try_lock()
+    }
+
     /// The two places from which the port is watched; `None` where there is only one. The first time, the I/O thread has
     /// to go to the back.
     fn watch(&self, io: &Waker) -> Option<Arc<Watch>> {
@@ -93,17 +118,17 @@ impl Seat {
         let mut place = self.lock();
         let (watch, is_new) = place.as_mut()?.watch_twice();
         let watch = watch.cloned();
-        drop(place);
+        let unread = self.give_back(place);
         self.watch
             .get_or_init(|| watch.as_ref().map(Arc::downgrade).unwrap_or_default());
-        if is_new {
+        if is_new || unread {
             io.wake();
         }
         watch
     }
 
     /// Waits at the port and reads what comes, until it brings what is awaited. Returns `None` if another thread is at the
-    /// port already, if the port must not be read now, or when the deadline has come.
+    /// port already or has the traffic, if the port must not be read now, or when the deadline has come.
     pub(super) fn read_until<A: Awaited>(
         &self,
         deadline: Instant,
@@ -136,16 +161,20 @@ impl Seat {
 
     /// By when bytes held back end, for a thread that comes back.
     fn held_until(&self, comes_back: bool) -> Option<Instant> {
-        if comes_back {
-            self.lock().as_ref().and_then(|traffic| traffic.held_until())
-        } else {
-            None
+        if !comes_back {
+            return None;
+        }
+        match self.try_lock() {
+            Some(place) => place.as_ref().and_then(|traffic| traffic.held_until()),
+            None => Some(Instant::now() + ASK_AGAIN),
         }
     }
 
     /// Reads what has come and passes it on; returns whether this may go on.
     fn read(&self, comes_back: bool, io: &Waker, shared: &Shared) -> bool {
-        let mut place = self.lock();
+        let Some(mut place) = self.take_or_leave() else {
+            return false;
+        };
         let Some(traffic) = place.as_mut().filter(|traffic| traffic.is_readable()) else {
             return false;
         };
@@ -160,5 +189,24 @@ impl Seat {
             io.wake();
         }
         goes_on
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_thread_at_the_front_leaves_is_told_once_to_who_has_the_traffic() {
+        let seat = Seat {
+            traffic: Mutex::new(None),
+            left: AtomicBool::new(false),
+            watch: OnceLock::new(),
+        };
+        let traffic = seat.lock();
+        assert!(seat.take_or_leave().is_none());
+        assert!(seat.give_back(traffic));
+        let traffic = seat.take_or_leave().expect("nobody has it");
+        assert!(!seat.give_back(traffic));
     }
 }
