@@ -7,6 +7,7 @@
 
 use modemqtt_at::ascii::{CR, LF, QUOTE};
 
+use crate::find::first_of;
 use crate::message::Content;
 use crate::trace::Place;
 
@@ -125,12 +126,12 @@ impl Scan {
                     && self.scanned == known
                     && known > self.at
                     && length - self.at <= LONGEST_TOPIC
-                    && memchr::memchr3(QUOTE, CR, b',', more).is_none() =>
+                    && first_of([QUOTE, CR, b','], more).is_none() =>
             {
                 self.scanned = length;
                 true
             }
-            Section::Open if length - self.at <= LONGEST_PAYLOAD && memchr::memchr(LF, more).is_none() => {
+            Section::Open if length - self.at <= LONGEST_PAYLOAD && first_of([LF], more).is_none() => {
                 // The last byte may be the CR of a line end.
                 self.scanned = length.saturating_sub(1).max(self.at);
                 true
@@ -308,9 +309,9 @@ fn topic(bytes: &[u8], scan: &mut Scan) -> Advance {
     let next = |from: usize, lines: TopicLines| {
         let rest = &bytes[from..];
         let found = match (quoted, lines) {
-            (false, _) => memchr::memchr2(b',', CR, rest),
-            (true, TopicLines::One) => memchr::memchr2(QUOTE, CR, rest),
-            (true, _) => memchr::memchr3(QUOTE, b'+', b'#', rest),
+            (false, _) => first_of([b',', CR], rest),
+            (true, TopicLines::One) => first_of([QUOTE, CR], rest),
+            (true, _) => first_of([QUOTE, b'+', b'#'], rest),
         };
         found.map(|found| from + found)
     };
@@ -454,7 +455,7 @@ fn open(bytes: &[u8], layout: &mut Layout, scan: &mut Scan) -> Advance {
 fn find_line_end(bytes: &[u8], from: usize) -> Option<usize> {
     let mut at = from;
     loop {
-        at += memchr::memchr(LF, bytes.get(at..)?)?;
+        at += first_of([LF], bytes.get(at..)?)?;
         if at > from && bytes[at - 1] == CR {
             return Some(at - 1);
         }
