@@ -40,7 +40,7 @@ SHELLS = (
     "src/virtual/broker/reactor.rs",
     "src/python/",
 )
-OUTSIDE_WORLD = re.compile(r"\bInstant::now\b|\bSystemTime\b|\bthread::|\bstd::(?:thread|net)\b")
+OUTSIDE_WORLD = re.compile(r"\b(?:Instant|Moment)::now\b|\bSystemTime\b|\bthread::|\bstd::(?:thread|net)\b")
 
 LONGEST = 500
 

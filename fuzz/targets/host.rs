@@ -8,13 +8,14 @@
 mod input;
 
 use std::collections::{HashSet, VecDeque};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use input::{Op, Start, calls};
 use libfuzzer_sys::fuzz_target;
 use modemqtt_host::call::{Call, Event, Reply, Ticket};
 use modemqtt_host::error::Error;
 use modemqtt_host::session::Session;
+use modemqtt_os::Moment;
 
 /// The longest payload that is waited for, and what may come with it in one read.
 const MOST_BUFFERED: usize = 128 * 1024 + 64 * 1024;
@@ -36,7 +37,7 @@ fuzz_target!(|bytes: &[u8]| {
 
 struct Bench {
     session: Session,
-    now: Instant,
+    now: Moment,
     open: HashSet<Ticket>,
     ended: Vec<(Ticket, Result<Reply, Error>)>,
     tickets: u64,
@@ -52,7 +53,7 @@ impl Bench {
     fn new(start: &Start, password: String) -> Self {
         let mut bench = Self {
             session: Session::new(start.model, 115_200),
-            now: Instant::now(),
+            now: Moment::now(),
             open: HashSet::new(),
             ended: Vec::new(),
             tickets: 0,

@@ -2,10 +2,11 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use modemqtt_at::dialect::{DataPhase, Wait};
 use modemqtt_at::{ClientIndex, Form, MessageId, Operation, SettingKey};
+use modemqtt_os::Moment;
 
 use crate::call::{Call, Ticket};
 use crate::error::Error;
@@ -30,7 +31,7 @@ pub(crate) struct Job {
     pub(crate) steps: VecDeque<Step>,
     /// The program's call, if its steps depend on settings that may change before its turn.
     pub(crate) call: Option<Call>,
-    pub(crate) submitted_at: Instant,
+    pub(crate) submitted_at: Moment,
     pub(crate) caller: Caller,
 }
 
@@ -46,7 +47,7 @@ pub(crate) enum Caller {
 
 impl Job {
     /// A job of the session's own.
-    pub(crate) fn internal(task: Task, steps: impl Into<VecDeque<Step>>, now: Instant) -> Self {
+    pub(crate) fn internal(task: Task, steps: impl Into<VecDeque<Step>>, now: Moment) -> Self {
         Self {
             ticket: INTERNAL,
             task,

@@ -2,9 +2,9 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::time::Instant;
 
 use modemqtt_at::{ClientIndex, MessageId};
+use modemqtt_os::Moment;
 use triomphe::ThinArc;
 
 use crate::trace::Place;
@@ -13,7 +13,7 @@ use crate::trace::Place;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
     /// When its last byte was read.
-    pub at: Instant,
+    pub at: Moment,
     /// What was printed.
     pub content: Content,
 }

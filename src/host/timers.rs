@@ -1,9 +1,10 @@
 //! One table of deadlines, with one answer to "how long may I sleep?".
 
 use std::collections::{BTreeSet, HashMap};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use modemqtt_at::ClientIndex;
+use modemqtt_os::Moment;
 
 use crate::call::Ticket;
 
@@ -36,14 +37,14 @@ pub(crate) enum Timer {
 #[derive(Debug, Default)]
 pub(crate) struct Timers {
     /// [`Timer::Quiet`], which nearly every read sets or clears: since when, and for how long.
-    quiet: Option<(Instant, Duration)>,
-    by_timer: HashMap<Timer, Instant>,
-    by_time: BTreeSet<(Instant, Timer)>,
+    quiet: Option<(Moment, Duration)>,
+    by_timer: HashMap<Timer, Moment>,
+    by_time: BTreeSet<(Moment, Timer)>,
 }
 
 impl Timers {
     /// Sets a deadline, replacing any earlier one.
-    pub(crate) fn set(&mut self, timer: Timer, at: Instant) {
+    pub(crate) fn set(&mut self, timer: Timer, at: Moment) {
         if timer == Timer::Quiet {
             return self.set_quiet(at, Duration::ZERO);
         }
@@ -54,7 +55,7 @@ impl Timers {
 
     /// Sets the deadline for more bytes this long after `since`.
     #[inline]
-    pub(crate) fn set_quiet(&mut self, since: Instant, pause: Duration) {
+    pub(crate) fn set_quiet(&mut self, since: Moment, pause: Duration) {
         self.quiet = Some((since, pause));
     }
 
@@ -76,27 +77,27 @@ impl Timers {
     }
 
     /// When the next deadline is due.
-    pub(crate) fn next_timeout(&self) -> Option<Instant> {
+    pub(crate) fn next_timeout(&self) -> Option<Moment> {
         self.first().map(|(at, _)| at)
     }
 
     /// When [`Timer::Quiet`] is due.
-    pub(crate) fn quiet(&self) -> Option<Instant> {
+    pub(crate) fn quiet(&self) -> Option<Moment> {
         self.quiet.map(|(since, pause)| since + pause)
     }
 
     /// When the next of the other deadlines is due.
-    pub(crate) fn but_quiet(&self) -> Option<Instant> {
+    pub(crate) fn but_quiet(&self) -> Option<Moment> {
         self.by_time.first().map(|(at, _)| *at)
     }
 
-    fn first(&self) -> Option<(Instant, Timer)> {
+    fn first(&self) -> Option<(Moment, Timer)> {
         let quiet = self.quiet().map(|at| (at, Timer::Quiet));
         self.by_time.first().copied().into_iter().chain(quiet).min()
     }
 
     /// Removes and returns a deadline that is due.
-    pub(crate) fn expired(&mut self, now: Instant) -> Option<Timer> {
+    pub(crate) fn expired(&mut self, now: Moment) -> Option<Timer> {
         let (at, timer) = self.first()?;
         if at > now {
             return None;
@@ -113,7 +114,7 @@ mod tests {
 
     #[test]
     fn deadlines_come_in_order_and_a_later_setting_replaces_an_earlier() {
-        let now = Instant::now();
+        let now = Moment::now();
         let later = |seconds| now + Duration::from_secs(seconds);
         let mut timers = Timers::default();
         timers.set(Timer::Exchange, later(5));

@@ -7,10 +7,11 @@
 mod ring;
 
 use std::ops::Range;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use modemqtt_at::secrets::MASK;
 use modemqtt_at::shown;
+use modemqtt_os::Moment;
 
 pub use ring::Ring;
 
@@ -18,7 +19,7 @@ pub use ring::Ring;
 #[derive(Clone, Copy, Debug)]
 pub struct Piece<'a> {
     /// When its last byte was read, or when it was handed over for sending.
-    pub at: Instant,
+    pub at: Moment,
     /// Whether the host sent it.
     pub sent: bool,
     /// Every byte of it, including line ends, echoes and blank lines.
@@ -261,7 +262,7 @@ impl<'a> Record<'a> {
     }
 
     /// The entry of a log that began at `began`.
-    pub fn entry(&self, began: Instant) -> Entry {
+    pub fn entry(&self, began: Moment) -> Entry {
         Entry {
             at: began + self.since(),
             sent: self.sent,
@@ -278,7 +279,7 @@ fn number(count: usize) -> [u8; 4] {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
     /// When.
-    pub at: Instant,
+    pub at: Moment,
     /// Whether the host sent it.
     pub sent: bool,
     /// The text, without its line end, as [`modemqtt_at::shown`] writes it.
@@ -306,7 +307,7 @@ pub(crate) struct Trace {
 /// A piece, given by the places of its parts.
 #[derive(Clone, Copy, Debug)]
 struct PlacedPiece {
-    at: Instant,
+    at: Moment,
     sent: bool,
     bytes: Whose,
     secrets: Place,
@@ -327,32 +328,32 @@ const SPARE: usize = 2048;
 
 impl Trace {
     /// Adds a piece that was received, which lies at this place in the framer's bytes.
-    pub(crate) fn received(&mut self, at: Instant, place: Place, secrets: &[Place], form: Form) {
+    pub(crate) fn received(&mut self, at: Moment, place: Place, secrets: &[Place], form: Form) {
         self.push(at, false, Whose::Framer(place), secrets, form);
     }
 
     /// Adds a line that the host sent; `end` ends it on the wire.
-    pub(crate) fn sent_line(&mut self, at: Instant, line: &[u8], secrets: &[Place], end: &[u8]) {
+    pub(crate) fn sent_line(&mut self, at: Moment, line: &[u8], secrets: &[Place], end: &[u8]) {
         self.sent(at, &[line, end], secrets, Form::Line((0..line.len()).into()));
     }
 
     /// Adds data that the host sent.
-    pub(crate) fn sent_data(&mut self, at: Instant, bytes: &[u8]) {
+    pub(crate) fn sent_data(&mut self, at: Moment, bytes: &[u8]) {
         let (head, data) = (Place::default(), (0..bytes.len()).into());
         self.sent(at, &[bytes], &[], Form::Data { head, data });
     }
 
     /// Adds data that the host sent and that must not be shown.
-    pub(crate) fn sent_secret(&mut self, at: Instant, name: &'static str, bytes: &[u8]) {
+    pub(crate) fn sent_secret(&mut self, at: Moment, name: &'static str, bytes: &[u8]) {
         self.sent(at, &[bytes], &[(0..bytes.len()).into()], Form::Named(name));
     }
 
-    fn sent(&mut self, at: Instant, parts: &[&[u8]], secrets: &[Place], form: Form) {
+    fn sent(&mut self, at: Moment, parts: &[&[u8]], secrets: &[Place], form: Form) {
         let place = self.copy(parts);
         self.push(at, true, Whose::Own(place), secrets, form);
     }
 
-    fn push(&mut self, at: Instant, sent: bool, bytes: Whose, secrets: &[Place], form: Form) {
+    fn push(&mut self, at: Moment, sent: bool, bytes: Whose, secrets: &[Place], form: Form) {
         let secrets = {
             let from = self.secrets.len();
             self.secrets.extend_from_slice(secrets);

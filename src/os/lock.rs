@@ -6,7 +6,9 @@
 
 use std::ops::{Deref, DerefMut};
 use std::sync::{PoisonError, TryLockError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use crate::Moment;
 
 /// A value for one thread at a time. A thread that panics while it has the value leaves it as it is.
 #[derive(Debug, Default)]
@@ -91,8 +93,8 @@ impl Condvar {
     }
 
     /// The same until a point of time.
-    pub fn wait_until<T>(&self, guard: &mut MutexGuard<'_, T>, deadline: Instant) -> bool {
-        self.wait_for(guard, deadline.saturating_duration_since(Instant::now()))
+    pub fn wait_until<T>(&self, guard: &mut MutexGuard<'_, T>, deadline: Moment) -> bool {
+        self.wait_for(guard, deadline.since(Moment::now()))
     }
 
     /// Ends the wait of one thread.
@@ -124,7 +126,7 @@ mod tests {
             other.1.notify_all();
         });
         while *value == 0 {
-            pair.1.wait_until(&mut value, Instant::now() + Duration::from_secs(1));
+            pair.1.wait_until(&mut value, Moment::now() + Duration::from_secs(1));
         }
         assert_eq!(*value, 7);
         drop(value);

@@ -7,13 +7,13 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{FileType, Mode, OFlags};
 use rustix::io::Errno;
 
-use crate::{Kept, Worker};
+use crate::{Kept, Moment, Worker};
 
 /// How many bytes wait at most; entries beyond that are dropped, and counted in the log itself.
 const WAITING: usize = 1024 * 1024;
@@ -227,15 +227,15 @@ fn write(file: &OwnedFd, shared: &Backlog, render: &Render) {
 
 /// Returns whether it is worth going on.
 fn write_all(file: &OwnedFd, mut bytes: &[u8], shared: &Backlog) -> bool {
-    let mut patience: Option<Instant> = None;
+    let mut patience: Option<Moment> = None;
     while !bytes.is_empty() {
         match rustix::io::write(file, bytes) {
             Ok(count) => bytes = &bytes[count..],
             Err(Errno::INTR) => {}
             Err(Errno::AGAIN) => {
                 if shared.queue().over {
-                    let until = *patience.get_or_insert_with(|| Instant::now() + LAST_WAIT);
-                    if Instant::now() >= until {
+                    let until = *patience.get_or_insert_with(|| Moment::now() + LAST_WAIT);
+                    if Moment::now() >= until {
                         return false;
                     }
                 }

@@ -7,13 +7,13 @@ use std::io;
 use std::mem::{size_of, zeroed};
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SendFlags, SocketFlags, SocketType, connect, ipproto, send, socket_with, sockopt};
 
-use crate::Kept;
+use crate::{Kept, Moment};
 
 /// Ports on which a host may listen; a refusal is an answer as well.
 const PORTS: [u16; 4] = [443, 80, 53, 7];
@@ -32,7 +32,7 @@ pub struct PingReply {
 
 /// Asks a host for an echo of `bytes` bytes, and waits for it no longer than `within`; `None` if nothing comes.
 pub fn ping(host: Ipv4Addr, bytes: usize, within: Duration) -> Option<PingReply> {
-    let due = Instant::now() + within;
+    let due = Moment::now() + within;
     match icmp_socket(host) {
         Ok(socket) => by_icmp(&socket, bytes, due),
         Err(_) => by_tcp(host, due),
@@ -47,13 +47,13 @@ fn icmp_socket(host: Ipv4Addr) -> io::Result<OwnedFd> {
 }
 
 /// The system fills in checksum and identifier, and hands over only the answers to this socket.
-fn by_icmp(socket: &OwnedFd, bytes: usize, due: Instant) -> Option<PingReply> {
+fn by_icmp(socket: &OwnedFd, bytes: usize, due: Moment) -> Option<PingReply> {
     let _kept = Kept::new(socket);
     report_ttl(socket).ok()?;
     let mut request = vec![0; HEADER + bytes];
     request[0] = ECHO_REQUEST;
     request[7] = 1; // sequence number
-    let sent = Instant::now();
+    let sent = Moment::now();
     send(socket, &request, SendFlags::empty()).ok()?;
     while wait_for(&[socket.as_fd()], PollFlags::IN, due) {
         match receive(socket) {
@@ -123,8 +123,8 @@ fn receive(socket: &OwnedFd) -> io::Result<(u8, u8)> {
     Ok((message[0], u8::try_from(ttl).unwrap_or_default()))
 }
 
-fn by_tcp(host: Ipv4Addr, due: Instant) -> Option<PingReply> {
-    let asked = Instant::now();
+fn by_tcp(host: Ipv4Addr, due: Moment) -> Option<PingReply> {
+    let asked = Moment::now();
     let mut waiting = Vec::new();
     for port in PORTS {
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
@@ -155,7 +155,7 @@ fn sockets(waiting: &[(Kept, OwnedFd)]) -> Vec<rustix::fd::BorrowedFd<'_>> {
     waiting.iter().map(|(_, socket)| socket.as_fd()).collect()
 }
 
-fn answered(socket: &OwnedFd, asked: Instant) -> Option<PingReply> {
+fn answered(socket: &OwnedFd, asked: Moment) -> Option<PingReply> {
     let took = asked.elapsed();
     let ttl = sockopt::ip_ttl(socket).ok()?;
     Some(PingReply {
@@ -165,9 +165,9 @@ fn answered(socket: &OwnedFd, asked: Instant) -> Option<PingReply> {
 }
 
 /// Whether one of them is ready before its time is up.
-fn wait_for(sockets: &[rustix::fd::BorrowedFd<'_>], wanted: PollFlags, due: Instant) -> bool {
+fn wait_for(sockets: &[rustix::fd::BorrowedFd<'_>], wanted: PollFlags, due: Moment) -> bool {
     loop {
-        let left = due.saturating_duration_since(Instant::now());
+        let left = due.since(Moment::now());
         if left.is_zero() {
             return false;
         }
@@ -193,7 +193,7 @@ mod tests {
 
     #[test]
     fn a_connection_stands_in_for_an_echo() {
-        let due = Instant::now() + Duration::from_secs(5);
+        let due = Moment::now() + Duration::from_secs(5);
         assert_eq!(by_tcp(Ipv4Addr::LOCALHOST, due).unwrap().ttl, 64);
     }
 }

@@ -4,13 +4,13 @@
 //!
 //! An operating-system seam: `docs/windows.md` says what another system offers instead.
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 #[cfg(not(target_os = "linux"))]
-use std::{io, time::Instant};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use crate::Kept;
 use crate::lock::{Mutex, MutexGuard};
 use crate::waker::{Wake, Waker};
+use crate::{Kept, Moment};
 
 /// A descriptor to read from, watched from the front and from the back: while a thread waits at the front, it alone is woken.
 ///
@@ -68,11 +68,11 @@ mod system {
     use std::io;
     use std::mem::MaybeUninit;
     use std::os::fd::BorrowedFd;
-    use std::time::{Duration, Instant};
+    use std::time::Duration;
 
     use rustix::event::{Timespec, epoll};
 
-    use super::{Awoken, Front, Watch};
+    use super::{Awoken, Front, Moment, Watch};
     use crate::{Kept, Mutex, waker};
 
     /// What the descriptor is called among the events.
@@ -110,10 +110,10 @@ mod system {
 
     impl Front<'_> {
         /// Waits until there is something to read, someone calls, or the deadline has come.
-        pub fn wait(&mut self, deadline: Instant) -> Awoken {
+        pub fn wait(&mut self, deadline: Moment) -> Awoken {
             let mut events = [MaybeUninit::uninit(); 2];
             // A signal leaves it to the caller to wait again.
-            let left = deadline.saturating_duration_since(Instant::now());
+            let left = deadline.since(Moment::now());
             let left = Timespec::try_from(left.min(Duration::from_hours(1))).unwrap_or_default();
             let woken = epoll::wait(&self.watch.front, &mut events, Some(&left));
             let woken = woken.map_or(&[][..], |(woken, _)| &*woken);
@@ -145,7 +145,7 @@ impl Watch {
 #[cfg(not(target_os = "linux"))]
 impl Front<'_> {
     /// Waits for nothing.
-    pub fn wait(&mut self, _: Instant) -> Awoken {
+    pub fn wait(&mut self, _: Moment) -> Awoken {
         Awoken::Late
     }
 }
@@ -155,7 +155,7 @@ impl Front<'_> {
 mod tests {
     use std::io::{PipeReader, PipeWriter, Read as _, Write as _, pipe};
     use std::thread;
-    use std::time::{Duration, Instant};
+    use std::time::Duration;
 
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
@@ -171,8 +171,8 @@ mod tests {
         poll(&mut back, Some(&Timespec::default())).unwrap() > 0
     }
 
-    fn soon() -> Instant {
-        Instant::now() + Duration::from_secs(10)
+    fn soon() -> Moment {
+        Moment::now() + Duration::from_secs(10)
     }
 
     /// Waits at the front in another thread until it is asleep there, does something, and returns why it went on.
@@ -209,7 +209,7 @@ mod tests {
         assert_eq!(watch.front().unwrap().wait(soon()), Awoken::Readable);
         reader.read_exact(&mut [0]).unwrap();
         assert!(!is_back_awake(&watch));
-        assert_eq!(watch.front().unwrap().wait(Instant::now()), Awoken::Late);
+        assert_eq!(watch.front().unwrap().wait(Moment::now()), Awoken::Late);
     }
 
     #[test]
@@ -220,6 +220,6 @@ mod tests {
         let waker = front.waker().clone();
         drop(front);
         assert_eq!(waits_while(&watch, || waker.wake()), Awoken::Called);
-        assert_eq!(watch.front().unwrap().wait(Instant::now()), Awoken::Late);
+        assert_eq!(watch.front().unwrap().wait(Moment::now()), Awoken::Late);
     }
 }

@@ -7,8 +7,9 @@
 use std::io;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use crate::Moment;
 use crate::lock::{Condvar, Mutex};
 
 /// A thread. Dropping this neither ends it nor waits for it.
@@ -52,7 +53,7 @@ impl Worker {
     /// Waits for its end, for at most that long. Returns whether it has ended; then what it owned is gone.
     pub fn wait(&self, at_most: Duration) -> bool {
         // A time beyond the end of the clock becomes an hour, after which the caller looks again.
-        let now = Instant::now();
+        let now = Moment::now();
         let deadline = now.checked_add(at_most).unwrap_or(now + Duration::from_hours(1));
         let mut is_over = self.ended.is_over.lock();
         while !*is_over {

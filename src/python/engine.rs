@@ -1,13 +1,14 @@
 //! The engine, as Python sees it.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use modemqtt_host::call::{Call, Errand, Submission};
 use modemqtt_host::engine::{self, Shared};
 use modemqtt_host::error::Error;
 use modemqtt_host::port::Line;
 use modemqtt_host::session::Ids;
+use modemqtt_os::Moment;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
 
@@ -220,7 +221,7 @@ impl Engine {
         let (shared, client, timeout) = (self.shared(py)?, client(py, index)?, seconds(py, timeout)?);
         let inbox = shared.messages(client);
         let end = |shared: &Shared| shared.why_no_message(client);
-        let began = Instant::now();
+        let began = Moment::now();
         loop {
             let left = timeout.map(|timeout| timeout.saturating_sub(began.elapsed()));
             let at_most = left.unwrap_or(LOOK).min(LOOK);

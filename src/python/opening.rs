@@ -2,13 +2,14 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use modemqtt_at::dialect;
 use modemqtt_host::engine::{self, EngineOptions, Failure, PortOpening, Reporting, Retry};
 use modemqtt_host::error::Error;
 use modemqtt_host::port::{FlowControl, PortOptions};
 use modemqtt_host::session::{Search, Wake, edition};
+use modemqtt_os::Moment;
 use pyo3::prelude::*;
 
 use crate::bell::Bell;
@@ -103,7 +104,7 @@ impl Opening {
     /// resumes it. A forked child has nothing to close.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
         self.opening.close_later();
-        let since = Instant::now();
+        let since = Moment::now();
         civil::wait(py, None, |at_most| {
             self.opening.wait_closed(since, at_most).then_some(())
         })

@@ -1,10 +1,11 @@
 //! Waits for what an engine leaves for the program, and for room in its queue.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use modemqtt_at::ClientIndex;
 use modemqtt_host::engine::{self, Empty, Engine, Inbox, Shared, Weigh};
 use modemqtt_host::error::Error;
+use modemqtt_os::Moment;
 use pyo3::prelude::*;
 
 use crate::engine::shared;
@@ -18,7 +19,7 @@ pub(crate) fn for_room(
     client: ClientIndex,
     timeout: Option<f64>,
 ) -> PyResult<Option<f64>> {
-    let (start, allowed) = (Instant::now(), seconds(py, timeout)?);
+    let (start, allowed) = (Moment::now(), seconds(py, timeout)?);
     let found = civil::wait(py, allowed, |at_most| {
         // Once the port is gone there is nothing to wait for: the call ends at once.
         (shared.room().take(client, at_most) || shared.end().is_some()).then_some(())

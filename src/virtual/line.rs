@@ -2,7 +2,9 @@
 //! faults make noisy or slow.
 
 use std::collections::VecDeque;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use modemqtt_os::Moment;
 
 use crate::fault::{Fault, Faults};
 use crate::random::Random;
@@ -25,9 +27,9 @@ pub struct Line {
     /// When the bytes were sent, in their order.
     spans: VecDeque<Span>,
     /// When the last of them leaves the sender.
-    free: Option<Instant>,
+    free: Option<Moment>,
     /// Nothing comes through before this time.
-    rests: Option<Instant>,
+    rests: Option<Moment>,
     /// How many bytes come out together next.
     piece: usize,
     /// How many more bytes are lost because the receiver is late.
@@ -51,7 +53,7 @@ pub struct Quality {
 /// Bytes that were sent without a gap.
 #[derive(Debug)]
 struct Span {
-    start: Instant,
+    start: Moment,
     count: usize,
     gone: usize,
     latency: Duration,
@@ -121,7 +123,7 @@ impl Line {
     }
 
     /// Puts bytes on the line; what finds no room is lost as a whole.
-    pub fn push(&mut self, bytes: &[u8], now: Instant) {
+    pub fn push(&mut self, bytes: &[u8], now: Moment) {
         if bytes.is_empty() || bytes.len() > self.room() {
             return;
         }
@@ -162,7 +164,7 @@ impl Line {
     }
 
     /// The next bytes that have come through.
-    pub fn due(&self, now: Instant) -> &[u8] {
+    pub fn due(&self, now: Moment) -> &[u8] {
         let through = self.through(now);
         let piece = self.piece.min(self.len());
         let count = if self.rests.is_some_and(|until| until > now) {
@@ -178,7 +180,7 @@ impl Line {
     }
 
     /// Takes this many of the due bytes off the line.
-    pub fn consume(&mut self, count: usize, now: Instant) {
+    pub fn consume(&mut self, count: usize, now: Moment) {
         self.gone += count;
         if self.gone * 2 >= self.bytes.len() {
             self.bytes.drain(..self.gone);
@@ -203,7 +205,7 @@ impl Line {
     }
 
     /// When more bytes will have come through; `None` where there are none, or they need no time.
-    pub fn next_timeout(&self) -> Option<Instant> {
+    pub fn next_timeout(&self) -> Option<Moment> {
         let plain = self.baudrate.is_none() && !self.quality.is_broken_up();
         let span = self.spans.front()?;
         if plain && span.latency.is_zero() {
@@ -228,12 +230,14 @@ impl Line {
     }
 
     /// How many bytes have come through by then and have not left.
-    fn through(&self, now: Instant) -> usize {
+    fn through(&self, now: Moment) -> usize {
         let mut through = 0;
         for span in &self.spans {
-            let Some(passed) = now.checked_duration_since(span.start + span.latency) else {
+            let begins = span.start + span.latency;
+            if now < begins {
                 break;
-            };
+            }
+            let passed = now - begins;
             let count = self.baudrate.map_or(span.count, |rate| {
                 let count = passed.as_nanos() * u128::from(rate) / (BITS * NANOSECONDS);
                 usize::try_from(count).unwrap_or(usize::MAX).min(span.count)

@@ -9,7 +9,7 @@
 //! Both are built as Cargo builds them unless told otherwise.
 
 use std::hint::black_box;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use atat::atat_derive::{AtatResp, AtatUrc};
 use atat::{AtDigester, AtatIngress as _, Ingress, ResponseSlot, UrcChannel};
@@ -17,6 +17,7 @@ use modemqtt_at::dialect;
 use modemqtt_host::call::{Call, Event, Ticket};
 use modemqtt_host::session::Session;
 use modemqtt_host::trace::Ring;
+use modemqtt_os::Moment;
 use rustix::time::{ClockId, clock_gettime};
 
 const MESSAGES: usize = 20_000;
@@ -87,7 +88,7 @@ fn stream() -> (Vec<u8>, Sum) {
 }
 
 /// A session that has found its module.
-fn session(now: Instant) -> Session {
+fn session(now: Moment) -> Session {
     let mut session = Session::new(dialect::of_model("M95"), 115_200);
     session.submit(Ticket(1), Call::SetUp, None, now);
     while let Some(line) = session.poll_transmit() {
@@ -109,7 +110,7 @@ fn cpu_time() -> Duration {
 }
 
 fn ours(stream: &[u8], size: usize) -> (Duration, Sum) {
-    let began = Instant::now();
+    let began = Moment::now();
     let (mut session, mut ring) = (session(began), Ring::new(WIRE, began));
     let mut sum = Sum::default();
     let (mut now, interval) = (began, Duration::from_secs_f64(size as f64 / SPEED));
@@ -190,9 +191,9 @@ fn main() {
     let (stream, wanted) = stream();
     if let Some(at) = arguments.iter().position(|argument| argument == "--profile") {
         let size = arguments[at + 1].parse().expect("the size of a read in bytes");
-        let until = Instant::now() + Duration::from_secs(5);
+        let until = Moment::now() + Duration::from_secs(5);
         let mut best = f64::MAX;
-        while Instant::now() < until {
+        while Moment::now() < until {
             best = best.min(black_box(ours(&stream, size)).0.as_secs_f64());
         }
         println!("{size}: {:.1} ns a message", best * 1e9 / MESSAGES as f64);

@@ -3,9 +3,9 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use modemqtt_os::{Condvar, Mutex, Waker};
+use modemqtt_os::{Condvar, Moment, Mutex, Waker};
 
 use super::seat::{Awaited, Waiters};
 use super::stock::Stock;
@@ -52,7 +52,7 @@ struct Contents<T> {
     weight: usize,
     waiting: Waiters,
     /// When a listener last looked for something.
-    looked_at: Option<Instant>,
+    looked_at: Option<Moment>,
     over: bool,
 }
 
@@ -81,14 +81,13 @@ impl<T: Weigh> Inbox<T> {
     ///
     /// Nothing came in time, or nothing more will come.
     pub fn take(&self, at_most: Duration) -> Result<T, Empty> {
-        self.sleep_until(Instant::now() + at_most)
-            .unwrap_or(Err(Empty::Waiting))
+        self.sleep_until(Moment::now() + at_most).unwrap_or(Err(Empty::Waiting))
     }
 
     /// Takes the oldest entries, at most this many and about this many bytes, without waiting.
     pub fn take_some(&self, most: usize, bytes: usize) -> Vec<T> {
         let mut state = self.state.lock();
-        state.looked_at = Some(Instant::now());
+        state.looked_at = Some(Moment::now());
         let (mut count, mut weight) = (0, 0);
         for entry in state.entries.iter().take(most) {
             if weight >= bytes {
@@ -162,7 +161,7 @@ impl<T: Weigh> Inbox<T> {
 
     /// Takes the oldest entry if there is one, or says that it is over.
     fn found(&self, state: &mut Contents<T>) -> Option<Result<T, Empty>> {
-        state.looked_at = Some(Instant::now());
+        state.looked_at = Some(Moment::now());
         let Some(entry) = state.entries.pop_front() else {
             return state.over.then_some(Err(Empty::Over));
         };
@@ -198,7 +197,7 @@ impl<T: Weigh> Awaited for Inbox<T> {
         self.state.lock().waiting.at_port = None;
     }
 
-    fn sleep_until(&self, deadline: Instant) -> Option<Self::Found> {
+    fn sleep_until(&self, deadline: Moment) -> Option<Self::Found> {
         let mut state = self.state.lock();
         let mut late = false;
         loop {
@@ -218,7 +217,7 @@ pub(super) trait Queue {
     /// The size of its entries in bytes.
     fn weight(&self) -> usize;
     /// Until when a listener is expected to empty it.
-    fn attended_until(&self) -> Option<Instant>;
+    fn attended_until(&self) -> Option<Moment>;
     /// Drops the oldest entry; returns whether there was one.
     fn evict(&self) -> bool;
 }
@@ -228,10 +227,10 @@ impl<T: Weigh> Queue for Inbox<T> {
         self.state.lock().weight
     }
 
-    fn attended_until(&self) -> Option<Instant> {
+    fn attended_until(&self) -> Option<Moment> {
         let state = self.state.lock();
         let looked_at = if state.waiting.is_anyone() {
-            Some(Instant::now())
+            Some(Moment::now())
         } else {
             state.looked_at
         };
@@ -326,7 +325,7 @@ mod tests {
         let inbox = inbox();
         inbox.push(1);
         assert_eq!(inbox.attended_until(), None);
-        let before = Instant::now();
+        let before = Moment::now();
         assert_eq!(inbox.take(Duration::ZERO), Ok(1));
         assert!(inbox.attended_until() >= Some(before + ATTENTION));
     }

@@ -5,9 +5,9 @@
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use modemqtt_os::{Wake, Watch};
+use modemqtt_os::{Moment, Wake, Watch};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::request::Sleep;
@@ -89,7 +89,7 @@ impl IoThread {
         }
         let timeout = sleep.until.map(|at| {
             // Rounded up: before the deadline there would be nothing to do.
-            let rest = at.saturating_duration_since(Instant::now()) + Duration::from_micros(1);
+            let rest = at.since(Moment::now()) + Duration::from_micros(1);
             Timespec {
                 tv_sec: rest.as_secs().try_into().unwrap_or(i64::MAX),
                 tv_nsec: rest.subsec_nanos().into(),

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use modemqtt_at::ClientIndex;
-use modemqtt_os::{Condvar, Mutex};
+use modemqtt_os::{Condvar, Moment, Mutex};
 
 use super::pending::Pending;
 use super::shared::Shared;
@@ -85,7 +85,7 @@ impl KeptSession {
 
     /// Waits for the connection, at most this long; `None` if there is still nothing to report.
     pub fn wait(&self, at_most: Duration) -> Option<Wait> {
-        let deadline = Instant::now() + at_most;
+        let deadline = Moment::now() + at_most;
         let mut known = self.known.lock();
         loop {
             if self.is_over() {

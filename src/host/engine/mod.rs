@@ -23,11 +23,11 @@ mod traffic;
 use std::mem::ManuallyDrop;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use crossbeam_channel::Sender;
 use modemqtt_at::dialect::{Dialect, Model};
-use modemqtt_os::{LogFile, Waker, Worker, waker};
+use modemqtt_os::{LogFile, Moment, Waker, Worker, waker};
 
 use crate::call::{Submission, Ticket};
 use crate::error::Error;
@@ -101,7 +101,7 @@ impl Engine {
     pub fn open(url: &str, options: &EngineOptions) -> Result<Self, PortError> {
         let port = Port::open(url, &options.port)?;
         let other = |error: std::io::Error| PortError::other(url, error);
-        let origin = (Instant::now(), SystemTime::now());
+        let origin = (Moment::now(), SystemTime::now());
         let log = options.log.as_deref().map(|path| {
             LogFile::open_rendered(path, move |record, text| log_line(origin.1, record, text)).map_err(|error| {
                 PortError::other(
@@ -229,7 +229,7 @@ impl Engine {
 
     /// Waits at most this long until a call has come as far as `done` says; returns whether it has.
     pub fn wait(&self, pending: &Pending, done: impl Fn(&Progress) -> bool, at_most: Duration) -> bool {
-        let deadline = Instant::now() + at_most;
+        let deadline = Moment::now() + at_most;
         self.wait_for(&pending.until(&done), deadline).is_some()
     }
 
@@ -239,12 +239,12 @@ impl Engine {
     ///
     /// Nothing came in time, or nothing more will come.
     pub fn take<T: Weigh>(&self, inbox: &Inbox<T>, at_most: Duration) -> Result<T, Empty> {
-        let deadline = Instant::now() + at_most;
+        let deadline = Moment::now() + at_most;
         self.wait_for(inbox, deadline).unwrap_or(Err(Empty::Waiting))
     }
 
     /// Waits until this deadline. Meanwhile this thread reads the port itself, unless another one does already.
-    fn wait_for<A: Awaited>(&self, awaited: &A, deadline: Instant) -> Option<A::Found> {
+    fn wait_for<A: Awaited>(&self, awaited: &A, deadline: Moment) -> Option<A::Found> {
         if let Some(found) = awaited.look(None) {
             return Some(found);
         }

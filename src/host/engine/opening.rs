@@ -5,9 +5,9 @@
 
 use std::process;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use modemqtt_os::{Condvar, Mutex, Worker};
+use modemqtt_os::{Condvar, Moment, Mutex, Worker};
 
 use super::bell::{Bell, Bells};
 use super::{Engine, EngineOptions, Journal, Shared};
@@ -121,7 +121,7 @@ impl PortOpening {
         if state.closed || !matches!(state.stage, Reached::New) {
             return Ok(());
         }
-        state.limit = Limit::new(timeout, Instant::now());
+        state.limit = Limit::new(timeout, Moment::now());
         let (work, limit) = (Arc::clone(&self.work), state.limit);
         Worker::spawn("modemqtt-open", move || work.run(retry, limit))
             .map_err(|error| PortError::other(&self.work.url, error))?;
@@ -138,7 +138,7 @@ impl PortOpening {
         if !state.closed && state.stage.is_under_way() {
             self.work.changed.wait_for(&mut state, at_most);
         }
-        let late = Instant::now()
+        let late = Moment::now()
             .checked_sub(LEAST_FOR_A_PORT)
             .is_some_and(|then| state.limit.is_over(then));
         match &state.stage {
@@ -178,7 +178,7 @@ impl PortOpening {
 
     /// Waits at most this long until nothing is open; returns whether that is so. In a forked child there is nothing to
     /// close.
-    pub fn wait_closed(&self, since: Instant, at_most: Duration) -> bool {
+    pub fn wait_closed(&self, since: Moment, at_most: Duration) -> bool {
         if self.process != process::id() {
             return true;
         }
@@ -228,7 +228,7 @@ impl Work {
         let outcome = loop {
             let outcome = self.attempt(limit);
             let Err(failure) = &outcome else { break outcome };
-            if !retry.is_worth_it(&failure.error) || limit.left(Instant::now()).is_none_or(|left| left.is_zero()) {
+            if !retry.is_worth_it(&failure.error) || limit.left(Moment::now()).is_none_or(|left| left.is_zero()) {
                 break outcome;
             }
             let mut state = self.state.lock();
@@ -237,7 +237,7 @@ impl Work {
             }
             state.stage = Reached::Opening(Some(failure.clone()));
             self.changed.notify_all();
-            let rest = limit.left(Instant::now()).unwrap_or_default().min(REST);
+            let rest = limit.left(Moment::now()).unwrap_or_default().min(REST);
             self.changed.wait_for(&mut state, rest);
             if state.closed {
                 break Err(Error::Closed.into());
@@ -280,7 +280,7 @@ impl Work {
 }
 
 fn set_up(engine: &Engine, shared: &Shared, limit: Limit) -> Result<(), Error> {
-    let pending = engine.submit(Call::SetUp, limit.left(Instant::now()))?;
+    let pending = engine.submit(Call::SetUp, limit.left(Moment::now()))?;
     loop {
         if pending.wait(|progress| progress.result.is_some(), Duration::from_secs(1)) || shared.end().is_some() {
             let result = pending.progress().result;

@@ -3,10 +3,10 @@
 use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use modemqtt_at::{ClientIndex, MessageId, Qos};
-use modemqtt_os::{Condvar, Mutex, Waker};
+use modemqtt_os::{Condvar, Moment, Mutex, Waker};
 
 use super::bell::{Bell, Bells};
 use super::seat::{Awaited, Waiters};
@@ -20,7 +20,7 @@ pub struct Pending {
     /// The client and QoS of a publish.
     message: Option<(ClientIndex, Qos)>,
     subject: Cow<'static, str>,
-    queued_at: Instant,
+    queued_at: Moment,
     state: Mutex<CallState>,
     changed: Condvar,
     bells: Bells,
@@ -44,13 +44,13 @@ pub struct Progress {
     /// The progress of credentials: each name, the bytes sent so far and in all. A waiting thread takes it.
     pub uploads: VecDeque<(&'static str, usize, usize)>,
     /// When the command of a publish was first written.
-    pub sent_at: Option<Instant>,
+    pub sent_at: Option<Moment>,
     /// When the module accepted a publish.
-    pub accepted_at: Option<Instant>,
+    pub accepted_at: Option<Moment>,
     /// Its end.
     pub result: Option<Result<Reply, Error>>,
     /// When it ended.
-    pub ended_at: Option<Instant>,
+    pub ended_at: Option<Moment>,
 }
 
 /// A stage that a call reaches before its end, in order.
@@ -76,7 +76,7 @@ impl Progress {
     pub(super) fn end(&mut self, result: Result<Reply, Error>) {
         if self.result.is_none() {
             self.result = Some(result);
-            self.ended_at = Some(Instant::now());
+            self.ended_at = Some(Moment::now());
         }
     }
 }
@@ -125,7 +125,7 @@ impl Pending {
             ticket,
             message,
             subject: submission.subject(),
-            queued_at: Instant::now(),
+            queued_at: Moment::now(),
             state: Mutex::default(),
             changed: Condvar::new(),
             bells: Bells::default(),
@@ -186,7 +186,7 @@ impl Pending {
     }
 
     /// When it was submitted.
-    pub fn queued_at(&self) -> Instant {
+    pub fn queued_at(&self) -> Moment {
         self.queued_at
     }
 
@@ -207,7 +207,7 @@ impl Pending {
 
     /// Waits at most this long until `done`; returns whether it was.
     pub fn wait(&self, done: impl Fn(&Progress) -> bool, at_most: Duration) -> bool {
-        self.until(done).sleep_until(Instant::now() + at_most).is_some()
+        self.until(done).sleep_until(Moment::now() + at_most).is_some()
     }
 
     /// The state of a publish. One that was sent and has no final result may have arrived: it is unknown, not failed.
@@ -256,7 +256,7 @@ impl<D: Fn(&Progress) -> bool> Awaited for Until<'_, D> {
         self.pending.state.lock().waiting.at_port = None;
     }
 
-    fn sleep_until(&self, deadline: Instant) -> Option<()> {
+    fn sleep_until(&self, deadline: Moment) -> Option<()> {
         let mut state = self.pending.state.lock();
         while !(self.done)(&state.progress) {
             state.waiting.asleep += 1;

@@ -6,10 +6,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
 
 use modemqtt_at::ClientIndex;
-use modemqtt_os::{Mutex, Waker};
+use modemqtt_os::{Moment, Mutex, Waker};
 
 use super::inbox::{Inbox, Queue, Weigh};
 use super::shared::{Messages, Notice, Stamped};
@@ -38,7 +37,7 @@ pub(super) enum Reading {
     /// At most this many bytes.
     UpTo(usize),
     /// Nothing, until there is room or this time has come.
-    HeldUntil(Instant),
+    HeldUntil(Moment),
 }
 
 impl Reading {
@@ -138,7 +137,7 @@ impl Queues {
         let messages: Vec<_> = self.messages.lock().values().cloned().collect();
         while self.stock.beyond() > 0 {
             let fullest = self.fullest(&messages);
-            let kept = patient && self.stock.beyond() < BEGUN && fullest.attended_until() > Some(Instant::now());
+            let kept = patient && self.stock.beyond() < BEGUN && fullest.attended_until() > Some(Moment::now());
             if kept || !fullest.evict() {
                 return;
             }
@@ -158,7 +157,7 @@ impl Queues {
     }
 
     /// How much may be read from a port; `patient` if it can wait.
-    pub(super) fn reading(&self, patient: bool, now: Instant) -> Reading {
+    pub(super) fn reading(&self, patient: bool, now: Moment) -> Reading {
         self.patient.store(patient, Ordering::Relaxed);
         self.stock.go_on();
         let room = self.stock.left() / GROWTH;
@@ -253,7 +252,7 @@ mod tests {
         let restarted = Event::Restarted.told().expect("a restart is told");
         queues.put_notice(Notice::Told(restarted));
         put_urcs(&queues, 0..ROOM + 5);
-        assert_eq!(queues.reading(true, Instant::now()), Reading::UpTo(READ));
+        assert_eq!(queues.reading(true, Moment::now()), Reading::UpTo(READ));
         // The notice displaces two lines.
         assert_eq!(queues.urcs.dropped(), 7);
         assert_eq!(queues.notices.take_some(9, usize::MAX).len(), 1);
@@ -263,7 +262,7 @@ mod tests {
     #[test]
     fn a_full_queue_that_someone_empties_stops_the_reading() {
         let queues = queues();
-        let now = Instant::now();
+        let now = Moment::now();
         put_urcs(&queues, 0..ROOM - 1);
         assert_eq!(
             queues.urcs.take(Duration::ZERO).map(|line| line.value),
@@ -287,7 +286,7 @@ mod tests {
         let queues = queues();
         put_urcs(&queues, 0..ROOM);
         assert!(queues.urcs.take(Duration::ZERO).is_ok());
-        assert_eq!(queues.reading(false, Instant::now()), Reading::UpTo(READ));
+        assert_eq!(queues.reading(false, Moment::now()), Reading::UpTo(READ));
         put_urcs(&queues, ROOM..ROOM + 5);
         assert_eq!(queues.urcs.dropped(), 4);
     }

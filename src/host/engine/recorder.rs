@@ -9,11 +9,11 @@ use std::mem::ManuallyDrop;
 use std::path::{Path, PathBuf};
 use std::process;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use modemqtt_at::ClientIndex;
-use modemqtt_os::Worker;
 use modemqtt_os::parts::PartWriter;
+use modemqtt_os::{Moment, Worker};
 use modemqtt_recording::{Fact, Header, Masker, Note, PART, What};
 
 use self::backlog::{Backlog, Item};
@@ -76,7 +76,7 @@ impl Tap for Tapped {
 impl Recorder {
     /// Makes the file and starts the thread.
     pub fn create(options: &RecorderOptions, name: &str, journal: Arc<Journal>) -> io::Result<Self> {
-        let origin = Instant::now();
+        let origin = Moment::now();
         let started = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let header = Header {
             part: 0,
@@ -118,7 +118,7 @@ impl Recorder {
     pub(super) fn called(&self, pending: &Pending) {
         let mut facts = vec![("number", count_of(pending.ticket().0))];
         facts.extend(pending.client().map(of_client));
-        self.note(Instant::now(), What::Call(note(pending.subject(), facts)));
+        self.note(Moment::now(), What::Call(note(pending.subject(), facts)));
     }
 
     /// Records an event.
@@ -128,16 +128,16 @@ impl Recorder {
                 let (client, length) = (message.content.client().0, message.content.payload().len() as u64);
                 self.push(message.at, Item::Message { client, length }, &[]);
             }
-            Event::Identified(dialect, model) => self.module(Instant::now(), model.name, dialect.name),
+            Event::Identified(dialect, model) => self.module(Moment::now(), model.name, dialect.name),
             Event::Ended(ticket, result) => {
                 let mut facts = vec![("number", count_of(ticket.0))];
                 facts.extend((**result).as_ref().err().map(|error| ("error", text(error))));
-                self.event(Instant::now(), "ended", facts);
+                self.event(Moment::now(), "ended", facts);
             }
             event => {
                 if let Some(told) = event.told() {
                     let facts = told.client.map(of_client).into_iter().collect();
-                    self.event(Instant::now(), told.name, facts);
+                    self.event(Moment::now(), told.name, facts);
                 }
             }
         }
@@ -149,18 +149,18 @@ impl Recorder {
             Error::Closed => ("closed", Vec::new()),
             error => ("port lost", vec![("error", text(error))]),
         };
-        self.event(Instant::now(), name, facts);
+        self.event(Moment::now(), name, facts);
     }
 
-    fn event(&self, at: Instant, name: &str, facts: Vec<(&str, Fact)>) {
+    fn event(&self, at: Moment, name: &str, facts: Vec<(&str, Fact)>) {
         self.note(at, What::Event(note(name, facts)));
     }
 
-    fn note(&self, at: Instant, what: What) {
+    fn note(&self, at: Moment, what: What) {
         self.push(at, Item::Note(Box::new(what)), &[]);
     }
 
-    fn module(&self, at: Instant, model: &str, dialect: &str) {
+    fn module(&self, at: Moment, model: &str, dialect: &str) {
         let module = What::Module {
             model: Some(model.into()),
             dialect: Some(dialect.into()),
@@ -172,14 +172,14 @@ impl Recorder {
     /// Names a value that the program made up for this run; when the recording is played, any value matches it.
     pub fn invented(&self, value: &[u8]) {
         if self.process == process::id() {
-            self.push(Instant::now(), Item::Invented(value.to_vec()), &[]);
+            self.push(Moment::now(), Item::Invented(value.to_vec()), &[]);
         }
     }
 
     /// Begins a section of the recording, whose name is masked like everything else.
     pub fn mark(&self, name: &str) {
         if self.process == process::id() {
-            self.note(Instant::now(), What::Mark(name.into()));
+            self.note(Moment::now(), What::Mark(name.into()));
         }
     }
 
@@ -199,7 +199,7 @@ impl Recorder {
         self.backlog.failure()
     }
 
-    fn push(&self, at: Instant, item: Item, bytes: &[u8]) {
+    fn push(&self, at: Moment, item: Item, bytes: &[u8]) {
         self.backlog.push(at, item, bytes);
     }
 }

@@ -2,7 +2,9 @@
 //! woken.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use modemqtt_os::Moment;
 
 use super::kept_session::KeptSession;
 use super::pending::Pending;
@@ -28,7 +30,7 @@ pub(super) enum Request {
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Sleep {
     /// The latest time to wake.
-    pub(super) until: Option<Instant>,
+    pub(super) until: Option<Moment>,
     /// How many bytes may be read when the port has some; with `None` the port is not watched.
     pub(super) reads: Option<usize>,
     /// Whether to wake when the port takes bytes.

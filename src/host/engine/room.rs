@@ -1,10 +1,10 @@
 //! Room for the publishes that wait to be sent.
 
 use std::collections::HashMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use modemqtt_at::ClientIndex;
-use modemqtt_os::{Condvar, Mutex};
+use modemqtt_os::{Condvar, Moment, Mutex};
 
 /// How many publishes of a client may wait in the queue.
 pub const MOST_QUEUED: usize = 1_000;
@@ -19,7 +19,7 @@ pub struct Room {
 impl Room {
     /// Takes a place in the queue, waiting at most this long; returns whether there was one.
     pub fn take(&self, client: ClientIndex, at_most: Duration) -> bool {
-        let deadline = Instant::now() + at_most;
+        let deadline = Moment::now() + at_most;
         let mut queued = self.queued.lock();
         while *queued.entry(client).or_default() >= MOST_QUEUED {
             if self.changed.wait_until(&mut queued, deadline) {

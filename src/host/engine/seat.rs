@@ -6,10 +6,10 @@
 
 use std::sync::atomic::{AtomicBool, Ordering, fence};
 use std::sync::{Arc, OnceLock, Weak};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use modemqtt_os::watch::Awoken;
-use modemqtt_os::{Mutex, MutexGuard, Waker, Watch};
+use modemqtt_os::{Moment, Mutex, MutexGuard, Waker, Watch};
 
 use super::shared::Shared;
 use super::traffic::Traffic;
@@ -32,7 +32,7 @@ pub(super) trait Awaited {
     fn turn_away(&self);
 
     /// Sleeps until it is there, whoever reads the port; `None` once the deadline has come.
-    fn sleep_until(&self, deadline: Instant) -> Option<Self::Found>;
+    fn sleep_until(&self, deadline: Moment) -> Option<Self::Found>;
 }
 
 /// Who waits for something.
@@ -131,12 +131,12 @@ impl Seat {
     /// port already or has the traffic, if the port must not be read now, or when the deadline has come.
     pub(super) fn read_until<A: Awaited>(
         &self,
-        deadline: Instant,
+        deadline: Moment,
         awaited: &A,
         io: &Waker,
         shared: &Shared,
     ) -> Option<A::Found> {
-        if deadline <= Instant::now() {
+        if deadline <= Moment::now() {
             return None;
         }
         let watch = self.watch(io)?;
@@ -153,20 +153,20 @@ impl Seat {
             }
             // If it is late, too: Linux before 5.10 may have woken nobody for what came at the last moment.
             let goes_on = self.read(A::COMES_BACK, io, shared);
-            if !goes_on || awoken == Awoken::Late && deadline <= Instant::now() {
+            if !goes_on || awoken == Awoken::Late && deadline <= Moment::now() {
                 return None;
             }
         }
     }
 
     /// By when bytes held back end, for a thread that comes back.
-    fn held_until(&self, comes_back: bool) -> Option<Instant> {
+    fn held_until(&self, comes_back: bool) -> Option<Moment> {
         if !comes_back {
             return None;
         }
         match self.try_lock() {
             Some(place) => place.as_ref().and_then(|traffic| traffic.held_until()),
-            None => Some(Instant::now() + ASK_AGAIN),
+            None => Some(Moment::now() + ASK_AGAIN),
         }
     }
 

@@ -4,11 +4,11 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use modemqtt_at::ClientIndex;
 use modemqtt_at::dialect::{Dialect, Model as ModelRow};
-use modemqtt_os::{Condvar, LogFile, Mutex, Waker};
+use modemqtt_os::{Condvar, LogFile, Moment, Mutex, Waker};
 
 use super::bell::{Bell, Bells};
 use super::inbox::Inbox;
@@ -130,13 +130,13 @@ pub struct Shared {
     lines: Mutex<Option<Lines>>,
     /// The thread's progress: [`OPEN`], [`CLOSING`] or [`LEFT`], in that order.
     course: AtomicU8,
-    origin: (Instant, SystemTime),
+    origin: (Moment, SystemTime),
 }
 
 impl Shared {
     /// `queue` bytes may wait for the program; `wire_size` bytes of the wire log, which began at `origin`, are kept.
     pub(super) fn new(
-        origin: (Instant, SystemTime),
+        origin: (Moment, SystemTime),
         log: Option<LogFile>,
         recorder: Option<Arc<Recorder>>,
         queue: usize,
@@ -189,7 +189,7 @@ impl Shared {
 
     /// Waits at most this long until a client is connected; an error if the port is closed or lost.
     pub fn wait_connected(&self, client: ClientIndex, at_most: Duration) -> Option<Result<(), Error>> {
-        let deadline = Instant::now() + at_most;
+        let deadline = Moment::now() + at_most;
         let mut known = self.known.lock();
         loop {
             if known.is_connected(client) {
@@ -320,9 +320,9 @@ impl Shared {
     }
 
     /// A time in seconds since 1970.
-    pub fn timestamp(&self, at: Instant) -> f64 {
+    pub fn timestamp(&self, at: Moment) -> f64 {
         let (instant, system) = self.origin;
-        epoch_time(system, at.saturating_duration_since(instant))
+        epoch_time(system, at.since(instant))
     }
 
     pub(super) fn ask_to_close(&self) {
@@ -356,7 +356,7 @@ impl Shared {
     }
 
     /// How much may be read from the port now; `patient` if the port can wait.
-    pub(super) fn reading(&self, patient: bool, now: Instant) -> Reading {
+    pub(super) fn reading(&self, patient: bool, now: Moment) -> Reading {
         self.queues.reading(patient, now)
     }
 
@@ -401,7 +401,7 @@ impl Shared {
         }
     }
 
-    pub(super) fn urc(&self, at: Instant, line: String) {
+    pub(super) fn urc(&self, at: Moment, line: String) {
         self.count(|statistics| statistics.urcs += 1);
         let stamped = Stamped {
             timestamp: self.timestamp(at),

@@ -4,9 +4,8 @@
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
 
-use modemqtt_os::LogFile;
+use modemqtt_os::{LogFile, Moment};
 
 use super::journal::{Journal, News};
 use crate::trace::{Entry, Piece, Ring};
@@ -36,7 +35,7 @@ impl fmt::Debug for Wire {
 
 impl Wire {
     /// Keeps this many bytes, and writes the log. The records of both began at `began`.
-    pub(super) fn new(began: Instant, size: usize, log: Option<LogFile>) -> Self {
+    pub(super) fn new(began: Moment, size: usize, log: Option<LogFile>) -> Self {
         Self {
             ring: Ring::new(size, began),
             log,

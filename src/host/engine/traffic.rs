@@ -9,12 +9,12 @@ use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use std::{fmt, io};
 
 use crossbeam_channel::Receiver;
 use modemqtt_at::ClientIndex;
-use modemqtt_os::Watch;
+use modemqtt_os::{Moment, Watch};
 
 use super::kept_session::KeptSession;
 use super::pending::Pending;
@@ -67,10 +67,10 @@ pub(super) struct Traffic {
     fallen: Vec<ClientIndex>,
     sleep: Sleep,
     /// When a caller last wrote a command, and how many there have been in a row.
-    written_by_caller: Option<Instant>,
+    written_by_caller: Option<Moment>,
     row: u32,
     /// When a thread that keeps coming back was last at the port.
-    visited_at: Option<Instant>,
+    visited_at: Option<Moment>,
     /// Who is to be woken because of what has happened.
     told: Waking,
     /// A failure that a caller met, with which the thread ends.
@@ -137,7 +137,7 @@ impl Traffic {
             traffic.take(request);
             traffic.carry_on()
         });
-        let now = Instant::now();
+        let now = Moment::now();
         let before = self.written_by_caller.replace(now);
         let follows = before.is_some_and(|before| now - before < ROW);
         self.row = if follows { self.row.saturating_add(1) } else { 0 };
@@ -150,7 +150,7 @@ impl Traffic {
         self.work_for_caller(|traffic| {
             traffic.read()?;
             if comes_back {
-                traffic.visited_at = Some(Instant::now());
+                traffic.visited_at = Some(Moment::now());
                 return traffic.serve();
             }
             traffic.carry_on()
@@ -182,13 +182,13 @@ impl Traffic {
     }
 
     /// When bytes held back are taken as they are, unless more come.
-    pub(super) fn held_until(&self) -> Option<Instant> {
+    pub(super) fn held_until(&self) -> Option<Moment> {
         self.upkeep.held_until()
     }
 
     /// By when the I/O thread has to wake. A thread that keeps coming back sees to the bytes held back, about which nearly
     /// every read would have to tell the I/O thread otherwise: that looks after them only if the other stays away.
-    fn needed_at(&self) -> Option<Instant> {
+    fn needed_at(&self) -> Option<Moment> {
         let comes_back = self.visited_at.is_some_and(|at| at.elapsed() < AWAY);
         let held_until = self.upkeep.held_until();
         let held_until = held_until.map(|at| if comes_back { at + AWAY } else { at });
@@ -210,14 +210,14 @@ impl Traffic {
 
     /// Whether a deadline has passed.
     pub(super) fn is_due(&self) -> bool {
-        self.upkeep.next_timeout().is_some_and(|due| due <= Instant::now())
+        self.upkeep.next_timeout().is_some_and(|due| due <= Moment::now())
     }
 
     /// Does what there is to do, after a read: an answer that has come is in time.
     pub(super) fn serve(&mut self) -> Result<(), PortError> {
         self.take_requests();
         if self.failure.is_none() && !self.puts_off() {
-            self.upkeep.handle_timeout(Instant::now());
+            self.upkeep.handle_timeout(Moment::now());
         }
         self.carry_on()
     }
@@ -249,7 +249,7 @@ impl Traffic {
             Ok(count) => {
                 self.shared
                     .count(|statistics| statistics.bytes_received += count as u64);
-                self.upkeep.receive(&self.buffer[..count], Instant::now());
+                self.upkeep.receive(&self.buffer[..count], Moment::now());
                 // What is held back now only this reader knows of.
                 self.visited_at = None;
                 self.more = count == room;
@@ -277,7 +277,7 @@ impl Traffic {
         // Each command has a deadline, for which the thread would have to be woken. In a long row it is not woken: it
         // looks again by itself when the row may have ended.
         let row = self.written_by_caller.filter(|_| self.row >= LONG).map(|at| at + ROW);
-        let row = row.filter(|end| *end > Instant::now());
+        let row = row.filter(|end| *end > Moment::now());
         self.sleep = Sleep {
             until: self.needed_at().into_iter().chain(held_until).chain(row).min(),
             reads: reading.at_most(),
@@ -292,7 +292,7 @@ impl Traffic {
         // Anyone told of this finds it so.
         self.shared.leave();
         self.forget_ended();
-        self.upkeep.abandon(end, Instant::now());
+        self.upkeep.abandon(end, Moment::now());
         self.deliver();
         self.shared.keep_ids(self.upkeep.ids());
     }
@@ -338,16 +338,16 @@ impl Traffic {
                 }
                 self.taken.push(Arc::clone(&pending));
                 self.pending.insert(ticket, pending);
-                self.upkeep.submit(ticket, *submission, timeout, Instant::now());
+                self.upkeep.submit(ticket, *submission, timeout, Moment::now());
             }
-            Request::TakeBack(ticket) => self.upkeep.take_back(ticket, Instant::now()),
+            Request::TakeBack(ticket) => self.upkeep.take_back(ticket, Moment::now()),
             Request::Keep(kept) => self.keep(kept),
         }
     }
 
     fn keep(&mut self, kept: Arc<KeptSession>) {
         if let Some(keep) = kept.hand_over(&self.shared) {
-            self.upkeep.keep(keep, Instant::now());
+            self.upkeep.keep(keep, Moment::now());
         }
         if let Some(former) = self.kept.insert(kept.client(), kept) {
             former.end();
@@ -359,7 +359,7 @@ impl Traffic {
         let upkeep = &mut self.upkeep;
         self.kept.retain(|client, kept| {
             if kept.is_over() {
-                upkeep.release(*client, Instant::now());
+                upkeep.release(*client, Moment::now());
             }
             !kept.is_over()
         });
@@ -410,7 +410,7 @@ impl Traffic {
 
     /// How much may be read now. While a call waits for its answer, everything is.
     fn reading(&mut self) -> Reading {
-        let now = Instant::now();
+        let now = Moment::now();
         let patient = self.port.waits() && self.pending.is_empty() && self.upkeep.unfinished() == 0;
         let reading = self.shared.reading(patient, now);
         let held = matches!(reading, Reading::HeldUntil(_));

@@ -1,8 +1,9 @@
 //! What a module says about itself, and the numbers of module, subscriber and SIM card.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use modemqtt_at::dialect::Dialect;
+use modemqtt_os::Moment;
 
 use super::sim::is_about_the_card;
 use super::{Course, Inquiry, Move, Turn, lines, unreadable};
@@ -49,7 +50,7 @@ impl Number {
 }
 
 impl Course for Number {
-    fn next(&mut self, turn: Turn, _: Option<&'static Dialect>, _: Instant) -> Move {
+    fn next(&mut self, turn: Turn, _: Option<&'static Dialect>, _: Moment) -> Move {
         let refused = match turn {
             Turn::Begin => None,
             Turn::Ended(Err(error @ Error::Command { .. })) => Some(error),
@@ -82,7 +83,7 @@ pub(super) struct Iccid {
 }
 
 impl Course for Iccid {
-    fn next(&mut self, turn: Turn, dialect: Option<&'static Dialect>, _: Instant) -> Move {
+    fn next(&mut self, turn: Turn, dialect: Option<&'static Dialect>, _: Moment) -> Move {
         let own = dialect.and_then(|dialect| dialect.around.iccid).unwrap_or("CCID");
         match (turn, &self.refused) {
             (Turn::Begin, _) => Move::command(format!("AT+{own}"), None),

@@ -1,9 +1,10 @@
 //! A client's session: connecting, and leaving whatever is open.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use modemqtt_at::ClientIndex;
 use modemqtt_at::dialect::Dialect;
+use modemqtt_os::Moment;
 
 use super::{Course, Move, Turn};
 use crate::call::{Call, Options, Reply, Secret};
@@ -116,7 +117,7 @@ impl Enter {
     }
 
     /// Closes what it opened. The caller waits for that as long as for any other step; the close itself goes on.
-    fn abandon(&mut self, error: Error, now: Instant) -> Move {
+    fn abandon(&mut self, error: Error, now: Moment) -> Move {
         self.at = Entering::Abandon(error);
         let client = self.client;
         let until = self.login.timeout.and_then(|timeout| now.checked_add(timeout));
@@ -125,7 +126,7 @@ impl Enter {
 }
 
 impl Course for Enter {
-    fn next(&mut self, turn: Turn, _: Option<&'static Dialect>, now: Instant) -> Move {
+    fn next(&mut self, turn: Turn, _: Option<&'static Dialect>, now: Moment) -> Move {
         let client = self.client;
         match (&self.at, turn) {
             (Entering::Begin, Turn::Begin) => self.configure_or_open(Entering::Configure),
@@ -166,7 +167,7 @@ impl Leave {
 }
 
 impl Course for Leave {
-    fn next(&mut self, turn: Turn, _: Option<&'static Dialect>, _: Instant) -> Move {
+    fn next(&mut self, turn: Turn, _: Option<&'static Dialect>, _: Moment) -> Move {
         let client = self.client;
         match turn {
             Turn::Begin => Move::MakeIfConnected(client, Call::disconnect(client), self.timeout),

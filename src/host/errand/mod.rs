@@ -12,10 +12,11 @@ mod restart;
 mod sim;
 
 use std::fmt;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use modemqtt_at::ClientIndex;
 use modemqtt_at::dialect::Dialect;
+use modemqtt_os::Moment;
 
 use crate::call::{Call, Reply, Secret};
 use crate::error::Error;
@@ -79,7 +80,7 @@ impl Errand {
     }
 
     /// Its course, with this time limit.
-    pub(crate) fn course(self, timeout: Option<Duration>, now: Instant) -> Box<dyn Course> {
+    pub(crate) fn course(self, timeout: Option<Duration>, now: Moment) -> Box<dyn Course> {
         let limit = Limit::new(timeout, now);
         match self {
             Self::Identity => Box::new(identity::lines_of_ati(timeout)),
@@ -101,7 +102,7 @@ impl Errand {
 /// An errand under way.
 pub(crate) trait Course: fmt::Debug + Send {
     /// Decides what comes next.
-    fn next(&mut self, turn: Turn, dialect: Option<&'static Dialect>, now: Instant) -> Move;
+    fn next(&mut self, turn: Turn, dialect: Option<&'static Dialect>, now: Moment) -> Move;
 }
 
 /// What has happened.
@@ -128,9 +129,9 @@ pub(crate) enum Move {
     MakeIfConnected(ClientIndex, Call, Option<Duration>),
     /// Makes a call and waits for its end, at most until this time if one is given: after [`Turn::Due`] the call goes
     /// on by itself.
-    MakeUntil(Call, Option<Instant>),
+    MakeUntil(Call, Option<Moment>),
     /// Waits until this time for [`Turn::Due`], or for an earlier event.
-    WaitUntil(Instant),
+    WaitUntil(Moment),
     /// Ignores what has happened.
     Stay,
     /// Ends. A call that it made goes on.
@@ -152,7 +153,7 @@ struct Inquiry {
 }
 
 impl Course for Inquiry {
-    fn next(&mut self, turn: Turn, dialect: Option<&'static Dialect>, _: Instant) -> Move {
+    fn next(&mut self, turn: Turn, dialect: Option<&'static Dialect>, _: Moment) -> Move {
         match turn {
             Turn::Begin => Move::command((self.line)(dialect), self.timeout),
             Turn::Ended(answer) => Move::End(lines(answer).map(|lines| (self.read)(&lines, dialect))),

@@ -1,9 +1,10 @@
 //! Signal and registration (3GPP TS 27.007 sections 7.2, 8.5, 10.1.20 and 10.1.22).
 
 use std::ops::RangeInclusive;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use modemqtt_at::dialect::Dialect;
+use modemqtt_os::Moment;
 
 use super::{Course, Inquiry, Move, Turn, lines, numbers, sim};
 use crate::call::Reply;
@@ -110,13 +111,13 @@ impl WaitRegistered {
         }
     }
 
-    fn ask(&mut self, at: Asked, line: impl Into<String>, now: Instant) -> Move {
+    fn ask(&mut self, at: Asked, line: impl Into<String>, now: Moment) -> Move {
         self.at = at;
         Move::command(line, self.limit.left(now).map(|left| left.max(LEAST_FOR_A_QUESTION)))
     }
 
     /// Asks about the first thing that is not in order.
-    fn go_on(&mut self, known: &[&str], now: Instant) -> Move {
+    fn go_on(&mut self, known: &[&str], now: Moment) -> Move {
         if !self.radio_on {
             return self.ask(Asked::Radio, "AT+CFUN?", now);
         }
@@ -126,7 +127,7 @@ impl WaitRegistered {
         self.ask_registration(0, known, now)
     }
 
-    fn ask_registration(&mut self, from: usize, known: &[&str], now: Instant) -> Move {
+    fn ask_registration(&mut self, from: usize, known: &[&str], now: Moment) -> Move {
         let one_will_do = known.contains(&EPS);
         let mut rest = known.iter().enumerate().skip(from);
         match rest.find(|(_, name)| !(one_will_do && **name == "CREG")) {
@@ -137,7 +138,7 @@ impl WaitRegistered {
 
     /// The outcome of a round. EPS is enough, or GPRS if an LTE module has fallen back to it; a GSM module needs both
     /// of its registrations.
-    fn judge(&mut self, one_will_do: bool, now: Instant) -> Move {
+    fn judge(&mut self, one_will_do: bool, now: Moment) -> Move {
         let stats = std::mem::take(&mut self.stats);
         let registered: Vec<_> = stats.iter().copied().filter(|stat| is_registered(*stat)).collect();
         if let Some(stat) = registered.first()
@@ -167,7 +168,7 @@ impl WaitRegistered {
         Move::WaitUntil(self.limit.at_most(now + BETWEEN))
     }
 
-    fn answered(&mut self, answer: Result<Reply, Error>, known: &[&str], now: Instant) -> Result<Move, Error> {
+    fn answered(&mut self, answer: Result<Reply, Error>, known: &[&str], now: Moment) -> Result<Move, Error> {
         let refused = matches!(answer, Err(Error::Command { .. }));
         match self.at {
             Asked::Rest => Ok(Move::Stay),
@@ -215,7 +216,7 @@ impl WaitRegistered {
 }
 
 impl Course for WaitRegistered {
-    fn next(&mut self, turn: Turn, dialect: Option<&'static Dialect>, now: Instant) -> Move {
+    fn next(&mut self, turn: Turn, dialect: Option<&'static Dialect>, now: Moment) -> Move {
         let known = registrations(dialect);
         match (turn, self.at) {
             (Turn::Begin | Turn::Due | Turn::Reported, Asked::Rest) => self.go_on(known, now),

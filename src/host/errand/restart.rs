@@ -1,8 +1,9 @@
 //! A restart, which ends when the module has started and answers again.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use modemqtt_at::dialect::{Dialect, FixedCommand};
+use modemqtt_os::Moment;
 
 use super::{Course, Move, Turn};
 use crate::call::{Call, Reply};
@@ -40,14 +41,14 @@ impl Restart {
         }
     }
 
-    fn search(&mut self, call: Call, now: Instant) -> Move {
+    fn search(&mut self, call: Call, now: Moment) -> Move {
         self.at = Restarting::Search;
         Move::Make(call, self.limit.left(now))
     }
 }
 
 impl Course for Restart {
-    fn next(&mut self, turn: Turn, dialect: Option<&'static Dialect>, now: Instant) -> Move {
+    fn next(&mut self, turn: Turn, dialect: Option<&'static Dialect>, now: Moment) -> Move {
         match (self.at, turn) {
             (Restarting::Command, Turn::Begin) => {
                 let own = dialect

@@ -1,8 +1,9 @@
 //! The SIM card: its state, and its PIN (3GPP TS 27.007 section 8.3).
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use modemqtt_at::dialect::Dialect;
+use modemqtt_os::Moment;
 
 use super::{Course, Move, Turn, lines};
 use crate::call::{Reply, Secret};
@@ -97,7 +98,7 @@ impl Unlock {
 }
 
 impl Course for Unlock {
-    fn next(&mut self, turn: Turn, _: Option<&'static Dialect>, _: Instant) -> Move {
+    fn next(&mut self, turn: Turn, _: Option<&'static Dialect>, _: Moment) -> Move {
         let pin = &self.pin.0;
         match turn {
             Turn::Begin if !(4..=8).contains(&pin.len()) || !pin.bytes().all(|byte| byte.is_ascii_digit()) => {

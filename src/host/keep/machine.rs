@@ -15,9 +15,10 @@
 //! the connection, the session is no longer kept, whatever its state.
 
 use std::collections::{HashMap, VecDeque};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use modemqtt_at::ClientIndex;
+use modemqtt_os::Moment;
 
 use super::subscriptions::{Subscriptions, Topics, levels};
 use super::waits::{is_final, is_of_port, weight};
@@ -53,7 +54,7 @@ pub enum State {
     /// Waiting for the next attempt.
     Waiting {
         /// When the attempt is due.
-        until: Instant,
+        until: Moment,
     },
     /// The port is gone; the program has to open the modem again.
     PortGone,
@@ -78,7 +79,7 @@ pub enum State {
 /// A period without a connection.
 #[derive(Clone, Debug)]
 struct Outage {
-    since: Instant,
+    since: Moment,
     attempts: u32,
     /// The next wait, before the error lengthens it.
     wait: Duration,
@@ -154,7 +155,7 @@ impl Keep {
     }
 
     /// When [`Keep::handle_timeout`] is due.
-    pub(super) fn next_timeout(&self) -> Option<Instant> {
+    pub(super) fn next_timeout(&self) -> Option<Moment> {
         match self.state {
             State::Waiting { until } => Some(until),
             _ => None,
@@ -200,7 +201,7 @@ impl Keep {
     }
 
     /// A call has ended: the session's own or the program's.
-    pub(super) fn ended(&mut self, ticket: Ticket, result: &Result<Reply, Error>, now: Instant) {
+    pub(super) fn ended(&mut self, ticket: Ticket, result: &Result<Reply, Error>, now: Moment) {
         if self.call == Some(ticket) {
             self.call = None;
             return self.step_ended(result, now);
@@ -216,7 +217,7 @@ impl Keep {
     }
 
     /// The client is connected.
-    pub(super) fn connected(&mut self, now: Instant) {
+    pub(super) fn connected(&mut self, now: Moment) {
         if let State::Entering { restarted } = self.state {
             self.state = State::Connected;
             if restarted {
@@ -226,7 +227,7 @@ impl Keep {
     }
 
     /// The connection is lost, or everything that the module knew.
-    pub(super) fn lost(&mut self, error: Error, now: Instant) {
+    pub(super) fn lost(&mut self, error: Error, now: Moment) {
         match &mut self.state {
             State::Connected => self.lose(error, now),
             State::Entering { restarted } => *restarted |= error == Error::Restarted,
@@ -241,7 +242,7 @@ impl Keep {
     }
 
     /// The port is lost, or the program has closed it. This is not an attempt: the module has no part in it.
-    pub(super) fn port_lost(&mut self, error: &Error, now: Instant) {
+    pub(super) fn port_lost(&mut self, error: &Error, now: Moment) {
         match self.state {
             State::PortGone | State::GivenUp | State::Ended => {}
             State::Entering { .. } => self.state = State::Ended,
@@ -257,7 +258,7 @@ impl Keep {
     }
 
     /// A new engine has taken the session over.
-    pub(super) fn port_back(&mut self, now: Instant) {
+    pub(super) fn port_back(&mut self, now: Moment) {
         if let (State::PortGone, Some(outage)) = (&self.state, &self.outage) {
             self.state = State::Waiting {
                 until: now + self.plan.most.min(outage.wait).min(LONGEST),
@@ -266,7 +267,7 @@ impl Keep {
     }
 
     /// Begins an attempt that is due.
-    pub(super) fn handle_timeout(&mut self, now: Instant) {
+    pub(super) fn handle_timeout(&mut self, now: Moment) {
         if self.next_timeout().is_some_and(|until| until <= now) {
             if let Some(outage) = &mut self.outage {
                 outage.spoilt = None;
@@ -276,7 +277,7 @@ impl Keep {
         }
     }
 
-    fn lose(&mut self, error: Error, now: Instant) {
+    fn lose(&mut self, error: Error, now: Moment) {
         let outage = Outage {
             since: now,
             attempts: 0,
@@ -288,7 +289,7 @@ impl Keep {
     }
 
     /// Waits for the next attempt, unless it would end as the last one did.
-    fn wait(&mut self, outage: Outage, error: Error, now: Instant) {
+    fn wait(&mut self, outage: Outage, error: Error, now: Moment) {
         let client = self.client;
         if is_final(&error) || self.plan.attempts == Some(outage.attempts) {
             self.state = State::GivenUp;
@@ -318,7 +319,7 @@ impl Keep {
     }
 
     /// Continues after a step has ended.
-    fn step_ended(&mut self, result: &Result<Reply, Error>, now: Instant) {
+    fn step_ended(&mut self, result: &Result<Reply, Error>, now: Moment) {
         match (std::mem::replace(&mut self.state, State::Ended), result) {
             (_, Err(error)) if is_of_port(error) => {
                 self.state = State::Clearing { error: error.clone() };
@@ -338,7 +339,7 @@ impl Keep {
         }
     }
 
-    fn next_step(&mut self, step: State, reply: &Reply, now: Instant) {
+    fn next_step(&mut self, step: State, reply: &Reply, now: Moment) {
         match step {
             State::Attempting => self.subscribe(self.subscriptions.calls(), now),
             State::Subscribing { left } => {
@@ -360,7 +361,7 @@ impl Keep {
     }
 
     /// The first of these calls has its answer; the rest follow.
-    fn granted(&mut self, mut left: VecDeque<Topics>, given: &[i64], now: Instant) {
+    fn granted(&mut self, mut left: VecDeque<Topics>, given: &[i64], now: Moment) {
         if let (Some(topics), Some(outage)) = (left.pop_front(), &mut self.outage) {
             let told = levels(topics, given).map(|((topic, _), level)| (topic, level));
             outage.granted.extend(told);
@@ -368,7 +369,7 @@ impl Keep {
         self.subscribe(left, now);
     }
 
-    fn subscribe(&mut self, left: VecDeque<Topics>, now: Instant) {
+    fn subscribe(&mut self, left: VecDeque<Topics>, now: Moment) {
         let Some(topics) = left.front().cloned() else {
             return self.finish(now);
         };
@@ -379,13 +380,13 @@ impl Keep {
         });
     }
 
-    fn finish(&mut self, now: Instant) {
+    fn finish(&mut self, now: Moment) {
         self.state = State::Connected;
         let Some(outage) = self.outage.take() else { return };
         let told = Reconnected {
             client: self.client,
             attempts: outage.attempts + 1,
-            away: now.saturating_duration_since(outage.since),
+            away: now.since(outage.since),
             granted: outage.granted,
             unknown: std::mem::take(&mut self.unknown),
         };

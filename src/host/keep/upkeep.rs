@@ -1,9 +1,10 @@
 //! A conversation with a module, joined with the sessions kept on it.
 
 use std::collections::VecDeque;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use modemqtt_at::ClientIndex;
+use modemqtt_os::Moment;
 
 use super::machine::{Action, Keep};
 use crate::call::{ClientState, Errand, Event, Submission, Ticket};
@@ -37,7 +38,7 @@ impl Upkeep {
     }
 
     /// Keeps a session from now on, and drops any other of its client. A session whose port was lost continues.
-    pub fn keep(&mut self, mut keep: Keep, now: Instant) {
+    pub fn keep(&mut self, mut keep: Keep, now: Moment) {
         self.release(keep.client(), now);
         // It must not see earlier events.
         self.collect();
@@ -46,7 +47,7 @@ impl Upkeep {
     }
 
     /// Drops the session of this client, and takes back its call if nothing of it was sent.
-    pub fn release(&mut self, client: ClientIndex, now: Instant) {
+    pub fn release(&mut self, client: ClientIndex, now: Moment) {
         for ended in self.keeps.extract_if(.., |keep| keep.client() == client) {
             if let Some(ticket) = ended.under_way() {
                 self.session.take_back(ticket, now);
@@ -76,7 +77,7 @@ impl Upkeep {
         ticket: Ticket,
         submission: impl Into<Submission>,
         timeout: Option<Duration>,
-        now: Instant,
+        now: Moment,
     ) {
         let submission = submission.into();
         if let Some(client) = submission.client()
@@ -94,13 +95,13 @@ impl Upkeep {
     }
 
     /// Takes back a call that has not been sent.
-    pub fn take_back(&mut self, ticket: Ticket, now: Instant) {
+    pub fn take_back(&mut self, ticket: Ticket, now: Moment) {
         self.session.take_back(ticket, now);
         self.settle(now);
     }
 
     /// Takes bytes from the module.
-    pub fn receive(&mut self, bytes: &[u8], now: Instant) {
+    pub fn receive(&mut self, bytes: &[u8], now: Moment) {
         self.session.receive(bytes, now);
         self.settle(now);
     }
@@ -111,13 +112,13 @@ impl Upkeep {
     }
 
     /// As [`Session::go_on_reading`].
-    pub fn go_on_reading(&mut self, now: Instant) {
+    pub fn go_on_reading(&mut self, now: Moment) {
         self.session.go_on_reading(now);
         self.settle(now);
     }
 
     /// Does what is due.
-    pub fn handle_timeout(&mut self, now: Instant) {
+    pub fn handle_timeout(&mut self, now: Moment) {
         self.session.handle_timeout(now);
         for keep in &mut self.keeps {
             keep.handle_timeout(now);
@@ -126,23 +127,23 @@ impl Upkeep {
     }
 
     /// When [`Upkeep::handle_timeout`] is due next.
-    pub fn next_timeout(&self) -> Option<Instant> {
+    pub fn next_timeout(&self) -> Option<Moment> {
         self.held_until().into_iter().chain(self.next_other_timeout()).min()
     }
 
     /// As [`Session::held_until`].
-    pub fn held_until(&self) -> Option<Instant> {
+    pub fn held_until(&self) -> Option<Moment> {
         self.session.held_until()
     }
 
     /// When [`Upkeep::handle_timeout`] is due for anything else.
-    pub fn next_other_timeout(&self) -> Option<Instant> {
+    pub fn next_other_timeout(&self) -> Option<Moment> {
         let attempts = self.keeps.iter().filter_map(Keep::next_timeout);
         attempts.chain(self.session.next_other_timeout()).min()
     }
 
     /// Ends every call with this error, because the port is gone or was closed.
-    pub fn abandon(&mut self, error: &Error, now: Instant) {
+    pub fn abandon(&mut self, error: &Error, now: Moment) {
         self.session.abandon(error, now);
         self.settle(now);
         for keep in &mut self.keeps {
@@ -188,7 +189,7 @@ impl Upkeep {
     }
 
     /// Lets the kept sessions react to what has happened, until none has anything left to do.
-    fn settle(&mut self, now: Instant) {
+    fn settle(&mut self, now: Moment) {
         while !self.keeps.is_empty() {
             self.act(now);
             let Some(event) = self.session.poll_event() else { break };
@@ -197,7 +198,7 @@ impl Upkeep {
         }
     }
 
-    fn act(&mut self, now: Instant) {
+    fn act(&mut self, now: Moment) {
         for keep in &mut self.keeps {
             while let Some(action) = keep.poll_action() {
                 match action {
@@ -213,7 +214,7 @@ impl Upkeep {
         }
     }
 
-    fn note(&mut self, event: &Event, now: Instant) {
+    fn note(&mut self, event: &Event, now: Moment) {
         for keep in &mut self.keeps {
             match event {
                 Event::Started(ticket, _) => keep.started(*ticket),

@@ -1,11 +1,11 @@
 //! The module's clients, as the host knows them.
 
 use std::collections::{HashMap, HashSet};
-use std::time::Instant;
 
 use modemqtt_at::codes::StatCode;
 use modemqtt_at::dialect::Dialect;
 use modemqtt_at::{ClientIndex, MessageId};
+use modemqtt_os::Moment;
 
 use super::known_end::KnownEnd;
 use super::settings::{Change, Settings, Wanted};
@@ -105,7 +105,7 @@ pub(crate) struct Client {
     /// Whether a result without a message id is overdue.
     pub(crate) debt: Debt,
     /// How and when the last connection was lost, until there is a new one.
-    pub(crate) lost: Option<(StatCode, Instant)>,
+    pub(crate) lost: Option<(StatCode, Moment)>,
     pub(crate) context: Context,
     /// Publishes that await their final result.
     pub(crate) in_flight: usize,

@@ -8,8 +8,9 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use modemqtt_os::Moment;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::socket::{self, Connection};
@@ -69,11 +70,11 @@ impl Rfc2217 {
 
     /// Whether the other end answered in time. Data that arrive meanwhile are kept.
     fn negotiate(&mut self, time: Duration) -> io::Result<bool> {
-        let deadline = Instant::now() + time;
+        let deadline = Moment::now() + time;
         let mut buffer = [0; 256];
         while !self.telnet.negotiated() {
             self.flush()?;
-            let rest = deadline.saturating_duration_since(Instant::now());
+            let rest = deadline.since(Moment::now());
             let rest = Timespec::try_from(rest).map_err(io::Error::other)?;
             let wanted = &mut [PollFd::from_borrowed_fd(self.stream.as_fd(), PollFlags::IN)];
             match poll(wanted, Some(&rest)) {

@@ -2,9 +2,8 @@
 //! A refused command ends its call, unless the call can go on without it or the module is first asked for the state of
 //! the client.
 
-use std::time::Instant;
-
 use modemqtt_at::ClientIndex;
+use modemqtt_os::Moment;
 
 use super::exchange::Seen;
 use super::standing::Question;
@@ -17,7 +16,7 @@ use crate::mqtt::{Effect, Own, Refused, rules};
 use crate::timers::Timer;
 
 impl Session {
-    pub(super) fn handle_final(&mut self, result: Result<(), Refusal>, now: Instant) {
+    pub(super) fn handle_final(&mut self, result: Result<(), Refusal>, now: Moment) {
         if self.is_stale() {
             return;
         }
@@ -58,7 +57,7 @@ impl Session {
         }
     }
 
-    pub(super) fn accepted(&mut self, mut exchange: Exchange, now: Instant) {
+    pub(super) fn accepted(&mut self, mut exchange: Exchange, now: Moment) {
         if matches!(exchange.job.task, Task::SetUp(_)) {
             return self.set_up_step_done(exchange, now);
         }
@@ -108,7 +107,7 @@ impl Session {
     }
 
     /// Goes on after a step without a result URC; after the last step the caller is told.
-    pub(super) fn step_done(&mut self, mut job: Job, now: Instant) {
+    pub(super) fn step_done(&mut self, mut job: Job, now: Moment) {
         if job.steps.is_empty() && !job.is_told() {
             let reply = job.task.own_mut().map_or(Reply::Done, Own::reply);
             self.end(&mut job, Ok(reply));
@@ -156,7 +155,7 @@ impl Session {
         }
     }
 
-    fn refused(&mut self, exchange: Exchange, refusal: &Refusal, now: Instant) {
+    fn refused(&mut self, exchange: Exchange, refusal: &Refusal, now: Moment) {
         let Some(mut exchange) = self.respell(exchange, now) else {
             return;
         };
@@ -247,7 +246,7 @@ impl Session {
         own.goes_on_without(step, client, &mut job.steps, dialect)
     }
 
-    pub(super) fn continue_or_release(&mut self, job: Job, now: Instant) {
+    pub(super) fn continue_or_release(&mut self, job: Job, now: Moment) {
         if job.steps.is_empty() || job.is_told() {
             self.release(&job, true);
             self.start_next(now);

@@ -1,8 +1,9 @@
 //! Messages that the module keeps in its buffer until the host fetches them.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use modemqtt_at::{ClientIndex, Command};
+use modemqtt_os::Moment;
 
 use super::presence::Presence;
 use super::{Exchange, Session};
@@ -18,7 +19,7 @@ const BETWEEN_TRIES: Duration = Duration::from_secs(1);
 
 impl Session {
     /// Asks once for the messages buffered before the host knew that the module buffers them.
-    pub(super) fn ask_for_unread(&mut self, client: ClientIndex, now: Instant) {
+    pub(super) fn ask_for_unread(&mut self, client: ClientIndex, now: Moment) {
         let Some(known) = self.clients.get(client).filter(|known| !known.buffer_asked) else {
             return;
         };
@@ -30,7 +31,7 @@ impl Session {
 
     /// `+QMTRECV: <client>,<flag>[,<flag>…]`: the slots that hold a message. Some firmware has one flag for all of
     /// them.
-    pub(super) fn unread_told(&mut self, lines: &[String], now: Instant) {
+    pub(super) fn unread_told(&mut self, lines: &[String], now: Moment) {
         let slots = self
             .dialect
             .and_then(|dialect| dialect.buffer)
@@ -64,7 +65,7 @@ impl Session {
     }
 
     /// A message waits in the module's buffer: fetch it as soon as the line is free.
-    pub(super) fn handle_buffered(&mut self, client: ClientIndex, slot: u8, text: &str, now: Instant) {
+    pub(super) fn handle_buffered(&mut self, client: ClientIndex, slot: u8, text: &str, now: Moment) {
         let slots = self
             .dialect
             .and_then(|dialect| dialect.buffer)
@@ -96,14 +97,14 @@ impl Session {
     }
 
     /// Queues the first fetch of a buffered message: before the program's calls, after the slots filled earlier.
-    fn fetch_next(&mut self, client: ClientIndex, slot: u8, now: Instant) {
+    fn fetch_next(&mut self, client: ClientIndex, slot: u8, now: Moment) {
         let earlier = self.queue.iter();
         let at = earlier.take_while(|job| matches!(job.task, Task::Drain { .. })).count();
         self.fetch(client, slot, 0, at, now);
     }
 
     /// Queues the fetch of a buffered message; `tries` counts the earlier attempts.
-    fn fetch(&mut self, client: ClientIndex, slot: u8, tries: u8, at: usize, now: Instant) {
+    fn fetch(&mut self, client: ClientIndex, slot: u8, tries: u8, at: usize, now: Moment) {
         if let Some(step) = self.dialect.and_then(|dialect| drain(dialect, client, slot)) {
             let task = Task::Drain {
                 client,
@@ -117,7 +118,7 @@ impl Session {
 
     /// The module did not answer or was busy, and most likely still has the message. Asks again, first at once, then
     /// after pauses. The program is told about a message that the module will not hand out.
-    pub(super) fn fetch_again(&mut self, exchange: &Exchange, now: Instant) {
+    pub(super) fn fetch_again(&mut self, exchange: &Exchange, now: Moment) {
         let Task::Drain {
             client,
             slot,
@@ -147,7 +148,7 @@ impl Session {
     }
 
     /// Asks again for the messages that the module would not hand out.
-    pub(super) fn fetch_kept_back(&mut self, now: Instant) {
+    pub(super) fn fetch_kept_back(&mut self, now: Moment) {
         for (client, slot, tries) in std::mem::take(&mut self.kept_back) {
             self.fetch(client, slot, tries, 0, now);
         }

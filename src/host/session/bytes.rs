@@ -1,9 +1,10 @@
 //! Bytes in: framed according to what the session is waiting for. Bytes held back are taken as they are when no more
 //! come.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use modemqtt_at::Form;
+use modemqtt_os::Moment;
 
 use super::presence::Presence;
 use super::{DataState, SLOWEST_LINE, Session, wire_time};
@@ -18,7 +19,7 @@ const PAYLOAD_PAUSE: Duration = Duration::from_secs(1);
 
 impl Session {
     /// Takes bytes from the module.
-    pub fn receive(&mut self, bytes: &[u8], now: Instant) {
+    pub fn receive(&mut self, bytes: &[u8], now: Moment) {
         self.trace.keep(self.framer.bytes());
         let lengthened = self.framer.push(bytes);
         self.held_in_vain = false;
@@ -28,11 +29,11 @@ impl Session {
         if let Some((last, paused)) = &mut self.payload {
             // The pauses within one payload add up: answers that trickle in and look like more of the payload must not
             // extend the wait.
-            let since = now - *last;
+            let since = now.nanos_since(*last);
             // On the slowest line a byte takes four milliseconds: for most reads this comparison is enough.
-            if since.as_secs() > 0 || since.subsec_millis() as usize >= 4 * bytes.len() {
+            if since >= 4_000_000 * bytes.len() as u64 {
                 let on_the_line = wire_time(bytes.len(), self.baud_rate.min(SLOWEST_LINE));
-                *paused += since.saturating_sub(on_the_line);
+                *paused += Duration::from_nanos(since).saturating_sub(on_the_line);
             }
             *last = now;
         }
@@ -51,14 +52,14 @@ impl Session {
     }
 
     /// Reading resumes.
-    pub fn go_on_reading(&mut self, now: Instant) {
+    pub fn go_on_reading(&mut self, now: Moment) {
         if let Some((last, _)) = &mut self.payload {
             *last = now;
         }
         self.read_frames(now);
     }
 
-    fn read_frames(&mut self, now: Instant) {
+    fn read_frames(&mut self, now: Moment) {
         loop {
             let expect = match &self.exchange {
                 Some(exchange) => Expect {
@@ -92,7 +93,7 @@ impl Session {
     }
 
     /// Decides how long the bytes held back wait for more.
-    fn wait_for_more(&mut self, now: Instant) {
+    fn wait_for_more(&mut self, now: Moment) {
         let hold = self.framer.hold();
         if hold != Some(Hold::Payload) {
             self.payload = None;
@@ -108,7 +109,7 @@ impl Session {
     }
 
     /// Takes bytes held back as they are. Any that are then held back for the same reason have waited just as long.
-    pub(super) fn flush(&mut self, now: Instant) {
+    pub(super) fn flush(&mut self, now: Moment) {
         let hold = self.framer.hold();
         while self.framer.hold() == hold && !self.held_in_vain {
             match self.framer.flush() {

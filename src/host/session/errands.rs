@@ -1,10 +1,11 @@
 //! Errands under way: their calls, whose ends are reported to the errand instead of the program, and their waits.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use modemqtt_at::ClientIndex;
 use modemqtt_at::dialect::Dialect;
+use modemqtt_os::Moment;
 
 use super::Session;
 use crate::call::{ClientState, Event, Reply, Submission, Ticket};
@@ -45,7 +46,7 @@ impl Session {
         ticket: Ticket,
         submission: impl Into<Submission>,
         timeout: Option<Duration>,
-        now: Instant,
+        now: Moment,
     ) {
         match submission.into() {
             Submission::Errand(errand) => self.run_errand(ticket, errand, timeout, now),
@@ -54,7 +55,7 @@ impl Session {
         self.settle_errands(now);
     }
 
-    fn run_errand(&mut self, ticket: Ticket, errand: Errand, timeout: Option<Duration>, now: Instant) {
+    fn run_errand(&mut self, ticket: Ticket, errand: Errand, timeout: Option<Duration>, now: Moment) {
         if let (Errand::Enter(client, login), Some(dialect)) = (&errand, self.dialect)
             && let Err(error) = check_login(*client, login, dialect)
         {
@@ -68,13 +69,13 @@ impl Session {
 
     /// Tells errands how their calls ended, until nothing more follows.
     #[inline]
-    pub(super) fn settle_errands(&mut self, now: Instant) {
+    pub(super) fn settle_errands(&mut self, now: Moment) {
         if !self.errands.under_way.is_empty() {
             self.settle_those_under_way(now);
         }
     }
 
-    fn settle_those_under_way(&mut self, now: Instant) {
+    fn settle_those_under_way(&mut self, now: Moment) {
         let restarted = self.events.iter().any(|event| matches!(event, Event::Restarted));
         let reported = self.events.iter().any(|event| self.is_about_registration(event));
         for ticket in self.errands.under_way.keys().copied().collect::<Vec<_>>() {
@@ -113,11 +114,11 @@ impl Session {
     }
 
     /// A deadline of an errand has come.
-    pub(super) fn errand_due(&mut self, ticket: Ticket, now: Instant) {
+    pub(super) fn errand_due(&mut self, ticket: Ticket, now: Moment) {
         self.advance(ticket, Turn::Due, now);
     }
 
-    fn advance(&mut self, ticket: Ticket, turn: Turn, now: Instant) {
+    fn advance(&mut self, ticket: Ticket, turn: Turn, now: Moment) {
         let Some(under_way) = self.errands.under_way.get_mut(&ticket) else {
             return;
         };
@@ -165,7 +166,7 @@ impl Session {
 
     /// Takes back a call that has not been sent. A call already sent goes on; its end shows whether it was taken back.
     /// An errand always ends, after the command that it has sent.
-    pub fn take_back(&mut self, ticket: Ticket, now: Instant) {
+    pub fn take_back(&mut self, ticket: Ticket, now: Moment) {
         let Some(under_way) = self.errands.under_way.get_mut(&ticket) else {
             self.take_from_queue(ticket, now);
             return self.settle_errands(now);

@@ -23,11 +23,10 @@
 //!
 //! A command with a result URC becomes a [`Waiting`] when its `OK` comes, unless the result came first.
 
-use std::time::Instant;
-
 use modemqtt_at::codes::StatCode;
 use modemqtt_at::dialect::DataPhase;
 use modemqtt_at::{Command, Form, general};
+use modemqtt_os::Moment;
 
 use super::Session;
 use super::joined::Codes;
@@ -52,9 +51,9 @@ const ASKS_FOR_DATA: &str = "; if the line asks for data, give it as command(lin
 pub(super) struct Exchange {
     pub(super) job: Job,
     pub(super) step: Step,
-    pub(super) sent_at: Instant,
+    pub(super) sent_at: Moment,
     /// When the module last answered before this command was sent.
-    pub(super) preceded_at: Option<Instant>,
+    pub(super) preceded_at: Option<Moment>,
     pub(super) data: DataState,
     pub(super) codes: Codes,
     pub(super) echo_seen: bool,
@@ -99,7 +98,7 @@ pub(super) enum DataState {
 pub(super) struct Waiting {
     pub(super) job: Job,
     pub(super) key: OutcomeKey,
-    pub(super) since: Instant,
+    pub(super) since: Moment,
     pub(super) shown: String,
     /// Its connection has ended for this reason; the server's answer may still follow.
     pub(super) lost: Option<StatCode>,
@@ -107,7 +106,7 @@ pub(super) struct Waiting {
 
 impl Exchange {
     /// Start of the wait for its answer. A search for the module counts from its first question.
-    pub(super) fn awaited_since(&self) -> Instant {
+    pub(super) fn awaited_since(&self) -> Moment {
         match self.job.task {
             Task::SetUp(_) => self.job.submitted_at,
             _ => self.sent_at,
@@ -204,7 +203,7 @@ impl Exchange {
 impl Session {
     /// Ends a call whose answer goes on and on. The module is asked another question, which ends most answers and shows
     /// when this one has ended.
-    pub(super) fn answer_too_long(&mut self, now: Instant) {
+    pub(super) fn answer_too_long(&mut self, now: Moment) {
         let Some(mut exchange) = self.exchange.take() else {
             return;
         };

@@ -1,6 +1,6 @@
 //! A data phase that the module gives up by itself after waiting too long.
 
-use std::time::Instant;
+use modemqtt_os::Moment;
 
 use super::{DataState, Exchange, Session, TRANSPORT_ALLOWANCE};
 use crate::error::Error;
@@ -22,7 +22,7 @@ impl Session {
     }
 
     /// Tells the caller at once, and stops writing the data. Only the `OK` is missing now.
-    pub(super) fn data_given_up(&mut self, report: String, now: Instant) {
+    pub(super) fn data_given_up(&mut self, report: String, now: Moment) {
         self.answered_at = Some(now);
         self.show_line(&[], now);
         let Some(mut exchange) = self.exchange.take() else {
@@ -48,7 +48,7 @@ impl Session {
 
     /// The final result code after that has come, or is overdue. The module may have taken the data still on their way
     /// for a command line.
-    pub(super) fn data_phase_is_over(&mut self, exchange: &Exchange, written: bool, now: Instant) {
+    pub(super) fn data_phase_is_over(&mut self, exchange: &Exchange, written: bool, now: Moment) {
         self.release(&exchange.job, true);
         if written {
             self.probe(now);

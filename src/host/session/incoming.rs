@@ -1,10 +1,9 @@
 //! Frames and lines in: what each means to the command in flight and to the program. `answered` handles what follows
 //! from a final result code, `results` what follows from a result URC.
 
-use std::time::Instant;
-
 use modemqtt_at::secrets::with_mask;
 use modemqtt_at::{Form, Operation};
+use modemqtt_os::Moment;
 
 use super::presence::Sign;
 use super::{DataState, Session};
@@ -15,7 +14,7 @@ use crate::message::Content;
 use crate::reader::{self, InFlight, Incoming};
 
 impl Session {
-    pub(super) fn handle_frame(&mut self, frame: Frame, now: Instant) {
+    pub(super) fn handle_frame(&mut self, frame: Frame, now: Moment) {
         match frame {
             Frame::Echo => {
                 self.show_echo(now);
@@ -46,7 +45,7 @@ impl Session {
         }
     }
 
-    pub(super) fn handle_message(&mut self, content: Content, now: Instant) {
+    pub(super) fn handle_message(&mut self, content: Content, now: Moment) {
         // Once the message is printed, its slot is free and may be announced again before the `OK`.
         if let Some(exchange) = &mut self.exchange
             && let Task::Drain {
@@ -62,7 +61,7 @@ impl Session {
         self.events.push_back(Event::Message(Message { at: now, content }));
     }
 
-    fn handle_line(&mut self, line: &[u8], now: Instant) {
+    fn handle_line(&mut self, line: &[u8], now: Moment) {
         if self.is_connect(line) {
             self.show_line(&[], now);
             return self.invited(now);

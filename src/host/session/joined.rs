@@ -1,8 +1,9 @@
 //! The final result codes of commands joined in one line (V.250 section 5.2.1): one for the whole line, or one each.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use modemqtt_at::dialect::Joined;
+use modemqtt_os::Moment;
 
 use super::Session;
 use crate::error::Refusal;
@@ -35,7 +36,7 @@ impl Session {
     }
 
     /// A code has come; returns the result of the whole line once no more are due.
-    pub(super) fn whole_result(&mut self, result: Result<(), Refusal>, now: Instant) -> Option<Result<(), Refusal>> {
+    pub(super) fn whole_result(&mut self, result: Result<(), Refusal>, now: Moment) -> Option<Result<(), Refusal>> {
         let Some(exchange) = &mut self.exchange else {
             return Some(result);
         };

@@ -15,10 +15,11 @@
 //! Where only Ctrl-Z ends the data phase, ESC is the whole ladder. After the ladder comes a question that only a module
 //! in command mode answers; before each further copy of the question, the rest of the ladder is climbed again.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use modemqtt_at::ascii::{CR, ESC};
 use modemqtt_at::dialect::{self, DataPhase, Dialect};
+use modemqtt_os::Moment;
 
 use super::presence::Presence;
 use super::{DataState, Session};
@@ -151,7 +152,7 @@ enum Rung {
 
 impl Session {
     /// Leaves a data phase that this session opened, then carries out the job.
-    pub(super) fn leave(&mut self, phase: Phase, then: Job, now: Instant) {
+    pub(super) fn leave(&mut self, phase: Phase, then: Job, now: Moment) {
         self.stop_upload();
         // An ESC that has not gone out does not count.
         let escape_unsent = self.transmit.contains(&ESC);
@@ -170,7 +171,7 @@ impl Session {
         self.suspicion.as_ref().is_some_and(|suspicion| !suspicion.answered)
     }
 
-    pub(super) fn climb_from_the_ground(&mut self, then: Job, now: Instant) {
+    pub(super) fn climb_from_the_ground(&mut self, then: Job, now: Moment) {
         let Some(suspicion) = &mut self.suspicion else {
             return self.send_step(then, now);
         };
@@ -190,17 +191,17 @@ impl Session {
 
     /// Sends nothing for a moment: the final result code that refused a command may have been another's, and the prompt
     /// of this one may still come.
-    pub(super) fn doubt(&mut self, now: Instant) {
+    pub(super) fn doubt(&mut self, now: Moment) {
         self.climb(Rung::Doubt, None, DOUBT, now);
     }
 
-    fn climb(&mut self, stage: Rung, then: Option<Job>, silence: Duration, now: Instant) {
+    fn climb(&mut self, stage: Rung, then: Option<Job>, silence: Duration, now: Moment) {
         self.leaving = Some(Leaving { stage, then });
         self.timers.set(Timer::Leaving, now + silence);
     }
 
     /// The silence is over, without a sign of life.
-    pub(super) fn leaving_timed_out(&mut self, now: Instant) {
+    pub(super) fn leaving_timed_out(&mut self, now: Moment) {
         let Some(Leaving { stage, then }) = self.leaving.take() else {
             return;
         };
@@ -218,7 +219,7 @@ impl Session {
     }
 
     /// Sends the next piece of filling.
-    fn fill(&mut self, most: usize, then: Option<Job>, now: Instant) {
+    fn fill(&mut self, most: usize, then: Option<Job>, now: Moment) {
         let Some(suspicion) = &mut self.suspicion else {
             return self.left(then, now);
         };
@@ -235,7 +236,7 @@ impl Session {
     }
 
     /// A final result code, or the result of a publish that nobody waits for.
-    pub(super) fn sign_of_the_module(&mut self, now: Instant) {
+    pub(super) fn sign_of_the_module(&mut self, now: Moment) {
         if let Some(suspicion) = &mut self.suspicion {
             suspicion.answered = true;
         }
@@ -245,7 +246,7 @@ impl Session {
         }
     }
 
-    fn left(&mut self, then: Option<Job>, now: Instant) {
+    fn left(&mut self, then: Option<Job>, now: Moment) {
         self.timers.clear(Timer::Leaving);
         self.suspicion.take_if(|suspicion| suspicion.term == Term::Ladder);
         match then {
@@ -324,14 +325,14 @@ impl Session {
     }
 
     /// A prompt that the command in flight is not waiting for: a data phase is open.
-    pub(super) fn handle_stray_prompt(&mut self, now: Instant) {
+    pub(super) fn handle_stray_prompt(&mut self, now: Moment) {
         self.leave_behind_prompt(now);
         if let Some(suspicion) = &mut self.suspicion {
             suspicion.prompts += 1;
         }
     }
 
-    fn leave_behind_prompt(&mut self, now: Instant) {
+    fn leave_behind_prompt(&mut self, now: Moment) {
         if let Some(leaving) = self.leaving.take() {
             let then = leaving.then.unwrap_or_else(|| Self::probe_job(now));
             return self.leave(self.last_phase(), then, now);
@@ -367,7 +368,7 @@ impl Session {
 
     /// `CONNECT` answers a command line that the program wrote itself: the module waits for a file, or the line has
     /// become a connection.
-    pub(super) fn handle_stray_connect(&mut self, now: Instant) {
+    pub(super) fn handle_stray_connect(&mut self, now: Moment) {
         let Some(mut exchange) = self.exchange.take() else {
             return;
         };

@@ -48,10 +48,11 @@ mod urc;
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use modemqtt_at::dialect::{Dialect, Model};
 use modemqtt_at::{ClientIndex, MessageId};
+use modemqtt_os::Moment;
 
 use crate::call::{ClientState, Event, Reply};
 use crate::error::Error;
@@ -106,16 +107,16 @@ pub struct Session {
     /// What has arrived during the search for the module.
     heard: Heard,
     /// When the module last answered. Unsolicited reports do not count: they do not show that it can hear.
-    answered_at: Option<Instant>,
+    answered_at: Option<Moment>,
     /// When it last reported anything about a connection.
-    reported_at: Option<Instant>,
+    reported_at: Option<Moment>,
     framer: Framer,
     timers: Timers,
     clients: Clients,
     presence: Presence,
     pauses: Pauses,
     /// When the last bytes of an unfinished payload came, and the sum of its pauses so far.
-    payload: Option<(Instant, Duration)>,
+    payload: Option<(Moment, Duration)>,
     /// The bytes held back have been examined without result; they are examined again when more arrive.
     held_in_vain: bool,
     /// The last few secrets sent, which must not be shown if the module gives them back.
@@ -237,7 +238,7 @@ impl Session {
     }
 
     /// Does what is due.
-    pub fn handle_timeout(&mut self, now: Instant) {
+    pub fn handle_timeout(&mut self, now: Moment) {
         while let Some(timer) = self.timers.expired(now) {
             match timer {
                 Timer::Quiet => self.flush(now),
@@ -256,17 +257,17 @@ impl Session {
     }
 
     /// When [`Session::handle_timeout`] is due next.
-    pub fn next_timeout(&self) -> Option<Instant> {
+    pub fn next_timeout(&self) -> Option<Moment> {
         self.timers.next_timeout()
     }
 
     /// When bytes held back are taken as they are, unless more come: of all deadlines the one that nearly every read sets.
-    pub fn held_until(&self) -> Option<Instant> {
+    pub fn held_until(&self) -> Option<Moment> {
         self.timers.quiet()
     }
 
     /// When [`Session::handle_timeout`] is due for anything else.
-    pub fn next_other_timeout(&self) -> Option<Instant> {
+    pub fn next_other_timeout(&self) -> Option<Moment> {
         self.timers.but_quiet()
     }
 
@@ -312,7 +313,7 @@ impl Session {
     }
 
     /// Ends every call with this error, because the port is gone or was closed. Nothing may follow.
-    pub fn abandon(&mut self, error: &Error, now: Instant) {
+    pub fn abandon(&mut self, error: &Error, now: Moment) {
         self.end_everything(error);
         self.abandon_errands(error);
         self.show_rest(now);

@@ -1,9 +1,10 @@
 //! Pauses for modules that lose bytes sent too soon: data after a prompt, a command after an answer.
 
 use std::borrow::Cow;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use modemqtt_at::ascii::CR;
+use modemqtt_os::Moment;
 
 use super::{DataState, Exchange, Session};
 use crate::call::Event;
@@ -35,7 +36,7 @@ impl Session {
     }
 
     /// The module has asked for the data of the command in flight.
-    pub(super) fn invited(&mut self, now: Instant) {
+    pub(super) fn invited(&mut self, now: Moment) {
         let delay = self.pauses.prompt_delay;
         match &mut self.exchange {
             Some(exchange) if !delay.is_zero() => {
@@ -48,7 +49,7 @@ impl Session {
     }
 
     /// The pause after the prompt is over.
-    pub(super) fn prompt_pause_over(&mut self, now: Instant) {
+    pub(super) fn prompt_pause_over(&mut self, now: Moment) {
         let invited = |exchange: &Exchange| exchange.data == DataState::Invited;
         if self.exchange.as_ref().is_some_and(invited) {
             self.send_data(now);
@@ -61,9 +62,9 @@ impl Session {
     }
 
     /// How long the next command must still wait; meanwhile nothing is sent, and the log does not show it.
-    pub(super) fn hold(&mut self, line: &CommandLine, now: Instant) -> Duration {
+    pub(super) fn hold(&mut self, line: &CommandLine, now: Moment) -> Duration {
         let due = self.answered_at.map(|at| at + self.pauses.command_gap);
-        let gap = due.map_or(Duration::ZERO, |due| due.saturating_duration_since(now));
+        let gap = due.map_or(Duration::ZERO, |due| due.since(now));
         let rest = gap.max(std::mem::take(&mut self.pauses.owed));
         if rest.is_zero() {
             self.trace.sent_line(now, &line.bytes, &line.places, &[CR]);
@@ -89,7 +90,7 @@ impl Session {
     }
 
     /// The pause before a command is over: send it now.
-    pub(super) fn command_pause_over(&mut self, now: Instant) {
+    pub(super) fn command_pause_over(&mut self, now: Moment) {
         let Some(line) = self.pauses.held.take() else { return };
         self.trace.sent_line(now, &line.bytes, &line.places, &[CR]);
         if let Some(exchange) = &mut self.exchange {
@@ -115,7 +116,7 @@ impl Session {
 
     /// What may help if a command had no answer.
     pub(super) fn pause_hint(&self, exchange: &Exchange) -> Cow<'static, str> {
-        let at_once = |at| exchange.sent_at.saturating_duration_since(at) < AT_ONCE;
+        let at_once = |at| exchange.sent_at.since(at) < AT_ONCE;
         match exchange.data {
             _ if self.pauses.held.is_some() && !self.pauses.command_gap.is_zero() => format!(
                 "; it was still waiting for the end of Modem(command_gap={}); give a longer timeout",

@@ -12,7 +12,7 @@
 //! half of one. A set-up leads to `SetUp` from any state. A module that may be asleep is `SetUp`: waking it loses no
 //! settings.
 
-use std::time::Instant;
+use modemqtt_os::Moment;
 
 use super::Session;
 use crate::call::{ClientState, Event};
@@ -74,7 +74,7 @@ impl Presence {
 impl Session {
     /// The module has started again or switched itself off, which to the program is the first half of a restart. A
     /// set-up under way starts its search anew; any other call ends, and the next one searches for the module.
-    pub(super) fn handle_restart(&mut self, sign: Sign, now: Instant) {
+    pub(super) fn handle_restart(&mut self, sign: Sign, now: Moment) {
         let Some((presence, told)) = self.presence.after(sign) else {
             return;
         };

@@ -2,9 +2,10 @@
 //! answer that no other command has. That answer shows which final result codes are late: one without its line belongs
 //! to an earlier command ([`Session::is_stale`]). All copies sent are answered before the next command goes out.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use modemqtt_at::Form;
+use modemqtt_os::Moment;
 
 use super::leave::ESCAPE_SILENCE;
 use super::setup::basic;
@@ -29,11 +30,11 @@ const PROBE_ATTEMPTS: u8 = 5;
 
 impl Session {
     /// Finds out whether the module answers again.
-    pub(super) fn probe(&mut self, now: Instant) {
+    pub(super) fn probe(&mut self, now: Moment) {
         self.step(Self::probe_job(now), now);
     }
 
-    pub(super) fn probe_job(now: Instant) -> Job {
+    pub(super) fn probe_job(now: Moment) -> Job {
         Job::internal(Task::Probe(Sync::default()), [probe_step()], now)
     }
 
@@ -76,7 +77,7 @@ impl Session {
 
     /// A final result code for a question. Returns the exchange when the question is settled: the module answers, and
     /// no answer to an earlier copy is still to come.
-    pub(super) fn question_answered(&mut self, mut exchange: Exchange, ok: bool, now: Instant) -> Option<Exchange> {
+    pub(super) fn question_answered(&mut self, mut exchange: Exchange, ok: bool, now: Moment) -> Option<Exchange> {
         let probing = exchange.step.is_probe();
         let Some((sync, _)) = Self::sync_of(&mut exchange) else {
             return Some(exchange);
@@ -114,7 +115,7 @@ impl Session {
     }
 
     /// A question was not answered in time. Returns the exchange when it is settled or will not be asked again.
-    pub(super) fn question_unanswered(&mut self, mut exchange: Exchange, now: Instant) -> Option<(Exchange, bool)> {
+    pub(super) fn question_unanswered(&mut self, mut exchange: Exchange, now: Moment) -> Option<(Exchange, bool)> {
         let given_up = exchange.job.is_told();
         let looking = exchange.step.is_sync();
         let Some((sync, most)) = Self::sync_of(&mut exchange) else {

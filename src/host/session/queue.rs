@@ -1,10 +1,11 @@
 //! Calls in: planned, and queued until their turn; which is next, which may overtake, and which are taken back.
 
 use std::collections::VecDeque;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use modemqtt_at::ClientIndex;
 use modemqtt_at::codes::StatCode;
+use modemqtt_os::Moment;
 
 use super::behind::Left;
 use super::{Session, Waiting};
@@ -19,7 +20,7 @@ const SECRETS: usize = 16;
 
 impl Session {
     /// Takes a call from the program or an errand.
-    pub(super) fn take(&mut self, ticket: Ticket, call: Call, timeout: Option<Duration>, now: Instant) {
+    pub(super) fn take(&mut self, ticket: Ticket, call: Call, timeout: Option<Duration>, now: Moment) {
         if matches!(call, Call::SetUpAnew) {
             self.forget(&Error::Restarted);
             self.events.push_back(Event::Restarted);
@@ -149,7 +150,7 @@ impl Session {
     }
 
     /// Begins a job whose turn it is, using the settings in force now.
-    pub(super) fn begin(&mut self, mut job: Job, now: Instant) {
+    pub(super) fn begin(&mut self, mut job: Job, now: Moment) {
         if let (Some(call), Some(dialect)) = (job.call.take(), self.dialect) {
             let wrong = self.takes_for_itself(&call);
             let planned = match wrong {
@@ -185,7 +186,7 @@ impl Session {
     }
 
     /// Takes back a call that is waiting for its turn.
-    pub(super) fn take_from_queue(&mut self, ticket: Ticket, now: Instant) {
+    pub(super) fn take_from_queue(&mut self, ticket: Ticket, now: Moment) {
         let waits = |job: &Job| job.ticket == ticket && ticket != INTERNAL;
         if let Some(at) = self.queue.iter().position(waits)
             && let Some(mut job) = self.queue.remove(at)

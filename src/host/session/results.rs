@@ -1,9 +1,8 @@
 //! Results: what a result URC means for its operation, and what follows from it.
 
-use std::time::Instant;
-
 use modemqtt_at::ClientIndex;
 use modemqtt_at::codes::StatCode;
+use modemqtt_os::Moment;
 
 use super::exchange::Seen;
 use super::{DataState, Exchange, Session, TRANSPORT_ALLOWANCE};
@@ -16,7 +15,7 @@ use crate::timers::Timer;
 
 impl Session {
     /// Handles a result; returns whether someone was waiting for it.
-    pub(super) fn handle_outcome(&mut self, outcome: &Outcome, now: Instant) -> bool {
+    pub(super) fn handle_outcome(&mut self, outcome: &Outcome, now: Moment) -> bool {
         let fits = |key: &OutcomeKey| {
             key.operation == outcome.operation && key.client == outcome.client && key.message_id == outcome.message_id
         };
@@ -80,7 +79,7 @@ impl Session {
         key: OutcomeKey,
         code: StatCode,
         result: Result<Reply, Error>,
-        now: Instant,
+        now: Moment,
     ) -> bool {
         let client = key.client;
         let says_more = rules(key.operation).says_more(&result);
@@ -101,7 +100,7 @@ impl Session {
     }
 
     /// Applies a result; returns the job if steps remain.
-    fn operation_ended(&mut self, mut job: Job, key: OutcomeKey, result: Result<Reply, Error>, now: Instant) -> Job {
+    fn operation_ended(&mut self, mut job: Job, key: OutcomeKey, result: Result<Reply, Error>, now: Moment) -> Job {
         let (rules, client) = (rules(key.operation), key.client);
         let more = !job.steps.is_empty();
         let own_result = job.task.operation() == Some(key.operation);
@@ -152,7 +151,7 @@ impl Session {
     }
 
     /// A client is connected to the server.
-    fn has_connected(&mut self, client: ClientIndex, now: Instant) {
+    fn has_connected(&mut self, client: ClientIndex, now: Moment) {
         let known = self.clients.get(client);
         if known.is_some_and(|known| known.settings.buffered) {
             self.ask_for_unread(client, now);

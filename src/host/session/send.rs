@@ -1,9 +1,10 @@
 //! Commands out: what the steps of a job send, and how long each may take.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use modemqtt_at::ascii::{CR, CTRL_Z};
 use modemqtt_at::dialect::DataPhase;
+use modemqtt_os::Moment;
 
 use super::exchange::Seen;
 use super::presence::Presence;
@@ -19,7 +20,7 @@ const NO_LENGTH: Duration = Duration::from_millis(500);
 
 impl Session {
     /// Starts the next job that may run, if the line is free.
-    pub(super) fn start_next(&mut self, now: Instant) {
+    pub(super) fn start_next(&mut self, now: Moment) {
         if self.exchange.is_some() || self.leaving.is_some() {
             return;
         }
@@ -36,7 +37,7 @@ impl Session {
     }
 
     /// Sends a job's next command, after an ESC if a data phase may be open.
-    pub(super) fn step(&mut self, job: Job, now: Instant) {
+    pub(super) fn step(&mut self, job: Job, now: Moment) {
         if self.must_leave_first() {
             self.climb_from_the_ground(job, now);
         } else {
@@ -44,7 +45,7 @@ impl Session {
         }
     }
 
-    pub(super) fn send_step(&mut self, mut job: Job, now: Instant) {
+    pub(super) fn send_step(&mut self, mut job: Job, now: Moment) {
         // A job without steps ended when it was submitted.
         let Some(mut step) = job.steps.pop_front() else { return };
         self.spell(&mut step);
@@ -104,7 +105,7 @@ impl Session {
     }
 
     /// Answers the prompt.
-    pub(super) fn send_data(&mut self, now: Instant) {
+    pub(super) fn send_data(&mut self, now: Moment) {
         let Some(exchange) = &mut self.exchange else { return };
         let Some(data) = &exchange.step.data else { return };
         exchange.data = DataState::Sent;
@@ -133,7 +134,7 @@ impl Session {
     }
 
     /// The module asked for no bytes and is silent: it takes a length of 0 to mean no length, and waits for Ctrl-Z.
-    pub(super) fn end_empty_data(&mut self, mut exchange: Exchange, now: Instant) {
+    pub(super) fn end_empty_data(&mut self, mut exchange: Exchange, now: Moment) {
         exchange.data = DataState::Ended;
         self.transmit.push(CTRL_Z);
         self.trace.sent_data(now, &[CTRL_Z]);
@@ -143,7 +144,7 @@ impl Session {
     }
 
     /// Waits for the result URC of a command that was accepted.
-    pub(super) fn await_outcome(&mut self, exchange: Exchange, now: Instant) {
+    pub(super) fn await_outcome(&mut self, exchange: Exchange, now: Moment) {
         let Goal::Outcome { key, wait } = exchange.step.goal else {
             return;
         };

@@ -1,10 +1,11 @@
 //! Bringing the module to a known state: at the start, after a restart, and after an unanswered command.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use modemqtt_at::Form;
 use modemqtt_at::dialect::{self, Dialect, Model};
 use modemqtt_at::general::MAXIMUM_RESPONSE_TIME;
+use modemqtt_os::Moment;
 
 use super::heard::Heard;
 use super::presence::Presence;
@@ -46,7 +47,7 @@ impl Session {
     }
 
     /// A set-up started by the session itself.
-    pub(super) fn set_up_job(&mut self, now: Instant) -> Job {
+    pub(super) fn set_up_job(&mut self, now: Moment) -> Job {
         self.discard_unsent();
         self.heard = Heard::default();
         let mut job = Job::internal(Task::SetUp(Sync::default()), [], now);
@@ -56,24 +57,24 @@ impl Session {
 
     /// Makes sure that a module that may be asleep is awake: the first characters sent wake it and are lost. Its
     /// settings survive sleep.
-    pub(super) fn wake_job(now: Instant) -> Job {
+    pub(super) fn wake_job(now: Moment) -> Job {
         Job::internal(Task::SetUp(Sync::default()), [sync_step(), probe_step()], now)
     }
 
     /// Whether the module may have fallen asleep.
-    pub(super) fn may_sleep(&self, now: Instant) -> bool {
+    pub(super) fn may_sleep(&self, now: Moment) -> bool {
         let after = match self.wake {
             Wake::ByDialect => self.dialect.and_then(|dialect| dialect.sleeps_after),
             Wake::After(after) => Some(after),
             Wake::Never => None,
         };
         let after = after.map(|after| after.saturating_sub(ON_THE_LINE));
-        let idle = self.answered_at.map(|at| now.saturating_duration_since(at));
+        let idle = self.answered_at.map(|at| now.since(at));
         after.is_some_and(|after| idle.is_some_and(|idle| idle > after))
     }
 
     /// Finishes a set-up whose steps are all done.
-    pub(super) fn set_up_step_done(&mut self, exchange: Exchange, now: Instant) {
+    pub(super) fn set_up_step_done(&mut self, exchange: Exchange, now: Moment) {
         let Exchange {
             mut job, step, lines, ..
         } = exchange;
@@ -137,9 +138,9 @@ impl Session {
     }
 
     /// The module refused to say that it is there, or what it is: ask again.
-    pub(super) fn refused_to_answer(&mut self, mut exchange: Exchange, now: Instant) {
+    pub(super) fn refused_to_answer(&mut self, mut exchange: Exchange, now: Moment) {
         let patient = self.timers.is_set(Timer::Caller(exchange.job.ticket))
-            || now.saturating_duration_since(exchange.job.submitted_at) < READY_PATIENCE;
+            || now.since(exchange.job.submitted_at) < READY_PATIENCE;
         if exchange.job.is_told() || !patient {
             return self.unanswered(exchange, "OK", now);
         }

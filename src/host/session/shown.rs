@@ -2,11 +2,11 @@
 
 use std::collections::VecDeque;
 use std::ops::Range;
-use std::time::Instant;
 
 use modemqtt_at::SettingKey;
 use modemqtt_at::ascii::{CR, LF, QUOTE};
 use modemqtt_at::secrets::{places, with_mask};
+use modemqtt_os::Moment;
 
 use super::{Exchange, Session};
 use crate::framer::Taken;
@@ -71,12 +71,12 @@ impl Session {
     }
 
     /// Shows the latest line, with these secrets masked.
-    pub(super) fn show_line(&mut self, secrets: &[Range<usize>], now: Instant) {
+    pub(super) fn show_line(&mut self, secrets: &[Range<usize>], now: Moment) {
         self.show(now, secrets, |line, _| Form::Line(line));
     }
 
     /// Shows the latest message.
-    pub(super) fn show_message(&mut self, now: Instant) {
+    pub(super) fn show_message(&mut self, now: Moment) {
         let taken = self.framer.taken();
         let data = Form::Data {
             head: (taken.line.start()..taken.payload.start()).into(),
@@ -95,7 +95,7 @@ impl Session {
     }
 
     /// Shows the beginning of the latest line without end.
-    pub(super) fn show_overlong(&mut self, head: &[u8], now: Instant) {
+    pub(super) fn show_overlong(&mut self, head: &[u8], now: Moment) {
         let secrets = self.secrets_in(head);
         let form = |line: Place| match secrets.as_slice() {
             [] => Form::Data {
@@ -108,7 +108,7 @@ impl Session {
     }
 
     /// Shows the echo of a command line, with its own secrets masked, or of data.
-    pub(super) fn show_echo(&mut self, now: Instant) {
+    pub(super) fn show_echo(&mut self, now: Moment) {
         let secrets: Vec<_> = match &self.exchange {
             Some(exchange) if exchange.uploaded() => all(0..exchange.data_sent().map_or(0, <[u8]>::len)),
             Some(exchange) if exchange.data_sent().is_none() => {
@@ -121,7 +121,7 @@ impl Session {
     }
 
     /// Shows the last bytes received, which form no frame. They may be a fragment of an echo.
-    pub(super) fn show_rest(&mut self, now: Instant) {
+    pub(super) fn show_rest(&mut self, now: Moment) {
         let place = self.framer.rest();
         let bytes = place.of(self.framer.bytes());
         let blank = bytes.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
@@ -132,7 +132,7 @@ impl Session {
     }
 
     /// Shows what is being dropped of a line without end, which nobody has examined.
-    pub(super) fn show_dropped(&mut self, now: Instant) {
+    pub(super) fn show_dropped(&mut self, now: Moment) {
         if self.framer.is_dropping() {
             let place = self.framer.taken().place;
             let all = [(0..place.len()).into()];
@@ -141,7 +141,7 @@ impl Session {
     }
 
     /// Shows the latest frame.
-    fn show(&mut self, now: Instant, secrets: &[Range<usize>], form: impl FnOnce(Place, Place) -> Form) {
+    fn show(&mut self, now: Moment, secrets: &[Range<usize>], form: impl FnOnce(Place, Place) -> Form) {
         let taken = self.framer.taken();
         let form = form(taken.line, taken.payload);
         tell(&mut self.trace, &taken, secrets, form, now);
@@ -149,7 +149,7 @@ impl Session {
 }
 
 /// Puts a frame into the trace, with those secrets of its line.
-fn tell(trace: &mut Trace, taken: &Taken<'_>, secrets: &[Range<usize>], form: Form, now: Instant) {
+fn tell(trace: &mut Trace, taken: &Taken<'_>, secrets: &[Range<usize>], form: Form, now: Moment) {
     let (from, to) = (taken.line.start(), taken.line.end());
     // A line is surrounded by line ends or dropped bytes, which nobody has examined.
     let blank = |bytes: &[u8]| bytes.iter().all(|byte| byte.is_ascii_whitespace() || *byte == QUOTE);

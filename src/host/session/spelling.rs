@@ -1,9 +1,8 @@
 //! Keys of `AT+QMTCFG` that a note spells in two ways: the spelling of the write form is tried first, and the other
 //! once if that is refused.
 
-use std::time::Instant;
-
 use modemqtt_at::dialect::Dialect;
+use modemqtt_os::Moment;
 
 use super::{Exchange, Session};
 use crate::job::Step;
@@ -33,7 +32,7 @@ impl Session {
 
     /// Sends a refused command again in the other spelling, unless the module is known to accept the first. Returns the
     /// exchange if there is no other spelling to try.
-    pub(super) fn respell(&mut self, mut exchange: Exchange, now: Instant) -> Option<Exchange> {
+    pub(super) fn respell(&mut self, mut exchange: Exchange, now: Moment) -> Option<Exchange> {
         let untried = self.clients.spelling == Spelling::Untried && !exchange.job.is_told();
         let Some(other) = exchange.step.other.take_if(|_| untried) else {
             return Some(exchange);

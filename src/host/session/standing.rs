@@ -2,11 +2,10 @@
 //! one, or did not report the outcome of an operation. A state changes only by what the module says about that client,
 //! or by what it says about others while leaving that client out.
 
-use std::time::Instant;
-
 use modemqtt_at::codes::StatCode;
 use modemqtt_at::dialect;
 use modemqtt_at::{ClientIndex, Command};
+use modemqtt_os::Moment;
 
 use super::question::probe_step;
 use super::{Exchange, Session};
@@ -52,7 +51,7 @@ impl Session {
 
     /// A command that needs a connection was refused. If there is no connection, the report of its loss was lost, or
     /// the module has restarted without reporting it. After a restart it echoes again.
-    pub(super) fn doubt_connection(&mut self, key: OutcomeKey, refusal: &Refusal, echoed: bool, now: Instant) {
+    pub(super) fn doubt_connection(&mut self, key: OutcomeKey, refusal: &Refusal, echoed: bool, now: Moment) {
         let needs_connection = rules(key.operation).needs_connection();
         let connected = self
             .clients
@@ -78,7 +77,7 @@ impl Session {
 
     /// A command that needs a connection was refused: ask the module whether the client has one before telling the
     /// caller.
-    pub(super) fn ask_why_refused(&mut self, mut job: Job, client: ClientIndex, error: Error, now: Instant) {
+    pub(super) fn ask_why_refused(&mut self, mut job: Job, client: ClientIndex, error: Error, now: Moment) {
         self.release(&job, true);
         let doubt = Doubt::Refused { error };
         if !self.turn_into_question(&mut job, client, doubt.clone()) {
@@ -89,7 +88,7 @@ impl Session {
     }
 
     /// Asks for the state of a client as soon as the line is free.
-    pub(super) fn ask(&mut self, client: ClientIndex, doubt: Doubt, now: Instant) {
+    pub(super) fn ask(&mut self, client: ClientIndex, doubt: Doubt, now: Moment) {
         let asked = |job: &Job| matches!(job.task, Task::Ask { client: asked, .. } if asked == client);
         let (task, steps) = self.question(client, doubt);
         if !steps.is_empty() && !self.queue.iter().any(asked) {
@@ -121,7 +120,7 @@ impl Session {
     }
 
     /// Nothing was left to close, so the call has succeeded.
-    pub(super) fn nothing_to_close(&mut self, mut job: Job, client: ClientIndex, now: Instant) {
+    pub(super) fn nothing_to_close(&mut self, mut job: Job, client: ClientIndex, now: Moment) {
         self.closed(client);
         self.end(&mut job, Ok(Reply::Done));
         self.release(&job, true);
@@ -135,7 +134,7 @@ impl Session {
         client: ClientIndex,
         error: Error,
         vague: bool,
-        now: Instant,
+        now: Moment,
     ) {
         self.as_before(client);
         let doubt = Doubt::Close {
@@ -161,7 +160,7 @@ impl Session {
     }
 
     /// An operation has ended without reporting its outcome: the state stays as it was until the module tells.
-    pub(super) fn doubt_outcome(&mut self, task: &Task, now: Instant) {
+    pub(super) fn doubt_outcome(&mut self, task: &Task, now: Moment) {
         let Some(OutcomeKey { operation, client, .. }) = task.key() else {
             return;
         };
@@ -178,7 +177,7 @@ impl Session {
     }
 
     /// A result that nobody waits for contradicts the known state: ask the module.
-    pub(super) fn doubt_late_result(&mut self, outcome: &Outcome, now: Instant) {
+    pub(super) fn doubt_late_result(&mut self, outcome: &Outcome, now: Moment) {
         let Some(known) = self.clients.get(outcome.client) else {
             return;
         };
@@ -198,7 +197,7 @@ impl Session {
     }
 
     /// A final result code for one of the questions.
-    pub(super) fn standing_told(&mut self, exchange: Exchange, question: Question, now: Instant) {
+    pub(super) fn standing_told(&mut self, exchange: Exchange, question: Question, now: Moment) {
         let mut job = exchange.job;
         let Task::Ask { client, doubt, told } = &mut job.task else {
             return self.continue_or_release(job, now);
@@ -235,7 +234,7 @@ impl Session {
         self.continue_or_release(job, now);
     }
 
-    fn settle(&mut self, client: ClientIndex, standing: Standing, doubt: Doubt, now: Instant) -> Result<Reply, Error> {
+    fn settle(&mut self, client: ClientIndex, standing: Standing, doubt: Doubt, now: Moment) -> Result<Reply, Error> {
         match doubt {
             Doubt::Connection { denied } => {
                 let gone = match standing {
@@ -262,7 +261,7 @@ impl Session {
                         command,
                         refusal,
                         name,
-                        lost: lost.map(|(code, at)| (code, now.saturating_duration_since(at))),
+                        lost: lost.map(|(code, at)| (code, now.since(at))),
                     }),
                     error => Err(error),
                 }

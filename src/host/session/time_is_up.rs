@@ -1,7 +1,9 @@
 //! Time limits that have passed: for a final result code, for the result of an operation, and for a caller that waits
 //! no longer.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use modemqtt_os::Moment;
 
 use super::exchange::Seen;
 use super::{DataState, Exchange, Phase, Session};
@@ -20,7 +22,7 @@ const ELSEWHERE: &str =
 impl Session {
     /// No final result code in time. The module may still be in the data phase, and its answer may still come: both
     /// must be resolved before the next command.
-    pub(super) fn exchange_timed_out(&mut self, now: Instant) {
+    pub(super) fn exchange_timed_out(&mut self, now: Moment) {
         if let Some(result) = self.no_more_codes() {
             return self.handle_final(result, now);
         }
@@ -61,7 +63,7 @@ impl Session {
     }
 
     /// Ends a command that was not answered properly in time.
-    pub(super) fn unanswered(&mut self, mut exchange: Exchange, awaited: &'static str, now: Instant) {
+    pub(super) fn unanswered(&mut self, mut exchange: Exchange, awaited: &'static str, now: Moment) {
         let error = Error::Timeout {
             command: exchange.step.line.shown.clone(),
             awaited,
@@ -86,7 +88,7 @@ impl Session {
     }
 
     /// Finds out whether the module answers again, once it has left the data phase that it may be in.
-    pub(super) fn find_again(&mut self, phase: Option<Phase>, now: Instant) {
+    pub(super) fn find_again(&mut self, phase: Option<Phase>, now: Moment) {
         match phase {
             Some(phase) => self.leave(phase, Self::probe_job(now), now),
             None => self.probe(now),
@@ -95,9 +97,9 @@ impl Session {
 
     /// The search for the module failed, which ends the first call that waited for it. A call that came towards the end
     /// starts the search once more.
-    fn end_who_waited(&mut self, error: &Error, now: Instant) {
+    fn end_who_waited(&mut self, error: &Error, now: Moment) {
         while let Some(at) = self.next_runnable()
-            && now.saturating_duration_since(self.queue[at].submitted_at) >= LOOKED_FOR
+            && now.since(self.queue[at].submitted_at) >= LOOKED_FOR
             && let Some(mut job) = self.queue.remove(at)
         {
             self.end(&mut job, Err(error.clone()));
@@ -108,7 +110,7 @@ impl Session {
         }
     }
 
-    pub(super) fn outcome_timed_out(&mut self, ticket: Ticket, now: Instant) {
+    pub(super) fn outcome_timed_out(&mut self, ticket: Ticket, now: Moment) {
         let Some(at) = self.waiting.iter().position(|waiting| waiting.job.ticket == ticket) else {
             return;
         };
@@ -161,8 +163,8 @@ impl Session {
 
     /// The caller's own time limit has passed. A command already sent keeps its place until the module has finished
     /// with it, so that its late result is not taken for another's.
-    pub(super) fn caller_gave_up(&mut self, ticket: Ticket, now: Instant) {
-        let timeout = |command: String, awaited, since: Instant, hint| {
+    pub(super) fn caller_gave_up(&mut self, ticket: Ticket, now: Moment) {
+        let timeout = |command: String, awaited, since: Moment, hint| {
             Err(Error::Timeout {
                 command,
                 awaited,

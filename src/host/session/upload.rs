@@ -2,9 +2,9 @@
 //! against the module's report; and never shown.
 
 use std::collections::VecDeque;
-use std::time::Instant;
 
 use modemqtt_at::ascii::CR;
+use modemqtt_os::Moment;
 
 use super::{DataState, Exchange, Session};
 use crate::call::{Event, Ticket};
@@ -141,7 +141,7 @@ impl Session {
 
     /// The module did not take the whole credential. Ends the command line that it may have begun to read, and waits
     /// for the answer to that.
-    pub(super) fn upload_failed(&mut self, now: Instant) {
+    pub(super) fn upload_failed(&mut self, now: Moment) {
         self.stop_upload();
         self.transmit.push(CR);
         self.probe(now);

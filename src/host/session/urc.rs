@@ -1,9 +1,10 @@
 //! Unsolicited reports from the module: the end of a connection, a message in its buffer.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use modemqtt_at::ClientIndex;
 use modemqtt_at::codes::StatCode;
+use modemqtt_os::Moment;
 
 use super::exchange::Seen;
 use super::{Session, TRANSPORT_ALLOWANCE};
@@ -21,7 +22,7 @@ const RETURN_CODE: Duration = Duration::from_millis(300);
 
 impl Session {
     /// Handles an unsolicited report about a client. An unknown one becomes a line that nobody waited for.
-    pub(super) fn handle_report(&mut self, report: &Report, text: String, now: Instant) {
+    pub(super) fn handle_report(&mut self, report: &Report, text: String, now: Moment) {
         let client = report.client;
         let values = (report.name.as_str(), report.values.as_slice());
         let taken = match values {
@@ -42,7 +43,7 @@ impl Session {
     }
 
     /// The module has closed a client's connection. Returns whether that is news to anyone.
-    pub(super) fn handle_stat(&mut self, client: ClientIndex, code: StatCode, now: Instant) -> bool {
+    pub(super) fn handle_stat(&mut self, client: ClientIndex, code: StatCode, now: Moment) -> bool {
         let Some(known) = self.clients.get(client) else {
             return false;
         };
@@ -97,7 +98,7 @@ impl Session {
     }
 
     /// After the end of a connection, waits a moment for a result that may say more; returns whether one is due.
-    fn await_more(&mut self, client: ClientIndex, code: StatCode, now: Instant) -> bool {
+    fn await_more(&mut self, client: ClientIndex, code: StatCode, now: Moment) -> bool {
         let outlasts = |key: &OutcomeKey| key.client == client && rules(key.operation).outlasts(code);
         let Some(waiting) = self.waiting.iter_mut().find(|waiting| outlasts(&waiting.key)) else {
             return false;
@@ -108,7 +109,7 @@ impl Session {
     }
 
     /// Shortens the wait for the result of closing a connection that is already closed.
-    fn hurry_end(&mut self, client: ClientIndex, now: Instant) {
+    fn hurry_end(&mut self, client: ClientIndex, now: Moment) {
         let ends = |key: &OutcomeKey| rules(key.operation).effect() == Effect::Ends;
         let waiting = self.waiting.iter().map(|waiting| (&waiting.key, waiting.job.ticket));
         for (_, ticket) in waiting.filter(|(key, _)| key.client == client && ends(key)) {
@@ -117,7 +118,7 @@ impl Session {
     }
 
     /// The module had no answer to its PINGREQ. It should report the loss next; if it does not, it is asked.
-    pub(super) fn handle_failed_ping(&mut self, client: ClientIndex, now: Instant) {
+    pub(super) fn handle_failed_ping(&mut self, client: ClientIndex, now: Moment) {
         let known = self.clients.get(client);
         if known.is_some_and(|known| known.state == ClientState::Connected) {
             self.timers.set(Timer::Ping(client), now + PING_REPORT);
@@ -125,7 +126,7 @@ impl Session {
     }
 
     /// No report of a loss followed the failed PINGREQ.
-    pub(super) fn ask_after_ping(&mut self, client: ClientIndex, now: Instant) {
+    pub(super) fn ask_after_ping(&mut self, client: ClientIndex, now: Moment) {
         let known = self.clients.get(client);
         if known.is_some_and(|known| known.state == ClientState::Connected) {
             self.ask(client, Doubt::Ping, now);

@@ -7,7 +7,7 @@
 #[path = "data_phase_support/firmware.rs"]
 mod firmware;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use firmware::{Firmware, Quirks, Taken};
 use modemqtt_at::ascii::{CR, CTRL_Z, ESC};
@@ -15,6 +15,7 @@ use modemqtt_at::{ClientIndex, Qos, dialect};
 use modemqtt_host::call::{Call, Event, Reply, Ticket};
 use modemqtt_host::error::Error;
 use modemqtt_host::session::Session;
+use modemqtt_os::Moment;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -92,13 +93,13 @@ proptest! {
 struct Run {
     session: Session,
     firmware: Firmware,
-    now: Instant,
+    now: Moment,
     tickets: u64,
     /// The data given for each command line that asks for data, in order.
     given: Vec<(Ticket, Vec<u8>)>,
     ended: Vec<(Ticket, Result<Reply, Error>)>,
     model: &'static str,
-    begun: Instant,
+    begun: Moment,
     wire: Vec<String>,
 }
 
@@ -108,12 +109,12 @@ impl Run {
         let mut run = Self {
             session: Session::new(Some(known), 115_200),
             firmware: Firmware::new(known.0, quirks),
-            now: Instant::now(),
+            now: Moment::now(),
             tickets: 0,
             given: Vec::new(),
             ended: Vec::new(),
             model,
-            begun: Instant::now(),
+            begun: Moment::now(),
             wire: Vec::new(),
         };
         let ticket = run.submit(Call::SetUp);

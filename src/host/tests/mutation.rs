@@ -22,9 +22,9 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Instant;
 
 use modemqtt_at::dialect::{self, Dialect};
+use modemqtt_os::Moment;
 use mutation_support::Mutant;
 use player::Cut;
 use transcript::{Action, End, Transcript};
@@ -34,7 +34,7 @@ const THREADS: usize = 2;
 #[test]
 #[ignore = "`make mutate` runs it: it is about the transcripts, not about the code"]
 fn every_value_of_every_row_is_held_in_its_place_by_a_transcript() {
-    let start = Instant::now();
+    let start = Moment::now();
     let transcripts: BTreeMap<_, _> = dialect::ALL
         .iter()
         .map(|dialect| {

@@ -1,7 +1,8 @@
 //! The last lines of the wire, in a ring of bytes.
 
 use std::collections::VecDeque;
-use std::time::Instant;
+
+use modemqtt_os::Moment;
 
 use super::{Entry, Piece, Record};
 
@@ -17,14 +18,14 @@ pub struct Ring {
     /// The number of bytes in all blocks.
     size: usize,
     limit: usize,
-    began: Instant,
+    began: Moment,
     /// The time of the latest piece, and how many microseconds after the beginning that is.
-    latest: (Instant, u64),
+    latest: (Moment, u64),
 }
 
 impl Ring {
     /// An empty ring with this limit in bytes, which takes up no memory yet, for a log that began at `began`.
-    pub const fn new(limit: usize, began: Instant) -> Self {
+    pub const fn new(limit: usize, began: Moment) -> Self {
         Self {
             block: Vec::new(),
             full: VecDeque::new(),
@@ -36,11 +37,9 @@ impl Ring {
     }
 
     /// How many microseconds after the beginning this is. What comes together has one time.
-    fn since(&mut self, at: Instant) -> u64 {
+    fn since(&mut self, at: Moment) -> u64 {
         if at != self.latest.0 {
-            let since = at.saturating_duration_since(self.began);
-            let since = since.as_secs().saturating_mul(1_000_000) + u64::from(since.subsec_micros());
-            self.latest = (at, since);
+            self.latest = (at, at.nanos_since(self.began) / 1000);
         }
         self.latest.1
     }
@@ -148,7 +147,7 @@ mod tests {
 
     #[test]
     fn the_last_lines_are_there_as_they_were_and_the_oldest_have_gone() {
-        let began = Instant::now();
+        let began = Moment::now();
         let mut ring = Ring::new(10_000, began);
         let line = |number: u64| Entry {
             at: began + Duration::from_millis(number),
@@ -172,7 +171,7 @@ mod tests {
 
     #[test]
     fn a_long_line_replaces_all_before_it() {
-        let began = Instant::now();
+        let began = Moment::now();
         let mut ring = Ring::new(1000, began);
         let line = |length: usize| Entry {
             at: began,

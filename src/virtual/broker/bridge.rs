@@ -6,10 +6,11 @@
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, VecDeque};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use modemqtt_at::{Operation, Version};
+use modemqtt_os::Moment;
 
 pub use memory::Memory;
 use memory::Unfinished;
@@ -35,10 +36,10 @@ pub struct ClientSession {
     decoder: Decoder,
     version: Version,
     ping_timeout: Duration,
-    connack_due: Option<Instant>,
+    connack_due: Option<Moment>,
     keep_alive: Option<Duration>,
-    last_sent: Instant,
-    pingresp_due: Option<Instant>,
+    last_sent: Moment,
+    pingresp_due: Option<Moment>,
     in_flight: BTreeMap<u16, Unacknowledged>,
     /// What outlasts the connection, unless the session is clean.
     memory: Memory,
@@ -57,7 +58,7 @@ struct Unacknowledged {
     /// What is sent again.
     packet: Vec<u8>,
     patience: Patience,
-    due: Instant,
+    due: Moment,
     times: u32,
     /// Its place among all that were sent.
     place: u64,
@@ -75,7 +76,7 @@ enum Awaits {
 
 impl ClientSession {
     /// A session over a new connection; `packet_limit` is the largest packet that it accepts, in bytes.
-    pub fn new(packet_limit: usize, now: Instant) -> Self {
+    pub fn new(packet_limit: usize, now: Moment) -> Self {
         Self {
             phase: SessionPhase::Initial,
             decoder: Decoder::new(packet_limit),
@@ -138,7 +139,7 @@ impl ClientSession {
     }
 
     /// Sends CONNECT. It is never sent again: a second one is a violation of the protocol (MQTT 3.1.1 section 3.1).
-    pub fn connect(&mut self, with: Credentials, patience: Patience, now: Instant) -> Result<(), BridgeError> {
+    pub fn connect(&mut self, with: Credentials, patience: Patience, now: Moment) -> Result<(), BridgeError> {
         let mut connect = Connect::new(with.client_id.as_str().into(), with.keep_alive);
         connect.protocol = match with.version {
             Version::V31 => Protocol::V310,
@@ -163,7 +164,7 @@ impl ClientSession {
     }
 
     /// Sends DISCONNECT, and forgets what is in flight.
-    pub fn disconnect(&mut self, now: Instant) -> Result<(), BridgeError> {
+    pub fn disconnect(&mut self, now: Moment) -> Result<(), BridgeError> {
         let packet = wire::encode(&Packet::Disconnect)?;
         self.send(&packet, now);
         self.end();
@@ -176,7 +177,7 @@ impl ClientSession {
         id: u16,
         topics: Vec<(TopicFilter, QoS)>,
         patience: Patience,
-        now: Instant,
+        now: Moment,
     ) -> Result<(), BridgeError> {
         let pid = self.identifier_or_own(id)?;
         let packet = wire::encode(&Subscribe::new(pid, topics).into())?;
@@ -190,7 +191,7 @@ impl ClientSession {
         id: u16,
         topics: Vec<TopicFilter>,
         patience: Patience,
-        now: Instant,
+        now: Moment,
     ) -> Result<(), BridgeError> {
         let pid = self.identifier_or_own(id)?;
         let packet = wire::encode(&Unsubscribe::new(pid, topics).into())?;
@@ -199,7 +200,7 @@ impl ClientSession {
     }
 
     /// Sends PUBLISH. With QoS 0, where the identifier does not matter, sending it counts as its acknowledgement.
-    pub fn publish(&mut self, id: u16, message: Outgoing, patience: Patience, now: Instant) -> Result<(), BridgeError> {
+    pub fn publish(&mut self, id: u16, message: Outgoing, patience: Patience, now: Moment) -> Result<(), BridgeError> {
         let (qos_pid, awaits) = match message.qos {
             QoS::Level0 => (QosPid::Level0, None),
             QoS::Level1 => {
@@ -224,7 +225,7 @@ impl ClientSession {
     }
 
     /// Takes what was read from the connection.
-    pub fn receive(&mut self, bytes: &[u8], now: Instant) {
+    pub fn receive(&mut self, bytes: &[u8], now: Moment) {
         if self.phase == SessionPhase::Over {
             return;
         }
@@ -239,7 +240,7 @@ impl ClientSession {
     }
 
     /// Does whatever is due by now.
-    pub fn tick(&mut self, now: Instant) {
+    pub fn tick(&mut self, now: Moment) {
         if self.connack_due.is_some_and(|due| due <= now) {
             self.fail(SessionEvent::ConnackMissing);
         }
@@ -262,7 +263,7 @@ impl ClientSession {
     }
 
     /// When [`ClientSession::tick`] is due.
-    pub fn next_timeout(&self) -> Option<Instant> {
+    pub fn next_timeout(&self) -> Option<Moment> {
         let operations = self.in_flight.values().map(|other| other.due);
         let others = [self.connack_due, self.pingresp_due, self.ping_due()];
         operations.chain(others.into_iter().flatten()).min()
@@ -285,7 +286,7 @@ impl ClientSession {
         awaits: Awaits,
         packet: Vec<u8>,
         patience: Patience,
-        now: Instant,
+        now: Moment,
     ) -> Result<(), BridgeError> {
         let Entry::Vacant(place) = self.in_flight.entry(pid.value()) else {
             return Err(BridgeError::IdentifierInUse);
@@ -306,7 +307,7 @@ impl ClientSession {
         Ok(())
     }
 
-    fn handle(&mut self, packet: Packet, now: Instant) {
+    fn handle(&mut self, packet: Packet, now: Moment) {
         match (self.phase, packet) {
             (SessionPhase::Connecting, Packet::Connack(connack)) => self.handle_connack(connack, now),
             (SessionPhase::Connected, Packet::Publish(publish)) => self.handle_publish(publish, now),
@@ -330,7 +331,7 @@ impl ClientSession {
         }
     }
 
-    fn handle_connack(&mut self, connack: Connack, now: Instant) {
+    fn handle_connack(&mut self, connack: Connack, now: Moment) {
         self.connack_due = None;
         if connack.code == ConnectReturnCode::Accepted {
             self.phase = SessionPhase::Connected;
@@ -348,7 +349,7 @@ impl ClientSession {
         }
     }
 
-    fn handle_publish(&mut self, publish: Publish, now: Instant) {
+    fn handle_publish(&mut self, publish: Publish, now: Moment) {
         if publish.topic_name.is_empty() {
             // MQTT 3.1.1 section 4.7.3.
             return self.fail(SessionEvent::Broken("PUBLISH without a topic".into()));
@@ -374,7 +375,7 @@ impl ClientSession {
         }
     }
 
-    fn handle_pubrec(&mut self, pid: Pid, now: Instant) {
+    fn handle_pubrec(&mut self, pid: Pid, now: Moment) {
         let packet = wire::encode(&Packet::Pubrel(pid)).unwrap_or_default();
         if let Some(in_flight) = self.in_flight.get_mut(&pid.value())
             && in_flight.awaits == Awaits::Pubrec
@@ -403,7 +404,7 @@ impl ClientSession {
     }
 
     /// Sends an overdue packet again, or gives up.
-    fn repeat(&mut self, pid: u16, now: Instant) {
+    fn repeat(&mut self, pid: u16, now: Moment) {
         let Some(in_flight) = self.in_flight.get_mut(&pid) else {
             return;
         };
@@ -447,19 +448,19 @@ impl ClientSession {
     }
 
     /// The keep-alive counts from the last packet sent (MQTT 3.1.1 section 3.1.2.10).
-    fn ping_due(&self) -> Option<Instant> {
+    fn ping_due(&self) -> Option<Moment> {
         let keep_alive = self
             .keep_alive
             .filter(|_| self.phase == SessionPhase::Connected && self.pingresp_due.is_none())?;
         Some(self.last_sent + keep_alive)
     }
 
-    fn answer(&mut self, packet: &Packet, now: Instant) {
+    fn answer(&mut self, packet: &Packet, now: Moment) {
         let packet = wire::encode(packet).unwrap_or_default();
         self.send(&packet, now);
     }
 
-    fn send(&mut self, packet: &[u8], now: Instant) {
+    fn send(&mut self, packet: &[u8], now: Moment) {
         self.output.extend_from_slice(packet);
         self.last_sent = now;
     }

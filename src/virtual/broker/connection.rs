@@ -1,9 +1,10 @@
 //! One TCP connection as the state sees it: bytes coming in, bytes going out, and how far it has come.
 
 use std::collections::VecDeque;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::{Buf as _, BytesMut};
+use modemqtt_os::Moment;
 
 use super::options::Limits;
 use super::wire::{self, Decoder, LastWill, Packet, WireError};
@@ -57,11 +58,11 @@ pub(crate) struct Connection {
     decoder: Decoder,
     output: BytesMut,
     /// Delayed bytes, each piece with the time at which it arrives.
-    delayed: VecDeque<(Instant, BytesMut)>,
+    delayed: VecDeque<(Moment, BytesMut)>,
     delayed_bytes: usize,
     /// How many bytes still go out before the connection is cut.
     allowance: Option<usize>,
-    heard: Instant,
+    heard: Moment,
 }
 
 /// What became of a packet.
@@ -76,7 +77,7 @@ pub(crate) enum Sending {
 }
 
 impl Connection {
-    pub(crate) fn new(limits: &Limits, allowance: Option<usize>, now: Instant) -> Self {
+    pub(crate) fn new(limits: &Limits, allowance: Option<usize>, now: Moment) -> Self {
         Self {
             phase: ConnectionPhase::Greeting,
             decoder: Decoder::new(limits.packet_bytes),
@@ -94,7 +95,7 @@ impl Connection {
         }
     }
 
-    pub(crate) fn next_packet(&mut self, now: Instant) -> Result<Option<Packet>, WireError> {
+    pub(crate) fn next_packet(&mut self, now: Moment) -> Result<Option<Packet>, WireError> {
         if !self.listens() {
             return Ok(None);
         }
@@ -111,7 +112,7 @@ impl Connection {
     }
 
     /// Appends a packet to the output. It goes out when it is due, after everything that is already delayed.
-    pub(crate) fn send(&mut self, packet: &Packet, limits: &Limits, due: Option<Instant>) -> Sending {
+    pub(crate) fn send(&mut self, packet: &Packet, limits: &Limits, due: Option<Moment>) -> Sending {
         let Ok(bytes) = wire::encode(packet) else {
             return Sending::Full;
         };
@@ -133,14 +134,14 @@ impl Connection {
     }
 
     /// Lets all delayed bytes arrive by this time.
-    pub(crate) fn hasten(&mut self, latest: Instant) {
+    pub(crate) fn hasten(&mut self, latest: Moment) {
         for (due, _) in &mut self.delayed {
             *due = latest.min(*due);
         }
     }
 
     /// Lets out what is due.
-    pub(crate) fn release(&mut self, now: Instant) -> Sending {
+    pub(crate) fn release(&mut self, now: Moment) -> Sending {
         while self.delayed.front().is_some_and(|(due, _)| *due <= now) {
             let Some((_, bytes)) = self.delayed.pop_front() else {
                 break;
@@ -197,7 +198,7 @@ impl Connection {
     }
 
     /// When patience ends. A client may be silent for one and a half times its keep-alive (MQTT 3.1.1 section 3.1.2.10).
-    pub(crate) fn patience_ends(&self, limits: &Limits) -> Option<Instant> {
+    pub(crate) fn patience_ends(&self, limits: &Limits) -> Option<Moment> {
         const FAREWELL: Duration = Duration::from_secs(5);
         let patience = match &self.phase {
             ConnectionPhase::Greeting => limits.connect_timeout,
@@ -209,7 +210,7 @@ impl Connection {
     }
 
     /// When something is due: patience ends, or delayed bytes arrive.
-    pub(crate) fn deadline(&self, limits: &Limits) -> Option<Instant> {
+    pub(crate) fn deadline(&self, limits: &Limits) -> Option<Moment> {
         let arrives = self.delayed.front().map(|(due, _)| *due);
         self.patience_ends(limits).into_iter().chain(arrives).min()
     }

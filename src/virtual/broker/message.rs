@@ -1,9 +1,9 @@
 //! Messages that came in: the log of all of them, and the retained ones.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::time::Instant;
 
 use bytes::Bytes;
+use modemqtt_os::Moment;
 
 use super::options::Limits;
 use super::topics;
@@ -23,7 +23,7 @@ pub struct Message {
     /// The client that published it or whose will it is; `None` if the message came from outside MQTT.
     pub client_id: Option<String>,
     /// When it came; `None` if the broker had not been told the time.
-    pub at: Option<Instant>,
+    pub at: Option<Moment>,
 }
 
 impl Message {

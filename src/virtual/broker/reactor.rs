@@ -7,17 +7,17 @@ use std::collections::BTreeMap;
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crossbeam_channel::{Receiver, TryRecvError};
-use modemqtt_os::{Kept, Listener, Wake};
+use modemqtt_os::{Kept, Listener, Moment, Wake};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::server::Arrivals;
 use super::state::{Disposition, SocketId, State};
 
 /// Something to do on the broker's thread. What it returns runs when everything that followed has been written.
-pub(crate) type BrokerJob = Box<dyn FnOnce(&mut State, Instant) -> Reply + Send>;
+pub(crate) type BrokerJob = Box<dyn FnOnce(&mut State, Moment) -> Reply + Send>;
 /// Told when everything that followed has been written.
 pub(crate) type Reply = Box<dyn FnOnce() + Send>;
 
@@ -35,7 +35,7 @@ pub(crate) enum Work {
 pub(crate) struct BrokerReactor {
     listener: Option<Listener>,
     /// Accepting failed for want of descriptors: until then the listener, always ready, must not keep the thread busy.
-    accept_again: Option<Instant>,
+    accept_again: Option<Moment>,
     sockets: BTreeMap<SocketId, ClientSocket>,
     state: State,
     work: Receiver<Work>,
@@ -108,7 +108,7 @@ impl BrokerReactor {
             if ready.wake && self.work_off(&mut replies) == Owner::Gone {
                 return;
             }
-            self.state.tick(Instant::now());
+            self.state.tick(Moment::now());
             self.flush();
             self.arrivals.note(self.state.messages_seen());
             for reply in replies {
@@ -118,7 +118,7 @@ impl BrokerReactor {
     }
 
     fn wait_for_work(&self) -> io::Result<BrokerReady> {
-        let now = Instant::now();
+        let now = Moment::now();
         let accepting = self.accept_again.is_none_or(|again| again <= now);
         let mut descriptors = vec![PollFd::new(&self.wake, PollFlags::IN)];
         let listener = self.listener.as_ref().filter(|_| accepting);
@@ -131,8 +131,7 @@ impl BrokerReactor {
         }
         let deadlines = [self.state.deadline(), self.accept_again.filter(|_| !accepting)];
         let deadline = deadlines.into_iter().flatten().min();
-        let timeout =
-            deadline.map(|deadline| Timespec::try_from(deadline.saturating_duration_since(now)).unwrap_or_default());
+        let timeout = deadline.map(|deadline| Timespec::try_from(deadline.since(now)).unwrap_or_default());
         match poll(&mut descriptors, timeout.as_ref()) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(error.into()),
@@ -157,7 +156,7 @@ impl BrokerReactor {
         const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
         self.accept_again = None;
         loop {
-            let now = Instant::now();
+            let now = Moment::now();
             let Some(listener) = &self.listener else { return };
             match listener.socket().accept() {
                 Ok((socket, _)) => self.adopt(socket, now),
@@ -173,7 +172,7 @@ impl BrokerReactor {
         }
     }
 
-    fn adopt(&mut self, socket: TcpStream, now: Instant) {
+    fn adopt(&mut self, socket: TcpStream, now: Moment) {
         let is_usable = socket.set_nonblocking(true).is_ok() && socket.set_nodelay(true).is_ok();
         if is_usable && let Some(id) = self.state.accept(now) {
             let socket = ClientSocket {
@@ -190,7 +189,7 @@ impl BrokerReactor {
         };
         match socket.stream.read(&mut self.buffer) {
             Ok(0) => self.lose(id),
-            Ok(count) => self.state.receive(id, &self.buffer[..count], Instant::now()),
+            Ok(count) => self.state.receive(id, &self.buffer[..count], Moment::now()),
             Err(error) if is_passing(&error) => {}
             Err(_) => self.lose(id),
         }
@@ -201,7 +200,7 @@ impl BrokerReactor {
         loop {
             match self.work.try_recv() {
                 Ok(Work::Ask(job)) => {
-                    let now = Instant::now();
+                    let now = Moment::now();
                     self.state.tick(now); // so that what is slow is late by the clock of the call
                     replies.push(job(&mut self.state, now));
                 }

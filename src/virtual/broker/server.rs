@@ -4,11 +4,11 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::process;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use crossbeam_channel::Sender;
-use modemqtt_os::{Condvar, Mutex, Waker, Worker, waker};
+use modemqtt_os::{Condvar, Moment, Mutex, Waker, Worker, waker};
 
 use super::message::Message;
 use super::options::BrokerOptions;
@@ -52,7 +52,7 @@ pub struct Broker {
     listens: Mutex<bool>,
     arrivals: Arc<Arrivals>,
     /// The same moment by both clocks.
-    origin: (Instant, SystemTime),
+    origin: (Moment, SystemTime),
 }
 
 /// How many messages have come; whoever waits for one watches it.
@@ -78,7 +78,7 @@ impl Arrivals {
 
     fn wait_for_more(&self, seen: u64, patience: Duration) {
         let mut count = self.count.lock();
-        let deadline = Instant::now() + patience;
+        let deadline = Moment::now() + patience;
         while *count == seen && !self.more.wait_until(&mut count, deadline) {}
     }
 }
@@ -106,7 +106,7 @@ impl Broker {
             running: Some(running),
             listens: Mutex::new(true),
             arrivals,
-            origin: (Instant::now(), SystemTime::now()),
+            origin: (Moment::now(), SystemTime::now()),
         })
     }
 
@@ -157,9 +157,9 @@ impl Broker {
     }
 
     /// The time of day at a moment, by the clock as it was set when the broker started.
-    pub fn time_of(&self, moment: Instant) -> SystemTime {
+    pub fn time_of(&self, moment: Moment) -> SystemTime {
         let (instant, time) = self.origin;
-        time + moment.saturating_duration_since(instant)
+        time + moment.since(instant)
     }
 
     /// See [`State::messages_dropped`].
@@ -267,7 +267,7 @@ impl Broker {
 
     fn ask<T: Send + 'static>(
         &self,
-        question: impl FnOnce(&mut State, Instant) -> T + Send + 'static,
+        question: impl FnOnce(&mut State, Moment) -> T + Send + 'static,
     ) -> Result<T, BrokerError> {
         let (reply, answer) = crossbeam_channel::bounded(1);
         let job: BrokerJob = Box::new(move |state, now| {

@@ -6,9 +6,10 @@
 mod packets;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
+use modemqtt_os::Moment;
 
 use super::connection::{Connection, ConnectionPhase, Sending};
 pub use super::connection::{Disposition, SocketId};
@@ -56,7 +57,7 @@ pub struct State {
     connections_seen: u64,
     ids_assigned: u64,
     /// The latest time that it has been told.
-    clock: Option<Instant>,
+    clock: Option<Moment>,
 }
 
 /// The misbehaviour that it has been asked for.
@@ -90,7 +91,7 @@ impl State {
     }
 
     /// A TCP connection was opened; `None` when there are too many.
-    pub fn accept(&mut self, now: Instant) -> Option<SocketId> {
+    pub fn accept(&mut self, now: Moment) -> Option<SocketId> {
         if self.connections.len() >= self.options.limits.connections {
             return None;
         }
@@ -103,7 +104,7 @@ impl State {
     }
 
     /// Bytes were read.
-    pub fn receive(&mut self, id: SocketId, bytes: &[u8], now: Instant) {
+    pub fn receive(&mut self, id: SocketId, bytes: &[u8], now: Moment) {
         self.clock = Some(now);
         if let Some(connection) = self.connections.get_mut(&id) {
             connection.push(bytes);
@@ -126,7 +127,7 @@ impl State {
     }
 
     /// Time has passed: delayed bytes arrive, and connections whose clients were silent for too long are closed.
-    pub fn tick(&mut self, now: Instant) {
+    pub fn tick(&mut self, now: Moment) {
         self.clock = Some(now);
         let limits = &self.options.limits;
         let expired = self.connections.iter_mut().filter_map(|(id, connection)| {
@@ -142,7 +143,7 @@ impl State {
     }
 
     /// When [`State::tick`] is due next.
-    pub fn deadline(&self) -> Option<Instant> {
+    pub fn deadline(&self) -> Option<Moment> {
         let connections = self.connections.values();
         connections
             .filter_map(|connection| connection.deadline(&self.options.limits))

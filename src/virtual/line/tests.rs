@@ -20,7 +20,7 @@ fn noisy(faults: &[&str], seed: u64) -> Line {
 }
 
 /// Everything that comes through, with when.
-fn pieces(line: &mut Line, start: Instant) -> Vec<(Duration, Vec<u8>)> {
+fn pieces(line: &mut Line, start: Moment) -> Vec<(Duration, Vec<u8>)> {
     let mut now = start;
     let mut pieces = Vec::new();
     loop {
@@ -38,7 +38,7 @@ fn pieces(line: &mut Line, start: Instant) -> Vec<(Duration, Vec<u8>)> {
 }
 
 fn passed(line: &mut Line, bytes: &[u8]) -> Vec<u8> {
-    let now = Instant::now();
+    let now = Moment::now();
     line.push(bytes, now);
     pieces(line, now).into_iter().flat_map(|(_, piece)| piece).collect()
 }
@@ -49,7 +49,7 @@ const fn milliseconds(count: u64) -> Duration {
 
 #[test]
 fn without_a_baud_rate_bytes_pass_at_once() {
-    let now = Instant::now();
+    let now = Moment::now();
     let mut line = Line::new(100, None, 0, 0);
     line.push(b"abc", now);
     assert_eq!((line.due(now), line.next_timeout()), (&b"abc"[..], None));
@@ -61,7 +61,7 @@ fn without_a_baud_rate_bytes_pass_at_once() {
 fn with_a_baud_rate_a_byte_takes_ten_bits_to_within_a_hundredth() {
     for rate in RATES {
         for seed in 0..20 {
-            let now = Instant::now();
+            let now = Moment::now();
             let mut line = Line::new(10_000, Some(rate), seed, seed % 2);
             let count = u32::from(u16::try_from(5_000 + seed).unwrap());
             line.push(&vec![b'x'; count as usize], now);
@@ -84,7 +84,7 @@ fn with_a_baud_rate_a_byte_takes_ten_bits_to_within_a_hundredth() {
 #[test]
 fn bytes_that_are_sent_in_many_writes_take_as_long_as_in_one() {
     for rate in RATES {
-        let start = Instant::now();
+        let start = Moment::now();
         let mut line = Line::new(10_000, Some(rate), 3, 0);
         // Faster than the line: each write before the former has left.
         for number in 0..100 {
@@ -101,7 +101,7 @@ fn bytes_that_are_sent_in_many_writes_take_as_long_as_in_one() {
 
 #[test]
 fn a_byte_that_comes_after_a_pause_takes_its_time_from_then() {
-    let start = Instant::now();
+    let start = Moment::now();
     let mut line = Line::new(100, Some(9600), 0, 0);
     line.push(b"a", start);
     assert_eq!(pieces(&mut line, start).len(), 1);
@@ -113,7 +113,7 @@ fn a_byte_that_comes_after_a_pause_takes_its_time_from_then() {
 
 #[test]
 fn a_receiver_that_is_late_finds_all_that_has_come_through() {
-    let start = Instant::now();
+    let start = Moment::now();
     let mut line = Line::new(1000, Some(9600), 0, 0);
     line.push(&[b'x'; 960], start);
     assert_eq!(line.due(start + milliseconds(500)).len(), 480);
@@ -121,7 +121,7 @@ fn a_receiver_that_is_late_finds_all_that_has_come_through() {
 
 #[test]
 fn what_finds_no_room_is_lost() {
-    let now = Instant::now();
+    let now = Moment::now();
     let mut line = Line::new(4, None, 0, 0);
     line.push(b"abc", now);
     line.push(b"de", now);
@@ -195,7 +195,7 @@ fn the_same_seed_makes_the_same_noise_however_the_bytes_are_split() {
 
 #[test]
 fn line_chunk() {
-    let now = Instant::now();
+    let now = Moment::now();
     let mut line = noisy(&["line-chunk=3"], 0);
     line.push(b"abcdefgh", now);
     let pieces: Vec<_> = pieces(&mut line, now).into_iter().map(|(_, piece)| piece).collect();
@@ -204,7 +204,7 @@ fn line_chunk() {
 
 #[test]
 fn line_gap() {
-    let now = Instant::now();
+    let now = Moment::now();
     let mut line = noisy(&["line-chunk=3", "line-gap=0.02"], 0);
     line.push(b"abcdefgh", now);
     let expected = [(0, &b"abc"[..]), (20, b"def"), (40, b"gh")];
@@ -220,7 +220,7 @@ fn line_gap() {
 
 #[test]
 fn a_piece_that_is_taken_in_parts_is_still_one() {
-    let now = Instant::now();
+    let now = Moment::now();
     let mut line = noisy(&["line-chunk=3", "line-gap=0.02"], 0);
     line.push(b"abcdef", now);
     line.consume(1, now);
@@ -234,7 +234,7 @@ fn a_piece_that_is_taken_in_parts_is_still_one() {
 
 #[test]
 fn latency() {
-    let start = Instant::now();
+    let start = Moment::now();
     let mut line = noisy(&["latency=0.25"], 0);
     line.push(b"ab", start);
     line.push(b"c", start + milliseconds(100));
@@ -247,7 +247,7 @@ fn latency() {
 
 #[test]
 fn latency_comes_to_the_time_of_the_wire_and_does_not_slow_it_down() {
-    let start = Instant::now();
+    let start = Moment::now();
     let mut line = Line::new(1000, Some(9600), 0, 0);
     line.set_quality(quality(&["latency=0.25"]));
     line.push(&[b'x'; 480], start);
@@ -258,7 +258,7 @@ fn latency_comes_to_the_time_of_the_wire_and_does_not_slow_it_down() {
 
 #[test]
 fn a_line_that_is_healed_lets_go_of_what_it_kept() {
-    let now = Instant::now();
+    let now = Moment::now();
     let mut line = noisy(&["line-chunk=1", "line-gap=3600"], 0);
     line.push(b"abc", now);
     line.consume(1, now);

@@ -1,6 +1,6 @@
 //! What the module prints when it starts: the boot text of the dialect, as far as the SIM card and the faults allow.
 
-use std::time::Instant;
+use modemqtt_os::Moment;
 
 use super::Module;
 use super::pace::START_TIME;
@@ -22,7 +22,7 @@ pub(super) const SIM_NOT_READY: &str = "+CPIN: NOT READY";
 
 impl Module {
     /// Prints the boot text, now or when the time of a start has passed.
-    pub(super) fn begin_start(&mut self, now: Instant) {
+    pub(super) fn begin_start(&mut self, now: Moment) {
         self.pace.look(now);
         match self.pace.draw(START_TIME) {
             Some(takes) => self.presence = Presence::Starting(now + takes),

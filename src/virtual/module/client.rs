@@ -6,9 +6,8 @@
 //! | `Opening` | a TCP connection, and its TLS handshake, on the way | news of it, or its time is up |
 //! | `Open` | a session on it, however far it has come ([`SessionPhase`]) | `AT+QMTCLOSE`, the server, the network, or [`Leaving`] |
 
-use std::time::Instant;
-
 use modemqtt_at::dialect::Dialect;
+use modemqtt_os::Moment;
 
 use super::ConnectionId;
 use super::messages::Store;
@@ -38,7 +37,7 @@ pub(super) enum Link {
     Opening {
         connection: ConnectionId,
         server: ServerAddress,
-        due: Instant,
+        due: Moment,
     },
     Open {
         connection: ConnectionId,
@@ -56,9 +55,9 @@ pub(super) enum Link {
 pub(super) enum Leaving {
     No,
     /// DISCONNECT has been sent, and the server should close the connection; if it has not by this time, the module does.
-    Disconnected(Instant),
+    Disconnected(Moment),
     /// `QMTCLOSE` was asked for, and takes until this time (the fault `slow-close`).
-    Closing(Instant),
+    Closing(Moment),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -149,7 +148,7 @@ impl Client {
         }
     }
 
-    pub(super) fn next_timeout(&self) -> Option<Instant> {
+    pub(super) fn next_timeout(&self) -> Option<Moment> {
         match &self.link {
             Link::Closed => None,
             Link::Opening { due, .. } => Some(*due),

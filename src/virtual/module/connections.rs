@@ -12,10 +12,9 @@
 //!
 //! The fault `stat-code` puts another code in place of each.
 
-use std::time::Instant;
-
 use modemqtt_at::codes::{CloseResult, ConnectionState, OpenResult, PacketResult, StatCode};
 use modemqtt_at::{ClientIndex, Operation};
+use modemqtt_os::Moment;
 
 use super::client::{Leaving, Link};
 use super::messages::{ReceivedMessage, Store};
@@ -27,7 +26,7 @@ use crate::fault::Fault;
 const PACKET_LIMIT: usize = 256 * 1024;
 
 impl Module {
-    pub(super) fn handle_connection(&mut self, index: ClientIndex, event: ConnectionEvent<'_>, now: Instant) {
+    pub(super) fn handle_connection(&mut self, index: ClientIndex, event: ConnectionEvent<'_>, now: Moment) {
         match event {
             ConnectionEvent::Connected => self.opened(index, now),
             ConnectionEvent::Failed(failure) => self.open_failed(index, failure),
@@ -45,7 +44,7 @@ impl Module {
         }
     }
 
-    fn opened(&mut self, index: ClientIndex, now: Instant) {
+    fn opened(&mut self, index: ClientIndex, now: Moment) {
         let client = self.client_mut(index);
         if let Link::Opening { connection, server, .. } = &client.link {
             client.link = Link::Open {
@@ -67,7 +66,7 @@ impl Module {
         }
     }
 
-    pub(super) fn tick_clients(&mut self, now: Instant) {
+    pub(super) fn tick_clients(&mut self, now: Moment) {
         for index in self.indices() {
             match &mut self.client_mut(index).link {
                 Link::Closed => {}

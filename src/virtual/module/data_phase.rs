@@ -6,11 +6,12 @@
 //! | `Data` | part of the payload | its last byte, Ctrl-Z, ESC or silence, as [`End`] and [`Idle`] say |
 //! | `Surplus` | dropped: the payload was counted, and is complete | CR or Ctrl-Z, or whatever the module prints next |
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use modemqtt_at::ClientIndex;
 use modemqtt_at::ascii::{CTRL_Z, ESC};
 use modemqtt_at::dialect::{DataIdle, Refusal};
+use modemqtt_os::Moment;
 
 use super::files::Writing;
 use super::publish::Publication;
@@ -65,7 +66,7 @@ pub(super) struct Data {
     echo: bool,
     idle: Option<Idle>,
     bytes: Vec<u8>,
-    last_byte: Instant,
+    last_byte: Moment,
 }
 
 /// What the payload is for.
@@ -105,7 +106,7 @@ pub(super) enum Idle {
 
 impl Data {
     /// When the module gives up waiting.
-    pub(super) fn due(&self) -> Option<Instant> {
+    pub(super) fn due(&self) -> Option<Moment> {
         let after = match self.idle? {
             Idle::Cancel(idle) => idle.after,
             Idle::Fail(after) | Idle::Keep(after, _) => after,
@@ -114,7 +115,7 @@ impl Data {
     }
 
     /// A data phase that has nothing to do with a client.
-    pub(super) const fn raw(purpose: Purpose, end: End, echo: bool, idle: Option<Idle>, now: Instant) -> Self {
+    pub(super) const fn raw(purpose: Purpose, end: End, echo: bool, idle: Option<Idle>, now: Moment) -> Self {
         Self {
             purpose,
             end,
@@ -129,7 +130,7 @@ impl Data {
 
 impl Module {
     /// Asks for data. While the client sends digits, two of them make one byte.
-    pub(super) fn begin_data(&mut self, purpose: Purpose, end: End, now: Instant) -> Next {
+    pub(super) fn begin_data(&mut self, purpose: Purpose, end: End, now: Moment) -> Next {
         self.terminal.prompt();
         let (hex, idle, client) = match &purpose {
             Purpose::Publish(publication) => {
@@ -158,7 +159,7 @@ impl Module {
         Next::Data
     }
 
-    pub(super) fn receive_data(&mut self, byte: u8, now: Instant) {
+    pub(super) fn receive_data(&mut self, byte: u8, now: Moment) {
         let Intake::Data(data) = &mut self.intake else { return };
         data.last_byte = now;
         match (data.end, byte) {
@@ -189,7 +190,7 @@ impl Module {
         }
     }
 
-    pub(super) fn expire_data(&mut self, now: Instant) {
+    pub(super) fn expire_data(&mut self, now: Moment) {
         let is_due = |data: &Data| data.due().is_some_and(|due| due <= now);
         let Some(data) = self.intake.take_data(is_due) else {
             return;
@@ -211,7 +212,7 @@ impl Module {
         }
     }
 
-    fn complete_data(&mut self, now: Instant) {
+    fn complete_data(&mut self, now: Moment) {
         let Some(data) = self.intake.take_data(|_| true) else {
             return;
         };
@@ -222,7 +223,7 @@ impl Module {
         }
     }
 
-    fn use_data(&mut self, data: Data, now: Instant) -> Result<Next, Refusal> {
+    fn use_data(&mut self, data: Data, now: Moment) -> Result<Next, Refusal> {
         let payload = if data.hex {
             hex::decode(&data.bytes).ok_or(self.mqtt_refusal())?
         } else {

@@ -1,10 +1,10 @@
 //! The commands of the everyday rows: their lines are filled in from the state of the module and its world.
 
 use std::collections::BTreeMap;
-use std::time::Instant;
 
 use modemqtt_at::codes::CmeCode;
 use modemqtt_at::dialect::{Effect, Everyday, Kind, Parameter, Refusal};
+use modemqtt_os::Moment;
 
 use super::Module;
 use super::general::{Answer, Asked, DONE, IMEI};
@@ -48,9 +48,9 @@ impl EverydayValues {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Clock {
     /// What it showed, in seconds since 1970, and when.
-    told: (i64, Option<Instant>),
+    told: (i64, Option<Moment>),
     /// When it is looked at.
-    now: Option<Instant>,
+    now: Option<Moment>,
 }
 
 impl Default for Clock {
@@ -64,18 +64,18 @@ impl Default for Clock {
 
 impl Clock {
     /// Notes that it is this time now.
-    pub(super) fn look(&mut self, now: Instant) {
+    pub(super) fn look(&mut self, now: Moment) {
         self.told.1.get_or_insert(now);
         self.now = Some(now);
     }
 
-    pub(super) fn set(&mut self, seconds: i64, now: Option<Instant>) {
+    pub(super) fn set(&mut self, seconds: i64, now: Option<Moment>) {
         self.told = (seconds, now.or(self.now));
     }
 
     fn seconds(&self) -> i64 {
         let passed = self.now.zip(self.told.1);
-        let passed = passed.map_or(0, |(now, told)| now.saturating_duration_since(told).as_secs());
+        let passed = passed.map_or(0, |(now, told)| now.since(told).as_secs());
         self.told.0.saturating_add_unsigned(passed)
     }
 

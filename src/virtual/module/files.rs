@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use modemqtt_at::ascii::is_forbidden_in_string;
 use modemqtt_at::dialect::Refusal;
 use modemqtt_at::tls::{FileAction, Files, Storage, Upload};
+use modemqtt_os::Moment;
 
 use super::data_phase::{Data, End, Idle, Intake, Purpose};
 use super::{Module, Next};
@@ -96,7 +97,7 @@ impl Module {
         name: &str,
         suffix: Suffix,
         cursor: &mut Cursor<'_>,
-        now: Instant,
+        now: Moment,
     ) -> Option<Result<Next, Refusal>> {
         let upload = self.dialect.tls.as_ref().map(|tls| &tls.upload)?;
         let files: &'static Files = match upload {
@@ -121,7 +122,7 @@ impl Module {
         Some(self.about_files(files, &given, now))
     }
 
-    fn about_files(&mut self, files: &'static Files, given: &FileCommand<'_>, now: Instant) -> Result<Next, Refusal> {
+    fn about_files(&mut self, files: &'static Files, given: &FileCommand<'_>, now: Moment) -> Result<Next, Refusal> {
         let most = files.storages.first().map_or(0, |storage| storage.most);
         match (given.action, given.suffix) {
             (FileAction::Write, Suffix::Test) => {
@@ -214,7 +215,7 @@ impl Module {
         Ok(())
     }
 
-    fn start_writing(&mut self, files: &'static Files, given: &FileCommand<'_>, now: Instant) -> Result<Next, Refusal> {
+    fn start_writing(&mut self, files: &'static Files, given: &FileCommand<'_>, now: Moment) -> Result<Next, Refusal> {
         let refusals = files.refusals;
         let (text, rest) = match given.values {
             [Value::Quoted(text), rest @ ..] => (std::str::from_utf8(text).map_err(|_| refusals.parameter)?, rest),

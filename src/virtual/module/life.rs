@@ -3,7 +3,8 @@
 //! [`Presence`] says whether it is there at all, `boot` what it prints when it comes back.
 
 use std::collections::BTreeMap;
-use std::time::Instant;
+
+use modemqtt_os::Moment;
 
 use super::everyday::Clock;
 use super::presence::Presence;
@@ -54,12 +55,12 @@ impl Default for Lasting {
 impl Module {
     /// Starts again: connections, settings and the echo state are gone, and the boot text is printed. Servers are not told. A module that
     /// is off is switched on.
-    pub fn restart(&mut self, now: Instant) {
+    pub fn restart(&mut self, now: Moment) {
         self.start_again(Parting::Silent, now);
     }
 
     /// The same; `parting` says what the servers notice.
-    pub(super) fn start_again(&mut self, parting: Parting, now: Instant) {
+    pub(super) fn start_again(&mut self, parting: Parting, now: Moment) {
         self.end(parting, now);
         self.restore_stored();
         self.begin_start(now);
@@ -67,20 +68,20 @@ impl Module {
     }
 
     /// Cuts its power: it hears nothing and prints nothing until [`Module::power_on`].
-    pub fn power_off(&mut self, parting: Parting, now: Instant) {
+    pub fn power_off(&mut self, parting: Parting, now: Moment) {
         self.end(parting, now);
         self.presence = Presence::Off;
     }
 
     /// Switches it on, if it is off.
-    pub fn power_on(&mut self, now: Instant) {
+    pub fn power_on(&mut self, now: Moment) {
         if !self.is_on() {
             self.restart(now);
         }
     }
 
     /// Presses its power key long enough to switch it on, or off.
-    pub fn power_key(&mut self, now: Instant) {
+    pub fn power_key(&mut self, now: Moment) {
         if self.is_on() {
             if let Some(last) = self.dialect.around.powered_down.first() {
                 self.terminal.information(&[last]);
@@ -92,7 +93,7 @@ impl Module {
     }
 
     /// Forgets everything that does not last.
-    fn end(&mut self, parting: Parting, now: Instant) {
+    fn end(&mut self, parting: Parting, now: Moment) {
         self.print_all(now);
         for client in &self.clients {
             if let Some(connection) = client.connection() {
@@ -119,7 +120,7 @@ impl Module {
     }
 
     /// Prints an unsolicited line as soon as one is allowed. A module that is off prints nothing.
-    pub fn urc(&mut self, line: &[u8], now: Instant) {
+    pub fn urc(&mut self, line: &[u8], now: Moment) {
         if self.is_on() {
             self.terminal.urc(PieceKind::Urc, line);
             self.settle(now);

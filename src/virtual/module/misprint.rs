@@ -4,11 +4,12 @@
 
 use std::collections::VecDeque;
 use std::ops::Range;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use modemqtt_at::Operation;
 use modemqtt_at::codes::CmeCode;
 use modemqtt_at::dialect::Refusal;
+use modemqtt_os::Moment;
 
 use super::Module;
 use super::terminal::{Cause, HELD, Payload, Piece, PieceKind, Side};
@@ -47,7 +48,7 @@ pub(super) struct Output {
 /// A result that comes later.
 #[derive(Debug)]
 struct Delayed {
-    due: Instant,
+    due: Moment,
     piece: Piece,
     /// Whether a message releases it early.
     message: bool,
@@ -58,7 +59,7 @@ impl Output {
         self.pieces.pop_front()
     }
 
-    pub(super) fn next_timeout(&self) -> Option<Instant> {
+    pub(super) fn next_timeout(&self) -> Option<Moment> {
         self.delayed.iter().map(|delayed| delayed.due).min()
     }
 
@@ -111,7 +112,7 @@ impl Output {
         Ok(piece)
     }
 
-    fn delay(&mut self, piece: Piece, due: Instant, message: bool) {
+    fn delay(&mut self, piece: Piece, due: Moment, message: bool) {
         match self.keep(piece) {
             Ok(piece) => self.delayed.push_back(Delayed { due, piece, message }),
             Err(piece) => self.push(piece),
@@ -143,7 +144,7 @@ impl Output {
 
 impl Module {
     /// Prints what the strict module has printed since.
-    pub(super) fn print_all(&mut self, now: Instant) {
+    pub(super) fn print_all(&mut self, now: Moment) {
         while let Some(piece) = self.terminal.next_piece() {
             if !piece.kind.is_unsolicited() || matches!(piece.kind, PieceKind::Result(_)) {
                 self.stay_awake(now);
@@ -161,7 +162,7 @@ impl Module {
     }
 
     /// Prints a piece, changed by the faults.
-    pub(super) fn print(&mut self, piece: Piece, now: Instant) {
+    pub(super) fn print(&mut self, piece: Piece, now: Moment) {
         // A piece that a fault has kept back keeps its place even if the fault has run out.
         if self.faults.any() || self.output.keeps() || piece.ok.is_some() {
             self.misprint(piece, now);
@@ -171,7 +172,7 @@ impl Module {
     }
 
     /// Prints what was kept back until now.
-    pub(super) fn print_delayed(&mut self, now: Instant) {
+    pub(super) fn print_delayed(&mut self, now: Moment) {
         if self.output.next_timeout().is_some_and(|due| due <= now) {
             let due = self.output.take_due(|delayed| delayed.due <= now);
             for piece in due {
@@ -192,7 +193,7 @@ impl Module {
         self.terminal.requeue(kept);
     }
 
-    fn misprint(&mut self, mut piece: Piece, now: Instant) {
+    fn misprint(&mut self, mut piece: Piece, now: Moment) {
         match piece.kind {
             PieceKind::Prompt | PieceKind::Connect if self.faults.strikes(Fault::LostPrompt) => return,
             PieceKind::Prompt => piece.bytes = self.prompt(piece.bytes),
@@ -234,7 +235,7 @@ impl Module {
         }
     }
 
-    fn misprint_result(&mut self, operation: Operation, piece: Piece, now: Instant) {
+    fn misprint_result(&mut self, operation: Operation, piece: Piece, now: Moment) {
         let silent = operation == Operation::Publish && self.faults.strikes(Fault::SilentPublish);
         if silent || self.faults.strikes(Fault::LostResult) {
             if piece.ok.is_some() {

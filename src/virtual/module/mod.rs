@@ -46,11 +46,12 @@ mod tls;
 mod token;
 
 use std::collections::VecDeque;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use modemqtt_at::ascii::{CR, CTRL_Z, LF};
 use modemqtt_at::dialect::{Dialect, FixedCommand, Model, Refusal};
 use modemqtt_at::{ClientIndex, Command};
+use modemqtt_os::Moment;
 
 use crate::command_line::{Cursor, Entered, Head, LineEnd, LineReader};
 use crate::fault::{Fault, Faults, Injection};
@@ -178,7 +179,7 @@ pub struct Module {
     /// Whether it hears the host.
     presence: Presence,
     /// When it last heard something, or answered.
-    last_activity: Option<Instant>,
+    last_activity: Option<Moment>,
     script: Script,
     /// Echoes under way.
     series: Option<Series>,
@@ -226,7 +227,7 @@ impl Module {
             lasting: Lasting::default(),
             faults: Faults::new(0),
             output: Output::default(),
-            pace: Pace::new(Timing::Instant, 0),
+            pace: Pace::new(Timing::Moment, 0),
             presence: Presence::default(),
             last_activity: None,
             script: Script::default(),
@@ -250,13 +251,13 @@ impl Module {
 
     /// The same module, with a clock that shows this time now, in seconds since 1970.
     #[must_use]
-    pub fn with_clock(mut self, seconds: i64, now: Instant) -> Self {
+    pub fn with_clock(mut self, seconds: i64, now: Moment) -> Self {
         self.lasting.clock.set(seconds, Some(now));
         self
     }
 
     /// Takes bytes from the serial line.
-    pub fn receive(&mut self, bytes: &[u8], now: Instant) {
+    pub fn receive(&mut self, bytes: &[u8], now: Moment) {
         self.lasting.clock.look(now);
         self.pace.look(now);
         for byte in bytes {
@@ -269,7 +270,7 @@ impl Module {
     }
 
     /// Takes an event of a connection. Returns `false` if the module has given that connection up, and ignores the event.
-    pub fn tell(&mut self, connection: ConnectionId, event: ConnectionEvent<'_>, now: Instant) -> bool {
+    pub fn tell(&mut self, connection: ConnectionId, event: ConnectionEvent<'_>, now: Moment) -> bool {
         let Some(index) = self.owner(connection) else {
             return false;
         };
@@ -289,7 +290,7 @@ impl Module {
     }
 
     /// Does whatever is due by now.
-    pub fn tick(&mut self, now: Instant) {
+    pub fn tick(&mut self, now: Moment) {
         self.tick_pace(now);
         self.expire_data(now);
         self.tick_clients(now);
@@ -299,7 +300,7 @@ impl Module {
     }
 
     /// When [`Module::tick`] is due; `None` while nothing waits for time to pass.
-    pub fn next_timeout(&self) -> Option<Instant> {
+    pub fn next_timeout(&self) -> Option<Moment> {
         let data = self.intake.data().and_then(Data::due);
         data.into_iter()
             .chain(self.clients.iter().filter_map(Client::next_timeout))
@@ -365,7 +366,7 @@ impl Module {
         Quality::of(&self.faults)
     }
 
-    fn receive_byte(&mut self, byte: u8, now: Instant) {
+    fn receive_byte(&mut self, byte: u8, now: Moment) {
         if self.line_end.absorbs(byte, self.takes_data()) {
             return;
         }
@@ -388,7 +389,7 @@ impl Module {
     }
 
     /// Takes a character of a command line; `true` if it ended the line.
-    fn receive_character(&mut self, byte: u8, now: Instant) -> bool {
+    fn receive_character(&mut self, byte: u8, now: Moment) -> bool {
         if byte == CR {
             self.line_end.ended();
         }
@@ -407,7 +408,7 @@ impl Module {
     }
 
     /// Carries out a line, up to the first command that fails, with one final result code for all of them (V.250 section 5.2.3).
-    fn execute(&mut self, line: &[u8], now: Instant) {
+    fn execute(&mut self, line: &[u8], now: Moment) {
         let escapes = line.contains(&b'\\') && self.faults.strikes(Fault::StringEscapes);
         let mut cursor = Cursor::new(line).with_escapes(escapes);
         loop {
@@ -436,7 +437,7 @@ impl Module {
         }
     }
 
-    fn execute_next(&mut self, cursor: &mut Cursor<'_>, now: Instant) -> Result<Option<Next>, Refusal> {
+    fn execute_next(&mut self, cursor: &mut Cursor<'_>, now: Moment) -> Result<Option<Next>, Refusal> {
         self.has_more = false;
         match cursor.next_head().map_err(|_| Refusal::Error)? {
             None => Ok(None),
@@ -461,7 +462,7 @@ impl Module {
     }
 
     /// Unsolicited lines never stand inside the answer to a command or in a data phase.
-    fn settle(&mut self, now: Instant) {
+    fn settle(&mut self, now: Moment) {
         let may_report = self.may_report();
         self.report_radio();
         if may_report {

@@ -1,10 +1,9 @@
 //! From a command of the notes to its row: which form it is, and whether its parameters fit.
 
-use std::time::Instant;
-
 use modemqtt_at::codes::CmeCode;
 use modemqtt_at::dialect::Refusal;
 use modemqtt_at::{Command, Form};
+use modemqtt_os::Moment;
 
 use super::{Module, Next};
 use crate::command_line::{Cursor, Refused, Suffix, Value, check, payload_position};
@@ -16,7 +15,7 @@ impl Module {
         command: Command,
         suffix: Suffix,
         cursor: &mut Cursor<'_>,
-        now: Instant,
+        now: Moment,
     ) -> Result<Next, Refusal> {
         let (form, values) = match suffix {
             Suffix::None => return Err(Refusal::Error),

@@ -1,10 +1,11 @@
 //! The commands of the dialect's rows. Parameters have been checked against the row; here is checked what no row can say.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use modemqtt_at::codes::{CloseResult, OpenResult};
 use modemqtt_at::dialect::{Gate, Refusal, Row, Wait};
 use modemqtt_at::{ClientIndex, Command, Form, Operation, SettingKey, Version};
+use modemqtt_os::Moment;
 
 use super::client::{Leaving, Link, ServerAddress};
 use super::data_phase::{End, Purpose};
@@ -20,7 +21,7 @@ use crate::fault::Fault;
 const MOST_SUBSCRIPTIONS: usize = 16;
 
 impl Module {
-    pub(super) fn carry_out(&mut self, checked: &Checked, now: Instant) -> Result<Next, Refusal> {
+    pub(super) fn carry_out(&mut self, checked: &Checked, now: Moment) -> Result<Next, Refusal> {
         let row = checked.row;
         match row.form {
             Form::Test if self.faults.strikes(Fault::TestSpacing) => {
@@ -34,7 +35,7 @@ impl Module {
         Ok(Next::Command)
     }
 
-    fn act(&mut self, checked: &Checked, now: Instant) -> Result<Next, Refusal> {
+    fn act(&mut self, checked: &Checked, now: Moment) -> Result<Next, Refusal> {
         // A command whose first parameter is not a client index has no gate either.
         let index = ClientIndex(checked.number(0));
         match checked.row.command {
@@ -111,7 +112,7 @@ impl Module {
     }
 
     /// Closes the connection, after a while if a fault says so.
-    fn start_close(&mut self, index: ClientIndex, now: Instant) {
+    fn start_close(&mut self, index: ClientIndex, now: Moment) {
         match self.faults.duration(Fault::SlowClose) {
             Some(takes) if self.client(index).session().is_some() => {
                 self.client_mut(index).leave(Leaving::Closing(now + takes));
@@ -142,7 +143,7 @@ impl Module {
         session.is_some_and(|session| session.phase() == SessionPhase::Connected)
     }
 
-    fn configure(&mut self, checked: &Checked, index: ClientIndex, now: Instant) -> Result<Next, Refusal> {
+    fn configure(&mut self, checked: &Checked, index: ClientIndex, now: Moment) -> Result<Next, Refusal> {
         let given = checked.arguments.len();
         let refused = checked.row.setting == Some(SettingKey::TIMEOUT)
             && given < checked.row.parameters.len()
@@ -169,7 +170,7 @@ impl Module {
         Ok(Next::Command)
     }
 
-    fn open(&mut self, checked: &Checked, index: ClientIndex, now: Instant) -> Result<(), Refusal> {
+    fn open(&mut self, checked: &Checked, index: ClientIndex, now: Moment) -> Result<(), Refusal> {
         if !matches!(self.client(index).link, Link::Closed) {
             if self.faults.strikes(Fault::ReopenError) {
                 return Err(Refusal::Error);
@@ -217,7 +218,7 @@ impl Module {
         Ok(())
     }
 
-    fn connect(&mut self, checked: &Checked, index: ClientIndex, now: Instant) -> Result<(), Refusal> {
+    fn connect(&mut self, checked: &Checked, index: ClientIndex, now: Moment) -> Result<(), Refusal> {
         let patience = self.patience(index);
         let wrong_state = self.dialect.refusals.state;
         let wrong_parameter = self.mqtt_refusal();
@@ -267,7 +268,7 @@ impl Module {
         Ok(())
     }
 
-    fn disconnect(&mut self, index: ClientIndex, now: Instant) -> Result<(), Refusal> {
+    fn disconnect(&mut self, index: ClientIndex, now: Moment) -> Result<(), Refusal> {
         if let Some(code) = self.faults.code(Fault::DisconnectResult)
             && code != CloseResult::CLOSED.0
             && self.is_connected(index)
@@ -299,7 +300,7 @@ impl Module {
         Ok(())
     }
 
-    fn subscribe(&mut self, checked: &Checked, index: ClientIndex, now: Instant) -> Result<(), Refusal> {
+    fn subscribe(&mut self, checked: &Checked, index: ClientIndex, now: Moment) -> Result<(), Refusal> {
         if checked.arguments.len() > 2 + 2 * 4 && self.faults.strikes(Fault::SubscribeFourTopics) {
             return Err(self.mqtt_refusal());
         }
@@ -323,7 +324,7 @@ impl Module {
         })
     }
 
-    fn unsubscribe(&mut self, checked: &Checked, index: ClientIndex, now: Instant) -> Result<(), Refusal> {
+    fn unsubscribe(&mut self, checked: &Checked, index: ClientIndex, now: Moment) -> Result<(), Refusal> {
         let topics = (2..checked.arguments.len())
             .map(|position| filter(checked.text(position)))
             .collect::<Option<Vec<_>>>()

@@ -6,7 +6,9 @@
 
 use std::collections::VecDeque;
 use std::str::FromStr;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use modemqtt_os::Moment;
 
 use super::Module;
 use super::presence::Presence;
@@ -29,7 +31,7 @@ const STREAM: u64 = 7;
 pub enum Timing {
     /// No time at all.
     #[default]
-    Instant,
+    Moment,
     /// As long as a real one.
     Field,
 }
@@ -44,7 +46,7 @@ impl FromStr for Timing {
 
     fn from_str(name: &str) -> Result<Self, NoTiming> {
         match name {
-            "instant" => Ok(Self::Instant),
+            "instant" => Ok(Self::Moment),
             "field" => Ok(Self::Field),
             _ => Err(NoTiming(name.into())),
         }
@@ -56,17 +58,17 @@ impl FromStr for Timing {
 pub(super) struct Pace {
     timing: Timing,
     random: Random,
-    now: Option<Instant>,
+    now: Option<Moment>,
     /// When the SIM card will have been read, after the boot text, and what is printed then.
-    reading_card: Option<(Instant, Vec<&'static str>)>,
+    reading_card: Option<(Moment, Vec<&'static str>)>,
     /// When a network is found.
-    searching: Option<Instant>,
+    searching: Option<Moment>,
     /// The command line that is being carried out, and when it is answered.
-    command: Option<(Instant, Vec<u8>)>,
+    command: Option<(Moment, Vec<u8>)>,
     /// The bytes that have come after it.
     waiting: VecDeque<u8>,
     /// Results on their way, and what is reported after them.
-    results: VecDeque<(Instant, Piece)>,
+    results: VecDeque<(Moment, Piece)>,
 }
 
 impl Pace {
@@ -92,7 +94,7 @@ impl Pace {
         }
     }
 
-    pub(super) const fn look(&mut self, now: Instant) {
+    pub(super) const fn look(&mut self, now: Moment) {
         self.now = Some(now);
     }
 
@@ -127,7 +129,7 @@ impl Pace {
     }
 
     /// Keeps back a result, and whatever is reported after it; returns the piece if nothing holds it.
-    pub(super) fn hold(&mut self, piece: Piece, now: Instant) -> Option<Piece> {
+    pub(super) fn hold(&mut self, piece: Piece, now: Moment) -> Option<Piece> {
         let last = self.results.back().map(|(due, _)| *due);
         let own = match piece.kind {
             PieceKind::Result(_) => self.draw(RESULT_TIME).map(|takes| now + takes),
@@ -155,14 +157,14 @@ impl Module {
     }
 
     /// Carries out a line, now or when it has taken its time.
-    pub(super) fn begin_line(&mut self, line: Vec<u8>, now: Instant) {
+    pub(super) fn begin_line(&mut self, line: Vec<u8>, now: Moment) {
         match self.pace.draw(COMMAND_TIME) {
             Some(takes) => self.pace.command = Some((now + takes, line)),
             None => self.carry_out_line(&line, now),
         }
     }
 
-    fn carry_out_line(&mut self, line: &[u8], now: Instant) {
+    fn carry_out_line(&mut self, line: &[u8], now: Moment) {
         if !self.answers_by_script(line, now) {
             self.execute(line, now);
         }
@@ -185,7 +187,7 @@ impl Module {
         self.pace.searching = None;
     }
 
-    pub(super) fn pace_due(&self) -> Option<Instant> {
+    pub(super) fn pace_due(&self) -> Option<Moment> {
         let Pace {
             reading_card,
             searching,
@@ -207,7 +209,7 @@ impl Module {
     }
 
     /// Does whatever has become due.
-    pub(super) fn tick_pace(&mut self, now: Instant) {
+    pub(super) fn tick_pace(&mut self, now: Moment) {
         self.pace.look(now);
         if let Presence::Starting(started) = self.presence
             && started <= now
@@ -243,7 +245,7 @@ impl Module {
     }
 
     /// Prints the results that have come.
-    pub(super) fn print_results(&mut self, now: Instant) {
+    pub(super) fn print_results(&mut self, now: Moment) {
         while self.pace.results.front().is_some_and(|(due, _)| *due <= now) {
             if let Some((_, piece)) = self.pace.results.pop_front() {
                 self.print(piece, now);

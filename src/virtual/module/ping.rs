@@ -4,9 +4,10 @@
 //! air an answer takes as long as a result, and the line says so.
 
 use std::fmt;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use modemqtt_at::dialect::{Ping, PingKind, Refusal};
+use modemqtt_os::Moment;
 
 use super::general::{Answer, Asked, DONE};
 use super::terminal::PieceKind;
@@ -73,7 +74,7 @@ pub(super) struct Series {
     /// The echo that is under way.
     asked: PingId,
     /// An answer that is on its way.
-    coming: Option<(Instant, PingReply)>,
+    coming: Option<(Moment, PingReply)>,
 }
 
 impl Module {
@@ -185,7 +186,7 @@ impl Module {
     }
 
     /// Takes the answer to an echo, or the failure to get one. An answer to a series from before a restart is ignored.
-    pub fn tell_ping(&mut self, ping: PingId, outcome: Result<PingReply, Failure>, now: Instant) {
+    pub fn tell_ping(&mut self, ping: PingId, outcome: Result<PingReply, Failure>, now: Moment) {
         self.pace.look(now);
         let Some(series) = self.series.as_mut().filter(|series| series.asked == ping) else {
             return;
@@ -208,13 +209,13 @@ impl Module {
         self.settle(now);
     }
 
-    pub(super) fn ping_due(&self) -> Option<Instant> {
+    pub(super) fn ping_due(&self) -> Option<Moment> {
         let series = self.series.as_ref()?;
         series.coming.map(|(due, _)| due)
     }
 
     /// Reports an answer that has arrived.
-    pub(super) fn tick_ping(&mut self, now: Instant) {
+    pub(super) fn tick_ping(&mut self, now: Moment) {
         let due = self.series.as_mut().and_then(|series| {
             let (_, reply) = series.coming.take_if(|(due, _)| *due <= now)?;
             Some(reply)

@@ -10,9 +10,10 @@
 //!
 //! A restart or a loss of power may come in any of them.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use modemqtt_at::ascii::CR;
+use modemqtt_os::Moment;
 
 use super::Module;
 use crate::fault::Fault;
@@ -25,12 +26,12 @@ const WAKING: Duration = Duration::from_millis(100);
 pub(super) enum Presence {
     Off,
     /// Until then.
-    Starting(Instant),
+    Starting(Moment),
     #[default]
     Awake,
     Asleep,
     /// Until then.
-    Waking(Instant),
+    Waking(Moment),
 }
 
 impl Module {
@@ -40,17 +41,17 @@ impl Module {
     }
 
     /// An answer or a result keeps the module awake as long as a command would; other lines do not.
-    pub(super) const fn stay_awake(&mut self, now: Instant) {
+    pub(super) const fn stay_awake(&mut self, now: Moment) {
         self.last_activity = Some(now);
     }
 
     /// Whether a byte reaches the module.
-    pub(super) fn hears(&mut self, byte: u8, now: Instant) -> bool {
+    pub(super) fn hears(&mut self, byte: u8, now: Moment) -> bool {
         if matches!(self.presence, Presence::Off | Presence::Starting(_)) || self.faults.has(Fault::Mute) {
             return false;
         }
         let idle = self.last_activity.replace(now);
-        let idle = idle.map_or(Duration::ZERO, |then| now.saturating_duration_since(then));
+        let idle = idle.map_or(Duration::ZERO, |then| now.since(then));
         let has_dozed_off = |after: Duration| self.intake.data().is_none() && idle > Duration::ZERO && idle >= after;
         let asleep = if byte == CR {
             Presence::Waking(now + WAKING)

@@ -1,9 +1,8 @@
 //! `AT+QMTPUB` and `AT+QMTPUBEX`: which publish is accepted, where its payload comes from, and how it is sent.
 
-use std::time::Instant;
-
 use modemqtt_at::dialect::{DataPhase, Refusal};
 use modemqtt_at::{ClientIndex, Operation};
+use modemqtt_os::Moment;
 
 use super::data_phase::{End, Purpose};
 use super::operations::qos;
@@ -27,7 +26,7 @@ impl Module {
         &mut self,
         checked: &Checked,
         client: ClientIndex,
-        now: Instant,
+        now: Moment,
     ) -> Result<Next, Refusal> {
         let publication = publication(checked, client).ok_or(self.mqtt_refusal())?;
         let settings = &self.client(client).settings;
@@ -61,7 +60,7 @@ impl Module {
         &mut self,
         publication: &Publication,
         payload: Vec<u8>,
-        now: Instant,
+        now: Moment,
     ) -> Result<Next, Refusal> {
         let Publication { client, id, qos, .. } = *publication;
         let message = Outgoing {

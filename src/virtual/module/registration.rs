@@ -1,8 +1,7 @@
 //! The network: whether the module is registered with it, and what it reports of that.
 
-use std::time::Instant;
-
 use modemqtt_at::dialect::Refusal;
+use modemqtt_os::Moment;
 
 use super::general::{Answer, Asked, DONE, General, list};
 use super::sim::Sim;
@@ -36,7 +35,7 @@ impl Registration {
 
 impl Module {
     /// Takes the network away or gives it back. Without it every connection is lost.
-    pub fn set_network(&mut self, up: bool, parting: Parting, now: Instant) {
+    pub fn set_network(&mut self, up: bool, parting: Parting, now: Moment) {
         let registration = if up {
             Registration::HOME
         } else {
@@ -51,7 +50,7 @@ impl Module {
     }
 
     /// Sets how the network treats the module. If it is not registered, every connection is lost.
-    pub fn set_registration(&mut self, registration: Registration, now: Instant) {
+    pub fn set_registration(&mut self, registration: Registration, now: Moment) {
         self.pace.look(now);
         self.change(|module| module.lasting.registration = registration);
         self.settle(now);

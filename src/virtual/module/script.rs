@@ -2,11 +2,11 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::time::Instant;
 
 use modemqtt_at::dialect::DataPhase;
 use modemqtt_at::secrets::masked;
 use modemqtt_at::{Command, Form};
+use modemqtt_os::Moment;
 
 use super::data_phase::{End, Purpose};
 use super::terminal::framed;
@@ -90,7 +90,7 @@ impl History {
 struct ScriptedAnswer {
     line: Vec<u8>,
     steps: VecDeque<Step>,
-    due: Instant,
+    due: Moment,
 }
 
 /// What was expected and did not come, and what came. Its text is for people.
@@ -181,7 +181,7 @@ impl Module {
     }
 
     /// Whether the script answers the line, with what stood between `AT` and CR.
-    pub(super) fn answers_by_script(&mut self, body: &[u8], now: Instant) -> bool {
+    pub(super) fn answers_by_script(&mut self, body: &[u8], now: Moment) -> bool {
         let script = &mut self.script;
         let line = [b"AT", body].concat();
         let mut entries = script.entries.iter_mut();
@@ -205,7 +205,7 @@ impl Module {
     }
 
     /// Asks for this many bytes, or for as many as the command needs: for none if its line carries the data, or needs none.
-    fn ask_by_script(&mut self, line: &[u8], count: Option<usize>, now: Instant) {
+    fn ask_by_script(&mut self, line: &[u8], count: Option<usize>, now: Moment) {
         let end = match count {
             Some(count) => Some(End::Count(count)),
             None => self.data_of(line),
@@ -237,13 +237,13 @@ impl Module {
     }
 
     /// When [`Module::play_script`] is due. A data phase goes first.
-    pub(super) fn script_due(&self) -> Option<Instant> {
+    pub(super) fn script_due(&self) -> Option<Moment> {
         let answers = self.script.answers.iter().filter(|_| !self.takes_data());
         answers.map(|answer| answer.due).min()
     }
 
     /// Takes the steps that are due.
-    pub(super) fn play_script(&mut self, now: Instant) {
+    pub(super) fn play_script(&mut self, now: Moment) {
         if !self.is_on() {
             // A module that is off answers nothing.
             self.script.answers.clear();

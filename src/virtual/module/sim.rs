@@ -1,10 +1,10 @@
 //! The SIM card, and the commands about it.
 
 use std::str::FromStr;
-use std::time::Instant;
 
 use modemqtt_at::codes::CmeCode;
 use modemqtt_at::dialect::Refusal;
+use modemqtt_os::Moment;
 
 use super::Module;
 use super::boot::{SIM_LOCKED, SIM_NOT_READY, SIM_READY};
@@ -63,7 +63,7 @@ impl FromStr for Sim {
 
 impl Module {
     /// Changes the state of the SIM card. The network needs one that is ready.
-    pub fn set_sim(&mut self, sim: Sim, now: Instant) {
+    pub fn set_sim(&mut self, sim: Sim, now: Moment) {
         self.pace.look(now);
         self.change_sim(sim);
         self.settle(now);

@@ -1,8 +1,7 @@
 //! What the module knows of its surroundings: its battery, the cell that serves it, and whether the radio is connected to that cell.
 
-use std::time::Instant;
-
 use modemqtt_at::dialect::{Effect, Everyday};
+use modemqtt_os::Moment;
 
 use super::Module;
 use super::terminal::PieceKind;
@@ -56,7 +55,7 @@ impl Module {
     }
 
     /// Moves the module to another cell. If the host has asked for the cell of a registration, it is told.
-    pub fn set_cell(&mut self, area: u16, cell: u32, now: Instant) {
+    pub fn set_cell(&mut self, area: u16, cell: u32, now: Moment) {
         self.pace.look(now);
         self.change(|module| module.lasting.surroundings.place = Location { area, cell });
         self.settle(now);

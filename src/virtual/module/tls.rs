@@ -3,10 +3,11 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use modemqtt_at::dialect::Refusal;
 use modemqtt_at::tls::{Credential, OtherOption, Tls, TlsForm, TlsKey, TlsOption, TlsValue, Upload};
+use modemqtt_os::Moment;
 
 use super::data_phase::{Data, End, Idle, Intake, Purpose};
 use super::{Module, Next};
@@ -75,7 +76,7 @@ impl Module {
         name: &[u8],
         suffix: Suffix,
         cursor: &mut Cursor<'_>,
-        now: Instant,
+        now: Moment,
     ) -> Option<Result<Next, Refusal>> {
         let tls = self.dialect.tls.as_ref()?;
         let name = String::from_utf8_lossy(name).to_ascii_uppercase();
@@ -93,7 +94,7 @@ impl Module {
         })
     }
 
-    fn configure_tls(&mut self, tls: &'static Tls, cursor: &mut Cursor<'_>, now: Instant) -> Result<Next, Refusal> {
+    fn configure_tls(&mut self, tls: &'static Tls, cursor: &mut Cursor<'_>, now: Moment) -> Result<Next, Refusal> {
         let values = cursor.parameters(|_| None).map_err(|_| TLS_REFUSAL)?;
         self.look_behind(cursor);
         if let (TlsForm::ContextFirst, [Value::Integer(context), Value::Integer(0)]) = (tls.form, values.as_slice()) {
@@ -181,7 +182,7 @@ impl Module {
         Ok(Next::Command)
     }
 
-    fn ask_for_credential(&mut self, name: String, most: usize, now: Instant) -> Next {
+    fn ask_for_credential(&mut self, name: String, most: usize, now: Moment) -> Next {
         self.terminal.prompt();
         let idle = self.dialect.data_idle.map(Idle::Cancel);
         let echo = self.terminal.echo;

@@ -10,9 +10,10 @@ mod matching;
 mod steps;
 
 use std::collections::{HashMap, VecDeque};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use modemqtt_at::ascii::{CR, CTRL_Z, LF};
+use modemqtt_os::Moment;
 use modemqtt_recording::{Entry, ReadError};
 
 use matching::{Bound, told};
@@ -60,7 +61,7 @@ pub struct Replay {
     /// How fast: `None` at once.
     speed: Option<f64>,
     /// The time of the recording that was at that time.
-    anchor: Option<(Instant, Duration)>,
+    anchor: Option<(Moment, Duration)>,
     received: Vec<u8>,
     /// What is to be printed before anything else.
     urgent: Vec<u8>,
@@ -99,7 +100,7 @@ impl Replay {
     }
 
     /// Goes on with another section, whatever is left of this one.
-    pub fn play(&mut self, mut source: Source, now: Instant) {
+    pub fn play(&mut self, mut source: Source, now: Moment) {
         (self.entries, self.failure) = match source() {
             Ok(entries) => (Some(entries), None),
             Err(failure) => (None, Some(failure)),
@@ -116,7 +117,7 @@ impl Replay {
     }
 
     /// Ends a section: what the host should have sent in it and did not is a difference.
-    pub fn end_section(&mut self, now: Instant) {
+    pub fn end_section(&mut self, now: Moment) {
         if let Some(due) = self.due_from_host().cloned() {
             self.differs(Some(&due), b"");
         }
@@ -139,18 +140,18 @@ impl Replay {
     }
 
     /// Takes bytes from the host.
-    pub fn receive(&mut self, bytes: &[u8], now: Instant) {
+    pub fn receive(&mut self, bytes: &[u8], now: Moment) {
         self.begin(now);
         self.received.extend_from_slice(bytes);
     }
 
     /// A host is there.
-    pub fn begin(&mut self, now: Instant) {
+    pub fn begin(&mut self, now: Moment) {
         self.anchor.get_or_insert((now, Duration::ZERO));
     }
 
     /// The next bytes for the host, if their time has come.
-    pub fn next_print(&mut self, now: Instant) -> Option<Vec<u8>> {
+    pub fn next_print(&mut self, now: Moment) -> Option<Vec<u8>> {
         loop {
             if !self.urgent.is_empty() {
                 return Some(std::mem::take(&mut self.urgent));
@@ -165,7 +166,7 @@ impl Replay {
     }
 
     /// When there is more to print, unless the host sends something before.
-    pub fn next_timeout(&self) -> Option<Instant> {
+    pub fn next_timeout(&self) -> Option<Moment> {
         match self.ahead.front()? {
             Recorded::Printed(at, _) => self.time(*at),
             Recorded::Sent(_) => None,
@@ -204,7 +205,7 @@ impl Replay {
     }
 
     /// When something is printed that was printed at that time of the recording.
-    fn time(&self, at: Duration) -> Option<Instant> {
+    fn time(&self, at: Duration) -> Option<Moment> {
         let (anchor, then) = self.anchor?;
         let rest = at.saturating_sub(then);
         Some(self.speed.map_or(anchor, |speed| {
@@ -213,7 +214,7 @@ impl Replay {
     }
 
     /// What the module prints next, if its time has come.
-    fn due(&mut self, now: Instant) -> Option<Vec<u8>> {
+    fn due(&mut self, now: Moment) -> Option<Vec<u8>> {
         self.look_ahead(1);
         let Some(Recorded::Printed(at, _)) = self.ahead.front() else {
             return None;
@@ -257,7 +258,7 @@ impl Replay {
     }
 
     /// Compares what the host has sent with what is due; whether there is something to print, or more to compare.
-    fn compare(&mut self, now: Instant) -> bool {
+    fn compare(&mut self, now: Moment) -> bool {
         if self.received.is_empty() {
             return false;
         }
@@ -276,7 +277,7 @@ impl Replay {
     }
 
     /// Takes a line, which is the one that is due at that step, or is not.
-    fn beyond(&mut self, due: Option<(usize, &Sent)>, now: Instant) -> bool {
+    fn beyond(&mut self, due: Option<(usize, &Sent)>, now: Moment) -> bool {
         let Some(line) = self.line(due.map(|(_, due)| due)) else {
             return false;
         };
@@ -315,7 +316,7 @@ impl Replay {
     }
 
     /// Takes a line as the one that was sent at that step; what was recorded before it is left out.
-    fn take_further(&mut self, at: usize, line: &[u8], now: Instant) {
+    fn take_further(&mut self, at: usize, line: &[u8], now: Moment) {
         if let Some(Recorded::Sent(sent)) = self.ahead.get(at) {
             self.bound.line(&sent.text, line);
         }
@@ -326,7 +327,7 @@ impl Replay {
 
     /// All was played, and a host opens the module once more: from the beginning, without what the module printed before it was asked
     /// anything. Whether there is anything that the host is to send.
-    fn rewind(&mut self, now: Instant) -> bool {
+    fn rewind(&mut self, now: Moment) -> bool {
         match (self.source)() {
             Ok(entries) => self.entries = Some(entries),
             Err(failure) => self.failure = Some(failure),
@@ -365,7 +366,7 @@ impl Replay {
     }
 
     /// Data, whose length is known, or which end with Ctrl-Z.
-    fn compare_data(&mut self, due: &Sent, at: usize, now: Instant) -> bool {
+    fn compare_data(&mut self, due: &Sent, at: usize, now: Moment) -> bool {
         let expected = self.bound.filled(&due.text);
         if self.received.len() < expected.len() && expected.starts_with(&self.received) {
             return false;
@@ -394,7 +395,7 @@ impl Replay {
     }
 
     /// Prints what was printed before that step, and takes it as sent.
-    fn advance(&mut self, at: usize, now: Instant) {
+    fn advance(&mut self, at: usize, now: Moment) {
         let before: Vec<_> = self.ahead.drain(..at).collect();
         for step in before {
             if let Recorded::Printed(_, marked) = step {

@@ -38,12 +38,12 @@ fn of(pieces: Vec<Piece>, speed: Option<f64>) -> Replay {
 }
 
 /// What the module prints when the host sends this.
-fn answer(replay: &mut Replay, bytes: &str, now: Instant) -> String {
+fn answer(replay: &mut Replay, bytes: &str, now: Moment) -> String {
     replay.receive(bytes.as_bytes(), now);
     printed(replay, now)
 }
 
-fn printed(replay: &mut Replay, now: Instant) -> String {
+fn printed(replay: &mut Replay, now: Moment) -> String {
     let mut printed = Vec::new();
     while let Some(bytes) = replay.next_print(now) {
         printed.extend(bytes);
@@ -53,7 +53,7 @@ fn printed(replay: &mut Replay, now: Instant) -> String {
 
 #[test]
 fn the_module_answers_as_it_did_and_what_came_unasked_comes_where_it_came() {
-    let now = Instant::now();
+    let now = Moment::now();
     let steps = [
         ("<", "\r\nRDY\r\n"),
         (">", "AT+CSQ\r"),
@@ -78,7 +78,7 @@ fn the_module_answers_as_it_did_and_what_came_unasked_comes_where_it_came() {
 
 #[test]
 fn in_its_own_time_a_factor_makes_it_faster() {
-    let start = Instant::now();
+    let start = Moment::now();
     let steps = [
         (">", "AT+CSQ\r"),
         ("<", "OK1"),
@@ -97,7 +97,7 @@ fn in_its_own_time_a_factor_makes_it_faster() {
 
 #[test]
 fn data_are_compared_byte_by_byte_however_they_are_written() {
-    let now = Instant::now();
+    let now = Moment::now();
     let steps = [
         (">", "AT+QMTPUB=0,1,1,0,\"t\",5\r"),
         ("<", "\r\n> "),
@@ -128,7 +128,7 @@ fn data_are_compared_byte_by_byte_however_they_are_written() {
 
 #[test]
 fn what_was_made_up_may_be_another_and_comes_back_as_it_is_now() {
-    let now = Instant::now();
+    let now = Moment::now();
     let pieces = vec![
         piece(true, "AT+QMTPUB=0,7,1,0,\"t\",2\r", &[(12, 1, 1)]),
         piece(false, "\r\nOK\r\n\r\n+QMTPUB: 0,7,0\r\n", &[(19, 1, 1)]),
@@ -140,7 +140,7 @@ fn what_was_made_up_may_be_another_and_comes_back_as_it_is_now() {
 
 #[test]
 fn another_line_is_told_beside_the_one_that_was_due_and_the_next_is_taken_as_ever() {
-    let now = Instant::now();
+    let now = Moment::now();
     let mut replay = replay(&[(">", "AT+CSQ\r"), ("<", "\r\nOK\r\n")], None);
     assert_eq!(answer(&mut replay, "AT+CREG?\r", now), "\r\nERROR\r\n");
     assert_eq!(answer(&mut replay, "AT+CSQ\r", now), "\r\nOK\r\n");
@@ -162,7 +162,7 @@ fn another_line_is_told_beside_the_one_that_was_due_and_the_next_is_taken_as_eve
 
 #[test]
 fn what_the_host_leaves_out_is_told_and_the_rest_goes_on() {
-    let now = Instant::now();
+    let now = Moment::now();
     let steps = [
         (">", "AT+A\r"),
         ("<", "\r\nA\r\n"),
@@ -185,7 +185,7 @@ fn what_the_host_leaves_out_is_told_and_the_rest_goes_on() {
 
 #[test]
 fn the_opening_may_be_longer_or_shorter_than_recorded() {
-    let now = Instant::now();
+    let now = Moment::now();
     let steps = [
         (">", "AT\r"),
         (">", "AT\r"),
@@ -235,7 +235,7 @@ fn section(steps: &[(&str, &str)]) -> Source {
 
 #[test]
 fn a_section_is_played_whatever_is_left_of_the_one_before() {
-    let now = Instant::now();
+    let now = Moment::now();
     let mut replay = replay(
         &[(">", "AT+CSQ\r"), ("<", "1"), (">", "AT+CREG?\r"), ("<", "2")],
         Some(1.0),
@@ -253,7 +253,7 @@ fn a_section_is_played_whatever_is_left_of_the_one_before() {
 
 #[test]
 fn what_is_missing_at_the_end_of_a_section_and_what_comes_behind_it_are_differences() {
-    let now = Instant::now();
+    let now = Moment::now();
     let mut replay = replay(&[], None);
     replay.play(section(&[(">", "AT\r"), (">", "AT+CIMI\r"), ("<", "3")]), now);
     replay.end_section(now);

@@ -7,12 +7,12 @@ use std::collections::VecDeque;
 use std::io;
 use std::ops::Range;
 use std::path::Path;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use modemqtt_at::ascii::{CR, LF};
 use modemqtt_at::secrets::{masked, remembered, secrets_in};
 use modemqtt_at::shown;
-use modemqtt_os::LogFile;
+use modemqtt_os::{LogFile, Moment};
 
 use crate::command_line::LineEnd;
 use crate::module::Print;
@@ -26,7 +26,7 @@ const MOST_SECRETS: usize = 32;
 #[derive(Debug)]
 pub(super) struct Log {
     file: LogFile,
-    origin: (Instant, SystemTime),
+    origin: (Moment, SystemTime),
     host: Text,
     /// Recognises an LF that belongs to the CR of the host's last line, and must not begin a line with the time of that one.
     line_end: LineEnd,
@@ -47,7 +47,7 @@ pub(super) struct Log {
 struct Text {
     bytes: Vec<u8>,
     count: usize,
-    began: Option<Instant>,
+    began: Option<Moment>,
     data: bool,
     /// Whether some of it belongs to a private key.
     secret: bool,
@@ -81,7 +81,7 @@ impl Key {
 
 impl Log {
     /// Appends to the file.
-    pub(super) fn open(path: &Path, now: Instant) -> io::Result<Self> {
+    pub(super) fn open(path: &Path, now: Moment) -> io::Result<Self> {
         Ok(Self {
             file: LogFile::open(path)?,
             origin: (now, SystemTime::now()),
@@ -97,7 +97,7 @@ impl Log {
     }
 
     /// Takes what the host has sent. A line ends with CR; data, for which the module waits, with whatever the module says next.
-    pub(super) fn heard(&mut self, bytes: &[u8], data: bool, now: Instant) {
+    pub(super) fn heard(&mut self, bytes: &[u8], data: bool, now: Moment) {
         if self.host.data != data {
             self.write_host();
             self.host.data = data;
@@ -121,7 +121,7 @@ impl Log {
     }
 
     /// Says how many messages the module has lost, if there are more than before.
-    pub(super) fn lost(&mut self, messages: u64, now: Instant) {
+    pub(super) fn lost(&mut self, messages: u64, now: Moment) {
         let more = messages.saturating_sub(std::mem::replace(&mut self.lost_messages, messages));
         if more > 0 {
             let messages = if more == 1 { "message was" } else { "messages were" };
@@ -133,19 +133,19 @@ impl Log {
     }
 
     /// Notes what does not show on the line.
-    pub(super) fn note(&self, text: &str, now: Instant) {
+    pub(super) fn note(&self, text: &str, now: Moment) {
         let text = shown::escaped(text);
         self.file.push(format!("{:.6} # {text}", self.time(now)).as_bytes());
     }
 
     /// Seconds since 1970.
-    fn time(&self, at: Instant) -> f64 {
-        let since = (self.origin.1 + at.saturating_duration_since(self.origin.0)).duration_since(UNIX_EPOCH);
+    fn time(&self, at: Moment) -> f64 {
+        let since = (self.origin.1 + at.since(self.origin.0)).duration_since(UNIX_EPOCH);
         since.unwrap_or_default().as_secs_f64()
     }
 
     /// Takes what the module has printed.
-    pub(super) fn printed(&mut self, print: &Print, now: Instant) {
+    pub(super) fn printed(&mut self, print: &Print, now: Moment) {
         let bytes = &print.bytes;
         if self.host.data {
             self.write_host();
@@ -172,7 +172,7 @@ impl Log {
     }
 
     /// A message is one line, whatever its payload holds.
-    fn write_message(&mut self, bytes: &[u8], payload: &Range<usize>, now: Instant) {
+    fn write_message(&mut self, bytes: &[u8], payload: &Range<usize>, now: Moment) {
         let (before, behind) = (&bytes[..payload.start], &bytes[payload.end..]);
         let text = shown::counted(
             &shown::line(before.trim_ascii_start()),
@@ -276,7 +276,7 @@ impl Drop for Log {
 }
 
 impl Text {
-    fn push(&mut self, byte: u8, now: Instant) {
+    fn push(&mut self, byte: u8, now: Moment) {
         self.began.get_or_insert(now);
         self.count += 1;
         if self.bytes.len() < if self.data { shown::MOST_DATA } else { SHOWN_OF_A_LINE } {

@@ -14,11 +14,11 @@ mod secured;
 use std::io;
 use std::path::PathBuf;
 use std::process;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crossbeam_channel::{Sender, bounded};
 use modemqtt_at::dialect::{self, Model};
-use modemqtt_os::{Waker, Worker, waker};
+use modemqtt_os::{Moment, Waker, Worker, waker};
 
 use crate::fault::{Fault, Injection};
 use crate::module::{Module, Parting, Registration, Signal, Sim, Timing, Unmet};
@@ -177,7 +177,7 @@ impl VirtualModem {
         let mut module = Module::new(dialect, model)
             .with_seed(options.seed)
             .with_timing(options.timing, options.seed)
-            .with_clock(since_1970(), Instant::now());
+            .with_clock(since_1970(), Moment::now());
         for fault in seen.transpose()?.into_iter().flat_map(Profile::injections) {
             module.inject(fault);
         }
@@ -188,7 +188,7 @@ impl VirtualModem {
             module.expect(expectation.clone());
         }
         let log = options.log.as_ref().map(|path| {
-            Log::open(path, Instant::now()).map_err(|source| VirtualError::Log {
+            Log::open(path, Moment::now()).map_err(|source| VirtualError::Log {
                 path: path.clone(),
                 source,
             })
@@ -243,27 +243,27 @@ impl VirtualModem {
 
     /// Restarts the module, as a loss of power would.
     pub fn restart(&self) {
-        self.call(|module| module.restart(Instant::now()));
+        self.call(|module| module.restart(Moment::now()));
     }
 
     /// Cuts its power: it is silent until it is switched on.
     pub fn power_off(&self, parting: Parting) {
-        self.call(move |module| module.power_off(parting, Instant::now()));
+        self.call(move |module| module.power_off(parting, Moment::now()));
     }
 
     /// Switches it on, if it is off.
     pub fn power_on(&self) {
-        self.call(|module| module.power_on(Instant::now()));
+        self.call(|module| module.power_on(Moment::now()));
     }
 
     /// See [`Module::power_key`].
     pub fn power_key(&self) {
-        self.call(|module| module.power_key(Instant::now()));
+        self.call(|module| module.power_key(Moment::now()));
     }
 
     /// See [`Module::urc`].
     pub fn urc(&self, line: Vec<u8>) {
-        self.call(move |module| module.urc(&line, Instant::now()));
+        self.call(move |module| module.urc(&line, Moment::now()));
     }
 
     /// See [`Module::commands`]; nothing once it is closed.
@@ -273,17 +273,17 @@ impl VirtualModem {
 
     /// Sets how the network treats the module.
     pub fn set_registration(&self, registration: Registration) {
-        self.call(move |module| module.set_registration(registration, Instant::now()));
+        self.call(move |module| module.set_registration(registration, Moment::now()));
     }
 
     /// Changes the state of the SIM card.
     pub fn set_sim(&self, sim: Sim) {
-        self.call(move |module| module.set_sim(sim, Instant::now()));
+        self.call(move |module| module.set_sim(sim, Moment::now()));
     }
 
     /// Takes the network away, and with it every connection, or gives it back.
     pub fn network(&self, up: bool, parting: Parting) {
-        self.call(move |module| module.set_network(up, parting, Instant::now()));
+        self.call(move |module| module.set_network(up, parting, Moment::now()));
     }
 
     /// See [`Module::set_signal`].
@@ -298,7 +298,7 @@ impl VirtualModem {
 
     /// See [`Module::set_cell`].
     pub fn set_cell(&self, area: u16, cell: u32) {
-        self.call(move |module| module.set_cell(area, cell, Instant::now()));
+        self.call(move |module| module.set_cell(area, cell, Moment::now()));
     }
 
     /// Misbehaves from now on.

@@ -5,9 +5,9 @@ use std::io::{Read as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Shutdown, TcpStream, ToSocketAddrs as _};
 use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use modemqtt_os::{Kept, ping};
+use modemqtt_os::{Kept, Moment, ping};
 
 use super::Mailbox;
 use super::port::is_temporary;
@@ -280,14 +280,14 @@ fn make(host: &str, port: u16, within: Duration, security: Option<&Security>) ->
 
 /// Tries every address of the host in turn.
 fn connect(host: &str, port: u16, within: Duration) -> Result<TcpStream, NotMade> {
-    let due = Instant::now() + within;
+    let due = Moment::now() + within;
     let addresses = (host, port).to_socket_addrs().map_err(|error| NotMade {
         failure: Failure::NameUnknown,
         reason: format!("{host} cannot be looked up: {error}"),
     })?;
     let mut reason = format!("{host}:{port} does not answer in time");
     for address in addresses {
-        let left = due.saturating_duration_since(Instant::now());
+        let left = due.since(Moment::now());
         if left.is_zero() {
             break;
         }

@@ -7,9 +7,9 @@ use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use modemqtt_os::{Kept, Listener};
+use modemqtt_os::{Kept, Listener, Moment};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
@@ -51,7 +51,7 @@ pub(super) struct Tcp {
     newcomer: Option<Host>,
     /// Whether a host has left since the door was attended.
     left: bool,
-    rests_until: Option<Instant>,
+    rests_until: Option<Moment>,
 }
 
 /// The connection of a host. It ends as this is dropped, whoever has copies of its descriptor.
@@ -115,7 +115,7 @@ impl Port {
         &'port self,
         descriptors: &mut Vec<PollFd<'port>>,
         wanted: PollFlags,
-        now: Instant,
+        now: Moment,
     ) -> Watched {
         let mut add = |fd: BorrowedFd<'port>, wanted| {
             descriptors.push(PollFd::from_borrowed_fd(fd, wanted));
@@ -169,7 +169,7 @@ impl Port {
     }
 
     /// The descriptor at which hosts come, or which shows that they come and go.
-    pub(super) fn door(&self, now: Instant) -> Option<BorrowedFd<'_>> {
+    pub(super) fn door(&self, now: Moment) -> Option<BorrowedFd<'_>> {
         match self {
             Self::Pty(pty) => pty.hosts.descriptor(),
             Self::Tcp(tcp) if tcp.newcomer.is_some() => None,
@@ -181,7 +181,7 @@ impl Port {
     }
 
     /// When to watch the door again.
-    pub(super) fn next_timeout(&self, now: Instant) -> Option<Instant> {
+    pub(super) fn next_timeout(&self, now: Moment) -> Option<Moment> {
         match self {
             Self::Pty(pty) => pty.slave.is_none().then(|| now + REST),
             Self::Tcp(tcp) => tcp.rests_until.filter(|until| *until > now),
@@ -192,7 +192,7 @@ impl Port {
     ///
     /// Call it between reading and printing, even if nothing happened at the door while `poll` slept: then the host whose
     /// bytes were read is known to be there, and the answer reaches it.
-    pub(super) fn attend(&mut self, door: bool, now: Instant) -> bool {
+    pub(super) fn attend(&mut self, door: bool, now: Moment) -> bool {
         match self {
             Self::Pty(pty) => pty.attend(),
             Self::Tcp(tcp) => {
@@ -362,7 +362,7 @@ impl Tcp {
     }
 
     /// A host that comes while another is there waits for what becomes of that.
-    fn accept(&mut self, now: Instant) {
+    fn accept(&mut self, now: Moment) {
         self.rests_until = None;
         // Further ones wait in the queue of the system.
         while self.newcomer.is_none() {

@@ -4,10 +4,10 @@
 //! An operating-system seam: `docs/windows.md` says what another system offers instead.
 
 use std::io;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender};
-use modemqtt_os::Wake;
+use modemqtt_os::{Moment, Wake};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::log::Log;
@@ -78,7 +78,7 @@ impl ModuleReactor {
     ) -> Self {
         let mut module = module;
         if options.timing == Timing::Field {
-            module.power_off(Parting::Silent, Instant::now());
+            module.power_off(Parting::Silent, Moment::now());
         }
         Self {
             module,
@@ -112,7 +112,7 @@ impl ModuleReactor {
             for connection in ready.sockets {
                 self.read_socket(connection);
             }
-            if self.port.attend(ready.port.door, Instant::now()) {
+            if self.port.attend(ready.port.door, Moment::now()) {
                 self.to_host.clear();
             }
             self.run_module();
@@ -121,7 +121,7 @@ impl ModuleReactor {
     }
 
     fn wait_for_work(&self) -> io::Result<ModuleReady> {
-        let now = Instant::now();
+        let now = Moment::now();
         let mut descriptors = vec![PollFd::new(&self.wake, PollFlags::IN)];
         let mut wanted = PollFlags::empty();
         wanted.set(PollFlags::IN, self.from_host.room() > 0);
@@ -135,9 +135,7 @@ impl ModuleReactor {
             interest.set(PollFlags::OUT, socket.is_writing());
             descriptors.push(PollFd::new(&socket.stream, interest));
         }
-        let timeout = self
-            .deadline(now)
-            .map(|due| timespec(due.saturating_duration_since(now)));
+        let timeout = self.deadline(now).map(|due| timespec(due.since(now)));
         match poll(&mut descriptors, timeout.as_ref()) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(error.into()),
@@ -154,7 +152,7 @@ impl ModuleReactor {
         })
     }
 
-    fn deadline(&self, now: Instant) -> Option<Instant> {
+    fn deadline(&self, now: Moment) -> Option<Moment> {
         let to_host = self.to_host.next_timeout().filter(|_| !self.blocked);
         let deadlines = [
             self.module.next_timeout(),
@@ -194,7 +192,7 @@ impl ModuleReactor {
                     };
                     self.tell(connection, event);
                 }
-                Mail::Pinged(ping, outcome) => self.module.tell_ping(ping, outcome, Instant::now()),
+                Mail::Pinged(ping, outcome) => self.module.tell_ping(ping, outcome, Moment::now()),
                 Mail::Close => return false,
             }
         }
@@ -214,7 +212,7 @@ impl ModuleReactor {
             return; // reading nothing would look like the host's end
         }
         let count = self.port.read(&mut self.buffer[..room]);
-        let now = Instant::now();
+        let now = Moment::now();
         self.from_host.push(&self.buffer[..count], now);
         if let Some(log) = &mut self.log {
             log.heard(&self.buffer[..count], self.module.takes_data(), now);
@@ -230,12 +228,12 @@ impl ModuleReactor {
             SocketRead::Established => return self.tell(connection, ConnectionEvent::Connected),
             SocketRead::Unsecured(reason) => return self.tell_not_made(connection, &NotMade::unsecured(&reason)),
         };
-        self.module.tell(connection, event, Instant::now());
+        self.module.tell(connection, event, Moment::now());
     }
 
     /// Tells the module. A connection that it has given up is closed.
     fn tell(&mut self, connection: ConnectionId, event: ConnectionEvent<'_>) {
-        if !self.module.tell(connection, event, Instant::now()) {
+        if !self.module.tell(connection, event, Moment::now()) {
             self.network.close(connection);
         }
     }
@@ -243,14 +241,14 @@ impl ModuleReactor {
     /// The module has a number for it, the log has the reason.
     fn tell_not_made(&mut self, connection: ConnectionId, not_made: &NotMade) {
         if let Some(log) = &mut self.log {
-            log.note(&not_made.reason, Instant::now());
+            log.note(&not_made.reason, Moment::now());
         }
         self.tell(connection, ConnectionEvent::Failed(not_made.failure));
     }
 
     /// Passes on everything that is due.
     fn run_module(&mut self) {
-        let now = Instant::now();
+        let now = Moment::now();
         // One that takes its time is switched on by its first host, which would miss the start otherwise.
         if self.cold && self.port.has_host() {
             self.cold = false;
@@ -278,7 +276,7 @@ impl ModuleReactor {
 
     /// Without a host bytes go nowhere, as on a real line. A host that reads slowly loses whole lines: those that come of
     /// nothing first, and those that come of a connection never.
-    fn print(&mut self, now: Instant) {
+    fn print(&mut self, now: Moment) {
         let has_host = self.port.has_host();
         while let Some(print) = self.module.next_print() {
             let Print { bytes, cause, .. } = &print;
@@ -296,7 +294,7 @@ impl ModuleReactor {
         }
     }
 
-    fn carry_out(&mut self, action: Action, now: Instant) {
+    fn carry_out(&mut self, action: Action, now: Moment) {
         let refused = match action {
             Action::Connect {
                 connection,
@@ -334,7 +332,7 @@ impl ModuleReactor {
         }
     }
 
-    fn write_line(&mut self, now: Instant) {
+    fn write_line(&mut self, now: Moment) {
         self.blocked = false;
         loop {
             let bytes = self.to_host.due(now);

@@ -6,11 +6,11 @@ use std::io;
 use std::path::PathBuf;
 use std::process;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use modemqtt_os::parts::Position;
-use modemqtt_os::{Mutex, Wake, Waker, Worker, waker};
+use modemqtt_os::{Moment, Mutex, Wake, Waker, Worker, waker};
 use modemqtt_recording::{Entry, Header, ReadError, Recording, What};
 use rustix::event::{PollFd, PollFlags, poll};
 
@@ -244,16 +244,16 @@ impl Player {
             if (ready.line || !orders.is_empty()) && self.replay.has_room() {
                 let count = self.port.read(&mut buffer);
                 if count > 0 {
-                    self.replay.receive(&buffer[..count], Instant::now());
+                    self.replay.receive(&buffer[..count], Moment::now());
                 }
             }
-            if self.port.attend(ready.door, Instant::now()) {
+            if self.port.attend(ready.door, Moment::now()) {
                 self.to_host.clear();
                 self.replay.forget_received();
             }
             self.play();
             for order in orders {
-                let now = Instant::now();
+                let now = Moment::now();
                 let Order::Play(section, done) = order else {
                     return;
                 };
@@ -269,7 +269,7 @@ impl Player {
     }
 
     fn sleep(&self) -> io::Result<PortReady> {
-        let now = Instant::now();
+        let now = Moment::now();
         let mut descriptors = vec![PollFd::new(&self.wake, PollFlags::IN)];
         let mut wanted = PollFlags::empty();
         wanted.set(PollFlags::IN, self.replay.has_room());
@@ -280,7 +280,7 @@ impl Player {
             .next_timeout()
             .filter(|_| !self.blocked && self.port.has_host());
         let due = due.into_iter().chain(self.port.next_timeout(now)).min();
-        let timeout = due.map(|due| timespec(due.saturating_duration_since(now)));
+        let timeout = due.map(|due| timespec(due.since(now)));
         match poll(&mut descriptors, timeout.as_ref()) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(error.into()),
@@ -292,10 +292,10 @@ impl Player {
         if !self.port.has_host() {
             return;
         }
-        self.replay.begin(Instant::now());
+        self.replay.begin(Moment::now());
         loop {
             while self.to_host.len() < MOST_AHEAD
-                && let Some(bytes) = self.replay.next_print(Instant::now())
+                && let Some(bytes) = self.replay.next_print(Moment::now())
             {
                 self.to_host.extend(bytes);
             }

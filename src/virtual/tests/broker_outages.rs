@@ -4,9 +4,10 @@
 mod broker_support;
 
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use broker_support::*;
+use modemqtt_os::Moment;
 use modemqtt_virtual::broker::state::{Disposition, SocketId, State};
 use modemqtt_virtual::broker::{Broker, BrokerError, BrokerOptions, Limits, QoS};
 
@@ -19,7 +20,7 @@ fn start() -> Broker {
 /// A state on a clock of its own, with one client.
 struct Bench {
     state: State,
-    now: Instant,
+    now: Moment,
     client: SocketId,
 }
 
@@ -29,7 +30,7 @@ impl Bench {
             limits,
             ..BrokerOptions::default()
         });
-        let now = Instant::now();
+        let now = Moment::now();
         let client = state.accept(now).unwrap();
         let mut bench = Self { state, now, client };
         bench.send(&Connect::new("c").will("will", "gone", 0, false).bytes());

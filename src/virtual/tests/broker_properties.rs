@@ -3,10 +3,11 @@
 
 mod broker_support;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use broker_support::*;
 use bytes::Bytes;
+use modemqtt_os::Moment;
 use modemqtt_virtual::broker::QoS;
 use modemqtt_virtual::broker::state::{Disposition, SocketId, State};
 use modemqtt_virtual::broker::wire::{self, Decoder, Packet};
@@ -125,7 +126,7 @@ fn small_state() -> State {
     })
 }
 
-fn take(state: &mut State, connections: &mut Vec<SocketId>, step: Step, now: &mut Instant) {
+fn take(state: &mut State, connections: &mut Vec<SocketId>, step: Step, now: &mut Moment) {
     match step {
         Step::Accept => connections.extend(state.accept(*now)),
         Step::Receive(which, bytes) => {
@@ -208,7 +209,7 @@ proptest! {
     fn whatever_happens_the_state_keeps_its_bounds(steps in vec(step(), 1..150)) {
         let mut state = small_state();
         let mut connections = Vec::new();
-        let mut now = Instant::now();
+        let mut now = Moment::now();
         for step in steps {
             take(&mut state, &mut connections, step, &mut now);
             prop_assert!(connections.len() <= 4);

@@ -3,10 +3,11 @@
 
 mod broker_support;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use broker_support::*;
 use bytes::Bytes;
+use modemqtt_os::Moment;
 use modemqtt_virtual::broker::QoS;
 use modemqtt_virtual::broker::state::{Disposition, SocketId, State};
 use modemqtt_virtual::broker::{BrokerOptions, Limits};
@@ -14,7 +15,7 @@ use modemqtt_virtual::broker::{BrokerOptions, Limits};
 /// A state, its clock, and a client at the end of every connection.
 struct Bench {
     state: State,
-    now: Instant,
+    now: Moment,
 }
 
 impl Bench {
@@ -25,7 +26,7 @@ impl Bench {
         };
         Self {
             state: State::new(options),
-            now: Instant::now(),
+            now: Moment::now(),
         }
     }
 

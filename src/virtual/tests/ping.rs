@@ -4,9 +4,10 @@
 
 mod rig;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use modemqtt_at::dialect;
+use modemqtt_os::Moment;
 use modemqtt_virtual::module::{Action, Failure, Ipv4, Module, PingReply, Timing};
 use rig::Rig;
 
@@ -21,7 +22,7 @@ fn module(model: &str) -> Module {
 }
 
 fn type_in(module: &mut Module, line: &str) -> String {
-    module.receive(format!("{line}\r").as_bytes(), Instant::now());
+    module.receive(format!("{line}\r").as_bytes(), Moment::now());
     module.take_output().escape_ascii().to_string()
 }
 
@@ -43,7 +44,7 @@ fn a_series_under_way_is_told_to_another_and_goes_on() {
             "{model}"
         );
         assert_eq!(module.next_action(), None);
-        module.tell_ping(ping, Err(Failure::Unreachable), Instant::now());
+        module.tell_ping(ping, Err(Failure::Unreachable), Moment::now());
         assert!(matches!(module.next_action(), Some(Action::Ping { .. })), "{model}");
     }
     let mut module = module("BC28");
@@ -58,14 +59,14 @@ fn an_answer_from_before_a_restart_is_told_to_nobody() {
     let Some(Action::Ping { ping, .. }) = module.next_action() else {
         panic!("no echo")
     };
-    module.restart(Instant::now());
+    module.restart(Moment::now());
     module.take_output();
     let reply = PingReply {
         address: Ipv4([192, 0, 2, 7]),
         took: Duration::from_millis(1),
         ttl: 64,
     };
-    module.tell_ping(ping, Ok(reply), Instant::now());
+    module.tell_ping(ping, Ok(reply), Moment::now());
     assert_eq!((module.take_output(), module.next_action()), (Vec::new(), None));
 }
 

@@ -8,9 +8,10 @@ use std::fs;
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use modemqtt_at::dialect;
+use modemqtt_os::Moment;
 use modemqtt_virtual::broker::{Broker, BrokerOptions};
 use modemqtt_virtual::module::{Parting, Signal};
 use modemqtt_virtual::{Fault, Injection, Options, VirtualError, VirtualModem};
@@ -77,14 +78,14 @@ fn a_second_host_on_the_tcp_port_is_turned_away() {
     first.ask("AT\r", "AT\r\r\nOK\r\n");
     drop(first);
     // The door opens when the module has seen the first host leave.
-    let due = Instant::now() + PATIENCE;
+    let due = Moment::now() + PATIENCE;
     loop {
         let mut third = Host::on_tcp(&modem);
         third.send("AT\r");
         if third.answers("AT\r\r\nOK\r\n") {
             return;
         }
-        assert!(Instant::now() < due);
+        assert!(Moment::now() < due);
     }
 }
 
@@ -129,7 +130,7 @@ fn faults_of_the_module_and_of_the_line_come_and_go_while_it_runs() {
     modem.inject(Fault::BareError);
     modem.inject("line-chunk=1".parse::<Injection>().unwrap());
     modem.inject("line-gap=0.002".parse::<Injection>().unwrap());
-    let start = Instant::now();
+    let start = Moment::now();
     host.ask_alone("AT+QMTDISC=0\r", "\r\nERROR\r\n");
     // 13 bytes to the module and 9 back, and 2 ms after each but the last of a direction.
     let taken = start.elapsed();
@@ -289,9 +290,9 @@ impl Mosquitto {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let due = Instant::now() + PATIENCE;
+        let due = Moment::now() + PATIENCE;
         while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(Instant::now() < due, "mosquitto does not listen");
+            assert!(Moment::now() < due, "mosquitto does not listen");
             std::thread::yield_now();
         }
         Some(Self {

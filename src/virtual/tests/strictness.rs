@@ -360,7 +360,7 @@ proptest! {
     fn any_split_of_the_bytes_gives_the_same_output(bytes in "(AT\\+QMT(SUB=0,1,\"t\",1|PUB=0,0,0,0,\"t\")\r[a-z]{0,3}\x1a?){1,4}", cut in 0usize..200) {
         for dialect in dialect::ALL {
             let (dialect, model) = dialect::of_model(dialect.models[0].name).unwrap();
-            let now = std::time::Instant::now();
+            let now = modemqtt_os::Moment::now();
             let mut whole = Module::new(dialect, model);
             let mut split = Module::new(dialect, model);
             let (first, second) = bytes.as_bytes().split_at(cut.min(bytes.len()));

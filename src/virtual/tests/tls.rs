@@ -2,16 +2,17 @@
 
 #![allow(clippy::unwrap_used, reason = "input cannot reach a test")]
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use modemqtt_at::dialect::of_model;
+use modemqtt_os::Moment;
 use modemqtt_virtual::module::{Action, ConnectionEvent, Failure, Module, Security};
 
 const CA: &str = "-----BEGIN CERTIFICATE-----\nTUlJQg==\n-----END CERTIFICATE-----\n";
 
 struct Line {
     module: Module,
-    now: Instant,
+    now: Moment,
 }
 
 impl Line {
@@ -19,7 +20,7 @@ impl Line {
         let (dialect, model) = of_model(model).unwrap();
         let mut line = Self {
             module: Module::new(dialect, model),
-            now: Instant::now(),
+            now: Moment::now(),
         };
         line.answer("ATE0\r");
         line

@@ -1,9 +1,9 @@
 //! What is recorded but not written yet: the port's thread puts it here as it is, and the writer takes it all at once.
 
 use std::ops::Range;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use modemqtt_os::{Condvar, Mutex};
+use modemqtt_os::{Condvar, Moment, Mutex};
 use modemqtt_recording::{What, begins_command};
 
 /// How many bytes may wait; any beyond that are missing, and counted in the recording itself.
@@ -40,7 +40,7 @@ struct Unwritten {
 #[derive(Debug, Default)]
 pub(super) struct Batch {
     pub(super) bytes: Vec<u8>,
-    pub(super) items: Vec<(Instant, Item)>,
+    pub(super) items: Vec<(Moment, Item)>,
 }
 
 /// What is due besides writing that.
@@ -73,7 +73,7 @@ pub(super) enum Item {
 
 impl Backlog {
     /// Adds an item, and the bytes that belong to it. This waits for nothing but the writer's exchange of two buffers.
-    pub(super) fn push(&self, at: Instant, item: Item, bytes: &[u8]) {
+    pub(super) fn push(&self, at: Moment, item: Item, bytes: &[u8]) {
         let mut queue = self.queue.lock();
         queue.push(at, item, bytes);
         let idle = std::mem::take(&mut queue.idle);
@@ -85,7 +85,7 @@ impl Backlog {
 
     /// Has the writer write everything so far, waiting at most this long; returns whether it has.
     pub(super) fn flush(&self, at_most: Duration) -> bool {
-        let deadline = Instant::now() + at_most;
+        let deadline = Moment::now() + at_most;
         let mut queue = self.queue.lock();
         queue.wanted += 1;
         let wanted = queue.wanted;
@@ -119,11 +119,11 @@ impl Backlog {
     }
 
     /// Waits for something to write, at most until then, and takes it in exchange for the empty buffers.
-    pub(super) fn take(&self, taken: &mut Batch, until: Option<Instant>) -> Due {
+    pub(super) fn take(&self, taken: &mut Batch, until: Option<Moment>) -> Due {
         let mut queue = self.queue.lock();
-        let mut paced = Instant::now() + PACE;
+        let mut paced = Moment::now() + PACE;
         loop {
-            let now = Instant::now();
+            let now = Moment::now();
             let flush = (queue.written < queue.wanted).then_some(queue.wanted);
             let late = until.is_some_and(|until| until <= now);
             let something = !queue.taken.items.is_empty() && paced <= now;
@@ -141,7 +141,7 @@ impl Backlog {
                     continue;
                 }
                 // The line was silent and is busy now: a little of the traffic is collected first.
-                paced = Instant::now() + PACE;
+                paced = Moment::now() + PACE;
             } else {
                 self.changed.wait_for(&mut queue, paced - now);
             }
@@ -156,7 +156,7 @@ impl Backlog {
 }
 
 impl Unwritten {
-    fn push(&mut self, at: Instant, item: Item, bytes: &[u8]) {
+    fn push(&mut self, at: Moment, item: Item, bytes: &[u8]) {
         if self.failure.is_some() {
             return;
         }
@@ -199,7 +199,7 @@ impl Unwritten {
 
 impl Batch {
     /// Notes that bytes are missing here, if any are.
-    fn note_missing(&mut self, missing: u64, at: Instant) {
+    fn note_missing(&mut self, missing: u64, at: Moment) {
         if missing > 0 {
             self.items.push((at, Item::Note(Box::new(What::Missing(missing)))));
         }
@@ -218,7 +218,7 @@ impl Batch {
 mod tests {
     use super::*;
 
-    fn bytes(queue: &mut Unwritten, at: Instant, bytes: &[u8]) {
+    fn bytes(queue: &mut Unwritten, at: Moment, bytes: &[u8]) {
         let (count, secrets) = (bytes.len(), Vec::new());
         let item = Item::Bytes {
             sent: false,
@@ -230,7 +230,7 @@ mod tests {
 
     #[test]
     fn what_finds_no_room_is_counted_and_what_others_need_is_taken_all_the_same() {
-        let (mut queue, now) = (Unwritten::default(), Instant::now());
+        let (mut queue, now) = (Unwritten::default(), Moment::now());
         bytes(&mut queue, now, &vec![b'a'; WAITING - WEIGHT]);
         bytes(&mut queue, now, &[b'b'; WEIGHT]);
         bytes(&mut queue, now, &[b'c'; 7]);
@@ -251,7 +251,7 @@ mod tests {
 
     #[test]
     fn a_gap_at_the_end_is_counted_too() {
-        let (backlog, now) = (Backlog::default(), Instant::now());
+        let (backlog, now) = (Backlog::default(), Moment::now());
         bytes(&mut backlog.queue.lock(), now, &vec![b'a'; WAITING]);
         bytes(&mut backlog.queue.lock(), now, &[b'b'; 7]);
         backlog.end();
@@ -266,7 +266,7 @@ mod tests {
 
     #[test]
     fn what_was_read_at_once_is_one_piece_and_a_command_begins_another() {
-        let (mut queue, now) = (Unwritten::default(), Instant::now());
+        let (mut queue, now) = (Unwritten::default(), Moment::now());
         bytes(&mut queue, now, b"+CSQ");
         bytes(&mut queue, now, b": 20,0");
         bytes(&mut queue, now + Duration::from_millis(1), b"OK");
@@ -297,7 +297,7 @@ mod tests {
             failure: Some("nothing is recorded any more".into()),
             ..Unwritten::default()
         };
-        bytes(&mut queue, Instant::now(), b"OK");
+        bytes(&mut queue, Moment::now(), b"OK");
         assert_eq!(
             (queue.taken.items.len(), queue.taken.bytes.len(), queue.missing),
             (0, 0, 0)

@@ -35,7 +35,7 @@ impl Recorded {
             count,
             secrets,
         };
-        self.recorder.backlog.push(Instant::now(), item, bytes);
+        self.recorder.backlog.push(Moment::now(), item, bytes);
     }
 
     fn text(&self) -> String {

@@ -3,10 +3,10 @@
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use modemqtt_os::parts::PartWriter;
-use modemqtt_os::worker;
+use modemqtt_os::{Moment, worker};
 use modemqtt_recording::{Entry, Fact, Header, Masker, What};
 
 use super::backlog::{Backlog, Batch, Item};
@@ -16,7 +16,7 @@ const BLOCK: usize = 128 * 1024;
 
 pub(super) struct Writer {
     pub(super) backlog: Arc<Backlog>,
-    pub(super) origin: Instant,
+    pub(super) origin: Moment,
     pub(super) masker: Masker,
     pub(super) header: Header,
     pub(super) file: PartWriter,
@@ -46,7 +46,7 @@ impl Writer {
             let mut rest = taken.bytes.as_slice();
             for (at, item) in taken.items.drain(..) {
                 // Calls and bytes get their time from different threads.
-                last = last.max(at.saturating_duration_since(self.origin));
+                last = last.max(at.since(self.origin));
                 let at = last;
                 match item {
                     Item::Bytes { sent, count, secrets } => {

@@ -1,9 +1,9 @@
 //! What the session reports, on its way to whoever it concerns: the calls, the queues, the kept sessions, the log.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use modemqtt_at::ClientIndex;
+use modemqtt_os::Moment;
 
 use super::Traffic;
 use crate::call::{ClientState, Event, Reply, Ticket};
@@ -43,11 +43,11 @@ impl Traffic {
                 });
             }
             Event::Sent(ticket) => self.update(ticket, |progress| {
-                progress.sent_at.get_or_insert_with(Instant::now);
+                progress.sent_at.get_or_insert_with(Moment::now);
             }),
             Event::Accepted(ticket) => self.update(ticket, |progress| {
                 progress.reach(Stage::Accepted);
-                progress.accepted_at.get_or_insert_with(Instant::now);
+                progress.accepted_at.get_or_insert_with(Moment::now);
             }),
             Event::Retransmitting(ticket, times) => self.update(ticket, |progress| progress.retransmissions = times),
             Event::Uploading(ticket, name, sent, total) => {
@@ -92,7 +92,7 @@ impl Traffic {
                 }
             }
             Event::Message(message) => self.shared.message(message),
-            Event::Urc(line) => self.shared.urc(Instant::now(), line),
+            Event::Urc(line) => self.shared.urc(Moment::now(), line),
             Event::Lost(client, code) => {
                 let error = Error::ConnectionLost { client, code };
                 self.stays_lost(client, &error);

@@ -1,9 +1,10 @@
 //! A module that does with a data phase whatever firmware has been seen to do.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use modemqtt_at::ascii::{CR, CTRL_Z, ESC};
 use modemqtt_at::dialect::{DataPhase, Dialect};
+use modemqtt_os::Moment;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -83,7 +84,7 @@ enum Mode {
     Command,
     /// Ignores everything until the prompt; holds what has arrived meanwhile.
     Busy {
-        until: Instant,
+        until: Moment,
         kept: Option<Vec<u8>>,
         phase: Phase,
     },
@@ -99,7 +100,7 @@ struct Phase {
     fate: Fate,
     /// The first burst has come.
     begun: bool,
-    idle_since: Instant,
+    idle_since: Moment,
 }
 
 pub(crate) struct Firmware {
@@ -109,8 +110,8 @@ pub(crate) struct Firmware {
     line: Vec<u8>,
     echo: bool,
     burst: Vec<u8>,
-    burst_ends: Option<Instant>,
-    restarts: Option<Instant>,
+    burst_ends: Option<Moment>,
+    restarts: Option<Moment>,
     phases: usize,
     dialect: &'static Dialect,
     pub(crate) taken: Vec<Taken>,
@@ -141,7 +142,7 @@ impl Firmware {
         self.well = true;
     }
 
-    pub(crate) fn next_timeout(&self) -> Option<Instant> {
+    pub(crate) fn next_timeout(&self) -> Option<Moment> {
         let own = match &self.mode {
             Mode::Command => None,
             Mode::Busy { until, .. } => Some(*until),
@@ -150,13 +151,13 @@ impl Firmware {
         [own, self.burst_ends, self.restarts].into_iter().flatten().min()
     }
 
-    fn gives_up_at(&self, phase: &Phase) -> Option<Instant> {
+    fn gives_up_at(&self, phase: &Phase) -> Option<Moment> {
         self.quirks
             .patience
             .map(|patience| phase.idle_since + Duration::from_millis(patience))
     }
 
-    pub(crate) fn handle_timeout(&mut self, now: Instant) -> Vec<u8> {
+    pub(crate) fn handle_timeout(&mut self, now: Moment) -> Vec<u8> {
         let mut printed = Vec::new();
         if self.burst_ends.take_if(|at| *at <= now).is_some() {
             let burst = std::mem::take(&mut self.burst);
@@ -198,7 +199,7 @@ impl Firmware {
         printed
     }
 
-    pub(crate) fn receive(&mut self, bytes: &[u8], now: Instant) -> Vec<u8> {
+    pub(crate) fn receive(&mut self, bytes: &[u8], now: Moment) -> Vec<u8> {
         let mut printed = Vec::new();
         if self.quirks.escape_ends_burst && matches!(self.mode, Mode::Data(_)) {
             self.burst.extend(bytes);
@@ -210,7 +211,7 @@ impl Firmware {
     }
 
     /// One burst.
-    fn take(&mut self, burst: &[u8], now: Instant, printed: &mut Vec<u8>) {
+    fn take(&mut self, burst: &[u8], now: Moment, printed: &mut Vec<u8>) {
         let lost = self.lost_of(burst.len());
         for (at, &byte) in burst.iter().enumerate() {
             match &mut self.mode {
@@ -278,7 +279,7 @@ impl Firmware {
         });
     }
 
-    fn command(&mut self, byte: u8, now: Instant, printed: &mut Vec<u8>) {
+    fn command(&mut self, byte: u8, now: Moment, printed: &mut Vec<u8>) {
         if byte != CR {
             self.line.push(byte);
             return;
@@ -299,7 +300,7 @@ impl Firmware {
         printed.extend(b"\r\nOK\r\n");
     }
 
-    fn ask(&mut self, line: String, now: Instant, printed: &mut Vec<u8>) {
+    fn ask(&mut self, line: String, now: Moment, printed: &mut Vec<u8>) {
         let fate = if self.well {
             Fate::Fine
         } else {

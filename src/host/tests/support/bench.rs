@@ -2,12 +2,13 @@
 
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use modemqtt_at::{ClientIndex, Qos, dialect};
 use modemqtt_host::call::{Call, Event, Reply, Ticket};
 use modemqtt_host::error::Error;
 use modemqtt_host::session::Session;
+use modemqtt_os::Moment;
 
 pub(crate) const CLIENT: ClientIndex = ClientIndex(0);
 pub(crate) const OK: &[u8] = b"\r\nOK\r\n";
@@ -28,7 +29,7 @@ pub(crate) fn response(lines: &[&str]) -> Option<Result<Reply, Error>> {
 
 pub(crate) struct Bench {
     pub(crate) session: Session,
-    now: Instant,
+    now: Moment,
     pub(crate) events: Vec<Event>,
     tickets: u64,
 }
@@ -39,7 +40,7 @@ impl Bench {
         let model = dialect::of_model(model).expect("a known model");
         Self {
             session: Session::new(Some(model), 115_200),
-            now: Instant::now(),
+            now: Moment::now(),
             events: Vec::new(),
             tickets: 0,
         }
@@ -153,7 +154,7 @@ impl Bench {
         std::iter::from_fn(|| self.session.poll_transmit()).flatten().collect()
     }
 
-    pub(crate) fn now(&self) -> Instant {
+    pub(crate) fn now(&self) -> Moment {
         self.now
     }
 

@@ -6,13 +6,14 @@
 pub(crate) mod rig;
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use modemqtt_at::{ClientIndex, Qos, dialect};
 use modemqtt_host::call::{Call, ClientState, Event, Message, Reply, Submission, Ticket};
 use modemqtt_host::error::Error;
 use modemqtt_host::keep::Upkeep;
 use modemqtt_host::session::Session;
+use modemqtt_os::Moment;
 use rig::Rig;
 
 pub(crate) const CLIENT: ClientIndex = ClientIndex(0);
@@ -24,7 +25,7 @@ pub(crate) type Befall = fn(&mut Rig);
 pub(crate) struct Pair {
     pub(crate) host: Upkeep,
     pub(crate) rig: Rig,
-    pub(crate) now: Instant,
+    pub(crate) now: Moment,
     /// The bytes of the host, line by line.
     pub(crate) sent: Vec<u8>,
     pub(crate) chunk: usize,
@@ -53,7 +54,7 @@ impl Pair {
         let mut pair = Self {
             host: Upkeep::new(session),
             rig: Rig::new(model),
-            now: Instant::now(),
+            now: Moment::now(),
             sent: Vec::new(),
             chunk,
             tickets: 0,

@@ -4,7 +4,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt::Write;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use modemqtt_at::ClientIndex;
 use modemqtt_at::ascii::{CR, LF};
@@ -12,6 +12,7 @@ use modemqtt_at::dialect::Dialect;
 use modemqtt_host::call::{Call, Event, Reply, Ticket};
 use modemqtt_host::error::{Error, Refusal};
 use modemqtt_host::session::Session;
+use modemqtt_os::Moment;
 
 use crate::calls;
 use crate::transcript::{Action, Location, Transcript, Words, World};
@@ -66,7 +67,7 @@ pub fn play(transcript: &Transcript, dialect: &'static Dialect, cut: Cut<'_>) ->
 
 struct Player {
     session: Session,
-    now: Instant,
+    now: Moment,
     tickets: HashMap<Ticket, What>,
     last_ticket: u64,
     sent: Vec<u8>,
@@ -96,7 +97,7 @@ impl Player {
         let model = dialect.model(&transcript.model).expect("a known model");
         let mut player = Self {
             session: Session::new(Some((dialect, model)), 115_200),
-            now: Instant::now(),
+            now: Moment::now(),
             tickets: HashMap::new(),
             last_ticket: 1,
             sent: Vec::new(),

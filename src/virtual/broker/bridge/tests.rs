@@ -12,12 +12,12 @@ const PATIENCE: Patience = Patience {
 
 struct Rig {
     session: ClientSession,
-    now: Instant,
+    now: Moment,
 }
 
 impl Rig {
     fn connecting(version: Version, keep_alive: u16) -> Self {
-        let now = Instant::now();
+        let now = Moment::now();
         let mut session = ClientSession::new(1024, now);
         let credentials = Credentials {
             version,

@@ -5,8 +5,9 @@ use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use modemqtt_os::Moment;
 use modemqtt_virtual::broker::{Broker, BrokerOptions};
 
 /// A broker that runs for one test.
@@ -76,7 +77,7 @@ impl Mosquitto {
     }
 
     fn is_listening(&mut self) -> bool {
-        let start = Instant::now();
+        let start = Moment::now();
         while start.elapsed() < Duration::from_secs(10) {
             if self.process.try_wait().unwrap().is_some() {
                 return false;

@@ -3,9 +3,10 @@
 #![allow(dead_code, unreachable_pub)]
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use modemqtt_at::dialect::{self, Dialect};
+use modemqtt_os::Moment;
 use modemqtt_virtual::broker::state::{self, Disposition, State};
 use modemqtt_virtual::broker::{BrokerOptions, QoS};
 use modemqtt_virtual::module::{
@@ -17,7 +18,7 @@ pub struct Rig {
     pub module: Module,
     pub broker: State,
     pub dialect: &'static Dialect,
-    now: Instant,
+    now: Moment,
     connections: BTreeMap<ConnectionId, state::SocketId>,
     unknown_names: BTreeSet<String>,
     broker_down: bool,
@@ -49,7 +50,7 @@ impl Rig {
             module: Module::new(dialect, model),
             broker: State::new(BrokerOptions::default()),
             dialect,
-            now: Instant::now(),
+            now: Moment::now(),
             connections: BTreeMap::new(),
             unknown_names: BTreeSet::new(),
             broker_down: false,

@@ -6,8 +6,9 @@ use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::os::fd::AsFd;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use modemqtt_os::Moment;
 use modemqtt_virtual::{Options, VirtualModem};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
@@ -104,9 +105,9 @@ impl Host {
     }
 
     pub fn until(&mut self, is_there: impl Fn(&[u8]) -> bool) -> bool {
-        let due = Instant::now() + PATIENCE;
+        let due = Moment::now() + PATIENCE;
         while !is_there(&self.read) {
-            let left = due.saturating_duration_since(Instant::now());
+            let left = due.since(Moment::now());
             let timeout = Timespec::try_from(left).unwrap();
             let mut descriptors = [PollFd::new(&self.port, PollFlags::IN)];
             if poll(&mut descriptors, Some(&timeout)).unwrap() == 0 {
