@@ -8,6 +8,7 @@ pub mod ascii;
 pub mod codes;
 mod command;
 pub mod dialect;
+pub mod find;
 pub mod general;
 mod mqtt;
 pub mod secrets;

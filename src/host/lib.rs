@@ -11,7 +11,6 @@ pub mod engine;
 pub mod errand;
 pub mod error;
 pub mod event;
-mod find;
 pub mod framer;
 mod job;
 pub mod keep;

@@ -6,8 +6,8 @@
 //! payload on its own line after the length. Quotes inside a payload are never escaped.
 
 use modemqtt_at::ascii::{CR, LF, QUOTE};
+use modemqtt_at::find::first_of;
 
-use crate::find::first_of;
 use crate::message::Content;
 use crate::trace::Place;
 
