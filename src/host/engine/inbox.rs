@@ -126,6 +126,46 @@ impl<T: Weigh> Inbox<T> {
         self.stock.add(weight);
     }
 
+    /// Puts down several, in order.
+    pub(super) fn push_all(&self, entries: impl IntoIterator<Item = T>) {
+        let mut state = self.state.lock();
+        if state.over {
+            return;
+        }
+        let mut weight = 0;
+        state
+            .entries
+            .extend(entries.into_iter().inspect(|entry| weight += entry.weight()));
+        state.weight += weight;
+        self.stock.add(weight);
+    }
+
+    /// Drops the oldest entries until the others weigh at most this, or one is left.
+    pub(super) fn shrink_to(&self, most: usize) {
+        let mut state = self.state.lock();
+        let (mut count, mut weight) = (0, 0);
+        for entry in state.entries.iter().take(state.entries.len().saturating_sub(1)) {
+            if state.weight - weight <= most {
+                break;
+            }
+            weight += entry.weight();
+            count += 1;
+        }
+        state.weight -= weight;
+        let gone: Vec<_> = state.entries.drain(..count).collect();
+        drop(state);
+        self.forgo(gone.len() as u64, weight);
+    }
+
+    /// Counts entries that were dropped.
+    fn forgo(&self, count: u64, weight: usize) {
+        if !self.has_copies() {
+            self.dropped.fetch_add(count, Ordering::AcqRel);
+            self.untold.fetch_add(count, Ordering::AcqRel);
+        }
+        self.stock.release(weight);
+    }
+
     /// Wakes who waits, once for all that was put down before.
     pub(super) fn wake(&self) {
         let mut state = self.state.lock();
@@ -244,11 +284,7 @@ impl<T: Weigh> Queue for Inbox<T> {
         };
         state.weight -= entry.weight();
         drop(state);
-        if !self.has_copies() {
-            self.dropped.fetch_add(1, Ordering::AcqRel);
-            self.untold.fetch_add(1, Ordering::AcqRel);
-        }
-        self.stock.release(entry.weight());
+        self.forgo(1, entry.weight());
         true
     }
 }
@@ -286,6 +322,23 @@ mod tests {
         assert_eq!((inbox.weight(), inbox.stock.left()), (4, 96));
         (5..=7).for_each(|number| inbox.push(number));
         assert_eq!(inbox.take_some(9, 10), [4, 5, 6]);
+    }
+
+    #[test]
+    fn several_are_put_down_and_the_oldest_dropped_at_once() {
+        let inbox = inbox();
+        inbox.push(1);
+        inbox.push_all(2..=5);
+        inbox.shrink_to(9);
+        assert_eq!((inbox.weight(), inbox.stock.left(), inbox.dropped()), (9, 91, 3));
+        inbox.set_copies(true);
+        // The last one stays, whatever it weighs.
+        inbox.shrink_to(0);
+        assert_eq!((inbox.weight(), inbox.stock.left(), inbox.dropped()), (5, 95, 3));
+        assert_eq!(inbox.take_some(9, 99), [5]);
+        inbox.end();
+        inbox.push_all(6..=7);
+        assert_eq!((inbox.weight(), inbox.stock.left()), (0, 100));
     }
 
     #[test]

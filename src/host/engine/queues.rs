@@ -91,11 +91,20 @@ impl Queues {
         self.messages.lock().values().map(|inbox| inbox.dropped()).sum()
     }
 
-    /// Keeps a message for who asks for it; returns whether a callback gets it too.
-    pub(super) fn put_message(&self, message: &Stamped<Content>) -> bool {
-        let inbox = self.messages(message.value.client());
-        self.put(&inbox, message.clone());
-        inbox.has_copies()
+    /// Keeps messages of a client for who asks for them, and for the callback if it has one.
+    pub(super) fn put_messages(&self, client: ClientIndex, messages: Vec<Stamped<Content>>, listens: bool) {
+        let inbox = self.messages(client);
+        let copies = inbox.has_copies();
+        if copies && listens {
+            self.notices.push_all(messages.iter().cloned().map(Notice::Message));
+        }
+        inbox.push_all(messages);
+        if copies {
+            inbox.shrink_to(self.stock.limit() / PART);
+        }
+        if self.stock.beyond() > 0 {
+            self.make_room();
+        }
     }
 
     /// The same with a line that no one waited for.

@@ -23,6 +23,7 @@ use super::journal::{Journal, News};
 use super::tap::Tap;
 use crate::call::Event;
 use crate::error::Error;
+use crate::message::Message;
 use crate::trace::{Form, Piece, Place};
 
 /// How long the end of a recording waits for a stalled disk.
@@ -121,13 +122,18 @@ impl Recorder {
         self.note(Moment::now(), What::Call(note(pending.subject(), facts)));
     }
 
-    /// Records an event.
+    /// Records messages.
+    pub(super) fn received(&self, messages: &[Message]) {
+        let items = messages.iter().map(|message| {
+            let (client, length) = (message.content.client().0, message.content.payload().len() as u64);
+            (message.at, Item::Message { client, length })
+        });
+        self.backlog.push_all(items);
+    }
+
+    /// Records another event.
     pub(super) fn happened(&self, event: &Event) {
         match event {
-            Event::Message(message) => {
-                let (client, length) = (message.content.client().0, message.content.payload().len() as u64);
-                self.push(message.at, Item::Message { client, length }, &[]);
-            }
             Event::Identified(dialect, model) => self.module(Moment::now(), model.name, dialect.name),
             Event::Ended(ticket, result) => {
                 let mut facts = vec![("number", count_of(ticket.0))];

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use modemqtt_at::ClientIndex;
 use modemqtt_at::dialect::{Dialect, Model as ModelRow};
-use modemqtt_os::{Condvar, LogFile, Moment, Mutex, Waker};
+use modemqtt_os::{Condvar, LogFile, Moment, Mutex, MutexGuard, Waker};
 
 use super::bell::{Bell, Bells};
 use super::inbox::Inbox;
@@ -24,7 +24,7 @@ use crate::event::Told;
 use crate::message::Content;
 use crate::port::Lines;
 use crate::session::Ids;
-use crate::trace::{Entry, Piece};
+use crate::trace::Entry;
 
 /// A value with the time at which its last byte was read, in seconds since 1970.
 #[derive(Clone, Debug)]
@@ -389,15 +389,37 @@ impl Shared {
         change(&mut self.known.lock().statistics);
     }
 
-    pub(super) fn message(&self, message: Message) {
-        let stamped = Stamped {
-            timestamp: self.timestamp(message.at),
-            value: message.content,
-        };
-        // Counted before anyone can take it.
-        self.count(|statistics| statistics.messages += 1);
-        if self.queues.put_message(&stamped) {
-            self.notify(Notice::Message(stamped));
+    /// Passes on messages that came together, in order.
+    pub(super) fn received(&self, messages: &mut Vec<Message>) {
+        if messages.is_empty() {
+            return;
+        }
+        if let Some(recorder) = self.recorder() {
+            recorder.received(messages);
+        }
+        // Counted before anyone can take them.
+        self.count(|statistics| statistics.messages += messages.len() as u64);
+        let mut stamp = self.stamp();
+        let mut rest = messages.drain(..).peekable();
+        while let Some(client) = rest.peek().map(|message| message.content.client()) {
+            let same = std::iter::from_fn(|| rest.next_if(|message| message.content.client() == client));
+            let stamped = same.map(|message| Stamped {
+                timestamp: stamp(message.at),
+                value: message.content,
+            });
+            let listens = self.listening.load(Ordering::Acquire);
+            self.queues.put_messages(client, stamped.collect(), listens);
+        }
+    }
+
+    /// Gives times in seconds since 1970. What came together has one.
+    fn stamp(&self) -> impl FnMut(Moment) -> f64 {
+        let mut last = (self.origin.0, self.timestamp(self.origin.0));
+        move |at| {
+            if at != last.0 {
+                last = (at, self.timestamp(at));
+            }
+            last.1
         }
     }
 
@@ -412,9 +434,9 @@ impl Shared {
         }
     }
 
-    /// Passes a piece of wire traffic to every tap.
-    pub(super) fn on_wire(&self, piece: &Piece<'_>) {
-        self.wire.lock().take(piece);
+    /// What passes a piece of wire traffic to every tap.
+    pub(super) fn taps(&self) -> MutexGuard<'_, Wire> {
+        self.wire.lock()
     }
 
     /// The recording of the line, if there is one.

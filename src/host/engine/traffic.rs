@@ -24,6 +24,7 @@ use super::shared::Shared;
 use crate::call::Ticket;
 use crate::error::Error;
 use crate::keep::Upkeep;
+use crate::message::Message;
 use crate::port::{Port, PortError};
 
 /// Commands that callers write within this time of each other form a row.
@@ -63,6 +64,8 @@ pub(super) struct Traffic {
     more: bool,
     /// How many reads have put off the end of a time.
     put_off: u32,
+    /// Messages that have just come.
+    messages: Vec<Message>,
     /// The clients that have just lost their connection.
     fallen: Vec<ClientIndex>,
     sleep: Sleep,
@@ -102,6 +105,7 @@ impl Traffic {
             held: false,
             more: false,
             put_off: 0,
+            messages: Vec::new(),
             fallen: Vec::new(),
             sleep: Sleep::default(),
             written_by_caller: None,

@@ -83,6 +83,19 @@ impl Backlog {
         }
     }
 
+    /// Adds items without bytes.
+    pub(super) fn push_all(&self, items: impl IntoIterator<Item = (Moment, Item)>) {
+        let mut queue = self.queue.lock();
+        for (at, item) in items {
+            queue.push(at, item, &[]);
+        }
+        let idle = !queue.taken.items.is_empty() && std::mem::take(&mut queue.idle);
+        drop(queue);
+        if idle {
+            self.changed.notify_all();
+        }
+    }
+
     /// Has the writer write everything so far, waiting at most this long; returns whether it has.
     pub(super) fn flush(&self, at_most: Duration) -> bool {
         let deadline = Moment::now() + at_most;

@@ -17,13 +17,25 @@ impl Traffic {
     pub(super) fn deliver(&mut self) {
         self.told.bells |= !self.taken.is_empty();
         self.fallen.clear();
+        let mut wire = None;
         while let Some(piece) = self.upkeep.poll_wire() {
-            self.shared.on_wire(&piece);
+            wire.get_or_insert_with(|| self.shared.taps()).take(&piece);
         }
+        drop(wire);
+        let mut messages = std::mem::take(&mut self.messages);
         while let Some(event) = self.upkeep.poll_event() {
-            self.handle(event);
             self.told.bells = true;
+            match event {
+                // Those that came together are passed on together.
+                Event::Message(message) => messages.push(message),
+                event => {
+                    self.shared.received(&mut messages);
+                    self.handle(event);
+                }
+            }
         }
+        self.shared.received(&mut messages);
+        self.messages = messages;
         for pending in std::mem::take(&mut self.taken) {
             self.advance(&pending, |progress| progress.reach(Stage::Taken));
         }
@@ -91,7 +103,6 @@ impl Traffic {
                     kept.client_changed();
                 }
             }
-            Event::Message(message) => self.shared.message(message),
             Event::Urc(line) => self.shared.urc(Moment::now(), line),
             Event::Lost(client, code) => {
                 let error = Error::ConnectionLost { client, code };
