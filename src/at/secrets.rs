@@ -220,6 +220,12 @@ fn within_quotes(command: &[u8], field: Range<usize>, at: usize) -> Range<usize>
     at + start..at + end
 }
 
+/// Whether commands or answers of this name may have secrets.
+pub fn may_follow(name: &[u8]) -> bool {
+    let mut all = COMMANDS.iter().chain(ANSWERS);
+    all.any(|(known, ..)| known.as_bytes().eq_ignore_ascii_case(name))
+}
+
 /// Where the fields of a command or of an answer that holds a secret begin, and the first of them that is masked.
 fn sensitive(line: &[u8]) -> Option<(usize, usize)> {
     let plus = line.iter().position(|byte| *byte == b'+')?;

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use memchr::{memchr_iter, memchr2_iter};
+use modemqtt_at::find::first_of;
 use modemqtt_at::secrets;
 
 use crate::entry::Kind;
@@ -29,6 +30,7 @@ impl Subjects {
     const FIRMWARE: Self = Self(64);
     /// A message id behind the client index.
     const MESSAGE_IDS: Self = Self(128);
+    const ANY: Self = Self(u8::MAX);
     const TEXTS: Self = Self(Self::NUMBERS.0 | Self::MESSAGES.0);
     const ALONE: Self = Self(Self::IMEI.0 | Self::IMSI.0 | Self::ICCID.0 | Self::ADDRESSES.0 | Self::FIRMWARE.0);
 
@@ -137,6 +139,8 @@ pub(crate) struct Finder {
     asked: Subjects,
     /// The commands or answers of a line: what each has, and where its name ends.
     names: Vec<(Subjects, usize)>,
+    /// How the last line began whose name has neither secrets nor identities: the name, and the character behind it.
+    harmless: Vec<u8>,
     /// Whether a short message in PDU mode is due from the module, or from the host.
     message_due: [bool; 2],
     /// The credential that is on its way in that direction.
@@ -161,6 +165,35 @@ impl Finder {
         if self.holds_credential(sent, line, places) {
             return;
         }
+        if !self.is_harmless(line) {
+            self.find_by_names(sent, line, places);
+        }
+        if has_run(line) {
+            places.extend(runs(line, 0).filter_map(|place| {
+                let kind = telling(&line[place.clone()])?;
+                Some((place, Mark::Value(kind)))
+            }));
+        }
+    }
+
+    /// Whether a line has one name only, the same as such a line before it. Most lines are messages.
+    fn is_harmless(&self, line: &[u8]) -> bool {
+        let values = line.strip_prefix(self.harmless.as_slice());
+        !self.harmless.is_empty() && values.is_some_and(|values| first_of([b'+'], values).is_none())
+    }
+
+    /// Notes how a line begins that has this one name only, if none of that name has anything.
+    fn note_harmless(&mut self, line: &[u8], has: Subjects, behind: usize) {
+        let ends = matches!(line.get(behind), Some(b':' | b'=' | b'?'));
+        let is_alone = line[0] == b'+' && first_of([b'+'], &line[1..]).is_none();
+        if ends && is_alone && !has.any(Subjects::ANY) && !secrets::may_follow(&line[1..behind]) {
+            self.harmless.clear();
+            self.harmless.extend_from_slice(&line[..=behind]);
+        }
+    }
+
+    /// Adds what the commands and answers of a line have.
+    fn find_by_names(&mut self, sent: bool, line: &[u8], places: &mut Vec<(Range<usize>, Mark)>) {
         let is_command = line.len() >= 2 && line[..2].eq_ignore_ascii_case(b"AT");
         for place in secrets::readings(line) {
             if !place.is_empty() {
@@ -199,11 +232,8 @@ impl Finder {
         if !sent && names.is_empty() {
             self.find_answer(line, places);
         }
-        if has_run(line) {
-            places.extend(runs(line, 0).filter_map(|place| {
-                let kind = telling(&line[place.clone()])?;
-                Some((place, Mark::Value(kind)))
-            }));
+        if let [(has, behind)] = names[..] {
+            self.note_harmless(line, has, behind);
         }
         names.clear();
         self.names = names;

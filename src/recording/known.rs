@@ -211,6 +211,11 @@ impl Known {
         }
     }
 
+    /// Whether nothing is looked for.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.needles.is_empty()
+    }
+
     /// Whether a line may end within a value, so that the rest of it comes behind another line.
     pub(crate) fn may_be_torn(&self, line: &[u8]) -> bool {
         let Some(&last) = line.last() else { return false };

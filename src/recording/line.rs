@@ -118,6 +118,11 @@ fn write_bytes(line: &mut Vec<u8>, bytes: &[u8]) {
         let Some((&byte, behind)) = other.split_first() else {
             return;
         };
+        if let Some(behind) = other.strip_prefix(b"\r\n") {
+            line.extend_from_slice(b"\\r\\n");
+            rest = behind;
+            continue;
+        }
         match byte {
             b'\r' => line.extend_from_slice(b"\\r"),
             b'\n' => line.extend_from_slice(b"\\n"),

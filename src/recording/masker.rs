@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
 use std::time::Duration;
 
-use memchr::{memchr2_iter, memrchr2};
+use memchr::memrchr2;
+use modemqtt_at::find::first_of;
 
 use crate::entry::{Entry, Kind, Piece, Span, What};
 use crate::finder::{Finder, LONG_LINE, Mark};
@@ -57,6 +58,8 @@ pub struct Masker {
     told_firmware: bool,
     /// What was found in a line.
     marks: Vec<(Range<usize>, Mark)>,
+    /// The lines being looked through.
+    lines: Vec<Range<usize>>,
 }
 
 impl Masker {
@@ -235,7 +238,9 @@ impl Masker {
     fn places(&mut self, sent: bool, text: &[u8], open: bool) -> Vec<Place> {
         let mut places = Vec::new();
         let mut marks = std::mem::take(&mut self.marks);
-        for line in lines(text) {
+        let mut within = std::mem::take(&mut self.lines);
+        within.extend(lines(text));
+        for line in &within {
             self.finder.line(sent, &text[line.clone()], &mut marks);
             for (place, mark) in marks.drain(..) {
                 let range = line.start + place.start..line.start + place.end;
@@ -258,8 +263,12 @@ impl Masker {
         }
         self.known.find(text, open, &mut places);
         if !sent {
-            self.find_torn(text, &mut places);
+            self.find_torn(text, &within, &mut places);
         }
+        within.clear();
+        // A text may have had very many.
+        within.shrink_to(LONGEST_LINE / 64);
+        self.lines = within;
         for range in self.secrets_before(sent, text.len()) {
             let part = lines(&text[range.clone()]);
             places.extend(part.map(|line| Place::masked(range.start + line.start..range.start + line.end)));
@@ -277,9 +286,12 @@ impl Masker {
     }
 
     /// Values of which the beginning and the rest are in different lines.
-    fn find_torn(&self, text: &[u8], places: &mut Vec<Place>) {
+    fn find_torn(&self, text: &[u8], lines: &[Range<usize>], places: &mut Vec<Place>) {
+        if self.known.is_empty() {
+            return;
+        }
         let mut before: [Range<usize>; TORN] = Default::default();
-        for line in lines(text) {
+        for line in lines {
             for earlier in &before {
                 let torn = self
                     .known
@@ -290,7 +302,7 @@ impl Masker {
                 }
             }
             before.rotate_left(1);
-            before[TORN - 1] = line;
+            before[TORN - 1].clone_from(line);
         }
     }
 
@@ -453,17 +465,12 @@ fn uncovered(taken: &BTreeMap<usize, Place>, range: &Range<usize>) -> Vec<Range<
 
 /// The lines of a text, without their ends; the last one may have none.
 fn lines(text: &[u8]) -> impl Iterator<Item = Range<usize>> {
-    let mut ends = memchr2_iter(b'\r', b'\n', text).chain(std::iter::once(text.len()));
-    let mut start = 0;
+    let mut end = 0;
     std::iter::from_fn(move || {
-        loop {
-            let end = ends.next()?;
-            let line = start..end;
-            start = end + 1;
-            if !line.is_empty() {
-                return Some(line);
-            }
-        }
+        let start = end + text[end..].iter().position(|byte| !matches!(byte, b'\r' | b'\n'))?;
+        let rest = &text[start..];
+        end = start + first_of([b'\r', b'\n'], rest).unwrap_or(rest.len());
+        Some(start..end)
     })
 }
 

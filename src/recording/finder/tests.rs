@@ -191,3 +191,30 @@ fn message_ids_are_what_stands_behind_the_client() {
         [(Kind::Invented, "7".to_owned()), (Kind::Invented, "8".to_owned())]
     );
 }
+
+#[test]
+fn a_line_that_begins_as_one_without_anything_is_searched_for_what_else_it_has() {
+    let message = "+QMTRECV: 0,0,\"t\",\"x\"";
+    for line in [
+        "+QMTRECV: 0,0,\"t\",\"8949020000123456789\"",
+        "+QMTRECV: 0,0,\"t\";+CPIN=1234",
+        "+QMTRECV: 0,0,\"t\",+CNUM: ,\"+491701234567\",145",
+        "+QMTRECV: 0,0,\"t\",\"-----BEGIN PRIVATE KEY-----",
+        "+QMTRECVX: 0,0;+CPIN=\"1234\"",
+        "+CPIN=\"1234\"",
+        "AT+CPIN=\"1234\"",
+    ] {
+        let alone = found(&[(false, line)]);
+        assert_ne!(alone, [], "{line}");
+        assert_eq!(found(&[(false, message), (false, line)]), alone, "{line}");
+    }
+    // Which parameter of these is a secret depends on the first.
+    let settings = [
+        "+QMTCFG: \"version\",0,4",
+        "+QMTCFG: \"aliauth\",\"key\",\"device\",\"secret\"",
+    ];
+    assert_eq!(
+        found(&settings.map(|line| (false, line))),
+        [(Kind::Secret, "secret".to_owned())]
+    );
+}
