@@ -148,6 +148,8 @@ impl Backlog {
             }
             if queue.taken.items.is_empty() {
                 queue.idle = true;
+                queue.taken.give_back();
+                taken.give_back();
                 let rest = until.map_or(Duration::from_hours(1), |until| until - now);
                 self.changed.wait_for(&mut queue, rest);
                 if std::mem::take(&mut queue.idle) {
@@ -218,11 +220,15 @@ impl Batch {
         }
     }
 
-    /// Empties it, and gives back the memory that a burst has taken.
+    /// Empties it.
     pub(super) fn clear(&mut self) {
         self.bytes.clear();
-        self.bytes.shrink_to(WAITING / 64);
         self.items.clear();
+    }
+
+    /// Gives back the memory that a burst has taken.
+    fn give_back(&mut self) {
+        self.bytes.shrink_to(WAITING / 64);
         self.items.shrink_to(WAITING / 64 / WEIGHT);
     }
 }
