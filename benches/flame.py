@@ -28,6 +28,7 @@ _KERNEL = re.compile(r"kernel|vmlinux|\[unknown\]")
 _BETWEEN = re.compile(r"^(core|std|alloc|pyo3|__rust|<?F as |_start|_*libc_start|_*clone3?|start_thread)|thread_start$")
 _ADAPTERS = re.compile(
     r"^(boxed|unwind_safe|raw_vec|vec|into_iter|adapters|chain|map|result|to_vec_in|arch|syscalls|function|Thread>)::"
+    r"|^(backend|errno|reg|isize|condvar|futex|lock|mutex|header|inspect|cloned|iterator|vec_deque|trampoline|impl_|Global|alloc)::|errno::|::spin$"
     r"|^(Result|Worker::spawn)|syscalls::|Thread>::new|_impl(_runtime)?$|^arch::|^syscall"
 )
 

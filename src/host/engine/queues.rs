@@ -91,14 +91,14 @@ impl Queues {
         self.messages.lock().values().map(|inbox| inbox.dropped()).sum()
     }
 
-    /// Keeps messages of a client for who asks for them, and for the callback if it has one.
-    pub(super) fn put_messages(&self, client: ClientIndex, messages: Vec<Stamped<Content>>, listens: bool) {
+    /// Takes messages of a client and keeps them for who asks for them, and for the callback if it has one and `listens`.
+    pub(super) fn put_messages(&self, client: ClientIndex, messages: &mut Vec<Stamped<Content>>, listens: bool) {
         let inbox = self.messages(client);
         let copies = inbox.has_copies();
         if copies && listens {
             self.notices.push_all(messages.iter().cloned().map(Notice::Message));
         }
-        inbox.push_all(messages);
+        inbox.push_all(messages.drain(..));
         if copies {
             inbox.shrink_to(self.stock.limit() / PART);
         }

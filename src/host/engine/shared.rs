@@ -400,15 +400,16 @@ impl Shared {
         // Counted before anyone can take them.
         self.count(|statistics| statistics.messages += messages.len() as u64);
         let mut stamp = self.stamp();
+        let mut stamped = Vec::with_capacity(messages.len());
         let mut rest = messages.drain(..).peekable();
         while let Some(client) = rest.peek().map(|message| message.content.client()) {
             let same = std::iter::from_fn(|| rest.next_if(|message| message.content.client() == client));
-            let stamped = same.map(|message| Stamped {
+            stamped.extend(same.map(|message| Stamped {
                 timestamp: stamp(message.at),
                 value: message.content,
-            });
+            }));
             let listens = self.listening.load(Ordering::Acquire);
-            self.queues.put_messages(client, stamped.collect(), listens);
+            self.queues.put_messages(client, &mut stamped, listens);
         }
     }
 
