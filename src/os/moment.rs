@@ -1,4 +1,6 @@
 //! A time that does not go back.
+//!
+//! An operating-system seam: `docs/windows.md` says what another system offers instead.
 
 use std::fmt;
 use std::ops::{Add, AddAssign, Sub};
