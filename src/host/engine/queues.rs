@@ -91,23 +91,24 @@ impl Queues {
         self.messages.lock().values().map(|inbox| inbox.dropped()).sum()
     }
 
-    /// Takes messages of a client and keeps them for who asks for them, and for the callback if it has one and `listens`.
+    /// Takes messages of a client and keeps them for who asks for them, and for its callback, if it has one and someone `listens`.
     pub(super) fn put_messages(&self, client: ClientIndex, messages: &mut Vec<Stamped<Content>>, listens: bool) {
         let inbox = self.messages(client);
-        let copies = inbox.has_copies();
-        if copies && listens {
-            self.notices.push_all(messages.iter().cloned().map(Notice::Message));
-        }
-        inbox.push_all(messages.drain(..));
-        if copies {
+        if inbox.has_copies() {
+            // A callback finds there what it is called for.
+            inbox.push_all(messages.iter().cloned());
             inbox.shrink_to(self.stock.limit() / PART);
+            let notices = messages.drain(..).filter(|_| listens);
+            self.notices.push_all(notices.map(Notice::Message));
+        } else {
+            inbox.push_all(messages.drain(..));
         }
         if self.stock.beyond() > 0 {
             self.make_room();
         }
     }
 
-    /// The same with a line that no one waited for.
+    /// Keeps a line that no one waited for; returns whether a callback gets it too.
     pub(super) fn put_urc(&self, urc: Stamped<String>) -> bool {
         if !self.urcs.is_known() {
             let most = (self.stock.limit() / PART).max(UNASKED);
