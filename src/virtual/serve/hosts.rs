@@ -9,7 +9,7 @@ use modemqtt_os::{Kept, Spares};
 /// Whether hosts have the PTY open.
 ///
 /// inotify merges equal events that nobody has read yet, so hosts cannot be counted. When one comes, some host is there; when one leaves, the
-/// module closes the PTY for a moment to find out whether others stay. It may miss a host that comes or goes in that very moment. If bytes come,
+/// module closes the PTY for a moment to find out whether others stay. It may miss a host that comes or goes in that very moment, and so looks again later. If bytes come,
 /// a host is there in any case; a host whose leaving was missed counts as present until the next one leaves.
 #[derive(Debug)]
 pub(super) struct Hosts {

@@ -20,6 +20,13 @@ use super::{Options, VirtualError};
 
 /// How long the listener is left alone if the system has no descriptor for a host; otherwise `poll` would return at once, again and again.
 const REST: Duration = Duration::from_secs(1);
+/// When to look again, after a host has left, whether another has come in the moment in which that was found out: `stty` leaves, for example,
+/// and the shell that called it opens the port and only listens.
+const LOOKS_AGAIN: [Duration; 3] = [
+    Duration::from_millis(20),
+    Duration::from_millis(200),
+    Duration::from_secs(2),
+];
 
 /// The module's end of the serial line.
 #[derive(Debug)]
@@ -38,6 +45,9 @@ pub(super) struct Pty {
     path: String,
     link: Option<PathBuf>,
     hosts: Hosts,
+    /// When to look once more whether nobody is there, and how often that was done.
+    look_at: Option<Moment>,
+    looks: usize,
     /// Whether bytes have been read since the last look at the hosts.
     heard: bool,
 }
@@ -183,7 +193,13 @@ impl Port {
     /// When to watch the door again.
     pub(super) fn next_timeout(&self, now: Moment) -> Option<Moment> {
         match self {
-            Self::Pty(pty) => pty.slave.is_none().then(|| now + REST),
+            Self::Pty(pty) => pty
+                .slave
+                .is_none()
+                .then(|| now + REST)
+                .into_iter()
+                .chain(pty.look_at)
+                .min(),
             Self::Tcp(tcp) => tcp.rests_until.filter(|until| *until > now),
         }
     }
@@ -194,7 +210,7 @@ impl Port {
     /// bytes were read is known to be there, and the answer reaches it.
     pub(super) fn attend(&mut self, door: bool, now: Moment) -> bool {
         match self {
-            Self::Pty(pty) => pty.attend(),
+            Self::Pty(pty) => pty.attend(now),
             Self::Tcp(tcp) => {
                 if door {
                     tcp.accept(now);
@@ -254,6 +270,8 @@ impl Pty {
             heard: false,
             master,
             slave: Some(Slave::new(slave)),
+            look_at: None,
+            looks: 0,
             path,
             link: None,
         })
@@ -283,18 +301,28 @@ impl Pty {
         count
     }
 
-    fn attend(&mut self) -> bool {
+    fn attend(&mut self, now: Moment) -> bool {
         if self.slave.is_none() {
             self.reopen();
         }
         let somebody_left = self.hosts.look(std::mem::take(&mut self.heard));
-        let deserted = somebody_left && self.unlock();
+        let looks_again = !self.hosts.are_there() && self.look_at.is_some_and(|at| at <= now);
+        let deserted = (somebody_left || looks_again) && self.unlock();
+        if somebody_left {
+            self.looks = 0;
+        }
+        if self.hosts.are_there() {
+            self.look_at = None;
+        } else if deserted {
+            self.look_at = LOOKS_AGAIN.get(self.looks).map(|pause| now + *pause);
+            self.looks += 1;
+        }
         if deserted && let Some(slave) = &self.slave {
             // This drops what the module has printed and nobody has read. What a host wrote before it left still counts, and the next one may have written
             // as well, so that the other queue stays.
             let _ = tcflush(&slave.device, QueueSelector::IFlush);
         }
-        deserted
+        deserted && somebody_left
     }
 
     /// Ends the exclusive use that a host has asked for with `TIOCEXCL` if no host is left, and tells whether none is. It would end with the
@@ -474,3 +502,6 @@ const fn is_locked(_: &OwnedFd) -> bool {
 pub(super) fn is_temporary(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
 }
+
+#[cfg(test)]
+mod tests;

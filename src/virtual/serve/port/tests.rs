@@ -1,0 +1,48 @@
+use super::*;
+
+fn host(pty: &Pty) -> OwnedFd {
+    rustix::fs::open(
+        &pty.path,
+        OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC,
+        Mode::empty(),
+    )
+    .unwrap()
+}
+
+#[test]
+fn a_host_that_comes_in_the_moment_in_which_another_is_found_gone_is_found_a_little_later() {
+    let (mut pty, now) = (Pty::open().unwrap(), Moment::now());
+    if pty.hosts.descriptor().is_none() {
+        return;
+    }
+    drop(host(&pty));
+    assert!(pty.attend(now) && !pty.hosts.are_there());
+    let listens = host(&pty);
+    // That it has come was taken for the module's own opening.
+    pty.hosts.forget();
+    let mut looks = Vec::new();
+    while let Some(at) = pty.look_at {
+        assert!(!pty.attend(at));
+        looks.push(at - now);
+    }
+    assert_eq!(looks, LOOKS_AGAIN[..1]);
+    assert!(pty.hosts.are_there());
+    drop(listens);
+    assert!(pty.attend(now) && !pty.hosts.are_there());
+}
+
+#[test]
+fn where_nobody_comes_the_module_looks_three_times_and_then_waits() {
+    let (mut pty, now) = (Pty::open().unwrap(), Moment::now());
+    if pty.hosts.descriptor().is_none() {
+        return;
+    }
+    drop(host(&pty));
+    pty.attend(now);
+    let mut looks = 0;
+    while let Some(at) = pty.look_at {
+        assert!(!pty.attend(at) && !pty.hosts.are_there());
+        looks += 1;
+    }
+    assert_eq!(looks, LOOKS_AGAIN.len());
+}
