@@ -3,8 +3,17 @@
 //! An operating-system seam: `docs/windows.md` says what another system offers instead.
 
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::time::Duration;
 
-use modemqtt_os::{Kept, Spares};
+use modemqtt_os::{Kept, Moment, Spares};
+
+/// When to look again, after a host has left, whether another has come in the moment in which that was found out: `stty` leaves, for example,
+/// and the shell that called it opens the port and only listens.
+const LOOKS_AGAIN: [Duration; 3] = [
+    Duration::from_millis(20),
+    Duration::from_millis(200),
+    Duration::from_secs(2),
+];
 
 /// Whether hosts have the PTY open.
 ///
@@ -17,6 +26,9 @@ pub(super) struct Hosts {
     /// left unread.
     watch: Option<Watch>,
     attendance: Attendance,
+    /// When to look again where nobody is, and how often that was done.
+    next_look: Option<Moment>,
+    looks: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +43,27 @@ impl Hosts {
         Self {
             watch: Watch::new(path),
             attendance: Attendance::Nobody,
+            next_look: None,
+            looks: 0,
+        }
+    }
+
+    /// When to look again where nobody is.
+    pub(super) const fn next_look(&self) -> Option<Moment> {
+        self.next_look
+    }
+
+    pub(super) fn is_look_due(&self, now: Moment) -> bool {
+        !self.are_there() && self.next_look.is_some_and(|at| at <= now)
+    }
+
+    /// Says when to look again, once it is known whether anybody is there.
+    pub(super) fn plan_look(&mut self, somebody_left: bool, now: Moment) {
+        if self.are_there() {
+            self.next_look = None;
+        } else if somebody_left || self.is_look_due(now) {
+            self.looks = if somebody_left { 0 } else { self.looks + 1 };
+            self.next_look = LOOKS_AGAIN.get(self.looks).map(|pause| now + *pause);
         }
     }
 

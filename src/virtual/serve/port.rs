@@ -20,13 +20,6 @@ use super::{Options, VirtualError};
 
 /// How long the listener is left alone if the system has no descriptor for a host; otherwise `poll` would return at once, again and again.
 const REST: Duration = Duration::from_secs(1);
-/// When to look again, after a host has left, whether another has come in the moment in which that was found out: `stty` leaves, for example,
-/// and the shell that called it opens the port and only listens.
-const LOOKS_AGAIN: [Duration; 3] = [
-    Duration::from_millis(20),
-    Duration::from_millis(200),
-    Duration::from_secs(2),
-];
 
 /// The module's end of the serial line.
 #[derive(Debug)]
@@ -45,9 +38,6 @@ pub(super) struct Pty {
     path: String,
     link: Option<PathBuf>,
     hosts: Hosts,
-    /// When to look once more whether nobody is there, and how often that was done.
-    look_at: Option<Moment>,
-    looks: usize,
     /// Whether bytes have been read since the last look at the hosts.
     heard: bool,
 }
@@ -198,7 +188,7 @@ impl Port {
                 .is_none()
                 .then(|| now + REST)
                 .into_iter()
-                .chain(pty.look_at)
+                .chain(pty.hosts.next_look())
                 .min(),
             Self::Tcp(tcp) => tcp.rests_until.filter(|until| *until > now),
         }
@@ -270,8 +260,6 @@ impl Pty {
             heard: false,
             master,
             slave: Some(Slave::new(slave)),
-            look_at: None,
-            looks: 0,
             path,
             link: None,
         })
@@ -306,17 +294,8 @@ impl Pty {
             self.reopen();
         }
         let somebody_left = self.hosts.look(std::mem::take(&mut self.heard));
-        let looks_again = !self.hosts.are_there() && self.look_at.is_some_and(|at| at <= now);
-        let deserted = (somebody_left || looks_again) && self.unlock();
-        if somebody_left {
-            self.looks = 0;
-        }
-        if self.hosts.are_there() {
-            self.look_at = None;
-        } else if deserted {
-            self.look_at = LOOKS_AGAIN.get(self.looks).map(|pause| now + *pause);
-            self.looks += 1;
-        }
+        let deserted = (somebody_left || self.hosts.is_look_due(now)) && self.unlock();
+        self.hosts.plan_look(somebody_left, now);
         if deserted && let Some(slave) = &self.slave {
             // This drops what the module has printed and nobody has read. What a host wrote before it left still counts, and the next one may have written
             // as well, so that the other queue stays.
