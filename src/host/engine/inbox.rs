@@ -157,7 +157,7 @@ impl<T: Weigh> Inbox<T> {
         self.forgo(gone.len() as u64, weight);
     }
 
-    /// Counts entries that were dropped.
+    /// Counts entries that were dropped, and gives their room back.
     fn forgo(&self, count: u64, weight: usize) {
         if !self.has_copies() {
             self.dropped.fetch_add(count, Ordering::AcqRel);

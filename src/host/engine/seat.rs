@@ -14,7 +14,7 @@ use modemqtt_os::{Moment, Mutex, MutexGuard, Waker, Watch};
 use super::shared::Shared;
 use super::traffic::Traffic;
 
-/// When to ask again by when bytes held back end, if another thread had the traffic.
+/// How soon to ask again when bytes held back end, if another thread had the traffic.
 const ASK_AGAIN: Duration = Duration::from_millis(20);
 
 /// What a thread waits for.
@@ -91,7 +91,7 @@ impl Seat {
         self.traffic.try_lock()
     }
 
-    /// Gives the traffic back. Returns whether the thread at the front was woken meanwhile and has left reading to this one.
+    /// Gives the traffic back. Returns whether the thread at the front was woken meanwhile and has left the reading to this one.
     pub(super) fn give_back(&self, traffic: MutexGuard<'_, Option<Box<Traffic>>>) -> bool {
         drop(traffic);
         // The other thread notes first and looks then, this one gives back first and looks then: one of them sees.

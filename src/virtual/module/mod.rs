@@ -227,7 +227,7 @@ impl Module {
             lasting: Lasting::default(),
             faults: Faults::new(0),
             output: Output::default(),
-            pace: Pace::new(Timing::Moment, 0),
+            pace: Pace::new(Timing::Instant, 0),
             presence: Presence::default(),
             last_activity: None,
             script: Script::default(),

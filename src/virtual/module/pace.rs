@@ -31,7 +31,7 @@ const STREAM: u64 = 7;
 pub enum Timing {
     /// No time at all.
     #[default]
-    Moment,
+    Instant,
     /// As long as a real one.
     Field,
 }
@@ -46,7 +46,7 @@ impl FromStr for Timing {
 
     fn from_str(name: &str) -> Result<Self, NoTiming> {
         match name {
-            "instant" => Ok(Self::Moment),
+            "instant" => Ok(Self::Instant),
             "field" => Ok(Self::Field),
             _ => Err(NoTiming(name.into())),
         }
