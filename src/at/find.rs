@@ -1,7 +1,7 @@
 //! The first of some bytes in a text.
 //!
-//! What is looked for is hardly ever a hundred bytes away, so this is compiled into its callers and compares eight bytes at once: a call of the
-//! `memchr` crate, which first asks what the processor can do, takes longer than such a search.
+//! It is usually less than a hundred bytes away. A call of the `memchr` crate asks first what the processor can do, which takes longer than
+//! so short a search. This is compiled into its callers, and compares eight bytes at once.
 
 const WIDTH: usize = size_of::<u64>();
 /// The lowest bit of each byte, and the highest.
@@ -16,7 +16,7 @@ pub fn first_of<const COUNT: usize>(wanted: [u8; COUNT], text: &[u8]) -> Option<
         let chunk = u64::from_le_bytes(*chunk);
         let mut highest = 0;
         for wanted in wanted_everywhere {
-            // A byte that equals it is 0 here. Subtraction sets its highest bit, and a carry only those of bytes behind it.
+            // A byte that equals it is 0 here. The subtraction sets its highest bit; a borrow can set others only in bytes after it.
             let differences = chunk ^ wanted;
             highest |= differences.wrapping_sub(LOWEST) & !differences;
         }

@@ -13,7 +13,7 @@ const SECOND: u64 = 1_000_000_000;
 /// A time of the clock that only goes forward, in nanoseconds.
 ///
 /// It is [`std::time::Instant`] in half the memory. A sum or a difference of these is one of numbers, where those of the standard library
-/// are calls: every read has some. What is too early or too late to be told, 584 years from the start of the system, is the nearest that can be.
+/// are calls: every read has some. A time before the start of the system, or 584 years after it, becomes the nearest that can be told.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Moment(u64);
 

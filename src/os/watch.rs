@@ -15,7 +15,7 @@ use crate::{Kept, Moment};
 /// A descriptor to read from, watched from the front and from the back: while a thread waits at the front, it alone is woken.
 ///
 /// Either may be woken for nothing, or both: whoever wakes reads without blocking. The back is never told of what has woken the
-/// front: a thread that leaves the front has read everything, or wakes the one at the back.
+/// front: a thread that leaves the front has read everything, or sees to it that the one at the back is woken.
 #[derive(Debug)]
 pub struct Watch {
     _kept: [Kept; 2],

@@ -116,14 +116,7 @@ impl<T: Weigh> Inbox<T> {
     }
 
     pub(super) fn push(&self, entry: T) {
-        let mut state = self.state.lock();
-        if state.over {
-            return;
-        }
-        let weight = entry.weight();
-        state.weight += weight;
-        state.entries.push_back(entry);
-        self.stock.add(weight);
+        self.push_all([entry]);
     }
 
     /// Puts down several, in order.
@@ -150,6 +143,9 @@ impl<T: Weigh> Inbox<T> {
             }
             weight += entry.weight();
             count += 1;
+        }
+        if count == 0 {
+            return;
         }
         state.weight -= weight;
         let gone: Vec<_> = state.entries.drain(..count).collect();

@@ -91,7 +91,7 @@ impl Queues {
         self.messages.lock().values().map(|inbox| inbox.dropped()).sum()
     }
 
-    /// Takes messages of a client and keeps them for who asks for them, and for its callback, if it has one and someone `listens`.
+    /// Takes messages of a client and keeps them for who asks for them, and for its callback, if it has one and the program `listens`.
     pub(super) fn put_messages(&self, client: ClientIndex, messages: &mut Vec<Stamped<Content>>, listens: bool) {
         let inbox = self.messages(client);
         if inbox.has_copies() {
@@ -103,23 +103,25 @@ impl Queues {
         } else {
             inbox.push_all(messages.drain(..));
         }
-        if self.stock.beyond() > 0 {
-            self.make_room();
-        }
+        self.make_room();
     }
 
     /// Keeps a line that no one waited for; returns whether a callback gets it too.
     pub(super) fn put_urc(&self, urc: Stamped<String>) -> bool {
-        if !self.urcs.is_known() {
-            let most = (self.stock.limit() / PART).max(UNASKED);
-            while self.urcs.weight() + urc.weight() > most && self.urcs.evict() {}
+        let (is_known, copies) = (self.urcs.is_known(), self.urcs.has_copies());
+        self.urcs.push(urc);
+        if copies {
+            self.urcs.shrink_to(self.stock.limit() / PART);
+        } else if !is_known {
+            self.urcs.shrink_to((self.stock.limit() / PART).max(UNASKED));
         }
-        self.put(&self.urcs, urc);
-        self.urcs.has_copies()
+        self.make_room();
+        copies
     }
 
     pub(super) fn put_notice(&self, notice: Notice) {
-        self.put(&self.notices, notice);
+        self.notices.push(notice);
+        self.make_room();
     }
 
     /// Wakes every thread waiting for an entry.
@@ -131,18 +133,11 @@ impl Queues {
         self.notices.wake();
     }
 
-    fn put<T: Weigh>(&self, inbox: &Inbox<T>, entry: T) {
-        if inbox.has_copies() {
-            let most = self.stock.limit() / PART;
-            while inbox.weight() + entry.weight() > most && inbox.evict() {}
-        }
-        inbox.push(entry);
-        if self.stock.beyond() > 0 {
-            self.make_room();
-        }
-    }
-
+    /// Returns to the limit, unless someone is about to take what exceeds it.
     fn make_room(&self) {
+        if self.stock.beyond() == 0 {
+            return;
+        }
         let patient = self.patient.load(Ordering::Relaxed);
         let messages: Vec<_> = self.messages.lock().values().cloned().collect();
         while self.stock.beyond() > 0 {

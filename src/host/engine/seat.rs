@@ -106,7 +106,9 @@ impl Seat {
         }
         self.left.store(true, Ordering::SeqCst);
         fence(Ordering::SeqCst);
-        self.try_lock()
+        let traffic = self.try_lock()?;
+        self.left.store(false, Ordering::SeqCst);
+        Some(traffic)
     }
 
     /// The two places from which the port is watched; `None` where there is only one. The first time, the I/O thread has

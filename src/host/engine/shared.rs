@@ -435,7 +435,7 @@ impl Shared {
         }
     }
 
-    /// What passes a piece of wire traffic to every tap.
+    /// The taps, which take pieces of wire traffic; nobody else reaches them meanwhile.
     pub(super) fn taps(&self) -> MutexGuard<'_, Wire> {
         self.wire.lock()
     }

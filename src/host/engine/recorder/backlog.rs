@@ -74,22 +74,18 @@ pub(super) enum Item {
 impl Backlog {
     /// Adds an item, and the bytes that belong to it. This waits for nothing but the writer's exchange of two buffers.
     pub(super) fn push(&self, at: Moment, item: Item, bytes: &[u8]) {
-        let mut queue = self.queue.lock();
-        queue.push(at, item, bytes);
-        let idle = std::mem::take(&mut queue.idle);
-        drop(queue);
-        if idle {
-            self.changed.notify_all();
-        }
+        self.fill(|queue| queue.push(at, item, bytes));
     }
 
     /// Adds items without bytes.
     pub(super) fn push_all(&self, items: impl IntoIterator<Item = (Moment, Item)>) {
+        self.fill(|queue| items.into_iter().for_each(|(at, item)| queue.push(at, item, &[])));
+    }
+
+    fn fill(&self, fill: impl FnOnce(&mut Unwritten)) {
         let mut queue = self.queue.lock();
-        for (at, item) in items {
-            queue.push(at, item, &[]);
-        }
-        let idle = !queue.taken.items.is_empty() && std::mem::take(&mut queue.idle);
+        fill(&mut queue);
+        let idle = std::mem::take(&mut queue.idle);
         drop(queue);
         if idle {
             self.changed.notify_all();

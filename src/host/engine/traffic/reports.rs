@@ -22,20 +22,18 @@ impl Traffic {
             wire.get_or_insert_with(|| self.shared.taps()).take(&piece);
         }
         drop(wire);
-        let mut messages = std::mem::take(&mut self.messages);
         while let Some(event) = self.upkeep.poll_event() {
             self.told.bells = true;
             match event {
                 // Those that came together are passed on together.
-                Event::Message(message) => messages.push(message),
+                Event::Message(message) => self.messages.push(message),
                 event => {
-                    self.shared.received(&mut messages);
+                    self.shared.received(&mut self.messages);
                     self.handle(event);
                 }
             }
         }
-        self.shared.received(&mut messages);
-        self.messages = messages;
+        self.shared.received(&mut self.messages);
         for pending in std::mem::take(&mut self.taken) {
             self.advance(&pending, |progress| progress.reach(Stage::Taken));
         }

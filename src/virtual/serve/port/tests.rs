@@ -4,14 +4,18 @@ fn host(pty: &Pty) -> fs::File {
     fs::OpenOptions::new().read(true).write(true).open(&pty.path).unwrap()
 }
 
-#[test]
-fn a_host_that_comes_in_the_moment_in_which_another_is_found_gone_is_found_a_little_later() {
+/// One that a host has just left, and when; `None` where the system does not tell.
+fn deserted() -> Option<(Pty, Moment)> {
     let (mut pty, now) = (Pty::open().unwrap(), Moment::now());
-    if pty.hosts.descriptor().is_none() {
-        return;
-    }
+    pty.hosts.descriptor()?;
     drop(host(&pty));
     assert!(pty.attend(now) && !pty.hosts.are_there());
+    Some((pty, now))
+}
+
+#[test]
+fn a_host_that_comes_in_the_moment_in_which_another_is_found_gone_is_found_a_little_later() {
+    let Some((mut pty, now)) = deserted() else { return };
     let listens = host(&pty);
     // That it has come was taken for the module's own opening.
     pty.hosts.forget();
@@ -28,12 +32,7 @@ fn a_host_that_comes_in_the_moment_in_which_another_is_found_gone_is_found_a_lit
 
 #[test]
 fn where_nobody_comes_the_module_looks_three_times_and_then_waits() {
-    let (mut pty, now) = (Pty::open().unwrap(), Moment::now());
-    if pty.hosts.descriptor().is_none() {
-        return;
-    }
-    drop(host(&pty));
-    pty.attend(now);
+    let Some((mut pty, _)) = deserted() else { return };
     let mut looks = 0;
     while let Some(at) = pty.hosts.next_look() {
         assert!(!pty.attend(at) && !pty.hosts.are_there());
