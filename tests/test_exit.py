@@ -24,8 +24,8 @@ mqtt.subscribe("bench/#")
 def traffic():
     try:
         while True: mqtt.publish("bench/t", b"1", qos=1), modem.stats, broker.clients
-    except ModemError:
-        pass
+    except (ModemError, OSError):
+        pass  # The modem is closed, or the broker, at which a thread may look last.
 
 for _ in range(3): threading.Thread(target=traffic, daemon=True).start()
 """
